@@ -1,0 +1,1 @@
+"""Brokers: one port, one adapter a wire, one fake."""

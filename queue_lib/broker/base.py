@@ -1,0 +1,165 @@
+"""The port between the runner and a wire: claim a job under a lease, settle it, look at the queue."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from queue_lib.job import Job, Wire
+    from queue_lib.outcome import Failure
+    from queue_lib.queues import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """Nothing to claim at the moment.
+
+    Ask again in `seconds` at the latest. `listen` says whether news from the broker may end the wait sooner: so when
+    the queue is empty or paused; not when the rate limit's window has to pass.
+    """
+
+    seconds: float
+    listen: bool
+
+
+class Lease(Protocol):
+    """A claimed job, ours until it is settled. Exactly one of the settling calls is made.
+
+    Every call may raise BrokerUnavailableError (try again) and LeaseLostError (somebody else has the job by now).
+    """
+
+    job: Job
+
+    async def done(self, result: Any) -> None:
+        """Settle: finished, with a JSON `result`."""
+
+    async def retry(self, delay: float, failure: Failure) -> None:
+        """Settle: failed, next attempt in `delay` seconds."""
+
+    async def snooze(self, delay: float) -> None:
+        """Settle: run again in `delay` seconds without counting an attempt."""
+
+    async def bury(self, failure: Failure) -> None:
+        """Settle: failed for good; the job stays in its wire's own failed set."""
+
+    async def release(self) -> None:
+        """Give the job back to the front of its queue without counting an attempt."""
+
+    async def progress(self, value: Any) -> None:
+        """Publish progress (JSON)."""
+
+    async def log(self, line: str) -> None:
+        """Append a line to the job's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Housekeeping that a broker needs done: `run` at start and then every `every` seconds."""
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[None]]
+
+
+class Broker(Protocol):
+    """One wire, for all the queues that this process serves."""
+
+    wire: Wire
+
+    async def start(self) -> None:
+        """Register this worker. Raises BrokerUnavailableError."""
+
+    async def claim(self, queue: Queue) -> Lease | NotNow:
+        """Take the next job of `queue` if the rate limit and the pause switch allow it. Never blocks."""
+
+    async def wait(self, queue: Queue, pause: NotNow) -> None:
+        """Wait as `pause` says. Safe to cancel."""
+
+    async def pass_on(self, queue: Queue) -> None:
+        """News was heard that this process can't act on: let another worker hear it."""
+
+    def chores(self) -> Sequence[Chore]:
+        """What housekeeping must run: renewing leases, recovering lost jobs, retention."""
+
+    async def close(self) -> None:
+        """Sign off and close the connections. All leases are settled by then."""
+
+
+class State(enum.StrEnum):
+    """Where a job is, in BullMQ's words."""
+
+    WAITING = "waiting"
+    DELAYED = "delayed"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    WAITING_CHILDREN = "waiting-children"
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """What is known of a job. `progress`, `result` are JSON; `reason` is that of the last failure."""
+
+    id: str
+    name: str
+    state: State
+    data: Any
+    attempts_made: int
+    progress: Any = None
+    result: Any = None
+    reason: str | None = None
+    stack: str | None = None
+    log: list[str] = field(default_factory=list)
+
+
+class Inspector(Protocol):
+    """What an operator may see and do, for one wire."""
+
+    async def counts(self, queue: str) -> dict[State, int]:
+        """How many jobs are in each state."""
+
+    async def find(self, queue: str, job_id: str) -> JobView | None:
+        """One job, or None."""
+
+    async def is_paused(self, queue: str) -> bool:
+        """Whether the queue is paused, on both wires alike."""
+
+    async def pause(self, queue: str) -> None:
+        """Stop handing out jobs of the queue, on both wires; running jobs go on."""
+
+    async def resume(self, queue: str) -> None:
+        """Undo pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A job that failed for good. `failed_at` is in seconds since the epoch."""
+
+    job: Job
+    failure: Failure
+    failed_at: float
+
+    def to_wire(self) -> dict[str, Any]:
+        """The entry's data as the app reads it; `data` is the payload, ready to be enqueued again."""
+        return {
+            "id": self.job.id,
+            "name": self.job.name,
+            "queue": self.job.queue,
+            "wire": self.job.wire.value,
+            "data": self.job.data,
+            "attemptsMade": self.job.attempt,
+            "reason": self.failure.reason,
+            "stack": self.failure.stack,
+            "failedAt": int(self.failed_at * 1000),
+        }
+
+
+class DeadLetters(Protocol):
+    """The `dead` queue: one entry, named `<job name>_failed`, for each job that failed for good."""
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Add the entry; a second one for the same job replaces the first. Raises BrokerUnavailableError."""

@@ -1,0 +1,62 @@
+"""A job: what a producer asked for, the same value whichever wire it came by."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+
+class Wire(enum.StrEnum):
+    """The format a job was enqueued in."""
+
+    BULLMQ = "bullmq"
+    RQ = "rq"
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next attempt.
+
+    `delays` are seconds. With `exponential` the first one doubles at each attempt; without, attempt n waits the
+    n-th delay, and the last one stands for all that follow. `jitter` (0 to 1) is the share of the delay that is
+    drawn by chance, as BullMQ's option of that name has it.
+    """
+
+    delays: tuple[float, ...] = (0.0,)
+    exponential: bool = False
+    jitter: float = 0.0
+
+    def delay(self, attempt: int, chance: float) -> float:
+        """Seconds to wait after attempt number `attempt` (the first is 1); `chance` is in [0, 1)."""
+        if self.exponential:
+            base = self.delays[0] * 2.0 ** min(attempt - 1, 30)
+        else:
+            base = self.delays[min(attempt, len(self.delays)) - 1]
+        return base * (1 - self.jitter) + base * self.jitter * chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One claimed job.
+
+    `data` is the producer's JSON as it came. `attempt` counts from 1. `timeout` is in seconds, `enqueued_at` in
+    seconds since the epoch. `refusal` is set when the broker already knows that the job must not run, and says why.
+    """
+
+    id: str
+    name: str
+    queue: str
+    wire: Wire
+    data: Any
+    attempt: int
+    max_attempts: int
+    backoff: Backoff
+    timeout: float
+    enqueued_at: float
+    refusal: str | None = None
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure of this attempt is final."""
+        return self.attempt >= self.max_attempts

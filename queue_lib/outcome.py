@@ -1,0 +1,53 @@
+"""How a run can end: one of four ways, and no other."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed: a one-line `reason` for people, and the `stack` trace (may be empty)."""
+
+    reason: str
+    stack: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Describe an exception. An empty message is replaced by the exception's class."""
+        return cls(str(error) or type(error).__name__, "".join(traceback.format_exception(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job is finished; `result` is JSON."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The attempt failed; the next one starts in `delay` seconds."""
+
+    delay: float
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Not now: the job runs again in `delay` seconds, and no attempt is counted."""
+
+    delay: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The job failed for good: it goes to the dead letters."""
+
+    failure: Failure
+
+
+Outcome = Done | Retry | Snooze | Dead

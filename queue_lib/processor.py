@@ -1,0 +1,89 @@
+"""The contract between the runner and a processor, and the registry that binds job names to processors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from queue_lib.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from queue_lib.job import Job
+
+
+class Model(BaseModel):
+    """Base of all payloads and results: camelCase on the wire, snake_case in Python.
+
+    Unknown fields are ignored, so that an app may send more than this version reads.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+
+
+PayloadT = TypeVar("PayloadT", bound=Model)
+PayloadT_contra = TypeVar("PayloadT_contra", bound=Model, contravariant=True)
+
+
+class Context(Protocol):
+    """What a processor may know and do while it runs."""
+
+    @property
+    def job(self) -> Job:
+        """The job being run."""
+
+    def remaining(self) -> float:
+        """Seconds until the deadline; the run is cancelled there."""
+
+    async def progress(self, value: float | dict[str, Any]) -> None:
+        """Report progress: a percentage (0 to 100) or an object. Seen by the producer; at most one a second is written."""
+
+    async def log(self, line: str) -> None:
+        """Add a line to the job's own log, which the producer and the dashboards show."""
+
+
+class Processor(Protocol[PayloadT_contra]):
+    """Does the work of one kind of job.
+
+    It must be idempotent: a job runs at least once. It returns a Model or JSON; it raises TransientError,
+    PermanentError or SnoozeError to say what is to follow (any other exception counts as transient).
+    """
+
+    async def __call__(self, payload: PayloadT_contra, context: Context, /) -> Model | dict[str, Any] | None:
+        """Run one job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[PayloadT]):
+    """One line of the registry: jobs called `name` in `queue` carry a `payload` and are run by `processor`."""
+
+    name: str
+    queue: str
+    payload: type[PayloadT]
+    processor: Processor[PayloadT]
+
+
+class Registry:
+    """Job name -> route. Explicit: nothing is ever looked up by import."""
+
+    def __init__(self, routes: Iterable[Route[Any]]) -> None:
+        """Take the routes; a name given twice is a ConfigurationError."""
+        self._routes: dict[str, Route[Any]] = {}
+        for route in routes:
+            if route.name in self._routes:
+                msg = f"the job name {route.name!r} is registered twice"
+                raise ConfigurationError(msg)
+            self._routes[route.name] = route
+
+    def find(self, name: str, queue: str) -> Route[Any] | None:
+        """The route for a job of that name in that queue, if there is one."""
+        route = self._routes.get(name)
+        return route if route is not None and route.queue == queue else None
+
+    def names(self, queue: str) -> list[str]:
+        """The job names that `queue` takes, for error messages."""
+        return sorted(route.name for route in self._routes.values() if route.queue == queue)

@@ -1,0 +1,60 @@
+"""The queue table. A new queue is one row here, one payload model and one processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queue_lib.job import Backoff
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+DEAD_QUEUE = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long finished jobs stay: at most `age` seconds and at most `count` of them (None: no such bound)."""
+
+    age: float
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """One row of the table: a queue's budget and its policy, the same for both wires.
+
+    `concurrency` is per process; the rate of `rate_max` jobs in `rate_duration` seconds holds across all processes
+    (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds) apply where the producer chose none.
+    """
+
+    name: str
+    concurrency: int
+    rate_max: int
+    rate_duration: float = 1.0
+    attempts: int
+    backoff: Backoff
+    timeout: float
+    keep_completed: Retention
+    keep_failed: Retention = Retention(age=7 * DAY)
+
+
+QUEUES: tuple[Queue, ...] = (
+    Queue(
+        name="push-notifications",
+        concurrency=5,
+        rate_max=100,
+        attempts=3,
+        backoff=Backoff((2.0,), exponential=True),
+        timeout=300.0,
+        keep_completed=Retention(age=DAY, count=1000),
+    ),
+    Queue(
+        name="file-processing",
+        concurrency=3,
+        rate_max=50,
+        attempts=2,
+        backoff=Backoff((5.0,), exponential=True),
+        timeout=900.0,
+        keep_completed=Retention(age=7 * DAY, count=500),
+    ),
+)

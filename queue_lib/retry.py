@@ -1,0 +1,27 @@
+"""The retry decision: (job, error) -> outcome. No clock, no store."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.outcome import Dead, Failure, Retry, Snooze
+
+if TYPE_CHECKING:
+    from queue_lib.job import Job
+
+
+def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | Snooze | Dead:
+    """Say what follows from `error` in this attempt of `job`.
+
+    An error of no class of ours (a bug, a library's exception) counts as one that another attempt may mend, as in
+    BullMQ and RQ. `chance` in [0, 1) is the draw for a jittered backoff; by default it is random.
+    """
+    if isinstance(error, SnoozeError):
+        return Snooze(error.delay, str(error))
+    failure = Failure.of(error)
+    if isinstance(error, PermanentError) or job.is_last_attempt:
+        return Dead(failure)
+    draw = random.random() if chance is None else chance  # noqa: S311 -- spreads retries, guards nothing
+    return Retry(job.backoff.delay(job.attempt, draw), failure)

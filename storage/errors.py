@@ -1,0 +1,27 @@
+"""What storage raises on purpose. Anything else (a driver's exception) means: try again later."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Base of the errors below."""
+
+
+class InvalidKeyError(StorageError):
+    """The storage key is not one: empty, absolute, a URL, or it climbs out of the store."""
+
+
+class ObjectNotFoundError(StorageError):
+    """No object has this key."""
+
+
+class ObjectTooLargeError(StorageError):
+    """The object is larger than the caller wants to handle."""
+
+
+class RowNotFoundError(StorageError):
+    """No row has this id."""
+
+
+class SchemaError(StorageError):
+    """The database is reachable but lacks a table or a column that the worker needs; the message names it."""

@@ -1,0 +1,1 @@
+"""The object store: one port, S3 and a directory behind it."""

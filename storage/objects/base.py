@@ -1,0 +1,47 @@
+"""The port of the object store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from storage.errors import InvalidKeyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_KEY_BYTES = 900  # S3 allows 1,024; a prefix comes in front
+
+
+class ObjectStore(Protocol):
+    """Objects under keys such as `uploads/a.jpg`. Keys are checked by every method: InvalidKeyError."""
+
+    async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
+        """Download to the file `target`; returns the size in bytes.
+
+        Raises ObjectNotFoundError, and ObjectTooLargeError before more than `max_bytes` are written.
+        """
+
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:
+        """Upload the file `source`, replacing what was there; returns the object's public URL."""
+
+    async def close(self) -> None:
+        """Release connections."""
+
+
+def check_key(key: str) -> str:
+    """Return the key if it is a relative path inside the store, else raise InvalidKeyError.
+
+    Refused: the empty key, a leading `/`, a URL, `.`, `..` and empty segments, backslashes, control characters,
+    and more than 900 bytes of UTF-8.
+    """
+    segments = key.split("/")
+    if (
+        not key.isprintable()
+        or "\\" in key
+        or "://" in key
+        or any(segment in {"", ".", ".."} for segment in segments)
+        or len(key.encode(errors="replace")) > MAX_KEY_BYTES
+    ):
+        msg = f"not a storage key: {key[:100]!r}"
+        raise InvalidKeyError(msg)
+    return key
