@@ -6,6 +6,8 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, Self
 
+MAX_REASON, MAX_STACK = 2_000, 16_000  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -16,8 +18,12 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Describe an exception. An empty message is replaced by the exception's class."""
-        return cls(str(error) or type(error).__name__, "".join(traceback.format_exception(error)))
+        """Describe an exception, in 2,000 characters and a stack of 16,000 at most.
+
+        An empty message is replaced by the exception's class.
+        """
+        reason = (str(error) or type(error).__name__)[:MAX_REASON]
+        return cls(reason, "".join(traceback.format_exception(error))[-MAX_STACK:])
 
 
 @dataclass(frozen=True, slots=True)

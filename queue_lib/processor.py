@@ -40,7 +40,7 @@ class Context(Protocol):
         """Seconds until the deadline; the run is cancelled there."""
 
     async def progress(self, value: float | dict[str, Any]) -> None:
-        """Report progress: a percentage (0 to 100) or an object. Seen by the producer; at most one a second is written."""
+        """Report a percentage (0 to 100) or an object to the producer; at most one report a second is written."""
 
     async def log(self, line: str) -> None:
         """Add a line to the job's own log, which the producer and the dashboards show."""

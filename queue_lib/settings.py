@@ -94,7 +94,8 @@ def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
     a line: they may be secrets.
     """
     dotenv.load_dotenv(ENV_FILE)
-    loaded, faults = [], []
+    loaded: list[BaseSettings] = []
+    faults: list[str] = []
     for model in models:
         try:
             loaded.append(model())

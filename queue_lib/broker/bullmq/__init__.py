@@ -1,0 +1,1 @@
+"""BullMQ's wire, on the `bullmq` package."""

@@ -1,0 +1,167 @@
+"""The Broker port on BullMQ."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from queue_lib.broker.base import Chore, Lease, NotNow
+from queue_lib.broker.bullmq.lease import BullLease
+from queue_lib.broker.bullmq.parse import MALFORMED, bare, refused, to_job
+from queue_lib.broker.bullmq.worker import LoopLessWorker
+from queue_lib.broker.connection import BLOCK, client, outages_translated
+from queue_lib.errors import BrokerUnavailableError
+from queue_lib.job import Wire
+from queue_lib.observe.events import JobsRecovered, Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.queues import Queue
+
+CRASH_CAP = 3
+HOUR = 3600.0
+CLEAN_AT_ONCE = 1000
+AFTER_A_BROKEN_WAIT = 0.5  # seconds
+
+
+class BullMQBroker:
+    """All queues of this process, over one connection for commands and one a queue that waits."""
+
+    wire = Wire.BULLMQ
+
+    def __init__(
+        self,
+        queues: Sequence[Queue],
+        redis_options: dict[str, Any],
+        *,
+        prefix: str,
+        lease_duration: float,
+        worker_name: str,
+        observe: Observer,
+    ) -> None:
+        """`lease_duration` is in seconds; `worker_name` is what dashboards show."""
+        self._lease_duration = lease_duration
+        self._observe = observe
+        self._client = client(redis_options, connections=1, decode=True, name=f"pushmill:{worker_name}")
+        self._queues = {queue.name: queue for queue in queues}
+        self._workers = {
+            queue.name: LoopLessWorker(queue, prefix, lease_duration, worker_name, self._client) for queue in queues
+        }
+        self._listeners = {
+            queue.name: client(
+                redis_options, connections=1, decode=True, name=_client_name(prefix, queue.name, worker_name)
+            )
+            for queue in queues
+        }
+        self._held: dict[str, set[BullLease]] = {queue.name: set() for queue in queues}
+        self._claims = 0
+
+    async def start(self) -> None:
+        """Connect; from now on Node's `getWorkers()` lists this worker."""
+        with outages_translated():
+            await asyncio.gather(*(each.ping() for each in (self._client, *self._listeners.values())))
+
+    async def claim(self, queue: Queue) -> Lease | NotNow:
+        """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
+        worker = self._workers[queue.name]
+        self._claims += 1
+        token = f"{worker.id}:{self._claims}"
+        with outages_translated():
+            fields, job_id, limited_ms, next_due_ms = await worker.backend.moveToActive(token, worker.opts)
+        if fields:
+            return await self._lease(queue, fields, str(job_id), token)
+        if limited_ms and limited_ms > 0:
+            return NotNow(limited_ms / 1000, listen=False)
+        until = next_due_ms / 1000 - time.time() if next_due_ms else BLOCK
+        return NotNow(min(max(until, 0.0), BLOCK), listen=True)
+
+    async def _lease(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> Lease:
+        worker = self._workers[queue.name]
+        try:
+            with outages_translated():
+                raw = await worker.nextJobFromJobData(fields, job_id, 0, 0, token)
+            job = to_job(raw, queue)
+        except MALFORMED as error:
+            raw = bare(worker, job_id)
+            job = refused(queue, job_id, f"unreadable job: {type(error).__name__}: {error}")
+        held = self._held[queue.name]
+        lease = BullLease(job, raw, token, queue, worker, held.discard)
+        held.add(lease)
+        return lease
+
+    async def wait(self, queue: Queue, pause: NotNow) -> None:
+        """Wait on the queue's marker: a sorted set that every producer of jobs adds to, scored by when they are due."""
+        until = time.time() + pause.seconds
+        if not pause.listen:
+            await asyncio.sleep(pause.seconds)
+            return
+        marker = self._workers[queue.name].keys["marker"]
+        try:
+            while (seconds := until - time.time()) > 0:
+                # 0 would mean "for ever", and Redis counts in milliseconds.
+                news = await self._listeners[queue.name].bzpopmin(marker, timeout=max(0.001, round(seconds, 3)))
+                if not news or (due := float(news[2]) / 1000) <= time.time():
+                    return
+                until = min(due, until)
+        except (RedisError, OSError):
+            await asyncio.sleep(AFTER_A_BROKEN_WAIT)  # the next claim says what is wrong
+
+    async def pass_on(self, queue: Queue) -> None:
+        """Put the marker back that `wait` has taken."""
+        with outages_translated():
+            await self._client.zadd(self._workers[queue.name].keys["marker"], {"0": 0})
+
+    def chores(self) -> Sequence[Chore]:
+        """Renew locks three times a lease, look for stalled jobs twice, clear out once an hour."""
+        return [
+            Chore("renew leases", self._lease_duration / 3, self._renew),
+            Chore("recover jobs", self._lease_duration / 2, self._recover),
+            Chore("apply retention", HOUR, self._clean),
+        ]
+
+    async def _renew(self) -> None:
+        for name, held in self._held.items():
+            if held:
+                leases = list(held)
+                ids, tokens = [lease.job.id for lease in leases], [lease.token for lease in leases]
+                with outages_translated():
+                    lost = await self._workers[name].backend.extendLocks(
+                        ids, tokens, round(self._lease_duration * 1000)
+                    )
+                held -= {lease for lease in leases if lease.job.id in lost}
+
+    async def _recover(self) -> None:
+        """Move jobs whose lock ran out back to the line; the third crash marks one as failed, to be buried next."""
+        interval = round(self._lease_duration / 2 * 1000)
+        for name, worker in self._workers.items():
+            with outages_translated():
+                stalled = await worker.backend.moveStalledJobsToWait(CRASH_CAP - 1, interval)
+            if stalled:
+                self._observe(JobsRecovered(self.wire, name, tuple(stalled)))
+
+    async def _clean(self) -> None:
+        """BullMQ looks at the age of finished jobs only when another one finishes; a quiet queue would keep them."""
+        for name, worker in self._workers.items():
+            queue = self._queues[name]
+            for state, retention in (("completed", queue.keep_completed), ("failed", queue.keep_failed)):
+                with outages_translated():
+                    await worker.backend.cleanJobsInSet(state, round(retention.age * 1000), CLEAN_AT_ONCE)
+
+    async def close(self) -> None:
+        """Close the connections. A marker that a cancelled wait may have taken is put back first."""
+        with contextlib.suppress(BrokerUnavailableError):
+            for queue in self._queues.values():
+                await self.pass_on(queue)
+        for each in (*self._listeners.values(), self._client):
+            await each.aclose()
+
+
+def _client_name(prefix: str, queue: str, worker: str) -> str:
+    """The connection's name, by which Node's `getWorkers()` knows a worker of a queue."""
+    return f"{prefix}:{base64.b64encode(queue.encode()).decode()}:w:{worker}"

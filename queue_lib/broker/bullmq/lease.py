@@ -1,0 +1,123 @@
+"""A lease on a BullMQ job: its lock, under our token."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from bullmq import UnrecoverableError
+
+from queue_lib.broker.base import Lease
+from queue_lib.broker.bullmq.parse import keep
+from queue_lib.broker.connection import outages_translated
+from queue_lib.errors import LeaseLostError, PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from queue_lib.broker.bullmq.worker import LoopLessWorker
+    from queue_lib.job import Job
+    from queue_lib.outcome import Failure
+    from queue_lib.queues import Queue
+
+LONGEST_LOG = 1000  # lines kept where the app set no keepLogs
+
+
+class BullLease(Lease):
+    """Settles a job through the package's scripts."""
+
+    def __init__(
+        self, job: Job, raw: Any, token: str, queue: Queue, worker: LoopLessWorker, settled: Callable[[BullLease], None]
+    ) -> None:
+        """`raw` is the package's Job; `settled` is told once the lock is no longer ours to renew."""
+        self.job = job
+        self.token = token
+        self.queue = queue
+        self._raw = raw
+        self._worker = worker
+        self._settled = settled
+
+    async def done(self, result: Any) -> None:
+        """Complete. Raises PermanentError for a parent with a failed child, which BullMQ does not let complete."""
+        kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed)
+        with self._settling():
+            try:
+                await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch_next=False)
+            except UnrecoverableError as error:
+                raise PermanentError(str(error)) from error
+
+    async def retry(self, delay: float, failure: Failure) -> None:
+        """Delay, or put back in line if there is no delay; the attempt is counted."""
+        fields = {"fieldsToUpdate": self._failed(failure)}
+        backend, job_id = self._worker.backend, self.job.id
+        with self._settling():
+            if delay > 0:
+                await backend.moveToDelayed(job_id, _now(), math.ceil(delay * 1000), self.token, fields)
+            else:
+                await backend.retryJob(job_id, bool(self._raw.opts.get("lifo")), self.token, fields)
+
+    async def snooze(self, delay: float) -> None:
+        """Delay without counting the attempt."""
+        with self._settling():
+            await self._worker.backend.moveToDelayed(
+                self.job.id, _now(), max(1, math.ceil(delay * 1000)), self.token, {"skipAttempt": True}
+            )
+
+    async def bury(self, failure: Failure) -> None:
+        """Move to the failed set."""
+        self._raw.attempts = self.job.max_attempts  # so that the script can tell that retries are exhausted
+        kept = keep(self._raw.opts.get("removeOnFail"), self.queue.keep_failed)
+        fields = self._failed(failure)
+        with self._settling():
+            await self._worker.backend.moveToFailed(
+                self._raw, failure.reason, kept, self.token, fetch_next=False, fields_to_update=fields
+            )
+
+    async def release(self) -> None:
+        """Move back to the front of the line."""
+        with self._settling():
+            await self._worker.scripts.give_back(self.job.id, self.token)
+
+    async def progress(self, value: Any) -> None:
+        """Publish: a Node QueueEvents hears of it."""
+        with _translated():
+            await self._worker.backend.updateProgress(self.job.id, value)
+
+    async def log(self, line: str) -> None:
+        """Append, as `job.log` does."""
+        with _translated():
+            await self._worker.backend.addLog(self.job.id, line, self._raw.opts.get("keepLogs") or LONGEST_LOG)
+
+    def _failed(self, failure: Failure) -> dict[str, str]:
+        """The fields of a failed attempt: the reason raw, the stack traces as a JSON list, one an attempt."""
+        limit = self._raw.opts.get("stackTraceLimit")
+        traces = [*self._raw.stacktrace, failure.stack or failure.reason]
+        kept = traces[-limit:] if isinstance(limit, int) and limit > 0 else [] if limit == 0 else traces
+        return {"failedReason": failure.reason, "stacktrace": json.dumps(kept, separators=(",", ":"))}
+
+    @contextlib.contextmanager
+    def _settling(self) -> Iterator[None]:
+        with _translated(self._lost):
+            yield
+        self._settled(self)
+
+    def _lost(self) -> None:
+        self._settled(self)
+
+
+@contextlib.contextmanager
+def _translated(lost: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """The package says with a TypeError that a job is gone, not active, or locked by somebody else."""
+    try:
+        with outages_translated():
+            yield
+    except TypeError as error:
+        lost()
+        raise LeaseLostError(str(error)) from error
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

@@ -1,0 +1,99 @@
+"""From BullMQ's job to ours. Options that Node would not write are refused, not guessed at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bullmq import Job as BullJob
+
+from queue_lib.job import Backoff, Job, Wire
+
+if TYPE_CHECKING:
+    from queue_lib.queues import Queue, Retention
+
+MS = 1000.0
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)  # what parsing a hostile hash may raise
+
+
+def to_job(raw: Any, queue: Queue) -> Job:
+    """Translate. The producer's options win; where it gave none, the queue's hold.
+
+    A BullMQ job has no timeout of its own. Raises one of MALFORMED, with the option's name in the message.
+    """
+    attempts = _number(raw.opts.get("attempts"), "attempts")
+    return Job(
+        id=raw.id,
+        name=_name(raw.name),
+        queue=queue.name,
+        wire=Wire.BULLMQ,
+        data=raw.data,
+        attempt=raw.attemptsMade + 1,
+        max_attempts=int(attempts) or queue.attempts,  # Node writes 0 where the app gave none
+        backoff=_backoff(raw.opts.get("backoff")) or queue.backoff,
+        timeout=queue.timeout,
+        enqueued_at=raw.timestamp / MS,
+        refusal=_refusal(raw),
+    )
+
+
+def refused(queue: Queue, job_id: str, reason: str) -> Job:
+    """A job that could not be read, to be buried with its reason."""
+    return Job(
+        id=job_id,
+        name="unreadable",
+        queue=queue.name,
+        wire=Wire.BULLMQ,
+        data=None,
+        attempt=1,
+        max_attempts=1,
+        backoff=queue.backoff,
+        timeout=queue.timeout,
+        enqueued_at=0.0,
+        refusal=reason,
+    )
+
+
+def bare(worker: Any, job_id: str) -> Any:
+    """The package's Job for one that could not be read: enough to settle it."""
+    return BullJob(worker, "unreadable", None, {}, job_id)
+
+
+def keep(option: Any, retention: Retention) -> Any:
+    """`removeOnComplete`/`removeOnFail` in the scripts' form; the queue's retention where the producer gave none."""
+    if isinstance(option, bool | int | dict):
+        return option
+    bounds = {"age": int(retention.age), "count": retention.count}
+    return {key: value for key, value in bounds.items() if value is not None}
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        msg = "the job has no name"
+        raise ValueError(msg)
+    return value
+
+
+def _refusal(raw: Any) -> str | None:
+    if raw.deferredFailure:  # the stalled check or a failed child has passed the verdict already
+        return str(raw.deferredFailure)
+    return None
+
+
+def _backoff(option: Any) -> Backoff | None:
+    """Backoff of a job's options; None where there is none, or one of a type that only the app knows."""
+    if isinstance(option, int | float):
+        option = {"type": "fixed", "delay": option}
+    if not isinstance(option, dict) or option.get("type") not in {"fixed", "exponential"}:
+        return None
+    delay = _number(option.get("delay"), "backoff.delay") / MS
+    jitter = min(1.0, _number(option.get("jitter"), "backoff.jitter"))
+    return Backoff((delay,), exponential=option["type"] == "exponential", jitter=jitter)
+
+
+def _number(value: Any, name: str) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        msg = f"the option {name} is not a number of 0 or more"
+        raise ValueError(msg)
+    return float(value)

@@ -1,0 +1,83 @@
+"""The package's Worker, without its loop.
+
+The loop is left out because it does not honour its own limiter (bullmq pull request 3321), rounds delays up to
+seconds, stops renewing locks while jobs are running at close, and waits for ever when Redis is away. What it is
+made of (claiming, schedulers, the scripts) is used as it stands.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+import structlog
+from bullmq import Worker
+from bullmq.backends import RedisBackend
+from bullmq.redis_connection import RedisConnection, loadScript
+from bullmq.scripts import Scripts, raw2NextJobData
+
+from queue_lib.broker.connection import describe
+
+if TYPE_CHECKING:
+    import redis.asyncio
+
+    from queue_lib.queues import Queue
+
+HEAL_LIMITER = (Path(__file__).parent / "heal_limiter.lua").read_text()
+
+
+class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
+    """The package's scripts, plus two things that it leaves out: the worker's name on a job, and giving a job back."""
+
+    async def moveToActive(self, token: str, opts: dict[str, Any]) -> list[Any]:  # noqa: N802 -- the package's name
+        """Claim the next job; as in Node, `processedBy` is set to the worker's name."""
+        keys = ["wait", "active", "prioritized", "events", "stalled", "limiter", "delayed", "paused", "meta", "pc"]
+        packed = msgpack.packb({key: opts[key] for key in ("lockDuration", "limiter", "name")} | {"token": token})
+        result = await self.commands["moveToActive"](
+            keys=self.getKeys([*keys, "marker"]), args=[self.keys[""], round(time.time() * 1000), packed]
+        )
+        return list(raw2NextJobData(result))
+
+    async def give_back(self, job_id: str, token: str) -> None:
+        """Move an active job back to the front of the line; no attempt is counted."""
+        names = ["active", "wait", "stalled", "paused", "meta", "limiter", "prioritized", "marker", "events"]
+        code = await self.commands["moveJobFromActiveToWait"](
+            keys=self.getKeys(names), args=[job_id, token, self.toKey(job_id)]
+        )
+        if code < 0:
+            raise self.finishedErrors({"code": code, "jobId": job_id, "command": "give_back", "state": "active"})
+
+
+class LoopLessWorker(Worker):  # type: ignore[misc]
+    """A Worker that never runs by itself: the runner drives it."""
+
+    scripts: NamedScripts
+
+    def __init__(self, queue: Queue, prefix: str, lease_seconds: float, name: str, client: redis.asyncio.Redis) -> None:
+        """Serve `queue` over `client`, which decodes replies and is shared by all queues."""
+        limiter = {"max": queue.rate_max, "duration": max(1, round(queue.rate_duration * 1000))}
+        super().__init__(
+            queue.name,
+            None,
+            {
+                "connection": client,
+                "prefix": prefix,
+                "name": name,
+                "lockDuration": math.ceil(lease_seconds * 1000),
+                "limiter": limiter if queue.rate_max else None,
+                "autorun": False,
+            },
+        )
+        connection = RedisConnection(client)
+        connection.commands["moveToActive"] = client.register_script(HEAL_LIMITER + loadScript("moveToActive-11.lua"))
+        connection.commands["moveJobFromActiveToWait"] = client.register_script(
+            loadScript("moveJobFromActiveToWait-9.lua")
+        )
+        self.backend = RedisBackend(queue.name, connection, None, prefix, owns_connection=False)
+        self.scripts = self.backend.scripts = NamedScripts(prefix, queue.name, connection)
+        # What the package only emits: a job scheduler whose next job could not be added.
+        log = structlog.get_logger()
+        self.on("error", lambda error, *_: log.warning("bullmq_error", queue=queue.name, reason=describe(error)))

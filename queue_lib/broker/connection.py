@@ -1,0 +1,92 @@
+"""Connections to Redis: one place for URL, TLS, timeouts, and for telling an outage from a bug."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+
+from queue_lib.errors import BrokerUnavailableError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = 10.0  # seconds a blocking command waits at most
+CONNECT_TIMEOUT = 5.0  # seconds
+ANSWER_TIMEOUT = BLOCK + 10.0  # seconds; redis-py 8's default of 5 breaks blocking commands (redis-py issue 4125)
+HEALTH_CHECK = 25.0  # seconds idle after which a connection is tried before use; hosts close idle ones after 300
+
+
+def options(url: str, *, ca: str | None = None, insecure: bool = False) -> dict[str, Any]:
+    """redis-py's connection options for a URL.
+
+    `ca` is the path of a PEM file that verifies a private certificate (its host name is then not checked, since such
+    certificates seldom carry one); `insecure` accepts any certificate. Raises ConfigurationError.
+    """
+    try:
+        parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
+    except ValueError as error:
+        msg = f"REDIS_URL: not a Redis URL ({error}); expected redis://host:port or rediss://host:port"
+        raise ConfigurationError(msg) from None
+    parts |= {
+        "socket_timeout": ANSWER_TIMEOUT,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_keepalive": True,
+        "health_check_interval": HEALTH_CHECK,
+    }
+    if urlsplit(url).scheme == "rediss":
+        if ca is not None:
+            parts |= {"ssl_ca_certs": ca, "ssl_check_hostname": False}
+        elif insecure:
+            parts |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    return parts
+
+
+def client(parts: dict[str, Any], *, connections: int, decode: bool, name: str) -> redis.asyncio.Redis:
+    """An asyncio client with at most `connections` connections, each called `name` on the server.
+
+    `decode` turns replies into str (BullMQ's way), with replacement characters for what is not UTF-8: one hostile
+    byte must not make a queue unreadable.
+    """
+    pool = redis.asyncio.BlockingConnectionPool(
+        max_connections=connections,
+        timeout=int(ANSWER_TIMEOUT),
+        **parts,
+        decode_responses=decode,
+        encoding_errors="replace",
+        client_name=name,
+        retry=Retry(ConstantBackoff(0.05), 1),
+    )
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+def synchronous_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
+    """A client for RQ's synchronous methods: one connection, replies as bytes."""
+    pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
+        max_connections=1, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
+    )
+    return redis.Redis.from_pool(pool)
+
+
+@contextlib.contextmanager
+def outages_translated() -> Iterator[None]:
+    """Turn what redis-py raises into BrokerUnavailableError.
+
+    Errors that the server itself answers (out of memory, read-only, loading) count as outages, too: to try again
+    later is all that a worker can do about them, and to say so.
+    """
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise BrokerUnavailableError(describe(error)) from error
+
+
+def describe(error: Exception) -> str:
+    """One line for an error of Redis; redis-py's messages carry no password."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

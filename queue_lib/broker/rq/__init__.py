@@ -1,0 +1,1 @@
+"""RQ's wire, on the `rq` package."""

@@ -1,0 +1,262 @@
+"""The Broker port on RQ."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import structlog
+from redis.exceptions import RedisError
+from rq.defaults import RQ_KEY_PREFIX
+from rq.executions import Execution
+from rq.serializers import JSONSerializer
+from rq.suspension import WORKERS_SUSPENDED
+from rq.utils import utcformat
+
+from queue_lib.broker.base import Chore, Lease, NotNow
+from queue_lib.broker.connection import BLOCK, client, outages_translated, synchronous_client
+from queue_lib.broker.rq.lanes import intermediate_key, lanes, listened, scheduled_key, started_key, waiting_key
+from queue_lib.broker.rq.lease import RQLease
+from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, refused, restore, to_job
+from queue_lib.broker.rq.retention import apply_retention
+from queue_lib.broker.rq.worker import RegisteredWorker
+from queue_lib.job import Wire
+from queue_lib.observe.events import JobsRecovered, Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import redis.asyncio
+    from redis.client import Pipeline
+    from rq.queue import Queue as Lane
+
+    from queue_lib.broker.rq.job import GuardedJob
+    from queue_lib.queues import Queue
+
+HERE = Path(__file__).parent
+JOB_PREFIX, EXECUTION_PREFIX = f"{RQ_KEY_PREFIX}:job:", f"{RQ_KEY_PREFIX}:execution:"
+IDLE = 2.5  # seconds between looks at what producers schedule, and at the low lane
+PAUSED = 2.0  # seconds between looks at the pause switch
+BEAT_WHEN_IDLE = 60.0  # seconds
+RETENTION_EVERY = 60.0  # seconds
+AFTER_A_BROKEN_WAIT = 0.5  # seconds
+T = TypeVar("T")
+
+
+class RQBroker:
+    """All queues of this process: a connection for commands, one a listened lane, and one for RQ's synchronous part."""
+
+    wire = Wire.RQ
+
+    def __init__(
+        self,
+        queues: Sequence[Queue],
+        redis_options: dict[str, Any],
+        *,
+        prefix: str,
+        lease_duration: float,
+        worker_name: str,
+        observe: Observer,
+    ) -> None:
+        """`prefix` is BullMQ's: the limiter and the pause switch are shared. `lease_duration` is in seconds."""
+        self._lease_duration = lease_duration
+        self._worker_name = worker_name
+        self._observe = observe
+        name = f"pushmill:{worker_name}"
+        self.client = client(redis_options, connections=1, decode=False, name=name)
+        self._sync = synchronous_client(redis_options, name=name)
+        self._claim = self.client.register_script((HERE / "claim.lua").read_text())
+        self._recover_script = self.client.register_script((HERE / "recover.lua").read_text())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rq")
+        self._queues = {queue.name: queue for queue in queues}
+        self._claim_keys = {queue.name: _claim_keys(queue.name, prefix) for queue in queues}
+        self._listeners = {
+            lane: Listener(client(redis_options, connections=1, decode=False, name=name), lane)
+            for queue in queues
+            for lane in listened(queue.name)
+        }
+        self._lanes: dict[str, Lane] = {}
+        self._held: set[RQLease] = set()
+        self._last_beat = 0.0
+        self.worker: RegisteredWorker
+
+    async def start(self) -> None:
+        """Connect and register: `rq info` shows this worker from now on."""
+        with outages_translated():
+            await self.in_thread(self._register)
+
+    def _register(self) -> None:
+        names = [lane for queue in self._queues for lane in lanes(queue)]
+        self.worker = RegisteredWorker(names, self._worker_name, self._lease_duration, self._sync)
+        self.worker.register()
+        self._lanes = {lane.name: lane for lane in self.worker.queues}
+        for lane in self._lanes.values():
+            lane.get_redis_server_version()  # cached here, for RQ asks while it fills pipelines
+
+    async def claim(self, queue: Queue) -> Lease | NotNow:
+        """Take the next job of the first lane that has one, and mark it as started."""
+        window_ms = max(1, round(queue.rate_duration * 1000))
+        now = time.time()
+        args: list[str | int | float] = [
+            queue.rate_max,
+            window_ms,
+            now,
+            utcformat(datetime.fromtimestamp(now, UTC)),
+            JOB_PREFIX,
+        ]
+        with outages_translated():
+            answer, *rest = await self._claim(keys=self._claim_keys[queue.name], args=args)
+        match answer:
+            case b"job":
+                lane_number, job_id, fields = rest
+                return await self._lease(queue, lanes(queue.name)[lane_number - 1], _text(job_id), _fields(fields))
+            case b"limited":
+                return NotNow(rest[0] / 1000, listen=False)
+            case b"paused":
+                return NotNow(PAUSED, listen=False)
+            case b"gone":
+                structlog.get_logger().warning("job_gone", queue=queue.name, wire=self.wire.value, id=_text(rest[0]))
+                return NotNow(0.0, listen=False)
+            case _:
+                due = float(rest[0]) - now if rest[0] else IDLE
+                return NotNow(min(max(due, 0.0), IDLE), listen=True)
+
+    async def _lease(self, queue: Queue, lane: str, job_id: str, fields: Raw) -> Lease:
+        try:
+            rq_job = restore(job_id, fields, self._sync, JSONSerializer)
+            rq_job.origin = lane
+            job = to_job(fields, rq_job, queue)
+        except MALFORMED as error:
+            job = refused(job_id, queue, f"unreadable job: {type(error).__name__}: {error}")
+            rq_job = bare(job_id, fields, lane, self._sync, JSONSerializer)
+        if rq_job.failure_ttl is None:
+            rq_job.failure_ttl = int(queue.keep_failed.age)
+        with outages_translated():
+            execution = await self._begin(rq_job)
+        lease = RQLease(job, rq_job, execution, self._lanes[lane], queue, self)
+        self._held.add(lease)
+        return lease
+
+    async def _begin(self, rq_job: GuardedJob) -> Execution:
+        """Mark a job as started, with an execution, and off the intermediate list: one transaction."""
+        async with self.client.pipeline(transaction=True) as pipe:
+            recorder = cast("Pipeline", pipe)
+            ttl = self.worker.get_heartbeat_ttl(rq_job)
+            rq_job.prepare_for_execution(self.worker.name, recorder)
+            pipe.persist(rq_job.key)
+            execution = Execution.create(rq_job, ttl, recorder, worker_name=self.worker.name)
+            self.worker.begin(execution, recorder)
+            pipe.lrem(intermediate_key(rq_job.origin), 1, rq_job.id)
+            await pipe.execute()
+        return execution
+
+    async def wait(self, queue: Queue, pause: NotNow) -> None:
+        """Wait until a listened lane has a job, or the pause is over."""
+        if not pause.listen:
+            await asyncio.sleep(pause.seconds)
+            return
+        news = [self._listeners[lane].news() for lane in listened(queue.name)]
+        await asyncio.wait(news, timeout=pause.seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    async def pass_on(self, queue: Queue) -> None:
+        """Nothing to pass on: a list keeps its jobs, and every listener hears of them."""
+
+    def chores(self) -> Sequence[Chore]:
+        """Renew leases three times a lease, look for lost jobs twice, clear out once a minute."""
+        return [
+            Chore("renew leases", self._lease_duration / 3, self._beat),
+            Chore("recover jobs", self._lease_duration / 2, self._recover),
+            Chore("apply retention", RETENTION_EVERY, self._clean),
+        ]
+
+    async def _beat(self) -> None:
+        running = [(lease.rq_job, lease.execution) for lease in self._held]
+        if running or time.monotonic() - self._last_beat >= BEAT_WHEN_IDLE:
+            with outages_translated():
+                await self.in_thread(lambda: self.worker.beat(running))
+            self._last_beat = time.monotonic()
+
+    async def _recover(self) -> None:
+        keys = [key for lane in self._lanes for key in (waiting_key(lane), intermediate_key(lane), started_key(lane))]
+        with outages_translated():
+            ids = await self._recover_script(
+                keys=keys, args=[time.time(), self._lease_duration, JOB_PREFIX, EXECUTION_PREFIX]
+            )
+        if ids:
+            self._observe(JobsRecovered(self.wire, ",".join(self._queues), tuple(_text(job_id) for job_id in ids)))
+
+    async def _clean(self) -> None:
+        for queue in self._queues.values():
+            for lane in lanes(queue.name):
+                with outages_translated():
+                    await self.in_thread(partial(apply_retention, self._lanes[lane], queue))
+
+    def forget(self, lease: RQLease) -> None:
+        """The lease is settled or lost: renew it no more."""
+        self._held.discard(lease)
+        self.worker.executions.pop(lease.execution.id, None)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run a synchronous part of RQ off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def close(self) -> None:
+        """Sign off from `rq info` and close the connections."""
+        for listener in self._listeners.values():
+            await listener.close()
+        try:
+            await self.in_thread(self.worker.register_death)
+        except (RedisError, OSError):
+            structlog.get_logger().warning("not_signed_off", wire=self.wire.value)  # its registration expires
+        self._thread.shutdown(wait=False)
+        await self.client.aclose()
+        self._sync.close()
+
+
+class Listener:
+    """Waits for a job in one lane without taking it: a blocking move of the first job onto its own place."""
+
+    def __init__(self, client: redis.asyncio.Redis, lane: str) -> None:
+        """`client` is this listener's alone."""
+        self._client = client
+        self._key = waiting_key(lane)
+        self._task: asyncio.Task[None] | None = None
+
+    def news(self) -> asyncio.Task[None]:
+        """A task that ends when the lane has a job. It outlives a wait: cancelling it costs a connection."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen())
+        return self._task
+
+    async def _listen(self) -> None:
+        try:
+            while await self._client.blmove(self._key, self._key, int(BLOCK), "LEFT", "LEFT") is None:
+                pass
+        except (RedisError, OSError):
+            await asyncio.sleep(AFTER_A_BROKEN_WAIT)  # the next claim says what is wrong
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._client.aclose()
+
+
+def _claim_keys(queue: str, prefix: str) -> list[str]:
+    shared = [f"{prefix}:{queue}:limiter", f"{prefix}:{queue}:meta", WORKERS_SUSPENDED]
+    of_lanes = [(waiting_key(lane), intermediate_key(lane), scheduled_key(lane)) for lane in lanes(queue)]
+    return [*shared, *(key for keys in of_lanes for key in keys)]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _fields(flat: Sequence[bytes]) -> Raw:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,69 @@
+--[[
+  Claim the next job of a queue: move what is due into the lanes, then take from the first lane that has a job,
+  within the rate limit that is shared with BullMQ.
+    KEYS[1] BullMQ's rate limiter (string, counter with expiry)
+    KEYS[2] BullMQ's meta of the queue (hash: paused, max, duration)
+    KEYS[3] rq:suspended (string)
+    then for each lane, first the most urgent:
+    KEYS[n]   rq:queue:<lane> (list of job ids)
+    KEYS[n+1] rq:queue:<lane>:intermediate (list of job ids)
+    KEYS[n+2] rq:scheduled:<lane> (sorted set of job ids, scored by second)
+    ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds
+    ARGV[3] now, seconds since the epoch       ARGV[4] now, as RQ writes it
+    ARGV[5] prefix of the job hashes
+  Returns {'job', number of the lane from 1, id, fields} | {'gone', id} | {'limited', milliseconds} | {'paused'}
+        | {'empty', second of the next scheduled job or ''}
+]]
+local now = tonumber(ARGV[3])
+
+local function promote(lane)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[lane + 2], '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', KEYS[lane + 2], id)
+    local job = ARGV[5] .. id
+    if redis.call('EXISTS', job) == 1 then
+      local front, on_retry, ended = unpack(redis.call('HMGET', job, 'enqueue_at_front', 'enqueue_at_front_on_retry', 'ended_at'))
+      local urgent = front == '1' or (on_retry == '1' and ended and ended ~= '')
+      redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[4])
+      redis.call(urgent and 'LPUSH' or 'RPUSH', KEYS[lane], id)
+    end
+  end
+end
+
+if redis.call('EXISTS', KEYS[3]) == 1 then return {'paused'} end
+local meta = redis.call('HMGET', KEYS[2], 'paused', 'max', 'duration')
+if meta[1] then return {'paused'} end
+
+-- As in BullMQ's scripts: a limit that the app has set globally wins, the length of the window is ours.
+local max = tonumber(meta[2] or ARGV[1])
+local duration = tonumber(ARGV[2]) or tonumber(meta[3])
+if max > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) >= max then
+  local left = redis.call('PTTL', KEYS[1])
+  if left == -1 then
+    redis.call('PEXPIRE', KEYS[1], duration)
+    left = duration
+  end
+  if left > 0 then return {'limited', left} end
+end
+
+for lane = 4, #KEYS, 3 do promote(lane) end
+
+for lane = 4, #KEYS, 3 do
+  local id = redis.call('LMOVE', KEYS[lane], KEYS[lane + 1], 'LEFT', 'RIGHT')
+  if id then
+    local fields = redis.pcall('HGETALL', ARGV[5] .. id)
+    if fields.err or #fields == 0 then
+      redis.call('LREM', KEYS[lane + 1], 1, id)
+      return {'gone', id}
+    end
+    if max > 0 and redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], duration) end
+    redis.call('HSET', ARGV[5] .. id, 'claimed_at', now)
+    return {'job', (lane - 1) / 3, id, fields}
+  end
+end
+
+local due = ''
+for lane = 4, #KEYS, 3 do
+  local first = redis.call('ZRANGE', KEYS[lane + 2], 0, 0, 'WITHSCORES')[2]
+  if first and (due == '' or tonumber(first) < tonumber(due)) then due = first end
+end
+return {'empty', due}

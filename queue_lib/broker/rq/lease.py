@@ -1,0 +1,196 @@
+"""A lease on an RQ job: its execution in the started registry, renewed by heartbeats.
+
+RQ's bookkeeping is written for synchronous pipelines, but it only fills them: every settling call fills an asyncio
+pipeline with RQ's own methods and sends it as one transaction.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from rq.job import JobStatus
+from rq.results import Result
+from rq.utils import now
+
+from queue_lib.broker.base import Lease
+from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.rq.lanes import started_key
+from queue_lib.errors import LeaseLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from redis.client import Pipeline
+    from rq.executions import Execution
+    from rq.queue import Queue as Lane
+
+    from queue_lib.broker.rq.broker import RQBroker
+    from queue_lib.broker.rq.job import GuardedJob
+    from queue_lib.job import Job
+    from queue_lib.outcome import Failure
+    from queue_lib.queues import Queue
+
+LONGEST_LOG = 100  # lines, kept in the job's meta
+
+
+class RQLease(Lease):
+    """Settles a job through RQ's methods."""
+
+    def __init__(
+        self, job: Job, rq_job: GuardedJob, execution: Execution, lane: Lane, queue: Queue, broker: RQBroker
+    ) -> None:
+        """`lane` is the RQ queue that the job came from."""
+        self.job = job
+        self.rq_job = rq_job
+        self.execution = execution
+        self.lane = lane
+        self._queue = queue
+        self._broker = broker
+
+    async def done(self, result: Any) -> None:
+        """Finish, keep the result, and let waiting dependents go."""
+        rq_job = self.rq_job
+        rq_job.ended_at = now()
+        rq_job._result = result  # noqa: SLF001 -- where RQ's worker puts it, too
+        ttl = rq_job.get_result_ttl(int(self._queue.keep_completed.age))
+        if ttl == 0 or rq_job.repeats_left or await self._has_dependents():
+            await self._settled(self._broker.in_thread(self._done_by_rq))
+        else:
+            await self._commit(lambda pipe: self._fill_done(pipe, ttl))
+
+    def _done_by_rq(self) -> None:
+        """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
+        rq_job, lane = self.rq_job, self.lane
+        rq_job._status = JobStatus.FINISHED  # noqa: SLF001
+        self._broker.worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
+
+    def _fill_done(self, pipe: Pipeline, ttl: int) -> None:
+        rq_job, worker, execution = self.rq_job, self._broker.worker, self.execution
+        worker.increment_successful_job_count(pipeline=pipe)
+        self._count_time(pipe)
+        rq_job._handle_success(  # noqa: SLF001
+            ttl,
+            pipeline=pipe,
+            worker_name=worker.name,
+            execution_id=execution.id,
+            execution_started_at=execution.created_at,
+            execution_ended_at=rq_job.ended_at,
+        )
+        rq_job.cleanup(ttl, pipeline=pipe, remove_from_queue=False)
+
+    async def retry(self, delay: float, failure: Failure) -> None:
+        """Schedule, or put back in line if there is no delay; the attempt is counted and its error kept."""
+        rq_job = self.rq_job
+        rq_job.ended_at = now()
+        rq_job.retries_left = self.job.max_attempts - self.job.attempt - 1
+
+        def fill(pipe: Pipeline) -> None:
+            self._fill_failed(pipe)
+            Result.create_failure(
+                rq_job,
+                rq_job.failure_ttl,
+                failure.stack or failure.reason,
+                worker_name=self._broker.worker.name,
+                pipeline=pipe,
+                execution_id=self.execution.id,
+                execution_started_at=self.execution.created_at,
+                execution_ended_at=rq_job.ended_at,
+            )
+            self._fill_again(pipe, delay, at_front=bool(rq_job.enqueue_at_front_on_retry))
+
+        await self._commit(fill)
+
+    async def snooze(self, delay: float) -> None:
+        """Schedule without counting the attempt."""
+        await self._commit(lambda pipe: self._fill_again(pipe, delay, at_front=True))
+
+    async def release(self) -> None:
+        """Push to the front of the lane."""
+        await self._commit(lambda pipe: self._fill_again(pipe, 0.0, at_front=True))
+
+    def _fill_again(self, pipe: Pipeline, delay: float, *, at_front: bool) -> None:
+        if delay > 0:
+            # RQ keeps whole seconds and cuts the rest off: round up, so as never to be early.
+            due = math.ceil(time.time() + delay)
+            self.rq_job.set_status(JobStatus.SCHEDULED, pipeline=pipe)
+            self.lane.schedule_job(self.rq_job, now() + timedelta(seconds=due - time.time() + 0.001), pipeline=pipe)
+        else:
+            self.lane._enqueue_job(self.rq_job, pipeline=pipe, at_front=at_front)  # noqa: SLF001
+
+    async def bury(self, failure: Failure) -> None:
+        """Move to the failed registry; dependents that allow a failure go on."""
+        rq_job, worker, execution = self.rq_job, self._broker.worker, self.execution
+        rq_job.ended_at = now()
+
+        def fill(pipe: Pipeline) -> None:
+            self._fill_failed(pipe)
+            rq_job.set_status(JobStatus.FAILED, pipeline=pipe)
+            rq_job._handle_failure(  # noqa: SLF001
+                failure.stack or failure.reason,
+                pipeline=pipe,
+                worker_name=worker.name,
+                execution_id=execution.id,
+                execution_started_at=execution.created_at,
+                execution_ended_at=rq_job.ended_at,
+            )
+            pipe.hset(rq_job.key, "failed_reason", failure.reason)
+
+        await self._commit(fill)
+
+    async def progress(self, value: Any) -> None:
+        """Write `meta['progress']`."""
+        await self._save_meta("progress", value)
+
+    async def log(self, line: str) -> None:
+        """Append to `meta['log']`."""
+        await self._save_meta("log", [*self.rq_job.meta.get("log", []), line][-LONGEST_LOG:])
+
+    async def _save_meta(self, key: str, value: Any) -> None:
+        self.rq_job.meta[key] = value
+        with outages_translated():
+            await self._broker.client.hset(self.rq_job.key, "meta", self._meta())
+
+    def _meta(self) -> str:
+        return str(self.rq_job._serialize_meta(), "utf-8")  # noqa: SLF001
+
+    def _fill_failed(self, pipe: Pipeline) -> None:
+        pipe.hset(self.rq_job.key, "attempts_made", self.job.attempt)
+        self._broker.worker.increment_failed_job_count(pipe)
+        self._count_time(pipe)
+
+    def _count_time(self, pipe: Pipeline) -> None:
+        if self.rq_job.started_at and self.rq_job.ended_at:
+            self._broker.worker.increment_total_working_time(self.rq_job.ended_at - self.rq_job.started_at, pipe)
+
+    async def _has_dependents(self) -> bool:
+        with outages_translated():
+            return bool(await self._broker.client.scard(self.rq_job.dependents_key))
+
+    async def _commit(self, fill: Callable[[Pipeline], None]) -> None:
+        """Send what `fill` writes, with the end of the execution, as one transaction; then wake the dependents."""
+        await self._settled(self._send(fill))
+
+    async def _send(self, fill: Callable[[Pipeline], None]) -> None:
+        client, rq_job = self._broker.client, self.rq_job
+        lease = await client.zscore(started_key(self.lane.name), self.execution.composite_key)
+        if lease is None:
+            self._broker.forget(self)
+            msg = f"job {self.job.id} is no longer leased to this worker"
+            raise LeaseLostError(msg)
+        async with client.pipeline(transaction=True) as pipe:
+            pipe.scard(rq_job.dependents_key)
+            recorder = cast("Pipeline", pipe)
+            fill(recorder)
+            self._broker.worker.end(rq_job, self.execution, recorder)
+            dependents, *_ = await pipe.execute()
+        status = rq_job.get_status(refresh=False)
+        if dependents and status in {JobStatus.FINISHED, JobStatus.FAILED}:
+            await self._broker.in_thread(lambda: self.lane.enqueue_dependents(rq_job))
+
+    async def _settled(self, settling: Awaitable[None]) -> None:
+        with outages_translated():
+            await settling
+        self._broker.forget(self)

@@ -1,0 +1,111 @@
+"""From RQ's job to ours."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.queue import Queue as StockQueue
+
+from queue_lib.broker.rq.job import GuardedJob, refusal
+from queue_lib.job import Backoff, Job, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis import Redis
+
+    from queue_lib.queues import Queue
+
+CRASH_CAP = 3
+Raw = dict[bytes, bytes]
+# What parsing a hostile hash may raise; RQ wraps what its serializer raises in a DeserializationError.
+MALFORMED = (
+    DeserializationError,
+    NoSuchJobError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    zlib.error,
+)
+
+
+def restore(job_id: str, raw: Mapping[bytes, bytes], connection: Redis, serializer: type) -> GuardedJob:
+    """RQ's view of the hash. Raises one of MALFORMED."""
+    job = GuardedJob(job_id, connection=connection, serializer=serializer)
+    job.restore(raw)
+    return job
+
+
+def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
+    """Translate. The producer's options win; where it gave none, the queue's hold and are set on `rq_job`, too.
+
+    RQ counts the retries that are left; the attempts made are a field of ours in the hash. Raises one of MALFORMED.
+    """
+    made = int(raw.get(b"attempts_made") or 0)
+    if rq_job.retries_left is None:
+        rq_job.retries_left = max(0, queue.attempts - 1 - made)
+    retries = made + rq_job.retries_left
+    return Job(
+        id=rq_job.id,
+        name=str(rq_job.func_name),
+        queue=queue.name,
+        wire=Wire.RQ,
+        data=rq_job.args[0] if rq_job.args else None,
+        attempt=made + 1,
+        max_attempts=retries + 1,
+        backoff=_backoff(rq_job, retries) or queue.backoff,
+        timeout=_timeout(rq_job) or queue.timeout,
+        enqueued_at=rq_job.enqueued_at.timestamp() if rq_job.enqueued_at else 0.0,
+        refusal=refusal(raw, rq_job) or _crashed(raw),
+    )
+
+
+def refused(job_id: str, queue: Queue, reason: str) -> Job:
+    """A job that could not be read, to be buried with its reason."""
+    return Job(
+        id=job_id,
+        name="unreadable",
+        queue=queue.name,
+        wire=Wire.RQ,
+        data=None,
+        attempt=1,
+        max_attempts=1,
+        backoff=queue.backoff,
+        timeout=queue.timeout,
+        enqueued_at=0.0,
+        refusal=reason,
+    )
+
+
+def bare(job_id: str, raw: Mapping[bytes, bytes], lane: str, connection: Redis, serializer: type) -> GuardedJob:
+    """RQ's view of a job that could not be read: enough to settle it. Its data stays as it was."""
+    job = GuardedJob(job_id, connection=connection, serializer=serializer)
+    job.origin = lane
+    job.data = raw.get(b"data", b"")[:1_000_000]
+    return job
+
+
+def _backoff(job: GuardedJob, retries: int) -> Backoff | None:
+    """RQ's list of intervals: with fewer of them than retries, the first one stands for the missing ones."""
+    intervals = job.retry_intervals
+    if not intervals or retries < 1:
+        return None
+    indices = (max(len(intervals) - left, 0) for left in range(min(retries, 1000), 0, -1))
+    return Backoff(tuple(max(0.0, float(intervals[index])) for index in indices))
+
+
+def _timeout(job: GuardedJob) -> float | None:
+    """The job's own timeout; None if it is the one that RQ's Queue writes unasked (180 s), or none at all."""
+    if job.timeout is None or job.timeout <= 0 or job.timeout == StockQueue.DEFAULT_TIMEOUT:
+        return None
+    return float(job.timeout)
+
+
+def _crashed(raw: Mapping[bytes, bytes]) -> str | None:
+    crashes = int(raw.get(b"crashes") or 0)
+    return f"its worker died {crashes} times while running it" if crashes >= CRASH_CAP else None

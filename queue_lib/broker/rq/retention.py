@@ -1,0 +1,41 @@
+"""How long RQ's finished jobs stay: by age (their keys expire), and by count, which RQ itself does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rq.defaults import RQ_KEY_PREFIX
+from rq.job import Job as StockJob
+from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry, ReadyJobRegistry
+
+if TYPE_CHECKING:
+    from rq.queue import Queue as Lane
+
+    from queue_lib.queues import Queue
+
+AT_ONCE = 1000
+RESULTS = RQ_KEY_PREFIX + ":results:{}"
+
+
+def apply_retention(lane: Lane, queue: Queue) -> None:
+    """Drop expired members of the registries and the oldest finished jobs beyond the queue's count.
+
+    Started jobs are not looked at: RQ's own clean-up would count an attempt for a worker that died.
+    """
+    for registry in (FinishedJobRegistry, FailedJobRegistry, DeferredJobRegistry, ReadyJobRegistry):
+        registry(queue=lane).cleanup()
+    if queue.keep_completed.count is not None:
+        _trim(FinishedJobRegistry(queue=lane), queue.keep_completed.count)
+
+
+def _trim(registry: FinishedJobRegistry, count: int) -> None:
+    connection, key = registry.connection, registry.key
+    surplus = connection.zcard(key) - count
+    if surplus > 0:
+        ids = registry.get_job_ids(0, min(surplus, AT_ONCE) - 1, cleanup=False)
+        connection.zrem(key, *ids)
+        connection.delete(*(key for job_id in ids for key in _keys(job_id)))
+
+
+def _keys(job_id: str) -> tuple[str, str, str]:
+    return StockJob.key_for(job_id), StockJob.dependents_key_for(job_id), RESULTS.format(job_id)

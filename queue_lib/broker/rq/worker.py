@@ -1,0 +1,74 @@
+"""One registration for all jobs of this process, on RQ's BaseWorker.
+
+RQ's own loops run one job at a time, or fork. Its bookkeeping, though, fills pipelines, and does not mind whether
+they are its own: what this class adds is only what several jobs at once need.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker, WorkerStatus
+
+from queue_lib.broker.rq.job import GuardedJob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+    from redis.client import Pipeline
+    from rq.executions import Execution
+    from rq.job import Job as StockJob
+
+
+class RegisteredWorker(BaseWorker):
+    """Registers itself and its executions; `rq info` shows both."""
+
+    job_class = GuardedJob
+    log_job_description = False
+    log_result_lifespan = False
+
+    def __init__(self, lanes: Sequence[str], name: str, lease_seconds: float, connection: Redis) -> None:
+        """Talk to the server at once (its name, its address): call this in a thread."""
+        self._lease_seconds = math.ceil(lease_seconds)
+        super().__init__(
+            list(lanes),
+            name=name,
+            connection=connection,
+            job_class=GuardedJob,
+            serializer=JSONSerializer,
+            job_monitoring_interval=self._lease_seconds,
+        )
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        """Leave the connection's timeouts alone: RQ would raise them to seven minutes."""
+        return connection
+
+    def get_heartbeat_ttl(self, job: StockJob, working_time: float = 0.0) -> int:  # noqa: ARG002
+        """Seconds until a silent worker's job is taken by another."""
+        return self._lease_seconds
+
+    def begin(self, execution: Execution, pipeline: Pipeline) -> None:
+        """Add an execution; the worker is busy with the first one."""
+        if not self.executions:
+            self.set_state(WorkerStatus.BUSY, pipeline)
+        self.executions[execution.id] = execution
+
+    def end(self, job: StockJob, execution: Execution, pipeline: Pipeline) -> None:
+        """Remove an execution; the worker is idle after the last one."""
+        self.cleanup_execution(job, pipeline, execution)
+        if not self.executions:
+            self.set_state(WorkerStatus.IDLE, pipeline)
+
+    def register(self) -> None:
+        """Appear in `rq info`."""
+        self.register_birth()  # type: ignore[no-untyped-call]
+        self.set_state(WorkerStatus.IDLE)
+
+    def beat(self, running: Sequence[tuple[Any, Execution]]) -> None:
+        """Renew the registration and the leases of the (job, execution) pairs."""
+        self.heartbeat()
+        for job, execution in running:
+            self.maintain_heartbeats(job, execution)

@@ -1,0 +1,68 @@
+"""Frozen facts that the runner reports. Observers turn them into log lines and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from queue_lib.job import Job, Wire
+    from queue_lib.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettled:
+    """A run has ended and its outcome is recorded. `seconds` is the run's duration."""
+
+    job: Job
+    outcome: Outcome
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobReleased:
+    """The run was stopped by the shutdown; the job went back to its queue without using up an attempt."""
+
+    job: Job
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobLost:
+    """The run has ended, but the job was no longer ours to settle; whoever has it now settles it."""
+
+    job: Job
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerLost:
+    """The broker's server can't be reached; `reason` has no secret in it. Reported once an outage."""
+
+    wire: Wire
+    queue: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerBack:
+    """The broker's server answers again, after `seconds`."""
+
+    wire: Wire
+    queue: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobsRecovered:
+    """Jobs whose worker had gone silent are back in their queue."""
+
+    wire: Wire
+    queue: str
+    job_ids: tuple[str, ...]
+
+
+Event = JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered
+Observer = Callable[[Event], None]

@@ -1,0 +1,100 @@
+"""The log: one line an event, one line a job. No secret, endpoint or payload is ever in it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, assert_never
+
+import structlog
+
+from queue_lib.observe.events import (
+    BrokerBack,
+    BrokerLost,
+    Event,
+    JobLost,
+    JobReleased,
+    JobSettled,
+    JobsRecovered,
+)
+from queue_lib.outcome import Dead, Done, Outcome, Retry, Snooze
+
+Fields = dict[str, Any]
+
+
+def configure(level: str, form: str) -> None:
+    """Set the log up. `form` is `json`, `console` or `auto` (console on a terminal, else JSON)."""
+    console = form == "console" or (form == "auto" and sys.stdout.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    # The libraries' own loggers are quiet: what they have to say reaches us as exceptions.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    logging.getLogger("rq").setLevel(logging.CRITICAL)
+
+
+class LogObserver:
+    """Writes events to the log."""
+
+    def __init__(self) -> None:
+        """Bind the logger that `configure` has set up."""
+        self._log = structlog.get_logger()
+
+    def __call__(self, event: Event) -> None:
+        """Write one line."""
+        level, name, fields = describe(event)
+        self._log.log(level, name, **fields)
+
+
+def describe(event: Event) -> tuple[int, str, Fields]:
+    """Level, event word and fields of the line for an event."""
+    match event:
+        case JobSettled(job, outcome, seconds):
+            level, name, extra = _settled(outcome)
+            return level, name, {**_of_job(job, seconds), **extra}
+        case JobReleased(job, seconds):
+            return logging.INFO, "job_released", _of_job(job, seconds)
+        case JobLost(job, seconds, reason):
+            return logging.WARNING, "job_lost", {**_of_job(job, seconds), "reason": reason}
+        case BrokerLost(wire, queue, reason):
+            return logging.ERROR, "broker_lost", {"wire": wire.value, "queue": queue, "reason": reason}
+        case BrokerBack(wire, queue, seconds):
+            return logging.INFO, "broker_back", {"wire": wire.value, "queue": queue, "seconds": round(seconds, 1)}
+        case JobsRecovered(wire, queue, ids):
+            return logging.WARNING, "jobs_recovered", {"wire": wire.value, "queue": queue, "ids": list(ids)}
+        case _:
+            assert_never(event)
+
+
+def _of_job(job: Any, seconds: float) -> Fields:
+    return {
+        "queue": job.queue,
+        "wire": job.wire.value,
+        "id": job.id,
+        "name": job.name,
+        "attempt": job.attempt,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _settled(outcome: Outcome) -> tuple[int, str, Fields]:
+    match outcome:
+        case Done():
+            return logging.INFO, "job_done", {"outcome": "done"}
+        case Retry(delay, failure):
+            return logging.WARNING, "job_retry", {"outcome": "retry", "delay": delay, "reason": failure.reason}
+        case Snooze(delay, reason):
+            return logging.INFO, "job_snoozed", {"outcome": "snooze", "delay": delay, "reason": reason}
+        case Dead(failure):
+            return logging.ERROR, "job_dead", {"outcome": "dead", "reason": failure.reason}
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,141 @@
+"""One queue's loop on one wire: take a free slot, claim, run. The slots are shared by the queue's wires."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from queue_lib.broker.base import NotNow
+from queue_lib.errors import BrokerUnavailableError
+from queue_lib.observe.events import BrokerBack, BrokerLost
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from queue_lib.broker.base import Broker, Lease
+    from queue_lib.observe.events import Observer
+    from queue_lib.queues import Queue
+    from queue_lib.runner.executor import Executor
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is away
+
+
+class Consumer:
+    """Claims jobs of one queue from one broker and runs them, never more than there are slots."""
+
+    def __init__(
+        self, queue: Queue, broker: Broker, slots: asyncio.Semaphore, executor: Executor, observe: Observer
+    ) -> None:
+        """`slots` is the queue's concurrency in this process, shared with its other wire."""
+        self._queue = queue
+        self._broker = broker
+        self._slots = slots
+        self._executor = executor
+        self._observe = observe
+        self._runs: set[asyncio.Task[None]] = set()
+        self._quiet = False
+        self._idle: asyncio.Task[None] | None = None  # the loop's task while it may be interrupted
+        self._outage: Outage | None = None
+        self._crash: BaseException | None = None
+
+    def __str__(self) -> str:
+        return f"{self._broker.wire}: consume {self._queue.name}"
+
+    @property
+    def runs(self) -> frozenset[asyncio.Task[None]]:
+        """The runs under way."""
+        return frozenset(self._runs)
+
+    def quiet(self) -> None:
+        """Claim no more. A claim under way is finished and given back: cancelled, it would strand its job."""
+        self._quiet = True
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+
+    async def run(self) -> None:
+        """Claim and start runs until `quiet`. Raises what a run raised: the executor never should."""
+        while await self._interruptible(self._slots.acquire()):
+            claimed = await self._claim()
+            if not isinstance(claimed, NotNow):
+                self._start(claimed)
+                continue
+            self._slots.release()
+            if await self._interruptible(self._broker.wait(self._queue, claimed)) and claimed.listen:
+                await self._pass_on_if_busy()
+        if self._crash is not None:
+            raise self._crash
+
+    async def _claim(self) -> Lease | NotNow:
+        try:
+            claimed = await self._broker.claim(self._queue)
+        except BrokerUnavailableError as error:
+            return self._away(error)
+        if self._outage is not None:
+            self._observe(BrokerBack(self._broker.wire, self._queue.name, self._outage.seconds()))
+            self._outage = None
+        return claimed
+
+    def _away(self, error: BrokerUnavailableError) -> NotNow:
+        if self._outage is None:
+            self._outage = Outage()
+            self._observe(BrokerLost(self._broker.wire, self._queue.name, str(error)))
+        return NotNow(self._outage.next_pause(), listen=False)
+
+    def _start(self, lease: Lease) -> None:
+        ended = self._executor.give_back(lease) if self._quiet else self._executor.run(lease)
+        run = asyncio.create_task(ended, name=f"{self._queue.name}:{lease.job.id}")
+        self._runs.add(run)
+        run.add_done_callback(self._finished)
+
+    def _finished(self, run: asyncio.Task[None]) -> None:
+        self._runs.discard(run)
+        self._slots.release()
+        if not run.cancelled() and (error := run.exception()) is not None:
+            self._crash = error
+            self.quiet()
+
+    async def _pass_on_if_busy(self) -> None:
+        """We heard of work; without a slot for it, let another process hear it."""
+        if self._slots.locked():
+            try:
+                await self._broker.pass_on(self._queue)
+            except BrokerUnavailableError as error:
+                self._away(error)
+
+    async def _interruptible(self, waiting: Coroutine[Any, Any, object]) -> bool:
+        """Await something that `quiet` may cut short; False if it did, or had been called before."""
+        if self._quiet:
+            waiting.close()
+            return False
+        self._idle = asyncio.current_task()
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            if not self._quiet:
+                raise
+            return False
+        finally:
+            self._idle = None
+        return True
+
+
+class Outage:
+    """How long the broker has been away, and how long to wait before asking again."""
+
+    def __init__(self) -> None:
+        """It begins now."""
+        self._since = time.monotonic()
+        self._pause = FIRST_PAUSE
+
+    def seconds(self) -> float:
+        """Its length so far."""
+        return time.monotonic() - self._since
+
+    def next_pause(self) -> float:
+        """Seconds until the next try: doubling, up to five."""
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
+        return pause

@@ -1,0 +1,171 @@
+"""One claimed job to one recorded outcome. No loop, no server: hand it a lease."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, assert_never
+
+from pydantic import ValidationError
+
+from queue_lib.broker.base import DeadLetter, DeadLetters, Lease
+from queue_lib.errors import BrokerUnavailableError, LeaseLostError, PermanentError, TransientError
+from queue_lib.observe.events import JobLost, JobReleased, JobSettled, Observer
+from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
+from queue_lib.retry import decide
+from queue_lib.runner.result import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from queue_lib.job import Job
+    from queue_lib.processor import Model, Registry, Route
+
+PROGRESS_EVERY = 1.0  # seconds
+RECORD_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0, 15.0, 15.0)  # seconds: a minute of outage
+
+
+class RunContext:
+    """The Context of one run: deadline in monotonic seconds, progress and log through the lease."""
+
+    def __init__(self, lease: Lease, deadline: float) -> None:
+        """Serve one run of the lease's job."""
+        self.job = lease.job
+        self._lease = lease
+        self._deadline = deadline
+        self._next_progress = 0.0
+
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self._deadline - time.monotonic()
+
+    async def progress(self, value: float | dict[str, Any]) -> None:
+        """Publish progress, at most once a second; 100 is always published."""
+        now = time.monotonic()
+        if now >= self._next_progress or value == 100:  # noqa: PLR2004 -- percent
+            self._next_progress = now + PROGRESS_EVERY
+            with contextlib.suppress(BrokerUnavailableError):  # a report that can't be delivered must not cost the job
+                await self._lease.progress(to_json(value))
+
+    async def log(self, line: str) -> None:
+        """Append to the job's log."""
+        with contextlib.suppress(BrokerUnavailableError):
+            await self._lease.log(line)
+
+
+class Executor:
+    """Runs leases. Holds no state of its own between runs."""
+
+    def __init__(self, registry: Registry, dead_letters: DeadLetters, observe: Observer) -> None:
+        """Run what the registry knows; bury the rest."""
+        self._registry = registry
+        self._dead_letters = dead_letters
+        self._observe = observe
+
+    async def run(self, lease: Lease) -> None:
+        """Take one lease from claim to settled. Cancelled, it gives the job back and returns."""
+        job, started = lease.job, time.monotonic()
+        try:
+            outcome = await self._attempt(lease)
+        except asyncio.CancelledError:
+            await self.give_back(lease, started)
+            return
+        await self._settle(job, started, lambda: self._record(lease, outcome))
+
+    async def give_back(self, lease: Lease, started: float | None = None) -> None:
+        """Return a job to its queue: the process is stopping. `started` is in monotonic seconds."""
+        job, since = lease.job, time.monotonic() if started is None else started
+        await self._settle(job, since, lease.release)
+
+    async def _attempt(self, lease: Lease) -> Outcome:
+        job = lease.job
+        try:
+            route = self._route(job)
+            payload = _parse(route, job)
+            return Done(to_json(await self._perform(route, payload, lease)))
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            return decide(job, TransientError("the processor cancelled itself"))
+        except Exception as error:  # noqa: BLE001 -- the one place where any error of a processor becomes an outcome
+            return decide(job, error)
+
+    def _route(self, job: Job) -> Route[Any]:
+        if job.refusal is not None:
+            raise PermanentError(job.refusal)
+        route = self._registry.find(job.name, job.queue)
+        if route is None:
+            known = ", ".join(self._registry.names(job.queue))
+            msg = f"unknown job name {job.name[:100]!r} in queue {job.queue}; it takes {known}"
+            raise PermanentError(msg)
+        return route
+
+    async def _perform(self, route: Route[Any], payload: Model, lease: Lease) -> Any:
+        seconds = lease.job.timeout
+        context = RunContext(lease, time.monotonic() + seconds)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await route.processor(payload, context)
+        except TimeoutError as error:
+            if limit.expired():
+                msg = f"timed out after {seconds:g} s"
+                raise TransientError(msg) from error
+            raise
+
+    async def _record(self, lease: Lease, outcome: Outcome) -> Outcome:
+        """Record the outcome; returns what was recorded in the end."""
+        match outcome:
+            case Done(result):
+                try:
+                    await lease.done(result)
+                except PermanentError as error:  # the wire does not allow it: a BullMQ parent whose child failed
+                    return await self._record(lease, Dead(Failure.of(error)))
+            case Retry(delay, failure):
+                await lease.retry(delay, failure)
+            case Snooze(delay, _):
+                await lease.snooze(delay)
+            case Dead(failure):
+                # The letter first: a crash in between leaves a letter too many, never one too few.
+                await self._dead_letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time()))
+                await lease.bury(failure)
+            case _:
+                assert_never(outcome)
+        return outcome
+
+    async def _settle(self, job: Job, started: float, record: Callable[[], Awaitable[Outcome | None]]) -> None:
+        """Record an ending, through an outage of the broker if need be: the work is done and must not be lost."""
+        spent, reason = time.monotonic() - started, ""
+        for pause in (*RECORD_PAUSES, 0.0):
+            try:
+                outcome = await record()
+            except LeaseLostError as error:
+                return self._observe(JobLost(job, spent, str(error)))
+            except BrokerUnavailableError as error:
+                reason = str(error)
+                await asyncio.sleep(pause)
+            else:
+                return self._observe(JobReleased(job, spent) if outcome is None else JobSettled(job, outcome, spent))
+        return self._observe(JobLost(job, spent, reason))
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _parse(route: Route[Any], job: Job) -> Model:
+    try:
+        payload: Model = route.payload.model_validate(job.data)
+    except ValidationError as error:
+        msg = f"bad payload for {job.name}: {_faults(error)}"
+        raise PermanentError(msg) from None
+    return payload
+
+
+def _faults(error: ValidationError) -> str:
+    """Name each field at fault as it is on the wire. Values are left out: they are the users' data."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)[:10]
+    )

@@ -1,0 +1,29 @@
+"""The brokers' chores, each in a loop of its own: renew leases, recover lost jobs, clear out what is old."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from queue_lib.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from queue_lib.broker.base import Chore
+
+
+async def keep(chore: Chore, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Run a chore at once and then again and again, for ever.
+
+    While the broker is away a chore is skipped (the consumers report the outage); any other error ends the loop.
+    """
+    log = structlog.get_logger()
+    while True:
+        try:
+            await chore.run()
+        except BrokerUnavailableError as error:
+            log.debug("chore_skipped", chore=chore.name, reason=str(error))
+        await sleep(chore.every)

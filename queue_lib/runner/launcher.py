@@ -1,0 +1,97 @@
+"""The whole runner: start it, quiet it, stop it by a deadline. A loop that ends by itself ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from queue_lib.errors import PushmillError
+from queue_lib.runner.consumer import Consumer
+from queue_lib.runner.housekeeping import keep
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.broker.base import Broker
+    from queue_lib.observe.events import Observer
+    from queue_lib.queues import Queue
+    from queue_lib.runner.executor import Executor
+
+SETTLE_SHARE = 0.2  # of the grace time is kept for giving jobs back and closing
+LONGEST_SETTLE = 3.0  # seconds
+
+
+class LoopEndedError(PushmillError):
+    """A loop that must run for ever has ended."""
+
+
+class Launcher:
+    """Owns the consumers and the chores of one process."""
+
+    def __init__(
+        self, brokers: Sequence[Broker], queues: Sequence[Queue], executor: Executor, observe: Observer
+    ) -> None:
+        """One consumer for each queue on each wire; the wires of a queue share its slots."""
+        self._brokers = brokers
+        self._consumers = [
+            Consumer(queue, broker, slots, executor, observe)
+            for queue, slots in [(queue, asyncio.Semaphore(queue.concurrency)) for queue in queues]
+            for broker in brokers
+        ]
+        self._consuming: list[asyncio.Task[None]] = []
+        self._keeping: list[asyncio.Task[None]] = []
+        self._log = structlog.get_logger()
+
+    async def start(self) -> None:
+        """Register with the brokers and start every loop. Raises BrokerUnavailableError."""
+        for broker in self._brokers:
+            await broker.start()
+        self._keeping = [
+            asyncio.create_task(keep(chore), name=f"{broker.wire}: {chore.name}")
+            for broker in self._brokers
+            for chore in broker.chores()
+        ]
+        self._consuming = [asyncio.create_task(consumer.run(), name=str(consumer)) for consumer in self._consumers]
+
+    async def watch(self) -> None:
+        """Wait until a loop ends by itself, and raise LoopEndedError saying which and why."""
+        ended, _ = await asyncio.wait([*self._consuming, *self._keeping], return_when=asyncio.FIRST_COMPLETED)
+        task = ended.pop()
+        error = task.exception()
+        msg = f"the loop '{task.get_name()}' ended: {error!r}" if error else f"the loop '{task.get_name()}' ended"
+        raise LoopEndedError(msg) from error
+
+    def quiet(self) -> None:
+        """Claim no more jobs; those under way go on."""
+        for consumer in self._consumers:
+            consumer.quiet()
+
+    async def stop(self, grace: float) -> None:
+        """Quiet; let jobs finish; give back what is left; sign off. All within `grace` seconds, if nothing hangs."""
+        deadline = time.monotonic() + grace
+        self.quiet()
+        settle = min(grace * SETTLE_SHARE, LONGEST_SETTLE)
+        await self._wait_for_runs(deadline - settle)
+        for run in self._runs():
+            run.cancel()
+        await self._wait_for_runs(deadline - settle / 3)
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        for broker in self._brokers:
+            await broker.close()
+
+    async def _wait_for_runs(self, until: float) -> None:
+        """Wait for the consumers and their runs, until monotonic second `until` at most."""
+        while pending := [task for task in (*self._consuming, *self._runs()) if not task.done()]:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._log.debug("waiting", jobs=len(self._runs()), seconds=round(left, 1))
+            await asyncio.wait(pending, timeout=left)
+
+    def _runs(self) -> list[asyncio.Task[None]]:
+        return [run for consumer in self._consumers for run in consumer.runs]

@@ -1,0 +1,30 @@
+"""A processor's result as JSON. Whatever it is, it must not fail: the job is done by then, and must not run again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pydantic_core
+from pydantic import BaseModel
+
+MAX_BYTES = 64 * 1024
+
+
+def to_json(value: Any) -> Any:
+    """Turn a Model, or anything, into JSON data: camelCase keys, no NaN, at most 64 KiB.
+
+    A value that can't be shown as it is becomes a text or a note; nothing is raised.
+    """
+    try:
+        plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
+        if plain is None or isinstance(plain, bool | int | str):
+            return plain if not isinstance(plain, str) or len(plain) < MAX_BYTES else _note("too large")
+        text = pydantic_core.to_json(plain, by_alias=True, serialize_unknown=True, inf_nan_mode="null")
+        return json.loads(text) if len(text) <= MAX_BYTES else _note(f"too large: {len(text)} bytes")
+    except (ValueError, TypeError, RecursionError, pydantic_core.PydanticSerializationError) as error:
+        return _note(f"{type(value).__name__} is not JSON: {error}")
+
+
+def _note(text: str) -> dict[str, str]:
+    return {"unserializable": text[:200]}

@@ -1,0 +1,111 @@
+"""The stock Node bullmq package, driven from Python: what the app's side of the wire does and sees."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+KIT = Path(__file__).parents[1] / "node"
+
+
+class NodeError(Exception):
+    """An operation was refused, or Node itself failed. `results` are those of the operations before it."""
+
+    def __init__(self, message: str, results: Sequence[Any], stderr: str) -> None:
+        """Show what Node wrote to stderr below the message."""
+        super().__init__(f"{message}\n{stderr}".rstrip())
+        self.message = message
+        self.results = results
+
+
+async def node(url: str, *operations: Sequence[Any], prefix: str = "bull", timeout: float = 30.0) -> list[Any]:  # noqa: ASYNC109 -- the child has to be ended with it
+    """Perform `operations` in one run of tests/node/producer.mjs and return their results, in order.
+
+    An operation is (method, queue, *arguments); the script's head and its table of methods say which there are:
+
+        job, result = await node(
+            redis_url,
+            ("add", "push-notifications", "push-notification", payload, {"attempts": 3}),
+            ("waitUntilFinished", "push-notifications", None, 5000),
+        )
+
+    Raises NodeError where bullmq does, and TimeoutError after `timeout` seconds.
+    """
+    request = json.dumps({"url": url, "prefix": prefix, "operations": operations})
+    process = await _start("producer.mjs")
+    deadline = asyncio.get_running_loop().call_later(timeout, process.kill)
+    try:
+        stdout, stderr = await process.communicate(request.encode())
+    finally:
+        deadline.cancel()
+        if process.returncode is None:
+            process.kill()
+    if process.returncode == -signal.SIGKILL:
+        msg = f"Node did not finish in {timeout} s; it had written:\n{stdout.decode()}{stderr.decode()}"
+        raise TimeoutError(msg)
+    return _results(stdout.decode(), stderr.decode(), len(operations))
+
+
+@contextlib.asynccontextmanager
+async def node_worker(url: str, queue: str, *, prefix: str = "bull", **options: Any) -> AsyncIterator[None]:
+    """Run a stock Node worker (tests/node/worker.mjs) with bullmq's own `options`; it is closed gracefully."""
+    process = await _start("worker.mjs", url, prefix, queue, json.dumps(options))
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(15):
+            began = await process.stdout.readline()
+        if began != b"ready\n":
+            _, stderr = await process.communicate(b"")
+            msg = "the worker did not start"
+            raise NodeError(msg, [], stderr.decode())
+        yield
+        async with asyncio.timeout(15):
+            await process.communicate(b"")  # the end of its input makes it close
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def _start(script: str, *arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec("node", KIT / script, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def _results(stdout: str, stderr: str, expected: int) -> list[Any]:
+    results: list[Any] = []
+    for line in map(json.loads, stdout.splitlines()):
+        if "error" in line:
+            raise NodeError(line["error"], results, stderr)
+        results.append(line["result"])
+    if len(results) != expected:
+        msg = "Node ended early"
+        raise NodeError(msg, results, stderr)
+    return results
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Node and the kit's packages. Without them a test is skipped at home and fails in CI."""
+    if shutil.which("node") is None:
+        _missing("node is not installed")
+    if not (KIT / "node_modules" / "bullmq").is_dir():
+        _missing("tests/node/node_modules is not installed; `make setup` does it")
+    return KIT / "node_modules"
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("CI"):  # noqa: TID251 -- whether this is CI is no setting of the worker's
+        pytest.fail(reason)
+    pytest.skip(reason)
