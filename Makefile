@@ -1,32 +1,46 @@
-# The two commands that matter: `make demo` and `make test`. Both set up what they need, into .venv and node_modules.
+# `make demo` and `make test` are the two that matter. Both set up what they need, into .venv and tests/node.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
+PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready)
 
-.PHONY: setup demo test check unit requirements bench clean
+.PHONY: setup demo test check unit bench requirements clean
 
-setup: $(VENV)/.ready
+setup: .venv/.ready $(NODE_READY)
 
-$(VENV)/.ready: requirements-dev.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+.venv/.ready: requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
+tests/node/node_modules/.ready: tests/node/package-lock.json
+	npm ci --prefix tests/node --no-audit --no-fund --loglevel=error
+	touch $@
+
+demo: setup
+	$(BIN)/python -m demo
+
+test: check
+	$(BIN)/python -m pytest
+
 check: setup
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy .
-	$(BIN)/lint-imports
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary .
+	$(BIN)/lint-imports --no-logo
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit
 
-# Compiled, so that a deploy next month installs what was tested today. No index or host is written into the files.
+bench: setup
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.idle
+
+# Compiled, so that a deploy next month installs what was tested today.
 requirements: setup
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-		--output-file requirements.txt pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-		--extra dev --output-file requirements-dev.txt pyproject.toml
+	$(PIP_COMPILE) --output-file requirements.txt pyproject.toml
+	$(PIP_COMPILE) --extra dev --output-file requirements-dev.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) node_modules demo-output
+	rm -rf .venv tests/node/node_modules demo-output

@@ -22,8 +22,13 @@ class Failure:
 
         An empty message is replaced by the exception's class.
         """
-        reason = (str(error) or type(error).__name__)[:MAX_REASON]
-        return cls(reason, "".join(traceback.format_exception(error))[-MAX_STACK:])
+        reason = _writable(str(error) or type(error).__name__)
+        return cls(reason[:MAX_REASON], _writable("".join(traceback.format_exception(error)))[-MAX_STACK:])
+
+
+def _writable(text: str) -> str:
+    """Without the lone surrogates that JSON may carry and UTF-8 may not."""
+    return text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True, slots=True)

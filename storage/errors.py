@@ -25,3 +25,10 @@ class RowNotFoundError(StorageError):
 
 class SchemaError(StorageError):
     """The database is reachable but lacks a table or a column that the worker needs; the message names it."""
+
+
+class StorageUnavailableError(StorageError):
+    """The database or the object store can't be used as it is set up; the message names the variable, and no secret.
+
+    Raised by the checks at start only.
+    """

@@ -48,22 +48,22 @@ def options(url: str, *, ca: str | None = None, insecure: bool = False) -> dict[
     return parts
 
 
-def client(parts: dict[str, Any], *, connections: int, decode: bool, name: str) -> redis.asyncio.Redis:
-    """An asyncio client with at most `connections` connections, each called `name` on the server.
+def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.Redis:
+    """An asyncio client with one connection, called `name` on the server; commands wait for each other.
 
     `decode` turns replies into str (BullMQ's way), with replacement characters for what is not UTF-8: one hostile
     byte must not make a queue unreadable.
     """
-    pool = redis.asyncio.BlockingConnectionPool(
-        max_connections=connections,
-        timeout=int(ANSWER_TIMEOUT),
+    pool = redis.asyncio.ConnectionPool(
         **parts,
         decode_responses=decode,
         encoding_errors="replace",
         client_name=name,
         retry=Retry(ConstantBackoff(0.05), 1),
     )
-    return redis.asyncio.Redis.from_pool(pool)
+    made = redis.asyncio.Redis(connection_pool=pool, single_connection_client=True)
+    made.auto_close_connection_pool = True
+    return made
 
 
 def synchronous_client(parts: dict[str, Any], *, name: str) -> redis.Redis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from typing import Any, assert_never
@@ -24,6 +25,8 @@ Fields = dict[str, Any]
 
 def configure(level: str, form: str) -> None:
     """Set the log up. `form` is `json`, `console` or `auto` (console on a terminal, else JSON)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that can't be printed must not end the process
     console = form == "console" or (form == "auto" and sys.stdout.isatty())
     structlog.configure(
         processors=[

@@ -90,8 +90,8 @@ class Launcher:
             left = until - time.monotonic()
             if left <= 0:
                 return
-            self._log.debug("waiting", jobs=len(self._runs()), seconds=round(left, 1))
-            await asyncio.wait(pending, timeout=left)
+            await asyncio.wait(pending, timeout=min(left, 1.0))
+            self.quiet()  # again: redis-py swallows a cancellation that comes while it connects
 
     def _runs(self) -> list[asyncio.Task[None]]:
         return [run for consumer in self._consumers for run in consumer.runs]

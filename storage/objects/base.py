@@ -15,10 +15,14 @@ MAX_KEY_BYTES = 900  # S3 allows 1,024; a prefix comes in front
 class ObjectStore(Protocol):
     """Objects under keys such as `uploads/a.jpg`. Keys are checked by every method: InvalidKeyError."""
 
+    async def check(self) -> None:
+        """Make sure, at start, that the store can be used: StorageUnavailableError says in one line why it can't."""
+
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
         """Download to the file `target`; returns the size in bytes.
 
-        Raises ObjectNotFoundError, and ObjectTooLargeError before more than `max_bytes` are written.
+        Raises ObjectNotFoundError, and ObjectTooLargeError before more than `max_bytes` are written. A download that
+        fails leaves no `target` behind.
         """
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:

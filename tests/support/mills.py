@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import redis
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 from rq import Retry as RQRetry
@@ -26,6 +25,8 @@ from queue_lib.queues import Queue, Retention
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    import redis
 
     from queue_lib.observe.events import Event
 
@@ -131,7 +132,7 @@ async def memory_mill(_: str) -> AsyncIterator[Mill]:
 async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
     """What both wires on Redis share."""
     parts = options(url)
-    shared = client(parts, connections=2, decode=True, name="test")
+    shared = client(parts, decode=True, name="test")
     sync = synchronous_client(parts, name="test")
     source = BullQueue(QUEUE.name, {"connection": shared, "prefix": PREFIX})
     dead = BullQueue("dead", {"connection": shared, "prefix": PREFIX})

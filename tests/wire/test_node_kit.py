@@ -1,6 +1,5 @@
 """What stock Node bullmq does on both ends: the yardstick for our worker, and the proof that the kit itself works."""
 
-# ruff: noqa: SIM300 -- a test reads `expected == actual`
 from __future__ import annotations
 
 import base64

@@ -48,15 +48,13 @@ class BullMQBroker:
         """`lease_duration` is in seconds; `worker_name` is what dashboards show."""
         self._lease_duration = lease_duration
         self._observe = observe
-        self._client = client(redis_options, connections=1, decode=True, name=f"pushmill:{worker_name}")
+        self._client = client(redis_options, decode=True, name=f"pushmill:{worker_name}")
         self._queues = {queue.name: queue for queue in queues}
         self._workers = {
             queue.name: LoopLessWorker(queue, prefix, lease_duration, worker_name, self._client) for queue in queues
         }
         self._listeners = {
-            queue.name: client(
-                redis_options, connections=1, decode=True, name=_client_name(prefix, queue.name, worker_name)
-            )
+            queue.name: client(redis_options, decode=True, name=_client_name(prefix, queue.name, worker_name))
             for queue in queues
         }
         self._held: dict[str, set[BullLease]] = {queue.name: set() for queue in queues}

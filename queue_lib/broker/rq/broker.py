@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
@@ -20,6 +20,7 @@ from rq.utils import utcformat
 
 from queue_lib.broker.base import Chore, Lease, NotNow
 from queue_lib.broker.connection import BLOCK, client, outages_translated, synchronous_client
+from queue_lib.broker.rq.batch import Batch
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, listened, scheduled_key, started_key, waiting_key
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, refused, restore, to_job
@@ -68,15 +69,16 @@ class RQBroker:
         self._worker_name = worker_name
         self._observe = observe
         name = f"pushmill:{worker_name}"
-        self.client = client(redis_options, connections=1, decode=False, name=name)
+        self.client = client(redis_options, decode=False, name=name)
         self._sync = synchronous_client(redis_options, name=name)
+        self.batch = Batch(self.client, self._sync)
         self._claim = self.client.register_script((HERE / "claim.lua").read_text())
         self._recover_script = self.client.register_script((HERE / "recover.lua").read_text())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rq")
         self._queues = {queue.name: queue for queue in queues}
         self._claim_keys = {queue.name: _claim_keys(queue.name, prefix) for queue in queues}
         self._listeners = {
-            lane: Listener(client(redis_options, connections=1, decode=False, name=name), lane)
+            lane: Listener(client(redis_options, decode=False, name=name), lane)
             for queue in queues
             for lane in listened(queue.name)
         }
@@ -88,6 +90,7 @@ class RQBroker:
     async def start(self) -> None:
         """Connect and register: `rq info` shows this worker from now on."""
         with outages_translated():
+            await asyncio.gather(*(listener.connect() for listener in self._listeners.values()))
             await self.in_thread(self._register)
 
     def _register(self) -> None:
@@ -143,17 +146,19 @@ class RQBroker:
         return lease
 
     async def _begin(self, rq_job: GuardedJob) -> Execution:
-        """Mark a job as started, with an execution, and off the intermediate list: one transaction."""
-        async with self.client.pipeline(transaction=True) as pipe:
-            recorder = cast("Pipeline", pipe)
-            ttl = self.worker.get_heartbeat_ttl(rq_job)
-            rq_job.prepare_for_execution(self.worker.name, recorder)
+        """Mark a job as started, with an execution, and off the intermediate list: one step."""
+        begun: list[Execution] = []
+
+        def fill(pipe: Pipeline) -> None:
+            rq_job.prepare_for_execution(self.worker.name, pipe)
             pipe.persist(rq_job.key)
-            execution = Execution.create(rq_job, ttl, recorder, worker_name=self.worker.name)
-            self.worker.begin(execution, recorder)
+            ttl = self.worker.get_heartbeat_ttl(rq_job)
+            begun.append(Execution.create(rq_job, ttl, pipe, worker_name=self.worker.name))
+            self.worker.begin(begun[0], pipe)
             pipe.lrem(intermediate_key(rq_job.origin), 1, rq_job.id)
-            await pipe.execute()
-        return execution
+
+        await self.batch.send(rq_job, fill)
+        return begun[0]
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait until a listened lane has a job, or the pause is over."""
@@ -242,10 +247,14 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        while self._task is not None and not self._task.done():
+            self._task.cancel()  # again and again: redis-py swallows a cancellation that comes while it connects
+            await asyncio.wait([self._task], timeout=0.2)
         await self._client.aclose()
+
+    async def connect(self) -> None:
+        """Open the connection. Raises redis-py's errors."""
+        await self._client.ping()
 
 
 def _claim_keys(queue: str, prefix: str) -> list[str]:

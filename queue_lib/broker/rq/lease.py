@@ -1,7 +1,6 @@
 """A lease on an RQ job: its execution in the started registry, renewed by heartbeats.
 
-RQ's bookkeeping is written for synchronous pipelines, but it only fills them: every settling call fills an asyncio
-pipeline with RQ's own methods and sends it as one transaction.
+Every settling call fills a batch with RQ's own methods and sends it in one step.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rq.job import JobStatus
 from rq.results import Result
@@ -17,11 +16,10 @@ from rq.utils import now
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.connection import outages_translated
-from queue_lib.broker.rq.lanes import started_key
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from redis.client import Pipeline
     from rq.executions import Execution
@@ -56,10 +54,11 @@ class RQLease(Lease):
         rq_job.ended_at = now()
         rq_job._result = result  # noqa: SLF001 -- where RQ's worker puts it, too
         ttl = rq_job.get_result_ttl(int(self._queue.keep_completed.age))
-        if ttl == 0 or rq_job.repeats_left or await self._has_dependents():
-            await self._settled(self._broker.in_thread(self._done_by_rq))
-        else:
-            await self._commit(lambda pipe: self._fill_done(pipe, ttl))
+        simple = ttl != 0 and not rq_job.repeats_left
+        if not simple or not await self._commit(lambda pipe: self._fill_done(pipe, ttl), unless_dependents=True):
+            with outages_translated():
+                await self._broker.in_thread(self._done_by_rq)
+            self._broker.forget(self)
 
     def _done_by_rq(self) -> None:
         """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
@@ -165,32 +164,29 @@ class RQLease(Lease):
         if self.rq_job.started_at and self.rq_job.ended_at:
             self._broker.worker.increment_total_working_time(self.rq_job.ended_at - self.rq_job.started_at, pipe)
 
-    async def _has_dependents(self) -> bool:
+    async def _commit(self, fill: Callable[[Pipeline], None], *, unless_dependents: bool = False) -> bool:
+        """Send what `fill` writes together with the end of the execution; then wake the dependents.
+
+        False if the job has dependents and nothing was written because of them.
+        """
+        worker, rq_job = self._broker.worker, self.rq_job
+
+        def fill_and_end(pipe: Pipeline) -> None:
+            fill(pipe)
+            worker.end(rq_job, self.execution, pipe)
+
+        holder = self.execution.composite_key
         with outages_translated():
-            return bool(await self._broker.client.scard(self.rq_job.dependents_key))
-
-    async def _commit(self, fill: Callable[[Pipeline], None]) -> None:
-        """Send what `fill` writes, with the end of the execution, as one transaction; then wake the dependents."""
-        await self._settled(self._send(fill))
-
-    async def _send(self, fill: Callable[[Pipeline], None]) -> None:
-        client, rq_job = self._broker.client, self.rq_job
-        lease = await client.zscore(started_key(self.lane.name), self.execution.composite_key)
-        if lease is None:
-            self._broker.forget(self)
+            verdict, dependents = await self._broker.batch.send(
+                rq_job, fill_and_end, holder=holder, unless_dependents=unless_dependents
+            )
+        if verdict == "dependents":
+            return False
+        self._broker.forget(self)
+        if verdict == "lost":
             msg = f"job {self.job.id} is no longer leased to this worker"
             raise LeaseLostError(msg)
-        async with client.pipeline(transaction=True) as pipe:
-            pipe.scard(rq_job.dependents_key)
-            recorder = cast("Pipeline", pipe)
-            fill(recorder)
-            self._broker.worker.end(rq_job, self.execution, recorder)
-            dependents, *_ = await pipe.execute()
-        status = rq_job.get_status(refresh=False)
-        if dependents and status in {JobStatus.FINISHED, JobStatus.FAILED}:
-            await self._broker.in_thread(lambda: self.lane.enqueue_dependents(rq_job))
-
-    async def _settled(self, settling: Awaitable[None]) -> None:
-        with outages_translated():
-            await settling
-        self._broker.forget(self)
+        if dependents and rq_job.get_status(refresh=False) == JobStatus.FAILED:
+            with outages_translated():
+                await self._broker.in_thread(lambda: self.lane.enqueue_dependents(rq_job))
+        return True

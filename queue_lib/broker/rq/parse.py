@@ -52,7 +52,7 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
     retries = made + rq_job.retries_left
     return Job(
         id=rq_job.id,
-        name=str(rq_job.func_name),
+        name=str(rq_job.func_name).encode(errors="replace").decode(),  # JSON may carry what UTF-8 may not
         queue=queue.name,
         wire=Wire.RQ,
         data=rq_job.args[0] if rq_job.args else None,

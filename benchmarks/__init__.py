@@ -1,0 +1,1 @@
+"""Each benchmark prints a ratio against a peer that runs beside it, in the same minute."""

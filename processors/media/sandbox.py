@@ -1,0 +1,100 @@
+"""Runs an encoder in a child process of its own: what happens in there takes only its own job with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from processors.media.refusal import REFUSED_STATUS
+from queue_lib.errors import PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Where `python -m processors...` finds the modules.
+PROJECT = Path(__file__).resolve().parents[2]
+MAX_OUTPUT = 4096
+
+
+class Sandbox:
+    """Starts modules of this project as child processes.
+
+    `env` is all of the environment that they see. Keep credentials out of it.
+    """
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        """Take the environment of the children; without one, it is empty."""
+        self._env = dict(env or {})
+
+    async def run(self, module: str, *arguments: str) -> dict[str, Any]:
+        """Run `python -m module arguments...`; returns the JSON object that it prints.
+
+        Raises PermanentError where it refuses its input, and TransientError where it fails or is killed. The child
+        has no time limit of its own: a cancelled run kills it and all that it started, and the runner cancels at the
+        job's deadline.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=PROJECT,
+            env=self._env,
+            start_new_session=True,
+        )
+        try:
+            stdout, stderr, status = await asyncio.gather(_tail(process.stdout), _tail(process.stderr), process.wait())
+        finally:
+            await _kill(process)
+        return _verdict(status, stdout, stderr)
+
+
+async def _tail(stream: asyncio.StreamReader | None) -> str:
+    """Read to the end and keep the last 4 KiB: that is where a traceback says what happened."""
+    kept = b""
+    while stream is not None and (chunk := await stream.read(MAX_OUTPUT)):
+        kept = (kept + chunk)[-MAX_OUTPUT:]
+    return kept.decode(errors="replace")
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill the process's group, if it still runs, and wait until it is gone."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _verdict(status: int, stdout: str, stderr: str) -> dict[str, Any]:
+    if status < 0:
+        msg = f"the encoder was killed by {_signal_name(-status)}"
+        raise TransientError(msg)
+    report = _report(stdout)
+    if status == REFUSED_STATUS and "refused" in report:
+        raise PermanentError(report["refused"])
+    if status != 0 or not report:
+        last = (stderr.strip().splitlines() or ["it said nothing"])[-1]
+        msg = f"the encoder failed with status {status}: {last}"
+        raise TransientError(msg)
+    return report
+
+
+def _report(stdout: str) -> dict[str, Any]:
+    try:
+        report = json.loads(stdout)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

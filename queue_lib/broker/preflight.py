@@ -1,0 +1,58 @@
+"""Is this Redis fit to keep jobs? Asked once, before anything is claimed."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import structlog
+from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
+
+from queue_lib.broker.connection import client, describe
+from queue_lib.errors import ConfigurationError
+
+OLDEST = (6, 2)
+
+
+async def check_redis(parts: dict[str, Any]) -> None:
+    """Raise ConfigurationError, a line a fault, if the server can't be reached, is too old, or may drop jobs."""
+    probe = client(parts, decode=True, name="pushmill:preflight")
+    try:
+        facts = await probe.info("everything")
+    except (RedisError, OSError) as error:
+        raise ConfigurationError(_unreachable(parts, error)) from error
+    finally:
+        await probe.aclose()
+    faults = [fault for fault in (_version(facts), _eviction(facts)) if fault]
+    if faults:
+        raise ConfigurationError(*faults)
+    if not facts.get("aof_enabled"):
+        structlog.get_logger().warning(
+            "redis_may_forget", reason="appendonly is off: a crash of Redis loses the jobs since its last snapshot"
+        )
+
+
+def _unreachable(parts: dict[str, Any], error: Exception) -> str:
+    where = f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}"
+    if isinstance(error, AuthenticationError | AuthorizationError) or "WRONGPASS" in str(error):
+        return f"REDIS_URL: {where} refuses the user or the password"
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            f"REDIS_URL: {where} has a certificate that can't be verified; set REDIS_TLS_CA to the CA's PEM file, "
+            "or REDIS_TLS_INSECURE=1 to accept it unverified"
+        )
+    return f"REDIS_URL: can't reach Redis at {where} ({describe(error)})"
+
+
+def _version(facts: dict[str, Any]) -> str | None:
+    version = str(facts.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
+        return f"REDIS_URL: Redis {version} is too old; 6.2 is the oldest that will do"
+    return None
+
+
+def _eviction(facts: dict[str, Any]) -> str | None:
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        return f"REDIS_URL: Redis may evict jobs (maxmemory-policy is {policy}); set it to noeviction"
+    return None

@@ -1,0 +1,85 @@
+"""Builds everything from settings: the composition root of the queue, in plain order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+from queue_lib.broker.bullmq.broker import BullMQBroker
+from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from queue_lib.broker.connection import client, options
+from queue_lib.broker.preflight import check_redis
+from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.errors import ConfigurationError
+from queue_lib.job import Wire
+from queue_lib.observe.log import LogObserver
+from queue_lib.queues import QUEUES, Queue
+from queue_lib.runner.executor import Executor
+from queue_lib.runner.launcher import Launcher
+from queue_lib.settings import apply, load, queue_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+    from typing import Any
+
+    from pydantic_settings import BaseSettings
+
+    from queue_lib.broker.base import Broker
+    from queue_lib.processor import Registry
+    from queue_lib.settings import WorkerSettings
+
+T = TypeVar("T")
+BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
+
+
+def load_all(worker: type[WorkerSettings], *others: type[BaseSettings]) -> tuple[Any, ...]:
+    """Load the worker's settings, the other ones, and the queue table as the environment has it, in that order.
+
+    The table's last place in the result is a tuple of the queues that this process serves. Raises ConfigurationError
+    with all faults together.
+    """
+    loaded = load(worker, *others, *(queue_settings(queue) for queue in QUEUES))
+    count = 1 + len(others)
+    served = loaded[0].queues
+    table = (apply(queue, values) for queue, values in zip(QUEUES, loaded[count:], strict=True))
+    return (*loaded[:count], tuple(queue for queue in table if queue.name in served))
+
+
+def redis_options(settings: WorkerSettings) -> dict[str, Any]:
+    """Connection options of redis-py. Raises ConfigurationError."""
+    return options(settings.redis, ca=settings.redis_tls_ca, insecure=settings.redis_tls_insecure)
+
+
+async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:
+    """Check Redis and, at the same time, open what else the process needs; returns what `opening` returns.
+
+    Raises ConfigurationError with the faults of both. Any exception of `opening` counts as its fault, a line a line.
+    """
+    checked, opened = await asyncio.gather(check_redis(redis_options(settings)), opening, return_exceptions=True)
+    faults = [str(fault) for fault in (checked, opened) if isinstance(fault, BaseException)]
+    if isinstance(opened, BaseException) or faults:
+        raise ConfigurationError(*faults)
+    return opened
+
+
+def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Registry) -> Launcher:
+    """The runner over the wires that the settings name."""
+    parts = redis_options(settings)
+    observe = LogObserver()
+    name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
+    brokers: list[Broker] = [
+        BROKERS[wire](
+            queues,
+            parts,
+            prefix=settings.bullmq_prefix,
+            lease_duration=settings.lease_duration,
+            worker_name=name,
+            observe=observe,
+        )
+        for wire in settings.wires
+    ]
+    # On demand: letters are rare, and connections few.
+    letters = BullMQDeadLetters(client(parts, decode=True, name=f"pushmill:{name}"), settings.bullmq_prefix)
+    return Launcher(brokers, queues, Executor(registry, letters, observe), observe)

@@ -1,0 +1,108 @@
+"""DATABASE_URL as Heroku and Prisma write it, and what SQLAlchemy makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Prisma's own parameters: libpq refuses a URL with any of them. `schema` is read below.
+PRISMA_PARAMETERS = (
+    "connection_limit",
+    "pgbouncer",
+    "pool_timeout",
+    "schema",
+    "single_use_connections",
+    "socket_timeout",
+    "sslaccept",
+    "sslidentity",
+    "statement_cache_size",
+)
+
+# Where the URL itself gives none. A network that swallows packets is noticed after 30 s (20 + 2 * 5; 30,000 ms).
+POSTGRES_PARAMETERS = {
+    "application_name": "pushmill",
+    "connect_timeout": "5",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "30000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """A database to connect to: the `engine` URL (with its password), and the Postgres `schema` (None: the default)."""
+
+    engine: URL = field(repr=False)
+    schema: str | None = None
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether this is Postgres; it is SQLite otherwise."""
+        return self.engine.get_backend_name() == "postgresql"
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database."""
+        return None if self.is_postgres else Path(unquote((self.engine.database or "").removeprefix("file:")))
+
+    @property
+    def place(self) -> str:
+        """Where the database is, for messages: `host:port`, a directory of sockets or a file. Never the password."""
+        if self.file is not None:
+            return str(self.file)
+        host = self.engine.host or self.engine.query.get("host") or "localhost"
+        return f"{host}:{self.engine.port or 5432}"
+
+
+def parse_database_url(text: str) -> DatabaseUrl:
+    """Read DATABASE_URL: `postgres://`, `postgresql://` or `sqlite:///path`.
+
+    Raises ValueError with a sentence that repeats no part of the URL.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        msg = "not a URL; it looks like postgresql://user:password@host:5432/database"
+        raise ValueError(msg) from None
+    if url.drivername in {"postgres", "postgresql"}:
+        return _postgres(url)
+    if url.drivername == "sqlite":
+        return _sqlite(url)
+    msg = "neither Postgres (postgres://... or postgresql://...) nor SQLite (sqlite:///path)"
+    raise ValueError(msg)
+
+
+def _postgres(url: URL) -> DatabaseUrl:
+    if "@" in (url.host or ""):
+        msg = "more than one @; write the special characters of the password percent-encoded (@ as %40)"
+        raise ValueError(msg)
+    if not url.database:
+        msg = "names no database; it looks like postgresql://user:password@host:5432/database"
+        raise ValueError(msg)
+    schema = _one(url.query, "schema")
+    url = url.set(drivername="postgresql+psycopg").difference_update_query(PRISMA_PARAMETERS)
+    return DatabaseUrl(url.set(query={**POSTGRES_PARAMETERS, **url.query}), schema)
+
+
+def _sqlite(url: URL) -> DatabaseUrl:
+    if not url.database or url.database == ":memory:":
+        msg = "names no file; it looks like sqlite:///relative/path.db or sqlite:////absolute/path.db"
+        raise ValueError(msg)
+    # A URI, because only its mode=rw keeps SQLite from creating the file where it is missing.
+    return DatabaseUrl(
+        URL.create("sqlite+aiosqlite", database=f"file:{quote(url.database)}", query={"mode": "rw", "uri": "true"})
+    )
+
+
+def _one(query: Mapping[str, tuple[str, ...] | str], name: str) -> str | None:
+    value = query.get(name)
+    return value if isinstance(value, str) else None

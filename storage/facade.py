@@ -1,0 +1,47 @@
+"""All of storage, opened and checked in one step."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from storage.database import Database
+from storage.errors import StorageUnavailableError
+from storage.files import SqlFiles
+from storage.objects.factory import open_store
+from storage.subscriptions import SqlSubscriptions
+from storage.tables import AppTable
+
+if TYPE_CHECKING:
+    from storage.objects.base import ObjectStore
+    from storage.settings import StorageSettings
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The ports of storage, over one database and one object store."""
+
+    subscriptions: SqlSubscriptions
+    files: SqlFiles
+    objects: ObjectStore
+    _database: Database
+
+    @classmethod
+    async def open(cls, settings: StorageSettings) -> Self:
+        """Connect and check. Raises StorageUnavailableError with a line for each fault of database and store."""
+        objects = open_store(settings)
+        opening = Database.open(settings, set(AppTable))
+        database, checked = await asyncio.gather(opening, objects.check(), return_exceptions=True)
+        faults = [fault for fault in (database, checked) if isinstance(fault, BaseException)]
+        if isinstance(database, BaseException) or faults:
+            await objects.close()
+            if isinstance(database, Database):
+                await database.close()
+            raise StorageUnavailableError("\n".join(str(fault) for fault in faults))
+        return cls(SqlSubscriptions(database), SqlFiles(database), objects, database)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.objects.close()
+        await self._database.close()

@@ -1,0 +1,26 @@
+"""Which object store the settings ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from storage.objects.local import LocalStore
+from storage.objects.location import LocalLocation, S3Location, parse_location
+
+if TYPE_CHECKING:
+    from storage.objects.base import ObjectStore
+    from storage.settings import StorageSettings
+
+
+def open_store(settings: StorageSettings) -> ObjectStore:
+    """Make the store that STORAGE_URL names. It connects to nothing yet: `check` does."""
+    location = parse_location(settings.storage_url)
+    match location:
+        case LocalLocation():
+            return LocalStore(location, settings.storage_public_base_url)
+        case S3Location():
+            from storage.objects.s3 import S3Store  # noqa: PLC0415 -- boto3 is 25 MB that a directory has no use for
+
+            return S3Store.connect(location, settings.s3_endpoint_url, settings.storage_public_base_url)
+        case _:
+            assert_never(location)

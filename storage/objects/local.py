@@ -1,0 +1,94 @@
+"""A directory as an object store: for development, the demo and tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageUnavailableError
+from storage.objects.base import check_key
+from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
+
+if TYPE_CHECKING:
+    from storage.objects.location import LocalLocation
+
+READABLE = 0o644  # whoever serves the directory is not always who writes it
+
+
+class LocalStore:
+    """Keys are paths below the directory. A content type can't be kept: whoever serves the files guesses it."""
+
+    def __init__(self, location: LocalLocation, public_base_url: str | None = None) -> None:
+        """Take the directory, and the URL under which it is served (default: its file URL)."""
+        self._root = Path(os.path.realpath(location.root))
+        self._public_base_url = public_base_url or self._root.as_uri()
+
+    async def check(self) -> None:
+        """Make the directory if it is missing, and see that it can be written: else StorageUnavailableError."""
+        await in_thread(None, self._probe)
+
+    async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
+        """Copy to the file `target`; returns the size in bytes."""
+        return await in_thread(None, partial(self._copy_out, key, self._path(key), target, max_bytes))
+
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:  # noqa: ARG002 -- the port's
+        """Copy the file `source` into the directory; returns the object's public URL."""
+        await in_thread(None, partial(self._copy_in, source, self._path(key)))
+        return f"{self._public_base_url}/{quote(key)}"
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _probe(self, _stop: Stop) -> None:
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root):
+                pass
+        except OSError as error:
+            msg = f"STORAGE_URL: the directory {self._root} can't be written: {error.strerror}"
+            raise StorageUnavailableError(msg) from error
+
+    def _path(self, key: str) -> Path:
+        """Where the object is, symbolic links followed; InvalidKeyError if they lead out of the store."""
+        path = Path(os.path.realpath(self._root / check_key(key)))
+        if not path.is_relative_to(self._root):
+            msg = f"leads out of the store: {key[:100]!r}"
+            raise InvalidKeyError(msg)
+        return path
+
+    def _copy_out(self, key: str, path: Path, target: Path, max_bytes: int, stop: Stop) -> int:
+        refuse_above(max_bytes, _size(key, path))
+        with path.open("rb") as file:
+            return save(iter(partial(file.read, CHUNK), b""), target, max_bytes, stop)
+
+    def _copy_in(self, source: Path, path: Path, stop: Stop) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside it and renamed: a reader sees the old object or the new one, never half of it.
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
+        try:
+            with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
+                shutil.copyfileobj(original, file, CHUNK)
+            stop.check()
+            Path(name).chmod(READABLE)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _size(key: str, path: Path) -> int:
+    """Bytes of the object. Only a regular file is one: opening a pipe would wait for ever."""
+    try:
+        status = path.stat()
+    except OSError:
+        status = None
+    if status is None or not stat.S_ISREG(status.st_mode):
+        msg = f"no object has the key {key[:100]!r}"
+        raise ObjectNotFoundError(msg)
+    return status.st_size

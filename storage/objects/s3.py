@@ -1,0 +1,147 @@
+"""S3, and every service that speaks its protocol. boto3 is used here only; it is synchronous and runs in threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urlsplit
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from storage.errors import ObjectNotFoundError, StorageUnavailableError
+from storage.objects.base import check_key
+from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from types_boto3_s3 import S3Client
+
+    from storage.objects.location import S3Location
+
+CONNECT_TIMEOUT = 5  # seconds
+READ_TIMEOUT = 30  # seconds without a byte
+ATTEMPTS = 3  # requests in all, the first one included
+THREADS = 4  # a process runs three file jobs at once; one is spare for a transfer that was left alone
+PROBE_KEY = ".pushmill-check"  # nobody stores it: that the service can say so shows that it lets us read and list
+MISSING = frozenset({"NoSuchKey", "404"})
+# With threads of its own, a transfer needs twice the memory and is no faster here.
+TRANSFER = TransferConfig(use_threads=False)
+
+
+class S3Store:
+    """Objects in a bucket, below a prefix."""
+
+    def __init__(self, client: S3Client, location: S3Location, public_base_url: str | None = None) -> None:
+        """Take a client, a place and the URL under which browsers read it (default: S3's own)."""
+        self._client = client
+        self._location = location
+        self._public_base_url = public_base_url or s3_base_url(client.meta.endpoint_url, location)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
+
+    @classmethod
+    def connect(cls, location: S3Location, endpoint_url: str | None, public_base_url: str | None) -> Self:
+        """Make the client (takes a third of a second, and connects to nothing yet)."""
+        return cls(make_client(endpoint_url), location, public_base_url)
+
+    async def check(self) -> None:
+        """Make sure that the bucket is there and that the credentials let us read it: else StorageUnavailableError."""
+        try:
+            await in_thread(self._threads, self._probe)
+        except (ClientError, BotoCoreError) as error:
+            msg = f"STORAGE_URL: the bucket {self._location.bucket!r} can't be used: {reason(error)}"
+            raise StorageUnavailableError(msg) from error
+
+    async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
+        """Download to the file `target`; returns the size in bytes."""
+        return await in_thread(self._threads, partial(self._download, check_key(key), target, max_bytes))
+
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:
+        """Upload the file `source`; returns the object's public URL."""
+        headers = {"ContentType": content_type, "CacheControl": cache_control}
+        await in_thread(self._threads, partial(self._upload, source, check_key(key), headers))
+        return f"{self._public_base_url}/{quote(key)}"
+
+    async def close(self) -> None:
+        """Release connections and threads; nobody waits for a transfer that is still under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    def _probe(self, _stop: Stop) -> None:
+        try:
+            response = self._client.get_object(Bucket=self._location.bucket, Key=self._location.full_key(PROBE_KEY))
+        except ClientError as error:
+            if _code(error) not in MISSING:
+                raise
+        else:
+            response["Body"].close()
+
+    def _download(self, key: str, target: Path, max_bytes: int, stop: Stop) -> int:
+        try:
+            response = self._client.get_object(Bucket=self._location.bucket, Key=self._location.full_key(key))
+        except ClientError as error:
+            if _code(error) not in MISSING:
+                raise
+            msg = f"no object has the key {key[:100]!r}"
+            raise ObjectNotFoundError(msg) from error
+        with closing(response["Body"]) as body:
+            refuse_above(max_bytes, response.get("ContentLength", 0))
+            return save(body.iter_chunks(CHUNK), target, max_bytes, stop)
+
+    def _upload(self, source: Path, key: str, headers: dict[str, str], stop: Stop) -> None:
+        with source.open("rb") as file:  # opened here, as boto3 leaves it open when the callback raises
+            self._client.upload_fileobj(
+                file,
+                self._location.bucket,
+                self._location.full_key(key),
+                ExtraArgs=headers,
+                Callback=lambda _count: stop.check(),
+                Config=TRANSFER,
+            )
+
+
+def make_client(endpoint_url: str | None) -> S3Client:
+    """An S3 client; credentials and region are found by boto3 as everywhere."""
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=THREADS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        # Since 1.36 boto3 sends checksums that R2, B2 and older MinIO refuse: https://github.com/boto/s3transfer/issues/327
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+
+
+def s3_base_url(endpoint_url: str, location: S3Location) -> str:
+    """The URL of the store's objects at S3 itself: AWS has a host for each bucket, other services a path."""
+    endpoint = urlsplit(endpoint_url)
+    host = endpoint.hostname or ""
+    is_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    if is_aws and "." not in location.bucket:  # AWS's certificate covers one label
+        base = f"{endpoint.scheme}://{location.bucket}.{endpoint.netloc}"
+    else:
+        base = f"{endpoint_url.rstrip('/')}/{location.bucket}"
+    return f"{base}/{quote(location.prefix)}".rstrip("/")
+
+
+def reason(error: ClientError | BotoCoreError) -> str:
+    """Why S3 refused, in one line that says what to set where that is known."""
+    if isinstance(error, NoCredentialsError):
+        return "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if not isinstance(error, ClientError):
+        return " ".join(str(error).split())
+    code = _code(error)
+    if code == "AccessDenied":
+        return "access denied; allow s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on its objects"
+    return " ".join(f"{code}: {error.response.get('Error', {}).get('Message', '')}".split())
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")

@@ -1,0 +1,72 @@
+"""What storage reads from the environment. AWS credentials and region are read by boto3 itself."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.database_url import parse_database_url
+from storage.objects.location import parse_location
+
+
+class StorageSettings(BaseSettings):
+    """The app's database and object store."""
+
+    # A validation error must not show the value: a database URL carries a password.
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: str = Field(
+        "",
+        validate_default=True,
+        repr=False,
+        description="The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's own parameters are "
+        "understood) or SQLite (`sqlite:///path`).",
+    )
+    push_subscription_table: str = Field(
+        "PushSubscription", min_length=1, description="Table of the push subscriptions, as the database spells it."
+    )
+    file_table: str = Field("File", min_length=1, description="Table of the uploaded files, as the database spells it.")
+    storage_url: str = Field(
+        "",
+        validate_default=True,
+        description="Where uploads are read and results are written: `s3://bucket/prefix` or `file:///dir`.",
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="A service that speaks S3's protocol, other than AWS (`https://...`)."
+    )
+    storage_public_base_url: str | None = Field(
+        None,
+        description="The URL under which browsers read what `STORAGE_URL` holds, prefix included: a CDN's or a public "
+        "bucket's. Default: S3's own URL of bucket and prefix, or the directory's file URL.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if not value:
+            msg = "not set; set it to the app's database, e.g. postgresql://user:password@host:5432/database"
+            raise ValueError(msg)
+        parse_database_url(value)
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if not value:
+            msg = "not set; set it to where the uploads are: s3://bucket/prefix or file:///absolute/directory"
+            raise ValueError(msg)
+        parse_location(value)
+        return value
+
+    @field_validator("s3_endpoint_url", "storage_public_base_url")
+    @classmethod
+    def _web(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            msg = "not a plain web address; it looks like https://host or https://host/path"
+            raise ValueError(msg)
+        return value.rstrip("/")

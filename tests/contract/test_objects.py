@@ -1,0 +1,220 @@
+"""What every object store promises, on S3 and on a directory alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, StorageUnavailableError
+from storage.objects.factory import open_store
+from storage.objects.location import S3Location
+from storage.objects.s3 import S3Store
+from storage.objects.transfer import CHUNK, Stop, StoppedError
+from storage.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from email.message import Message
+    from pathlib import Path
+
+    from storage.objects.base import ObjectStore
+    from tests.support.s3 import Bucket
+
+LIMIT = 10 * CHUNK
+TYPE = "image/jpeg"
+CACHE = "public, max-age=31536000, immutable"
+
+
+def _settings(storage_url: str, endpoint_url: str | None = None, base_url: str | None = None) -> StorageSettings:
+    return StorageSettings(
+        database_url="sqlite:///unused.db",
+        storage_url=storage_url,
+        s3_endpoint_url=endpoint_url,
+        storage_public_base_url=base_url,
+    )
+
+
+@pytest.fixture(params=["local", "s3", "s3-prefix"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
+    """The settings of an empty store."""
+    if request.param == "local":
+        return _settings((tmp_path / "store").as_uri())
+    bucket: Bucket = request.getfixturevalue("s3_bucket")
+    prefix = "/apps/shop" if request.param == "s3-prefix" else ""
+    return _settings(f"s3://{bucket.name}{prefix}", bucket.endpoint_url)
+
+
+@pytest.fixture
+async def store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
+    """An empty store."""
+    store = open_store(settings)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file to upload."""
+    path = tmp_path / "source"
+    path.write_bytes(b"picture")
+    return path
+
+
+def _read(url: str) -> tuple[bytes, Message]:
+    """What a browser would see: the body and the headers."""
+    with urlopen(url) as response:  # noqa: S310 -- a file URL is among those that are tested
+        return response.read(), response.headers
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "uploads/2026/a.jpg", "avatars/Zoë & Söhne #1?.jpg"])
+async def test_fetches_what_was_stored(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
+    """An object comes back as it was stored, under any key."""
+    await store.store(source, key, TYPE, CACHE)
+
+    size = await store.fetch(key, tmp_path / "target", LIMIT)
+
+    assert (7, b"picture") == (size, (tmp_path / "target").read_bytes())
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK, 9 * CHUNK + 1])
+async def test_any_size(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    """The empty object, one of exactly a chunk and one that is uploaded in parts come back whole."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+    await store.store(source, "a", TYPE, CACHE)
+
+    fetched = await store.fetch("a", target, LIMIT)
+
+    assert (size, source.read_bytes()) == (fetched, target.read_bytes())
+
+
+async def test_replaces(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+    """Storing under a key that is taken replaces the object."""
+    (tmp_path / "new").write_bytes(b"new")
+    await store.store(source, "a.jpg", TYPE, CACHE)
+    await store.store(tmp_path / "new", "a.jpg", TYPE, CACHE)
+
+    await store.fetch("a.jpg", tmp_path / "target", LIMIT)
+
+    assert b"new" == (tmp_path / "target").read_bytes()
+
+
+@pytest.mark.parametrize("key", ["b.jpg", "dir", "dir/a.jpg/b.jpg", "x" * 600])
+async def test_missing(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
+    """A key without an object is ObjectNotFoundError, be it the beginning or the continuation of one that has one."""
+    await store.store(source, "dir/a.jpg", TYPE, CACHE)
+
+    with pytest.raises(ObjectNotFoundError, match="no object has the key"):
+        await store.fetch(key, tmp_path / "target", LIMIT)
+
+    assert not (tmp_path / "target").exists()
+
+
+async def test_exactly_the_limit(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+    """An object of exactly as many bytes as are allowed is fetched."""
+    await store.store(source, "a.jpg", TYPE, CACHE)
+
+    assert 7 == await store.fetch("a.jpg", tmp_path / "target", 7)
+
+
+async def test_too_large(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+    """One byte more than allowed is ObjectTooLargeError, and nothing is left on the disk."""
+    await store.store(source, "a.jpg", TYPE, CACHE)
+
+    with pytest.raises(ObjectTooLargeError, match="at least 7 bytes; 6 are allowed"):
+        await store.fetch("a.jpg", tmp_path / "target", 6)
+
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("key", ["", "/a", "../a", "a/../../b", "a//b", "https://evil.example/a", "a\\b", "a\nb"])
+async def test_bad_keys(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
+    """What is no storage key is refused, on the way in and on the way out."""
+    with pytest.raises(InvalidKeyError):
+        await store.fetch(key, tmp_path / "target", LIMIT)
+    with pytest.raises(InvalidKeyError):
+        await store.store(source, key, TYPE, CACHE)
+
+
+async def test_the_url_is_public(store: ObjectStore, source: Path) -> None:
+    """The URL that storing gives leads to the object."""
+    url = await store.store(source, "avatars/Zoë & Söhne #1?.jpg", TYPE, CACHE)
+
+    assert b"picture" == _read(url)[0]
+
+
+async def test_public_base_url(settings: StorageSettings, source: Path) -> None:
+    """With STORAGE_PUBLIC_BASE_URL, an object's URL is that and its key, percent-encoded."""
+    store = open_store(_settings(settings.storage_url, settings.s3_endpoint_url, "https://cdn.example/media/"))
+
+    url = await store.store(source, "a/ü 1.jpg", TYPE, CACHE)
+    await store.close()
+
+    assert "https://cdn.example/media/a/%C3%BC%201.jpg" == url
+
+
+async def test_missing_source(store: ObjectStore, tmp_path: Path) -> None:
+    """Storing a file that is not there fails, and no object appears."""
+    with pytest.raises(FileNotFoundError):
+        await store.store(tmp_path / "nowhere", "a.jpg", TYPE, CACHE)
+    with pytest.raises(ObjectNotFoundError):
+        await store.fetch("a.jpg", tmp_path / "target", LIMIT)
+
+
+async def test_check_passes(store: ObjectStore) -> None:
+    """A store that can be used passes the check, as often as it is made."""
+    await store.check()
+    await store.check()
+
+
+async def test_closes_twice(store: ObjectStore) -> None:
+    """Closing a closed store is no fault."""
+    await store.close()
+    await store.close()
+
+
+async def test_check_names_what_is_wrong_with_a_directory(tmp_path: Path) -> None:
+    """A directory that can't be written is said in one line, with the setting's name."""
+    (tmp_path / "file").write_text("")
+    store = open_store(_settings((tmp_path / "file" / "dir").as_uri()))
+
+    with pytest.raises(StorageUnavailableError) as caught:
+        await store.check()
+
+    assert f"STORAGE_URL: the directory {tmp_path}/file/dir can't be written: Not a directory" == str(caught.value)
+
+
+async def test_check_names_a_missing_bucket(s3_bucket: Bucket) -> None:
+    """A bucket that does not exist is said in one line, with the setting's name."""
+    store = open_store(_settings("s3://no-such-bucket", s3_bucket.endpoint_url))
+
+    with pytest.raises(StorageUnavailableError, match=r"^STORAGE_URL: the bucket 'no-such-bucket' .*NoSuchBucket"):
+        await store.check()
+    await store.close()
+
+
+async def test_s3_keeps_the_headers(s3_bucket: Bucket, source: Path) -> None:
+    """S3 serves an object with the content type and the cache control that it was stored with."""
+    store = open_store(_settings(f"s3://{s3_bucket.name}", s3_bucket.endpoint_url))
+
+    url = await store.store(source, "a.jpg", TYPE, CACHE)
+    await store.close()
+
+    _, headers = _read(url)
+    assert (TYPE, CACHE) == (headers["Content-Type"], headers["Cache-Control"])
+
+
+async def test_an_s3_upload_can_be_stopped(s3_bucket: Bucket, tmp_path: Path) -> None:
+    """An upload that nobody waits for any more ends early, and no object appears."""
+    store = S3Store.connect(S3Location(s3_bucket.name), s3_bucket.endpoint_url, None)
+    (tmp_path / "source").write_bytes(bytes(9 * CHUNK))
+    stop = Stop()
+    stop.set()
+
+    with pytest.raises(StoppedError):
+        store._upload(tmp_path / "source", "a.mp4", {"ContentType": "video/mp4"}, stop)
+    with pytest.raises(ObjectNotFoundError):
+        await store.fetch("a.mp4", tmp_path / "target", LIMIT)
+    await store.close()

@@ -1,0 +1,118 @@
+"""Push's part of the environment: what is refused at start, and in which words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processors.push.settings import PushSettings
+from queue_lib.errors import ConfigurationError
+from queue_lib.settings import load
+from tests.support.push_service import make_vapid_keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRIVATE, PUBLIC = make_vapid_keys()
+OTHER_PRIVATE, OTHER_PUBLIC = make_vapid_keys()
+GOOD = {"VAPID_PRIVATE_KEY": PRIVATE, "VAPID_PUBLIC_KEY": PUBLIC, "VAPID_SUBJECT": "mailto:ops@pushmill.dev"}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A correct environment, and no `.env` file."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PUSH_ALLOWED_HOSTS", "PUSH_ALLOW_LOCAL_ENDPOINTS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def read() -> PushSettings:
+    """The settings from the environment."""
+    [settings] = load(PushSettings)
+    assert isinstance(settings, PushSettings)
+    return settings
+
+
+def faults() -> tuple[str, ...]:
+    """The lines that the process ends with."""
+    with pytest.raises(ConfigurationError) as caught:
+        read()
+    return caught.value.faults
+
+
+def test_a_correct_environment_gives_a_signer_and_the_allowed_hosts(environment: pytest.MonkeyPatch) -> None:
+    """The settings build what the sender needs; hosts are lower case and may be written with a wildcard."""
+    environment.setenv("PUSH_ALLOWED_HOSTS", " Push.Example.com, *.ntfy.sh ,")
+    environment.setenv("PUSH_ALLOW_LOCAL_ENDPOINTS", "true")
+
+    settings = read()
+
+    assert settings.signer().header("https://ntfy.sh").endswith(f"k={PUBLIC}")
+    assert settings.allowed_hosts().extra == ("push.example.com", "ntfy.sh")
+    assert settings.allowed_hosts().local
+
+
+def test_local_endpoints_are_off_by_default(environment: pytest.MonkeyPatch) -> None:
+    """Nobody calls this machine by accident; an empty variable is one that is not set."""
+    environment.setenv("PUSH_ALLOW_LOCAL_ENDPOINTS", "")
+
+    assert not read().allowed_hosts().local
+
+
+def test_all_three_vapid_variables_are_required_and_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    """Everything that is missing is said in one go."""
+    for name in GOOD:
+        environment.setenv(name, "")
+
+    assert [f"{name}: not set, and required" for name in GOOD] == list(faults())
+
+
+def test_keys_of_two_pairs_are_a_fault_of_the_public_key(environment: pytest.MonkeyPatch) -> None:
+    """Keys that don't belong together would fail at every push service: the process does not start."""
+    environment.setenv("VAPID_PUBLIC_KEY", OTHER_PUBLIC)
+
+    assert faults() == ("VAPID_PUBLIC_KEY: does not belong to VAPID_PRIVATE_KEY; set both from the same pair",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VAPID_PRIVATE_KEY", PUBLIC),
+        ("VAPID_PRIVATE_KEY", PRIVATE[:-2]),
+        ("VAPID_PUBLIC_KEY", PUBLIC[:-1] + "."),
+        ("VAPID_PUBLIC_KEY", OTHER_PRIVATE),
+        ("VAPID_SUBJECT", "mailto:ops@localhost"),
+        ("PUSH_ALLOWED_HOSTS", "https://push.example.com"),
+        ("PUSH_ALLOWED_HOSTS", "push.example.com:8443"),
+        ("PUSH_ALLOWED_HOSTS", "com"),
+        ("PUSH_ALLOWED_HOSTS", "10.0.0.1"),
+        ("PUSH_ALLOWED_HOSTS", "localhost"),
+    ],
+)
+def test_a_fault_names_its_variable_and_repeats_no_value(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """One wrong variable is one line, which begins with its name and holds no value of any variable."""
+    environment.setenv(name, value)
+
+    [line] = faults()
+
+    assert line.startswith(f"{name}: ")
+    assert not any(secret in line for secret in (value + " ", PRIVATE, PUBLIC, OTHER_PRIVATE))
+
+
+def test_printing_the_settings_shows_no_private_key(environment: pytest.MonkeyPatch) -> None:
+    """The private key is in no representation of the settings."""
+    assert environment is not None
+    assert PRIVATE not in repr(read())
+
+
+def test_every_field_is_described() -> None:
+    """The list of variables in the docs can be made from the class."""
+    fields: dict[str, Any] = dict(PushSettings.model_fields)
+
+    assert [] == [name for name, field in fields.items() if not field.description]

@@ -1,0 +1,42 @@
+"""The list of jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processors.media.payload import ImagePayload
+from processors.media.sandbox import Sandbox
+from processors.push.payload import PushPayload
+from processors.registry import build
+from queue_lib.processor import Model, Registry
+from queue_lib.queues import QUEUES
+
+NOTHING: Any = None
+
+
+def routes() -> list[Any]:
+    """The routes, over ports that nobody calls."""
+    return build(subscriptions=NOTHING, sender=NOTHING, objects=NOTHING, files=NOTHING, sandbox=Sandbox())
+
+
+def test_every_job_has_its_queue_and_payload() -> None:
+    """The names, queues and payloads are the ones the app enqueues with."""
+    expected: list[tuple[str, str, type[Model]]] = [
+        ("push-notification", "push-notifications", PushPayload),
+        ("process-image", "file-processing", ImagePayload),
+    ]
+
+    assert expected == [(route.name, route.queue, route.payload) for route in routes()]
+
+
+def test_every_route_leads_to_a_queue_of_the_table() -> None:
+    """No job is registered in a queue that nobody serves."""
+    assert {route.queue for route in routes()} <= {queue.name for queue in QUEUES}
+
+
+def test_the_registry_takes_the_routes() -> None:
+    """A job is found by its name in its own queue only."""
+    registry = Registry(routes())
+
+    assert registry.find("process-image", "file-processing") is not None
+    assert registry.find("process-image", "push-notifications") is None

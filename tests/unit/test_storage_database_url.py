@@ -1,0 +1,48 @@
+"""DATABASE_URL as it is found in the wild."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.database_url import parse_database_url
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_postgres(scheme: str) -> None:
+    """Heroku's scheme and the usual one both mean Postgres through psycopg, with a connect timeout."""
+    url = parse_database_url(f"{scheme}://me:p%40ss@db.example:6432/shop?sslmode=require").engine
+
+    assert ("postgresql+psycopg", "p@ss", "require", "5") == (
+        url.drivername,
+        url.password,
+        url.query["sslmode"],
+        url.query["connect_timeout"],
+    )
+
+
+def test_prisma_parameters() -> None:
+    """Prisma's own parameters, which libpq refuses, are left out; its schema is kept; the app's timeout wins."""
+    url = parse_database_url("postgres://h/shop?schema=app&pgbouncer=true&connection_limit=1&connect_timeout=9")
+
+    assert ("app", "9") == (url.schema, url.engine.query["connect_timeout"])
+    assert [] == [name for name in ("schema", "pgbouncer", "connection_limit") if name in url.engine.query]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgres://me:hunter2@db.example:6432/shop", "db.example:6432"),
+        ("postgres://me:hunter2@db.example/shop", "db.example:5432"),
+        ("postgres://me@/shop?host=/run/postgres", "/run/postgres:5432"),
+        ("sqlite:///dev.db", "dev.db"),
+        ("sqlite:////var/a b.db", "/var/a b.db"),
+    ],
+)
+def test_place(text: str, expected: str) -> None:
+    """A message says where the database is, never the password."""
+    assert expected == parse_database_url(text).place
+
+
+def test_repr() -> None:
+    """Printing a parsed URL does not show the password."""
+    assert "hunter2" not in repr(parse_database_url("postgres://me:hunter2@h/shop?password=hunter2"))

@@ -1,0 +1,100 @@
+"""What the directory promises beyond the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage.errors import InvalidKeyError, ObjectNotFoundError
+from storage.objects.local import LocalStore
+from storage.objects.location import LocalLocation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The store's directory."""
+    path = tmp_path / "root"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def store(root: Path) -> LocalStore:
+    """A store over it."""
+    return LocalStore(LocalLocation(root))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file to store."""
+    path = tmp_path / "source"
+    path.write_bytes(b"picture")
+    return path
+
+
+def _contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize("key", ["link", "dir/secret"])
+async def test_links_out_of_the_store(store: LocalStore, root: Path, source: Path, tmp_path: Path, key: str) -> None:
+    """A symbolic link that leads out of the directory is followed neither to read nor to write."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    (root / "link").symlink_to(outside / "secret")
+    (root / "dir").symlink_to(outside)
+
+    with pytest.raises(InvalidKeyError, match="leads out of the store"):
+        await store.fetch(key, tmp_path / "target", 100)
+    with pytest.raises(InvalidKeyError, match="leads out of the store"):
+        await store.store(source, key, "image/png", "no-cache")
+
+    assert {"secret": b"secret"} == _contents(outside)
+
+
+async def test_a_root_that_is_a_link(root: Path, source: Path, tmp_path: Path) -> None:
+    """The directory itself may be a symbolic link."""
+    (tmp_path / "alias").symlink_to(root)
+    store = LocalStore(LocalLocation(tmp_path / "alias"))
+
+    await store.store(source, "a.png", "image/png", "no-cache")
+
+    assert 7 == await store.fetch("a.png", tmp_path / "target", 100)
+
+
+async def test_a_loop_of_links(store: LocalStore, root: Path, tmp_path: Path) -> None:
+    """Links that lead in a circle hold no object."""
+    (root / "a").symlink_to(root / "b")
+    (root / "b").symlink_to(root / "a")
+
+    with pytest.raises(ObjectNotFoundError):
+        await store.fetch("a", tmp_path / "target", 100)
+
+
+async def test_a_failed_store_leaves_the_old_object(
+    store: LocalStore, root: Path, source: Path, tmp_path: Path
+) -> None:
+    """When storing fails half-way, the old object is still there and nothing else is."""
+    await store.store(source, "a.png", "image/png", "no-cache")
+
+    with pytest.raises(IsADirectoryError):
+        await store.store(tmp_path, "a.png", "image/png", "no-cache")
+
+    assert {"a.png": b"picture"} == _contents(root)
+
+
+async def test_stored_files_are_readable(store: LocalStore, root: Path, source: Path) -> None:
+    """Another user, such as the one who serves the directory, may read a stored object."""
+    await store.store(source, "a.png", "image/png", "no-cache")
+
+    assert 0o644 == (root / "a.png").stat().st_mode & 0o777
+
+
+async def test_default_url(store: LocalStore, root: Path, source: Path) -> None:
+    """Without a public URL, an object's URL is the file's."""
+    assert f"{root.as_uri()}/a%20b.png" == await store.store(source, "a b.png", "image/png", "no-cache")

@@ -1,0 +1,115 @@
+"""What can be said about S3 without a server."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from storage.errors import ObjectTooLargeError
+from storage.objects.location import S3Location
+from storage.objects.s3 import S3Store, make_client, reason, s3_base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "location", "expected"),
+    [
+        ("https://s3.eu-west-1.amazonaws.com", S3Location("shop"), "https://shop.s3.eu-west-1.amazonaws.com"),
+        ("https://s3.amazonaws.com", S3Location("shop", "a/ü"), "https://shop.s3.amazonaws.com/a/%C3%BC"),
+        ("https://s3.eu-west-1.amazonaws.com", S3Location("a.b"), "https://s3.eu-west-1.amazonaws.com/a.b"),
+        ("https://s3.cn-north-1.amazonaws.com.cn", S3Location("shop"), "https://shop.s3.cn-north-1.amazonaws.com.cn"),
+        ("http://minio:9000", S3Location("shop", "a"), "http://minio:9000/shop/a"),
+        ("https://minio.example/s3/", S3Location("shop"), "https://minio.example/s3/shop"),
+    ],
+)
+def test_base_url(endpoint_url: str, location: S3Location, expected: str) -> None:
+    """On AWS a bucket has a host of its own, unless a dot in its name breaks TLS; elsewhere it is a path."""
+    assert expected == s3_base_url(endpoint_url, location)
+
+
+def _client_error(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "GetObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (NoCredentialsError(), "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (
+            _client_error("AccessDenied", "Access Denied"),
+            "access denied; allow s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on its objects",
+        ),
+        (
+            _client_error("SignatureDoesNotMatch", "The signature\nis wrong."),
+            "SignatureDoesNotMatch: The signature is wrong.",
+        ),
+        (
+            EndpointConnectionError(endpoint_url="http://minio:9000/shop"),
+            'Could not connect to the endpoint URL: "http://minio:9000/shop"',
+        ),
+    ],
+)
+def test_reason(error: ClientError, expected: str) -> None:
+    """Why S3 refused is said in one line, with what to set where that is known."""
+    assert expected == reason(error)
+
+
+def test_no_checksums_that_other_services_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an upload nor a download carries the checksum headers that R2, B2 and MinIO refuse."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    client = make_client("http://localhost:1")
+    sent: list[str] = []
+
+    def record(request: AWSPreparedRequest, **_: object) -> None:
+        sent.extend(name.lower() for name in request.headers)
+        raise InterruptedError
+
+    client.meta.events.register("before-send.s3", record)
+    with pytest.raises(InterruptedError):
+        client.put_object(Bucket="shop", Key="a", Body=b"1")
+    with pytest.raises(InterruptedError):
+        client.get_object(Bucket="shop", Key="a")
+    client.close()
+
+    assert "authorization" in sent
+    assert [] == [name for name in sent if "checksum" in name or "crc32" in name]
+
+
+async def test_a_large_object_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """An object that says it is too large is refused without a byte of it being downloaded."""
+    body = UnreadBody()
+    client: Any = SimpleNamespace(
+        meta=SimpleNamespace(endpoint_url="https://s3.amazonaws.com"),
+        get_object=lambda **_: {"ContentLength": 11, "Body": body},
+        close=lambda: None,
+    )
+    store = S3Store(client, S3Location("shop"))
+
+    with pytest.raises(ObjectTooLargeError):
+        await store.fetch("a.mp4", tmp_path / "target", 10)
+    await store.close()
+
+    assert body.closed
+
+
+class UnreadBody:
+    """A response that nobody may read."""
+
+    closed = False
+
+    def iter_chunks(self, _size: int) -> Iterator[bytes]:
+        """Fail, as reading was not expected."""
+        pytest.fail("the body was read")
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self.closed = True

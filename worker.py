@@ -1,0 +1,60 @@
+"""The worker: read the settings, check the servers, wire the parts, run until told to stop."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from processors import registry
+from processors.media.sandbox import Sandbox
+from processors.media.settings import MediaSettings
+from processors.push.send import PushSender
+from processors.push.settings import PushSettings
+from queue_lib import wiring
+from queue_lib.errors import ConfigurationError
+from queue_lib.observe import log
+from queue_lib.processor import Registry
+from queue_lib.runner.process import Stop, run, serve
+from queue_lib.settings import WorkerSettings
+from storage.facade import Storage
+from storage.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from queue_lib.queues import Queue
+
+Loaded = tuple[WorkerSettings, PushSettings, MediaSettings, StorageSettings, tuple["Queue", ...]]
+
+
+async def work(settings: Loaded, stop: Stop) -> int:
+    """Run until told to stop; returns the exit status. Raises ConfigurationError if a server is not fit."""
+    worker, push, media, storage_settings, queues = settings
+    async with AsyncExitStack() as cleanup:
+        storage = await wiring.preflight(worker, Storage.open(storage_settings))
+        cleanup.push_async_callback(storage.close)
+        sender = PushSender(push.signer(), push.allowed_hosts())
+        cleanup.push_async_callback(sender.close)
+        routes = registry.build(
+            subscriptions=storage.subscriptions,
+            sender=sender,
+            objects=storage.objects,
+            files=storage.files,
+            sandbox=Sandbox(media.child_env()),
+        )
+        return await serve(wiring.launcher(worker, queues, Registry(routes)), stop, worker.shutdown_grace)
+
+
+def main() -> None:
+    """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
+    try:
+        settings = wiring.load_all(WorkerSettings, PushSettings, MediaSettings, StorageSettings)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    worker: WorkerSettings = settings[0]
+    log.configure(worker.log_level, worker.log_format)
+    run(partial(work, settings), worker.shutdown_grace)
+
+
+if __name__ == "__main__":
+    main()
