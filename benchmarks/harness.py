@@ -67,15 +67,14 @@ class Counter:
             self.all_done.set()
 
 
-def launcher(url: str, wire: str, counter: Any, queue: Queue = QUEUE) -> Launcher:
+def launcher(url: str, wire: str, counter: Any, payload: type[Model] = Payload) -> Launcher:
     """Our runner on one wire; logs go to standard output, as in a dyno."""
     configure("info", "json")
     kind = RQBroker if wire == "rq" else BullMQBroker
-    broker = kind([queue], options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
-    registry = Registry([Route("noop", queue.name, Payload, counter)])
-    return Launcher(
-        [broker], [queue], Executor(registry, MemoryDeadLetters(MemoryStore()), counter.observe), counter.observe
-    )
+    broker = kind([QUEUE], options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
+    registry = Registry([Route("noop", QUEUE.name, payload, counter)])
+    executor = Executor(registry, MemoryDeadLetters(MemoryStore()), counter.observe)
+    return Launcher([broker], [QUEUE], executor, counter.observe)
 
 
 def rq_enqueue(url: str, jobs: int, name: str = "noop") -> None:

@@ -82,6 +82,9 @@ class Broker(Protocol):
     async def pass_on(self, queue: Queue) -> None:
         """News was heard that this process can't act on: let another worker hear it."""
 
+    def quiet(self) -> None:
+        """No more claims will come: hold no job in reserve for them."""
+
     def chores(self) -> Sequence[Chore]:
         """What housekeeping must run: renewing leases, recovering lost jobs, retention."""
 

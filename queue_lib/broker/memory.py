@@ -225,6 +225,9 @@ class MemoryBroker:
     async def pass_on(self, queue: Queue) -> None:
         """All waiters have heard."""
 
+    def quiet(self) -> None:
+        """Nothing is held in reserve."""
+
     def chores(self) -> Sequence[Chore]:
         """Renew and recover, three times a lease."""
         every = self._lease_duration / 3

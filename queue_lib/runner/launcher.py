@@ -66,6 +66,8 @@ class Launcher:
 
     def quiet(self) -> None:
         """Claim no more jobs; those under way go on."""
+        for broker in self._brokers:
+            broker.quiet()
         for consumer in self._consumers:
             consumer.quiet()
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -15,7 +16,7 @@ from queue_lib.broker.bullmq.lease import BullLease
 from queue_lib.broker.bullmq.parse import MALFORMED, bare, refused, to_job
 from queue_lib.broker.bullmq.worker import LoopLessWorker
 from queue_lib.broker.connection import BLOCK, client, outages_translated
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered, Observer
 
@@ -58,7 +59,9 @@ class BullMQBroker:
             for queue in queues
         }
         self._held: dict[str, set[BullLease]] = {queue.name: set() for queue in queues}
+        self._ahead: dict[str, deque[BullLease]] = {queue.name: deque() for queue in queues}
         self._claims = 0
+        self.fetches_ahead = True
 
     async def start(self) -> None:
         """Connect; from now on Node's `getWorkers()` lists this worker."""
@@ -67,6 +70,8 @@ class BullMQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
+        if self._ahead[queue.name]:
+            return self._ahead[queue.name].popleft()
         worker = self._workers[queue.name]
         self._claims += 1
         token = f"{worker.id}:{self._claims}"
@@ -79,7 +84,7 @@ class BullMQBroker:
         until = next_due_ms / 1000 - time.time() if next_due_ms else BLOCK
         return NotNow(min(max(until, 0.0), BLOCK), listen=True)
 
-    async def _lease(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> Lease:
+    async def _lease(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> BullLease:
         worker = self._workers[queue.name]
         try:
             with outages_translated():
@@ -88,10 +93,30 @@ class BullMQBroker:
         except MALFORMED as error:
             raw = bare(worker, job_id)
             job = refused(queue, job_id, f"unreadable job: {type(error).__name__}: {error}")
-        held = self._held[queue.name]
-        lease = BullLease(job, raw, token, queue, worker, held.discard)
-        held.add(lease)
+        lease = BullLease(job, raw, token, queue, worker, self)
+        self._held[queue.name].add(lease)
         return lease
+
+    async def fetched(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> None:
+        """A job that came with the completion of another: the next claim gets it, unless none is to come."""
+        lease = await self._lease(queue, fields, job_id, token)
+        self._ahead[queue.name].append(lease)
+        if not self.fetches_ahead:
+            await self._give_back_what_is_ahead()
+
+    async def _give_back_what_is_ahead(self) -> None:
+        with contextlib.suppress(BrokerUnavailableError, LeaseLostError):  # their locks run out by themselves
+            for ahead in self._ahead.values():
+                while ahead:
+                    await ahead.popleft().release()
+
+    def forget(self, lease: BullLease) -> None:
+        """The lease is settled or lost: renew it no more."""
+        self._held[lease.queue.name].discard(lease)
+
+    def quiet(self) -> None:
+        """Fetch no job ahead any more."""
+        self.fetches_ahead = False
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait on the queue's marker: a sorted set that every producer of jobs adds to, scored by when they are due."""
@@ -152,7 +177,8 @@ class BullMQBroker:
                     await worker.backend.cleanJobsInSet(state, round(retention.age * 1000), CLEAN_AT_ONCE)
 
     async def close(self) -> None:
-        """Close the connections. A marker that a cancelled wait may have taken is put back first."""
+        """Close the connections. Jobs fetched ahead and markers that a cancelled wait may have taken go back first."""
+        await self._give_back_what_is_ahead()
         with contextlib.suppress(BrokerUnavailableError):
             for queue in self._queues.values():
                 await self.pass_on(queue)

@@ -18,6 +18,7 @@ from queue_lib.errors import LeaseLostError, PermanentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from queue_lib.broker.bullmq.broker import BullMQBroker
     from queue_lib.broker.bullmq.worker import LoopLessWorker
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
@@ -30,24 +31,31 @@ class BullLease(Lease):
     """Settles a job through the package's scripts."""
 
     def __init__(
-        self, job: Job, raw: Any, token: str, queue: Queue, worker: LoopLessWorker, settled: Callable[[BullLease], None]
+        self, job: Job, raw: Any, token: str, queue: Queue, worker: LoopLessWorker, broker: BullMQBroker
     ) -> None:
-        """`raw` is the package's Job; `settled` is told once the lock is no longer ours to renew."""
+        """`raw` is the package's Job; `broker` is told once the lock is no longer ours to renew."""
         self.job = job
         self.token = token
         self.queue = queue
         self._raw = raw
         self._worker = worker
-        self._settled = settled
+        self._broker = broker
 
     async def done(self, result: Any) -> None:
-        """Complete. Raises PermanentError for a parent with a failed child, which BullMQ does not let complete."""
+        """Complete, and fetch the next job in the same step, which saves a round trip a job.
+
+        Raises PermanentError for a parent with a failed child, which BullMQ does not let complete.
+        """
         kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed)
+        fetch = self._broker.fetches_ahead
         with self._settling():
             try:
-                await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch_next=False)
+                moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
             except UnrecoverableError as error:
                 raise PermanentError(str(error)) from error
+        fields, job_id, *_ = moved["result"] or (None, None)
+        if fields:
+            await self._broker.fetched(self.queue, fields, str(job_id), self.token)
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Delay, or put back in line if there is no delay; the attempt is counted."""
@@ -100,12 +108,9 @@ class BullLease(Lease):
 
     @contextlib.contextmanager
     def _settling(self) -> Iterator[None]:
-        with _translated(self._lost):
+        with _translated(lambda: self._broker.forget(self)):
             yield
-        self._settled(self)
-
-    def _lost(self) -> None:
-        self._settled(self)
+        self._broker.forget(self)
 
 
 @contextlib.contextmanager

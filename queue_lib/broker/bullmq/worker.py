@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
+OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
 HEAL_LIMITER = (Path(__file__).parent / "heal_limiter.lua").read_text()
 
 
@@ -40,6 +41,13 @@ class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
             keys=self.getKeys([*keys, "marker"]), args=[self.keys[""], round(time.time() * 1000), packed]
         )
         return list(raw2NextJobData(result))
+
+    def moveToFinishedArgs(self, job: Any, *args: Any, **kwargs: Any) -> tuple[list[str], list[Any]]:  # noqa: N802
+        """Finish a job; the next one, if one is fetched with it, gets the worker's name, too."""
+        keys, arguments = super().moveToFinishedArgs(job, *args, **kwargs)
+        opts = msgpack.unpackb(arguments[OPTIONS_OF_FINISH - 1]) | {"name": job.queue.opts["name"]}
+        arguments[OPTIONS_OF_FINISH - 1] = msgpack.packb(opts)
+        return keys, arguments
 
     async def give_back(self, job_id: str, token: str) -> None:
         """Move an active job back to the front of the line; no attempt is counted."""
@@ -72,7 +80,12 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
             },
         )
         connection = RedisConnection(client)
-        connection.commands["moveToActive"] = client.register_script(HEAL_LIMITER + loadScript("moveToActive-11.lua"))
+        for script, file, options in (
+            ("moveToActive", "moveToActive-11.lua", OPTIONS_OF_CLAIM),
+            ("moveToFinished", "moveToFinished-14.lua", OPTIONS_OF_FINISH),
+        ):
+            heal = HEAL_LIMITER.replace("OPTIONS", str(options))
+            connection.commands[script] = client.register_script(heal + loadScript(file))
         connection.commands["moveJobFromActiveToWait"] = client.register_script(
             loadScript("moveJobFromActiveToWait-9.lua")
         )

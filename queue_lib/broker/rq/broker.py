@@ -171,6 +171,9 @@ class RQBroker:
     async def pass_on(self, queue: Queue) -> None:
         """Nothing to pass on: a list keeps its jobs, and every listener hears of them."""
 
+    def quiet(self) -> None:
+        """Nothing is held in reserve."""
+
     def chores(self) -> Sequence[Chore]:
         """Renew leases three times a lease, look for lost jobs twice, clear out once a minute."""
         return [
