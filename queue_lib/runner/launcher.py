@@ -80,11 +80,16 @@ class Launcher:
         for run in self._runs():
             run.cancel()
         await self._wait_for_runs(deadline - settle / 3)
-        for task in self._keeping:
-            task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await self._end_chores(deadline)
         for broker in self._brokers:
             await broker.close()
+
+    async def _end_chores(self, until: float) -> None:
+        """Cancel the chores, until monotonic second `until` at most."""
+        while (pending := [task for task in self._keeping if not task.done()]) and time.monotonic() < until:
+            for task in pending:
+                task.cancel()  # again and again: redis-py swallows a cancellation that comes while it connects
+            await asyncio.wait(pending, timeout=0.2)
 
     async def _wait_for_runs(self, until: float) -> None:
         """Wait for the consumers and their runs, until monotonic second `until` at most."""
@@ -92,7 +97,7 @@ class Launcher:
             left = until - time.monotonic()
             if left <= 0:
                 return
-            await asyncio.wait(pending, timeout=min(left, 1.0))
+            await asyncio.wait(pending, timeout=min(left, 0.2))
             self.quiet()  # again: redis-py swallows a cancellation that comes while it connects
 
     def _runs(self) -> list[asyncio.Task[None]]:

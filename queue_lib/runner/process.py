@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import queue
 import signal
 import sys
 import threading
@@ -26,20 +27,36 @@ if TYPE_CHECKING:
 SLACK = 0.5  # seconds before the end of the grace time at which the process stops waiting
 
 
+class News:
+    """What the main thread waits for. A signal handler may bring it: threading.Event's lock would wait for itself."""
+
+    def __init__(self) -> None:
+        """None so far."""
+        self.has_come = False
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()  # its `put` may interrupt itself
+
+    def bring(self) -> None:
+        """Bring it; from any thread or signal handler, any number of times."""
+        self.has_come = True
+        self._bell.put(None)
+
+    def wait(self) -> None:
+        """Wait for it."""
+        self._bell.get()
+
+
 class Stop:
     """The wish to stop: set from a signal handler or from the loop, awaited in the loop."""
 
-    def __init__(self, news: threading.Event) -> None:
-        """Not wished yet, unless `news`, which the main thread waits for, has come before."""
+    def __init__(self, news: News) -> None:
+        """Not wished yet. `news` is what the main thread waits for."""
         self._news = news
         self._event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        if news.is_set():
-            self._event.set()
 
     def request(self) -> None:
         """Wish it; from any thread, any number of times. The grace time starts with the first."""
-        self._news.set()
+        self._news.bring()
         self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
@@ -73,7 +90,7 @@ class _LoopThread(threading.Thread):
         self.status = 1
         self._main = main
         self._stop_wish: Stop | None = None
-        self._news = threading.Event()
+        self._news = News()
 
     def run(self) -> None:
         try:
@@ -82,16 +99,18 @@ class _LoopThread(threading.Thread):
             self.status = 1
             sys.stderr.write(f"{error}\n")
         finally:
-            self._news.set()
+            self._news.bring()
 
     async def _work(self) -> int:
         self._stop_wish = Stop(self._news)
+        if self._news.has_come:  # before there was anybody to pass it on to
+            self._stop_wish.request()
         return await self._main(self._stop_wish)
 
     def heed(self, *_: object) -> None:
         """Take note of a signal."""
         self.status = 0
-        self._news.set()
+        self._news.bring()
 
     def wait_for_news(self) -> None:
         """Wait for a signal, for the wish to stop, or for the end of the loop; pass it on to the loop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
 from rq.queue import Queue as StockQueue
 
 from queue_lib.broker.rq.job import GuardedJob, refusal
@@ -24,6 +24,8 @@ Raw = dict[bytes, bytes]
 MALFORMED = (
     DeserializationError,
     NoSuchJobError,
+    TimeoutFormatError,
+    AssertionError,
     ValueError,
     TypeError,
     LookupError,

@@ -1,0 +1,95 @@
+"""From BullMQ's job to ours."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bullmq import Job as BullJob
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queue_lib.broker.bullmq.parse import MALFORMED, keep, to_job
+from queue_lib.job import Backoff
+from queue_lib.queues import QUEUES, Retention
+
+QUEUE = QUEUES[0]
+OWNER = SimpleNamespace(backend=None, qualifiedName="bull:q", opts={})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
+    max_leaves=10,
+)
+
+
+def parse(opts: Any, **fields: str) -> Any:
+    """Parse a job hash with these options."""
+    raw = {"name": "greet", "data": '{"a":1}', "opts": json.dumps(opts), "timestamp": "1700000000500"} | fields
+    return to_job(BullJob.fromJSON(OWNER, raw, "7"), QUEUE)
+
+
+def test_the_queues_policy_where_the_app_chose_none() -> None:
+    """Node writes `attempts: 0` when the app gave no options: then the queue's policy holds."""
+    job = parse({"attempts": 0})
+    assert ("7", "greet", {"a": 1}, 1_700_000_000.5) == (job.id, job.name, job.data, job.enqueued_at)
+    assert (1, 3, QUEUE.backoff, QUEUE.timeout) == (job.attempt, job.max_attempts, job.backoff, job.timeout)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (1500, Backoff((1.5,))),
+        ({"type": "fixed", "delay": 250}, Backoff((0.25,))),
+        ({"type": "exponential", "delay": 1000}, Backoff((1.0,), exponential=True)),
+        ({"type": "exponential", "delay": 1000, "jitter": 0.5}, Backoff((1.0,), exponential=True, jitter=0.5)),
+        ({"type": "mine"}, QUEUE.backoff),
+        (None, QUEUE.backoff),
+    ],
+)
+def test_backoff_options(option: Any, expected: Backoff) -> None:
+    """BullMQ's backoff options are kept; a type that only the app's code knows falls back to the queue's."""
+    assert expected == parse({"attempts": 5, "backoff": option}).backoff
+
+
+def test_attempts_are_counted_from_one() -> None:
+    """A job that has failed twice is in its third attempt."""
+    job = parse({"attempts": 4}, atm="2")
+    assert (3, 4, False) == (job.attempt, job.max_attempts, job.is_last_attempt)
+
+
+def test_a_verdict_of_bullmq_is_kept() -> None:
+    """A job that BullMQ itself has failed, as after too many stalls, is refused with BullMQ's reason."""
+    assert "job stalled more than allowable limit" == parse({}, defa="job stalled more than allowable limit").refusal
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (None, {"age": 60, "count": 5}),
+        (True, True),
+        (False, False),
+        (10, 10),
+        ({"age": 1}, {"age": 1}),
+        ("x", {"age": 60, "count": 5}),
+    ],
+)
+def test_retention_options(option: Any, expected: Any) -> None:
+    """The producer's removeOnComplete wins; without one the queue's retention holds."""
+    assert expected == keep(option, Retention(age=60.0, count=5))
+
+
+@given(
+    opts=JSON | st.fixed_dictionaries({}, optional={"attempts": JSON, "backoff": JSON, "delay": JSON, "lifo": JSON}),
+    data=st.text(max_size=30) | JSON.map(json.dumps),
+    atm=st.text(max_size=3) | st.just("1"),
+)
+def test_no_hash_can_do_more_than_be_refused(opts: Any, data: str, atm: str) -> None:
+    """Whatever stands in a job's hash, it is parsed or refused: no other exception gets out."""
+    try:
+        job = parse(opts, data=data, atm=atm)
+    except MALFORMED:
+        return
+    assert job.attempt >= 1 or int(atm) < 0
+    assert job.max_attempts >= 1

@@ -1,0 +1,234 @@
+"""One claimed job to one recorded outcome, without a loop or a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from queue_lib.errors import BrokerUnavailableError, LeaseLostError, PermanentError, SnoozeError, TransientError
+from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled
+from queue_lib.outcome import Dead, Done
+from queue_lib.processor import Registry, Route
+from queue_lib.runner import executor as executor_module
+from queue_lib.runner.executor import Executor
+from tests.support.fakes import Greeting, NotingLease, make_job
+
+if TYPE_CHECKING:
+    from queue_lib.broker.base import DeadLetter
+    from queue_lib.processor import Context
+
+
+class Bench:
+    """An executor with one route, `greet`, whose processor a test chooses."""
+
+    def __init__(self, lease: NotingLease, processor: Any) -> None:
+        self.lease = lease
+        self.events: list[Event] = []
+        self.order: list[str] = []
+        registry = Registry([Route("greet", "work", Greeting, processor)])
+        self.executor = Executor(registry, self, self.events.append)
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Take a dead letter; note what was recorded before it."""
+        self.order += ["letter after " + str(len(self.lease.calls)) + " calls", letter.failure.reason]
+
+    async def run(self) -> list[tuple[Any, ...]]:
+        """Run the lease; how it was settled."""
+        await self.executor.run(self.lease)
+        return self.lease.calls
+
+
+def returning(value: Any) -> Any:
+    """A processor that returns a value."""
+
+    async def process(_payload: Greeting, _context: Context, /) -> Any:
+        return value
+
+    return process
+
+
+def raising(error: BaseException) -> Any:
+    """A processor that raises."""
+
+    async def process(_payload: Greeting, _context: Context, /) -> None:
+        raise error
+
+    return process
+
+
+async def hanging(_payload: Greeting, _context: Context, /) -> None:
+    """A processor that never ends."""
+    await asyncio.Event().wait()
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "RECORD_PAUSES", (0.0, 0.0, 0.0))
+
+
+async def test_done() -> None:
+    """What the processor returns is recorded as the job's result."""
+    bench = Bench(NotingLease(), returning(Greeting(user_id="u2")))
+    assert [("done", {"userId": "u2", "count": 1})] == await bench.run()
+    assert [Done] == [type(event.outcome) for event in bench.events if isinstance(event, JobSettled)]
+
+
+async def test_the_processor_gets_the_validated_payload_and_its_context() -> None:
+    """A processor sees a model, its job, and how much time it has."""
+    seen: list[Any] = []
+
+    async def process(payload: Greeting, context: Context, /) -> None:
+        seen.extend([payload, context.job.id, context.remaining()])
+
+    await Bench(NotingLease(make_job(data={"userId": "u1", "count": 2, "new": 1})), process).run()
+    payload, job_id, remaining = seen
+    assert (Greeting(user_id="u1", count=2), "1") == (payload, job_id)
+    assert 59 < remaining <= 60
+
+
+async def test_a_failure_is_retried() -> None:
+    """A failed attempt is recorded with its delay and its reason."""
+    assert [("retry", 2.0, "busy")] == await Bench(NotingLease(), raising(TransientError("busy"))).run()
+
+
+async def test_a_snooze() -> None:
+    """A snoozed job is put off for as long as it asked."""
+    assert [("snooze", 9.0)] == await Bench(NotingLease(), raising(SnoozeError("later", 9.0))).run()
+
+
+async def test_a_dead_job_leaves_its_letter_first() -> None:
+    """The dead letter is written before the job is settled: a crash in between loses nothing."""
+    bench = Bench(NotingLease(), raising(PermanentError("no such file")))
+    assert [("bury", "no such file")] == await bench.run()
+    assert ["letter after 0 calls", "no such file"] == bench.order
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"name": "os.system"}, "unknown job name 'os.system' in queue work; it takes greet"),
+        ({"queue": "other"}, "unknown job name 'greet' in queue other; it takes "),
+        ({"refusal": "it crashed 3 times"}, "it crashed 3 times"),
+        ({"data": {"userId": 7}}, "bad payload for greet: userId: Input should be a valid string"),
+        ({"data": {}}, "bad payload for greet: userId: Field required"),
+        ({"data": "x"}, "bad payload for greet: payload: Input should be a valid dictionary or instance of Greeting"),
+        ({"data": None}, "bad payload for greet: payload: Input should be a valid dictionary or instance of Greeting"),
+    ],
+)
+async def test_what_can_not_be_run_is_buried_at_once(changes: dict[str, Any], reason: str) -> None:
+    """An unknown name, a refused job or a bad payload is dead in its first attempt, with the field at fault named."""
+    assert [("bury", reason)] == await Bench(NotingLease(make_job(**changes)), returning(None)).run()
+
+
+async def test_a_reason_never_repeats_the_payload() -> None:
+    """A bad value may be a secret: the reason names the field and not its value."""
+    bench = Bench(NotingLease(make_job(data={"userId": ["s3cret"]})), returning(None))
+    [(_, reason)] = await bench.run()
+    assert "userId" in reason
+    assert "s3cret" not in reason
+
+
+async def test_the_deadline_ends_an_attempt() -> None:
+    """An attempt that takes longer than the queue's timeout is ended, and may be tried again."""
+    assert [("retry", 2.0, "timed out after 0 s")] == await Bench(NotingLease(make_job(timeout=0.0)), hanging).run()
+
+
+async def test_a_processors_own_timeout_error_is_told_apart() -> None:
+    """A TimeoutError of a library is an error like others, not the deadline."""
+    assert [("retry", 2.0, "slow server")] == await Bench(NotingLease(), raising(TimeoutError("slow server"))).run()
+
+
+async def test_a_cancelled_run_gives_its_job_back() -> None:
+    """At shutdown a job that is cut short goes back without using up an attempt."""
+    bench = Bench(NotingLease(), hanging)
+    run = asyncio.create_task(bench.executor.run(bench.lease))
+    await asyncio.sleep(0)
+    run.cancel()
+    await run
+    assert [("release",)] == bench.lease.calls
+    assert [JobReleased] == [type(event) for event in bench.events]
+
+
+async def test_a_job_that_ends_in_spite_of_the_cancellation_is_done() -> None:
+    """A processor that finishes its work when told to stop has finished it."""
+
+    async def stubborn(_payload: Greeting, _context: Context, /) -> dict[str, int]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return {"sent": 1}
+        return {}
+
+    bench = Bench(NotingLease(), stubborn)
+    run = asyncio.create_task(bench.executor.run(bench.lease))
+    await asyncio.sleep(0)
+    run.cancel()
+    await run
+    assert [("done", {"sent": 1})] == bench.lease.calls
+
+
+async def test_a_processor_that_cancels_itself_has_failed() -> None:
+    """A stray CancelledError is a failed attempt: given back, such a job would go round for ever."""
+    bench = Bench(NotingLease(), raising(asyncio.CancelledError()))
+    assert [("retry", 2.0, "the processor cancelled itself")] == await bench.run()
+
+
+async def test_an_outcome_survives_an_outage() -> None:
+    """A finished job is recorded when the broker is back: its work is not done again."""
+    trouble = BrokerUnavailableError("away")
+    bench = Bench(NotingLease(None, trouble, trouble), returning(None))
+    assert [("done", None)] == await bench.run()
+
+
+async def test_an_outage_without_end_is_told() -> None:
+    """When the broker stays away the run ends, and says why its outcome is not recorded."""
+    bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 9), returning(None))
+    assert [] == await bench.run()
+    [event] = bench.events
+    assert isinstance(event, JobLost)
+    assert "away" == event.reason
+
+
+async def test_a_lost_lease_settles_nothing() -> None:
+    """A job that somebody else has by now is theirs to settle."""
+    bench = Bench(NotingLease(None, LeaseLostError("taken over")), returning(None))
+    assert [] == await bench.run()
+    assert [JobLost] == [type(event) for event in bench.events]
+
+
+async def test_a_wire_may_refuse_a_completion() -> None:
+    """A BullMQ parent whose child failed can't complete: it is dead, and its letter says so."""
+    bench = Bench(NotingLease(None, PermanentError("a child failed")), returning(None))
+    assert [("bury", "a child failed")] == await bench.run()
+    [event] = bench.events
+    assert isinstance(event, JobSettled)
+    assert isinstance(event.outcome, Dead)
+
+
+async def test_progress_is_throttled() -> None:
+    """Of many reports within a second the first is written, and always the last, 100."""
+
+    async def process(_payload: Greeting, context: Context, /) -> None:
+        for percent in (1, 2, 3, 100):
+            await context.progress(percent)
+        await context.log("a line")
+
+    bench = Bench(NotingLease(), process)
+    await bench.run()
+    assert [1, 100, "a line"] == bench.lease.reports
+
+
+async def test_a_report_that_fails_does_not_cost_the_job() -> None:
+    """Progress that can't be delivered is dropped; the job goes on."""
+
+    class Deaf(NotingLease):
+        async def progress(self, value: Any) -> None:
+            raise BrokerUnavailableError(str(value))
+
+    async def process(_payload: Greeting, context: Context, /) -> dict[str, int]:
+        await context.progress(50)
+        return {"sent": 1}
+
+    assert [("done", {"sent": 1})] == await Bench(Deaf(), process).run()

@@ -1,0 +1,75 @@
+"""What the log says of an event, and what it never says."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from queue_lib.job import Wire
+from queue_lib.observe.events import (
+    BrokerBack,
+    BrokerLost,
+    Event,
+    JobLost,
+    JobReleased,
+    JobSettled,
+    JobsRecovered,
+)
+from queue_lib.observe.log import describe
+from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
+from tests.support.fakes import make_job
+
+JOB = make_job(data={"endpoint": "https://push.example/s3cret"})
+OF_JOB = {"queue": "work", "wire": "bullmq", "id": "1", "name": "greet", "attempt": 1, "seconds": 0.25}
+FAILURE = Failure("it broke", "Traceback")
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "word", "fields"),
+    [
+        (JobSettled(JOB, Done({"url": "s3cret"}), 0.25), logging.INFO, "job_done", OF_JOB | {"outcome": "done"}),
+        (
+            JobSettled(JOB, Retry(2.0, FAILURE), 0.25),
+            logging.WARNING,
+            "job_retry",
+            OF_JOB | {"outcome": "retry", "delay": 2.0, "reason": "it broke"},
+        ),
+        (
+            JobSettled(JOB, Snooze(9.0, "slow down"), 0.25),
+            logging.INFO,
+            "job_snoozed",
+            OF_JOB | {"outcome": "snooze", "delay": 9.0, "reason": "slow down"},
+        ),
+        (
+            JobSettled(JOB, Dead(FAILURE), 0.25),
+            logging.ERROR,
+            "job_dead",
+            OF_JOB | {"outcome": "dead", "reason": "it broke"},
+        ),
+        (JobReleased(JOB, 0.25), logging.INFO, "job_released", OF_JOB),
+        (JobLost(JOB, 0.25, "taken over"), logging.WARNING, "job_lost", OF_JOB | {"reason": "taken over"}),
+        (
+            BrokerLost(Wire.RQ, "work", "refused"),
+            logging.ERROR,
+            "broker_lost",
+            {"wire": "rq", "queue": "work", "reason": "refused"},
+        ),
+        (
+            BrokerBack(Wire.RQ, "work", 5.04),
+            logging.INFO,
+            "broker_back",
+            {"wire": "rq", "queue": "work", "seconds": 5.0},
+        ),
+        (
+            JobsRecovered(Wire.RQ, "work", ("1", "2")),
+            logging.WARNING,
+            "jobs_recovered",
+            {"wire": "rq", "queue": "work", "ids": ["1", "2"]},
+        ),
+    ],
+)
+def test_an_event_is_one_line(event: Event, level: int, word: str, fields: dict[str, object]) -> None:
+    """Each event has its level, its word and its fields; payloads and results are not among them."""
+    assert (level, word, fields) == describe(event)
+    assert "s3cret" not in str(describe(event))

@@ -1,0 +1,87 @@
+"""The retry decision."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from queue_lib.job import Backoff
+from queue_lib.outcome import Dead, Failure, Retry, Snooze
+from queue_lib.retry import decide
+from tests.support.fakes import make_job
+
+
+@pytest.mark.parametrize("error", [TransientError("busy"), ValueError("busy"), TimeoutError("busy")])
+def test_an_error_is_retried_with_backoff(error: Exception) -> None:
+    """A failed attempt is followed by another after the backoff, whatever raised."""
+    outcome = decide(make_job(attempt=2), error)
+    assert isinstance(outcome, Retry)
+    assert (4.0, "busy") == (outcome.delay, outcome.failure.reason)
+
+
+def test_the_last_attempt_is_final() -> None:
+    """When the last attempt fails the job is dead."""
+    outcome = decide(make_job(attempt=3), TransientError("busy"))
+    assert isinstance(outcome, Dead)
+    assert "busy" == outcome.failure.reason
+
+
+def test_a_permanent_error_is_final_at_once() -> None:
+    """What no attempt can help is not attempted again."""
+    assert isinstance(decide(make_job(attempt=1), PermanentError("no such file")), Dead)
+
+
+def test_a_snooze_is_no_failure() -> None:
+    """A job that asks for a pause gets it, even in its last attempt."""
+    assert Snooze(30.0, "slow down") == decide(make_job(attempt=3), SnoozeError("slow down", 30.0))
+
+
+@given(
+    attempt=st.integers(1, 50),
+    attempts=st.integers(1, 50),
+    delays=st.lists(st.floats(0, 1e6), min_size=1, max_size=5),
+    exponential=st.booleans(),
+    jitter=st.floats(0, 1),
+    chance=st.floats(0, 1, exclude_max=True),
+)
+def test_every_failure_ends_after_its_attempts(
+    attempt: int, attempts: int, delays: list[float], exponential: bool, jitter: float, chance: float
+) -> None:
+    """A job is retried exactly while it has attempts left, and never earlier than now."""
+    job = make_job(attempt=attempt, max_attempts=attempts, backoff=Backoff(tuple(delays), exponential, jitter))
+    outcome = decide(job, TransientError("busy"), chance)
+    assert isinstance(outcome, Retry) == (attempt < attempts)
+    assert not isinstance(outcome, Retry) or outcome.delay >= 0
+
+
+@pytest.mark.parametrize(
+    ("backoff", "expected"),
+    [
+        (Backoff((5.0,)), [5, 5, 5, 5]),
+        (Backoff((2.0,), exponential=True), [2, 4, 8, 16]),
+        (Backoff((1.0, 3.0)), [1, 3, 3, 3]),
+        (Backoff((10.0,), jitter=0.5), [7.5, 7.5, 7.5, 7.5]),
+    ],
+)
+def test_backoff(backoff: Backoff, expected: list[float]) -> None:
+    """Fixed, exponential, listed and jittered delays, in seconds, after attempts 1 to 4."""
+    assert expected == [backoff.delay(attempt, 0.5) for attempt in (1, 2, 3, 4)]
+
+
+def test_an_eternal_exponent_does_not_overflow() -> None:
+    """A producer's absurd number of attempts is not a crash."""
+    assert Backoff((1.0,), exponential=True).delay(10**9, 0) == 2.0**30
+
+
+def test_a_failure_has_a_reason_and_a_stack() -> None:
+    """A failure is told by the exception's message, or its class where it has none, within bounds."""
+    try:
+        raise KeyError
+    except KeyError as error:
+        failure = Failure.of(error)
+    assert "KeyError" == failure.reason
+    assert "test_a_failure_has_a_reason" in failure.stack
+    assert 2000 == len(Failure.of(ValueError("x" * 9999)).reason)
+    assert "a?b" == Failure.of(ValueError("a\ud800b")).reason

@@ -1,0 +1,108 @@
+"""The environment, read once and validated at start."""
+
+from __future__ import annotations
+
+import pytest
+
+from queue_lib.errors import ConfigurationError
+from queue_lib.job import Backoff, Wire
+from queue_lib.queues import QUEUES
+from queue_lib.settings import WorkerSettings
+from queue_lib.wiring import load_all, redis_options
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Only what a test sets: nothing from the machine, no `.env`."""
+    monkeypatch.chdir(str(tmp_path))
+    names = [*WorkerSettings.model_fields, "push_notifications_concurrency", "file_processing_rate_max"]
+    for name in names:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("REDIS_URL", "redis://localhost:6379")
+
+
+def test_defaults_are_the_table() -> None:
+    """With nothing set the queues are as the table has them, all on both wires."""
+    worker, queues = load_all(WorkerSettings)
+    assert QUEUES == queues
+    assert (Wire.BULLMQ, Wire.RQ) == worker.wires
+    assert (22.0, 30.0, "bull") == (worker.shutdown_grace, worker.lease_duration, worker.bullmq_prefix)
+
+
+def test_every_number_of_a_queue_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`<QUEUE>_...` overrides one number of one queue."""
+    values = {"CONCURRENCY": "9", "RATE_MAX": "0", "RATE_DURATION": "0.5", "ATTEMPTS": "4", "BACKOFF": "1.5"}
+    for name, value in (values | {"TIMEOUT": "42"}).items():
+        monkeypatch.setenv(f"PUSH_NOTIFICATIONS_{name}", value)
+    _, (push, files) = load_all(WorkerSettings)
+    assert (9, 0, 0.5, 4, 42.0) == (push.concurrency, push.rate_max, push.rate_duration, push.attempts, push.timeout)
+    assert Backoff((1.5,), exponential=True) == push.backoff
+    assert QUEUES[1] == files
+
+
+def test_a_process_may_serve_some_queues_and_wires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QUEUES and WIRES choose what a process serves."""
+    monkeypatch.setenv("QUEUES", "file-processing")
+    monkeypatch.setenv("WIRES", "rq")
+    worker, queues = load_all(WorkerSettings)
+    assert ["file-processing"] == [queue.name for queue in queues]
+    assert (Wire.RQ,) == worker.wires
+
+
+def test_all_faults_are_told_at_once_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fault is a line that begins with its variable; no value is repeated, for it may be a secret."""
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("LOG_LEVEL", "s3cret")
+    monkeypatch.setenv("QUEUES", "email")
+    monkeypatch.setenv("SHUTDOWN_GRACE", "-1")
+    monkeypatch.setenv("PUSH_NOTIFICATIONS_CONCURRENCY", "0")
+    monkeypatch.setenv("FILE_PROCESSING_RATE_MAX", "many")
+    with pytest.raises(ConfigurationError) as caught:
+        load_all(WorkerSettings)
+    names = [fault.split(":")[0] for fault in caught.value.faults]
+    expected = ["REDIS_URL", "QUEUES", "SHUTDOWN_GRACE", "LOG_LEVEL"]
+    assert [*expected, "PUSH_NOTIFICATIONS_CONCURRENCY", "FILE_PROCESSING_RATE_MAX"] == names
+    assert "s3cret" not in str(caught.value)
+
+
+def test_redis_tls_url_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """REDIS_TLS_URL is preferred, as hosts that set both mean it; then REDIS_URL need not be there."""
+    monkeypatch.setenv("REDIS_TLS_URL", "rediss://h:p@example.com:6380")
+    monkeypatch.delenv("REDIS_URL")
+    worker, _ = load_all(WorkerSettings)
+    assert "rediss://h:p@example.com:6380" == worker.redis
+
+
+def test_an_unverified_certificate_needs_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS is verified unless a CA is given or verification is switched off in so many words."""
+    monkeypatch.setenv("REDIS_URL", "rediss://example.com")
+    assert "ssl_cert_reqs" not in redis_options(load_all(WorkerSettings)[0])
+    monkeypatch.setenv("REDIS_TLS_CA", "/ca.pem")
+    assert "/ca.pem" == redis_options(load_all(WorkerSettings)[0])["ssl_ca_certs"]
+    monkeypatch.delenv("REDIS_TLS_CA")
+    monkeypatch.setenv("REDIS_TLS_INSECURE", "1")
+    assert "none" == redis_options(load_all(WorkerSettings)[0])["ssl_cert_reqs"]
+
+
+def test_a_url_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL that is not Redis's is a fault of REDIS_URL, and its password stays unsaid."""
+    monkeypatch.setenv("REDIS_URL", "postgres://user:s3cret@example.com")
+    with pytest.raises(ConfigurationError, match="REDIS_URL: not a Redis URL") as caught:
+        redis_options(load_all(WorkerSettings)[0])
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable means its default, as on hosts whose forms can't remove one."""
+    monkeypatch.setenv("WIRES", "")
+    assert tuple(Wire) == load_all(WorkerSettings)[0].wires
+
+
+def test_a_dotenv_file_serves_development(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """In development `.env` in the working directory is read; a real variable wins over it."""
+    with open(f"{tmp_path}/.env", "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("BULLMQ_PREFIX=mine\nREDIS_URL=redis://elsewhere\n")
+    monkeypatch.setenv("BULLMQ_PREFIX", "")
+    monkeypatch.delenv("BULLMQ_PREFIX")
+    worker, _ = load_all(WorkerSettings)
+    assert ("mine", "redis://localhost:6379") == (worker.bullmq_prefix, worker.redis)
