@@ -228,7 +228,6 @@ def save(picture: Image.Image, path: Path, quality: int) -> None:
 def main(arguments: list[str]) -> int:
     """Encode, and report on stdout; returns the exit status."""
     source, compressed, thumbnail = map(Path, arguments)
-    # The place of the resource limits (memory, CPU time, size of files): a later issue.
     try:
         width, height = encode(source, compressed, thumbnail)
     except RefusedError as error:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.refusal import REFUSED_STATUS
-from queue_lib.errors import PermanentError, TransientError
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Where `python -m processors...` finds the modules.
 PROJECT = Path(__file__).resolve().parents[2]
+ENTRY = "processors.media.child"
 MAX_OUTPUT = 4096
 
 
@@ -35,12 +36,13 @@ class Sandbox:
     async def run(self, module: str, *arguments: str) -> dict[str, Any]:
         """Run `python -m module arguments...`; returns the JSON object that it prints.
 
-        Raises PermanentError where it refuses its input, and TransientError where it fails or is killed. The child
+        Raises PermanentError where it refuses its input, TransientError where it fails or is killed, and SnoozeError
+        where it is ended by SIGTERM. The child
         has no time limit of its own: a cancelled run kills it and all that it started, and the runner cancels at the
         job's deadline.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, *arguments),
+            *(sys.executable, "-m", ENTRY, module, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -72,6 +74,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 def _verdict(status: int, stdout: str, stderr: str) -> dict[str, Any]:
+    if status == -signal.SIGTERM:
+        # A platform that stops a worker sends SIGTERM to every process of it: that is no fault of the picture.
+        msg = "the encoder was told to stop"
+        raise SnoozeError(msg, 1.0)
     if status < 0:
         msg = f"the encoder was killed by {_signal_name(-status)}"
         raise TransientError(msg)

@@ -130,6 +130,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         folder = tmp_path / "project" / "processors" / "media"
         folder.mkdir(parents=True)
         (folder / "image.py").write_text(script)
+        shutil.copy(sandbox_module.PROJECT / "processors" / "media" / "child.py", folder)
         monkeypatch.setattr(sandbox_module, "PROJECT", tmp_path / "project")
 
     return replace
@@ -304,6 +305,12 @@ async def test_a_child_is_alone(play: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
     assert set(report["env"]) <= {"PATH", "LC_CTYPE"}
     assert (True, "") == (report["leader"], report["stdin"])
+
+
+async def test_a_sigterm_does_not_end_the_encoder(play: Any) -> None:
+    """A platform that stops a worker signals every process of it; the encoder goes on, for the worker decides."""
+    play("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nprint('{\"width\": 1}')\n")
+    assert {"width": 1} == await Sandbox().run("processors.media.image")
 
 
 async def test_the_encoder_needs_no_environment(tmp_path: Path) -> None:

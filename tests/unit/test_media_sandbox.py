@@ -9,7 +9,7 @@ import pytest
 from processors.media.refusal import REFUSED_STATUS
 from processors.media.sandbox import _verdict
 from processors.media.settings import MediaSettings
-from queue_lib.errors import PermanentError, TransientError
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 
 
 def test_a_report_is_returned() -> None:
@@ -27,6 +27,12 @@ def test_a_kill_is_transient_and_names_the_signal() -> None:
     """A child that the system killed, as for want of memory, is tried again."""
     with pytest.raises(TransientError, match="killed by SIGKILL"):
         _verdict(-signal.SIGKILL, "", "")
+
+
+def test_the_platforms_sigterm_costs_no_attempt() -> None:
+    """A platform that stops a worker signals its children, too: the job is put off, and no attempt is counted."""
+    with pytest.raises(SnoozeError, match="told to stop"):
+        _verdict(-signal.SIGTERM, "", "")
 
 
 def test_a_signal_without_a_name_has_its_number() -> None:

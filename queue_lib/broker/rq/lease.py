@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rq.job import JobStatus
+from rq.rate_limit import release_slot
 from rq.results import Result
 from rq.utils import now
 
@@ -186,7 +187,10 @@ class RQLease(Lease):
         if verdict == "lost":
             msg = f"job {self.job.id} is no longer leased to this worker"
             raise LeaseLostError(msg)
-        if dependents and rq_job.get_status(refresh=False) == JobStatus.FAILED:
-            with outages_translated():
+        failed = rq_job.get_status(refresh=False) == JobStatus.FAILED
+        with outages_translated():
+            if dependents and failed:
                 await self._broker.in_thread(lambda: self.lane.enqueue_dependents(rq_job))
+            if rq_job.has_rate_limit:  # RQ's own limit: how many jobs of a key run at once
+                await self._broker.in_thread(lambda: release_slot(rq_job))
         return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import Job as StockJob
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry, ReadyJobRegistry
+from rq.worker_registration import clean_worker_registry
 
 if TYPE_CHECKING:
     from rq.queue import Queue as Lane
@@ -18,12 +19,13 @@ RESULTS = RQ_KEY_PREFIX + ":results:{}"
 
 
 def apply_retention(lane: Lane, queue: Queue) -> None:
-    """Drop expired members of the registries and the oldest finished jobs beyond the queue's count.
+    """Drop expired members of the registries, dead workers, and the oldest finished jobs beyond the queue's count.
 
     Started jobs are not looked at: RQ's own clean-up would count an attempt for a worker that died.
     """
     for registry in (FinishedJobRegistry, FailedJobRegistry, DeferredJobRegistry, ReadyJobRegistry):
         registry(queue=lane).cleanup()
+    clean_worker_registry(lane)
     if queue.keep_completed.count is not None:
         _trim(FinishedJobRegistry(queue=lane), queue.keep_completed.count)
 
