@@ -1,0 +1,163 @@
+"""A queue has one budget, whichever wire its jobs come by: one rate limit, one pause switch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis import Redis
+
+from queue_lib.broker.base import NotNow, State
+from tests.support.mills import PREFIX, QUEUE, Mill, queue, redis_mill, rq_enqueue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LIMITED = queue(rate_max=4, rate_duration=0.5)
+LIMITER = f"{PREFIX}:{QUEUE.name}:limiter"
+
+
+@pytest.fixture
+async def bullmq(redis_url: str) -> AsyncIterator[Mill]:
+    """BullMQ's wire."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        yield mill
+
+
+@pytest.fixture
+async def rq(redis_url: str) -> AsyncIterator[Mill]:
+    """RQ's wire, on the same server."""
+    async with redis_mill(redis_url, "rq") as mill:
+        yield mill
+
+
+async def enqueue(mill: Mill, count: int) -> list[str]:
+    """Add jobs."""
+    return [await mill.enqueue("greet", {"userId": str(number)}) for number in range(count)]
+
+
+async def test_the_wires_share_the_rate_limit(bullmq: Mill, rq: Mill) -> None:
+    """Jobs of both wires count in one window: together no more than the limit are taken in it."""
+    await enqueue(bullmq, 6)
+    await enqueue(rq, 6)
+    brokers = [await bullmq.broker([LIMITED]), await rq.broker([LIMITED])]
+    taken = [await brokers[number % 2].claim(LIMITED) for number in range(4)]
+    assert all(not isinstance(claimed, NotNow) for claimed in taken)
+    for broker in brokers:
+        answer = await broker.claim(LIMITED)
+        assert isinstance(answer, NotNow)
+        assert 0 < answer.seconds <= 0.5
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, bullmq: Mill, rq: Mill) -> None:
+    """A counter that somebody has left without an expiry neither opens the limit nor closes it for ever."""
+    mill = {"bullmq": bullmq, "rq": rq}[wire]
+    await enqueue(mill, 6)
+    with Redis.from_url(redis_url) as client:
+        client.set(LIMITER, 400)
+        broker = await mill.broker([LIMITED])
+        answer = await broker.claim(LIMITED)
+        assert isinstance(answer, NotNow)
+        assert 0 < client.pttl(LIMITER) <= 500
+    started = time.monotonic()
+    await mill.claim(broker, LIMITED)
+    assert 0.3 < time.monotonic() - started < 1
+
+
+async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: Mill) -> None:
+    """BullMQ's next job comes with the completion of the last; there, too, a counter without expiry is repaired."""
+    await enqueue(bullmq, 3)
+    broker = await bullmq.broker([LIMITED])
+    lease = await bullmq.claim(broker, LIMITED)
+    with Redis.from_url(redis_url) as client:
+        client.set(LIMITER, 400)
+        await lease.done(None)
+        assert 0 < client.pttl(LIMITER) <= 500
+    assert isinstance(await broker.claim(LIMITED), NotNow)
+
+
+async def test_the_limit_holds_while_jobs_flow(bullmq: Mill) -> None:
+    """Jobs that are fetched with the completion of another count, too."""
+    await enqueue(bullmq, 12)
+    broker = await bullmq.broker([LIMITED])
+    started, claims = time.monotonic(), []
+    for _ in range(12):
+        lease = await bullmq.claim(broker, LIMITED)
+        claims.append(time.monotonic() - started)
+        await lease.done(None)
+    assert claims[7] >= 0.49
+    assert claims[11] >= 0.98
+
+
+async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullmq: Mill, rq: Mill) -> None:
+    """`queue.setGlobalRateLimit` of Node wins over the table's number, on both wires."""
+    with Redis.from_url(redis_url) as client:
+        client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 500})
+    for mill in (bullmq, rq):
+        await enqueue(mill, 2)
+    first, second = await bullmq.broker([LIMITED]), await rq.broker([LIMITED])
+    assert not isinstance(await second.claim(LIMITED), NotNow)
+    for broker in (first, second):
+        answer = await broker.claim(LIMITED)
+        assert isinstance(answer, NotNow)
+        assert not answer.listen
+
+
+async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:
+    """`rq suspend` stops RQ's jobs."""
+    await enqueue(rq, 1)
+    broker = await rq.broker()
+    with Redis.from_url(redis_url) as client:
+        client.set("rq:suspended", 1)
+        assert isinstance(await broker.claim(QUEUE), NotNow)
+        client.delete("rq:suspended")
+    assert "greet" == (await rq.claim(broker)).job.name
+
+
+async def test_a_job_fetched_ahead_goes_back_when_the_runner_is_quiet(bullmq: Mill) -> None:
+    """At shutdown a job that came with the completion of another is free for other workers at once."""
+    _, second, third = await enqueue(bullmq, 3)
+    broker, other = await bullmq.broker(), await bullmq.broker()
+    lease = await bullmq.claim(broker)
+    broker.quiet()
+    await lease.done(None)
+    assert [second, third] == [(await bullmq.claim(other)).job.id for _ in range(2)]
+
+
+async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Mill) -> None:
+    """A job that was fetched ahead and never claimed goes back to the front when the worker signs off."""
+    _, second = await enqueue(bullmq, 2)
+    broker, other = await bullmq.broker(), await bullmq.broker()
+    await (await bullmq.claim(broker)).done(None)
+    assert State.ACTIVE == (await bullmq.view(second)).state
+    await broker.close()
+    bullmq.brokers.remove(broker)
+    assert second == (await bullmq.claim(other)).job.id
+
+
+async def test_lanes(redis_url: str, rq: Mill) -> None:
+    """On RQ the high lane comes before the queue itself, the low lane after it, and `at_front` before its lane."""
+
+    def add(connection: Redis, suffix: str, **kwargs: Any) -> str:
+        return rq_enqueue(connection, "greet", {}, lane=QUEUE.name + suffix, **kwargs)
+
+    with Redis.from_url(redis_url) as connection:
+        low, plain, high = (add(connection, suffix) for suffix in ("-low", "", "-high"))
+        front = add(connection, "", at_front=True)
+    broker = await rq.broker()
+    assert [high, front, plain, low] == [(await rq.claim(broker)).job.id for _ in range(4)]
+
+
+async def test_the_high_lane_wakes_an_idle_worker(redis_url: str, rq: Mill) -> None:
+    """A job in the high lane is claimed at once, as one in the queue itself is."""
+    broker = await rq.broker()
+    claim = asyncio.create_task(rq.claim(broker))
+    await asyncio.sleep(0.3)
+    sent = time.monotonic()
+    with Redis.from_url(redis_url) as connection:
+        rq_enqueue(connection, "greet", {}, lane=f"{QUEUE.name}-high")
+    await claim
+    assert time.monotonic() - sent < 0.25
