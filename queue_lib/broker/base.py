@@ -27,7 +27,7 @@ class NotNow:
 
 
 class Lease(Protocol):
-    """A claimed job, ours until it is settled. Exactly one of the settling calls is made.
+    """A claimed job, ours until it is settled. Exactly one of the settling calls is made, or `abandon`.
 
     Every call may raise BrokerUnavailableError (try again) and LeaseLostError (somebody else has the job by now).
     """
@@ -48,6 +48,9 @@ class Lease(Protocol):
 
     async def release(self) -> None:
         """Give the job back to the front of its queue without counting an attempt."""
+
+    def abandon(self) -> None:
+        """Renew no more, though the job could not be settled: it is recovered when the lease runs out."""
 
     async def progress(self, value: Any) -> None:
         """Publish progress (JSON)."""

@@ -114,6 +114,7 @@ class MemoryLease(Lease):
     def __init__(self, store: MemoryStore, queue: Queue, record: Record, job: Job) -> None:
         """Hold `record` until it is settled."""
         self.job = job
+        self.renewed = True
         self._store = store
         self._queue = queue
         self._record = record
@@ -151,6 +152,10 @@ class MemoryLease(Lease):
     async def release(self) -> None:
         """Give back to the front."""
         self._store.put(self._queue.name, self._mine(), front=True)
+
+    def abandon(self) -> None:
+        """Let the lease run out."""
+        self.renewed = False
 
     async def progress(self, value: Any) -> None:
         """Keep the value."""
@@ -236,7 +241,7 @@ class MemoryBroker:
     async def renew(self) -> None:
         """Prolong the leases held."""
         until = self._store.clock() + self._lease_duration
-        self._held = {lease for lease in self._held if lease._record.holder is lease}  # noqa: SLF001
+        self._held = {lease for lease in self._held if lease._record.holder is lease and lease.renewed}  # noqa: SLF001
         for lease in self._held:
             lease._record.lease_until = until  # noqa: SLF001
 

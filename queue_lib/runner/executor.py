@@ -17,13 +17,13 @@ from queue_lib.retry import decide
 from queue_lib.runner.result import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from queue_lib.job import Job
     from queue_lib.processor import Model, Registry, Route
 
 PROGRESS_EVERY = 1.0  # seconds
-RECORD_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0, 15.0, 15.0)  # seconds: a minute of outage
+RECORD_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, *(15.0,) * 40)  # seconds: ten minutes of outage
 
 
 class RunContext:
@@ -55,28 +55,35 @@ class RunContext:
 
 
 class Executor:
-    """Runs leases. Holds no state of its own between runs."""
+    """Runs leases."""
 
     def __init__(self, registry: Registry, dead_letters: DeadLetters, observe: Observer) -> None:
         """Run what the registry knows; bury the rest."""
         self._registry = registry
         self._dead_letters = dead_letters
         self._observe = observe
+        self._performing: set[asyncio.Task[Any]] = set()
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Cut short the processors under way, and start no other: their jobs go back. Recording goes on to its end."""
+        self._interrupted = True
+        for task in self._performing:
+            task.cancel()
 
     async def run(self, lease: Lease) -> None:
-        """Take one lease from claim to settled. Cancelled, it gives the job back and returns."""
-        job, started = lease.job, time.monotonic()
+        """Take one lease from claim to settled."""
+        started = time.monotonic()
         try:
             outcome = await self._attempt(lease)
         except asyncio.CancelledError:
             await self.give_back(lease, started)
             return
-        await self._settle(job, started, lambda: self._record(lease, outcome))
+        await self._settle(lease, started, lambda: self._record(lease, outcome))
 
     async def give_back(self, lease: Lease, started: float | None = None) -> None:
         """Return a job to its queue: the process is stopping. `started` is in monotonic seconds."""
-        job, since = lease.job, time.monotonic() if started is None else started
-        await self._settle(job, since, lease.release)
+        await self._settle(lease, time.monotonic() if started is None else started, lease.release)
 
     async def _attempt(self, lease: Lease) -> Outcome:
         job = lease.job
@@ -85,7 +92,7 @@ class Executor:
             payload = _parse(route, job)
             return Done(to_json(await self._perform(route, payload, lease)))
         except asyncio.CancelledError:
-            if _is_being_cancelled():
+            if self._interrupted:
                 raise
             return decide(job, TransientError("the processor cancelled itself"))
         except Exception as error:  # noqa: BLE001 -- the one place where any error of a processor becomes an outcome
@@ -102,16 +109,19 @@ class Executor:
         return route
 
     async def _perform(self, route: Route[Any], payload: Model, lease: Lease) -> Any:
-        seconds = lease.job.timeout
-        context = RunContext(lease, time.monotonic() + seconds)
+        with self._interruptible():
+            return await _in_time(route, payload, lease)
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task is None or self._interrupted:
+            raise asyncio.CancelledError
+        self._performing.add(task)
         try:
-            async with asyncio.timeout(seconds) as limit:
-                return await route.processor(payload, context)
-        except TimeoutError as error:
-            if limit.expired():
-                msg = f"timed out after {seconds:g} s"
-                raise TransientError(msg) from error
-            raise
+            yield
+        finally:
+            self._performing.discard(task)
 
     async def _record(self, lease: Lease, outcome: Outcome) -> Outcome:
         """Record the outcome; returns what was recorded in the end."""
@@ -133,9 +143,9 @@ class Executor:
                 assert_never(outcome)
         return outcome
 
-    async def _settle(self, job: Job, started: float, record: Callable[[], Awaitable[Outcome | None]]) -> None:
+    async def _settle(self, lease: Lease, started: float, record: Callable[[], Awaitable[Outcome | None]]) -> None:
         """Record an ending, through an outage of the broker if need be: the work is done and must not be lost."""
-        spent, reason = time.monotonic() - started, ""
+        job, spent, reason = lease.job, time.monotonic() - started, ""
         for pause in (*RECORD_PAUSES, 0.0):
             try:
                 outcome = await record()
@@ -146,12 +156,22 @@ class Executor:
                 await asyncio.sleep(pause)
             else:
                 return self._observe(JobReleased(job, spent) if outcome is None else JobSettled(job, outcome, spent))
+        lease.abandon()
         return self._observe(JobLost(job, spent, reason))
 
 
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def _in_time(route: Route[Any], payload: Model, lease: Lease) -> Any:
+    """Run the processor until the job's deadline. Raises TransientError there."""
+    seconds = lease.job.timeout
+    context = RunContext(lease, time.monotonic() + seconds)
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await route.processor(payload, context)
+    except TimeoutError as error:
+        if limit.expired():
+            msg = f"timed out after {seconds:g} s"
+            raise TransientError(msg) from error
+        raise
 
 
 def _parse(route: Route[Any], job: Job) -> Model:

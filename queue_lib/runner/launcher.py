@@ -36,6 +36,7 @@ class Launcher:
     ) -> None:
         """One consumer for each queue on each wire; the wires of a queue share its slots."""
         self._brokers = brokers
+        self._executor = executor
         self._consumers = [
             Consumer(queue, broker, slots, executor, observe)
             for queue, slots in [(queue, asyncio.Semaphore(queue.concurrency)) for queue in queues]
@@ -77,8 +78,7 @@ class Launcher:
         self.quiet()
         settle = min(grace * SETTLE_SHARE, LONGEST_SETTLE)
         await self._wait_for_runs(deadline - settle)
-        for run in self._runs():
-            run.cancel()
+        self._executor.interrupt()
         await self._wait_for_runs(deadline - settle / 3)
         await self._end_chores(deadline)
         for broker in self._brokers:

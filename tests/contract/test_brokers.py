@@ -215,6 +215,16 @@ async def test_a_renewed_lease_is_kept(mill: Mill) -> None:
     await lease.done({})
 
 
+async def test_an_abandoned_job_is_recovered(mill: Mill) -> None:
+    """A lease that is abandoned is renewed no more: the job goes to whoever looks for lost ones."""
+    job_id = await mill.enqueue("greet", DATA)
+    broker = await mill.broker(lease_duration=1.0)
+    lease = await mill.claim(broker)
+    lease.abandon()
+    await mill.chore(broker, "renew leases")
+    assert job_id == (await _recover(mill, broker)).job.id
+
+
 async def test_the_third_crash_is_the_last(mill: Mill) -> None:
     """A job that has killed its worker three times is refused, with that as its reason."""
     await mill.enqueue("greet", DATA)

@@ -71,6 +71,10 @@ class NotingLease(Lease):
         """Note."""
         self._note("release")
 
+    def abandon(self) -> None:
+        """Note."""
+        self.calls.append(("abandon",))
+
     async def progress(self, value: Any) -> None:
         """Note."""
         self.reports.append(value)

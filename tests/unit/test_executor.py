@@ -140,18 +140,18 @@ async def test_a_processors_own_timeout_error_is_told_apart() -> None:
     assert [("retry", 2.0, "slow server")] == await Bench(NotingLease(), raising(TimeoutError("slow server"))).run()
 
 
-async def test_a_cancelled_run_gives_its_job_back() -> None:
+async def test_an_interrupted_run_gives_its_job_back() -> None:
     """At shutdown a job that is cut short goes back without using up an attempt."""
     bench = Bench(NotingLease(), hanging)
     run = asyncio.create_task(bench.executor.run(bench.lease))
     await asyncio.sleep(0)
-    run.cancel()
+    bench.executor.interrupt()
     await run
     assert [("release",)] == bench.lease.calls
     assert [JobReleased] == [type(event) for event in bench.events]
 
 
-async def test_a_job_that_ends_in_spite_of_the_cancellation_is_done() -> None:
+async def test_a_job_that_ends_in_spite_of_the_interruption_is_done() -> None:
     """A processor that finishes its work when told to stop has finished it."""
 
     async def stubborn(_payload: Greeting, _context: Context, /) -> dict[str, int]:
@@ -164,9 +164,29 @@ async def test_a_job_that_ends_in_spite_of_the_cancellation_is_done() -> None:
     bench = Bench(NotingLease(), stubborn)
     run = asyncio.create_task(bench.executor.run(bench.lease))
     await asyncio.sleep(0)
-    run.cancel()
+    bench.executor.interrupt()
     await run
     assert [("done", {"sent": 1})] == bench.lease.calls
+
+
+async def test_nothing_is_begun_after_an_interruption() -> None:
+    """A run that starts when the runner has been interrupted gives its job back unseen."""
+    bench = Bench(NotingLease(), returning(None))
+    bench.executor.interrupt()
+    assert [("release",)] == await bench.run()
+
+
+async def test_an_interruption_does_not_stop_the_recording() -> None:
+    """A job that is done is recorded to the end, even if the runner is interrupted meanwhile."""
+
+    class Slow(NotingLease):
+        async def done(self, result: Any) -> None:
+            bench.executor.interrupt()
+            await asyncio.sleep(0)
+            await super().done(result)
+
+    bench = Bench(Slow(), returning({"sent": 1}))
+    assert [("done", {"sent": 1})] == await bench.run()
 
 
 async def test_a_processor_that_cancels_itself_has_failed() -> None:
@@ -183,9 +203,9 @@ async def test_an_outcome_survives_an_outage() -> None:
 
 
 async def test_an_outage_without_end_is_told() -> None:
-    """When the broker stays away the run ends, and says why its outcome is not recorded."""
+    """When the broker stays away the run ends, says why, and lets the lease run out, so that the job is recovered."""
     bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 9), returning(None))
-    assert [] == await bench.run()
+    assert [("abandon",)] == await bench.run()
     [event] = bench.events
     assert isinstance(event, JobLost)
     assert "away" == event.reason

@@ -89,6 +89,10 @@ class BullLease(Lease):
         with self._settling():
             await self._worker.scripts.give_back(self.job.id, self.token)
 
+    def abandon(self) -> None:
+        """Let the lock run out."""
+        self._broker.forget(self)
+
     async def progress(self, value: Any) -> None:
         """Publish: a Node QueueEvents hears of it."""
         with _translated():

@@ -140,6 +140,10 @@ class RQLease(Lease):
 
         await self._commit(fill)
 
+    def abandon(self) -> None:
+        """Let the execution run out."""
+        self._broker.forget(self)
+
     async def progress(self, value: Any) -> None:
         """Write `meta['progress']`."""
         await self._save_meta("progress", value)
