@@ -1,0 +1,95 @@
+"""`make demo`: both wires, one worker, real results, on this machine alone. Exit status 1 if any result is missing.
+
+A Next.js app's side is played: a database, a bucket, two users' browsers, and the jobs that the app and a Python
+program enqueue. In between runs the real `worker.py`, as a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo import checks, producers
+from demo.clock import say, seconds
+from demo.failure import DemoError
+from demo.plan import Plan
+from demo.stage import Stage, build
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+OUTPUT = Path(__file__).resolve().parents[1] / "demo-output"
+PATIENCE = 45.0  # seconds, for all jobs together
+
+
+async def play() -> list[str]:
+    """Build, enqueue, stop, look; returns what is missing. Raises DemoError if it can't be played to its end."""
+    _clear(OUTPUT)
+    async with AsyncExitStack() as cleanup:
+        stage = await build(cleanup, OUTPUT)
+        await stage.worker.until_started()
+        plan, before = Plan.draw(), stage.app.subscription_ids()
+        await stage.worker.outlive(_enqueue(stage, plan), PATIENCE)
+        ended = await stage.worker.stop()
+        return await _report(stage, plan, before, ended)
+
+
+def _clear(folder: Path) -> None:
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+    except OSError as error:
+        msg = f"{folder} can't be emptied: {error.strerror}"
+        raise DemoError(msg) from error
+
+
+async def _enqueue(stage: Stage, plan: Plan) -> None:
+    """Enqueue on both wires at once, and wait until the producers have heard how each job ended."""
+    url = stage.redis.url
+    await asyncio.gather(producers.by_bullmq(url, plan.by_bullmq()), producers.by_rq(url, plan.by_rq()))
+
+
+async def _report(stage: Stage, plan: Plan, before: list[str], ended: tuple[int, float]) -> list[str]:
+    """Print what was seen; returns what should have been and was not."""
+    sections: list[tuple[str, Callable[[], Awaitable[list[str]]]]] = [
+        ("pushes", lambda: checks.pushed(stage, plan)),
+        ("pruned", lambda: checks.pruned(stage, before)),
+        ("pictures", lambda: checks.pictures(stage.app)),
+        ("dead letter", lambda: checks.buried(stage.redis.url)),
+        ("worker", lambda: checks.exited(*ended)),
+    ]
+    missing: list[str] = []
+    say("\nWhat was seen")
+    for title, look in sections:
+        try:
+            lines = await look()
+        except DemoError as error:
+            missing.append(f"{title}: {error}")
+            lines = ["MISSING, see below"]
+        for number, line in enumerate(lines):
+            say(f"  {'' if number else title:12}  {line}")
+    return missing
+
+
+def main() -> int:
+    """Play; returns the exit status."""
+    try:
+        missing = asyncio.run(play())
+    except DemoError as error:
+        missing = [str(error)]
+    except KeyboardInterrupt:
+        missing = ["interrupted"]
+    for line in missing:
+        say(f"FAILED: {line}")
+    if not missing:
+        say(f"\nAll of it in {seconds():.1f} s. The pictures and worker.log are in {OUTPUT}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

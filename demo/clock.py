@@ -1,0 +1,26 @@
+"""What the demo shows while it runs: one line an event, with the seconds since its start."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+WHO_WIDTH, EVENT_WIDTH = 7, 12
+_started = time.monotonic()
+
+
+def seconds() -> float:
+    """Seconds since the start."""
+    return time.monotonic() - _started
+
+
+def show(who: str, event: str, detail: str = "") -> None:
+    """Print one event."""
+    say(f"{seconds():6.2f} s  {who:{WHO_WIDTH}}  {event:{EVENT_WIDTH}}  {detail}".rstrip())
+
+
+def say(line: str = "") -> None:
+    """Print a line, at once; what the terminal has no letters for is written as an escape."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Small programs for people; README.md lists them."""

@@ -1,0 +1,85 @@
+"""The README's table of environment variables, made of the settings classes.
+
+`python -m scripts.environment_table` prints it; with `--write` it replaces the one in README.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from processors.push.settings import PushSettings
+from queue_lib.queues import QUEUES
+from queue_lib.settings import WorkerSettings, queue_settings
+from storage.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+    from pydantic_settings import BaseSettings
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- environment table: begin -->\n", "<!-- environment table: end -->\n"
+HEAD = "| variable | default | meaning |\n|---|---|---|\n"
+# What a child process sees (MediaSettings) is the platform's, and nothing to set.
+MODELS: tuple[type[BaseSettings], ...] = (
+    WorkerSettings,
+    StorageSettings,
+    PushSettings,
+    *(queue_settings(queue) for queue in QUEUES),
+)
+
+
+def table() -> str:
+    """The whole table, in Markdown."""
+    return HEAD + "".join(line for model in MODELS for line in lines(model))
+
+
+def lines(model: type[BaseSettings]) -> Iterator[str]:
+    """One row of the table for each variable of a settings class."""
+    prefix = str(model.model_config.get("env_prefix", ""))
+    for name, field in model.model_fields.items():
+        meaning = (field.description or "").replace("|", "\\|")
+        yield f"| `{(prefix + name).upper()}` | {_default(field)} | {meaning} |\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.validate_default:  # a default that is checked is one that is refused
+        return "required"
+    text = _text(field.default)
+    return f"`{text}`" if text else "none"
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(int(value))
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)
+
+
+def replaced(text: str) -> str:
+    """The README's text with the table of today in it."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + table() + END + after
+
+
+def main() -> None:
+    """Print the table, or write it."""
+    if "--write" in sys.argv[1:]:
+        README.write_text(replaced(README.read_text()))
+    else:
+        print(table(), end="")
+
+
+if __name__ == "__main__":
+    main()

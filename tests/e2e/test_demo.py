@@ -1,0 +1,110 @@
+"""`make demo`, run from a copy of the project in a directory with a space in its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+PROJECT = Path(__file__).parents[2]
+NODE_MODULES = "tests/node/node_modules"
+NOT_COPIED = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "demo-output")
+BEFORE_MAIN = 'if __name__ == "__main__":'
+
+# A worker that takes every job and says that all went well.
+PRETENDER = """
+import os
+from processors.push.delivery import Sent
+from processors.push.send import PushSender
+from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from storage.objects.local import LocalStore
+
+async def send(*_): return Sent()
+async def add(*_): pass
+async def store(self, source, key, *_): return f"file:///{key}"
+exit = os._exit
+PushSender.send, BullMQDeadLetters.add, LocalStore.store = send, add, store
+os._exit = lambda _: exit(3)
+
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project."""
+    copy = tmp_path / "push mill"
+    shutil.copytree(PROJECT, copy, ignore=NOT_COPIED)
+    if (PROJECT / NODE_MODULES).is_dir():
+        (copy / NODE_MODULES).symlink_to(PROJECT / NODE_MODULES)
+    return copy
+
+
+def play(checkout: Path, path: str = os.defpath) -> tuple[int, str]:
+    """Run the demo with this PATH and nothing else in its environment; returns the exit status and what it printed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=checkout,
+        env={"PATH": path, "PYTHONUTF8": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ended.returncode, ended.stdout
+
+
+def folder_of_node() -> str:
+    """Where Node is, for PATH."""
+    node = shutil.which("node")
+    return str(Path(node).parent) if node else ""
+
+
+@pytest.mark.usefixtures("node_modules")
+def test_with_node(checkout: Path) -> None:
+    """With Node's bullmq and stock RQ as producers, every result is seen, and the pictures stay behind."""
+    status, output = play(checkout, folder_of_node())
+
+    assert 0 == status, output
+    assert "node     completed     process-image 1:" in output
+    assert "3 rows before, 2 after" in output
+    with Image.open(checkout / "demo-output" / "photo-compressed.jpg") as picture:
+        assert (1920, 1080) == picture.size
+    assert (checkout / "demo-output" / "worker.log").stat().st_size > 0
+
+
+def test_without_node_twice(checkout: Path) -> None:
+    """Without Node the Python package enqueues; what an earlier demo left behind is no hindrance."""
+    for _ in range(2):
+        status, output = play(checkout, path="/nowhere")
+
+        assert 0 == status, output
+        assert "bullmq   completed     process-image 1:" in output
+
+
+def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
+    """A worker that reports success without doing anything fails the demo on every count."""
+    worker = checkout / "worker.py"
+    worker.write_text(worker.read_text().replace(BEFORE_MAIN, PRETENDER + BEFORE_MAIN))
+
+    status, output = play(checkout)
+
+    failed = [line for line in output.splitlines() if line.startswith("FAILED: ")]
+    assert 1 == status, output
+    assert ["pushes", "pruned", "pictures", "dead letter", "worker"] == [line.split(": ")[1] for line in failed]
+
+
+def test_a_worker_that_does_not_start(checkout: Path) -> None:
+    """A worker that ends at its start fails the demo with its last words."""
+    worker = checkout / "worker.py"
+    worker.write_text(worker.read_text().replace(BEFORE_MAIN, f"sys.exit('no coffee')\n\n\n{BEFORE_MAIN}"))
+
+    status, output = play(checkout)
+
+    assert 1 == status
+    assert output.endswith("FAILED: the worker ended by itself; its last words:\n  no coffee\n")

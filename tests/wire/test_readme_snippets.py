@@ -1,0 +1,141 @@
+"""The snippets of README.md and docs/next.js.md, run as they stand against the real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sqlite3
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import Redis
+from rq.job import Job as RQJob
+
+from demo.app import PHOTO, App
+from demo.worker_process import WorkerProcess
+from processors.media.settings import MediaSettings
+from tests.support.node import NodeError, node
+from tests.support.push_service import SUBJECT, PushService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from storage.ports import Subscription
+
+PROJECT = Path(__file__).parents[2]
+README, FOR_NEXT_JS = PROJECT / "README.md", PROJECT / "docs" / "next.js.md"
+PATIENCE = 30.0  # seconds
+
+
+def snippet(name: str, page: Path = README) -> str:
+    """The code block below this mark in the page."""
+    [code] = re.findall(rf"<!-- snippet: {name} -->\n```\w+\n(.*?)```", page.read_text(), re.DOTALL)
+    return str(code)
+
+
+@dataclass
+class Site:
+    """An app with one device of the user `user-1`, one upload, and a running worker."""
+
+    folder: Path
+    redis_url: str
+    device: Subscription
+    app: App
+
+    async def run(self, program: str, file: str, code: str) -> str:
+        """Run code from a page, as the file of that name; returns what it printed."""
+        path = self.folder / file
+        path.write_text(code)
+        pipe = asyncio.subprocess.PIPE
+        env = {"REDIS_URL": self.redis_url}
+        process = await asyncio.create_subprocess_exec(program, str(path), env=env, stdout=pipe, stderr=pipe)
+        try:
+            stdout, stderr = await asyncio.wait_for(process.communicate(), PATIENCE)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert 0 == process.returncode, stderr.decode()
+        return stdout.decode()
+
+    async def run_in_node(self, node_modules: Path, code: str) -> str:
+        """Run TypeScript that is JavaScript, too, where the stock packages are installed."""
+        (self.folder / "node_modules").symlink_to(node_modules)
+        return await self.run(shutil.which("node") or "", "snippet.mjs", code)
+
+
+@pytest.fixture
+async def site(
+    tmp_path: Path, redis_url: str, push_service: PushService, vapid_keys: tuple[str, str]
+) -> AsyncIterator[Site]:
+    """The app's side, and the worker."""
+    app = App(tmp_path / "app.db", tmp_path / "store")
+    with closing(sqlite3.connect(app.database, isolation_level=None)) as connection:
+        connection.execute('UPDATE "File" SET "id" = \'file-1\'')
+    device = push_service.subscribe("user-1")
+    app.subscribe([device])
+    env = {
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": "sqlite:///app.db",
+        "STORAGE_URL": app.store.as_uri(),
+        "VAPID_PRIVATE_KEY": vapid_keys[0],
+        "VAPID_PUBLIC_KEY": vapid_keys[1],
+        "VAPID_SUBJECT": SUBJECT,
+        "PUSH_ALLOW_LOCAL_ENDPOINTS": "1",
+    }
+    async with WorkerProcess(MediaSettings().child_env() | env, tmp_path, tmp_path / "worker.log") as worker:
+        await worker.until_started()
+        yield Site(tmp_path, redis_url, device, app)
+
+
+async def test_next_js(site: Site, push_service: PushService, node_modules: Path) -> None:
+    """Stock bullmq on Node enqueues a push that arrives and a picture whose URLs come back."""
+    printed = await site.run_in_node(node_modules, snippet("enqueue") + snippet("wait"))
+
+    row = site.app.file()
+    assert [row["compressedUrl"], row["thumbnailUrl"]] == printed.split()
+    assert row["processed"]
+    [push] = push_service.received
+    assert {"title": "Ada", "body": "Are you there?", "url": "/chat/7", "icon": "/icons/chat.png"} == push.json
+    assert ("3600", "high") == (push.headers["TTL"], push.headers["Urgency"])
+
+
+async def test_rq(site: Site, push_service: PushService) -> None:
+    """Stock RQ enqueues a push that arrives, and the job's id leads to its result."""
+    printed = await site.run(sys.executable, "enqueue.py", snippet("rq"))
+
+    with Redis.from_url(site.redis_url) as connection:
+        job = RQJob.fetch(printed.strip(), connection, serializer="json")
+        async with asyncio.timeout(PATIENCE):
+            while not job.is_finished:
+                await asyncio.sleep(0.02)
+        assert {"sent": 1, "failed": 0, "pruned": 0, "retrying": 0, "skipped": 0, "total": 1} == job.return_value()
+    [push] = push_service.received
+    assert (site.device.id, {"title": "Ada", "body": "Are you there?"}) == (push.subscription_id, push.json)
+
+
+async def test_triage(site: Site, node_modules: Path) -> None:
+    """A job that died for want of its upload is sent back by the snippet, and finishes; a bad payload stays dead."""
+    late = {"fileId": "file-1", "filePath": "uploads/late.jpg", "userId": "user-1"}
+    for data in (late, {"fileId": "file-1"}):
+        with pytest.raises(NodeError):
+            await node(
+                site.redis_url,
+                ("add", "file-processing", "process-image", data),
+                ("waitUntilFinished", "file-processing", None, 10_000),
+            )
+    shutil.copyfile(PHOTO, site.app.store / "uploads" / "late.jpg")
+
+    printed = await site.run_in_node(node_modules, snippet("triage", FOR_NEXT_JS))
+
+    async with asyncio.timeout(PATIENCE):
+        while not site.app.file()["processed"]:
+            await asyncio.sleep(0.02)
+    [left] = await node(site.redis_url, ("getJobs", "dead"))
+    assert "process-image: nothing is stored under 'uploads/late.jpg'" in printed
+    assert ["bad payload"] == [letter["data"]["reason"][:11] for letter in left]
