@@ -6,11 +6,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.database_url import DatabaseUrl, parse_database_url
-from storage.errors import StorageUnavailableError
+from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.tables import AppTable, reflect
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ POOL_TIMEOUT = 10.0  # seconds that a caller waits for a free connection
 STATEMENT_TIMEOUT = 30.0  # seconds, the wait for a connection included
 LOCK_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 MAX_REASON = 300  # characters
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError)
 
 
 class Database:
@@ -61,9 +63,16 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement, which is its own transaction. TimeoutError after 30 seconds."""
-        async with asyncio.timeout(STATEMENT_TIMEOUT), self._engine.connect() as connection:
-            yield connection
+        """A connection for one statement, which is its own transaction.
+
+        Raises StorageAwayError when the database can't be reached, or does not answer within 30 seconds.
+        """
+        try:
+            async with asyncio.timeout(STATEMENT_TIMEOUT), self._engine.connect() as connection:
+                yield connection
+        except AWAY as error:
+            msg = f"the database does not answer ({type(error).__name__})"
+            raise StorageAwayError(msg) from None  # not chained: nobody knows what a driver puts into its exceptions
 
     async def close(self) -> None:
         """Close the connections."""

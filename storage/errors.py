@@ -23,6 +23,10 @@ class RowNotFoundError(StorageError):
     """No row has this id."""
 
 
+class StorageAwayError(StorageError):
+    """The database or the object store does not answer now; the same call may work in a while."""
+
+
 class SchemaError(StorageError):
     """The database is reachable but lacks a table or a column that the worker needs; the message names it."""
 

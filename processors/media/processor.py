@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from processors.media.payload import ImagePayload, ImageResult
 from processors.media.sandbox import Sandbox
+from processors.outage import outages_put_off
 from queue_lib.errors import PermanentError
 from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 
@@ -37,7 +38,7 @@ class ProcessImage:
 
     async def __call__(self, payload: ImagePayload, context: Context, /) -> ImageResult:
         """Run one job. Raises PermanentError for a picture, an object or a row that no attempt can help."""
-        with _workspace() as folder, _final(payload):
+        with _workspace() as folder, outages_put_off(), _final(payload):
             await self._objects.fetch(payload.file_path, folder / "source", MAX_UPLOAD)
             await context.progress(10)
             size = await self._encode(folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
+from processors.outage import outages_put_off
 from processors.push.delivery import Delivery, Failed, Gone, Message, Sender, Sent
 from processors.push.endpoints import log_fields
 from processors.push.payload import PushPayload, PushResult
@@ -34,7 +35,8 @@ class PushNotification:
     async def __call__(self, payload: PushPayload, _context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError for a message that no push service takes."""
         message = payload.message()
-        subscriptions = await self._subscriptions.of_user(payload.user_id)
+        with outages_put_off():
+            subscriptions = await self._subscriptions.of_user(payload.user_id)
         deliveries = await self._send_all(subscriptions, message)
         sent, gone = _sort(deliveries)
         pruned = await self._prune(gone)

@@ -169,3 +169,6 @@ class DeadLetters(Protocol):
 
     async def add(self, letter: DeadLetter) -> None:
         """Add the entry; a second one for the same job replaces the first. Raises BrokerUnavailableError."""
+
+    async def close(self) -> None:
+        """Close the connection."""

@@ -313,3 +313,6 @@ class MemoryDeadLetters:
         key = (letter.job.wire, letter.job.queue, letter.job.id)
         kept = [old for old in self._store.letters if (old.job.wire, old.job.queue, old.job.id) != key]
         self._store.letters = [*kept, letter]
+
+    async def close(self) -> None:
+        """Nothing to close."""

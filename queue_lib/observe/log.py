@@ -21,6 +21,7 @@ from queue_lib.observe.events import (
 from queue_lib.outcome import Dead, Done, Outcome, Retry, Snooze
 
 Fields = dict[str, Any]
+LONGEST = 200  # characters of a name or an id: they are the producer's, who may be anybody
 
 
 def configure(level: str, form: str) -> None:
@@ -82,8 +83,8 @@ def _of_job(job: Any, seconds: float) -> Fields:
     return {
         "queue": job.queue,
         "wire": job.wire.value,
-        "id": job.id,
-        "name": job.name,
+        "id": job.id[:LONGEST],
+        "name": job.name[:LONGEST],
         "attempt": job.attempt,
         "seconds": round(seconds, 3),
     }

@@ -71,6 +71,10 @@ class Executor:
         for task in self._performing:
             task.cancel()
 
+    async def close(self) -> None:
+        """Close what the executor alone uses. All runs have ended by then."""
+        await self._dead_letters.close()
+
     async def run(self, lease: Lease) -> None:
         """Take one lease from claim to settled."""
         started = time.monotonic()

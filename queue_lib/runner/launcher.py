@@ -81,6 +81,7 @@ class Launcher:
         self._executor.interrupt()
         await self._wait_for_runs(deadline - settle / 3)
         await self._end_chores(deadline)
+        await self._executor.close()
         for broker in self._brokers:
             await broker.close()
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
-from storage.errors import ObjectNotFoundError, StorageUnavailableError
+from storage.errors import ObjectNotFoundError, StorageAwayError, StorageUnavailableError
 from storage.objects.base import check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from types_boto3_s3 import S3Client
@@ -29,6 +32,7 @@ READ_TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 3  # requests in all, the first one included
 THREADS = 4  # a process runs three file jobs at once; one is spare for a transfer that was left alone
 PROBE_KEY = ".pushmill-check"  # nobody stores it: that the service can say so shows that it lets us read and list
+SERVER_ERROR = 500  # and above: the service's own trouble
 MISSING = frozenset({"NoSuchKey", "404"})
 # With threads of its own, a transfer needs twice the memory and is no faster here.
 TRANSFER = TransferConfig(use_threads=False)
@@ -59,12 +63,16 @@ class S3Store:
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
         """Download to the file `target`; returns the size in bytes."""
-        return await in_thread(self._threads, partial(self._download, check_key(key), target, max_bytes))
+        download = partial(self._download, check_key(key), target, max_bytes)
+        with _outages_told():
+            return await in_thread(self._threads, download)
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:
         """Upload the file `source`; returns the object's public URL."""
         headers = {"ContentType": content_type, "CacheControl": cache_control}
-        await in_thread(self._threads, partial(self._upload, source, check_key(key), headers))
+        upload = partial(self._upload, source, check_key(key), headers)
+        with _outages_told():
+            await in_thread(self._threads, upload)
         return f"{self._public_base_url}/{quote(key)}"
 
     async def close(self) -> None:
@@ -145,3 +153,19 @@ def reason(error: ClientError | BotoCoreError) -> str:
 
 def _code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
+
+
+@contextmanager
+def _outages_told() -> Iterator[None]:
+    """StorageAwayError for what passes: no connection, no answer in time, a service that is overloaded."""
+    try:
+        yield
+    except (HTTPClientError, NoConnectionError, ClientError, S3UploadFailedError) as error:
+        if isinstance(error, ClientError) and _status(error) < SERVER_ERROR:
+            raise
+        msg = f"the object store does not answer ({type(error).__name__})"
+        raise StorageAwayError(msg) from error
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -8,6 +8,7 @@ import sqlite3
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage import database as database_module
 from storage.database import Database
-from storage.errors import RowNotFoundError, SchemaError, StorageUnavailableError
+from storage.errors import RowNotFoundError, SchemaError, StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
 from storage.ports import Subscription
 from storage.settings import StorageSettings
@@ -367,7 +368,7 @@ async def test_errors_show_no_endpoint(app: App, subscriptions: SqlSubscriptions
     stale = await subscriptions.of_user(app.ids[0])
     app.sql('DROP TABLE "PushSubscription"')
 
-    with pytest.raises(DBAPIError) as caught:
+    with pytest.raises((DBAPIError, StorageAwayError)) as caught:  # SQLite's own word for it is an operational error
         await subscriptions.prune(stale)
 
     assert "secret" not in str(caught.value)
@@ -387,6 +388,23 @@ async def test_a_restart_of_the_server(postgres_url: str) -> None:
     assert [{"id": app.ids[0]}] == app.sql('SELECT "id" FROM "File" WHERE "processed"')
 
 
+async def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> None:
+    """A database that can't be reached while jobs run is told apart from a statement that is wrong."""
+    app = App(postgres_url, TEXT_IDS)
+    app.sql(FILES.format(id="TEXT"))
+    database = await Database.open(_settings(app.url), {AppTable.FILE})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_engine", SimpleNamespace(connect=_refuse))
+        with pytest.raises(StorageAwayError, match="the database does not answer"):
+            await SqlFiles(database).mark_processed("1", {})
+    await database.close()
+
+
+def _refuse() -> None:
+    raise ConnectionRefusedError
+
+
 async def test_many_at_once(app: App, subscriptions: SqlSubscriptions) -> None:
     """More callers than connections are served one after the other."""
     app.subscribe(0, user=0)
@@ -397,13 +415,13 @@ async def test_many_at_once(app: App, subscriptions: SqlSubscriptions) -> None:
 
 
 async def test_a_statement_without_end(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A statement that takes too long is a TimeoutError, is over on the server too, and costs no later one."""
+    """A statement that takes too long counts as an outage, is over on the server too, and costs no later one."""
     monkeypatch.setattr(database_module, "STATEMENT_TIMEOUT", 0.5)
     app = App(postgres_url, TEXT_IDS)
     app.sql(FILES.format(id="TEXT"))
     database = await Database.open(_settings(app.url), {AppTable.FILE})
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(StorageAwayError, match="does not answer"):
         async with database.connection() as connection:
             await connection.execute(text("SELECT pg_sleep(60)"))
 

@@ -34,6 +34,9 @@ class Bench:
         """Take a dead letter; note what was recorded before it."""
         self.order += ["letter after " + str(len(self.lease.calls)) + " calls", letter.failure.reason]
 
+    async def close(self) -> None:
+        """Nothing to close."""
+
     async def run(self) -> list[tuple[Any, ...]]:
         """Run the lease; how it was settled."""
         await self.executor.run(self.lease)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from storage.errors import ObjectTooLargeError
+from storage.errors import ObjectTooLargeError, StorageAwayError
+from storage.objects import s3 as s3_module
 from storage.objects.location import S3Location
 from storage.objects.s3 import S3Store, make_client, reason, s3_base_url
 
@@ -113,3 +114,18 @@ class UnreadBody:
     def close(self) -> None:
         """Drop the connection."""
         self.closed = True
+
+
+async def test_a_service_that_is_away_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection to the object store is an outage, and not an object that is missing."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "eu-central-1")
+    monkeypatch.setattr(s3_module, "ATTEMPTS", 1)
+    store = S3Store.connect(S3Location("bucket", ""), "http://127.0.0.1:9", None)
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    with pytest.raises(StorageAwayError, match="does not answer"):
+        await store.fetch("a.jpg", tmp_path / "target", 10)
+    with pytest.raises(StorageAwayError, match="does not answer"):
+        await store.store(source, "a.jpg", "image/jpeg", "no-cache")
+    await store.close()

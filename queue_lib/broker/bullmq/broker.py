@@ -60,8 +60,9 @@ class BullMQBroker:
         }
         self._held: dict[str, set[BullLease]] = {queue.name: set() for queue in queues}
         self._ahead: dict[str, deque[BullLease]] = {queue.name: deque() for queue in queues}
+        self._waiting: set[str] = set()  # queues whose consumer has a free slot and waits for news
         self._claims = 0
-        self.fetches_ahead = True
+        self._quiet = False
 
     async def start(self) -> None:
         """Connect; from now on Node's `getWorkers()` lists this worker."""
@@ -97,18 +98,24 @@ class BullMQBroker:
         self._held[queue.name].add(lease)
         return lease
 
+    def fetches_ahead(self, queue: Queue) -> bool:
+        """Whether a job may be fetched for the next claim: not if none is to come, or only when there is news."""
+        return not self._quiet and queue.name not in self._waiting
+
     async def fetched(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> None:
-        """A job that came with the completion of another: the next claim gets it, unless none is to come."""
+        """A job that came with the completion of another: the next claim gets it, or it goes back and is news."""
         lease = await self._lease(queue, fields, job_id, token)
         self._ahead[queue.name].append(lease)
-        if not self.fetches_ahead:
+        if not self.fetches_ahead(queue):
             await self._give_back_what_is_ahead()
 
     async def _give_back_what_is_ahead(self) -> None:
         with contextlib.suppress(BrokerUnavailableError, LeaseLostError):  # their locks run out by themselves
             for ahead in self._ahead.values():
                 while ahead:
-                    await ahead.popleft().release()
+                    lease = ahead.popleft()
+                    self.forget(lease)
+                    await lease.release()
 
     def forget(self, lease: BullLease) -> None:
         """The lease is settled or lost: renew it no more."""
@@ -116,19 +123,25 @@ class BullMQBroker:
 
     def quiet(self) -> None:
         """Fetch no job ahead any more."""
-        self.fetches_ahead = False
+        self._quiet = True
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait on the queue's marker: a sorted set that every producer of jobs adds to, scored by when they are due."""
-        until = time.time() + pause.seconds
-        if not pause.listen:
-            await asyncio.sleep(pause.seconds)
+        if self._ahead[queue.name]:
             return
+        self._waiting.add(queue.name)
+        try:
+            await (self._listen(queue, pause.seconds) if pause.listen else asyncio.sleep(pause.seconds))
+        finally:
+            self._waiting.discard(queue.name)
+
+    async def _listen(self, queue: Queue, seconds: float) -> None:
+        until = time.time() + seconds
         marker = self._workers[queue.name].keys["marker"]
         try:
-            while (seconds := until - time.time()) > 0:
+            while (left := until - time.time()) > 0:
                 # 0 would mean "for ever", and Redis counts in milliseconds.
-                news = await self._listeners[queue.name].bzpopmin(marker, timeout=max(0.001, round(seconds, 3)))
+                news = await self._listeners[queue.name].bzpopmin(marker, timeout=max(0.001, round(left, 3)))
                 if not news or (due := float(news[2]) / 1000) <= time.time():
                     return
                 until = min(due, until)

@@ -19,7 +19,8 @@ class BullMQDeadLetters:
     """Adds letters to the `dead` queue, where the app's own BullMQ finds them."""
 
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
-        """`client` decodes replies; it stays the caller's to close."""
+        """`client` decodes replies; it is closed with this object."""
+        self._client = client
         options: dict[str, Any] = {"connection": client, "prefix": prefix}
         self._queue = BullQueue(DEAD_QUEUE, options)
 
@@ -30,3 +31,7 @@ class BullMQDeadLetters:
         with outages_translated():
             await self._queue.backend.remove(job_id, remove_children=False)
             await self._queue.add(f"{job.name}_failed", letter.to_wire(), {"jobId": job_id})
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()

@@ -47,7 +47,7 @@ class BullLease(Lease):
         Raises PermanentError for a parent with a failed child, which BullMQ does not let complete.
         """
         kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed)
-        fetch = self._broker.fetches_ahead
+        fetch = self._broker.fetches_ahead(self.queue)
         with self._settling():
             try:
                 moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue, Retention
 
 MS = 1000.0
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)  # what parsing a hostile hash may raise
+MAX_SAFE_INTEGER = 2**53  # of JavaScript; JSON may also carry 1e999 and NaN
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)  # what parsing a hostile hash may raise
 
 
 def to_job(raw: Any, queue: Queue) -> Job:
@@ -93,7 +94,7 @@ def _backoff(option: Any) -> Backoff | None:
 def _number(value: Any, name: str) -> float:
     if value is None:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MAX_SAFE_INTEGER:
         msg = f"the option {name} is not a number of 0 or more"
         raise ValueError(msg)
     return float(value)

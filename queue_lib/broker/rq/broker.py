@@ -23,7 +23,7 @@ from queue_lib.broker.connection import BLOCK, client, outages_translated, synch
 from queue_lib.broker.rq.batch import Batch
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, listened, scheduled_key, started_key, waiting_key
 from queue_lib.broker.rq.lease import RQLease
-from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, refused, restore, to_job
+from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, refused, restore, to_job
 from queue_lib.broker.rq.retention import apply_retention
 from queue_lib.broker.rq.worker import RegisteredWorker
 from queue_lib.job import Wire
@@ -135,7 +135,7 @@ class RQBroker:
             rq_job.origin = lane
             job = to_job(fields, rq_job, queue)
         except MALFORMED as error:
-            job = refused(job_id, queue, f"unreadable job: {type(error).__name__}: {error}")
+            job = refused(job_id, queue, describe(error))
             rq_job = bare(job_id, fields, lane, self._sync, JSONSerializer)
         if rq_job.failure_ttl is None:
             rq_job.failure_ttl = int(queue.keep_failed.age)

@@ -137,6 +137,7 @@ class RQLease(Lease):
                 execution_ended_at=rq_job.ended_at,
             )
             pipe.hset(rq_job.key, "failed_reason", failure.reason)
+            pipe.hdel(rq_job.key, "crashes")  # an operator who requeues it gives it a new start
 
         await self._commit(fill)
 

@@ -36,6 +36,12 @@ MALFORMED = (
 )
 
 
+def describe(error: Exception) -> str:
+    """One line for one of MALFORMED. RQ's own errors say nothing, or show the whole hash, which may hold the payload."""
+    text = "" if isinstance(error, (DeserializationError, NoSuchJobError)) else str(error)
+    return f"unreadable job: {type(error).__name__}: {text}".removesuffix(": ")
+
+
 def restore(job_id: str, raw: Mapping[bytes, bytes], connection: Redis, serializer: type) -> GuardedJob:
     """RQ's view of the hash. Raises one of MALFORMED."""
     job = GuardedJob(job_id, connection=connection, serializer=serializer)
