@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 from rq import Queue as RQQueue
 
+from queue_lib.broker.base import Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
 from queue_lib.broker.memory import MemoryDeadLetters, MemoryStore
@@ -71,7 +72,8 @@ def launcher(url: str, wire: str, counter: Any, payload: type[Model] = Payload) 
     """Our runner on one wire; logs go to standard output, as in a dyno."""
     configure("info", "json")
     kind = RQBroker if wire == "rq" else BullMQBroker
-    broker = kind([QUEUE], options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
+    setup = Setup(redis=options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
+    broker = kind([QUEUE], setup)
     registry = Registry([Route("noop", QUEUE.name, payload, counter)])
     executor = Executor(registry, MemoryDeadLetters(MemoryStore()), counter.observe)
     return Launcher([broker], [QUEUE], executor, counter.observe)

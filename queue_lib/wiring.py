@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
+from queue_lib.broker.base import Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
@@ -69,17 +70,14 @@ def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Regist
     parts = redis_options(settings)
     observe = LogObserver()
     name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
-    brokers: list[Broker] = [
-        BROKERS[wire](
-            queues,
-            parts,
-            prefix=settings.bullmq_prefix,
-            lease_duration=settings.lease_duration,
-            worker_name=name,
-            observe=observe,
-        )
-        for wire in settings.wires
-    ]
+    setup = Setup(
+        redis=parts,
+        prefix=settings.bullmq_prefix,
+        lease_duration=settings.lease_duration,
+        worker_name=name,
+        observe=observe,
+    )
+    brokers: list[Broker] = [BROKERS[wire](queues, setup) for wire in settings.wires]
     # On demand: letters are rare, and connections few.
     letters = BullMQDeadLetters(client(parts, decode=True, name=f"pushmill:{name}"), settings.bullmq_prefix)
     return Launcher(brokers, queues, Executor(registry, letters, observe), observe)

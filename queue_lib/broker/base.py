@@ -10,8 +10,27 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from queue_lib.job import Job, Wire
+    from queue_lib.observe.events import Observer
     from queue_lib.outcome import Failure
     from queue_lib.queues import Queue
+
+
+CRASH_CAP = 3  # a job whose worker has died so often while running it is dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What every broker on Redis needs to know.
+
+    `redis` are redis-py's connection options. `prefix` is BullMQ's key prefix; the rate limiter and the pause switch
+    of both wires are below it. `lease_duration` is in seconds; `worker_name` is what dashboards show.
+    """
+
+    redis: dict[str, Any]
+    prefix: str
+    lease_duration: float
+    worker_name: str
+    observe: Observer
 
 
 @dataclass(frozen=True, slots=True)

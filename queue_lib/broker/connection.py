@@ -67,9 +67,12 @@ def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.R
 
 
 def synchronous_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
-    """A client for RQ's synchronous methods: one connection, replies as bytes."""
+    """A client for RQ's synchronous methods; replies are bytes.
+
+    It needs one connection, and a second one where RQ reads while it holds a transaction open.
+    """
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
-        max_connections=1, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
+        max_connections=2, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
     )
     return redis.Redis.from_pool(pool)
 

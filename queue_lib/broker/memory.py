@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import Chore, DeadLetter, JobView, Lease, NotNow, State
+from queue_lib.broker.base import CRASH_CAP, Chore, DeadLetter, JobView, Lease, NotNow, State
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import Backoff, Job, Wire
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from queue_lib.outcome import Failure
     from queue_lib.queues import Queue
 
-CRASH_CAP = 3
 IDLE = 10.0  # seconds
 
 

@@ -43,7 +43,10 @@ def configure(level: str, form: str) -> None:
     )
     # The libraries' own loggers are quiet: what they have to say reaches us as exceptions.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    logging.getLogger("rq").setLevel(logging.CRITICAL)
+    # RQ's set levels of their own, and would show a job's payload.
+    rq = logging.getLogger("rq")
+    rq.addHandler(logging.NullHandler())
+    rq.propagate = False
 
 
 class LogObserver:

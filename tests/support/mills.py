@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 from rq import Retry as RQRetry
 
-from queue_lib.broker.base import Broker, DeadLetter, DeadLetters, Inspector, JobView, Lease, NotNow, State
+from queue_lib.broker.base import Broker, DeadLetter, DeadLetters, Inspector, JobView, Lease, NotNow, Setup, State
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.bullmq.inspector import BullMQInspector
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     import redis
+    import redis.asyncio
 
     from queue_lib.observe.events import Event
 
@@ -135,7 +137,6 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
     shared = client(parts, decode=True, name="test")
     sync = synchronous_client(parts, name="test")
     source = BullQueue(QUEUE.name, {"connection": shared, "prefix": PREFIX})
-    dead = BullQueue("dead", {"connection": shared, "prefix": PREFIX})
     steering = BullMQInspector(shared, PREFIX)
     events: list[Event] = []
 
@@ -147,14 +148,11 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
         retry = RQRetry(max=attempts - 1, interval=0) if attempts and attempts > 1 else None
         return await asyncio.to_thread(rq_enqueue, sync, name, data, delay=delay, retry=retry)
 
-    async def letters() -> list[dict[str, Any]]:
-        jobs = await dead.getJobs(["waiting"])
-        return [{"name": job.name, "data": job.data} for job in jobs]
-
     def make_broker(queues: Sequence[Queue], lease: float) -> Broker:
         kind = RQBroker if wire == "rq" else BullMQBroker
         name = f"worker-{len(mill.brokers)}"
-        return kind(queues, parts, prefix=PREFIX, lease_duration=lease, worker_name=name, observe=events.append)
+        setup = Setup(redis=parts, prefix=PREFIX, lease_duration=lease, worker_name=name, observe=events.append)
+        return kind(queues, setup)
 
     mill = Mill(
         name=wire,
@@ -162,7 +160,7 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
         enqueue=by_rq if wire == "rq" else by_bullmq,
         inspector=RQInspector(sync, steering) if wire == "rq" else steering,
         dead_letters=BullMQDeadLetters(shared, PREFIX),
-        letters=letters,
+        letters=partial(dead_letters, shared),
         precision=1.3 if wire == "rq" else 0.1,
         events=events,
     )
@@ -173,6 +171,12 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
             await broker.close()
         await shared.aclose()
         sync.close()
+
+
+async def dead_letters(shared: redis.asyncio.Redis) -> list[dict[str, Any]]:
+    """The entries of the dead queue, as the app's own BullMQ reads them."""
+    jobs = await BullQueue("dead", {"connection": shared, "prefix": PREFIX}).getJobs(["waiting"])
+    return [{"name": job.name, "data": job.data} for job in jobs]
 
 
 def rq_enqueue(connection: redis.Redis, name: str, data: Any, *, delay: float = 0.0, **kwargs: Any) -> str:

@@ -7,25 +7,25 @@ import base64
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from queue_lib.broker.base import Chore, Lease, NotNow
+from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow, Setup
 from queue_lib.broker.bullmq.lease import BullLease
-from queue_lib.broker.bullmq.parse import MALFORMED, bare, refused, to_job
+from queue_lib.broker.bullmq.parse import MALFORMED, bare, to_job
 from queue_lib.broker.bullmq.worker import LoopLessWorker
 from queue_lib.broker.connection import BLOCK, client, outages_translated
+from queue_lib.broker.refused import refused
 from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 from queue_lib.job import Wire
-from queue_lib.observe.events import JobsRecovered, Observer
+from queue_lib.observe.events import JobsRecovered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.queues import Queue
 
-CRASH_CAP = 3
 HOUR = 3600.0
 CLEAN_AT_ONCE = 1000
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
@@ -36,26 +36,18 @@ class BullMQBroker:
 
     wire = Wire.BULLMQ
 
-    def __init__(
-        self,
-        queues: Sequence[Queue],
-        redis_options: dict[str, Any],
-        *,
-        prefix: str,
-        lease_duration: float,
-        worker_name: str,
-        observe: Observer,
-    ) -> None:
-        """`lease_duration` is in seconds; `worker_name` is what dashboards show."""
-        self._lease_duration = lease_duration
-        self._observe = observe
-        self._client = client(redis_options, decode=True, name=f"pushmill:{worker_name}")
+    def __init__(self, queues: Sequence[Queue], setup: Setup) -> None:
+        """Nothing is connected before `start`."""
+        prefix, name = setup.prefix, setup.worker_name
+        self._lease_duration = setup.lease_duration
+        self._observe = setup.observe
+        self._client = client(setup.redis, decode=True, name=f"pushmill:{name}")
         self._queues = {queue.name: queue for queue in queues}
         self._workers = {
-            queue.name: LoopLessWorker(queue, prefix, lease_duration, worker_name, self._client) for queue in queues
+            queue.name: LoopLessWorker(queue, prefix, setup.lease_duration, name, self._client) for queue in queues
         }
         self._listeners = {
-            queue.name: client(redis_options, decode=True, name=_client_name(prefix, queue.name, worker_name))
+            queue.name: client(setup.redis, decode=True, name=_client_name(prefix, queue.name, name))
             for queue in queues
         }
         self._held: dict[str, set[BullLease]] = {queue.name: set() for queue in queues}
@@ -93,7 +85,7 @@ class BullMQBroker:
             job = to_job(raw, queue)
         except MALFORMED as error:
             raw = bare(worker, job_id)
-            job = refused(queue, job_id, f"unreadable job: {type(error).__name__}: {error}")
+            job = refused(queue, self.wire, job_id, f"unreadable job: {type(error).__name__}: {error}")
         lease = BullLease(job, raw, token, queue, worker, self)
         self._held[queue.name].add(lease)
         return lease

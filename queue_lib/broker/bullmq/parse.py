@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bullmq import Job as BullJob
 
+from queue_lib.broker.refused import NAME
 from queue_lib.job import Backoff, Job, Wire
 
 if TYPE_CHECKING:
@@ -13,7 +14,14 @@ if TYPE_CHECKING:
 
 MS = 1000.0
 MAX_SAFE_INTEGER = 2**53  # of JavaScript; JSON may also carry 1e999 and NaN
-MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)  # what parsing a hostile hash may raise
+MALFORMED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)  # what parsing a hostile hash may raise
 
 
 def to_job(raw: Any, queue: Queue) -> Job:
@@ -37,26 +45,9 @@ def to_job(raw: Any, queue: Queue) -> Job:
     )
 
 
-def refused(queue: Queue, job_id: str, reason: str) -> Job:
-    """A job that could not be read, to be buried with its reason."""
-    return Job(
-        id=job_id,
-        name="unreadable",
-        queue=queue.name,
-        wire=Wire.BULLMQ,
-        data=None,
-        attempt=1,
-        max_attempts=1,
-        backoff=queue.backoff,
-        timeout=queue.timeout,
-        enqueued_at=0.0,
-        refusal=reason,
-    )
-
-
 def bare(worker: Any, job_id: str) -> Any:
     """The package's Job for one that could not be read: enough to settle it."""
-    return BullJob(worker, "unreadable", None, {}, job_id)
+    return BullJob(worker, NAME, None, {}, job_id)
 
 
 def keep(option: Any, retention: Retention) -> Any:

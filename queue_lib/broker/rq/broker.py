@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
@@ -18,16 +18,17 @@ from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import utcformat
 
-from queue_lib.broker.base import Chore, Lease, NotNow
+from queue_lib.broker.base import Chore, Lease, NotNow, Setup
 from queue_lib.broker.connection import BLOCK, client, outages_translated, synchronous_client
+from queue_lib.broker.refused import refused
 from queue_lib.broker.rq.batch import Batch
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, listened, scheduled_key, started_key, waiting_key
 from queue_lib.broker.rq.lease import RQLease
-from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, refused, restore, to_job
+from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import apply_retention
 from queue_lib.broker.rq.worker import RegisteredWorker
 from queue_lib.job import Wire
-from queue_lib.observe.events import JobsRecovered, Observer
+from queue_lib.observe.events import JobsRecovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,31 +55,22 @@ class RQBroker:
 
     wire = Wire.RQ
 
-    def __init__(
-        self,
-        queues: Sequence[Queue],
-        redis_options: dict[str, Any],
-        *,
-        prefix: str,
-        lease_duration: float,
-        worker_name: str,
-        observe: Observer,
-    ) -> None:
-        """`prefix` is BullMQ's: the limiter and the pause switch are shared. `lease_duration` is in seconds."""
-        self._lease_duration = lease_duration
-        self._worker_name = worker_name
-        self._observe = observe
-        name = f"pushmill:{worker_name}"
-        self.client = client(redis_options, decode=False, name=name)
-        self._sync = synchronous_client(redis_options, name=name)
+    def __init__(self, queues: Sequence[Queue], setup: Setup) -> None:
+        """Nothing is connected before `start`."""
+        self._lease_duration = setup.lease_duration
+        self._worker_name = setup.worker_name
+        self._observe = setup.observe
+        name = f"pushmill:{setup.worker_name}"
+        self.client = client(setup.redis, decode=False, name=name)
+        self._sync = synchronous_client(setup.redis, name=name)
         self.batch = Batch(self.client, self._sync)
         self._claim = self.client.register_script((HERE / "claim.lua").read_text())
         self._recover_script = self.client.register_script((HERE / "recover.lua").read_text())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rq")
         self._queues = {queue.name: queue for queue in queues}
-        self._claim_keys = {queue.name: _claim_keys(queue.name, prefix) for queue in queues}
+        self._claim_keys = {queue.name: _claim_keys(queue.name, setup.prefix) for queue in queues}
         self._listeners = {
-            lane: Listener(client(redis_options, decode=False, name=name), lane)
+            lane: Listener(client(setup.redis, decode=False, name=name), lane)
             for queue in queues
             for lane in listened(queue.name)
         }
@@ -135,7 +127,7 @@ class RQBroker:
             rq_job.origin = lane
             job = to_job(fields, rq_job, queue)
         except MALFORMED as error:
-            job = refused(job_id, queue, describe(error))
+            job = refused(queue, self.wire, job_id, describe(error))
             rq_job = bare(job_id, fields, lane, self._sync, JSONSerializer)
         if rq_job.failure_ttl is None:
             rq_job.failure_ttl = int(queue.keep_failed.age)
@@ -212,6 +204,13 @@ class RQBroker:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run a synchronous part of RQ off the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def by_rq(self, work: Callable[[], object]) -> None:
+        """Run one of RQ's methods that read while they hold a transaction open; then close what that has opened."""
+        try:
+            await self.in_thread(work)
+        finally:
+            await self.in_thread(self._sync.connection_pool.disconnect)
 
     async def close(self) -> None:
         """Sign off from `rq info` and close the connections."""

@@ -58,7 +58,7 @@ class RQLease(Lease):
         simple = ttl != 0 and not rq_job.repeats_left
         if not simple or not await self._commit(lambda pipe: self._fill_done(pipe, ttl), unless_dependents=True):
             with outages_translated():
-                await self._broker.in_thread(self._done_by_rq)
+                await self._broker.by_rq(self._done_by_rq)
             self._broker.forget(self)
 
     def _done_by_rq(self) -> None:
@@ -195,7 +195,7 @@ class RQLease(Lease):
         failed = rq_job.get_status(refresh=False) == JobStatus.FAILED
         with outages_translated():
             if dependents and failed:
-                await self._broker.in_thread(lambda: self.lane.enqueue_dependents(rq_job))
+                await self._broker.by_rq(lambda: self.lane.enqueue_dependents(rq_job))
             if rq_job.has_rate_limit:  # RQ's own limit: how many jobs of a key run at once
                 await self._broker.in_thread(lambda: release_slot(rq_job))
         return True

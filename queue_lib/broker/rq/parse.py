@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
 from rq.queue import Queue as StockQueue
 
+from queue_lib.broker.base import CRASH_CAP
 from queue_lib.broker.rq.job import GuardedJob, refusal
 from queue_lib.job import Backoff, Job, Wire
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
-CRASH_CAP = 3
 Raw = dict[bytes, bytes]
 # What parsing a hostile hash may raise; RQ wraps what its serializer raises in a DeserializationError.
 MALFORMED = (
@@ -37,7 +37,7 @@ MALFORMED = (
 
 
 def describe(error: Exception) -> str:
-    """One line for one of MALFORMED. RQ's own errors say nothing, or show the whole hash, which may hold the payload."""
+    """One line for one of MALFORMED. RQ's own errors say nothing, or show the whole hash, and so the payload."""
     text = "" if isinstance(error, (DeserializationError, NoSuchJobError)) else str(error)
     return f"unreadable job: {type(error).__name__}: {text}".removesuffix(": ")
 
@@ -70,23 +70,6 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
         timeout=_timeout(rq_job) or queue.timeout,
         enqueued_at=rq_job.enqueued_at.timestamp() if rq_job.enqueued_at else 0.0,
         refusal=refusal(raw, rq_job) or _crashed(raw),
-    )
-
-
-def refused(job_id: str, queue: Queue, reason: str) -> Job:
-    """A job that could not be read, to be buried with its reason."""
-    return Job(
-        id=job_id,
-        name="unreadable",
-        queue=queue.name,
-        wire=Wire.RQ,
-        data=None,
-        attempt=1,
-        max_attempts=1,
-        backoff=queue.backoff,
-        timeout=queue.timeout,
-        enqueued_at=0.0,
-        refusal=reason,
     )
 
 
