@@ -20,6 +20,10 @@ class BrokerUnavailableError(PushmillError):
     """The broker's server can't be reached; the same call may work in a moment."""
 
 
+class BrokerRefusedError(BrokerUnavailableError):
+    """The broker's server refuses this very command, and would refuse it again: something in its data is odd."""
+
+
 class LeaseLostError(PushmillError):
     """The job is no longer ours to settle: its lease ran out, or somebody removed it."""
 

@@ -22,7 +22,11 @@ class Failure:
 
         An empty message is replaced by the exception's class.
         """
-        reason = _writable(str(error) or type(error).__name__)
+        try:
+            reason = _writable(str(error))
+        except TypeError:  # its __str__ does not return a text
+            reason = ""
+        reason = reason or type(error).__name__
         return cls(reason[:MAX_REASON], _writable("".join(traceback.format_exception(error)))[-MAX_STACK:])
 
 

@@ -68,6 +68,14 @@ class WorkerSettings(BaseSettings):
             raise ValueError(msg)
         return value
 
+    @field_validator("wires", "queues")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            msg = "name at least one, and none twice"
+            raise ValueError(msg)
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:

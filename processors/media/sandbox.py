@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[2]
 ENTRY = "processors.media.child"
 MAX_OUTPUT = 4096
+LOOK_EVERY = 0.5  # seconds
 
 
 class Sandbox:
@@ -50,11 +51,20 @@ class Sandbox:
             env=self._env,
             start_new_session=True,
         )
+        reaper = asyncio.create_task(_reap_what_is_left(process))
         try:
             stdout, stderr, status = await asyncio.gather(_tail(process.stdout), _tail(process.stderr), process.wait())
         finally:
+            reaper.cancel()
             await _kill(process)
         return _verdict(status, stdout, stderr)
+
+
+async def _reap_what_is_left(process: asyncio.subprocess.Process) -> None:
+    """Kill the group once the child has ended: a process that it has left behind would keep its pipes open."""
+    while process.returncode is None:  # noqa: ASYNC110 -- asyncio waits for the pipes before it tells
+        await asyncio.sleep(LOOK_EVERY)
+    _kill_group(process)
 
 
 async def _tail(stream: asyncio.StreamReader | None) -> str:
@@ -66,11 +76,14 @@ async def _tail(stream: asyncio.StreamReader | None) -> str:
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill the process's group, if it still runs, and wait until it is gone."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    """Kill the child and all that it has started, and wait until it is gone."""
+    _kill_group(process)
+    await process.wait()
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _verdict(status: int, stdout: str, stderr: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from queue_lib.plain_json import MAX_LETTER, to_json
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -48,13 +50,17 @@ class NotNow:
 class Lease(Protocol):
     """A claimed job, ours until it is settled. Exactly one of the settling calls is made, or `abandon`.
 
-    Every call may raise BrokerUnavailableError (try again) and LeaseLostError (somebody else has the job by now).
+    Every call may raise BrokerUnavailableError (try again), BrokerRefusedError (trying again is no use) and
+    LeaseLostError (somebody else has the job by now).
     """
 
     job: Job
 
     async def done(self, result: Any) -> None:
-        """Settle: finished, with a JSON `result`."""
+        """Settle: finished, with a JSON `result`.
+
+        Raises a JobError where the wire does not let the job finish, as BullMQ a parent whose child has failed.
+        """
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Settle: failed, next attempt in `delay` seconds."""
@@ -104,8 +110,11 @@ class Broker(Protocol):
     async def pass_on(self, queue: Queue) -> None:
         """News was heard that this process can't act on: let another worker hear it."""
 
-    def quiet(self) -> None:
-        """No more claims will come: hold no job in reserve for them."""
+    def reserve_for(self, queue: Queue, room: Callable[[], int]) -> None:
+        """`room` says how many jobs may be held ready for the next claims of `queue`, if that saves round trips."""
+
+    async def quiet(self, queue: Queue) -> None:
+        """No more claims of `queue` will come: give back what is held ready for them."""
 
     def chores(self) -> Sequence[Chore]:
         """What housekeeping must run: renewing leases, recovering lost jobs, retention."""
@@ -175,7 +184,7 @@ class DeadLetter:
             "name": self.job.name,
             "queue": self.job.queue,
             "wire": self.job.wire.value,
-            "data": self.job.data,
+            "data": to_json(self.job.data, MAX_LETTER),
             "attemptsMade": self.job.attempt,
             "reason": self.failure.reason,
             "stack": self.failure.stack,

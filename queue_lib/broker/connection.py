@@ -10,9 +10,9 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from queue_lib.errors import BrokerUnavailableError, ConfigurationError
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 BLOCK = 10.0  # seconds a blocking command waits at most
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = BLOCK + 10.0  # seconds; redis-py 8's default of 5 breaks blocking commands (redis-py issue 4125)
+# First words of answers that pass: the server is loading, full, busy, read-only or without its replicas.
+PASSING = frozenset(
+    (
+        "LOADING",
+        "OOM",
+        "BUSY",
+        "READONLY",
+        "MISCONF",
+        "NOREPLICAS",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "TRYAGAIN",
+        "UNKILLABLE",
+    )
+)
 HEALTH_CHECK = 25.0  # seconds idle after which a connection is tried before use; hosts close idle ones after 300
 
 
@@ -79,15 +94,17 @@ def synchronous_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
 
 @contextlib.contextmanager
 def outages_translated() -> Iterator[None]:
-    """Turn what redis-py raises into BrokerUnavailableError.
-
-    Errors that the server itself answers (out of memory, read-only, loading) count as outages, too: to try again
-    later is all that a worker can do about them, and to say so.
-    """
+    """Turn what redis-py raises into BrokerUnavailableError; into BrokerRefusedError where to wait is no use."""
     try:
         yield
     except (RedisError, OSError) as error:
-        raise BrokerUnavailableError(describe(error)) from error
+        kind = BrokerRefusedError if _is_final(error) else BrokerUnavailableError
+        raise kind(describe(error)) from error
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the server's answer is about the command, and not about its own state."""
+    return type(error) is ResponseError and str(error).partition(" ")[0] not in PASSING
 
 
 def describe(error: Exception) -> str:

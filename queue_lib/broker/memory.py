@@ -229,8 +229,11 @@ class MemoryBroker:
     async def pass_on(self, queue: Queue) -> None:
         """All waiters have heard."""
 
-    def quiet(self) -> None:
-        """Nothing is held in reserve."""
+    def reserve_for(self, queue: Queue, room: Callable[[], int]) -> None:
+        """No round trip would be saved."""
+
+    async def quiet(self, queue: Queue) -> None:
+        """Nothing is held ready."""
 
     def chores(self) -> Sequence[Chore]:
         """Renew and recover, three times a lease."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.executor import Executor
+    from queue_lib.runner.slots import Slots
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is away
 
@@ -24,9 +25,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker
 class Consumer:
     """Claims jobs of one queue from one broker and runs them, never more than there are slots."""
 
-    def __init__(
-        self, queue: Queue, broker: Broker, slots: asyncio.Semaphore, executor: Executor, observe: Observer
-    ) -> None:
+    def __init__(self, queue: Queue, broker: Broker, slots: Slots, executor: Executor, observe: Observer) -> None:
         """`slots` is the queue's concurrency in this process, shared with its other wire."""
         self._queue = queue
         self._broker = broker
@@ -38,6 +37,7 @@ class Consumer:
         self._idle: asyncio.Task[None] | None = None  # the loop's task while it may be interrupted
         self._outage: Outage | None = None
         self._crash: BaseException | None = None
+        broker.reserve_for(queue, self._room)
 
     def __str__(self) -> str:
         return f"{self._broker.wire}: consume {self._queue.name}"
@@ -58,7 +58,7 @@ class Consumer:
 
     async def run(self) -> None:
         """Claim and start runs until `quiet`. Raises what a run raised: the executor never should."""
-        while await self._interruptible(self._slots.acquire()):
+        while await self._interruptible(self._slots.acquire(self._broker.wire)):
             claimed = await self._claim()
             if not isinstance(claimed, NotNow):
                 self._start(claimed)
@@ -66,8 +66,13 @@ class Consumer:
             self._slots.release()
             if await self._interruptible(self._broker.wait(self._queue, claimed)) and claimed.listen:
                 await self._pass_on_if_busy()
+        await self._broker.quiet(self._queue)
         if self._crash is not None:
             raise self._crash
+
+    def _room(self) -> int:
+        """How many jobs the broker may hold ready for the next claims."""
+        return 0 if self._quiet else self._slots.room(self._broker.wire)
 
     async def _claim(self) -> Lease | NotNow:
         try:
@@ -100,7 +105,7 @@ class Consumer:
 
     async def _pass_on_if_busy(self) -> None:
         """We heard of work; without a slot for it, let another process hear it."""
-        if self._slots.locked():
+        if self._slots.all_taken():
             try:
                 await self._broker.pass_on(self._queue)
             except BrokerUnavailableError as error:

@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any, assert_never
 from pydantic import ValidationError
 
 from queue_lib.broker.base import DeadLetter, DeadLetters, Lease
-from queue_lib.errors import BrokerUnavailableError, LeaseLostError, PermanentError, TransientError
+from queue_lib.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    JobError,
+    LeaseLostError,
+    PermanentError,
+    TransientError,
+)
 from queue_lib.observe.events import JobLost, JobReleased, JobSettled, Observer
 from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
+from queue_lib.plain_json import to_json
 from queue_lib.retry import decide
-from queue_lib.runner.result import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -133,8 +140,8 @@ class Executor:
             case Done(result):
                 try:
                     await lease.done(result)
-                except PermanentError as error:  # the wire does not allow it: a BullMQ parent whose child failed
-                    return await self._record(lease, Dead(Failure.of(error)))
+                except JobError as error:  # the wire does not allow it: a BullMQ parent and its children
+                    return await self._record(lease, decide(lease.job, error))
             case Retry(delay, failure):
                 await lease.retry(delay, failure)
             case Snooze(delay, _):
@@ -148,20 +155,28 @@ class Executor:
         return outcome
 
     async def _settle(self, lease: Lease, started: float, record: Callable[[], Awaitable[Outcome | None]]) -> None:
-        """Record an ending, through an outage of the broker if need be: the work is done and must not be lost."""
-        job, spent, reason = lease.job, time.monotonic() - started, ""
-        for pause in (*RECORD_PAUSES, 0.0):
+        """Record an ending, and report what became of it. Whatever happens, the process and its other jobs go on."""
+        job, spent = lease.job, time.monotonic() - started
+        try:
+            outcome = await self._persist(record)
+        except LeaseLostError as error:
+            self._observe(JobLost(job, spent, str(error)))
+        except Exception as error:  # noqa: BLE001 -- one job that can't be recorded must not end all the others
+            lease.abandon()
+            self._observe(JobLost(job, spent, Failure.of(error).reason))
+        else:
+            self._observe(JobReleased(job, spent) if outcome is None else JobSettled(job, outcome, spent))
+
+    async def _persist(self, record: Callable[[], Awaitable[Outcome | None]]) -> Outcome | None:
+        """Record through an outage of the broker, if need be: the work is done and must not be lost."""
+        for pause in RECORD_PAUSES:
             try:
-                outcome = await record()
-            except LeaseLostError as error:
-                return self._observe(JobLost(job, spent, str(error)))
-            except BrokerUnavailableError as error:
-                reason = str(error)
+                return await record()
+            except BrokerRefusedError:
+                raise
+            except BrokerUnavailableError:
                 await asyncio.sleep(pause)
-            else:
-                return self._observe(JobReleased(job, spent) if outcome is None else JobSettled(job, outcome, spent))
-        lease.abandon()
-        return self._observe(JobLost(job, spent, reason))
+        return await record()
 
 
 async def _in_time(route: Route[Any], payload: Model, lease: Lease) -> Any:

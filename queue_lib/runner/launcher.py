@@ -11,6 +11,7 @@ import structlog
 from queue_lib.errors import PushmillError
 from queue_lib.runner.consumer import Consumer
 from queue_lib.runner.housekeeping import keep
+from queue_lib.runner.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ class Launcher:
         self._executor = executor
         self._consumers = [
             Consumer(queue, broker, slots, executor, observe)
-            for queue, slots in [(queue, asyncio.Semaphore(queue.concurrency)) for queue in queues]
+            for queue, slots in [(queue, Slots(queue.concurrency)) for queue in queues]
             for broker in brokers
         ]
         self._consuming: list[asyncio.Task[None]] = []
@@ -67,8 +68,6 @@ class Launcher:
 
     def quiet(self) -> None:
         """Claim no more jobs; those under way go on."""
-        for broker in self._brokers:
-            broker.quiet()
         for consumer in self._consumers:
             consumer.quiet()
 

@@ -71,6 +71,7 @@ async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: Mil
     """BullMQ's next job comes with the completion of the last; there, too, a counter without expiry is repaired."""
     await enqueue(bullmq, 3)
     broker = await bullmq.broker([LIMITED])
+    broker.reserve_for(LIMITED, lambda: 5)
     lease = await bullmq.claim(broker, LIMITED)
     with Redis.from_url(redis_url) as client:
         client.set(LIMITER, 400)
@@ -83,6 +84,7 @@ async def test_the_limit_holds_while_jobs_flow(bullmq: Mill) -> None:
     """Jobs that are fetched with the completion of another count, too."""
     await enqueue(bullmq, 12)
     broker = await bullmq.broker([LIMITED])
+    broker.reserve_for(LIMITED, lambda: 5)
     started, claims = time.monotonic(), []
     for _ in range(12):
         lease = await bullmq.claim(broker, LIMITED)
@@ -106,6 +108,20 @@ async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullm
         assert not answer.listen
 
 
+async def test_a_limit_of_the_app_alone_has_the_apps_window(redis_url: str, bullmq: Mill, rq: Mill) -> None:
+    """Without a limit of ours the app's limit has the app's window, and a long wait looks again within ten seconds."""
+    with Redis.from_url(redis_url) as client:
+        client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 60_000})
+        await enqueue(rq, 2)
+        broker = await rq.broker()
+        await rq.claim(broker)
+        assert 50_000 < client.pttl(LIMITER) <= 60_000
+    for other in (broker, await bullmq.broker()):
+        answer = await other.claim(QUEUE)
+        assert isinstance(answer, NotNow)
+        assert 0 < answer.seconds <= 10
+
+
 async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:
     """`rq suspend` stops RQ's jobs."""
     await enqueue(rq, 1)
@@ -122,15 +138,30 @@ async def test_a_job_fetched_ahead_goes_back_when_the_runner_is_quiet(bullmq: Mi
     _, second, third = await enqueue(bullmq, 3)
     broker, other = await bullmq.broker(), await bullmq.broker()
     lease = await bullmq.claim(broker)
-    broker.quiet()
+    broker.reserve_for(QUEUE, lambda: 5)
     await lease.done(None)
+    assert State.ACTIVE == (await bullmq.view(second)).state
+    await broker.quiet(QUEUE)
     assert [second, third] == [(await bullmq.claim(other)).job.id for _ in range(2)]
+
+
+async def test_no_more_is_fetched_ahead_than_there_is_room_for(bullmq: Mill) -> None:
+    """A job is fetched with the completion of another only where the next free slot is this wire's."""
+    _, second, third = await enqueue(bullmq, 3)
+    broker = await bullmq.broker()
+    broker.reserve_for(QUEUE, lambda: 0)
+    await (await bullmq.claim(broker)).done(None)
+    assert State.WAITING == (await bullmq.view(second)).state
+    broker.reserve_for(QUEUE, lambda: 1)
+    await (await bullmq.claim(broker)).done(None)
+    assert State.ACTIVE == (await bullmq.view(third)).state
 
 
 async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Mill) -> None:
     """A job that was fetched ahead and never claimed goes back to the front when the worker signs off."""
     _, second = await enqueue(bullmq, 2)
     broker, other = await bullmq.broker(), await bullmq.broker()
+    broker.reserve_for(QUEUE, lambda: 5)
     await (await bullmq.claim(broker)).done(None)
     assert State.ACTIVE == (await bullmq.view(second)).state
     await broker.close()

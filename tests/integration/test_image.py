@@ -313,6 +313,18 @@ async def test_a_sigterm_does_not_end_the_encoder(play: Any) -> None:
     assert {"width": 1} == await Sandbox().run("processors.media.image")
 
 
+async def test_what_an_encoder_leaves_behind_is_ended(play: Any) -> None:
+    """A child that ends and leaves a process of its own behind does not keep the job waiting, nor the process alive."""
+    play(
+        "import subprocess, sys\n"
+        "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('{\"pid\": %d}' % left.pid)\n"
+    )
+    async with asyncio.timeout(20):
+        report = await Sandbox().run("processors.media.image")
+    until(lambda: is_over(report["pid"]))
+
+
 async def test_the_encoder_needs_no_environment(tmp_path: Path) -> None:
     """The encoder starts and finishes with an empty environment."""
     Image.new("RGB", (40, 30)).save(tmp_path / "source", "PNG")

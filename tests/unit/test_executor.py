@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queue_lib.errors import BrokerUnavailableError, LeaseLostError, PermanentError, SnoozeError, TransientError
+from queue_lib.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    LeaseLostError,
+    PermanentError,
+    SnoozeError,
+    TransientError,
+)
 from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled
 from queue_lib.outcome import Dead, Done
 from queue_lib.processor import Registry, Route
@@ -228,6 +235,19 @@ async def test_a_wire_may_refuse_a_completion() -> None:
     [event] = bench.events
     assert isinstance(event, JobSettled)
     assert isinstance(event.outcome, Dead)
+
+
+async def test_a_parent_that_was_given_a_child_is_tried_again() -> None:
+    """A BullMQ parent that may not complete for now has failed this attempt."""
+    bench = Bench(NotingLease(None, TransientError("pending dependencies")), returning(None))
+    assert [("retry", 2.0, "pending dependencies")] == await bench.run()
+
+
+async def test_what_the_server_refuses_is_not_asked_for_ten_minutes() -> None:
+    """A command that the server refuses for its content is given up at once; the lease runs out."""
+    bench = Bench(NotingLease(None, BrokerRefusedError("WRONGTYPE")), returning(None))
+    assert [("abandon",)] == await bench.run()
+    assert [JobLost] == [type(event) for event in bench.events]
 
 
 async def test_progress_is_throttled() -> None:

@@ -85,3 +85,13 @@ def test_a_failure_has_a_reason_and_a_stack() -> None:
     assert "test_a_failure_has_a_reason" in failure.stack
     assert 2000 == len(Failure.of(ValueError("x" * 9999)).reason)
     assert "a?b" == Failure.of(ValueError("a\ud800b")).reason
+
+
+def test_an_exception_that_can_not_be_shown() -> None:
+    """An exception whose text is no text is told by its class."""
+
+    class OddError(Exception):
+        def __str__(self) -> str:
+            return 5  # type: ignore[return-value]  # noqa: PLE0307
+
+    assert "OddError" == Failure.of(OddError()).reason

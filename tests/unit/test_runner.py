@@ -12,7 +12,7 @@ from queue_lib.broker.base import Chore, Lease, NotNow, State
 from queue_lib.broker.memory import MemoryBroker, MemoryDeadLetters, MemoryStore
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Backoff, Wire
-from queue_lib.observe.events import BrokerBack, BrokerLost, Event, JobReleased, JobSettled
+from queue_lib.observe.events import BrokerBack, BrokerLost, Event, JobLost, JobReleased, JobSettled
 from queue_lib.processor import Registry, Route
 from queue_lib.queues import Queue, Retention
 from queue_lib.runner.executor import Executor
@@ -259,22 +259,25 @@ async def test_a_loop_that_ends_is_noticed() -> None:
     await mill.launcher.stop(1)
 
 
-async def test_a_run_that_breaks_the_executor_is_noticed() -> None:
-    """A bug in the runner itself is not swallowed with the run."""
+async def test_a_job_that_can_not_be_recorded_costs_only_itself() -> None:
+    """An unexpected error while one job is recorded loses its lease, and no other job and no loop."""
 
     class Broken(MemoryDeadLetters):
         async def add(self, letter: Any) -> None:
             raise ZeroDivisionError
 
     mill = Mill()
-    mill.launcher = Launcher(
-        mill.brokers, [QUEUE], Executor(Registry([]), Broken(mill.store), mill.events.append), mill.events.append
-    )
+    mill.go.set()
+    registry = Registry([Route("greet", "work", Greeting, mill.process)])
+    executor = Executor(registry, Broken(mill.store), mill.events.append)
+    mill.launcher = Launcher(mill.brokers, [QUEUE], executor, mill.events.append)
+    mill.store.enqueue("work", "nobody")
     mill.enqueue(1)
     await mill.launcher.start()
-    with pytest.raises(LoopEndedError, match="consume work' ended: ZeroDivisionError"):
-        await mill.launcher.watch()
+    await mill.until(lambda: len(mill.events) == 2)
     await mill.launcher.stop(1)
+    assert {JobLost, JobSettled} == {type(event) for event in mill.events}
+    assert [State.ACTIVE, State.COMPLETED] == mill.states()
 
 
 async def test_a_chore_runs_at_once_and_then_at_its_interval() -> None:

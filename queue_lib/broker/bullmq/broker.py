@@ -6,9 +6,10 @@ import asyncio
 import base64
 import contextlib
 import time
-from collections import deque
-from typing import TYPE_CHECKING
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any
 
+from bullmq import Job as BullJob
 from redis.exceptions import RedisError
 
 from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow, Setup
@@ -22,7 +23,7 @@ from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from queue_lib.queues import Queue
 
@@ -50,11 +51,12 @@ class BullMQBroker:
             queue.name: client(setup.redis, decode=True, name=_client_name(prefix, queue.name, name))
             for queue in queues
         }
-        self._held: dict[str, set[BullLease]] = {queue.name: set() for queue in queues}
+        self._held: dict[str, dict[str, BullLease]] = {queue.name: {} for queue in queues}
         self._ahead: dict[str, deque[BullLease]] = {queue.name: deque() for queue in queues}
-        self._waiting: set[str] = set()  # queues whose consumer has a free slot and waits for news
+        self._fetching: Counter[str] = Counter()
+        self._room: dict[str, Callable[[], int]] = {}
+        self._asleep: set[str] = set()  # queues whose consumer waits for news, or has ended
         self._claims = 0
-        self._quiet = False
 
     async def start(self) -> None:
         """Connect; from now on Node's `getWorkers()` lists this worker."""
@@ -73,59 +75,81 @@ class BullMQBroker:
         if fields:
             return await self._lease(queue, fields, str(job_id), token)
         if limited_ms and limited_ms > 0:
-            return NotNow(limited_ms / 1000, listen=False)
+            return NotNow(min(limited_ms / 1000, BLOCK), listen=False)  # a limit may be lifted, too
         until = next_due_ms / 1000 - time.time() if next_due_ms else BLOCK
         return NotNow(min(max(until, 0.0), BLOCK), listen=True)
 
     async def _lease(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> BullLease:
         worker = self._workers[queue.name]
         try:
-            with outages_translated():
-                raw = await worker.nextJobFromJobData(fields, job_id, 0, 0, token)
+            raw = BullJob.fromJSON(worker, fields, job_id)
             job = to_job(raw, queue)
         except MALFORMED as error:
             raw = bare(worker, job_id)
             job = refused(queue, self.wire, job_id, f"unreadable job: {type(error).__name__}: {error}")
         lease = BullLease(job, raw, token, queue, worker, self)
-        self._held[queue.name].add(lease)
+        self._held[queue.name][job_id] = lease
+        if raw.repeatJobKey:
+            await self._schedule_next(lease, raw)
         return lease
 
-    def fetches_ahead(self, queue: Queue) -> bool:
-        """Whether a job may be fetched for the next claim: not if none is to come, or only when there is news."""
-        return not self._quiet and queue.name not in self._waiting
+    async def _schedule_next(self, lease: BullLease, raw: Any) -> None:
+        try:
+            with outages_translated():
+                await self._workers[lease.queue.name].schedule_next(raw)
+        except BrokerUnavailableError:
+            lease.abandon()  # whoever recovers the job tries again
+            raise
+
+    def reserve_for(self, queue: Queue, room: Callable[[], int]) -> None:
+        """Jobs are fetched with the completion of others while there is room."""
+        self._room[queue.name] = room
+
+    @contextlib.contextmanager
+    def fetching(self, queue: Queue) -> Iterator[bool]:
+        """Whether a job may be fetched for the next claim; counts it while it is under way."""
+        name = queue.name
+        room = self._room.get(name, lambda: 0)() if name not in self._asleep else 0
+        fetches = len(self._ahead[name]) + self._fetching[name] < room
+        self._fetching[name] += fetches
+        try:
+            yield fetches
+        finally:
+            self._fetching[name] -= fetches
 
     async def fetched(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> None:
         """A job that came with the completion of another: the next claim gets it, or it goes back and is news."""
-        lease = await self._lease(queue, fields, job_id, token)
-        self._ahead[queue.name].append(lease)
-        if not self.fetches_ahead(queue):
-            await self._give_back_what_is_ahead()
+        with contextlib.suppress(BrokerUnavailableError):  # its lock runs out by itself
+            self._ahead[queue.name].append(await self._lease(queue, fields, job_id, token))
+        if queue.name in self._asleep:
+            await self._give_back(queue)
 
-    async def _give_back_what_is_ahead(self) -> None:
+    async def quiet(self, queue: Queue) -> None:
+        """Give back what was fetched ahead, and what may still come."""
+        self._asleep.add(queue.name)
+        await self._give_back(queue)
+
+    async def _give_back(self, queue: Queue) -> None:
+        ahead = self._ahead[queue.name]
         with contextlib.suppress(BrokerUnavailableError, LeaseLostError):  # their locks run out by themselves
-            for ahead in self._ahead.values():
-                while ahead:
-                    lease = ahead.popleft()
-                    self.forget(lease)
-                    await lease.release()
+            while ahead:
+                lease = ahead.popleft()
+                self.forget(lease)
+                await lease.release()
 
     def forget(self, lease: BullLease) -> None:
-        """The lease is settled or lost: renew it no more."""
-        self._held[lease.queue.name].discard(lease)
-
-    def quiet(self) -> None:
-        """Fetch no job ahead any more."""
-        self._quiet = True
+        """The lease is settled or lost: renew it no more. A newer one of the same job stays."""
+        held = self._held[lease.queue.name]
+        if held.get(lease.job.id) is lease:
+            del held[lease.job.id]
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait on the queue's marker: a sorted set that every producer of jobs adds to, scored by when they are due."""
         if self._ahead[queue.name]:
             return
-        self._waiting.add(queue.name)
-        try:
-            await (self._listen(queue, pause.seconds) if pause.listen else asyncio.sleep(pause.seconds))
-        finally:
-            self._waiting.discard(queue.name)
+        self._asleep.add(queue.name)
+        await (self._listen(queue, pause.seconds) if pause.listen else asyncio.sleep(pause.seconds))
+        self._asleep.discard(queue.name)  # not when it is cancelled: then the consumer ends
 
     async def _listen(self, queue: Queue, seconds: float) -> None:
         until = time.time() + seconds
@@ -156,13 +180,13 @@ class BullMQBroker:
     async def _renew(self) -> None:
         for name, held in self._held.items():
             if held:
-                leases = list(held)
-                ids, tokens = [lease.job.id for lease in leases], [lease.token for lease in leases]
+                ids, tokens = list(held), [lease.token for lease in held.values()]
                 with outages_translated():
                     lost = await self._workers[name].backend.extendLocks(
                         ids, tokens, round(self._lease_duration * 1000)
                     )
-                held -= {lease for lease in leases if lease.job.id in lost}
+                for job_id in lost:
+                    held.pop(job_id, None)
 
     async def _recover(self) -> None:
         """Move jobs whose lock ran out back to the line; the third crash marks one as failed, to be buried next."""
@@ -178,12 +202,15 @@ class BullMQBroker:
         for name, worker in self._workers.items():
             queue = self._queues[name]
             for state, retention in (("completed", queue.keep_completed), ("failed", queue.keep_failed)):
-                with outages_translated():
-                    await worker.backend.cleanJobsInSet(state, round(retention.age * 1000), CLEAN_AT_ONCE)
+                removed: Sequence[str] = [""] * CLEAN_AT_ONCE
+                while len(removed) == CLEAN_AT_ONCE:
+                    with outages_translated():
+                        removed = await worker.backend.cleanJobsInSet(state, round(retention.age * 1000), CLEAN_AT_ONCE)
 
     async def close(self) -> None:
         """Close the connections. Jobs fetched ahead and markers that a cancelled wait may have taken go back first."""
-        await self._give_back_what_is_ahead()
+        for queue in self._queues.values():
+            await self.quiet(queue)
         with contextlib.suppress(BrokerUnavailableError):
             for queue in self._queues.values():
                 await self.pass_on(queue)

@@ -8,15 +8,13 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from bullmq import UnrecoverableError
-
 from queue_lib.broker.base import Lease
 from queue_lib.broker.bullmq.parse import keep
 from queue_lib.broker.connection import outages_translated
-from queue_lib.errors import LeaseLostError, PermanentError
+from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from queue_lib.broker.bullmq.broker import BullMQBroker
     from queue_lib.broker.bullmq.worker import LoopLessWorker
@@ -44,15 +42,12 @@ class BullLease(Lease):
     async def done(self, result: Any) -> None:
         """Complete, and fetch the next job in the same step, which saves a round trip a job.
 
-        Raises PermanentError for a parent with a failed child, which BullMQ does not let complete.
+        Raises PermanentError for a parent with a failed child, and TransientError for one that was given another child
+        while it ran: BullMQ lets neither complete.
         """
         kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed)
-        fetch = self._broker.fetches_ahead(self.queue)
-        with self._settling():
-            try:
-                moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
-            except UnrecoverableError as error:
-                raise PermanentError(str(error)) from error
+        with self._broker.fetching(self.queue) as fetch, self._settling():
+            moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
         fields, job_id, *_ = moved["result"] or (None, None)
         if fields:
             await self._broker.fetched(self.queue, fields, str(job_id), self.token)
@@ -95,13 +90,15 @@ class BullLease(Lease):
 
     async def progress(self, value: Any) -> None:
         """Publish: a Node QueueEvents hears of it."""
-        with _translated():
+        with outages_translated():
             await self._worker.backend.updateProgress(self.job.id, value)
 
     async def log(self, line: str) -> None:
-        """Append, as `job.log` does."""
-        with _translated():
-            await self._worker.backend.addLog(self.job.id, line, self._raw.opts.get("keepLogs") or LONGEST_LOG)
+        """Append, as `job.log` does, and keep as many lines as the app wants."""
+        client, key = self._worker.backend.conn, self._worker.backend.toKey(f"{self.job.id}:logs")
+        with outages_translated():
+            await client.rpush(key, line)
+            await client.ltrim(key, -int(self._raw.opts.get("keepLogs") or LONGEST_LOG), -1)
 
     def _failed(self, failure: Failure) -> dict[str, str]:
         """The fields of a failed attempt: the reason raw, the stack traces as a JSON list, one an attempt."""
@@ -112,20 +109,13 @@ class BullLease(Lease):
 
     @contextlib.contextmanager
     def _settling(self) -> Iterator[None]:
-        with _translated(lambda: self._broker.forget(self)):
-            yield
+        try:
+            with outages_translated():
+                yield
+        except LeaseLostError:
+            self._broker.forget(self)
+            raise
         self._broker.forget(self)
-
-
-@contextlib.contextmanager
-def _translated(lost: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """The package says with a TypeError that a job is gone, not active, or locked by somebody else."""
-    try:
-        with outages_translated():
-            yield
-    except TypeError as error:
-        lost()
-        raise LeaseLostError(str(error)) from error
 
 
 def _now() -> int:

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue, Retention
 
 MS = 1000.0
+MAX_NUMBER = 2**53  # what a number of JavaScript can count to
+RETENTIONS = ("removeOnComplete", "removeOnFail")
+LIMITS = ("keepLogs", "stackTraceLimit")
+FLAGS = (
+    *("failParentOnFailure", "continueParentOnFailure", "ignoreDependencyOnFailure", "removeDependencyOnFailure"),
+    "lifo",
+)
 MAX_SAFE_INTEGER = 2**53  # of JavaScript; JSON may also carry 1e999 and NaN
 MALFORMED = (
     ValueError,
@@ -29,6 +36,7 @@ def to_job(raw: Any, queue: Queue) -> Job:
 
     A BullMQ job has no timeout of its own. Raises one of MALFORMED, with the option's name in the message.
     """
+    _check(raw)
     attempts = _number(raw.opts.get("attempts"), "attempts")
     return Job(
         id=raw.id,
@@ -56,6 +64,24 @@ def keep(option: Any, retention: Retention) -> Any:
         return option
     bounds = {"age": int(retention.age), "count": retention.count}
     return {key: value for key, value in bounds.items() if value is not None}
+
+
+def _check(raw: Any) -> None:
+    """What the scripts would stumble over when the job is settled."""
+    for name in RETENTIONS:
+        bounds = raw.opts.get(name)
+        for bound in bounds.values() if isinstance(bounds, dict) else [] if isinstance(bounds, bool) else [bounds]:
+            _number(bound, name)
+    for name in LIMITS:
+        _number(raw.opts.get(name), name)
+    for name in FLAGS:
+        if not isinstance(raw.opts.get(name), bool | None):
+            msg = f"the option {name} is not true or false"
+            raise TypeError(msg)
+    if not isinstance(raw.stacktrace, list) or not all(isinstance(trace, str) for trace in raw.stacktrace):
+        msg = "stacktrace is not a list of texts"
+        raise ValueError(msg)
+    _number(raw.attemptsMade, "attemptsMade")
 
 
 def _name(value: Any) -> str:

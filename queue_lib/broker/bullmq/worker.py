@@ -16,10 +16,12 @@ import msgpack
 import structlog
 from bullmq import Worker
 from bullmq.backends import RedisBackend
+from bullmq.error_code import ErrorCode
 from bullmq.redis_connection import RedisConnection, loadScript
 from bullmq.scripts import Scripts, raw2NextJobData
 
 from queue_lib.broker.connection import describe
+from queue_lib.errors import LeaseLostError, PermanentError, TransientError
 
 if TYPE_CHECKING:
     import redis.asyncio
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
 
 OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
+TYPICAL_OF_SCHEDULERS = (LeaseLostError, ValueError, TypeError, KeyError, AttributeError)
+METRICS_MINUTES = 7 * 24 * 60  # kept for `queue.getMetrics()` and the dashboards' charts
 HEAL_LIMITER = (Path(__file__).parent / "heal_limiter.lua").read_text()
 
 
@@ -48,6 +52,16 @@ class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
         opts = msgpack.unpackb(arguments[OPTIONS_OF_FINISH - 1]) | {"name": job.queue.opts["name"]}
         arguments[OPTIONS_OF_FINISH - 1] = msgpack.packb(opts)
         return keys, arguments
+
+    def finishedErrors(self, opts: dict[str, Any]) -> Exception:  # noqa: N802
+        """The exception for a script's error code. The package has a bare TypeError for nearly all of them."""
+        text = str(super().finishedErrors(opts))
+        code = opts["code"]
+        if code == ErrorCode.JobPendingDependencies.value:
+            return TransientError(text)  # a parent that was given another child while it ran
+        if code == ErrorCode.JobHasFailedChildren.value:
+            return PermanentError(text)
+        return LeaseLostError(text)
 
     async def give_back(self, job_id: str, token: str) -> None:
         """Move an active job back to the front of the line; no attempt is counted."""
@@ -76,6 +90,7 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
                 "name": name,
                 "lockDuration": math.ceil(lease_seconds * 1000),
                 "limiter": limiter if queue.rate_max else None,
+                "metrics": {"maxDataPoints": METRICS_MINUTES},
                 "autorun": False,
             },
         )
@@ -91,6 +106,13 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
         )
         self.backend = RedisBackend(queue.name, connection, None, prefix, owns_connection=False)
         self.scripts = self.backend.scripts = NamedScripts(prefix, queue.name, connection)
-        # What the package only emits: a job scheduler whose next job could not be added.
-        log = structlog.get_logger()
-        self.on("error", lambda error, *_: log.warning("bullmq_error", queue=queue.name, reason=describe(error)))
+
+    async def schedule_next(self, job: Any) -> None:
+        """Add the next job of the scheduler that `job` came from. Raises redis-py's errors.
+
+        The package would try for ever, in steps of 15 seconds, while the claimed job waits and its lock runs out.
+        """
+        try:
+            await self._scheduleNextIteration(job)
+        except TYPICAL_OF_SCHEDULERS as error:  # another worker has added it, or the scheduler is gone
+            structlog.get_logger().warning("bullmq_error", queue=self.name, reason=describe(error))

@@ -45,8 +45,9 @@ JOB_PREFIX, EXECUTION_PREFIX = f"{RQ_KEY_PREFIX}:job:", f"{RQ_KEY_PREFIX}:execut
 IDLE = 2.5  # seconds between looks at what producers schedule, and at the low lane
 PAUSED = 2.0  # seconds between looks at the pause switch
 BEAT_WHEN_IDLE = 60.0  # seconds
-RETENTION_EVERY = 60.0  # seconds
+RETENTION_EVERY = 600.0  # seconds
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
+FOLLOW_UP_PAUSES = (0.5, 2.0, 5.0, 10.0)  # seconds
 T = TypeVar("T")
 
 
@@ -95,7 +96,7 @@ class RQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job of the first lane that has one, and mark it as started."""
-        window_ms = max(1, round(queue.rate_duration * 1000))
+        window_ms = max(1, round(queue.rate_duration * 1000)) if queue.rate_max else ""  # "": as the app has set it
         now = time.time()
         args: list[str | int | float] = [
             queue.rate_max,
@@ -111,7 +112,7 @@ class RQBroker:
                 lane_number, job_id, fields = rest
                 return await self._lease(queue, lanes(queue.name)[lane_number - 1], _text(job_id), _fields(fields))
             case b"limited":
-                return NotNow(rest[0] / 1000, listen=False)
+                return NotNow(min(rest[0] / 1000, BLOCK), listen=False)  # a limit may be lifted, too
             case b"paused":
                 return NotNow(PAUSED, listen=False)
             case b"gone":
@@ -128,9 +129,11 @@ class RQBroker:
             job = to_job(fields, rq_job, queue)
         except MALFORMED as error:
             job = refused(queue, self.wire, job_id, describe(error))
-            rq_job = bare(job_id, fields, lane, self._sync, JSONSerializer)
+            rq_job = bare(job_id, lane, self._sync, JSONSerializer)
         if rq_job.failure_ttl is None:
             rq_job.failure_ttl = int(queue.keep_failed.age)
+        if rq_job.result_ttl is None:
+            rq_job.result_ttl = int(queue.keep_completed.age)
         with outages_translated():
             execution = await self._begin(rq_job)
         lease = RQLease(job, rq_job, execution, self._lanes[lane], queue, self)
@@ -149,7 +152,11 @@ class RQBroker:
             self.worker.begin(begun[0], pipe)
             pipe.lrem(intermediate_key(rq_job.origin), 1, rq_job.id)
 
-        await self.batch.send(rq_job, fill)
+        try:
+            await self.batch.send(rq_job, fill)
+        except BaseException:
+            self.worker.executions.pop(begun[0].id, None)
+            raise
         return begun[0]
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
@@ -163,11 +170,14 @@ class RQBroker:
     async def pass_on(self, queue: Queue) -> None:
         """Nothing to pass on: a list keeps its jobs, and every listener hears of them."""
 
-    def quiet(self) -> None:
-        """Nothing is held in reserve."""
+    def reserve_for(self, queue: Queue, room: Callable[[], int]) -> None:
+        """No round trip would be saved."""
+
+    async def quiet(self, queue: Queue) -> None:
+        """Nothing is held ready."""
 
     def chores(self) -> Sequence[Chore]:
-        """Renew leases three times a lease, look for lost jobs twice, clear out once a minute."""
+        """Renew leases three times a lease, look for lost jobs twice, clear out every ten minutes."""
         return [
             Chore("renew leases", self._lease_duration / 3, self._beat),
             Chore("recover jobs", self._lease_duration / 2, self._recover),
@@ -175,7 +185,8 @@ class RQBroker:
         ]
 
     async def _beat(self) -> None:
-        running = [(lease.rq_job, lease.execution) for lease in self._held]
+        held = list(self._held)
+        running = [(lease.rq_job, lease.execution) for lease in held]
         if running or time.monotonic() - self._last_beat >= BEAT_WHEN_IDLE:
             with outages_translated():
                 await self.in_thread(lambda: self.worker.beat(running))
@@ -211,6 +222,16 @@ class RQBroker:
             await self.in_thread(work)
         finally:
             await self.in_thread(self._sync.connection_pool.disconnect)
+
+    async def follow_up(self, work: Callable[[], object], job_id: str) -> None:
+        """Do what follows from a settled job. It is settled by then: what fails here is told, and no more."""
+        for pause in FOLLOW_UP_PAUSES:
+            try:
+                return await self.by_rq(work)
+            except (RedisError, OSError):
+                await asyncio.sleep(pause)
+        structlog.get_logger().warning("dependents_not_woken", id=job_id, wire=self.wire.value)
+        return None
 
     async def close(self) -> None:
         """Sign off from `rq info` and close the connections."""

@@ -8,7 +8,7 @@
     KEYS[n]   rq:queue:<lane> (list of job ids)
     KEYS[n+1] rq:queue:<lane>:intermediate (list of job ids)
     KEYS[n+2] rq:scheduled:<lane> (sorted set of job ids, scored by second)
-    ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds
+    ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds ('': as the app has set it)
     ARGV[3] now, seconds since the epoch       ARGV[4] now, as RQ writes it
     ARGV[5] prefix of the job hashes
   Returns {'job', number of the lane from 1, id, fields} | {'gone', id} | {'limited', milliseconds} | {'paused'}
@@ -33,9 +33,9 @@ if redis.call('EXISTS', KEYS[3]) == 1 then return {'paused'} end
 local meta = redis.call('HMGET', KEYS[2], 'paused', 'max', 'duration')
 if meta[1] then return {'paused'} end
 
--- As in BullMQ's scripts: a limit that the app has set globally wins, the length of the window is ours.
+-- As in BullMQ's scripts: a limit that the app has set globally wins; the length of the window is ours, if we have one.
 local max = tonumber(meta[2] or ARGV[1])
-local duration = tonumber(ARGV[2]) or tonumber(meta[3])
+local duration = tonumber(ARGV[2]) or tonumber(meta[3]) or 1000
 if max > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) >= max then
   local left = redis.call('PTTL', KEYS[1])
   if left == -1 then

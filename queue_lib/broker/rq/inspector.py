@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rq.job import JobStatus
 from rq.registry import FailedJobRegistry, FinishedJobRegistry
@@ -11,8 +11,10 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.broker.base import Inspector, JobView, State
 from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.refused import NAME
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, scheduled_key, started_key, waiting_key
+from queue_lib.broker.rq.parse import MALFORMED, bare, restore
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -69,17 +71,16 @@ class RQInspector:
         raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
         if not raw:
             return None
-        job = GuardedJob(job_id, connection=self._connection, serializer=JSONSerializer)
-        job.restore(raw)
+        job, name, data = self._read(job_id, raw)
         if job.origin not in lanes(queue):
             return None
         latest = job.latest_result()
         state = STATES.get(job.get_status(refresh=False), State.FAILED)
         return JobView(
             id=job_id,
-            name=str(job.func_name),
+            name=name,
             state=state,
-            data=job.args[0] if job.args else None,
+            data=data,
             attempts_made=int(raw.get(b"attempts_made") or 0) + (state is State.COMPLETED),
             progress=job.meta.get("progress"),
             result=latest.return_value if latest and state is State.COMPLETED else None,
@@ -87,6 +88,16 @@ class RQInspector:
             stack=latest.exc_string if latest else None,
             log=list(job.meta.get("log", [])),
         )
+
+    def _read(self, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any]:
+        try:
+            job = restore(job_id, raw, self._connection, JSONSerializer)
+            return job, str(job.func_name), job.args[0] if job.args else None
+        except MALFORMED:
+            lane, status = (raw.get(field, b"").decode(errors="replace") for field in (b"origin", b"status"))
+            job = bare(job_id, lane, self._connection, JSONSerializer)
+            job._status = JobStatus(status) if status in set(JobStatus) else JobStatus.CREATED  # noqa: SLF001
+            return job, NAME, None
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

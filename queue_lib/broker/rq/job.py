@@ -21,12 +21,12 @@ FORBIDDEN = (
     b"stopped_callback_name",
     b"webhooks",
 )
+CALLBACKS = [f"{when}_callback_{what}" for when in ("success", "failure", "stopped") for what in ("name", "timeout")]
+PRODUCERS = frozenset(["data", "webhooks", *CALLBACKS])
 
 
 class GuardedJob(StockJob):
     """A job that can be kept, moved and settled, but not performed."""
-
-    decided_delay: float | None = None
 
     @property
     def func(self) -> NoReturn:
@@ -40,11 +40,16 @@ class GuardedJob(StockJob):
         raise PermissionError(msg)
 
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
-        """Restore from the hash, without callbacks and webhooks, and with a bound on what is decompressed."""
-        kept = {key: value for key, value in raw_data.items() if key not in FORBIDDEN}
-        if b"data" in kept:
-            kept[b"data"] = _decompressed(kept[b"data"])
-        super().restore(kept)
+        """Restore from the hash, without callbacks and webhooks."""
+        super().restore({key: value for key, value in raw_data.items() if key not in FORBIDDEN})
+
+    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, object]:  # noqa: FBT001, FBT002
+        """What `save` writes: never what only a producer may change, so that it stays as it was, readable or not.
+
+        RQ saves dependents through this class, too, and they may belong to other workers.
+        """
+        fields = super().to_dict(include_meta, include_result)
+        return {name: value for name, value in fields.items() if name not in PRODUCERS}
 
 
 def refusal(raw: Mapping[bytes, bytes], job: StockJob) -> str | None:
@@ -61,7 +66,8 @@ def refusal(raw: Mapping[bytes, bytes], job: StockJob) -> str | None:
     return None
 
 
-def _decompressed(data: bytes) -> bytes:
+def decompressed(data: bytes) -> bytes:
+    """The job's data, unpacked to 4 MiB at most. Raises ValueError above that."""
     unpacker = zlib.decompressobj()
     try:
         unpacked = unpacker.decompress(data, MAX_DATA + 1)

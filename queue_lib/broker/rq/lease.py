@@ -54,21 +54,28 @@ class RQLease(Lease):
         rq_job = self.rq_job
         rq_job.ended_at = now()
         rq_job._result = result  # noqa: SLF001 -- where RQ's worker puts it, too
-        ttl = rq_job.get_result_ttl(int(self._queue.keep_completed.age))
-        simple = ttl != 0 and not rq_job.repeats_left
-        if not simple or not await self._commit(lambda pipe: self._fill_done(pipe, ttl), unless_dependents=True):
+        simple = rq_job.result_ttl != 0 and not rq_job.repeats_left
+        if not simple or not await self._commit(self._fill_done, unless_dependents=True):
             with outages_translated():
                 await self._broker.by_rq(self._done_by_rq)
             self._broker.forget(self)
 
     def _done_by_rq(self) -> None:
         """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
-        rq_job, lane = self.rq_job, self.lane
+        rq_job, lane, worker = self.rq_job, self.lane, self._broker.worker
+        if worker.connection.zscore(lane.started_job_registry.key, self.execution.composite_key) is None:
+            raise self._lost()
         rq_job._status = JobStatus.FINISHED  # noqa: SLF001
-        self._broker.worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
+        worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
+        worker.rest()
 
-    def _fill_done(self, pipe: Pipeline, ttl: int) -> None:
+    def _lost(self) -> LeaseLostError:
+        self._broker.forget(self)
+        return LeaseLostError(f"job {self.job.id} is no longer leased to this worker")
+
+    def _fill_done(self, pipe: Pipeline) -> None:
         rq_job, worker, execution = self.rq_job, self._broker.worker, self.execution
+        ttl = rq_job.result_ttl
         worker.increment_successful_job_count(pipeline=pipe)
         self._count_time(pipe)
         rq_job._handle_success(  # noqa: SLF001
@@ -188,14 +195,11 @@ class RQLease(Lease):
             )
         if verdict == "dependents":
             return False
-        self._broker.forget(self)
         if verdict == "lost":
-            msg = f"job {self.job.id} is no longer leased to this worker"
-            raise LeaseLostError(msg)
-        failed = rq_job.get_status(refresh=False) == JobStatus.FAILED
-        with outages_translated():
-            if dependents and failed:
-                await self._broker.by_rq(lambda: self.lane.enqueue_dependents(rq_job))
-            if rq_job.has_rate_limit:  # RQ's own limit: how many jobs of a key run at once
-                await self._broker.in_thread(lambda: release_slot(rq_job))
+            raise self._lost()
+        self._broker.forget(self)
+        if dependents and rq_job.get_status(refresh=False) == JobStatus.FAILED:
+            await self._broker.follow_up(lambda: self.lane.enqueue_dependents(rq_job), self.job.id)
+        if rq_job.has_rate_limit:  # RQ's own limit: how many jobs of a key run at once
+            await self._broker.follow_up(lambda: release_slot(rq_job), self.job.id)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatErr
 from rq.queue import Queue as StockQueue
 
 from queue_lib.broker.base import CRASH_CAP
-from queue_lib.broker.rq.job import GuardedJob, refusal
+from queue_lib.broker.rq.job import GuardedJob, decompressed, refusal
 from queue_lib.job import Backoff, Job, Wire
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
+MAX_NUMBER = 2**40  # seconds or times: 35,000 years
+NUMBERS = (
+    *(b"retries_left", b"result_ttl", b"failure_ttl", b"ttl", b"number_of_retries", b"repeats_left"),
+    *(b"attempts_made", b"crashes", b"rate_limit_concurrency"),
+)
+SECONDS = (b"retry_intervals", b"repeat_intervals")
 Raw = dict[bytes, bytes]
 # What parsing a hostile hash may raise; RQ wraps what its serializer raises in a DeserializationError.
 MALFORMED = (
@@ -44,9 +51,26 @@ def describe(error: Exception) -> str:
 
 def restore(job_id: str, raw: Mapping[bytes, bytes], connection: Redis, serializer: type) -> GuardedJob:
     """RQ's view of the hash. Raises one of MALFORMED."""
+    _check(raw)
     job = GuardedJob(job_id, connection=connection, serializer=serializer)
-    job.restore(raw)
+    job.restore({**raw, b"data": decompressed(raw[b"data"])})
+    dependencies = job._dependency_ids  # noqa: SLF001
+    if not isinstance(job.meta, dict) or not all(isinstance(dependency, str) for dependency in dependencies):
+        msg = "meta or dependency_ids are of a wrong type"
+        raise TypeError(msg)
     return job
+
+
+def _check(raw: Mapping[bytes, bytes]) -> None:
+    """What RQ would choke on later, when it writes the job: numbers beyond 53 bits, and odd lists of seconds."""
+    numbers: list[object] = [int(raw[name]) for name in NUMBERS if raw.get(name)]
+    for name in SECONDS:
+        listed = json.loads(raw.get(name) or b"[]")
+        numbers += listed if isinstance(listed, list) else [None]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float) or not -MAX_NUMBER < number < MAX_NUMBER:
+            msg = "a number in its hash is none, or out of bounds"
+            raise ValueError(msg)
 
 
 def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
@@ -73,11 +97,12 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
     )
 
 
-def bare(job_id: str, raw: Mapping[bytes, bytes], lane: str, connection: Redis, serializer: type) -> GuardedJob:
-    """RQ's view of a job that could not be read: enough to settle it. Its data stays as it was."""
-    job = GuardedJob(job_id, connection=connection, serializer=serializer)
+def bare(job_id: str, lane: str, connection: Redis, serializer: type) -> GuardedJob:
+    """RQ's view of a job that could not be read: enough to settle it. Its data stays as it is in Redis."""
+    job = GuardedJob(connection=connection, serializer=serializer)
+    job._id = job_id  # noqa: SLF001 -- RQ's setter would refuse an id that only other producers write
     job.origin = lane
-    job.data = raw.get(b"data", b"")[:1_000_000]
+    job.data = b""
     return job
 
 
@@ -94,7 +119,7 @@ def _timeout(job: GuardedJob) -> float | None:
     """The job's own timeout; None if it is the one that RQ's Queue writes unasked (180 s), or none at all."""
     if job.timeout is None or job.timeout <= 0 or job.timeout == StockQueue.DEFAULT_TIMEOUT:
         return None
-    return float(job.timeout)
+    return float(min(job.timeout, MAX_NUMBER))
 
 
 def _crashed(raw: Mapping[bytes, bytes]) -> str | None:

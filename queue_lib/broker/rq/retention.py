@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import Job as StockJob
-from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry, ReadyJobRegistry
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, ReadyJobRegistry
 from rq.worker_registration import clean_worker_registry
+
+from queue_lib.broker.rq.parse import MALFORMED, describe
 
 if TYPE_CHECKING:
     from rq.queue import Queue as Lane
@@ -23,8 +26,12 @@ def apply_retention(lane: Lane, queue: Queue) -> None:
 
     Started jobs are not looked at: RQ's own clean-up would count an attempt for a worker that died.
     """
-    for registry in (FinishedJobRegistry, FailedJobRegistry, DeferredJobRegistry, ReadyJobRegistry):
-        registry(queue=lane).cleanup()
+    FinishedJobRegistry(queue=lane).cleanup()
+    FailedJobRegistry(queue=lane).cleanup()
+    try:
+        ReadyJobRegistry(queue=lane).cleanup()  # dependents whose parent's worker died before it could wake them
+    except MALFORMED as error:
+        structlog.get_logger().warning("dependents_unreadable", lane=lane.name, reason=describe(error))
     clean_worker_registry(lane)
     if queue.keep_completed.count is not None:
         _trim(FinishedJobRegistry(queue=lane), queue.keep_completed.count)
@@ -32,8 +39,7 @@ def apply_retention(lane: Lane, queue: Queue) -> None:
 
 def _trim(registry: FinishedJobRegistry, count: int) -> None:
     connection, key = registry.connection, registry.key
-    surplus = connection.zcard(key) - count
-    if surplus > 0:
+    while (surplus := connection.zcard(key) - count) > 0:
         ids = registry.get_job_ids(0, min(surplus, AT_ONCE) - 1, cleanup=False)
         connection.zrem(key, *ids)
         connection.delete(*(key for job_id in ids for key in _keys(job_id)))

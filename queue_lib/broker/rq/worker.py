@@ -67,8 +67,16 @@ class RegisteredWorker(BaseWorker):
         self.register_birth()  # type: ignore[no-untyped-call]
         self.set_state(WorkerStatus.IDLE)
 
+    def rest(self) -> None:
+        """Be idle, if nothing runs."""
+        if not self.executions:
+            self.set_state(WorkerStatus.IDLE)
+
     def beat(self, running: Sequence[tuple[Any, Execution]]) -> None:
         """Renew the registration and the leases of the (job, execution) pairs."""
+        if not self.connection.sismember(self.redis_workers_keys, self.key):
+            self.connection.delete(self.key)  # Redis has lost its data, or was away for long: register anew
+            self.register()
         self.heartbeat()
         for job, execution in running:
             self.maintain_heartbeats(job, execution)

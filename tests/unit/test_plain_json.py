@@ -1,4 +1,4 @@
-"""A finished job's result is always JSON."""
+"""Results and letters are always JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queue_lib.runner.result import MAX_BYTES, to_json
+from queue_lib.plain_json import MAX_RESULT, to_json
 from tests.support.fakes import Greeting
 
 ANYTHING = st.recursive(
@@ -67,8 +67,8 @@ def test_what_is_no_json_is_noted() -> None:
     circle: list[Any] = []
     circle.append(circle)
     assert ["..."] == to_json(circle)
-    assert "unserializable" in to_json(["x" * MAX_BYTES])
-    assert "unserializable" in to_json("x" * MAX_BYTES)
+    assert "unserializable" in to_json(["x" * MAX_RESULT])
+    assert "unserializable" in to_json("x" * MAX_RESULT)
 
 
 @given(ANYTHING)

@@ -1,4 +1,4 @@
-"""A processor's result as JSON. Whatever it is, it must not fail: the job is done by then, and must not run again."""
+"""Any value as JSON that every reader takes. It must not fail: a job is settled with it, and must not run again."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 import pydantic_core
 from pydantic import BaseModel
 
-MAX_BYTES = 64 * 1024
+MAX_RESULT = 64 * 1024
+MAX_LETTER = 8 * 1024 * 1024
 
 
-def to_json(value: Any) -> Any:
-    """Turn a Model, or anything, into JSON data: camelCase keys, no NaN, at most 64 KiB.
+def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
+    """Turn a Model, or anything, into JSON data: camelCase keys, no NaN, at most `max_bytes` (64 KiB by default).
 
     A value that can't be shown as it is becomes a text or a note; nothing is raised.
     """
     try:
         plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
-        if plain is None or isinstance(plain, bool | int | str):
-            return plain if not isinstance(plain, str) or len(plain) < MAX_BYTES else _note("too large")
+        if plain is None or isinstance(plain, bool):
+            return plain
         text = pydantic_core.to_json(plain, by_alias=True, serialize_unknown=True, inf_nan_mode="null")
-        return json.loads(text) if len(text) <= MAX_BYTES else _note(f"too large: {len(text)} bytes")
+        return json.loads(text) if len(text) <= max_bytes else _note(f"too large: {len(text)} bytes")
     except (ValueError, TypeError, RecursionError, pydantic_core.PydanticSerializationError) as error:
         return _note(f"{type(value).__name__} is not JSON: {error}")
 

@@ -1,0 +1,279 @@
+"""Corners that a review found: what is odd in one job, or goes wrong at the wrong moment, stays with that job."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle  # noqa: TID251 -- written here, and never read
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bullmq import Queue as BullQueue
+from redis import Redis
+from rq import Callback, Repeat
+from rq import Queue as RQQueue
+from rq import Worker as StockWorker
+from rq.job import Job as StockJob
+from rq.registry import FailedJobRegistry, FinishedJobRegistry
+
+from queue_lib.broker.base import DeadLetter, NotNow, State
+from queue_lib.errors import BrokerRefusedError, LeaseLostError, TransientError
+from queue_lib.outcome import Failure
+from tests.support.mills import PREFIX, QUEUE, Mill, queue, redis_mill, rq_enqueue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+FAILURE = Failure("it broke", "Traceback")
+
+
+@pytest.fixture
+async def bullmq(redis_url: str) -> AsyncIterator[Mill]:
+    """BullMQ's wire."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        yield mill
+
+
+@pytest.fixture
+async def rq(redis_url: str) -> AsyncIterator[Mill]:
+    """RQ's wire, on the same server."""
+    async with redis_mill(redis_url, "rq") as mill:
+        yield mill
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[Redis]:
+    """A client as stock RQ has it."""
+    with Redis.from_url(redis_url) as connection:
+        yield connection
+
+
+def notify(*_: Any) -> None:
+    """A callback of somebody else's job."""
+
+
+def write_rq_job(client: Redis, job_id: str, **fields: Any) -> None:
+    """Write a job hash by hand, as only a foreign producer would."""
+    call = json.dumps(["greet", None, [{}], {}])
+    raw = {"data": call, "origin": QUEUE.name, "status": "queued", "created_at": "2026-01-02T03:04:05Z"} | fields
+    client.hset(f"rq:job:{job_id}", mapping=raw)
+    client.rpush(f"rq:queue:{QUEUE.name}", job_id)
+
+
+async def test_a_letter_can_always_be_written(rq: Mill) -> None:
+    """Data that JSON can't carry back (NaN) reaches the dead letters in a form that it can."""
+    await rq.enqueue("greet", {"lat": float("nan")})
+    job = (await rq.claim(await rq.broker())).job
+    await rq.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=0.0))
+    [letter] = await rq.letters()
+    assert {"lat": None} == letter["data"]["data"]
+
+
+@pytest.mark.parametrize("job_id", ["a b", "x:y", "caf\u00e9"])
+async def test_an_odd_id_is_refused_and_buried(client: Redis, rq: Mill, job_id: str) -> None:
+    """A job whose id RQ itself would not write is buried like any other that can't be read."""
+    write_rq_job(client, job_id)
+    lease = await rq.claim(await rq.broker())
+    assert "unreadable job: ValueError" in (lease.job.refusal or "")
+    await lease.bury(FAILURE)
+    assert 0 == client.zcard(f"rq:wip:{QUEUE.name}")
+    assert 1 == client.zcard(f"rq:failed:{QUEUE.name}")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"retries_left": 2**70},
+        {"failure_ttl": 2**70},
+        {"result_ttl": -(2**70)},
+        {"retry_intervals": "[1e18]"},
+        {"repeat_intervals": '["x"]'},
+        {"dependency_ids": "[5]"},
+        {"meta": '["x"]'},
+        {"attempts_made": "1e3"},
+    ],
+)
+async def test_fields_that_would_fail_later_are_refused_at_once(client: Redis, rq: Mill, fields: Any) -> None:
+    """What could not be written back when the job is settled is found when it is claimed."""
+    write_rq_job(client, "odd", **fields)
+    lease = await rq.claim(await rq.broker())
+    assert lease.job.refusal is not None
+    await lease.bury(FAILURE)
+    assert State.FAILED == (await rq.view("odd")).state
+
+
+async def test_a_buried_job_keeps_what_its_producer_wrote(client: Redis, rq: Mill) -> None:
+    """A job that can't be read, such as one that was pickled by mistake, is not changed by being buried."""
+    data = zlib.compress(pickle.dumps(("greet", None, ({"userId": "u1"},), {})))
+    write_rq_job(client, "pickled", data=data, success_callback_name="app.done")
+    await (await rq.claim(await rq.broker())).bury(FAILURE)
+    assert data == client.hget("rq:job:pickled", "data")
+    assert b"app.done" == client.hget("rq:job:pickled", "success_callback_name")
+    assert "unreadable" == (await rq.view("pickled")).name
+
+
+async def test_dependents_of_other_workers_stay_as_they_are(client: Redis, rq: Mill) -> None:
+    """A job of a stock worker's queue that waits for one of ours keeps its callback."""
+    parent_id = await rq.enqueue("greet", {})
+    others = RQQueue("others", connection=client, serializer="json")
+    parent = StockJob.fetch(parent_id, connection=client, serializer="json")
+    child = others.enqueue("app.task", depends_on=parent, on_success=Callback(notify))
+    await (await rq.claim(await rq.broker())).done({"sent": 1})
+    assert [child.id] == others.job_ids
+    name = client.hget(child.key, "success_callback_name")
+    assert name is not None
+    assert str(name).endswith("notify'")
+
+
+async def test_a_lost_job_that_repeats_is_not_repeated_twice(client: Redis, rq: Mill) -> None:
+    """A worker that has lost its lease settles nothing, in RQ's own way of settling neither."""
+    job_id = rq_enqueue(client, "greet", {}, repeat=Repeat(times=2, interval=60))
+    lease = await rq.claim(await rq.broker(lease_duration=1.0))
+    client.zremrangebyrank(f"rq:wip:{QUEUE.name}", 0, -1)
+    with pytest.raises(LeaseLostError):
+        await lease.done(None)
+    assert 0 == client.zcard(f"rq:scheduled:{QUEUE.name}")
+    assert job_id == lease.job.id
+
+
+async def test_a_job_with_dependents_is_kept_as_long_as_others(client: Redis, rq: Mill) -> None:
+    """The queue's retention holds for a job that RQ settles in its own way, and the worker is idle afterwards."""
+    parent_id = await rq.enqueue("greet", {})
+    parent = StockJob.fetch(parent_id, connection=client, serializer="json")
+    RQQueue(QUEUE.name, connection=client, serializer="json").enqueue("greet", {}, depends_on=parent)
+    await (await rq.claim(await rq.broker())).done(None)
+    assert 3500 < client.ttl(parent.key) <= 3600
+    assert ["idle"] == [worker.get_state() for worker in StockWorker.all(connection=client)]
+
+
+async def test_a_stock_workers_job_is_not_dropped(client: Redis, rq: Mill) -> None:
+    """A job that a killed stock worker has left between claim and start goes back to its queue after a lease."""
+    job_id = await rq.enqueue("greet", {})
+    client.lmove(f"rq:queue:{QUEUE.name}", f"rq:queue:{QUEUE.name}:intermediate", "LEFT", "RIGHT")
+    broker = await rq.broker(lease_duration=1.0)
+    await rq.chore(broker, "recover jobs")
+    await asyncio.sleep(1.1)
+    await rq.chore(broker, "recover jobs")
+    assert job_id == (await rq.claim(broker)).job.id
+
+
+async def test_a_worker_that_redis_has_forgotten_registers_anew(client: Redis, rq: Mill) -> None:
+    """After Redis has lost its data `rq info` shows the worker again with its next heartbeat."""
+    await rq.enqueue("greet", {})
+    broker = await rq.broker()
+    await rq.claim(broker)
+    client.flushall()
+    await rq.chore(broker, "renew leases")
+    assert 1 == len(StockWorker.all(connection=client))
+
+
+async def test_retention_by_count_catches_up(client: Redis, rq: Mill) -> None:
+    """One pass leaves as many finished jobs as the queue keeps, however many there are."""
+    registry = FinishedJobRegistry(QUEUE.name, connection=client)
+    client.zadd(registry.key, {f"job-{number}": 4_000_000_000 + number for number in range(2500)})
+    client.hset(StockJob.key_for("job-0"), "status", "finished")
+    await rq.chore(await rq.broker(), "apply retention")
+    assert 100 == client.zcard(registry.key)
+    assert not client.exists(StockJob.key_for("job-0"))
+
+
+async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redis, rq: Mill) -> None:
+    """A key of a wrong type is no outage: to wait for its end would be to wait for ever."""
+    job_id = await rq.enqueue("greet", {})
+    lease = await rq.claim(await rq.broker())
+    client.set(f"rq:results:{job_id}", "x")
+    with pytest.raises(BrokerRefusedError, match="WRONGTYPE"):
+        await lease.done(None)
+
+
+async def test_a_requeued_job_starts_anew(client: Redis, rq: Mill) -> None:
+    """A job that was buried for its crashes runs again when an operator requeues it."""
+    job_id = await rq.enqueue("greet", {})
+    client.hset(f"rq:job:{job_id}", "crashes", 3)
+    broker = await rq.broker()
+    lease = await rq.claim(broker)
+    assert lease.job.refusal is not None
+    await lease.bury(FAILURE)
+    FailedJobRegistry(QUEUE.name, connection=client, serializer="json").requeue(job_id)
+    assert (await rq.claim(broker)).job.refusal is None
+
+
+async def test_a_job_leased_again_by_the_same_worker_is_renewed(bullmq: Mill, client: Redis) -> None:
+    """After an outage a worker may claim its own lost job: the loss of the old lease does not end the new one."""
+    job_id = await bullmq.enqueue("greet", {})
+    broker = await bullmq.broker(lease_duration=1.0)
+    old = await bullmq.claim(broker)
+    client.delete(f"{PREFIX}:{QUEUE.name}:{job_id}:lock")
+    for _ in range(20):
+        await bullmq.chore(broker, "recover jobs")
+        claimed = await broker.claim(QUEUE)
+        if not isinstance(claimed, NotNow):
+            break
+        await asyncio.sleep(0.1)
+    with pytest.raises(LeaseLostError):
+        await old.done(None)
+    await asyncio.sleep(0.5)
+    await bullmq.chore(broker, "renew leases")
+    assert client.pttl(f"{PREFIX}:{QUEUE.name}:{job_id}:lock") > 700
+
+
+async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url: str, bullmq: Mill) -> None:
+    """BullMQ does not let a parent with an open child complete: that is an attempt that failed, and no lost lease."""
+    parent_id = await bullmq.enqueue("greet", {})
+    lease = await bullmq.claim(await bullmq.broker())
+    children = BullQueue("children", {"connection": redis_url, "prefix": PREFIX})
+    await children.add("greet", {}, {"parent": {"id": parent_id, "queue": f"{PREFIX}:{QUEUE.name}"}})
+    await children.close()
+    with pytest.raises(TransientError, match="pending dependencies"):
+        await lease.done(None)
+    await lease.retry(60, FAILURE)
+    assert State.DELAYED == (await bullmq.view(parent_id)).state
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        {"removeOnComplete": {"count": "100"}},
+        {"removeOnFail": 10**30},
+        {"failParentOnFailure": 10**30},
+        {"attempts": 10**30},
+        {"keepLogs": "x"},
+    ],
+)
+async def test_options_that_would_fail_later_are_refused_at_once(client: Redis, bullmq: Mill, opts: Any) -> None:
+    """What a script would stumble over when the job is settled is found when it is claimed."""
+    key = f"{PREFIX}:{QUEUE.name}:7"
+    client.hset(key, mapping={"name": "greet", "data": "{}", "opts": json.dumps(opts), "timestamp": 0})
+    client.lpush(f"{PREFIX}:{QUEUE.name}:wait", "7")
+    lease = await bullmq.claim(await bullmq.broker())
+    assert lease.job.refusal is not None
+    await lease.bury(FAILURE)
+    assert 1 == client.zcard(f"{PREFIX}:{QUEUE.name}:failed")
+
+
+async def test_a_stack_trace_that_is_none_is_refused(client: Redis, bullmq: Mill) -> None:
+    """A hash whose stack traces are no list is refused before it runs, and not when its outcome is written."""
+    job_id = await bullmq.enqueue("greet", {})
+    client.hset(f"{PREFIX}:{QUEUE.name}:{job_id}", "stacktrace", "5")
+    lease = await bullmq.claim(await bullmq.broker())
+    assert lease.job.refusal is not None
+    await lease.bury(FAILURE)
+
+
+async def test_metrics_are_kept(client: Redis, bullmq: Mill) -> None:
+    """`queue.getMetrics()` and the dashboards' charts have their counts."""
+    await bullmq.enqueue("greet", {})
+    await (await bullmq.claim(await bullmq.broker())).done(None)
+    assert b"1" == client.hget(f"{PREFIX}:{QUEUE.name}:metrics:completed", "count")
+
+
+async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: Mill) -> None:
+    """Many lines of many jobs at once go over the one connection that there is."""
+    broker = await bullmq.broker([queue(concurrency=8)])
+    for number in range(8):
+        await bullmq.enqueue("greet", number)
+    leases = [await bullmq.claim(broker) for _ in range(8)]
+    before = len(client.client_list())
+    await asyncio.gather(*(lease.log("a line") for lease in leases))
+    assert before == len(client.client_list())
