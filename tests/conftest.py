@@ -6,4 +6,6 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.s3",
     "tests.support.push_service",
+    "tests.support.app",
+    "tests.support.wires",
 ]

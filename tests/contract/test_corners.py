@@ -18,7 +18,7 @@ from rq.job import Job as StockJob
 from rq.registry import FailedJobRegistry, FinishedJobRegistry
 
 from queue_lib.broker.base import DeadLetter, NotNow, State
-from queue_lib.errors import BrokerRefusedError, LeaseLostError, TransientError
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, LeaseLostError, TransientError
 from queue_lib.outcome import Failure
 from tests.support.mills import PREFIX, QUEUE, Mill, queue, redis_mill, rq_enqueue
 
@@ -176,6 +176,39 @@ async def test_retention_by_count_catches_up(client: Redis, rq: Mill) -> None:
     await rq.chore(await rq.broker(), "apply retention")
     assert 100 == client.zcard(registry.key)
     assert not client.exists(StockJob.key_for("job-0"))
+
+
+async def test_a_job_claimed_when_redis_goes_away_is_begun_when_it_is_back(
+    rq: Mill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim that an outage cuts in half is finished by the next one, and need not wait for the end of a lease."""
+    job_id = await rq.enqueue("greet", {})
+    broker: Any = await rq.broker()
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.batch, "send", _away)
+        with pytest.raises(BrokerUnavailableError):
+            await broker.claim(QUEUE)
+    assert job_id == (await rq.claim(broker, within=1)).job.id
+
+
+async def _away(*_: Any, **__: Any) -> None:
+    raise ConnectionError
+
+
+async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: Mill) -> None:
+    """A job that went back to its queue between claim and start is not started here, too."""
+    await rq.enqueue("greet", {})
+    broker: Any = await rq.broker()
+    real = broker.batch.send
+
+    async def recovered_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        client.lmove(f"rq:queue:{QUEUE.name}:intermediate", f"rq:queue:{QUEUE.name}", "LEFT", "LEFT")
+        return await real(*args, **kwargs)
+
+    broker.batch.send = recovered_meanwhile
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+    assert 1 == client.llen(f"rq:queue:{QUEUE.name}")
+    assert not broker.worker.executions
 
 
 async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redis, rq: Mill) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import msgpack
 
-from queue_lib.broker.rq.lanes import started_key
+from queue_lib.broker.rq.lanes import intermediate_key, started_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Batch:
     async def send(
         self, job: GuardedJob, fill: Callable[[Pipeline], None], *, holder: str = "", unless_dependents: bool = False
     ) -> tuple[Verdict, int]:
-        """Have `fill` write and send it; `holder` is the execution that must have the job.
+        """Have `fill` write and send it; `holder` is the execution that must have the job, none for one just claimed.
 
         Returns what happened and how many dependents the job has; unless that is "ok", nothing was written.
         Raises redis-py's errors.
@@ -48,9 +48,9 @@ class Batch:
         fill(pipe)
         commands = [[_word(word) for word in words] for words, _ in pipe.command_stack]
         verdict, dependents = await self._script(
-            keys=[started_key(job.origin), job.dependents_key],
+            keys=[started_key(job.origin), job.dependents_key, intermediate_key(job.origin)],
             # Redis's msgpack is of the time before strings and bytes were told apart.
-            args=[msgpack.packb(commands, use_bin_type=False), holder, "1" if unless_dependents else ""],
+            args=[msgpack.packb(commands, use_bin_type=False), holder, "1" if unless_dependents else "", job.id],
         )
         return cast("Verdict", verdict.decode()), dependents
 

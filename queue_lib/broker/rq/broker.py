@@ -27,6 +27,7 @@ from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import apply_retention
 from queue_lib.broker.rq.worker import RegisteredWorker
+from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
 
@@ -77,6 +78,7 @@ class RQBroker:
         }
         self._lanes: dict[str, Lane] = {}
         self._held: set[RQLease] = set()
+        self._claimed: dict[str, list[tuple[str, str, Raw]]] = {queue.name: [] for queue in queues}
         self._last_beat = 0.0
         self.worker: RegisteredWorker
 
@@ -96,6 +98,8 @@ class RQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job of the first lane that has one, and mark it as started."""
+        if self._claimed[queue.name]:
+            return await self._lease(queue, *self._claimed[queue.name].pop())
         window_ms = max(1, round(queue.rate_duration * 1000)) if queue.rate_max else ""  # "": as the app has set it
         now = time.time()
         args: list[str | int | float] = [
@@ -122,7 +126,7 @@ class RQBroker:
                 due = float(rest[0]) - now if rest[0] else IDLE
                 return NotNow(min(max(due, 0.0), IDLE), listen=True)
 
-    async def _lease(self, queue: Queue, lane: str, job_id: str, fields: Raw) -> Lease:
+    async def _lease(self, queue: Queue, lane: str, job_id: str, fields: Raw) -> Lease | NotNow:
         try:
             rq_job = restore(job_id, fields, self._sync, JSONSerializer)
             rq_job.origin = lane
@@ -134,14 +138,20 @@ class RQBroker:
             rq_job.failure_ttl = int(queue.keep_failed.age)
         if rq_job.result_ttl is None:
             rq_job.result_ttl = int(queue.keep_completed.age)
-        with outages_translated():
-            execution = await self._begin(rq_job)
+        try:
+            with outages_translated():
+                execution = await self._begin(rq_job)
+        except BrokerUnavailableError:
+            self._claimed[queue.name].append((lane, job_id, fields))  # it is ours to begin, once the server is back
+            raise
+        if execution is None:
+            return NotNow(0.0, listen=False)
         lease = RQLease(job, rq_job, execution, self._lanes[lane], queue, self)
         self._held.add(lease)
         return lease
 
-    async def _begin(self, rq_job: GuardedJob) -> Execution:
-        """Mark a job as started, with an execution, and off the intermediate list: one step."""
+    async def _begin(self, rq_job: GuardedJob) -> Execution | None:
+        """Mark a claimed job as started, with an execution: one step. None if others have recovered it meanwhile."""
         begun: list[Execution] = []
 
         def fill(pipe: Pipeline) -> None:
@@ -150,14 +160,14 @@ class RQBroker:
             ttl = self.worker.get_heartbeat_ttl(rq_job)
             begun.append(Execution.create(rq_job, ttl, pipe, worker_name=self.worker.name))
             self.worker.begin(begun[0], pipe)
-            pipe.lrem(intermediate_key(rq_job.origin), 1, rq_job.id)
 
+        verdict = "failed"
         try:
-            await self.batch.send(rq_job, fill)
-        except BaseException:
-            self.worker.executions.pop(begun[0].id, None)
-            raise
-        return begun[0]
+            verdict, _ = await self.batch.send(rq_job, fill)
+        finally:
+            for execution in begun if verdict != "ok" else []:
+                self.worker.executions.pop(execution.id, None)
+        return begun[0] if verdict == "ok" else None
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait until a listened lane has a job, or the pause is over."""
