@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import queue
 import signal
 import sys
 import threading
@@ -28,21 +27,29 @@ SLACK = 0.5  # seconds before the end of the grace time at which the process sto
 
 
 class News:
-    """What the main thread waits for. A signal handler may bring it: threading.Event's lock would wait for itself."""
+    """What the main thread waits for: a signal, or word from the loop.
+
+    It comes through a pipe, into which Python writes in the signal's own context. Waiting on anything of `threading` or
+    `queue`, the main thread may not notice a signal that comes with others, or wait for a lock that it holds itself.
+    """
 
     def __init__(self) -> None:
-        """None so far."""
+        """None so far. Only the main thread can make one."""
         self.has_come = False
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()  # its `put` may interrupt itself
+        self._ear, self._mouth = os.pipe()
+        os.set_blocking(self._mouth, False)
+        signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
 
     def bring(self) -> None:
         """Bring it; from any thread or signal handler, any number of times."""
         self.has_come = True
-        self._bell.put(None)
+        with contextlib.suppress(BlockingIOError):  # a full pipe is news enough
+            os.write(self._mouth, b"!")
 
     def wait(self) -> None:
         """Wait for it."""
-        self._bell.get()
+        while not self.has_come:
+            os.read(self._ear, 4096)
 
 
 class Stop:
