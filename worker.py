@@ -51,9 +51,8 @@ def main() -> None:
         settings = wiring.load_all(WorkerSettings, PushSettings, MediaSettings, StorageSettings)
     except ConfigurationError as error:
         sys.exit(str(error))
-    worker: WorkerSettings = settings[0]
-    log.configure(worker.log_level, worker.log_format)
-    run(partial(work, settings), worker.shutdown_grace)
+    log.configure(settings[0].log_level, settings[0].log_format)
+    run(partial(work, settings), settings[0].shutdown_grace)
 
 
 if __name__ == "__main__":
