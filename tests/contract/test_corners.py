@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle  # noqa: TID251 -- written here, and never read
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -310,3 +311,15 @@ async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: Mill)
     before = len(client.client_list())
     await asyncio.gather(*(lease.log("a line") for lease in leases))
     assert before == len(client.client_list())
+
+
+async def test_a_long_idle_time_changes_nothing(bullmq: Mill, rq: Mill) -> None:
+    """After more than five idle seconds, redis-py's own timeout, a job is picked up as fast as ever, on both wires."""
+    claims = [asyncio.create_task(mill.claim(await mill.broker(), within=20)) for mill in (bullmq, rq)]
+    await asyncio.sleep(6)
+    started = time.monotonic()
+    await bullmq.enqueue("greet", {})
+    await rq.enqueue("greet", {})
+    await asyncio.gather(*claims)
+    assert time.monotonic() - started < 0.3
+    assert [] == [*bullmq.events, *rq.events]
