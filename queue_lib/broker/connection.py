@@ -35,6 +35,10 @@ PASSING = frozenset(
         "UNKILLABLE",
     )
 )
+SYNCHRONOUS = {
+    redis.asyncio.connection.SSLConnection: redis.connection.SSLConnection,
+    redis.asyncio.connection.UnixDomainSocketConnection: redis.connection.UnixDomainSocketConnection,
+}
 HEALTH_CHECK = 25.0  # seconds idle after which a connection is tried before use; hosts close idle ones after 300
 
 
@@ -86,6 +90,9 @@ def synchronous_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
 
     It needs one connection, and a second one where RQ reads while it holds a transaction open.
     """
+    kind = parts.get("connection_class")
+    if kind is not None:  # the URL's scheme wants another kind than the default, and `options` has named asyncio's
+        parts = parts | {"connection_class": SYNCHRONOUS[kind]}
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
         max_connections=2, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
     )
