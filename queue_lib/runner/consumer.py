@@ -50,9 +50,6 @@ class Consumer:
     def quiet(self) -> None:
         """Claim no more. A claim under way is finished and given back: cancelled, it would strand its job."""
         self._quiet = True
-        self._interrupt()
-
-    def _interrupt(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
 

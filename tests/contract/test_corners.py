@@ -21,26 +21,12 @@ from rq.registry import FailedJobRegistry, FinishedJobRegistry
 from queue_lib.broker.base import DeadLetter, NotNow, State
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, LeaseLostError, TransientError
 from queue_lib.outcome import Failure
-from tests.support.mills import PREFIX, QUEUE, Mill, queue, redis_mill, rq_enqueue
+from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
 FAILURE = Failure("it broke", "Traceback")
-
-
-@pytest.fixture
-async def bullmq(redis_url: str) -> AsyncIterator[Mill]:
-    """BullMQ's wire."""
-    async with redis_mill(redis_url, "bullmq") as mill:
-        yield mill
-
-
-@pytest.fixture
-async def rq(redis_url: str) -> AsyncIterator[Mill]:
-    """RQ's wire, on the same server."""
-    async with redis_mill(redis_url, "rq") as mill:
-        yield mill
 
 
 @pytest.fixture

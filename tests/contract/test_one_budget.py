@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from queue_lib.broker.base import NotNow, State
-from tests.support.mills import PREFIX, QUEUE, Mill, queue, redis_mill, rq_enqueue
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 
 LIMITED = queue(rate_max=4, rate_duration=0.5)
 LIMITER = f"{PREFIX}:{QUEUE.name}:limiter"
-
-
-@pytest.fixture
-async def bullmq(redis_url: str) -> AsyncIterator[Mill]:
-    """BullMQ's wire."""
-    async with redis_mill(redis_url, "bullmq") as mill:
-        yield mill
-
-
-@pytest.fixture
-async def rq(redis_url: str) -> AsyncIterator[Mill]:
-    """RQ's wire, on the same server."""
-    async with redis_mill(redis_url, "rq") as mill:
-        yield mill
 
 
 async def enqueue(mill: Mill, count: int) -> list[str]:
