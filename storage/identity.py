@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Integer, Uuid, false, literal
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")  # as the database writes it: no space, no sign, no leading zero
 _MAX_BIGINT = 2**63 - 1
 
 
+def as_id(column: Column[Any], text: str) -> Any:
+    """The id `text` as a value of the column's type; None if a column of that type can't hold it."""
+    if isinstance(column.type, Integer):
+        return int(text) if _INTEGER.fullmatch(text) and abs(int(text)) <= _MAX_BIGINT else None
+    if isinstance(column.type, Uuid):
+        return _uuid(text)
+    return text if _is_storable(text) else None
+
+
+def id_type(column: Column[Any]) -> TypeEngine[Any]:
+    """The type to send ids as. Not INTEGER's own: in it, Postgres refuses a number that is too large for it."""
+    return BigInteger() if isinstance(column.type, Integer) else column.type
+
+
 def has_id(column: Column[Any], text: str) -> ColumnElement[bool]:
     """The condition that `column` holds the id `text`: never true if a column of that type can't hold it."""
-    if isinstance(column.type, Integer):
-        return _has_integer(column, text)
-    if isinstance(column.type, Uuid):
-        return _has_uuid(column, text)
-    return column == text if _is_storable(text) else false()
+    value = as_id(column, text)
+    return false() if value is None else column == literal(value, id_type(column))
 
 
-def _has_integer(column: Column[Any], text: str) -> ColumnElement[bool]:
-    if not _INTEGER.fullmatch(text) or abs(int(text)) > _MAX_BIGINT:
-        return false()
-    return column == literal(int(text), BigInteger)  # in an INTEGER's own type, Postgres refuses a larger number
-
-
-def _has_uuid(column: Column[Any], text: str) -> ColumnElement[bool]:
+def _uuid(text: str) -> uuid.UUID | None:
     try:
-        return column == uuid.UUID(text)
+        return uuid.UUID(text)
     except ValueError:
-        return false()
+        return None
 
 
 def _is_storable(text: str) -> bool:

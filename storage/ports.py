@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from sqlmodel import SQLModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Subscription(SQLModel):
+@dataclass(frozen=True, slots=True)  # not a model: a fan-out reads a million rows, and nobody validates the app's own
+class Subscription:
     """One device that a user receives pushes on: a row of the app's `PushSubscription` table.
 
-    `endpoint` is a capability URL (whoever has it can push): never log it. `p256dh` and `auth` are base64url.
+    `endpoint` is a capability URL (whoever has it can push): never log it. `p256dh` and `auth` are base64url. All
+    three are empty where the app left them out. `expires_at` is the browser's `expirationTime`, in seconds since the
+    epoch.
     """
 
     id: str
@@ -21,13 +23,26 @@ class Subscription(SQLModel):
     endpoint: str
     p256dh: str
     auth: str
+    expires_at: float | None = None
 
 
 class Subscriptions(Protocol):
-    """The app's push subscriptions."""
+    """The app's push subscriptions. An id that the database could never hold is one that no row has."""
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, oldest id first; an unknown user has none."""
+
+    async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
+        """The subscriptions with these ids (up to 1,000), by id; ids that no row has are left out."""
+
+    async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """The next `limit` subscriptions by id, from after the id `after` (None: from the first).
+
+        Of these users (up to 1,000), or of everybody (None).
+        """
+
+    async def count(self) -> int:
+        """How many subscriptions there are, of everybody."""
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """Delete the rows that still have that endpoint and key (a re-subscription in between survives).

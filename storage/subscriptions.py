@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, func, literal, or_, select, type_coerce
+from sqlalchemy.types import NullType
 
-from storage.identity import has_id
+from storage.identity import as_id, has_id, id_type
 from storage.ports import Subscription
 from storage.tables import AppTable
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 PRUNE_BATCH = 100  # rows in one statement: three parameters each, and an old SQLite allows 999
+EXPIRATION = "expirationTime"  # an optional column
 
 
 class SqlSubscriptions:
@@ -25,23 +29,38 @@ class SqlSubscriptions:
         """Take a database that was opened with `AppTable.PUSH_SUBSCRIPTION`."""
         self._database = database
         self._table = database.table(AppTable.PUSH_SUBSCRIPTION)
+        columns = self._table.c
+        wanted: list[ColumnElement[Any]] = [columns.id, columns.userId, columns.endpoint, columns.p256dh, columns.auth]
+        if EXPIRATION in columns:
+            # As the driver gives it: a column that SQLite calls a date may hold Prisma's milliseconds.
+            wanted.append(type_coerce(columns[EXPIRATION], NullType()))
+        self._all = select(*wanted).order_by(columns.id)
+        # Built once: it runs in every push job.
+        self._of_user = self._all.where(columns.userId == bindparam("user", type_=id_type(columns.userId)))
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, oldest id first; an unknown user has none."""
-        columns = self._table.c
-        query = (
-            select(columns.id, columns.userId, columns.endpoint, columns.p256dh, columns.auth)
-            .where(has_id(columns.userId, user_id))
-            .order_by(columns.id)
-        )
+        user = as_id(self._table.c.userId, user_id)
+        return [] if user is None else await self._read(self._of_user, {"user": user})
+
+    async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
+        """The subscriptions with these ids (up to 1,000), by id; ids that no row has are left out."""
+        return await self._read(self._all.where(self._among("id", ids)))
+
+    async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """The next `limit` subscriptions by id, from after the id `after`: of these users, or of everybody (None)."""
+        query = self._all.limit(limit)
+        if user_ids is not None:
+            query = query.where(self._among("userId", user_ids))
+        if after is not None:
+            column = self._table.c.id
+            query = query.where(column > literal(as_id(column, after), id_type(column)))
+        return await self._read(query)
+
+    async def count(self) -> int:
+        """How many subscriptions there are, of everybody."""
         async with self._database.connection() as connection:
-            rows = await connection.execute(query)
-            return [
-                Subscription(
-                    id=str(row.id), user_id=str(row.userId), endpoint=row.endpoint, p256dh=row.p256dh, auth=row.auth
-                )
-                for row in rows
-            ]
+            return int(await connection.scalar(select(func.count()).select_from(self._table)) or 0)
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """Delete the rows that still have that endpoint and key; returns how many were deleted."""
@@ -49,6 +68,15 @@ class SqlSubscriptions:
         for start in range(0, len(subscriptions), PRUNE_BATCH):
             deleted += await self._delete(subscriptions[start : start + PRUNE_BATCH])
         return deleted
+
+    async def _read(self, query: Select[Any], values: dict[str, Any] | None = None) -> list[Subscription]:
+        async with self._database.connection() as connection:
+            return [_subscription(row) for row in await connection.execute(query, values)]
+
+    def _among(self, name: str, ids: Sequence[str]) -> ColumnElement[bool]:
+        column = self._table.c[name]
+        values = [value for value in (as_id(column, text) for text in ids) if value is not None]
+        return column.in_(bindparam(None, values, type_=id_type(column), expanding=True))
 
     async def _delete(self, batch: Sequence[Subscription]) -> int:
         statement = delete(self._table).where(or_(*(self._unchanged(subscription) for subscription in batch)))
@@ -59,6 +87,34 @@ class SqlSubscriptions:
         columns = self._table.c
         return and_(
             has_id(columns.id, subscription.id),
-            columns.endpoint == subscription.endpoint,
-            columns.p256dh == subscription.p256dh,
+            func.coalesce(columns.endpoint, "") == subscription.endpoint,
+            func.coalesce(columns.p256dh, "") == subscription.p256dh,
         )
+
+
+def _subscription(row: Row[Any]) -> Subscription:
+    row_id, user_id, endpoint, p256dh, auth, *expiration = tuple(row)
+    return Subscription(
+        id=str(row_id),
+        user_id=str(user_id),
+        endpoint=_text(endpoint),
+        p256dh=_text(p256dh),
+        auth=_text(auth),
+        expires_at=_seconds(expiration[0]) if expiration else None,
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _seconds(value: Any) -> float | None:
+    """An `expirationTime`: milliseconds since the epoch, or a date (UTC where it has no zone), as Prisma stores it."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return float(value) / 1000 if isinstance(value, int | float | Decimal) and value > 0 else None

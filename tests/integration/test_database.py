@@ -6,7 +6,7 @@ import asyncio
 import socket
 import sqlite3
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -197,7 +197,7 @@ async def test_prune_ids_that_the_column_can_not_hold(app: App, subscriptions: S
     app.subscribe(0, user=0)
     (real,) = await subscriptions.of_user(app.ids[0])
 
-    impossible = [real.model_copy(update={"id": id_}) for id_ in IMPOSSIBLE]
+    impossible = [replace(real, id=id_) for id_ in IMPOSSIBLE]
 
     assert 1 == await subscriptions.prune([*impossible, real])
 

@@ -1,0 +1,210 @@
+"""Subscriptions in pages, by id, and with what the app may leave out, on a real Postgres and on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from storage.database import Database
+from storage.settings import StorageSettings
+from storage.subscriptions import SqlSubscriptions
+from storage.tables import AppTable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+NULLABLE = """CREATE TABLE "PushSubscription" ("id" {id} PRIMARY KEY, "userId" {id}, "endpoint" TEXT, "p256dh" TEXT,
+    "auth" TEXT{more})"""
+KINDS = [
+    ("postgres", "TEXT"),
+    ("postgres", "INTEGER"),
+    ("postgres", "UUID"),
+    ("sqlite", "TEXT"),
+    ("sqlite", "INTEGER"),
+]
+
+
+class Table:
+    """A table of one kind of ids: `id(n)` sorts by n."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        """Use an empty database."""
+        self.url = url
+        self.kind = kind
+
+    def id(self, number: int) -> str:
+        """An id, as a job has it."""
+        return (
+            str(uuid.UUID(int=number))
+            if self.kind == "UUID"
+            else str(number)
+            if self.kind != "TEXT"
+            else f"c{number:05}"
+        )
+
+    def sql(self, statement: str) -> None:
+        """Run one statement."""
+        if self.url.startswith("sqlite"):
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+                connection.execute(statement)
+        else:
+            with psycopg.connect(self.url, autocommit=True) as server:
+                server.execute(statement.encode())
+
+    def create(self, more: str = "") -> None:
+        """Create the table, with more columns."""
+        self.sql(NULLABLE.format(id=self.kind, more=more))
+
+    def insert(self, number: int, user: int = 1, columns: str = "", values: str = "") -> None:
+        """Add a row, with values of more columns."""
+        self.sql(
+            f'INSERT INTO "PushSubscription" ("id", "userId", "endpoint", "p256dh", "auth"{columns}) '  # noqa: S608
+            f"VALUES ('{self.id(number)}', '{self.id(user)}', 'https://push.example/{number}', 'key', 'auth'{values})"
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[SqlSubscriptions]:
+        """The port over this table."""
+        settings = StorageSettings(database_url=self.url, storage_url="file:///tmp")
+        database = await Database.open(settings, {AppTable.PUSH_SUBSCRIPTION})
+        try:
+            yield SqlSubscriptions(database)
+        finally:
+            await database.close()
+
+
+@pytest.fixture
+def table_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str], Table]:
+    """Make a table in an empty database of that server, with ids of that type."""
+
+    def make(server: str, kind: str) -> Table:
+        if server == "postgres":
+            return Table(request.getfixturevalue("postgres_url"), kind)
+        path = tmp_path / "app.db"
+        path.touch()
+        return Table(f"sqlite:///{path}", kind)
+
+    return make
+
+
+@pytest.fixture(params=KINDS, ids="-".join)
+def table(request: pytest.FixtureRequest, table_of: Callable[[str, str], Table]) -> Table:
+    """An empty table with nullable columns."""
+    made = table_of(*request.param)
+    made.create()
+    return made
+
+
+async def ids_by_page(subscriptions: SqlSubscriptions, limit: int, users: list[str] | None = None) -> list[list[str]]:
+    """All pages."""
+    pages, after = [], None
+    while rows := await subscriptions.page(after, limit, users):
+        pages.append([row.id for row in rows])
+        after = rows[-1].id
+    return pages
+
+
+async def test_pages_have_each_row_once_in_order(table: Table) -> None:
+    """Keyset paging, for every type of id."""
+    for number in range(1, 13):
+        table.insert(number)
+
+    async with table.open() as subscriptions:
+        pages = await ids_by_page(subscriptions, 5)
+        count = await subscriptions.count()
+
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert [row for page in pages for row in page] == [table.id(n) for n in range(1, 13)]
+    assert count == 12
+
+
+async def test_pages_of_some_users(table: Table) -> None:
+    """Only theirs; ids that no column can hold, and users that do not exist, match nothing."""
+    for number in range(1, 9):
+        table.insert(number, user=number % 3 + 1)
+
+    async with table.open() as subscriptions:
+        users = [table.id(1), table.id(2), table.id(7), "no id", "\0", "9" * 40, "9223372036854775807"]
+        pages = await ids_by_page(subscriptions, 3, users)
+        none = await subscriptions.page(None, 3, ["no id"])
+
+    assert [row for page in pages for row in page] == [table.id(n) for n in (1, 3, 4, 6, 7)]
+    assert none == []
+
+
+async def test_rows_that_go_between_two_pages_shift_nothing(table: Table) -> None:
+    """As when what was found gone in the first page is deleted."""
+    for number in range(1, 9):
+        table.insert(number)
+
+    async with table.open() as subscriptions:
+        first = await subscriptions.page(None, 4)
+        await subscriptions.prune(first[2:])
+        second = await subscriptions.page(first[-1].id, 4)
+
+    assert [row.id for row in second] == [table.id(n) for n in (5, 6, 7, 8)]
+
+
+async def test_with_ids(table: Table) -> None:
+    """Those that exist, by id."""
+    for number in (1, 2, 3):
+        table.insert(number)
+
+    async with table.open() as subscriptions:
+        wanted = [table.id(3), table.id(1), table.id(9), "no id", "9223372036854775807"]
+        rows = await subscriptions.with_ids(wanted)
+        none = await subscriptions.with_ids([])
+
+    assert [row.id for row in rows] == [table.id(1), table.id(3)]
+    assert none == []
+
+
+async def test_a_row_with_nulls_is_read_and_can_be_pruned(table: Table) -> None:
+    """It is no subscription, but it must not cost the others of its page."""
+    table.insert(1)
+    table.sql(f"""INSERT INTO "PushSubscription" ("id", "userId") VALUES ('{table.id(2)}', '{table.id(1)}')""")  # noqa: S608
+
+    async with table.open() as subscriptions:
+        _, empty = await subscriptions.of_user(table.id(1))
+        deleted = await subscriptions.prune([empty])
+        left = await subscriptions.count()
+
+    assert (empty.endpoint, empty.p256dh, empty.auth) == ("", "", "")
+    assert (deleted, left) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("server", "column", "value", "seconds"),
+    [
+        ("postgres", "BIGINT", "1800000000000", 1_800_000_000.0),
+        ("postgres", "DOUBLE PRECISION", "1800000000000.5", 1_800_000_000.0005),
+        ("postgres", "NUMERIC", "1800000000000", 1_800_000_000.0),
+        ("postgres", "TIMESTAMP(3)", "'2027-01-15 08:00:00'", 1_800_000_000.0),
+        ("postgres", "TIMESTAMPTZ", "'2027-01-15 09:00:00+01'", 1_800_000_000.0),
+        ("postgres", "TEXT", "'soon'", None),
+        ("postgres", "BIGINT", "-5", None),
+        ("postgres", "BIGINT", "NULL", None),
+        ("sqlite", "DATETIME", "1800000000000", 1_800_000_000.0),
+        ("sqlite", "DATETIME", "'2027-01-15T08:00:00.000Z'", 1_800_000_000.0),
+        ("sqlite", "BIGINT", "1800000000000", 1_800_000_000.0),
+        ("sqlite", "DATETIME", "'soon'", None),
+    ],
+)
+async def test_the_expiration_time_is_read_if_there_is_one(
+    table_of: Callable[[str, str], Table], server: str, column: str, value: str, seconds: float | None
+) -> None:
+    """As the browser gave it, or as a date; what is none counts as none."""
+    table = table_of(server, "TEXT")
+    table.create(f', "expirationTime" {column}')
+    table.insert(1, columns=', "expirationTime"', values=f", {value}")
+
+    async with table.open() as subscriptions:
+        [row] = await subscriptions.of_user(table.id(1))
+
+    assert row.expires_at == (None if seconds is None else pytest.approx(seconds))
