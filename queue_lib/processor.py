@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from queue_lib.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from queue_lib.job import Job
 
@@ -29,6 +29,20 @@ PayloadT = TypeVar("PayloadT", bound=Model)
 PayloadT_contra = TypeVar("PayloadT_contra", bound=Model, contravariant=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A job that a running job adds to its own queue, on its own wire.
+
+    `id` is the job's id: letters, digits, `-` and `_`; a second job with the same one is not added. `data` is JSON,
+    `delay` seconds.
+    """
+
+    id: str
+    name: str
+    data: dict[str, Any]
+    delay: float = 0.0
+
+
 class Context(Protocol):
     """What a processor may know and do while it runs."""
 
@@ -44,6 +58,21 @@ class Context(Protocol):
 
     async def log(self, line: str) -> None:
         """Add a line to the job's own log, which the producer and the dashboards show."""
+
+    async def notes(self) -> dict[str, str]:
+        """What runs of this job have noted; nothing on the first. Raises BrokerUnavailableError."""
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str] = ()) -> None:
+        """Write entries for later runs of this job, and forget others, in one step; kept for 24 hours.
+
+        Raises BrokerUnavailableError if the broker's server stays away.
+        """
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Add a job, unless there is one with its id. Raises BrokerUnavailableError as `note` does."""
+
+    def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Tell the log and the metrics how often what happened: as in `push_deliveries`, {origin: {kind: n}}."""
 
 
 class Processor(Protocol[PayloadT_contra]):

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from queue_lib.plain_json import MAX_LETTER, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from queue_lib.job import Job, Wire
     from queue_lib.observe.events import Observer
     from queue_lib.outcome import Failure
+    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 
@@ -55,6 +56,14 @@ class Lease(Protocol):
     """
 
     job: Job
+    is_lost: bool = False
+    when_lost: Callable[[], object] | None = None
+
+    def lose(self) -> None:
+        """Somebody else has the job by now, as its broker has noticed: whoever runs it is told by `when_lost`."""
+        self.is_lost = True
+        if self.when_lost is not None:
+            self.when_lost()
 
     async def done(self, result: Any) -> None:
         """Settle: finished, with a JSON `result`.
@@ -82,6 +91,15 @@ class Lease(Protocol):
 
     async def log(self, line: str) -> None:
         """Append a line to the job's log."""
+
+    async def notes(self) -> dict[str, str]:
+        """What runs of this very job have noted: nothing on the first run, nor of an older job with the same id."""
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
+        """Note entries and forget others, in one step; they are kept for 24 hours."""
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Add a job to the same queue on the same wire, unless there is one with its id, in whatever state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from queue_lib.errors import LeaseLostError
 from queue_lib.job import Backoff, Job, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from queue_lib.outcome import Failure
+    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 IDLE = 10.0  # seconds
@@ -41,6 +42,7 @@ class Record:
     result: Any = None
     failure: Failure | None = None
     log: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -56,7 +58,7 @@ class MemoryStore:
         self.letters: list[DeadLetter] = []
         self.news = asyncio.Event()
 
-    def enqueue(
+    def enqueue(  # noqa: PLR0913 -- a producer's options
         self,
         queue: str,
         name: str,
@@ -65,9 +67,10 @@ class MemoryStore:
         delay: float = 0.0,
         attempts: int | None = None,
         backoff: Backoff | None = None,
+        job_id: str | None = None,
     ) -> str:
         """Add a job; returns its id. `delay` is in seconds."""
-        record = Record(str(len(self.jobs) + 1), name, data, attempts, backoff, self.clock())
+        record = Record(job_id or str(len(self.jobs) + 1), name, data, attempts, backoff, self.clock())
         self.jobs[queue, record.id] = record
         self.put(queue, record, delay)
         return record.id
@@ -164,6 +167,23 @@ class MemoryLease(Lease):
         """Keep the line."""
         self._mine().log.append(line)
 
+    async def notes(self) -> dict[str, str]:
+        """Read the job's notes."""
+        return dict(self._record.notes)
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
+        """Write the job's notes."""
+        self._record.notes |= entries
+        for key in forget:
+            self._record.notes.pop(key, None)
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Add a job, unless there is one with its id."""
+        if (self._queue.name, follow_up.id) not in self._store.jobs:
+            self._store.enqueue(
+                self._queue.name, follow_up.name, follow_up.data, delay=follow_up.delay, job_id=follow_up.id
+            )
+
 
 class MemoryBroker:
     """The Broker port over a MemoryStore."""
@@ -243,6 +263,9 @@ class MemoryBroker:
     async def renew(self) -> None:
         """Prolong the leases held."""
         until = self._store.clock() + self._lease_duration
+        for lease in self._held:
+            if lease._record.holder not in {lease, None}:  # noqa: SLF001 -- another run has it
+                lease.lose()
         self._held = {lease for lease in self._held if lease._record.holder is lease and lease.renewed}  # noqa: SLF001
         for lease in self._held:
             lease._record.lease_until = until  # noqa: SLF001

@@ -64,5 +64,14 @@ class JobsRecovered:
     job_ids: tuple[str, ...]
 
 
-Event = JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """What a run has counted for the metrics: `counts` as in {push service: {result: how often}}."""
+
+    job: Job
+    metric: str
+    counts: dict[str, dict[str, int]]
+
+
+Event = JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered | Tallied
 Observer = Callable[[Event], None]

@@ -17,6 +17,7 @@ from queue_lib.observe.events import (
     JobReleased,
     JobSettled,
     JobsRecovered,
+    Tallied,
 )
 from queue_lib.outcome import Dead, Done, Outcome, Retry, Snooze
 
@@ -62,7 +63,7 @@ class LogObserver:
         self._log.log(level, name, **fields)
 
 
-def describe(event: Event) -> tuple[int, str, Fields]:
+def describe(event: Event) -> tuple[int, str, Fields]:  # noqa: PLR0911 -- one for each event
     """Level, event word and fields of the line for an event."""
     match event:
         case JobSettled(job, outcome, seconds):
@@ -78,19 +79,21 @@ def describe(event: Event) -> tuple[int, str, Fields]:
             return logging.INFO, "broker_back", {"wire": wire.value, "queue": queue, "seconds": round(seconds, 1)}
         case JobsRecovered(wire, queue, ids):
             return logging.WARNING, "jobs_recovered", {"wire": wire.value, "queue": queue, "ids": list(ids)}
+        case Tallied(job, metric, counts):
+            return logging.INFO, metric, {**_of_job(job), "counts": counts}
         case _:
             assert_never(event)
 
 
-def _of_job(job: Any, seconds: float) -> Fields:
-    return {
+def _of_job(job: Any, seconds: float | None = None) -> Fields:
+    fields = {
         "queue": job.queue,
         "wire": job.wire.value,
         "id": job.id[:LONGEST],
         "name": job.name[:LONGEST],
         "attempt": job.attempt,
-        "seconds": round(seconds, 3),
     }
+    return fields if seconds is None else {**fields, "seconds": round(seconds, 3)}
 
 
 def _settled(outcome: Outcome) -> tuple[int, str, Fields]:

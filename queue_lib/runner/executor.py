@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from pydantic import ValidationError
 
@@ -18,27 +18,31 @@ from queue_lib.errors import (
     PermanentError,
     TransientError,
 )
-from queue_lib.observe.events import JobLost, JobReleased, JobSettled, Observer
+from queue_lib.observe.events import JobLost, JobReleased, JobSettled, Observer, Tallied
 from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
 from queue_lib.plain_json import to_json
 from queue_lib.retry import decide
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from queue_lib.job import Job
-    from queue_lib.processor import Model, Registry, Route
+    from queue_lib.processor import FollowUp, Model, Registry, Route
+
+T = TypeVar("T")
 
 PROGRESS_EVERY = 1.0  # seconds
+NOTE_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds of outage that a run waits in its middle
 RECORD_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, *(15.0,) * 40)  # seconds: ten minutes of outage
 
 
 class RunContext:
-    """The Context of one run: deadline in monotonic seconds, progress and log through the lease."""
+    """The Context of one run: deadline in monotonic seconds, the rest through the lease and the observer."""
 
-    def __init__(self, lease: Lease, deadline: float) -> None:
+    def __init__(self, lease: Lease, deadline: float, observe: Observer) -> None:
         """Serve one run of the lease's job."""
         self.job = lease.job
+        self._observe = observe
         self._lease = lease
         self._deadline = deadline
         self._next_progress = 0.0
@@ -59,6 +63,22 @@ class RunContext:
         """Append to the job's log."""
         with contextlib.suppress(BrokerUnavailableError):
             await self._lease.log(line)
+
+    async def notes(self) -> dict[str, str]:
+        """Read the job's notes."""
+        return await _through_outage(self._lease.notes, NOTE_PAUSES)
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str] = ()) -> None:
+        """Write the job's notes."""
+        await _through_outage(lambda: self._lease.note(entries, forget), NOTE_PAUSES)
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Add a job to this job's queue."""
+        await _through_outage(lambda: self._lease.enqueue(follow_up), NOTE_PAUSES)
+
+    def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Report counts."""
+        self._observe(Tallied(self.job, metric, {key: dict(kinds) for key, kinds in counts.items()}))
 
 
 class Executor:
@@ -87,6 +107,9 @@ class Executor:
         started = time.monotonic()
         try:
             outcome = await self._attempt(lease)
+        except LeaseLostError as error:
+            self._observe(JobLost(lease.job, time.monotonic() - started, str(error)))
+            return
         except asyncio.CancelledError:
             await self.give_back(lease, started)
             return
@@ -103,6 +126,9 @@ class Executor:
             payload = _parse(route, job)
             return Done(to_json(await self._perform(route, payload, lease)))
         except asyncio.CancelledError:
+            if lease.is_lost:
+                msg = "the lease ran out or the job was removed while it ran"
+                raise LeaseLostError(msg) from None
             if self._interrupted:
                 raise
             return decide(job, TransientError("the processor cancelled itself"))
@@ -120,19 +146,22 @@ class Executor:
         return route
 
     async def _perform(self, route: Route[Any], payload: Model, lease: Lease) -> Any:
-        with self._interruptible():
-            return await _in_time(route, payload, lease)
+        with self._interruptible(lease):
+            return await _in_time(route, payload, lease, self._observe)
 
     @contextlib.contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def _interruptible(self, lease: Lease) -> Iterator[None]:
+        """Where the shutdown, or the loss of the lease, cuts the run short."""
         task = asyncio.current_task()
-        if task is None or self._interrupted:
+        if task is None or self._interrupted or lease.is_lost:
             raise asyncio.CancelledError
         self._performing.add(task)
+        lease.when_lost = task.cancel
         try:
             yield
         finally:
             self._performing.discard(task)
+            lease.when_lost = None
 
     async def _record(self, lease: Lease, outcome: Outcome) -> Outcome:
         """Record the outcome; returns what was recorded in the end."""
@@ -169,20 +198,25 @@ class Executor:
 
     async def _persist(self, record: Callable[[], Awaitable[Outcome | None]]) -> Outcome | None:
         """Record through an outage of the broker, if need be: the work is done and must not be lost."""
-        for pause in RECORD_PAUSES:
-            try:
-                return await record()
-            except BrokerRefusedError:
-                raise
-            except BrokerUnavailableError:
-                await asyncio.sleep(pause)
-        return await record()
+        return await _through_outage(record, RECORD_PAUSES)
 
 
-async def _in_time(route: Route[Any], payload: Model, lease: Lease) -> Any:
+async def _through_outage(call: Callable[[], Awaitable[T]], pauses: Sequence[float]) -> T:
+    """Call again while the broker's server is away, after these pauses (seconds). Raises BrokerUnavailableError."""
+    for pause in pauses:
+        try:
+            return await call()
+        except BrokerRefusedError:
+            raise
+        except BrokerUnavailableError:
+            await asyncio.sleep(pause)
+    return await call()
+
+
+async def _in_time(route: Route[Any], payload: Model, lease: Lease, observe: Observer) -> Any:
     """Run the processor until the job's deadline. Raises TransientError there."""
     seconds = lease.job.timeout
-    context = RunContext(lease, time.monotonic() + seconds)
+    context = RunContext(lease, time.monotonic() + seconds, observe)
     try:
         async with asyncio.timeout(seconds) as limit:
             return await route.processor(payload, context)

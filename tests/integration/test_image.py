@@ -21,6 +21,7 @@ from processors.media.processor import MAX_UPLOAD, ProcessImage
 from processors.media.sandbox import Sandbox
 from queue_lib.errors import PermanentError, TransientError
 from storage.errors import ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
+from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,26 +72,6 @@ class MemoryFiles:
         if file_id not in self.rows:
             raise RowNotFoundError(file_id)
         self.rows[file_id] |= values | {"processed": True}
-
-
-class FakeContext:
-    """Keeps the progress that was reported."""
-
-    def __init__(self) -> None:
-        """Begin without progress."""
-        self.job: Any = None
-        self.reports: list[Any] = []
-
-    def remaining(self) -> float:
-        """See the contract."""
-        return 60.0
-
-    async def progress(self, value: float | dict[str, Any]) -> None:
-        """See the contract."""
-        self.reports.append(value)
-
-    async def log(self, line: str) -> None:
-        """See the contract."""
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from queue_lib.job import Backoff, Job, Wire
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from queue_lib.outcome import Failure
+    from queue_lib.processor import FollowUp
 
 
 class Greeting(Model):
@@ -44,6 +47,7 @@ class NotingLease(Lease):
         self.job = job or make_job()
         self.calls: list[tuple[Any, ...]] = []
         self.reports: list[Any] = []
+        self.kept: dict[str, str] = {}
         self._troubles = list(troubles)
 
     def _note(self, *call: Any) -> None:
@@ -82,3 +86,67 @@ class NotingLease(Lease):
     async def log(self, line: str) -> None:
         """Note."""
         self.reports.append(line)
+
+    async def notes(self) -> dict[str, str]:
+        """What was noted."""
+        return dict(self.kept)
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
+        """Note, or fail as told."""
+        if self._troubles:
+            raise self._troubles.pop(0)
+        self.kept |= entries
+        for key in forget:
+            self.kept.pop(key, None)
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Note."""
+        self._note("enqueue", follow_up)
+
+
+class FakeContext:
+    """A job's context; use it again for another run of the same job, whose notes it keeps."""
+
+    def __init__(self, job: Job | None = None) -> None:
+        """Serve `job`."""
+        self.job = job or make_job()
+        self.kept: dict[str, str] = {}
+        self.enqueued: dict[str, FollowUp] = {}
+        self.tallies: list[tuple[str, dict[str, dict[str, int]]]] = []
+        self.reports: list[Any] = []
+        self.seconds = 300.0
+        self.fault: BaseException | None = None
+
+    def remaining(self) -> float:
+        """See the protocol."""
+        return self.seconds
+
+    async def progress(self, value: float | dict[str, Any]) -> None:
+        """See the protocol."""
+        self.reports.append(value)
+
+    async def log(self, line: str) -> None:
+        """See the protocol."""
+        self.reports.append(line)
+
+    async def notes(self) -> dict[str, str]:
+        """See the protocol."""
+        return dict(self.kept)
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str] = ()) -> None:
+        """See the protocol; fails as `fault` says."""
+        if self.fault is not None:
+            raise self.fault
+        self.kept |= entries
+        for key in forget:
+            self.kept.pop(key, None)
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """See the protocol."""
+        if self.fault is not None:
+            raise self.fault
+        self.enqueued.setdefault(follow_up.id, follow_up)
+
+    def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """See the protocol."""
+        self.tallies.append((metric, {origin: dict(kinds) for origin, kinds in counts.items()}))

@@ -180,13 +180,15 @@ class BullMQBroker:
     async def _renew(self) -> None:
         for name, held in self._held.items():
             if held:
-                ids, tokens = list(held), [lease.token for lease in held.values()]
+                before = dict(held)
+                ids, tokens = list(before), [lease.token for lease in before.values()]
                 with outages_translated():
                     lost = await self._workers[name].backend.extendLocks(
                         ids, tokens, round(self._lease_duration * 1000)
                     )
-                for job_id in lost:
-                    held.pop(job_id, None)
+                for job_id in map(str, lost):
+                    if held.get(job_id) is before[job_id]:  # not settled meanwhile
+                        held.pop(job_id).lose()
 
     async def _recover(self) -> None:
         """Move jobs whose lock ran out back to the line; the third crash marks one as failed, to be buried next."""

@@ -8,18 +8,22 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from bullmq import Job as BullJob
+
 from queue_lib.broker.base import Lease
 from queue_lib.broker.bullmq.parse import keep
 from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.notes import Notes
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from queue_lib.broker.bullmq.broker import BullMQBroker
     from queue_lib.broker.bullmq.worker import LoopLessWorker
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
+    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 LONGEST_LOG = 1000  # lines kept where the app set no keepLogs
@@ -38,6 +42,8 @@ class BullLease(Lease):
         self._raw = raw
         self._worker = worker
         self._broker = broker
+        prefix = worker.backend.toKey("").removesuffix(":")
+        self._notes = Notes(worker.backend.conn, prefix, job.wire, job.id, job.enqueued_at)
 
     async def done(self, result: Any) -> None:
         """Complete, and fetch the next job in the same step, which saves a round trip a job.
@@ -99,6 +105,20 @@ class BullLease(Lease):
         with outages_translated():
             await client.rpush(key, line)
             await client.ltrim(key, -int(self._raw.opts.get("keepLogs") or LONGEST_LOG), -1)
+
+    async def notes(self) -> dict[str, str]:
+        """Read the job's notes."""
+        return await self._notes.read()
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
+        """Write the job's notes."""
+        await self._notes.write(entries, forget)
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Add as `queue.add` does with `jobId` and `delay`: BullMQ leaves a job with the same id as it is."""
+        options = {"jobId": follow_up.id, "delay": max(0, math.ceil(follow_up.delay * 1000))}
+        with outages_translated():
+            await self._worker.backend.addJob(BullJob(self._worker, follow_up.name, follow_up.data, options))
 
     def _failed(self, failure: Failure) -> dict[str, str]:
         """The fields of a failed attempt: the reason raw, the stack traces as a JSON list, one an attempt."""

@@ -201,6 +201,21 @@ class RQBroker:
             with outages_translated():
                 await self.in_thread(lambda: self.worker.beat(running))
             self._last_beat = time.monotonic()
+        await self._find_lost(held)
+
+    async def _find_lost(self, leases: Sequence[RQLease]) -> None:
+        """A heartbeat renews what is there; an execution that is not there any more was recovered or removed."""
+        if not leases:
+            return
+        with outages_translated():
+            async with self.client.pipeline(transaction=False) as pipe:
+                for lease in leases:
+                    pipe.zscore(started_key(lease.lane.name), lease.execution.composite_key)
+                scores = await pipe.execute()
+        for lease, score in zip(leases, scores, strict=True):
+            if score is None and lease in self._held:  # not settled meanwhile
+                self.forget(lease)
+                lease.lose()
 
     async def _recover(self) -> None:
         keys = [key for lane in self._lanes for key in (waiting_key(lane), intermediate_key(lane), started_key(lane))]

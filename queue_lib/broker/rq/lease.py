@@ -5,11 +5,13 @@ Every settling call fills a batch with RQ's own methods and sends it in one step
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rq.exceptions import DuplicateJobError
 from rq.job import JobStatus
 from rq.rate_limit import release_slot
 from rq.results import Result
@@ -17,10 +19,11 @@ from rq.utils import now
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.notes import Notes
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from redis.client import Pipeline
     from rq.executions import Execution
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.rq.job import GuardedJob
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
+    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 LONGEST_LOG = 100  # lines, kept in the job's meta
@@ -48,6 +52,8 @@ class RQLease(Lease):
         self.lane = lane
         self._queue = queue
         self._broker = broker
+        born = rq_job.created_at.timestamp() if rq_job.created_at else 0.0  # `enqueued_at` is another at each run
+        self._notes = Notes(broker.client, lane.key, job.wire, job.id, born)
 
     async def done(self, result: Any) -> None:
         """Finish, keep the result, and let waiting dependents go."""
@@ -159,6 +165,29 @@ class RQLease(Lease):
     async def log(self, line: str) -> None:
         """Append to `meta['log']`."""
         await self._save_meta("log", [*self.rq_job.meta.get("log", []), line][-LONGEST_LOG:])
+
+    async def notes(self) -> dict[str, str]:
+        """Read the job's notes."""
+        return await self._notes.read()
+
+    async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
+        """Write the job's notes."""
+        await self._notes.write(entries, forget)
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Add as `enqueue` or `enqueue_in` do with `job_id` and `unique`, to the lane that this job came from."""
+        with outages_translated():
+            await self._broker.by_rq(lambda: self._add(follow_up))
+
+    def _add(self, follow_up: FollowUp) -> None:
+        job = self.lane.create_job(follow_up.name, args=[follow_up.data], job_id=follow_up.id)
+        # RQ keeps whole seconds and cuts the rest off: round up, so as never to be early.
+        due = datetime.fromtimestamp(math.ceil(time.time() + follow_up.delay), UTC)
+        with contextlib.suppress(DuplicateJobError):
+            if follow_up.delay > 0:
+                self.lane.schedule_job(job, due, unique=True)
+            else:
+                self.lane.enqueue_job(job, unique=True)
 
     async def _save_meta(self, key: str, value: Any) -> None:
         self.rq_job.meta[key] = value
