@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from processors import registry
 from processors.media.sandbox import Sandbox
 from processors.media.settings import MediaSettings
+from processors.push.fan_out import Parts
 from processors.push.send import PushSender
 from processors.push.settings import PushSettings
 from queue_lib import wiring
@@ -33,11 +34,10 @@ async def work(settings: Loaded, stop: Stop) -> int:
     async with AsyncExitStack() as cleanup:
         storage = await wiring.preflight(worker, Storage.open(storage_settings))
         cleanup.push_async_callback(storage.close)
-        sender = PushSender(push.signer(), push.allowed_hosts())
+        sender = PushSender(push.signers(), push.allowed_hosts())
         cleanup.push_async_callback(sender.close)
         routes = registry.build(
-            subscriptions=storage.subscriptions,
-            sender=sender,
+            push=Parts(storage.subscriptions, sender, push.payload_style()),
             objects=storage.objects,
             files=storage.files,
             sandbox=Sandbox(media.child_env()),

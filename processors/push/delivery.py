@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,26 +20,29 @@ class Message:
     topic: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The push service took the message."""
+class Kind(enum.StrEnum):
+    """What became of a message, as far as it matters for what is done next."""
+
+    SENT = "sent"  # the push service took it
+    GONE = "gone"  # the subscription can never receive again: its row is to be deleted
+    KEY_MISMATCH = "keyMismatch"  # the subscription was made with another VAPID key
+    CONFIGURATION = "configuration"  # the push service refuses the server itself: no subscription is at fault
+    MESSAGE = "message"  # this message is refused; others may pass
+    REDIRECT = "redirect"  # a redirect, which is not followed
+    THROTTLED = "throttled"  # the push service asks for a pause
+    TRANSIENT = "transient"  # another attempt may help
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """The subscription can never receive again: its row is to be deleted."""
+class Delivery:
+    """How a message to one subscription ended.
 
-    reason: str
+    `reason` is for people and has no secret in it. `retry_after` is what the push service asked for, in seconds.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The message did not go out; the subscription may still be good."""
-
-    reason: str
-
-
-Delivery = Sent | Gone | Failed
+    kind: Kind
+    reason: str = ""
+    retry_after: float | None = None
 
 
 class Sender(Protocol):
@@ -46,3 +50,9 @@ class Sender(Protocol):
 
     async def send(self, subscription: Subscription, message: Message) -> Delivery:
         """Send; a fault of the subscription or of its push service is a Delivery, never an exception."""
+
+    def origin(self, subscription: Subscription) -> str | None:
+        """Scheme, host and port of the push service, or None if it must not be called."""
+
+    def is_proven(self, origin: str) -> bool:
+        """Whether this push service has lately taken a message with the current key."""

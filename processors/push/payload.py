@@ -1,28 +1,34 @@
-"""What a `push-notification` job carries, and what comes back."""
+"""What the push jobs carry, and what comes back."""
 
 from __future__ import annotations
 
 import enum
 import hashlib
-import json
+import math
+from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from processors.push.delivery import Message
-from queue_lib.errors import PermanentError
+from processors.push.notification import Notification  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from pydantic import ModelWrapValidatorHandler
+    from collections.abc import Sequence
 
-# RFC 8030, section 7.2: a push service takes bodies of 4,096 bytes; RFC 8188's header, delimiter and tag are 103 of
-# them. pywebpush does not check: a longer text would go out in two records, which RFC 8291, section 4, forbids.
-MAX_PLAINTEXT = 3993
+    from processors.push.notification import PayloadStyle
+
 DEFAULT_TTL = 86_400
 # Never 0: Windows' service refuses it (https://github.com/web-push-libs/pywebpush/issues/162), and elsewhere it drops
 # the message of every device that is offline. Four weeks are what the `web-push` npm package asks for at most.
 MIN_TTL, MAX_TTL = 1, 2_419_200
+MAX_USERS = 100_000
+MAX_FOLLOW_UP = 1000  # subscriptions of one follow-up job
+MAX_ORIGINS = 50  # told apart in a result
+# Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
+MIN_TIME = 10**11
 
 
 class Urgency(enum.StrEnum):
@@ -34,76 +40,40 @@ class Urgency(enum.StrEnum):
     HIGH = "high"
 
 
-class Action(Model):
-    """A button on the notification."""
-
-    action: str
-    title: str
-    icon: str | None = None
-
-
-class Notification(Model):
-    """What the app's service worker receives.
-
-    The fields below are checked, others pass through, and what is sent is the object exactly as the app gave it.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    title: str
-    body: str
-    url: str | None = None
-    icon: str | None = None
-    badge: str | int | None = None
-    image: str | None = None
-    tag: str | None = None
-    actions: list[Action] | None = None
-    data: Any = None
-    silent: bool | None = None
-    require_interaction: bool | None = None
-
-    _given: Any = PrivateAttr(default=None)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        notification = handler(value)
-        if notification is value:
-            return notification
-        notification._given = value  # noqa: SLF001 -- its own class
-        return notification
-
-    def encode(self) -> bytes:
-        """The object as compact JSON in UTF-8, as `JSON.parse` in the service worker reads it.
-
-        Raises PermanentError over 3,993 bytes, and for numbers that JSON does not have.
-        """
-        try:
-            text = json.dumps(self._given, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        except ValueError as error:
-            msg = f"the payload can't be written as JSON: {error}"
-            raise PermanentError(msg) from error
-        # JavaScript cuts strings between the halves of an emoji; half of one has no UTF-8.
-        encoded = text.encode(errors="replace")
-        if len(encoded) > MAX_PLAINTEXT:
-            msg = f"the payload has {len(encoded):,} bytes as JSON; a push message holds at most {MAX_PLAINTEXT:,}"
-            raise PermanentError(msg)
-        return encoded
-
-
 def _clamp(ttl: int) -> int:
     return min(max(ttl, MIN_TTL), MAX_TTL)
+
+
+def _seconds(value: Any) -> Any:
+    """A time as JavaScript writes it, in seconds since the epoch."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.timestamp()
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and MIN_TIME <= value < MIN_TIME * 1000:
+        return value / 1000
+    msg = "neither milliseconds since the epoch, as Date.now() gives, nor an ISO date with its zone"
+    raise ValueError(msg)
+
+
+Moment = Annotated[float, BeforeValidator(_seconds)]
 
 
 class Options(Model):
     """How the push services are to treat the message; `ttl` is in seconds and is clamped to 1..2,419,200 (4 weeks).
 
-    A message replaces an undelivered one of the same `topic`. null is the same as no value.
+    A message replaces an undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the
+    epoch; on the wire milliseconds or ISO dates. null is the same as no value.
     """
 
     ttl: Annotated[int, AfterValidator(_clamp)] = DEFAULT_TTL
     urgency: Urgency = Urgency.NORMAL
     topic: str | None = None
+    not_before: Moment | None = None
+    expires_at: Moment | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -111,10 +81,9 @@ class Options(Model):
         return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-class PushPayload(Model):
-    """`push-notification`: one notification for all devices of a user. `userId` may be a number."""
+class Push(Model):
+    """A notification, and how it is to be sent."""
 
-    user_id: str = Field(min_length=1, coerce_numbers_to_str=True)
     payload: Notification
     options: Options = Options()
 
@@ -123,14 +92,75 @@ class PushPayload(Model):
     def _or_default(cls, value: Any) -> Any:
         return Options() if value is None else value
 
-    def message(self) -> Message:
+    def message(self, style: PayloadStyle) -> Message:
         """What is to be sent, the same for every subscription. Raises PermanentError as Notification.encode does."""
         return Message(
-            body=self.payload.encode(),
+            body=self.payload.encode(style),
             ttl=self.options.ttl,
             urgency=self.options.urgency.value,
             topic=topic_header(self.options.topic),
         )
+
+    def wait(self, now: float) -> float:
+        """Seconds until the message may be sent."""
+        return max(0.0, (self.options.not_before or 0.0) - now)
+
+    def deadline(self, now: float) -> float:
+        """When the message is worth nothing any more if it is first sent now; in seconds since the epoch."""
+        return min(now + self.options.ttl, self.options.expires_at or math.inf)
+
+
+class PushPayload(Push):
+    """`push-notification`: one notification for all devices of a user. `userId` may be a number."""
+
+    user_id: str = Field(min_length=1, coerce_numbers_to_str=True)
+
+
+UserId = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+
+
+class BatchPayload(Push):
+    """`push-batch`: one notification for many users, `userIds`, or for everybody, `all`."""
+
+    user_ids: Annotated[list[UserId], Field(min_length=1, max_length=MAX_USERS)] | None = None
+    everyone: bool = Field(default=False, alias="all")
+
+    @field_validator("user_ids")
+    @classmethod
+    def _once(cls, user_ids: list[str] | None) -> list[str] | None:
+        return None if user_ids is None else list(dict.fromkeys(user_ids))
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.everyone == (self.user_ids is not None):
+            msg = "give either userIds or all: true"
+            raise ValueError(msg)
+        return self
+
+
+class FollowUpPayload(Push):
+    """`push-follow-up`: the subscriptions of the job `followUpOf` that are to be sent to once more."""
+
+    subscription_ids: list[str] = Field(min_length=1, max_length=MAX_FOLLOW_UP)
+    attempt: int = Field(ge=2, le=5)
+    follow_up_of: str
+
+
+def follow_up_data(push: Push, ids: Sequence[str], attempt: int, of: str, deadline: float) -> dict[str, Any]:
+    """The data of a FollowUpPayload: `push` as the app gave it, worth nothing after `deadline` (epoch seconds)."""
+    options = push.options
+    return {
+        "subscriptionIds": list(ids),
+        "payload": push.payload.given,
+        "options": {
+            "ttl": options.ttl,
+            "urgency": options.urgency.value,
+            "topic": options.topic,
+            "expiresAt": deadline * 1000,
+        },
+        "attempt": attempt,
+        "followUpOf": of,
+    }
 
 
 def topic_header(topic: str | None) -> str | None:
@@ -142,9 +172,10 @@ def topic_header(topic: str | None) -> str | None:
 
 
 class PushResult(Model):
-    """What became of each of the user's subscriptions; the counts add up to `total`.
+    """What became of each subscription; the counts add up to `total`.
 
-    `pruned`: gone, and deleted. `retrying` and `skipped` are 0 until failed subscriptions are sent to again.
+    `pruned`: gone, and deleted. `retrying`: handed over to a follow-up job. `skipped`: settled by an earlier run, or a
+    second row of the same endpoint. `origins`: push service -> kind of delivery -> how often.
     """
 
     sent: int = 0
@@ -153,3 +184,17 @@ class PushResult(Model):
     retrying: int = 0
     skipped: int = 0
     total: int = 0
+    expired: bool = False
+    origins: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+    def plus(self, other: PushResult) -> PushResult:
+        """Both together."""
+        counts = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("sent", "failed", "pruned", "retrying", "skipped", "total")
+        }
+        origins = {origin: dict(kinds) for origin, kinds in self.origins.items()}
+        for origin, kinds in other.origins.items():
+            place = origin if origin in origins or len(origins) < MAX_ORIGINS else "other"
+            origins[place] = dict(Counter(origins.get(place, {})) + Counter(kinds))
+        return PushResult(**counts, expired=self.expired or other.expired, origins=origins)

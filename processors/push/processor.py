@@ -1,88 +1,66 @@
-"""`push-notification`: one notification to all devices of a user."""
+"""`push-notification`, and `push-follow-up`: those of its subscriptions that failed and may not fail again."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, assert_never
-
-import structlog
+from typing import TYPE_CHECKING
 
 from processors.outage import outages_put_off
-from processors.push.delivery import Delivery, Failed, Gone, Message, Sender, Sent
-from processors.push.endpoints import log_fields
-from processors.push.payload import PushPayload, PushResult
+from processors.push.fan_out import FanOut, Parts
+from processors.push.payload import PushResult
+from queue_lib.errors import SnoozeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from processors.push.payload import FollowUpPayload, Push, PushPayload
     from queue_lib.processor import Context
-    from storage.ports import Subscription, Subscriptions
-
-# Of one job. More gains nothing and less is slow: at 20 to 50 ms an answer, 50 keep one core busy with encryption.
-CONCURRENCY = 50
-
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+    from storage.ports import Subscription
 
 
 class PushNotification:
-    """Sends to every subscription of the user, and deletes those that are gone."""
+    """Sends one notification to all devices of a user."""
 
-    def __init__(self, subscriptions: Subscriptions, sender: Sender) -> None:
-        """Take where subscriptions are read and who sends."""
-        self._subscriptions = subscriptions
-        self._sender = sender
+    def __init__(self, parts: Parts) -> None:
+        """Take what all push jobs work with."""
+        self._parts = parts
 
-    async def __call__(self, payload: PushPayload, _context: Context, /) -> PushResult:
-        """Run one job. Raises PermanentError for a message that no push service takes."""
-        message = payload.message()
+    async def __call__(self, payload: PushPayload, context: Context, /) -> PushResult:
+        """Run one job. Raises PermanentError for what no push service takes; it fails for no subscription's fault."""
+        wait_until_due(payload, self._parts)
+        fan_out = await FanOut.open(self._parts, payload, context)
         with outages_put_off():
-            subscriptions = await self._subscriptions.of_user(payload.user_id)
-        deliveries = await self._send_all(subscriptions, message)
-        sent, gone = _sort(deliveries)
-        pruned = await self._prune(gone)
-        # The retry of single subscriptions goes here: for now a job ends well whatever failed, because a second run
-        # of it would send again to those that did receive the message.
-        total = len(deliveries)
-        return PushResult(sent=sent, failed=total - sent - pruned, pruned=pruned, total=total)
-
-    async def _send_all(
-        self, subscriptions: Sequence[Subscription], message: Message
-    ) -> list[tuple[Subscription, Delivery]]:
-        waiting = iter(subscriptions)
-        workers = [self._work(waiting, message) for _ in range(min(CONCURRENCY, len(subscriptions)))]
-        return [delivery for worker in await asyncio.gather(*workers) for delivery in worker]
-
-    async def _work(self, waiting: Iterator[Subscription], message: Message) -> list[tuple[Subscription, Delivery]]:
-        return [(subscription, await self._send(subscription, message)) for subscription in waiting]
-
-    async def _send(self, subscription: Subscription, message: Message) -> Delivery:
-        # Even a fault that nobody thought of stays with its subscription: the others must not be sent to twice.
-        [end] = await asyncio.gather(self._sender.send(subscription, message), return_exceptions=True)
-        return Failed(f"unexpected {type(end).__name__}") if isinstance(end, BaseException) else end
-
-    async def _prune(self, gone: list[Subscription]) -> int:
-        """Delete the rows; returns how many. A database that is away is no reason to send everything again."""
-        if not gone:
-            return 0
-        [deleted] = await asyncio.gather(self._subscriptions.prune(gone), return_exceptions=True)
-        if isinstance(deleted, BaseException):
-            _log.warning("prune_failed", subscriptions=len(gone), error=type(deleted).__name__)
-            return 0
-        return deleted
+            rows = await self._parts.subscriptions.of_user(payload.user_id)
+        return await deliver_once(fan_out, rows)
 
 
-def _sort(deliveries: Sequence[tuple[Subscription, Delivery]]) -> tuple[int, list[Subscription]]:
-    """How many were sent, and the subscriptions that are gone; the others are logged only."""
-    sent, gone = 0, []
-    for subscription, delivery in deliveries:
-        match delivery:
-            case Sent():
-                sent += 1
-            case Gone(reason):
-                gone.append(subscription)
-                _log.info("push_gone", **log_fields(subscription.endpoint), reason=reason)
-            case Failed(reason):
-                _log.warning("push_failed", **log_fields(subscription.endpoint), reason=reason)
-            case _:
-                assert_never(delivery)
-    return sent, gone
+class PushFollowUp:
+    """Sends again to the subscriptions that an earlier attempt has left."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Take what all push jobs work with."""
+        self._parts = parts
+
+    async def __call__(self, payload: FollowUpPayload, context: Context, /) -> PushResult:
+        """Run one job. Raises PermanentError as `push-notification` does."""
+        fan_out = await FanOut.open(self._parts, payload, context, attempt=payload.attempt, of=payload.follow_up_of)
+        with outages_put_off():
+            rows = await self._parts.subscriptions.with_ids(payload.subscription_ids)
+        return await deliver_once(fan_out, rows)
+
+
+def wait_until_due(push: Push, parts: Parts) -> None:
+    """Raise SnoozeError until the message's `notBefore`."""
+    seconds = push.wait(parts.clock())
+    if seconds > 0:
+        msg = f"not before {seconds:.0f} s from now, as its options say"
+        raise SnoozeError(msg, seconds)
+
+
+async def deliver_once(fan_out: FanOut, rows: Sequence[Subscription]) -> PushResult:
+    """Send to all these rows, unless the message has lost its worth."""
+    if fan_out.has_expired():
+        return PushResult(expired=True, skipped=len(rows), total=len(rows))
+    async with fan_out:
+        result = await fan_out.deliver(rows)
+        fan_out.check_configuration()
+        return result

@@ -3,51 +3,95 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import time
+from collections import OrderedDict, defaultdict
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import structlog
 
-from processors.push.answer import judge
-from processors.push.delivery import Delivery, Failed, Gone, Message
+from processors.push.answer import judge, refuses_topic
+from processors.push.delivery import Delivery, Kind, Message
 from processors.push.encrypt import InvalidKeysError, encrypt
 from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError
+from processors.push.guard import AddressRefusedError, socket_factory
 from processors.push.hostname import is_within
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
     from processors.push.vapid import VapidSigner
     from storage.ports import Subscription
 
 # Seconds. pywebpush waits for ever, and Google's service once hung for two days
 # (https://github.com/web-push-libs/web-push/issues/568).
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
-# In the whole process; as many connections may be open.
-MAX_IN_FLIGHT = 100
+# In the whole process, and of it at one push service; as many connections may be open. More gains nothing: at 20 to
+# 50 ms an answer, 50 keep a core busy.
+MAX_IN_FLIGHT, MAX_IN_FLIGHT_AT_ORIGIN = 100, 50
 MAX_ANSWER = 4096
+RECENTLY = 3600.0  # seconds
+# Subscriptions of earlier keys that are remembered as such; forgetting one costs a request.
+MAX_REMEMBERED = 100_000
+# Windows' and Apple's services have many hosts, but not so many.
+MAX_ORIGINS = 1000
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_OTHER_KEY = frozenset({Kind.KEY_MISMATCH, Kind.CONFIGURATION})
 
 
 class PushSender:
     """Sends to push services. The session opens at the first message and lives until `close`."""
 
-    def __init__(self, signer: VapidSigner, allowed: AllowedHosts, timeout: aiohttp.ClientTimeout = TIMEOUT) -> None:
-        """Take who signs and who may be called."""
-        self._signer = signer
+    def __init__(
+        self,
+        signers: Sequence[VapidSigner],
+        allowed: AllowedHosts,
+        timeout: aiohttp.ClientTimeout = TIMEOUT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take who signs (the current key first, then those of older subscriptions), and who may be called."""
+        self._signers = signers
         self._allowed = allowed
         self._timeout = timeout
+        self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         # Waiting for one of aiohttp's connections would count as time of the request: wait here instead.
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._origin_slots: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MAX_IN_FLIGHT_AT_ORIGIN)
+        )
+        self._proven: OrderedDict[str, float] = OrderedDict()
+        self._earlier_keys: OrderedDict[int, VapidSigner] = OrderedDict()
+        if allowed.local:
+            _log.warning("local_endpoints", reason="PUSH_ALLOW_LOCAL_ENDPOINTS lets pushes call this machine")
 
     async def send(self, subscription: Subscription, message: Message) -> Delivery:
         """Encrypt and send; a fault of the subscription or of its push service is a Delivery, never an exception."""
-        async with self._slots:
+        if subscription.expires_at is not None and subscription.expires_at <= self._clock():
+            return Delivery(Kind.GONE, "past its expirationTime")
+        try:
+            endpoint = self._allowed.parse(subscription.endpoint)
+        except EndpointRefusedError as error:
+            return Delivery(Kind.GONE, str(error))
+        async with self._slot(endpoint.origin):
             try:
-                endpoint = self._allowed.parse(subscription.endpoint)
                 body = encrypt(subscription, message.body)
-            except EndpointRefusedError as error:
-                return Failed(str(error))
             except InvalidKeysError as error:
-                return Gone(str(error))
-            return await self._post(endpoint, body, message)
+                return Delivery(Kind.GONE, str(error))
+            return await self._send(endpoint, body, message)
+
+    def origin(self, subscription: Subscription) -> str | None:
+        """Scheme, host and port of the push service, or None if it must not be called."""
+        try:
+            return self._allowed.parse(subscription.endpoint).origin
+        except EndpointRefusedError:
+            return None
+
+    def is_proven(self, origin: str) -> bool:
+        """Whether this push service has taken a message with the current key within the hour."""
+        at = self._proven.get(origin)
+        return at is not None and 0 <= self._clock() - at < RECENTLY
 
     async def close(self) -> None:
         """Close the session; a later `send` opens a new one."""
@@ -55,28 +99,83 @@ class PushSender:
         if session is not None:
             await session.close()
 
-    async def _post(self, endpoint: Endpoint, body: bytes, message: Message) -> Delivery:
-        headers = headers_for(endpoint, message) | {"Authorization": self._signer.header(endpoint.origin)}
-        session = self._open()
+    @asynccontextmanager
+    async def _slot(self, origin: str) -> AsyncIterator[None]:
+        if len(self._origin_slots) > MAX_ORIGINS:
+            self._origin_slots.clear()  # those in use live on with their users
+        async with self._origin_slots[origin], self._slots:
+            yield
+
+    async def _send(self, endpoint: Endpoint, body: bytes, message: Message) -> Delivery:
+        """Send with the key that the subscription was made with: the current one, or else one before it."""
+        known = self._earlier_keys.get(hash(endpoint.url))
+        refused = None
+        for signer in self._signers if known is None else (known,):
+            delivery = await self._send_as(signer, endpoint, body, message)
+            if delivery.kind not in _OTHER_KEY:
+                self._remember(signer, endpoint, delivery)
+                return delivery
+            refused = refused or delivery
+        self._earlier_keys.pop(hash(endpoint.url), None)
+        return refused or Delivery(Kind.CONFIGURATION, "there is no VAPID key")
+
+    def _remember(self, signer: VapidSigner, endpoint: Endpoint, delivery: Delivery) -> None:
+        if delivery.kind is not Kind.SENT:
+            return
+        if signer is self._signers[0]:
+            _put(self._proven, endpoint.origin, self._clock(), MAX_ORIGINS)
+        else:
+            _put(self._earlier_keys, hash(endpoint.url), signer, MAX_REMEMBERED)
+
+    async def _send_as(self, signer: VapidSigner, endpoint: Endpoint, body: bytes, message: Message) -> Delivery:
+        """Send with one key; once more with a new token if the server is refused, or without a refused topic."""
+        headers = headers_for(endpoint, message)
+        headers["Authorization"] = signer.header(endpoint.origin)
+        delivery = await self._post(endpoint, body, headers)
+        if delivery.kind is Kind.CONFIGURATION:
+            headers["Authorization"] = signer.renew(endpoint.origin)
+            delivery = await self._post(endpoint, body, headers)
+        if "Topic" in headers and refuses_topic(delivery):
+            del headers["Topic"]
+            delivery = await self._post(endpoint, body, headers)
+        return delivery
+
+    async def _post(self, endpoint: Endpoint, body: bytes, headers: dict[str, str]) -> Delivery:
+        session = self._session or self._open()
         try:
             async with session.post(endpoint.url, data=body, headers=headers, allow_redirects=False) as response:
-                return judge(response.status, response.headers, await _beginning(response))
+                return judge(response.status, response.headers, await _beginning(response), self._clock())
         except TimeoutError:
-            return Failed("no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
+            return Delivery(Kind.TRANSIENT, "no answer in time")
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, AddressRefusedError):
+                return Delivery(Kind.TRANSIENT, str(error.os_error))
+            return Delivery(Kind.TRANSIENT, f"no connection: {type(error).__name__}")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             # The class alone: aiohttp's messages may hold the URL.
-            return Failed(f"no answer: {type(error).__name__}")
+            return Delivery(Kind.TRANSIENT, f"no answer: {type(error).__name__}")
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MAX_IN_FLIGHT, keepalive_timeout=60, ttl_dns_cache=60),
-                timeout=self._timeout,
-                trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "pushmill", "Accept-Encoding": "identity"},
-            )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=MAX_IN_FLIGHT,
+                keepalive_timeout=60,
+                ttl_dns_cache=60,
+                socket_factory=socket_factory(local=self._allowed.local),
+            ),
+            timeout=self._timeout,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "pushmill", "Accept-Encoding": "identity"},
+        )
         return self._session
+
+
+def _put(table: OrderedDict[Any, Any], key: Any, value: Any, limit: int) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > limit:
+        table.popitem(last=False)
 
 
 def headers_for(endpoint: Endpoint, message: Message) -> dict[str, str]:
@@ -96,11 +195,11 @@ def headers_for(endpoint: Endpoint, message: Message) -> dict[str, str]:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """At most 4 KiB of the answer. A break in it changes nothing: the status is the answer."""
+    """At most 4 KiB of the answer. A break in it, or its never ending, changes nothing: the status is the answer."""
     body = b""
     try:
         while len(body) < MAX_ANSWER and (chunk := await response.content.read(MAX_ANSWER - len(body))):
             body += chunk
-    except (aiohttp.ClientError, OSError):
+    except (aiohttp.ClientError, OSError, TimeoutError):
         pass
     return body

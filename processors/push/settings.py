@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from processors.push.encrypt import MAX_PLAINTEXT
 from processors.push.endpoints import AllowedHosts
 from processors.push.hostname import is_public_hostname
+from processors.push.notification import PayloadStyle
 from processors.push.subject import check_subject
 from processors.push.vapid import VapidSigner, encode_public_key, parse_private_key, parse_public_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 
 class PushSettings(BaseSettings):
@@ -28,6 +33,10 @@ class PushSettings(BaseSettings):
     vapid_subject: str = Field(
         description="Whom a push service may write to: `mailto:` and an address, or an https URL."
     )
+    vapid_previous_private_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Private keys of earlier pairs, comma-separated: subscriptions that were made with them work on.",
+    )
     push_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Push services to call besides Google's, Mozilla's, Apple's and Microsoft's: host names, "
@@ -35,6 +44,17 @@ class PushSettings(BaseSettings):
     )
     push_allow_local_endpoints: bool = Field(
         default=False, description="Development: also call endpoints on this machine, with http or https, on any port."
+    )
+
+    push_max_payload: int = Field(
+        2700,
+        ge=200,
+        le=MAX_PLAINTEXT,
+        description="Bytes of a notification as JSON; longer bodies are shortened. Firefox on Android takes 2,744, "
+        "the others 3,993.",
+    )
+    push_declarative: bool = Field(
+        default=False, description="Send in the shape of Declarative Web Push, which Safari shows by itself."
     )
 
     @field_validator("vapid_private_key")
@@ -52,6 +72,16 @@ class PushSettings(BaseSettings):
             msg = "does not belong to VAPID_PRIVATE_KEY; set both from the same pair"
             raise ValueError(msg)
         return public_key
+
+    @field_validator("vapid_previous_private_keys")
+    @classmethod
+    def _previous(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        publics = [encode_public_key(key.public_key()) for key in _keys(value)]
+        current = info.data.get("vapid_private_key")
+        if current is not None and _public_half(current) in publics:
+            msg = "has VAPID_PRIVATE_KEY's own key; give earlier ones only"
+            raise ValueError(msg)
+        return value
 
     @field_validator("vapid_subject")
     @classmethod
@@ -72,13 +102,22 @@ class PushSettings(BaseSettings):
             raise ValueError(msg)
         return hosts
 
-    def signer(self) -> VapidSigner:
-        """The signer with these keys."""
-        return VapidSigner(parse_private_key(self.vapid_private_key.get_secret_value()), self.vapid_subject)
+    def signers(self) -> tuple[VapidSigner, ...]:
+        """A signer for each key, the current one first."""
+        keys = [parse_private_key(self.vapid_private_key.get_secret_value()), *_keys(self.vapid_previous_private_keys)]
+        return tuple(VapidSigner(key, self.vapid_subject) for key in keys)
+
+    def payload_style(self) -> PayloadStyle:
+        """How notifications are written."""
+        return PayloadStyle(self.push_max_payload, self.push_declarative)
 
     def allowed_hosts(self) -> AllowedHosts:
         """Who may be called."""
         return AllowedHosts(self.push_allowed_hosts, self.push_allow_local_endpoints)
+
+
+def _keys(listed: SecretStr) -> list[EllipticCurvePrivateKey]:
+    return [parse_private_key(text) for text in listed.get_secret_value().split(",") if text.strip()]
 
 
 def _public_half(private_key: SecretStr) -> str:

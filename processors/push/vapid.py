@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TOKEN_LIFETIME = 12 * 3600.0
 # Apple: not more often than once an hour (https://github.com/web-push-libs/pywebpush/issues/147).
 RENEW_AFTER = 6 * 3600.0
+# A token that was refused is signed anew, but not for each message of a fan-out: a wrong key stays wrong.
+RENEW_AGAIN_AFTER = 60.0
 # Windows' and Apple's services have many hosts; a table of invented ones must not fill the memory.
 MAX_TOKENS = 1000
 
@@ -121,6 +123,7 @@ class VapidSigner:
         """Sign for `subject` (a `mailto:` or an https URL); `clock` gives seconds since the epoch."""
         # py_vapid's own check of the subject refuses `https://example.com/contact` and takes `mailto:a@localhost`.
         self._vapid = Vapid02(private_key, conf={"no-strict": True})
+        self.public_key = encode_public_key(private_key.public_key())
         self._subject = subject
         self._clock = clock
         self._tokens: dict[str, _Token] = {}
@@ -131,6 +134,14 @@ class VapidSigner:
         token = self._tokens.get(origin)
         # A clock that was set back makes a token look younger than it is; it may then expire too far ahead.
         if token is None or not token.signed_at <= now < token.signed_at + RENEW_AFTER:
+            token = self._sign(origin, now)
+        return token.header
+
+    def renew(self, origin: str) -> str:
+        """The header with a new token, after the push service has refused the last one; a minute's token stays."""
+        now = self._clock()
+        token = self._tokens.get(origin)
+        if token is None or not token.signed_at <= now < token.signed_at + RENEW_AGAIN_AFTER:
             token = self._sign(origin, now)
         return token.header
 

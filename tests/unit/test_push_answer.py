@@ -2,47 +2,140 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
+
 import pytest
 
-from processors.push.answer import judge
-from processors.push.delivery import Delivery, Failed, Gone, Message, Sent
+from processors.push.answer import judge, refuses_topic
+from processors.push.delivery import Delivery, Kind, Message
 from processors.push.endpoints import AllowedHosts
 from processors.push.send import headers_for
 
 MESSAGE = Message(b"{}", ttl=60, urgency="normal")
+NOW = 1_800_000_000.0
+GOOGLE_MISMATCH = (
+    "the VAPID credentials in the authorization header do not correspond to the credentials used to create the "
+    "subscriptions."
+)
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "expected"),
+    ("status", "body", "kind"),
     [
-        (200, b"", Sent()),
-        (201, b"whatever", Sent()),
-        (204, b"", Sent()),
-        (404, b"", Gone("HTTP 404")),
-        (410, b"push subscription has expired.", Gone("HTTP 410: push subscription has expired.")),
-        (301, b"", Failed("HTTP 301: a redirect, which is not followed")),
-        (400, b'{"reason":"VapidPkHashMismatch"}', Failed('HTTP 400: {"reason":"VapidPkHashMismatch"}')),
-        (403, b"two\r\n lines\x00\xff", Failed("HTTP 403: two lines")),
-        (503, b"x " * 500, Failed("HTTP 503: " + "x " * 100)),
+        (200, "", Kind.SENT),
+        (201, "whatever", Kind.SENT),
+        (204, "", Kind.SENT),
+        (301, "", Kind.REDIRECT),
+        (307, "", Kind.REDIRECT),
+        (404, "A valid push subscription endpoint should be specified in the URL as such", Kind.GONE),
+        (410, "push subscription has unsubscribed or expired.", Kind.GONE),
+        (410, '{"code":410,"errno":106,"error":"Gone"}', Kind.GONE),
+        (400, '{"reason":"VapidPkHashMismatch"}', Kind.KEY_MISMATCH),
+        (403, GOOGLE_MISMATCH, Kind.KEY_MISMATCH),
+        (401, '{"code":401,"errno":109,"message":"VAPID public key mismatch"}', Kind.KEY_MISMATCH),
+        (401, '{"code":401,"errno":109,"message":"Missing or invalid VAPID header"}', Kind.CONFIGURATION),
+        (401, "", Kind.CONFIGURATION),
+        (403, "", Kind.CONFIGURATION),
+        (403, '{"reason":"BadJwtToken"}', Kind.CONFIGURATION),
+        (400, '{"reason":"BadVapidPublicKey"}', Kind.CONFIGURATION),
+        (400, "UnauthorizedRegistration", Kind.CONFIGURATION),
+        (403, "the aud claim in the token MUST include the origin", Kind.CONFIGURATION),
+        (
+            403,
+            "The exp claim in the JWT MUST NOT be more than 24 hours from the time of the request",
+            Kind.CONFIGURATION,
+        ),
+        (403, "invalid push subscription endpoint", Kind.MESSAGE),
+        (401, "invalid push subscription endpoint", Kind.MESSAGE),
+        (400, '{"reason":"BadTtl"}', Kind.MESSAGE),
+        (400, '{"reason":"BadWebPushTopic"}', Kind.MESSAGE),
+        (413, '{"code":413,"errno":104}', Kind.MESSAGE),
+        (415, "", Kind.MESSAGE),
+        (406, "", Kind.THROTTLED),
+        (429, "", Kind.THROTTLED),
+        (408, "", Kind.TRANSIENT),
+        (500, "", Kind.TRANSIENT),
+        (502, '{"errno":902}', Kind.TRANSIENT),
+        (503, "", Kind.TRANSIENT),
+        (599, "", Kind.TRANSIENT),
     ],
 )
-def test_the_status_decides(status: int, body: bytes, expected: Delivery) -> None:
-    """Any 2xx is sent, 404 and 410 are gone, the rest failed, with the service's words in one short line."""
-    assert expected == judge(status, {}, body)
+def test_status_and_words_decide(status: int, body: str, kind: Kind) -> None:
+    """Each class of answer, in the words of each push service."""
+    assert judge(status, {}, body.encode(), NOW).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("999999", 3600.0),
+        ("9" * 5000, 3600.0),
+        (formatdate(NOW + 90, usegmt=True), 90.0),
+        (formatdate(NOW - 90, usegmt=True), 0.0),
+        (formatdate(NOW + 90_000, usegmt=True), 3600.0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("\u0663", None),
+        ("Wed, 99 Foo 2026 00:00:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 406, 503])
+def test_the_pause_is_seconds_or_a_date_and_an_hour_at_most(status: int, header: str, seconds: float | None) -> None:
+    """Retry-After as RFC 9110 has it; what can't be read is as if it was not there."""
+    delivery = judge(status, {"Retry-After": header}, b"", NOW)
+
+    assert (delivery.kind, delivery.retry_after) == (Kind.THROTTLED, seconds)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("received", Kind.SENT),
+        ("dropped", Kind.MESSAGE),
+        ("channelthrottled", Kind.THROTTLED),
+        ("AppThrottled", Kind.THROTTLED),
+    ],
+)
+def test_a_success_of_windows_service_may_be_none(said: str, kind: Kind) -> None:
+    """It says in a header what it did with what it took."""
+    assert judge(201, {"X-WNS-Status": said}, b"", NOW).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"two\r\n lines\x00\xff", "HTTP 500: two lines"),
+        (b"x " * 500, "HTTP 500: " + "x " * 100),
+        (b"", "HTTP 500"),
+    ],
+)
+def test_the_reason_is_one_short_line(body: bytes, expected: str) -> None:
+    """The service's own words, as far as a log can take them."""
+    assert judge(500, {}, body, NOW).reason == expected
 
 
 def test_windows_reasons_come_from_a_header() -> None:
     """Windows' service says in a header what the others say in the body."""
-    answer = judge(400, {"X-WNS-Error-Description": "Ttl value conflicts"}, b"")
+    answer = judge(400, {"X-WNS-Error-Description": "Ttl value conflicts"}, b"", NOW)
 
-    assert Failed("HTTP 400: Ttl value conflicts") == answer
+    assert answer == Delivery(Kind.MESSAGE, "HTTP 400: Ttl value conflicts")
 
 
 def test_secrets_in_an_answer_are_cut_out() -> None:
     """URLs and long tokens in an answer don't reach the logs."""
-    answer = judge(400, {}, b"see https://fcm.googleapis.com/wp/abc or " + b"eXyZ_-:9" * 8)
+    answer = judge(400, {}, b"see https://fcm.googleapis.com/wp/abc or " + b"eXyZ_-:9" * 8, NOW)
 
-    assert Failed("HTTP 400: see <url> or <token>") == answer
+    assert answer.reason == "HTTP 400: see <url> or <token>"
+
+
+def test_a_refused_topic_is_told_from_other_faults_of_a_message() -> None:
+    """Only then may the same message pass without."""
+    assert refuses_topic(judge(400, {}, b'{"reason":"BadWebPushTopic"}', NOW))
+    assert not refuses_topic(judge(400, {}, b'{"reason":"BadTtl"}', NOW))
+    assert not refuses_topic(judge(410, {}, b"topic", NOW))
 
 
 def test_windows_gets_a_cache_policy_and_others_do_not() -> None:

@@ -9,9 +9,11 @@ import http_ece
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pywebpush import WebPusher
 
-from processors.push.encrypt import InvalidKeysError, encrypt
-from processors.push.payload import MAX_PLAINTEXT
+from processors.push.encrypt import MAX_PLAINTEXT, InvalidKeysError, encrypt, seal
 from storage.ports import Subscription
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -76,3 +78,56 @@ def test_a_wrong_secret_is_refused(auth: str) -> None:
     """The auth secret has 16 bytes; pywebpush itself takes others."""
     with pytest.raises(InvalidKeysError, match="auth"):
         encrypt(subscription(auth=auth), b"hello")
+
+
+def unb64(text: str) -> bytes:
+    """Decode base64url without padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_the_example_of_the_rfc() -> None:
+    """RFC 8291, appendix A, byte for byte."""
+    sender = ec.derive_private_key(int.from_bytes(unb64("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")), ec.SECP256R1())
+    point = unb64("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4")
+    receiver = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+
+    body = seal(
+        b"When I grow up, I want to be a watermelon",
+        point,
+        receiver,
+        unb64("BTBZMqHH6r4Tts7J_aSIgg"),
+        sender,
+        unb64("DGv6ra1nlYgDCS1FRnbzlw"),
+    )
+
+    assert b64(body) == (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A"
+        "_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
+
+
+@given(st.binary(min_size=1, max_size=MAX_PLAINTEXT))
+@settings(max_examples=50, deadline=None)
+def test_every_text_comes_back(plaintext: bytes) -> None:
+    """Ours and pywebpush's bodies decrypt to the same, and ours are 103 bytes longer than the text."""
+    ours = encrypt(subscription(), plaintext)
+    theirs = WebPusher({"endpoint": "https://example.com/", "keys": {"p256dh": b64(POINT), "auth": b64(AUTH)}}).encode(
+        plaintext
+    )["body"]
+
+    for body in (ours, theirs):
+        assert http_ece.decrypt(body, private_key=KEY, auth_secret=AUTH, version="aes128gcm") == plaintext
+    assert len(ours) == len(plaintext) + 103
+
+
+def test_no_two_messages_share_a_salt_or_a_key() -> None:
+    """Both are in the header, and new for each message."""
+    headers = [encrypt(subscription(), b"hello")[:86] for _ in range(20)]
+
+    assert len({header[:16] for header in headers}) == len({header[21:] for header in headers}) == 20
+
+
+def test_a_text_that_needs_two_records_is_refused() -> None:
+    """RFC 8291, section 4, allows one; pywebpush makes two."""
+    with pytest.raises(ValueError, match="3,993 bytes, not 3,994"):
+        encrypt(subscription(), b"x" * 3994)

@@ -51,7 +51,7 @@ def test_a_correct_environment_gives_a_signer_and_the_allowed_hosts(environment:
 
     settings = read()
 
-    assert settings.signer().header("https://ntfy.sh").endswith(f"k={PUBLIC}")
+    assert settings.signers()[0].header("https://ntfy.sh").endswith(f"k={PUBLIC}")
     assert settings.allowed_hosts().extra == ("push.example.com", "ntfy.sh")
     assert settings.allowed_hosts().local
 

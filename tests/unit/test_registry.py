@@ -6,7 +6,7 @@ from typing import Any
 
 from processors.media.payload import ImagePayload
 from processors.media.sandbox import Sandbox
-from processors.push.payload import PushPayload
+from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.registry import build
 from queue_lib.processor import Model, Registry
 from queue_lib.queues import QUEUES
@@ -16,13 +16,15 @@ NOTHING: Any = None
 
 def routes() -> list[Any]:
     """The routes, over ports that nobody calls."""
-    return build(subscriptions=NOTHING, sender=NOTHING, objects=NOTHING, files=NOTHING, sandbox=Sandbox())
+    return build(push=NOTHING, objects=NOTHING, files=NOTHING, sandbox=Sandbox())
 
 
 def test_every_job_has_its_queue_and_payload() -> None:
     """The names, queues and payloads are the ones the app enqueues with."""
     expected: list[tuple[str, str, type[Model]]] = [
         ("push-notification", "push-notifications", PushPayload),
+        ("push-batch", "push-notifications", BatchPayload),
+        ("push-follow-up", "push-notifications", FollowUpPayload),
         ("process-image", "file-processing", ImagePayload),
     ]
 

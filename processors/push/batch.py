@@ -1,0 +1,163 @@
+"""`push-batch`: one notification to many users, or to everybody, in pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from processors.outage import outages_put_off
+from processors.push.fan_out import FanOut, Parts
+from processors.push.payload import PushResult
+from processors.push.processor import wait_until_due
+from queue_lib.errors import SnoozeError
+from queue_lib.processor import Model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from processors.push.payload import BatchPayload
+    from queue_lib.processor import Context
+    from storage.ports import Subscription, Subscriptions
+
+# Subscriptions of a page, users that are asked for at once, and pages under way: while one waits for a slow answer,
+# the others go on.
+PAGE, USERS, PAGES = 500, 500, 8
+# Seconds before the deadline in which no page begins any more; the job goes on in another run.
+MARGIN = 60.0
+_CURSOR = "cursor"
+
+
+class Cursor(Model):
+    """How far a batch has come: `chunk` of the user ids, `after` which subscription's id, `seen` so many, with what."""
+
+    chunk: int = 0
+    after: str | None = None
+    seen: int = 0
+    result: PushResult = PushResult()
+
+
+class PushBatch:
+    """Sends one notification to the devices of many users, however many those are, in flat memory.
+
+    How far it has come is noted after each page, so that another run goes on from there.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Take what all push jobs work with."""
+        self._parts = parts
+
+    async def __call__(self, payload: BatchPayload, context: Context, /) -> PushResult:
+        """Run one job, or a part of it: SnoozeError says that the rest follows. Raises PermanentError."""
+        wait_until_due(payload, self._parts)
+        fan_out = await FanOut.open(self._parts, payload, context)
+        noted = fan_out.ledger.others.get(_CURSOR)
+        cursor = Cursor.model_validate_json(noted) if noted else Cursor()
+        pages = Pages(self._parts.subscriptions, payload.user_ids, cursor)
+        with outages_put_off():
+            await pages.count()
+        async with fan_out:
+            return await _Run(fan_out, pages, context, cursor).to_the_end()
+
+
+class Pages:
+    """The subscriptions of a batch in pages, by id, from where `cursor` stands."""
+
+    def __init__(self, subscriptions: Subscriptions, user_ids: Sequence[str] | None, cursor: Cursor) -> None:
+        """Read those of these users, or of everybody (None)."""
+        self._subscriptions = subscriptions
+        self._start = cursor
+        self._chunks = [None] if user_ids is None else [user_ids[i : i + USERS] for i in range(0, len(user_ids), USERS)]
+        self._total = 0
+
+    async def count(self) -> None:
+        """Count everybody's subscriptions, for the progress."""
+        if self._chunks == [None]:
+            self._total = await self._subscriptions.count()
+
+    def percent(self, cursor: Cursor) -> float:
+        """How far a cursor stands, 0 to 99."""
+        done = cursor.seen / max(1, self._total) if self._total else cursor.chunk / len(self._chunks)
+        return min(99.0, round(100 * done, 1))
+
+    async def read(self) -> AsyncGenerator[tuple[Cursor, list[Subscription]], None]:
+        """Pages with where the cursor stands after each (its `seen` and `result` are the reader's)."""
+        after = self._start.after
+        for chunk in range(self._start.chunk, len(self._chunks)):
+            rows = await self._page(chunk, after)
+            while rows:
+                after = rows[-1].id
+                yield Cursor(chunk=chunk, after=after), rows
+                rows = await self._page(chunk, after) if len(rows) == PAGE else []
+            after = None
+
+    async def _page(self, chunk: int, after: str | None) -> list[Subscription]:
+        with outages_put_off():
+            return await self._subscriptions.page(after, PAGE, self._chunks[chunk])
+
+
+class _Run:
+    """One run of a batch. Pages end in any order, and are noted in theirs."""
+
+    def __init__(self, fan_out: FanOut, pages: Pages, context: Context, cursor: Cursor) -> None:
+        self._fan_out = fan_out
+        self._pages = pages
+        self._context = context
+        self._cursor = cursor
+        self._under_way: deque[tuple[Cursor, list[Subscription], asyncio.Task[PushResult]]] = deque()
+        self._margin = min(MARGIN, context.remaining() / 2)
+
+    async def to_the_end(self) -> PushResult:
+        try:
+            pause = await self._send_pages()
+            while self._under_way:
+                await self._end_first()
+        finally:
+            await self._stop()
+        if pause is not None:
+            raise pause
+        await self._context.progress(100)
+        return self._cursor.result
+
+    async def _send_pages(self) -> SnoozeError | None:
+        """Begin page after page; returns why it is not the last one that was begun."""
+        try:
+            async with aclosing(self._pages.read()) as pages:
+                async for position, rows in pages:
+                    if self._fan_out.has_expired():
+                        self._expire()
+                        return None
+                    self._under_way.append((position, rows, asyncio.create_task(self._fan_out.deliver(rows))))
+                    if len(self._under_way) >= PAGES:
+                        await self._end_first()
+                    if self._context.remaining() < self._margin:
+                        return SnoozeError("its time is nearly over; the rest follows in another run", 0.0)
+        except SnoozeError as pause:
+            return pause
+        return None
+
+    async def _end_first(self) -> None:
+        """Wait for the oldest page, and note that it is done. Raises PermanentError as check_configuration does."""
+        position, rows, page = self._under_way[0]
+        result = await page
+        self._under_way.popleft()
+        before = self._cursor
+        if before.result.sent == 0:
+            self._fan_out.check_configuration()
+        self._cursor = position.model_copy(
+            update={"seen": before.seen + len(rows), "result": before.result.plus(result)}
+        )
+        await self._fan_out.ledger.write({_CURSOR: self._cursor.model_dump_json(by_alias=True)}, forget=rows)
+        await self._context.progress(self._pages.percent(self._cursor))
+
+    def _expire(self) -> None:
+        result = self._cursor.result.model_copy(update={"expired": True})
+        self._cursor = self._cursor.model_copy(update={"result": result})
+
+    async def _stop(self) -> None:
+        """Cut short what is still under way, if this run ends before it."""
+        tasks = [page for *_, page in self._under_way]
+        for page in tasks:
+            page.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

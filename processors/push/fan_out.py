@@ -1,0 +1,281 @@
+"""One job's message to many subscriptions: each is settled once, whatever became of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import random
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from processors.push.circuit import Circuit
+from processors.push.delivery import Delivery, Kind, Message, Sender
+from processors.push.endpoints import log_fields
+from processors.push.ledger import Ledger
+from processors.push.payload import MAX_FOLLOW_UP, Push, PushResult, follow_up_data
+from processors.push.schedule import MAX_ATTEMPTS, group_by_delay
+from queue_lib.errors import PermanentError
+from queue_lib.processor import FollowUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from processors.push.notification import PayloadStyle
+    from queue_lib.processor import Context
+    from storage.ports import Subscription, Subscriptions
+
+FOLLOW_UP = "push-follow-up"
+# Of one page at one push service; the sender bounds what all jobs have in flight.
+WORKERS = 50
+# Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
+# message that is sent twice.
+DRAIN = 2.0
+# So many lines about single subscriptions in the log; the rest is in the counts.
+MAX_LINES = 20
+# More gone than this share, of so many or more, may be a push service's fault: in June 2024 Google's answered so.
+MANY_GONE, MANY = 0.3, 50
+MAX_ORIGINS = 1000  # told apart: Windows and Apple have many hosts, but not so many
+# Without being noted: another run may try again.
+_UNSETTLED = frozenset({Kind.CONFIGURATION, Kind.THROTTLED, Kind.TRANSIENT})
+_RETRIED = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all push jobs work with. `clock` gives seconds since the epoch, `chance` a number in [0, 1)."""
+
+    subscriptions: Subscriptions
+    sender: Sender
+    style: PayloadStyle
+    clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    row: Subscription
+    origin: str
+    delivery: Delivery
+
+
+class FanOut:
+    """Sends, prunes, hands what may be retried over to a follow-up job, and counts."""
+
+    def __init__(self, parts: Parts, push: Push, context: Context, ledger: Ledger) -> None:
+        """Begin a first attempt; `open` makes it another one."""
+        self._parts = parts
+        self._push = push
+        self._context = context
+        self.ledger = ledger
+        self.deadline = ledger.fixed("deadline", push.deadline(parts.clock()))
+        self._attempt = 1
+        self._of = context.job.id
+        self._message = self._dated(push.message(parts.style))
+        self._circuit = Circuit(parts.sender.is_proven)
+        self._origins: dict[str, str] = {}
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._lines = 0
+        self._stopping = False
+        self._alarmed: set[str] = set()
+
+    @classmethod
+    async def open(cls, parts: Parts, push: Push, context: Context, *, attempt: int = 1, of: str | None = None) -> Self:
+        """Go on where earlier runs of this job ended; what they handed over is enqueued if it is not yet.
+
+        Raises PermanentError for a message that no push service takes, BrokerUnavailableError.
+        """
+        fan_out = cls(parts, push, context, await Ledger.open(context))
+        fan_out._attempt, fan_out._of = attempt, of or context.job.id
+        for due, ids in fan_out.ledger.handed_over().items():
+            await fan_out._enqueue(ids, due)
+        return fan_out
+
+    async def __aenter__(self) -> Self:
+        """Begin a run."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Tell the log and the metrics what this run has done; if it was cut short, note what it has settled."""
+        await self.ledger.close()
+        if self._counts:
+            self._context.tally("push_deliveries", self._counts)
+        if kind is not None:
+            await self.ledger.write()
+
+    def has_expired(self) -> bool:
+        """Whether the message has lost its worth."""
+        return self.deadline <= self._parts.clock()
+
+    async def deliver(self, rows: Sequence[Subscription]) -> PushResult:
+        """Send to each row that no run of this job has settled; returns what became of them.
+
+        Raises BrokerUnavailableError when Redis stays away and nothing more can be noted.
+        """
+        fresh = [row for row in _distinct(rows) if row not in self.ledger]
+        ends = await self._send_all(fresh)
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for end in ends:
+            counts[end.origin][end.delivery.kind] += 1
+            self._counts[end.origin][end.delivery.kind] += 1
+            self._log_line(end)
+        retrying = await self._hand_over([end for end in ends if end.delivery.kind in _RETRIED])
+        pruned = await self._prune([end.row for end in ends if self._is_dead(end)])
+        sent = sum(end.delivery.kind is Kind.SENT for end in ends)
+        return PushResult(
+            sent=sent,
+            failed=len(ends) - sent - pruned - retrying,
+            pruned=pruned,
+            retrying=retrying,
+            skipped=len(rows) - len(ends),
+            total=len(rows),
+            origins={origin: dict(kinds) for origin, kinds in counts.items()},
+        )
+
+    def check_configuration(self) -> None:
+        """Raise PermanentError if every push service that was asked has refused the server itself."""
+        kinds = {kind for counts in self._counts.values() for kind in counts}
+        if kinds == {Kind.CONFIGURATION}:
+            origins = ", ".join(sorted(self._counts))[:200]
+            msg = f"the push services refuse this server: check the VAPID_* variables and its clock ({origins})"
+            raise PermanentError(msg)
+
+    def _dated(self, message: Message) -> Message:
+        left = math.ceil(self.deadline - self._parts.clock())
+        return replace(message, ttl=max(1, min(message.ttl, left)))
+
+    async def _send_all(self, rows: Sequence[Subscription]) -> list[_End]:
+        waiting: dict[str, list[Subscription]] = defaultdict(list)
+        for row in rows:
+            waiting[self._origin(row)].append(row)
+        ends: list[_End] = []
+        if len(rows) == 1:
+            [(origin, only)] = waiting.items()
+            await self._work(origin, iter(only), ends)
+            return ends
+        workers = [
+            asyncio.create_task(self._work(origin, line, ends))
+            for origin, group in waiting.items()
+            for line in [iter(group)] * min(WORKERS, len(group))
+        ]
+        await self._all(workers)
+        return ends
+
+    async def _all(self, workers: list[asyncio.Task[None]]) -> None:
+        """Wait for all; if one fails or this is cancelled, requests under way may still end, and no other begins."""
+        if not workers:
+            return
+        try:
+            done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+            for worker in done:
+                worker.result()
+        except BaseException:
+            self._stopping = True
+            await asyncio.wait(workers, timeout=DRAIN)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            raise
+
+    async def _work(self, origin: str, waiting: Iterator[Subscription], ends: list[_End]) -> None:
+        for row in waiting:
+            if self._stopping:
+                return
+            delivery = self._circuit.instead(origin)
+            if delivery is None:
+                delivery = await self._send(row)
+                self._circuit.saw(origin, delivery)
+            ends.append(_End(row, origin, delivery))
+            if delivery.kind not in _UNSETTLED:
+                await self.ledger.settle(row)
+
+    async def _send(self, row: Subscription) -> Delivery:
+        try:
+            return await self._parts.sender.send(row, self._message)
+        except Exception as error:  # noqa: BLE001 -- a fault that nobody thought of stays with its subscription
+            return Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
+
+    def _origin(self, row: Subscription) -> str:
+        """The push service of a row; `refused` for an endpoint that must not be called."""
+        start = "/".join(row.endpoint.split("/", 3)[:3])
+        origin = self._origins.get(start)
+        if origin is None:
+            if len(self._origins) >= MAX_ORIGINS:
+                return "other"
+            origin = self._origins[start] = self._parts.sender.origin(row) or "refused"
+        return origin
+
+    def _is_dead(self, end: _End) -> bool:
+        """Whether the row is to be deleted. A key mismatch says so only if the key is known to be good there."""
+        if end.delivery.kind is not Kind.KEY_MISMATCH:
+            return end.delivery.kind is Kind.GONE
+        if self._parts.sender.is_proven(end.origin):
+            return True
+        if end.origin not in self._alarmed:
+            self._alarmed.add(end.origin)
+            _log.error("push_key_mismatch", origin=end.origin, reason=end.delivery.reason)
+        return False
+
+    async def _prune(self, rows: Sequence[Subscription]) -> int:
+        """Delete the rows; returns how many. A database that is away is no reason to send everything again."""
+        if not rows:
+            return 0
+        await self.ledger.write()  # the database may take its time, and what is not written is sent twice
+        self._alarm_of_many_gone()
+        [deleted] = await asyncio.gather(self._parts.subscriptions.prune(rows), return_exceptions=True)
+        if isinstance(deleted, BaseException):
+            _log.warning("prune_failed", subscriptions=len(rows), error=type(deleted).__name__)
+            return 0
+        return deleted
+
+    def _alarm_of_many_gone(self) -> None:
+        total = sum(counts.total() for counts in self._counts.values())
+        gone = sum(counts[Kind.GONE] + counts[Kind.KEY_MISMATCH] for counts in self._counts.values())
+        if total >= MANY and gone > MANY_GONE * total and "" not in self._alarmed:
+            self._alarmed.add("")
+            _log.error("push_many_gone", id=self._context.job.id[:200], gone=gone, of=total)
+
+    async def _hand_over(self, ends: Sequence[_End]) -> int:
+        """Enqueue follow-up jobs for these, while attempts and the message's time last; returns for how many."""
+        if not ends or self._attempt >= MAX_ATTEMPTS:
+            return 0
+        now, handed = self._parts.clock(), 0
+        retries = [(end.row.id, end.delivery) for end in ends]
+        for delay, ids in group_by_delay(retries, self._attempt, self._parts.chance(), MAX_FOLLOW_UP):
+            due = now + delay
+            if due < self.deadline:
+                await self.ledger.hand_over(ids, due)
+                await self._enqueue(ids, due)
+                handed += len(ids)
+        return handed
+
+    async def _enqueue(self, ids: Sequence[str], due: float) -> None:
+        """Add the follow-up job. Its id tells of its content, so that a later run of this job adds no second one."""
+        job = self._context.job
+        told = "\n".join([job.wire, job.queue, job.id, repr(self.deadline), repr(due), *sorted(ids)])
+        follow_up_id = f"push-{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:32]}"
+        data = follow_up_data(self._push, sorted(ids), self._attempt + 1, self._of, self.deadline)
+        delay = max(0.0, due - self._parts.clock())
+        await self._context.enqueue(FollowUp(id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
+        _log.info("push_follow_up", id=follow_up_id, of=self._of[:200], subscriptions=len(ids), delay=round(delay, 1))
+
+    def _log_line(self, end: _End) -> None:
+        if end.delivery.kind is Kind.SENT or self._lines >= MAX_LINES:
+            return
+        self._lines += 1
+        fields = {**log_fields(end.row.endpoint), "kind": end.delivery.kind.value, "reason": end.delivery.reason}
+        if end.delivery.kind is Kind.GONE:
+            _log.info("push_gone", **fields)
+        else:
+            _log.warning("push_failed", **fields)
+
+
+def _distinct(rows: Sequence[Subscription]) -> list[Subscription]:
+    """One row an endpoint, the newest: apps that store a subscription at each visit have many of one device."""
+    return list({row.endpoint: row for row in rows}.values())

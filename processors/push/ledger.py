@@ -1,0 +1,116 @@
+"""What the runs of one job have settled, so that a later run sends to nobody twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Self
+
+from queue_lib.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from queue_lib.processor import Context
+    from storage.ports import Subscription
+
+# Seconds between two writes while messages are under way: what was answered since the last one is sent to again if
+# the process is killed. A job that is done sooner writes nothing, for its completion says the same.
+WRITE_EVERY = 0.01
+# While Redis is away nothing can be written, and nobody is sent to beyond these.
+MAX_UNWRITTEN = 100
+_SETTLED = "1"
+_SUBSCRIPTION = "s:"  # before a subscription's id, to tell it from other notes
+
+
+class Ledger:
+    """The subscriptions that this job needs not send to again: settled, or handed over to a follow-up job.
+
+    It is the job's notes: `s:<subscription id>` is `1` if settled, else the due time of the follow-up (epoch seconds).
+    """
+
+    def __init__(self, context: Context, notes: Mapping[str, str]) -> None:
+        """Go on from the `notes` of earlier runs."""
+        self._context = context
+        self._known = {key.removeprefix(_SUBSCRIPTION): value for key, value in notes.items() if _is_entry(key)}
+        self._unwritten: dict[str, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+        self.others = {key: value for key, value in notes.items() if not _is_entry(key)}
+
+    def fixed(self, key: str, number: float) -> float:
+        """A number that the first run decides on for all: `number`, unless an earlier run has noted another."""
+        if key in self.others:
+            return float(self.others[key])
+        self._unwritten[key] = repr(number)
+        return number
+
+    @classmethod
+    async def open(cls, context: Context) -> Self:
+        """Read what earlier runs have noted."""
+        return cls(context, await context.notes())
+
+    def __contains__(self, subscription: Subscription) -> bool:
+        """Whether an earlier run has settled this subscription or handed it over."""
+        return subscription.id in self._known
+
+    def handed_over(self) -> dict[float, list[str]]:
+        """The subscriptions that earlier runs handed over: due time -> ids, one group a follow-up job."""
+        groups: dict[float, list[str]] = defaultdict(list)
+        for subscription_id, value in self._known.items():
+            if value != _SETTLED:
+                groups[float(value)].append(subscription_id)
+        return dict(groups)
+
+    async def settle(self, subscription: Subscription) -> None:
+        """Note that this subscription's message has ended for good; it is written within 10 ms.
+
+        Raises BrokerUnavailableError when much is unwritten and Redis stays away.
+        """
+        self._unwritten[_SUBSCRIPTION + subscription.id] = _SETTLED
+        if len(self._unwritten) >= MAX_UNWRITTEN:
+            await self.write()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WRITE_EVERY, self._write_soon)
+
+    async def hand_over(self, ids: Iterable[str], due: float) -> None:
+        """Write that these go to the follow-up job that is due then (epoch seconds), with all that is settled."""
+        self._unwritten.update({_SUBSCRIPTION + subscription_id: repr(due) for subscription_id in ids})
+        await self.write()
+
+    async def write(self, notes: Mapping[str, str] | None = None, forget: Collection[Subscription] = ()) -> None:
+        """Write what is not written yet, and other `notes`; forget subscriptions that no run will come across again.
+
+        Raises BrokerUnavailableError.
+        """
+        async with self._writing:  # one at a time, so that nothing is written after it was to be forgotten
+            gone = {_SUBSCRIPTION + subscription.id for subscription in forget}
+            unwritten = dict(self._unwritten)
+            entries = {key: value for key, value in unwritten.items() if key not in gone} | dict(notes or {})
+            if entries or gone:
+                await self._context.note(entries, gone)
+            for key in unwritten:
+                del self._unwritten[key]
+
+    async def close(self) -> None:
+        """Write no more by itself. What is unwritten stays so, for the job's end says it, unless `write` is called."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writer is not None:
+            await asyncio.gather(self._writer, return_exceptions=True)
+
+    def _write_soon(self) -> None:
+        self._writer = asyncio.create_task(self._write_or_leave())
+
+    async def _write_or_leave(self) -> None:
+        try:
+            await self.write()
+        except BrokerUnavailableError:
+            pass  # still unwritten: whoever settles next, or ends the job, meets the outage
+        finally:
+            self._timer = None
+
+
+def _is_entry(key: str) -> bool:
+    return key.startswith(_SUBSCRIPTION)

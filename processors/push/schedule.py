@@ -1,0 +1,45 @@
+"""When a message is sent again. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from processors.push.delivery import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from processors.push.delivery import Delivery
+
+MAX_ATTEMPTS = 5
+BASE, FACTOR = 10.0, 4.0  # seconds: at most 10, 40, 160, 640, and at least half of it
+MINUTE = 60.0
+# So far apart are the due times of groups that would have the same, for each group is told by its due time.
+_APART = 0.001
+
+
+def backoff(attempt: int, chance: float) -> float:
+    """Seconds to wait after attempt number `attempt` (the first is 1); `chance` in [0, 1) spreads the jobs."""
+    whole = BASE * FACTOR ** (attempt - 1)
+    return whole / 2 + whole / 2 * chance
+
+
+def group_by_delay(
+    ends: Sequence[tuple[str, Delivery]], attempt: int, chance: float, at_most: int
+) -> Iterator[tuple[float, list[str]]]:
+    """Who is sent to again when: pairs of a delay (seconds, all different) and `at_most` ids of subscriptions.
+
+    `ends` are pairs of an id and what its attempt number `attempt` ended with. All that named no time share one
+    delay; what a push service asked for is rounded up to minutes, so that there are few groups.
+    """
+    usual = backoff(attempt, chance)
+    groups: dict[float, list[str]] = defaultdict(list)
+    for subscription_id, delivery in ends:
+        asked = delivery.retry_after if delivery.kind is Kind.THROTTLED else None
+        late = asked is not None and asked > usual
+        groups[math.ceil((asked or 0.0) / MINUTE) * MINUTE if late else usual].append(subscription_id)
+    for delay, ids in groups.items():
+        for part, start in enumerate(range(0, len(ids), at_most)):
+            yield delay + part * _APART, ids[start : start + at_most]

@@ -1,0 +1,117 @@
+"""Fakes for unit tests of the push jobs: rows in memory, a scripted sender, and a context that outlives its runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from processors.push.delivery import Delivery, Kind, Message
+from processors.push.fan_out import Parts
+from processors.push.notification import PayloadStyle
+from storage.ports import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+ORIGIN = "https://push.test"
+NOW = 1_800_000_000.0
+End = Delivery | Kind | BaseException
+
+
+def make_row(number: int, origin: str = ORIGIN, user_id: str = "1") -> Subscription:
+    """A row whose id sorts by its number."""
+    return Subscription(
+        id=f"{number:06}", user_id=user_id, endpoint=f"{origin}/wp/{number}", p256dh="p", auth="a", expires_at=None
+    )
+
+
+class FakeSubscriptions:
+    """The port over a list; rows in `replaced` are as if the device had subscribed anew."""
+
+    def __init__(self, rows: Sequence[Subscription] | int) -> None:
+        """Take the rows, or how many to make."""
+        self.rows = [make_row(n) for n in range(rows)] if isinstance(rows, int) else list(rows)
+        self.replaced: set[str] = set()
+        self.fault: Exception | None = None
+        self.prunes: list[list[str]] = []
+
+    async def of_user(self, user_id: str) -> list[Subscription]:
+        """See the port."""
+        return [row for row in self.rows if row.user_id == user_id]
+
+    async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
+        """See the port."""
+        return [row for row in self.rows if row.id in ids]
+
+    async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """See the port."""
+        wanted = [row for row in self.rows if user_ids is None or row.user_id in user_ids]
+        return [row for row in sorted(wanted, key=lambda row: row.id) if after is None or row.id > after][:limit]
+
+    async def count(self) -> int:
+        """See the port."""
+        return len(self.rows)
+
+    async def prune(self, subscriptions: Sequence[Subscription]) -> int:
+        """See the port."""
+        if self.fault is not None:
+            raise self.fault
+        self.prunes.append([row.id for row in subscriptions])
+        gone = {row.id for row in subscriptions} - self.replaced
+        self.rows = [row for row in self.rows if row.id not in gone]
+        return len(gone)
+
+
+class FakeSender:
+    """Ends each delivery as scripted for the subscription's id, the last entry for ever; sent where nothing is."""
+
+    def __init__(self, script: Mapping[int, End | Sequence[End]] | None = None, *, proven: bool = False) -> None:
+        """Take the script by the row's number."""
+        self._script = {
+            f"{number:06}": deque(ends if isinstance(ends, (list, tuple)) else [ends])
+            for number, ends in (script or {}).items()
+        }
+        self.proven = proven
+        self.tried: list[str] = []
+        self.taken: list[str] = []
+        self.ttls: list[int] = []
+
+    async def send(self, subscription: Subscription, message: Message) -> Delivery:
+        """See the port."""
+        assert message.body
+        self.tried.append(subscription.id)
+        self.ttls.append(message.ttl)
+        ends = self._script.get(subscription.id, deque([Kind.SENT]))
+        end = ends.popleft() if len(ends) > 1 else ends[0]
+        if isinstance(end, BaseException):
+            raise end
+        delivery = end if isinstance(end, Delivery) else Delivery(end, end.value)
+        if delivery.kind is Kind.SENT:
+            self.taken.append(subscription.id)
+        return delivery
+
+    def origin(self, subscription: Subscription) -> str | None:
+        """See the port."""
+        return "/".join(subscription.endpoint.split("/", 3)[:3])
+
+    def is_proven(self, _origin: str) -> bool:
+        """See the port."""
+        return self.proven
+
+
+class Clock:
+    """Seconds since the epoch, moved by hand."""
+
+    def __init__(self) -> None:
+        """Start at NOW."""
+        self.now = NOW
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+def make_parts(subscriptions: FakeSubscriptions, sender: FakeSender, clock: Clock | None = None) -> Parts:
+    """Parts over fakes; chance is always the middle."""
+    return Parts(subscriptions, sender, PayloadStyle(), clock=clock or Clock(), chance=lambda: 0.5)

@@ -1,0 +1,158 @@
+"""Batches over fakes: pages, progress, and going on where an earlier run ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from processors.push import batch as batch_module
+from processors.push.batch import PAGE, PushBatch
+from processors.push.delivery import Delivery, Kind
+from processors.push.payload import BatchPayload
+from queue_lib.errors import PermanentError, SnoozeError
+from storage.errors import StorageAwayError
+from tests.support.fakes import FakeContext
+from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts, make_row
+
+ROWS = 2 * PAGE + 7
+
+
+def job(**fields: Any) -> BatchPayload:
+    """A batch to everybody, or to `userIds`."""
+    target = fields if "userIds" in fields else {"all": True, **fields}
+    return BatchPayload.model_validate({"payload": {"title": "t", "body": "b"}, **target})
+
+
+async def test_everybody_is_sent_to_once() -> None:
+    """All pages, the last short one included; the progress ends at 100."""
+    sender, context = FakeSender({5: Kind.GONE, 600: Kind.TRANSIENT, 700: Kind.MESSAGE}), FakeContext()
+
+    result = await PushBatch(make_parts(FakeSubscriptions(ROWS), sender))(job(), context)
+
+    assert (result.sent, result.pruned, result.retrying, result.failed) == (ROWS - 3, 1, 1, 1)
+    assert result.total == len(sender.tried) == len(set(sender.tried)) == ROWS
+    assert context.reports[-1] == 100
+    assert context.reports == sorted(context.reports)
+
+
+async def test_only_the_named_users_are_sent_to() -> None:
+    """Of more users than are asked for at once; who has no device costs nothing."""
+    rows = FakeSubscriptions([make_row(n, user_id=str(n % 1500)) for n in range(3000)])
+    sender = FakeSender()
+
+    result = await PushBatch(make_parts(rows, sender))(job(userIds=[*range(1200), "nobody"]), FakeContext())
+
+    assert result.sent == 2400
+    assert {int(each) % 1500 for each in sender.taken} == set(range(1200))
+
+
+async def test_notes_stay_few() -> None:
+    """A page that is done leaves how far the batch has come, and no note for each of its subscriptions."""
+    context = FakeContext()
+
+    await PushBatch(make_parts(FakeSubscriptions(ROWS), FakeSender()))(job(), context)
+
+    assert not [key for key in context.kept if key.startswith("s:")]
+    assert json.loads(context.kept["cursor"])["seen"] == ROWS
+
+
+async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
+    """Nobody is sent to twice, nobody is left out, and the result counts all runs."""
+    rows, context, sender = FakeSubscriptions(5 * PAGE), FakeContext(), FakeSender()
+    stop_at = 3 * PAGE
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if len(sender.tried) == stop_at:
+            task.cancel()
+        await asyncio.sleep(0)
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    first = len(sender.taken)
+    stop_at = -1
+    result = await PushBatch(make_parts(rows, sender))(job(), context)
+
+    assert 0 < first < 5 * PAGE
+    assert len(sender.taken) == len(set(sender.taken)) == 5 * PAGE
+    assert (result.sent + result.skipped, result.total) == (5 * PAGE, 5 * PAGE)
+
+
+async def test_a_long_batch_runs_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its time is nearly over it asks for another run, without an attempt being counted."""
+    rows, context, sender = FakeSubscriptions(ROWS), FakeContext(), FakeSender()
+    runs, delays = 0, []
+    while True:
+        runs += 1
+        left = iter([300.0])
+        monkeypatch.setattr(context, "remaining", partial(next, left, 10.0))
+        try:
+            result = await PushBatch(make_parts(rows, sender))(job(), context)
+            break
+        except SnoozeError as again:
+            delays.append(again.delay)
+
+    assert (runs, delays) == (4, [0, 0, 0])
+    assert (result.sent, len(set(sender.taken)), len(sender.taken)) == (ROWS, ROWS, ROWS)
+
+
+async def test_a_database_that_goes_away_in_between_puts_the_rest_off() -> None:
+    """What was begun is ended and noted first."""
+    rows, context, sender = FakeSubscriptions(ROWS), FakeContext(), FakeSender()
+    page = rows.page
+
+    async def once(after: str | None, limit: int, user_ids: Any = None) -> Any:
+        if after is not None:
+            raise StorageAwayError("the database does not answer")  # noqa: EM101, TRY003
+        return await page(after, limit, user_ids)
+
+    rows.page = once  # type: ignore[method-assign]
+    with pytest.raises(SnoozeError):
+        await PushBatch(make_parts(rows, sender))(job(), context)
+
+    assert len(sender.taken) == json.loads(context.kept["cursor"])["seen"] == PAGE
+
+
+async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
+    """It is dead with that reason after the first page, and not after a million rows."""
+    sender = FakeSender(dict.fromkeys(range(ROWS), Kind.CONFIGURATION))
+
+    with pytest.raises(PermanentError, match="VAPID"):
+        await PushBatch(make_parts(FakeSubscriptions(ROWS), sender))(job(), FakeContext())
+
+    assert len(sender.tried) <= 100
+
+
+async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the answers are, pages are not read ahead without end."""
+    monkeypatch.setattr(batch_module, "PAGE", 5)
+    rows, answers = FakeSubscriptions(1000), asyncio.Event()
+    sender = FakeSender()
+    read = 0
+    page = rows.page
+
+    async def count(after: str | None, limit: int, user_ids: Any = None) -> Any:
+        nonlocal read
+        read += 1
+        return await page(after, limit, user_ids)
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        await answers.wait()
+        return await FakeSender.send(sender, subscription, message)
+
+    rows.page, sender.send = count, send  # type: ignore[method-assign]
+    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), FakeContext()))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    before = read
+    answers.set()
+    result = await task
+
+    assert before <= batch_module.PAGES + 1
+    assert result.sent == 1000

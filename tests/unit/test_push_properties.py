@@ -1,0 +1,147 @@
+"""Whatever the push services answer and wherever runs are cut short, every subscription is settled once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.push.batch import PushBatch
+from processors.push.delivery import Delivery, Kind
+from processors.push.payload import BatchPayload, FollowUpPayload
+from processors.push.processor import PushFollowUp
+from processors.push.schedule import MAX_ATTEMPTS
+from queue_lib.errors import PermanentError
+from tests.support.fakes import FakeContext, make_job
+from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts
+
+if TYPE_CHECKING:
+    from queue_lib.processor import FollowUp
+
+ENDS = st.sampled_from([Kind.SENT, Kind.GONE, Kind.MESSAGE, Kind.TRANSIENT, Kind.THROTTLED, Kind.KEY_MISMATCH])
+FINAL = {Kind.SENT, Kind.GONE, Kind.MESSAGE, Kind.KEY_MISMATCH}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after it happens."""
+
+
+class MortalContext(FakeContext):
+    """Dies at a given write, before or after it has reached Redis."""
+
+    def __init__(self, job: Any, life: deque[tuple[int, bool]]) -> None:
+        """Take when to die: after so many writes, and whether the last one is still written."""
+        super().__init__(job)
+        self._life = life
+        self._writes = 0
+        self.dead = False
+
+    async def note(self, entries: Any, forget: Any = ()) -> None:
+        """Write, or die."""
+        written = self._mortal()
+        if written:
+            await super().note(entries, forget)
+        self._die()
+
+    async def enqueue(self, follow_up: FollowUp) -> None:
+        """Enqueue, or die."""
+        if self._mortal():
+            await super().enqueue(follow_up)
+        self._die()
+
+    def _mortal(self) -> bool:
+        if self.dead:
+            raise Killed
+        self._writes += 1
+        if self._life and self._writes > self._life[0][0]:
+            self.dead, (_, written) = True, self._life.popleft()
+            self._writes = 0
+            return written
+        return True
+
+    def _die(self) -> None:
+        if self.dead:
+            raise Killed
+
+
+async def run_to_the_end(sender: FakeSender, count: int, deaths: list[tuple[int, bool]]) -> tuple[Counter[str], int]:
+    """A batch and all its follow-ups, run again after each death; returns who was sent to, and how many died."""
+    rows, clock = FakeSubscriptions(count), Clock()
+    parts = make_parts(rows, sender, clock)
+    payload = BatchPayload.model_validate({"all": True, "payload": {"title": "t", "body": "b"}})
+    life, died = deque(deaths), 0
+    waiting: deque[tuple[Any, Any, MortalContext]] = deque()
+    waiting.append((PushBatch(parts), payload, MortalContext(make_job(), life)))
+    known: set[str] = set()
+    while waiting:
+        processor, data, context = waiting.popleft()
+        try:
+            await processor(data, context)
+        except Killed:
+            died += 1
+            context.dead = False
+            waiting.append((processor, data, context))
+        clock.now += 1000
+        for follow_up in context.enqueued.values():
+            if follow_up.id not in known:
+                known.add(follow_up.id)
+                job = make_job(id=follow_up.id, data=follow_up.data)
+                parsed = FollowUpPayload.model_validate(follow_up.data)
+                waiting.append((PushFollowUp(parts), parsed, MortalContext(job, life)))
+    return Counter(sender.taken), died
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.integers(0, 29), st.lists(ENDS, min_size=1, max_size=6), max_size=30))
+def test_without_a_crash_nobody_is_sent_to_twice_and_all_are_settled(script: dict[int, list[Kind]]) -> None:
+    """Each is tried until its first final answer, five times at most."""
+    sender = FakeSender(script)
+
+    taken, _ = asyncio.run(run_to_the_end(sender, 30, []))
+
+    assert all(times == 1 for times in taken.values())
+    tried = Counter(sender.tried)
+    for number in range(30):
+        ends = script.get(number, [Kind.SENT])
+        endless = [*ends, *[ends[-1]] * MAX_ATTEMPTS]
+        needed = next((n for n, end in enumerate(endless, 1) if end in FINAL), MAX_ATTEMPTS)
+        assert tried[f"{number:06}"] == min(needed, MAX_ATTEMPTS)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 29), st.lists(ENDS, min_size=1, max_size=6), max_size=30),
+    st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=4),
+)
+def test_a_crash_repeats_what_was_not_noted_and_loses_nobody(
+    script: dict[int, list[Kind]], deaths: list[tuple[int, bool]]
+) -> None:
+    """Who would be sent to in the end is sent to, and more than once only for as many crashes as there were."""
+    sender = FakeSender(script)
+
+    taken, died = asyncio.run(run_to_the_end(sender, 30, deaths))
+
+    assert max(taken.values(), default=0) <= 1 + died
+    for number in range(30):
+        ends = script.get(number, [Kind.SENT])
+        if ends[0] is Kind.SENT:
+            assert taken[f"{number:06}"] >= 1
+
+
+@given(st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_the_counts_always_add_up(kinds: list[Kind]) -> None:
+    """Whatever the mixture, each subscription is in one of the counts, and in one of its origin's."""
+    sender = FakeSender({n: Delivery(kind, kind.value) for n, kind in enumerate(kinds)})
+    parts = make_parts(FakeSubscriptions(len(kinds)), sender)
+    payload = BatchPayload.model_validate({"all": True, "payload": {"title": "t", "body": "b"}})
+    try:
+        result = asyncio.run(PushBatch(parts)(payload, FakeContext()))
+    except PermanentError:
+        assert kinds.count(Kind.CONFIGURATION) >= min(3, len(kinds))
+        return
+    assert result.sent + result.failed + result.pruned + result.retrying + result.skipped == result.total == len(kinds)
+    assert sum(sum(counts.values()) for counts in result.origins.values()) == len(kinds)
