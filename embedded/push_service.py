@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import time
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,7 +71,8 @@ class _WrongError(Exception):
 class PushService:
     """The service and all its devices. `received` holds what was correct, `refused` why the rest was not.
 
-    `requests` counts every request, whatever became of it; `peak` is the most that were open at once.
+    `requests` counts every request, whatever became of it; `peak` is the most that were open at once. `pace` is how
+    long (in seconds) each answer takes.
     """
 
     def __init__(self, vapid_public_key: str, host: str = "127.0.0.1") -> None:
@@ -82,6 +84,8 @@ class PushService:
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._open = 0
+        self._once: dict[str, deque[Answer]] = defaultdict(deque)
+        self.pace = 0.0
         self.origin = ""
         self.received: list[Received] = []
         self.refused: list[str] = []
@@ -125,6 +129,10 @@ class PushService:
         """From now on answer pushes to this device so."""
         self._answers[subscription.endpoint.removeprefix(self.origin)] = answer
 
+    def answer_once(self, subscription: Subscription, *answers: Answer) -> None:
+        """Answer the next pushes to this device so, one by one; then as usual."""
+        self._once[subscription.endpoint.removeprefix(self.origin)].extend(answers)
+
     def texts(self, subscription: Subscription) -> list[str]:
         """What this device received, oldest first."""
         return [push.text for push in self.received if push.subscription_id == subscription.id]
@@ -144,10 +152,11 @@ class PushService:
         except _WrongError as wrong:
             self.refused.append(str(wrong))
             return web.json_response({"reason": str(wrong)}, status=wrong.status)
-        answer = self._answers.get(request.path, Answer())
+        once = self._once[request.path]
+        answer = once.popleft() if once else self._answers.get(request.path, Answer())
         if answer.hang:
             await self._stopping.wait()
-        await asyncio.sleep(answer.delay)
+        await asyncio.sleep(answer.delay + self.pace)
         if 200 <= answer.status < 300:  # noqa: PLR2004 -- a success
             self.received.append(push)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

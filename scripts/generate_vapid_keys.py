@@ -1,17 +1,22 @@
-"""Make a VAPID key pair: `python -m scripts.generate_vapid_keys`.
+"""Make a VAPID key pair: `python -m scripts.generate_vapid_keys mailto:ops@your-domain.com`.
 
-It prints two lines for the environment of the worker and of the Next.js app, in the format of `npx web-push
-generate-vapid-keys`: base64url without padding. The browser subscribes with the public key, as it is.
+It prints lines for `.env`, or for the environment, of the worker and of the Next.js app alike. The keys are as `npx
+web-push generate-vapid-keys` makes them, base64url without padding. The browser subscribes with the public key as it
+is; NEXT_PUBLIC_ is how Next.js lets it into the page (https://nextjs.org/docs/app/guides/environment-variables).
 """
 
 from __future__ import annotations
 
 import base64
+import sys
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from processors.push.subject import check_subject
+
 PRIVATE_BYTES = 32
+PLACEHOLDER = "mailto:ops@your-domain.com"
 
 
 def make_pair() -> tuple[str, str]:
@@ -26,12 +31,24 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def main() -> None:
-    """Print a pair."""
+def main(arguments: list[str]) -> int:
+    """Print a pair; `arguments` is the subject, if anything. Returns the exit status: 2 for a subject to refuse."""
+    subject = arguments[0] if arguments else PLACEHOLDER
+    try:
+        check_subject(subject)
+    except ValueError as error:
+        print(f"{subject}: {error}", file=sys.stderr)
+        return 2
     private, public = make_pair()
     print(f"VAPID_PUBLIC_KEY={public}")
+    print(f"NEXT_PUBLIC_VAPID_PUBLIC_KEY={public}")
     print(f"VAPID_PRIVATE_KEY={private}")
+    print(f"VAPID_SUBJECT={subject}")
+    if not arguments:
+        # Not among the lines, which may go straight into a file.
+        print("Put your own address, or your site's https URL, into VAPID_SUBJECT.", file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

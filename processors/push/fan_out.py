@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from storage.ports import Subscription, Subscriptions
 
 FOLLOW_UP = "push-follow-up"
-# Of one page at one push service; the sender bounds what all jobs have in flight.
-WORKERS = 50
+# In flight at one push service, of one job; the sender bounds what all jobs have.
+IN_FLIGHT = 50
 # Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
 # message that is sent twice.
-DRAIN = 2.0
+DRAIN = 1.5
 # So many lines about single subscriptions in the log; the rest is in the counts.
 MAX_LINES = 20
 # More gone than this share, of so many or more, may be a push service's fault: in June 2024 Google's answered so.
@@ -82,7 +82,8 @@ class FanOut:
         self._origins: dict[str, str] = {}
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._lines = 0
-        self._stopping = False
+        self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
+        self._stopping_since: float | None = None
         self._alarmed: set[str] = set()
 
     @classmethod
@@ -162,7 +163,7 @@ class FanOut:
         workers = [
             asyncio.create_task(self._work(origin, line, ends))
             for origin, group in waiting.items()
-            for line in [iter(group)] * min(WORKERS, len(group))
+            for line in [iter(group)] * min(IN_FLIGHT, len(group))
         ]
         await self._all(workers)
         return ends
@@ -176,8 +177,8 @@ class FanOut:
             for worker in done:
                 worker.result()
         except BaseException:
-            self._stopping = True
-            await asyncio.wait(workers, timeout=DRAIN)
+            self._stopping_since = self._stopping_since or time.monotonic()
+            await asyncio.wait(workers, timeout=max(0.0, self._stopping_since + DRAIN - time.monotonic()))
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
@@ -185,21 +186,21 @@ class FanOut:
 
     async def _work(self, origin: str, waiting: Iterator[Subscription], ends: list[_End]) -> None:
         for row in waiting:
-            if self._stopping:
-                return
-            delivery = self._circuit.instead(origin)
-            if delivery is None:
-                delivery = await self._send(row)
-                self._circuit.saw(origin, delivery)
+            async with self._slots[origin]:
+                if self._stopping_since is not None:
+                    return
+                delivery = self._circuit.instead(origin) or await self._send(row, origin)
             ends.append(_End(row, origin, delivery))
             if delivery.kind not in _UNSETTLED:
                 await self.ledger.settle(row)
 
-    async def _send(self, row: Subscription) -> Delivery:
+    async def _send(self, row: Subscription, origin: str) -> Delivery:
         try:
-            return await self._parts.sender.send(row, self._message)
+            delivery = await self._parts.sender.send(row, self._message)
         except Exception as error:  # noqa: BLE001 -- a fault that nobody thought of stays with its subscription
-            return Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
+            delivery = Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
+        self._circuit.saw(origin, delivery)
+        return delivery
 
     def _origin(self, row: Subscription) -> str:
         """The push service of a row; `refused` for an endpoint that must not be called."""

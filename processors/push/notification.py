@@ -28,7 +28,7 @@ ZERO_WIDTH_JOINER = "\u200d"
 _SKIPPED = re.compile(r"\A[\x00-\x20]+|[\t\n\r]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 # Bytes of a character in a JSON string, where that is not its length in UTF-8.
-_ESCAPED = {character: len(json.dumps(character)) - 2 for character in map(chr, range(0x80))}
+_ESCAPED = {character: len(json.dumps(character, ensure_ascii=False)) - 2 for character in map(chr, range(0x80))}
 # Declarative Web Push's mark: the number of the RFC of web push.
 _MAGIC = 8030
 # WebKit reads a number as a C int, and refuses the message otherwise.

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from processors.push.delivery import Message
 from processors.push.notification import Notification  # noqa: TC001 -- pydantic reads it
+from processors.push.schedule import MAX_ATTEMPTS
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ DEFAULT_TTL = 86_400
 MIN_TTL, MAX_TTL = 1, 2_419_200
 MAX_USERS = 100_000
 MAX_FOLLOW_UP = 1000  # subscriptions of one follow-up job
-MAX_ORIGINS = 50  # told apart in a result
+MAX_ORIGINS = 50  # of a result, which stays in Redis: Windows' and Apple's services have many hosts
+OTHER = "other"  # the rest of them
 # Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
 MIN_TIME = 10**11
 
@@ -44,8 +46,13 @@ def _clamp(ttl: int) -> int:
     return min(max(ttl, MIN_TTL), MAX_TTL)
 
 
+def _without_nulls(value: Any) -> Any:
+    """JavaScript writes null for what there is not."""
+    return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
+
+
 def _seconds(value: Any) -> Any:
-    """A time as JavaScript writes it, in seconds since the epoch."""
+    """A time as JavaScript writes it, in seconds since the epoch; raises ValueError for any other."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -66,7 +73,7 @@ class Options(Model):
     """How the push services are to treat the message; `ttl` is in seconds and is clamped to 1..2,419,200 (4 weeks).
 
     A message replaces an undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the
-    epoch; on the wire milliseconds or ISO dates. null is the same as no value.
+    epoch; on the wire, and for the constructor, milliseconds or ISO dates. null is the same as no value.
     """
 
     ttl: Annotated[int, AfterValidator(_clamp)] = DEFAULT_TTL
@@ -75,10 +82,7 @@ class Options(Model):
     not_before: Moment | None = None
     expires_at: Moment | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, value: Any) -> Any:
-        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+    _nulls = model_validator(mode="before")(_without_nulls)
 
 
 class Push(Model):
@@ -87,27 +91,35 @@ class Push(Model):
     payload: Notification
     options: Options = Options()
 
-    @field_validator("options", mode="before")
-    @classmethod
-    def _or_default(cls, value: Any) -> Any:
-        return Options() if value is None else value
+    _nulls = model_validator(mode="before")(_without_nulls)
 
-    def message(self, style: PayloadStyle) -> Message:
-        """What is to be sent, the same for every subscription. Raises PermanentError as Notification.encode does."""
+    def message(self, style: PayloadStyle, now: float | None = None) -> Message:
+        """What is to be sent, the same for every subscription. Raises PermanentError as Notification.encode does.
+
+        Sent `now` (seconds since the epoch), it is kept until `expiresAt` at most; without `now`, for `ttl`.
+        """
+        ttl = self.options.ttl
+        if now is not None and self.options.expires_at is not None:
+            ttl = max(MIN_TTL, min(ttl, math.ceil(self.options.expires_at - now)))
         return Message(
             body=self.payload.encode(style),
-            ttl=self.options.ttl,
+            ttl=ttl,
             urgency=self.options.urgency.value,
             topic=topic_header(self.options.topic),
         )
 
     def wait(self, now: float) -> float:
-        """Seconds until the message may be sent."""
-        return max(0.0, (self.options.not_before or 0.0) - now)
+        """Seconds until the message may be sent: 0 if it has no `notBefore`, or it is past."""
+        return 0.0 if self.options.not_before is None else max(0.0, self.options.not_before - now)
+
+    def has_expired(self, now: float) -> bool:
+        """Whether the app's `expiresAt` is past."""
+        return self.options.expires_at is not None and self.options.expires_at <= now
 
     def deadline(self, now: float) -> float:
         """When the message is worth nothing any more if it is first sent now; in seconds since the epoch."""
-        return min(now + self.options.ttl, self.options.expires_at or math.inf)
+        end = now + self.options.ttl
+        return end if self.options.expires_at is None else min(end, self.options.expires_at)
 
 
 class PushPayload(Push):
@@ -117,12 +129,17 @@ class PushPayload(Push):
 
 
 UserId = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+# A list of a wrong kind is one fault, not 100,000 of them.
+UserIds = Annotated[list[UserId], Field(min_length=1, max_length=MAX_USERS, fail_fast=True)]
 
 
 class BatchPayload(Push):
-    """`push-batch`: one notification for many users, `userIds`, or for everybody, `all`."""
+    """`push-batch`: one notification for many users, `userIds` (1 to 100,000), or for everybody, `all`.
 
-    user_ids: Annotated[list[UserId], Field(min_length=1, max_length=MAX_USERS)] | None = None
+    Ids may be numbers; one that is given twice counts once.
+    """
+
+    user_ids: UserIds | None = None
     everyone: bool = Field(default=False, alias="all")
 
     @field_validator("user_ids")
@@ -142,12 +159,15 @@ class FollowUpPayload(Push):
     """`push-follow-up`: the subscriptions of the job `followUpOf` that are to be sent to once more."""
 
     subscription_ids: list[str] = Field(min_length=1, max_length=MAX_FOLLOW_UP)
-    attempt: int = Field(ge=2, le=5)
+    attempt: int = Field(ge=2, le=MAX_ATTEMPTS)
     follow_up_of: str
 
 
 def follow_up_data(push: Push, ids: Sequence[str], attempt: int, of: str, deadline: float) -> dict[str, Any]:
-    """The data of a FollowUpPayload: `push` as the app gave it, worth nothing after `deadline` (epoch seconds)."""
+    """A FollowUpPayload on the wire: `push` as the app gave it, worth nothing after `deadline` (epoch seconds).
+
+    Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000).
+    """
     options = push.options
     return {
         "subscriptionIds": list(ids),
@@ -156,7 +176,7 @@ def follow_up_data(push: Push, ids: Sequence[str], attempt: int, of: str, deadli
             "ttl": options.ttl,
             "urgency": options.urgency.value,
             "topic": options.topic,
-            "expiresAt": deadline * 1000,
+            "expiresAt": round(deadline * 1000),
         },
         "attempt": attempt,
         "followUpOf": of,
@@ -175,7 +195,8 @@ class PushResult(Model):
     """What became of each subscription; the counts add up to `total`.
 
     `pruned`: gone, and deleted. `retrying`: handed over to a follow-up job. `skipped`: settled by an earlier run, or a
-    second row of the same endpoint. `origins`: push service -> kind of delivery -> how often.
+    second row of the same endpoint. `origins`: push service -> kind of delivery -> how often; at most 50, with the rest
+    under `other`.
     """
 
     sent: int = 0
@@ -187,14 +208,26 @@ class PushResult(Model):
     expired: bool = False
     origins: dict[str, dict[str, int]] = Field(default_factory=dict)
 
+    @field_validator("origins")
+    @classmethod
+    def _capped(cls, origins: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        if len(origins) <= MAX_ORIGINS:
+            return origins
+        named = [origin for origin in origins if origin != OTHER][: MAX_ORIGINS - 1]
+        capped = {origin: origins[origin] for origin in named}
+        rest: Counter[str] = Counter()
+        for origin in origins.keys() - capped.keys():
+            rest.update(origins[origin])
+        return {**capped, OTHER: dict(rest)}
+
     def plus(self, other: PushResult) -> PushResult:
         """Both together."""
         counts = {
             name: getattr(self, name) + getattr(other, name)
             for name in ("sent", "failed", "pruned", "retrying", "skipped", "total")
         }
-        origins = {origin: dict(kinds) for origin, kinds in self.origins.items()}
-        for origin, kinds in other.origins.items():
-            place = origin if origin in origins or len(origins) < MAX_ORIGINS else "other"
-            origins[place] = dict(Counter(origins.get(place, {})) + Counter(kinds))
+        origins = {
+            origin: dict(Counter(self.origins.get(origin)) + Counter(other.origins.get(origin)))
+            for origin in {**self.origins, **other.origins}
+        }
         return PushResult(**counts, expired=self.expired or other.expired, origins=origins)

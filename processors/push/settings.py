@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from processors.push.encrypt import MAX_PLAINTEXT
 from processors.push.endpoints import AllowedHosts
 from processors.push.hostname import is_public_hostname
-from processors.push.notification import PayloadStyle
+from processors.push.notification import DEFAULT_LIMIT, PayloadStyle
 from processors.push.subject import check_subject
 from processors.push.vapid import VapidSigner, encode_public_key, parse_private_key, parse_public_key
 
@@ -35,7 +35,8 @@ class PushSettings(BaseSettings):
     )
     vapid_previous_private_keys: SecretStr = Field(
         SecretStr(""),
-        description="Private keys of earlier pairs, comma-separated: subscriptions that were made with them work on.",
+        description="Private keys of earlier pairs, as above, comma-separated: subscriptions that were made with them "
+        "work on.",
     )
     push_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -45,16 +46,17 @@ class PushSettings(BaseSettings):
     push_allow_local_endpoints: bool = Field(
         default=False, description="Development: also call endpoints on this machine, with http or https, on any port."
     )
-
     push_max_payload: int = Field(
-        2700,
+        DEFAULT_LIMIT,
         ge=200,
         le=MAX_PLAINTEXT,
         description="Bytes of a notification as JSON; longer bodies are shortened. Firefox on Android takes 2,744, "
         "the others 3,993.",
     )
     push_declarative: bool = Field(
-        default=False, description="Send in the shape of Declarative Web Push, which Safari shows by itself."
+        default=False,
+        description="Send in the shape of Declarative Web Push, which Safari shows by itself "
+        "if `url` and `icon` are absolute.",
     )
 
     @field_validator("vapid_private_key")

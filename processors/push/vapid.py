@@ -123,7 +123,8 @@ class VapidSigner:
         """Sign for `subject` (a `mailto:` or an https URL); `clock` gives seconds since the epoch."""
         # py_vapid's own check of the subject refuses `https://example.com/contact` and takes `mailto:a@localhost`.
         self._vapid = Vapid02(private_key, conf={"no-strict": True})
-        self.public_key = encode_public_key(private_key.public_key())
+        # As the browser takes it: base64url.
+        self.public_key: str = encode_public_key(private_key.public_key())
         self._subject = subject
         self._clock = clock
         self._tokens: dict[str, _Token] = {}
@@ -138,7 +139,11 @@ class VapidSigner:
         return token.header
 
     def renew(self, origin: str) -> str:
-        """The header with a new token, after the push service has refused the last one; a minute's token stays."""
+        """The header with a new token, after the push service has refused the last one.
+
+        A token that was signed less than a minute ago is not replaced, but returned once more: with a wrong key or
+        subject, a fan-out signs once a minute for a push service, not once for each message.
+        """
         now = self._clock()
         token = self._tokens.get(origin)
         if token is None or not token.signed_at <= now < token.signed_at + RENEW_AGAIN_AFTER:
@@ -146,8 +151,9 @@ class VapidSigner:
         return token.header
 
     def _sign(self, origin: str, now: float) -> _Token:
+        self._tokens.pop(origin, None)
         if len(self._tokens) >= MAX_TOKENS:
-            self._tokens.clear()
+            del self._tokens[next(iter(self._tokens))]  # the oldest
         # A new object each time: pywebpush reuses one, and the first service's `aud` sticks to it
         # (https://github.com/web-push-libs/pywebpush/issues/130).
         claims = {"aud": origin, "exp": int(now + TOKEN_LIFETIME), "sub": self._subject}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from dotenv import dotenv_values
 
 from processors.push.settings import PushSettings
 from scripts.generate_vapid_keys import main, make_pair
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -32,9 +35,33 @@ def test_no_two_pairs_are_alike() -> None:
     assert make_pair() != make_pair()
 
 
-def test_the_script_prints_lines_for_an_env_file(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both keys are printed as NAME=value, ready for `.env` and `heroku config:set`."""
-    main()
+def test_the_script_prints_lines_for_an_env_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A file of the lines has all that the worker and the page need; what is left to do is not in it."""
+    assert main([]) == 0
 
-    lines = capsys.readouterr().out
-    assert re.fullmatch(r"VAPID_PUBLIC_KEY=[\w-]{87}\nVAPID_PRIVATE_KEY=[\w-]{43}\n", lines)
+    told = capsys.readouterr()
+    env = tmp_path / ".env"
+    env.write_text(told.out)
+    names = ["VAPID_PUBLIC_KEY", "NEXT_PUBLIC_VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"]
+    assert names == list(dotenv_values(env))
+    settings = PushSettings(_env_file=env)
+    assert dotenv_values(env)["NEXT_PUBLIC_VAPID_PUBLIC_KEY"] == settings.vapid_public_key
+    assert "VAPID_SUBJECT" in told.err
+
+
+def test_the_subject_is_taken_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a subject there is nothing left to do."""
+    assert main(["https://example.com/contact"]) == 0
+
+    told = capsys.readouterr()
+    assert told.out.endswith("\nVAPID_SUBJECT=https://example.com/contact\n")
+    assert not told.err
+
+
+def test_a_subject_that_apple_refuses_makes_no_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    """The fault is said now, not at the first iPhone."""
+    assert main(["ops@localhost"]) == 2
+
+    told = capsys.readouterr()
+    assert not told.out
+    assert "Apple's push service refuses it" in told.err

@@ -1,9 +1,10 @@
-"""The push payload: what is accepted, and what of it is sent."""
+"""What the push jobs carry: what is accepted, when and to whom it is sent, and what comes back."""
 
 from __future__ import annotations
 
 import json
 import string
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from processors.push.encrypt import MAX_PLAINTEXT
-from processors.push.notification import Notification, PayloadStyle, shortened
+from processors.push.notification import Notification, PayloadStyle
 from processors.push.payload import (
+    MAX_ORIGINS,
     BatchPayload,
     FollowUpPayload,
     PushPayload,
@@ -21,7 +23,6 @@ from processors.push.payload import (
     follow_up_data,
     topic_header,
 )
-from queue_lib.errors import PermanentError
 
 MINIMAL = {"title": "Title", "body": "Body"}
 
@@ -31,114 +32,11 @@ def parse(**fields: Any) -> PushPayload:
     return PushPayload.model_validate({"userId": "user-1", "payload": MINIMAL} | fields)
 
 
-def test_the_object_is_sent_exactly_as_given() -> None:
-    """Unknown keys, nulls, numbers and the order of keys reach the service worker unchanged."""
-    app_gave = {
-        "zoo": [1, 2.5, None],
-        "title": "é👋",
-        "body": "",
-        "silent": None,
-        "requireInteraction": True,
-        "badge": 3,
-    }
-
-    encoded = parse(payload=app_gave).message(PayloadStyle(MAX_PLAINTEXT)).body
-
-    assert json.dumps(app_gave, ensure_ascii=False, separators=(",", ":")).encode() == encoded
-
-
 def test_a_notification_built_in_python_is_sent_too() -> None:
     """A Notification that is passed on as an object keeps what it was made of."""
     payload = PushPayload(user_id="1", payload=Notification(title="a", body="b"))
 
     assert payload.message(PayloadStyle(MAX_PLAINTEXT)).body == b'{"title":"a","body":"b"}'
-
-
-def test_half_an_emoji_is_replaced() -> None:
-    """A lone surrogate, as JavaScript's slice() leaves it, does not fail the job."""
-    given = json.loads('{"title": "cut \\ud83d", "body": ""}')
-
-    assert parse(payload=given).message(PayloadStyle(MAX_PLAINTEXT)).body == b'{"title":"cut ?","body":""}'
-
-
-@pytest.mark.parametrize(("over", "refused"), [(0, False), (1, True)])
-def test_the_limit_is_exact(*, over: int, refused: bool) -> None:
-    """What does not fit without its body fails for good, with both numbers and what to do."""
-    frame = len(json.dumps({"title": "", "body": ""}, separators=(",", ":")))
-    payload = parse(payload={"title": "x" * (MAX_PLAINTEXT - frame + over), "body": ""})
-
-    if refused:
-        with pytest.raises(PermanentError, match=r"3,994 bytes .* holds 3,993 .*PUSH_MAX_PAYLOAD"):
-            payload.message(PayloadStyle(MAX_PLAINTEXT))
-    else:
-        assert len(payload.message(PayloadStyle(MAX_PLAINTEXT)).body) == MAX_PLAINTEXT
-
-
-@given(st.text(min_size=1, max_size=400), st.integers(100, 300), st.booleans())
-@settings(max_examples=300, deadline=None)
-def test_a_long_body_is_shortened_to_what_fits(body: str, limit: int, declarative: bool) -> None:
-    """It is JSON within the limit, and its body is the given one or a beginning of it with an ellipsis."""
-    encoded = parse(payload={"title": "t", "body": body}).message(PayloadStyle(limit, declarative)).body
-
-    decoded = json.loads(encoded)
-    sent = (decoded["notification"] if declarative else decoded)["body"]
-    assert len(encoded) <= limit
-    given_text = body.encode(errors="replace").decode()
-    assert sent == given_text or (sent.endswith("…") and given_text.startswith(sent[:-1]))
-
-
-def test_a_body_is_not_shortened_more_than_needed() -> None:
-    """Of plain text, all bytes are used."""
-    encoded = parse(payload={"title": "t", "body": "x" * 5000}).message(PayloadStyle()).body
-
-    assert len(encoded) == 2700
-
-
-@pytest.mark.parametrize(
-    ("text", "room", "expected"),
-    [
-        ("abcdef", 6, "abc…"),
-        ("äöü", 7, "äö…"),
-        ('a"b"c', 6, 'a"…'),
-        ("line\nline", 8, "line…"),
-        ("ab👩‍👧cd", 12, "ab…"),
-        ("ae\u0301x", 5, "a…"),
-        ("ok👍🏽", 9, "ok…"),
-        ("no room", 3, "…"),
-    ],
-)
-def test_characters_are_left_whole(text: str, room: int, expected: str) -> None:
-    """No accent, skin tone or joined emoji is cut off from what it belongs to; escapes count as they are written."""
-    assert shortened(text, room) == expected
-
-
-def test_a_body_of_megabytes_is_shortened_in_no_time() -> None:
-    """Only as much of it is looked at as can be sent."""
-    assert len(shortened("ä" * 10_000_000, 2600).encode()) <= 2600
-
-
-def test_declarative_web_push() -> None:
-    """Safari's shape: the magic number, and where a tap leads."""
-    given_payload = {"title": "t", "body": "b", "url": "/chat/7", "tag": "x", "app_badge": "2"}
-    encoded = parse(payload=given_payload).message(PayloadStyle(declarative=True)).body
-
-    assert json.loads(encoded) == {
-        "web_push": 8030,
-        "notification": {"title": "t", "body": "b", "tag": "x", "app_badge": "2", "navigate": "/chat/7"},
-    }
-
-
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", " JavaScript:x", "file:///etc/passwd"])
-def test_a_url_that_is_no_page_is_refused(url: str) -> None:
-    """A tap on a notification opens a page, and runs nothing."""
-    with pytest.raises(ValidationError, match="http, https or relative"):
-        parse(payload=MINIMAL | {"url": url})
-
-
-@pytest.mark.parametrize("url", ["/chat/7", "chat?a=b:c", "https://example.com/", "HTTP://example.com", "", None])
-def test_pages_are_taken(url: str | None) -> None:
-    """Absolute or relative."""
-    assert parse(payload=MINIMAL | {"url": url}).payload.url == url
 
 
 @pytest.mark.parametrize(
@@ -163,6 +61,32 @@ def test_other_times_are_refused(moment: Any) -> None:
 def test_the_deadline_is_the_ttl_where_nothing_is_sooner() -> None:
     """In seconds since the epoch."""
     assert parse(options={"ttl": 60}).deadline(1000.0) == 1060
+    assert parse(options={"ttl": 60, "expiresAt": 1_800_000_000_000}).deadline(1_799_999_000.0) == 1_799_999_060
+
+
+@pytest.mark.parametrize(
+    ("now", "ttl", "expired"),
+    [(-100.0, 60, False), (-59.5, 60, False), (-9.5, 10, False), (-0.1, 1, False), (0.0, 1, True), (5.0, 1, True)],
+)
+def test_a_message_is_not_kept_longer_than_it_is_worth_something(now: float, ttl: int, *, expired: bool) -> None:
+    """By `expiresAt`, here at 1,800,000,000, in whole seconds of which there is always one."""
+    push = parse(options={"ttl": 60, "expiresAt": 1_800_000_000_000})
+
+    assert push.message(PayloadStyle(), 1_800_000_000 + now).ttl == ttl
+    assert push.has_expired(1_800_000_000 + now) == expired
+
+
+def test_without_expires_at_the_ttl_is_the_apps() -> None:
+    """Whenever it is sent."""
+    assert parse(options={"ttl": 60}).message(PayloadStyle(), 1_800_000_000).ttl == 60
+    assert not parse(options={"ttl": 60}).has_expired(9e99)
+
+
+def test_the_epoch_is_a_time_too() -> None:
+    """`new Date(0)` is long past, and not the same as no time."""
+    push = parse(options={"notBefore": "1970-01-01T00:00:00.000Z", "expiresAt": "1970-01-01T00:00:00.000Z"})
+
+    assert (push.deadline(1000.0), push.has_expired(1000.0), push.wait(1000.0)) == (0.0, True, 0.0)
 
 
 def test_a_batch_has_users_or_everybody() -> None:
@@ -171,6 +95,24 @@ def test_a_batch_has_users_or_everybody() -> None:
 
     assert batch.user_ids == ["1", "a"]
     assert BatchPayload.model_validate({"all": True, "payload": MINIMAL}).everyone
+
+
+@pytest.mark.parametrize(
+    ("target", "users"), [({"userIds": ["a"], "all": None}, ["a"]), ({"userIds": None, "all": True}, None)]
+)
+def test_null_is_no_users_and_not_everybody(target: dict[str, Any], users: list[str] | None) -> None:
+    """JavaScript writes null for what there is not."""
+    batch = BatchPayload.model_validate({**target, "payload": MINIMAL, "options": None})
+
+    assert (batch.user_ids, batch.everyone) == (users, users is None)
+
+
+def test_a_list_of_wrong_ids_is_one_fault() -> None:
+    """A hundred thousand lines would help nobody, and take their time."""
+    with pytest.raises(ValidationError) as caught:
+        BatchPayload.model_validate({"userIds": [{}] * 100_000, "payload": MINIMAL})
+
+    assert [fault["loc"] for fault in caught.value.errors()] == [("userIds", 0)]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +141,83 @@ def test_a_follow_up_says_the_same(more: dict[str, Any], ttl: int, topic: str | 
 
     assert (back.subscription_ids, back.attempt, back.follow_up_of) == (["s1"], 2, "j1")
     assert back.message(PayloadStyle()) == push.message(PayloadStyle())
+    assert back.payload.given == push.payload.given
     assert back.deadline(1_799_999_999.0) <= 1_800_000_000.25
+    again = follow_up_data(back, back.subscription_ids, 2, "j1", back.options.expires_at or 0)
+    assert json.loads(json.dumps(again)) == data
+
+
+def test_a_follow_up_on_the_wire() -> None:
+    """Options as the app wrote them: its word for the topic, and no `notBefore`, which is over."""
+    options = {"ttl": 60, "urgency": "high", "topic": "chat 1", "notBefore": 1_790_000_000_000}
+
+    data = follow_up_data(parse(options=options), ("s1", "s2"), 3, "job:1", 1_800_000_000.25)
+
+    assert data == {
+        "subscriptionIds": ["s1", "s2"],
+        "payload": MINIMAL,
+        "options": {"ttl": 60, "urgency": "high", "topic": "chat 1", "expiresAt": 1_800_000_000_250},
+        "attempt": 3,
+        "followUpOf": "job:1",
+    }
+
+
+@pytest.mark.parametrize(
+    "fields", [{"attempt": 1}, {"attempt": 6}, {"subscriptionIds": []}, {"subscriptionIds": ["x"] * 1001}]
+)
+def test_a_follow_up_that_the_worker_does_not_write_is_refused(fields: dict[str, Any]) -> None:
+    """Attempts are 2 to 5, subscriptions 1 to 1,000."""
+    data = follow_up_data(parse(), ["s1"], 2, "j1", 1_800_000_000.0)
+
+    with pytest.raises(ValidationError):
+        FollowUpPayload.model_validate(data | fields)
+
+
+RESULTS = st.builds(
+    PushResult,
+    sent=st.integers(0, 9),
+    skipped=st.integers(0, 9),
+    total=st.integers(0, 9),
+    expired=st.booleans(),
+    origins=st.dictionaries(
+        st.integers(0, 70).map("https://{}.test".format) | st.just("other"),
+        st.dictionaries(st.sampled_from(["sent", "gone"]), st.integers(1, 9), min_size=1),
+        max_size=70,
+    ),
+)
+
+
+def times(result: PushResult) -> Counter[str]:
+    """How often what happened, at all push services together."""
+    return sum((Counter(kinds) for kinds in result.origins.values()), Counter())
+
+
+@given(RESULTS, RESULTS)
+@settings(max_examples=100, deadline=None)
+def test_nothing_is_lost_when_results_are_added(one: PushResult, other: PushResult) -> None:
+    """Nor when they are written down in between; and nothing of either is changed."""
+    before = one.model_dump_json(by_alias=True)
+    both = PushResult.model_validate_json(before).plus(other)
+
+    assert (both.sent, both.skipped, both.total) == (
+        one.sent + other.sent,
+        one.skipped + other.skipped,
+        one.total + other.total,
+    )
+    assert both.expired == (one.expired or other.expired)
+    assert len(both.origins) <= MAX_ORIGINS
+    assert times(both) == times(one) + times(other)
+    assert one.model_dump_json(by_alias=True) == before
+
+
+def test_the_origins_of_a_result_are_fifty() -> None:
+    """The first ones keep their names; those that have none already stay among the rest."""
+    fifty = {f"https://{number}.test": {"sent": 1} for number in range(MAX_ORIGINS)}
+
+    assert PushResult(origins=fifty).origins == fifty
+    capped = PushResult(origins={"other": {"sent": 5}, **fifty}).origins
+    assert list(capped) == [*list(fifty)[:-1], "other"]
+    assert capped["other"] == {"sent": 6}
 
 
 def test_results_add_up() -> None:
@@ -208,14 +226,8 @@ def test_results_add_up() -> None:
     for number in range(60):
         total = total.plus(PushResult(sent=1, total=1, origins={f"https://{number}.test": {"sent": 1}}))
 
-    assert (total.sent, total.total, len(total.origins)) == (60, 60, 51)
-    assert total.origins["other"] == {"sent": 10}
-
-
-def test_a_number_that_json_lacks_is_permanent() -> None:
-    """NaN, which Python's JSON writes and no browser reads, fails for good."""
-    with pytest.raises(PermanentError, match="can't be written as JSON"):
-        parse(payload=MINIMAL | {"data": float("nan")}).message(PayloadStyle(MAX_PLAINTEXT))
+    assert (total.sent, total.total, len(total.origins)) == (60, 60, 50)
+    assert total.origins["other"] == {"sent": 11}
 
 
 @pytest.mark.parametrize(("given", "expected"), [("abc", "abc"), (42, "42")])

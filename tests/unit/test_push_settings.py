@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from processors.push.notification import PayloadStyle
 from processors.push.settings import PushSettings
+from processors.push.vapid import parse_private_key
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
 from tests.support.push_service import make_vapid_keys
@@ -16,6 +19,13 @@ if TYPE_CHECKING:
 
 PRIVATE, PUBLIC = make_vapid_keys()
 OTHER_PRIVATE, OTHER_PUBLIC = make_vapid_keys()
+OPTIONAL = (
+    "PUSH_ALLOWED_HOSTS",
+    "PUSH_ALLOW_LOCAL_ENDPOINTS",
+    "PUSH_MAX_PAYLOAD",
+    "PUSH_DECLARATIVE",
+    "VAPID_PREVIOUS_PRIVATE_KEYS",
+)
 GOOD = {"VAPID_PRIVATE_KEY": PRIVATE, "VAPID_PUBLIC_KEY": PUBLIC, "VAPID_SUBJECT": "mailto:ops@pushmill.dev"}
 
 
@@ -23,11 +33,17 @@ GOOD = {"VAPID_PRIVATE_KEY": PRIVATE, "VAPID_PUBLIC_KEY": PUBLIC, "VAPID_SUBJECT
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A correct environment, and no `.env` file."""
     monkeypatch.chdir(tmp_path)
-    for name in ("PUSH_ALLOWED_HOSTS", "PUSH_ALLOW_LOCAL_ENDPOINTS"):
+    for name in OPTIONAL:
         monkeypatch.delenv(name, raising=False)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
+
+
+def pem(private: str) -> str:
+    """A private key as people write PEM into a variable."""
+    key = parse_private_key(private)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().replace("\n", "\\n")
 
 
 def read() -> PushSettings:
@@ -54,6 +70,38 @@ def test_a_correct_environment_gives_a_signer_and_the_allowed_hosts(environment:
     assert settings.signers()[0].header("https://ntfy.sh").endswith(f"k={PUBLIC}")
     assert settings.allowed_hosts().extra == ("push.example.com", "ntfy.sh")
     assert settings.allowed_hosts().local
+
+
+def test_the_style_of_payloads(environment: pytest.MonkeyPatch) -> None:
+    """What Firefox on Android takes, unless the app knows better; Declarative Web Push is asked for."""
+    assert read().payload_style() == PayloadStyle(2700, declarative=False)
+
+    environment.setenv("PUSH_MAX_PAYLOAD", "3993")
+    environment.setenv("PUSH_DECLARATIVE", "1")
+
+    assert read().payload_style() == PayloadStyle(3993, declarative=True)
+
+
+def test_keys_of_earlier_pairs_sign_too(environment: pytest.MonkeyPatch) -> None:
+    """The current one comes first; PEM is read among the others."""
+    third, third_public = make_vapid_keys()
+    environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", f" {pem(OTHER_PRIVATE)} ,{third},")
+
+    assert [PUBLIC, OTHER_PUBLIC, third_public] == [signer.public_key for signer in read().signers()]
+
+
+def test_without_earlier_pairs_there_is_one_signer(environment: pytest.MonkeyPatch) -> None:
+    """An empty variable is one that is not set."""
+    environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", "")
+
+    assert [PUBLIC] == [signer.public_key for signer in read().signers()]
+
+
+def test_the_current_key_is_no_earlier_one(environment: pytest.MonkeyPatch) -> None:
+    """Who rotates keys and forgets one of the variables learns it at start, however the key is written."""
+    environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", f"{OTHER_PRIVATE},{pem(PRIVATE)}")
+
+    assert faults() == ("VAPID_PREVIOUS_PRIVATE_KEYS: has VAPID_PRIVATE_KEY's own key; give earlier ones only",)
 
 
 def test_local_endpoints_are_off_by_default(environment: pytest.MonkeyPatch) -> None:
@@ -85,7 +133,13 @@ def test_keys_of_two_pairs_are_a_fault_of_the_public_key(environment: pytest.Mon
         ("VAPID_PRIVATE_KEY", PRIVATE[:-2]),
         ("VAPID_PUBLIC_KEY", PUBLIC[:-1] + "."),
         ("VAPID_PUBLIC_KEY", OTHER_PRIVATE),
+        ("VAPID_PREVIOUS_PRIVATE_KEYS", OTHER_PRIVATE[:-1]),
+        ("VAPID_PREVIOUS_PRIVATE_KEYS", f"{OTHER_PRIVATE};{PRIVATE}"),
+        ("VAPID_PREVIOUS_PRIVATE_KEYS", PUBLIC),
         ("VAPID_SUBJECT", "mailto:ops@localhost"),
+        ("PUSH_MAX_PAYLOAD", "199"),
+        ("PUSH_MAX_PAYLOAD", "3994"),
+        ("PUSH_DECLARATIVE", "maybe"),
         ("PUSH_ALLOWED_HOSTS", "https://push.example.com"),
         ("PUSH_ALLOWED_HOSTS", "push.example.com:8443"),
         ("PUSH_ALLOWED_HOSTS", "com"),
@@ -107,8 +161,9 @@ def test_a_fault_names_its_variable_and_repeats_no_value(
 
 def test_printing_the_settings_shows_no_private_key(environment: pytest.MonkeyPatch) -> None:
     """The private key is in no representation of the settings."""
-    assert environment is not None
-    assert PRIVATE not in repr(read())
+    environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", OTHER_PRIVATE)
+
+    assert not any(secret in repr(read()) for secret in (PRIVATE, OTHER_PRIVATE))
 
 
 def test_every_field_is_described() -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from processors.push.vapid import (
     MAX_TOKENS,
     RENEW_AFTER,
+    RENEW_AGAIN_AFTER,
     VapidSigner,
     encode_public_key,
     parse_private_key,
@@ -156,4 +157,62 @@ def test_tokens_do_not_pile_up() -> None:
     for number in range(MAX_TOKENS + 1):
         signer.header(f"https://{number}.notify.windows.com")
 
-    assert len(signer._tokens) <= MAX_TOKENS
+    assert len(signer._tokens) == MAX_TOKENS
+    assert "https://0.notify.windows.com" not in signer._tokens
+
+
+def test_a_full_table_keeps_the_token_that_was_signed_last() -> None:
+    """One that is renewed in its time takes no other's place, and is not the next to go."""
+    clock = Clock(0)
+    signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
+    for number in range(MAX_TOKENS):
+        signer.header(f"https://{number}.notify.windows.com")
+    clock.now = RENEW_AFTER
+    renewed = [signer.header(f"https://{number}.notify.windows.com") for number in (1, 0)]
+    assert len(signer._tokens) == MAX_TOKENS
+
+    signer.header(ORIGIN)
+
+    assert renewed == [signer._tokens[f"https://{number}.notify.windows.com"].header for number in (1, 0)]
+
+
+def test_a_refused_token_is_signed_anew_once_a_minute() -> None:
+    """A wrong key stays wrong, and must not be signed with for each message of a fan-out."""
+    clock = Clock(0)
+    signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
+    first = signer.header(ORIGIN)
+
+    clock.now = RENEW_AGAIN_AFTER - 1
+    assert signer.renew(ORIGIN) == first
+    clock.now = RENEW_AGAIN_AFTER
+    second = signer.renew(ORIGIN)
+    assert claims(second)["exp"] == RENEW_AGAIN_AFTER + 12 * HOUR
+    clock.now += RENEW_AGAIN_AFTER - 1
+    assert signer.renew(ORIGIN) == signer.header(ORIGIN) == second
+
+
+def test_a_clock_that_is_set_back_renews_a_refused_token() -> None:
+    """The wrong clock may be why it was refused."""
+    clock = Clock(100 * HOUR)
+    signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
+    signer.header(ORIGIN)
+
+    clock.now = 99 * HOUR
+
+    assert claims(signer.renew(ORIGIN))["exp"] == 111 * HOUR
+
+
+def test_renewing_leaves_other_origins_alone() -> None:
+    """Each push service refuses for itself."""
+    clock = Clock(0)
+    signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
+    apple = signer.header("https://web.push.apple.com")
+    clock.now = HOUR
+
+    assert claims(signer.renew(ORIGIN))["aud"] == ORIGIN
+    assert signer.header("https://web.push.apple.com") == apple
+
+
+def test_a_signer_tells_its_public_key() -> None:
+    """It is the one that browsers subscribe with."""
+    assert VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev").public_key == PUBLIC

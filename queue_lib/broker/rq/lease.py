@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from rq.exceptions import DuplicateJobError
 from rq.job import JobStatus
+from rq.queue import Queue as Lane
 from rq.rate_limit import release_slot
 from rq.results import Result
+from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from queue_lib.broker.base import Lease
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from redis.client import Pipeline
     from rq.executions import Execution
-    from rq.queue import Queue as Lane
 
     from queue_lib.broker.rq.broker import RQBroker
     from queue_lib.broker.rq.job import GuardedJob
@@ -175,19 +176,18 @@ class RQLease(Lease):
         await self._notes.write(entries, forget)
 
     async def enqueue(self, follow_up: FollowUp) -> None:
-        """Add as `enqueue` or `enqueue_in` do with `job_id` and `unique`, to the lane that this job came from."""
+        """Add as `enqueue_in` does with `job_id` and `unique`, to the lane that this job came from."""
         with outages_translated():
             await self._broker.by_rq(lambda: self._add(follow_up))
 
     def _add(self, follow_up: FollowUp) -> None:
-        job = self.lane.create_job(follow_up.name, args=[follow_up.data], job_id=follow_up.id)
+        # A stock queue, as a producer has: our own jobs never write their data.
+        lane = Lane(self.lane.name, connection=self.lane.connection, serializer=JSONSerializer)
+        job = lane.create_job(follow_up.name, args=[follow_up.data], job_id=follow_up.id)
         # RQ keeps whole seconds and cuts the rest off: round up, so as never to be early.
-        due = datetime.fromtimestamp(math.ceil(time.time() + follow_up.delay), UTC)
+        due = math.ceil(time.time() + follow_up.delay) if follow_up.delay > 0 else time.time()
         with contextlib.suppress(DuplicateJobError):
-            if follow_up.delay > 0:
-                self.lane.schedule_job(job, due, unique=True)
-            else:
-                self.lane.enqueue_job(job, unique=True)
+            lane.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
 
     async def _save_meta(self, key: str, value: Any) -> None:
         self.rq_job.meta[key] = value

@@ -1,0 +1,169 @@
+"""What a running job may leave behind (notes for its later runs, follow-up jobs), and how it learns of a lost lease."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from queue_lib.broker.base import NotNow, State
+from queue_lib.observe.events import Event, JobLost
+from queue_lib.outcome import Failure
+from queue_lib.processor import FollowUp, Model, Registry, Route
+from queue_lib.runner.executor import Executor
+from tests.support.mills import QUEUE, Mill, memory_mill, redis_mill
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from queue_lib.broker.base import Broker, Lease
+
+FAILURE = Failure("it broke")
+DATA = {"userId": "u1"}
+
+
+@pytest.fixture(params=["memory", "bullmq", "rq"])
+async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
+    """Each wire in turn."""
+    if request.param == "memory":
+        async with memory_mill("") as mill:
+            yield mill
+    else:
+        async with redis_mill(request.getfixturevalue("redis_url"), request.param) as mill:
+            yield mill
+
+
+async def recover(mill: Mill, broker: Broker) -> Lease:
+    """Let leases of one second run out, and claim what comes back."""
+    deadline = time.monotonic() + 6
+    while time.monotonic() < deadline:
+        await mill.chore(broker, "recover jobs")
+        claimed = await broker.claim(QUEUE)
+        if not isinstance(claimed, NotNow):
+            return claimed
+        await asyncio.sleep(0.1)
+    pytest.fail("nothing was recovered")
+
+
+async def test_notes_are_for_later_runs_of_the_job(mill: Mill) -> None:
+    """They outlive a retry, a snooze and a release; what is forgotten is gone, and another job sees none of them."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker()
+    lease = await mill.claim(broker)
+    assert await lease.notes() == {}
+
+    await lease.note({"a": "1", "b": "żółw"}, ())
+    await lease.retry(0, FAILURE)
+    lease = await mill.claim(broker)
+    await lease.note({"c": "3"}, ["a", "never noted"])
+    await lease.snooze(0.05)
+    lease = await mill.claim(broker)
+    assert await lease.notes() == {"b": "żółw", "c": "3"}
+    await lease.release()
+    lease = await mill.claim(broker)
+    assert await lease.notes() == {"b": "żółw", "c": "3"}
+    await lease.done({})
+
+    await mill.enqueue("greet", DATA)
+    assert await (await mill.claim(broker)).notes() == {}
+
+
+async def test_notes_outlive_the_worker(mill: Mill) -> None:
+    """They are what tells the next worker how far the last one came."""
+    await mill.enqueue("greet", DATA)
+    dead, alive = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
+    await (await mill.claim(dead)).note({"a": "1"}, ())
+
+    assert await (await recover(mill, alive)).notes() == {"a": "1"}
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_notes_are_kept_for_a_day(redis_url: str, wire: str) -> None:
+    """And not for ever."""
+    async with redis_mill(redis_url, wire) as mill:
+        await mill.enqueue("greet", DATA)
+        await (await mill.claim(await mill.broker())).note({"a": "1"}, ())
+    with redis.Redis.from_url(redis_url) as client:
+        [key] = client.keys("*:notes:*")
+        seconds = client.ttl(key)
+
+    assert 86_000 < int(seconds) <= 86_400
+
+
+async def test_a_follow_up_is_run_when_it_is_due(mill: Mill) -> None:
+    """On the same wire, with its data, as a first attempt; not before its time."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker()
+    lease = await mill.claim(broker)
+    added = time.time()
+    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"ids": ["ä", 1]}, delay=0.4))
+    await lease.done({})
+
+    assert (await mill.view("next-1")).state is State.DELAYED
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+    job = (await mill.claim(broker)).job
+    assert 0.39 <= time.time() - added < 0.4 + mill.precision + 0.5
+    assert (job.id, job.name, job.data, job.attempt, job.max_attempts) == ("next-1", "follow", {"ids": ["ä", 1]}, 1, 3)
+
+
+async def test_a_follow_up_without_a_delay_waits_in_line(mill: Mill) -> None:
+    """It is claimed next."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker()
+    lease = await mill.claim(broker)
+    await lease.enqueue(FollowUp(id="next-1", name="follow", data={}))
+
+    assert (await mill.claim(broker)).job.id == "next-1"
+
+
+async def test_a_follow_up_is_added_once(mill: Mill) -> None:
+    """However often it is added: while the first one is delayed, active, and completed."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker()
+    lease = await mill.claim(broker)
+
+    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 1}, delay=0.1))
+    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 2}))
+    follow_up = await mill.claim(broker)
+    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 3}))
+    await follow_up.done({})
+    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 4}))
+
+    assert follow_up.job.data == {"n": 1}
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+    assert (await mill.view("next-1")).state is State.COMPLETED
+
+
+class Anything(Model):
+    """Any payload."""
+
+
+async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
+    """Somebody else does the job by then: the run is cancelled, and records nothing."""
+    job_id = await mill.enqueue("greet", DATA)
+    first, second = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
+    lease = await mill.claim(first)
+    events: list[Event] = []
+    begun, cut = asyncio.Event(), asyncio.Event()
+
+    async def work(_payload: Anything, _context: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            cut.set()
+
+    route = Route("greet", QUEUE.name, Anything, work)
+    run = asyncio.create_task(Executor(Registry([route]), mill.dead_letters, events.append).run(lease))
+    await begun.wait()
+    other = await recover(mill, second)
+    await mill.chore(first, "renew leases")
+    await asyncio.wait_for(run, 2)
+
+    assert cut.is_set()
+    assert [type(event) for event in events] == [JobLost]
+    await other.done({"by": "the other"})
+    assert (await mill.view(job_id)).result == {"by": "the other"}

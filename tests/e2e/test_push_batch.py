@@ -1,0 +1,103 @@
+"""A batch through the real worker, which is killed in its middle."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from bullmq import Queue
+from redis import Redis
+from rq import Queue as Lane
+
+from processors.push.send import MAX_IN_FLIGHT_AT_ORIGIN
+from tests.support.polling import until
+from tests.support.push_service import Answer
+
+if TYPE_CHECKING:
+    from tests.support.app import App
+    from tests.support.push_service import PushService
+
+DEVICES = 5000
+QUEUE = "push-notifications"
+BATCH = {"all": True, "payload": {"title": "News", "body": "for everybody"}}
+
+
+async def enqueue(app: App, wire: str) -> None:
+    """Add the batch as a producer of this wire does."""
+    if wire == "bullmq":
+        queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
+        await queue.add("push-batch", BATCH)
+        await queue.close()
+    else:
+        with Redis.from_url(app.env["REDIS_URL"]) as redis:
+            Lane(QUEUE, connection=redis, serializer="json").enqueue("push-batch", BATCH)
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_batch_outlives_its_worker(app: App, push_service: PushService, wire: str) -> None:
+    """After kill -9 another worker goes on: all are delivered, and twice at most the few that were in flight."""
+    for _ in range(DEVICES):
+        app.subscribe(push_service.subscribe())
+    await enqueue(app, wire)
+
+    async with app.worker(LEASE_DURATION="2") as worker:
+        await until(lambda: len(push_service.received) > DEVICES // 2, 60, lambda: "no pushes")
+        await worker.kill()
+    before = len(push_service.received)
+    async with app.worker(LEASE_DURATION="2") as worker:
+        [done] = await worker.logged("job_done", within=60, name="push-batch")
+        [tally] = worker.lines("push_deliveries")
+    times = Counter(push.subscription_id for push in push_service.received)
+    twice = sum(count > 1 for count in times.values())
+
+    print(f"{before} before the kill, {twice} twice")  # noqa: T201 -- pytest keeps it for failures
+    assert DEVICES // 2 < before < DEVICES
+    assert len(times) == DEVICES
+    assert max(times.values()) <= 2
+    assert twice <= 2 * MAX_IN_FLIGHT_AT_ORIGIN
+    assert tally["counts"][push_service.origin]["sent"] < DEVICES - DEVICES // 2 + 2 * MAX_IN_FLIGHT_AT_ORIGIN
+    assert done["attempt"] == 1
+
+
+async def test_sigterm_in_a_batch_repeats_nothing(app: App, push_service: PushService) -> None:
+    """The deploy in the middle: the job is given back, what was under way is waited for, and nobody is pushed twice."""
+    for _ in range(DEVICES // 2):
+        app.subscribe(push_service.subscribe())
+    await enqueue(app, "bullmq")
+
+    async with app.worker(SHUTDOWN_GRACE="10") as worker:
+        await until(lambda: len(push_service.received) > DEVICES // 10, 60, lambda: "no pushes")
+        push_service.pace = 1.0  # else the grace time is enough for all
+        await worker.terminate(15)
+        assert worker.lines("job_released", name="push-batch")
+    push_service.pace = 0.0
+    async with app.worker() as worker:
+        await worker.logged("job_done", within=60, name="push-batch")
+    times = Counter(push.subscription_id for push in push_service.received)
+
+    assert (len(times), max(times.values())) == (DEVICES // 2, 1)
+
+
+async def test_only_what_failed_is_sent_to_again(app: App, push_service: PushService) -> None:
+    """One device's service is away for the moment: a follow-up job reaches it, and the other device hears nothing."""
+    good, bad = push_service.subscribe(), push_service.subscribe()
+    for row in (good, bad):
+        app.subscribe(row)
+    push_service.answer_once(bad, Answer(503))
+    queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
+    await queue.add(
+        "push-notification", {"userId": "user-1", "payload": BATCH["payload"], "options": {"ttl": 100, "topic": "t"}}
+    )
+
+    async with app.worker() as worker:
+        [first] = await worker.logged("push_follow_up")
+        since = time.monotonic()
+        await worker.logged("job_done", name="push-follow-up", within=20)
+    await queue.close()
+
+    assert 4 < time.monotonic() - since < 15
+    assert first["subscriptions"] == 1
+    assert [push.subscription_id for push in push_service.received] == [good.id, bad.id]
+    assert 85 <= int(push_service.received[1].headers["TTL"]) <= 96
