@@ -50,10 +50,17 @@ class PostgresServer:
                 connection.execute(statement.encode())
 
 
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Postgres in a directory of its own."""
+    with _directory() as directory, _running(directory) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Postgres, started for the session."""
-    with _directory() as directory, _running(directory) as server:
+    with running_postgres() as server:
         yield server
 
 

@@ -1,0 +1,1 @@
+"""Push fan-out beside the Node worker that a Next.js team would write: see `__main__`."""

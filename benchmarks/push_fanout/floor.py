@@ -1,0 +1,49 @@
+"""The floor: what encryption alone and HTTPS alone cost in one process, printed as pushes a second."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+import time
+
+import aiohttp
+
+from benchmarks.push_fanout.stage import PAYLOAD, _device
+from processors.push.encrypt import encrypt
+from storage.ports import Subscription
+
+PUSHES, IN_FLIGHT = 10_000, 50
+
+
+def crypto() -> float:
+    """Encryptions a second."""
+    rows = [Subscription("1", "1", "https://localhost/", *_device()) for _ in range(100)]
+    plaintext = json.dumps(PAYLOAD).encode()
+    since = time.perf_counter()
+    for number in range(PUSHES):
+        encrypt(rows[number % len(rows)], plaintext)
+    return PUSHES / (time.perf_counter() - since)
+
+
+async def posts(endpoint: str, certificate: str) -> float:
+    """Bare posts a second."""
+    body, waiting = os.urandom(400), iter(range(PUSHES))
+    context = ssl.create_default_context(cafile=certificate)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=IN_FLIGHT)) as session:
+
+        async def work() -> None:
+            for number in waiting:
+                async with session.post(f"{endpoint}/floor/{number}", data=body) as answer:
+                    await answer.read()
+
+        since = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+        return PUSHES / (time.perf_counter() - since)
+
+
+if __name__ == "__main__":
+    figures = {"crypto": crypto(), "posts": asyncio.run(posts(*sys.argv[1:3]))}
+    print(json.dumps(figures), file=sys.stderr)
