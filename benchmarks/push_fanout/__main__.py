@@ -5,6 +5,7 @@ Ours and the peer run in turn against the same servers, one at a time; medians o
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROUNDS = 3
 DEVICES, USERS, RATE, SECONDS = 10_000, 3_000, 50, 10
 MEGABYTE = 1024 * 1024
+NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
 
 
 def contestants(stage: Stage, database: str) -> dict[str, Start]:
@@ -63,12 +65,12 @@ def fan_out(stage: Stage, start: Start) -> float:
 
 
 def jobs(stage: Stage, start: Start) -> float:
-    """Jobs a second: 3,000 jobs of one device each that wait when the worker starts, from the first push to the last."""
+    """Jobs a second: 3,000 jobs of one device each, waiting when the worker starts, from the first push to the last."""
     stage.clear()
     stage.enqueue("push-notification", [{"userId": f"u{n}", "payload": PAYLOAD} for n in range(USERS)])
     with start():
         told = stage.arrived(USERS)
-    return (USERS - 1) / (told["last"] - told["first"]) * 1000
+    return (USERS - 1) / float(told["last"] - told["first"]) * 1000
 
 
 def latency(stage: Stage, start: Start) -> tuple[float, float]:
@@ -121,7 +123,7 @@ def compare(title: str, stage: Stage, measure: Callable[[Stage, Start], float]) 
 
 def main(parts: list[str]) -> None:
     """Print the tables of README.md."""
-    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=HERE, check=True)
+    subprocess.run([NPM, "install", "--silent", "--no-audit", "--no-fund"], cwd=HERE, check=True)
     with set_up() as stage:
         stage.fill("app", [("fan", DEVICES, "/wp/"), ("u%", USERS, "/timed/u")])
         if "fan-out" in parts:

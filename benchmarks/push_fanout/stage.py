@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -38,7 +39,9 @@ KEYS = 500  # distinct devices; more rows share them
 PATIENCE = 900.0  # seconds
 TABLE = """CREATE TABLE "PushSubscription" ("id" TEXT PRIMARY KEY, "userId" TEXT NOT NULL, "endpoint" TEXT NOT NULL,
     "p256dh" TEXT NOT NULL, "auth" TEXT NOT NULL)"""
-FILES = """CREATE TABLE "File" ("id" TEXT PRIMARY KEY, "compressedUrl" TEXT, "thumbnailUrl" TEXT, "processed" BOOLEAN)"""
+FILES = (
+    """CREATE TABLE "File" ("id" TEXT PRIMARY KEY, "compressedUrl" TEXT, "thumbnailUrl" TEXT, "processed" BOOLEAN)"""
+)
 INDEX = """CREATE INDEX ON "PushSubscription" ("userId")"""
 
 
@@ -56,7 +59,7 @@ class Stage:
     def env(self, database: str) -> dict[str, str]:
         """The environment of a worker, ours or the peer's, on this database."""
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": os.defpath,
             "REDIS_URL": self.redis_url,
             "DATABASE_URL": self.postgres.url(database),
             "VAPID_PRIVATE_KEY": self.vapid[0],
@@ -128,7 +131,13 @@ class Stage:
         """A worker that has started."""
         log = self.folder / "worker.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(command, env=env, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                [shutil.which(command[0]) or command[0], *command[1:]],
+                env=env,
+                cwd=self.folder,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
             try:
                 while b"started" not in log.read_bytes():
                     if process.poll() is not None:

@@ -107,8 +107,8 @@ class BullLease(Lease):
             await client.ltrim(key, -int(self._raw.opts.get("keepLogs") or LONGEST_LOG), -1)
 
     async def notes(self) -> dict[str, str]:
-        """Read the job's notes."""
-        return await self._notes.read()
+        """Read the job's notes; there are none in its first run, which needs no round trip."""
+        return await self._notes.read() if self._raw.attemptsStarted != 1 else {}
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Write the job's notes."""
