@@ -47,7 +47,6 @@ async def senders() -> AsyncIterator[Callable[..., PushSender]]:
 @contextlib.asynccontextmanager
 async def raw_service(behave: Callable[[asyncio.StreamWriter], Any]) -> AsyncIterator[str]:
     """A service that reads a request and then does as `behave` says; yields its origin."""
-
     serving: set[asyncio.Task[None]] = set()
 
     async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
