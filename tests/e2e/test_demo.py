@@ -19,12 +19,12 @@ BEFORE_MAIN = 'if __name__ == "__main__":'
 # A worker that takes every job and says that all went well.
 PRETENDER = """
 import os
-from processors.push.delivery import Sent
+from processors.push.delivery import Delivery, Kind
 from processors.push.send import PushSender
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from storage.objects.local import LocalStore
 
-async def send(*_): return Sent()
+async def send(*_): return Delivery(Kind.SENT)
 async def add(*_): pass
 async def store(self, source, key, *_): return f"file:///{key}"
 exit = os._exit
