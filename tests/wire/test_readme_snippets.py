@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis import Redis
@@ -114,7 +114,7 @@ async def test_rq(site: Site, push_service: PushService) -> None:
         async with asyncio.timeout(PATIENCE):
             while not job.is_finished:
                 await asyncio.sleep(0.02)
-        result = job.return_value()
+        result: Any = job.return_value()
         assert (result["sent"], result["total"]) == (1, 1)
     [push] = push_service.received
     assert (site.device.id, {"title": "Ada", "body": "Are you there?"}) == (push.subscription_id, push.json)
