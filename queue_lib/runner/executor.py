@@ -125,10 +125,9 @@ class Executor:
             route = self._route(job)
             payload = _parse(route, job)
             return Done(to_json(await self._perform(route, payload, lease)))
+        except LeaseLostError:
+            raise
         except asyncio.CancelledError:
-            if lease.is_lost:
-                msg = "the lease ran out or the job was removed while it ran"
-                raise LeaseLostError(msg) from None
             if self._interrupted:
                 raise
             return decide(job, TransientError("the processor cancelled itself"))
@@ -151,10 +150,15 @@ class Executor:
 
     @contextlib.contextmanager
     def _interruptible(self, lease: Lease) -> Iterator[None]:
-        """Where the shutdown, or the loss of the lease, cuts the run short."""
+        """Where the shutdown, or the loss of the lease, cuts the run short. Raises LeaseLostError after a loss.
+
+        So it does whatever the processor makes of being cancelled: what is another's to settle has no outcome here,
+        and leaves no dead letter.
+        """
         task = asyncio.current_task()
-        if task is None or self._interrupted or lease.is_lost:
+        if task is None or self._interrupted:
             raise asyncio.CancelledError
+        _check(lease)
         self._performing.add(task)
         lease.when_lost = task.cancel
         try:
@@ -162,6 +166,7 @@ class Executor:
         finally:
             self._performing.discard(task)
             lease.when_lost = None
+            _check(lease)
 
     async def _record(self, lease: Lease, outcome: Outcome) -> Outcome:
         """Record the outcome; returns what was recorded in the end."""
@@ -211,6 +216,12 @@ async def _through_outage(call: Callable[[], Awaitable[T]], pauses: Sequence[flo
         except BrokerUnavailableError:
             await asyncio.sleep(pause)
     return await call()
+
+
+def _check(lease: Lease) -> None:
+    if lease.is_lost:
+        msg = "the lease ran out or the job was removed while it ran"
+        raise LeaseLostError(msg)
 
 
 async def _in_time(route: Route[Any], payload: Model, lease: Lease, observe: Observer) -> Any:

@@ -15,9 +15,9 @@ from queue_lib.errors import (
     SnoozeError,
     TransientError,
 )
-from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled
+from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled, Tallied
 from queue_lib.outcome import Dead, Done
-from queue_lib.processor import Registry, Route
+from queue_lib.processor import FollowUp, Registry, Route
 from queue_lib.runner import executor as executor_module
 from queue_lib.runner.executor import Executor
 from tests.support.fakes import Greeting, NotingLease, make_job
@@ -76,6 +76,7 @@ async def hanging(_payload: Greeting, _context: Context, /) -> None:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor_module, "RECORD_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(executor_module, "NOTE_PAUSES", (0.0, 0.0, 0.0))
 
 
 async def test_done() -> None:
@@ -275,3 +276,73 @@ async def test_a_report_that_fails_does_not_cost_the_job() -> None:
         return {"sent": 1}
 
     assert [("done", {"sent": 1})] == await Bench(Deaf(), process).run()
+
+
+async def leaving_things(_payload: Greeting, context: Context, /) -> dict[str, str]:
+    """A processor that notes, adds a job, and reports counts."""
+    await context.note({"a": "1", "b": "2"}, ["b"])
+    await context.enqueue(FollowUp(id="next", name="greet", data={}))
+    context.tally("greetings", {"here": {"sent": 1}})
+    return await context.notes()
+
+
+async def test_what_a_run_leaves_behind_survives_an_outage() -> None:
+    """Notes and follow-ups wait for the broker to come back; counts are told to the observer."""
+    trouble = BrokerUnavailableError("away")
+    bench = Bench(NotingLease(None, trouble, trouble, trouble), leaving_things)
+    follow_up = FollowUp(id="next", name="greet", data={})
+    assert [("enqueue", follow_up), ("done", {"a": "1"})] == await bench.run()
+    assert Tallied(bench.lease.job, "greetings", {"here": {"sent": 1}}) == bench.events[0]
+
+
+async def test_a_run_does_not_wait_for_ever_to_note() -> None:
+    """When the broker stays away the processor is told: its attempt has failed."""
+    bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 4), leaving_things)
+    assert [("retry", 2.0, "away")] == await bench.run()
+
+
+async def test_what_the_server_refuses_is_not_noted_again() -> None:
+    """A refusal is told to the processor at once."""
+    bench = Bench(NotingLease(None, BrokerRefusedError("WRONGTYPE")), leaving_things)
+    [(word, _, reason)] = await bench.run()
+    assert ("retry", "WRONGTYPE") == (word, reason)
+
+
+@pytest.mark.parametrize("end", [None, PermanentError("cut short"), SnoozeError("later", 9.0)])
+async def test_a_lost_run_has_no_outcome_whatever_it_makes_of_its_end(end: Exception | None) -> None:
+    """A run that is cut short because its lease is lost settles nothing and leaves no letter, however it ends."""
+
+    async def process(_payload: Greeting, _context: Context, /) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if end is not None:
+                raise end from None
+
+    bench = Bench(NotingLease(), process)
+    run = asyncio.create_task(bench.executor.run(bench.lease))
+    await asyncio.sleep(0)
+    bench.lease.lose()
+    await run
+    assert ([], []) == (bench.lease.calls, bench.order)
+    assert [JobLost] == [type(event) for event in bench.events]
+
+
+async def test_a_lease_that_was_lost_before_its_run_is_not_run() -> None:
+    """A job that was fetched ahead may be lost before a slot is free."""
+    bench = Bench(NotingLease(), returning(None))
+    bench.lease.lose()
+    assert [] == await bench.run()
+    assert [JobLost] == [type(event) for event in bench.events]
+
+
+async def test_a_lease_lost_during_the_shutdown_is_not_given_back() -> None:
+    """Somebody else has the job: there is nothing to give back."""
+    bench = Bench(NotingLease(), hanging)
+    run = asyncio.create_task(bench.executor.run(bench.lease))
+    await asyncio.sleep(0)
+    bench.lease.lose()
+    bench.executor.interrupt()
+    await run
+    assert [] == bench.lease.calls
+    assert [JobLost] == [type(event) for event in bench.events]

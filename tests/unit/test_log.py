@@ -15,6 +15,7 @@ from queue_lib.observe.events import (
     JobReleased,
     JobSettled,
     JobsRecovered,
+    Tallied,
 )
 from queue_lib.observe.log import describe
 from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
@@ -66,6 +67,13 @@ FAILURE = Failure("it broke", "Traceback")
             logging.WARNING,
             "jobs_recovered",
             {"wire": "rq", "queue": "work", "ids": ["1", "2"]},
+        ),
+        (
+            Tallied(JOB, "push_deliveries", {"https://push.example": {"sent": 2}}),
+            logging.INFO,
+            "push_deliveries",
+            {key: value for key, value in OF_JOB.items() if key != "seconds"}
+            | {"counts": {"https://push.example": {"sent": 2}}},
         ),
     ],
 )
