@@ -152,6 +152,26 @@ async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Mi
     assert second == (await bullmq.claim(other)).job.id
 
 
+async def test_a_job_fetched_ahead_and_lost_keeps_no_other_from_going_back(bullmq: Mill, redis_url: str) -> None:
+    """One whose lock has run out is neither handed out nor given back; those behind it still are."""
+    first, second, third = await enqueue(bullmq, 3)
+    broker, other = await bullmq.broker(), await bullmq.broker()
+    broker.reserve_for(QUEUE, lambda: 5)
+    running = [await bullmq.claim(broker)]
+    running += [await bullmq.claim(other)]
+    broker.reserve_for(QUEUE, lambda: 5)
+    await running[0].done(None)
+    assert (first, State.ACTIVE) == (running[0].job.id, (await bullmq.view(third)).state)
+    with Redis.from_url(redis_url) as client:
+        client.delete(f"{PREFIX}:{QUEUE.name}:{third}:lock")
+    await enqueue(bullmq, 1)
+    await running[1].done(None)
+    renew = next(chore for chore in broker.chores() if chore.name == "renew leases")
+    await renew.run()
+    claimed = await bullmq.claim(broker)
+    assert claimed.job.id not in {first, second, third}
+
+
 async def test_lanes(redis_url: str, rq: Mill) -> None:
     """On RQ the high lane comes before the queue itself, the low lane after it, and `at_front` before its lane."""
 

@@ -65,8 +65,10 @@ class BullMQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
-        if self._ahead[queue.name]:
-            return self._ahead[queue.name].popleft()
+        while self._ahead[queue.name]:
+            ahead = self._ahead[queue.name].popleft()
+            if not ahead.is_lost:
+                return ahead
         worker = self._workers[queue.name]
         self._claims += 1
         token = f"{worker.id}:{self._claims}"
@@ -131,10 +133,10 @@ class BullMQBroker:
 
     async def _give_back(self, queue: Queue) -> None:
         ahead = self._ahead[queue.name]
-        with contextlib.suppress(BrokerUnavailableError, LeaseLostError):  # their locks run out by themselves
-            while ahead:
-                lease = ahead.popleft()
-                self.forget(lease)
+        while ahead:
+            lease = ahead.popleft()
+            self.forget(lease)
+            with contextlib.suppress(BrokerUnavailableError, LeaseLostError):  # its lock runs out by itself
                 await lease.release()
 
     def forget(self, lease: BullLease) -> None:
