@@ -39,7 +39,7 @@ bench: setup
 
 # Compiled, so that a deploy next month installs what was tested today.
 requirements: setup
-	$(PIP_COMPILE) --output-file requirements.txt pyproject.toml
+	$(PIP_COMPILE) --extra ffmpeg --output-file requirements.txt pyproject.toml
 	$(PIP_COMPILE) --extra dev --output-file requirements-dev.txt pyproject.toml
 
 clean:

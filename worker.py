@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from processors import registry
-from processors.media.sandbox import Sandbox
+from processors.media.films import tools_or_reason
+from processors.media.parts import MediaParts
+from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings
 from processors.push.fan_out import Parts
 from processors.push.send import PushSender
@@ -36,11 +39,14 @@ async def work(settings: Loaded, stop: Stop) -> int:
         cleanup.push_async_callback(storage.close)
         sender = PushSender(push.signers(), push.allowed_hosts())
         cleanup.push_async_callback(sender.close)
+        sandbox = Sandbox(media.child_env(), media.memory())
+        cleanup.push_async_callback(sandbox.close)
+        tools = await asyncio.to_thread(tools_or_reason, media.ffmpeg_path, media.ffprobe_path)
         routes = registry.build(
             push=Parts(storage.subscriptions, sender, push.payload_style()),
-            objects=storage.objects,
-            files=storage.files,
-            sandbox=Sandbox(media.child_env()),
+            media=MediaParts(
+                storage.objects, storage.files, storage.avatars, sandbox, tools, media.films(), media.avatar_sizes
+            ),
         )
         return await serve(wiring.launcher(worker, queues, Registry(routes)), stop, worker.shutdown_grace)
 

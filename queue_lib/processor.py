@@ -25,8 +25,8 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
 
 
-PayloadT = TypeVar("PayloadT", bound=Model)
-PayloadT_contra = TypeVar("PayloadT_contra", bound=Model, contravariant=True)
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
+PayloadT_contra = TypeVar("PayloadT_contra", bound=BaseModel, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

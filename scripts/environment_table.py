@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from processors.media.settings import SEEN_BY_CHILDREN, MediaSettings
 from processors.push.settings import PushSettings
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings, queue_settings
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- environment table: begin -->\n", "<!-- environment table: end -->\n"
 HEAD = "| variable | default | meaning |\n|---|---|---|\n"
-# What a child process sees (MediaSettings) is the platform's, and nothing to set.
 MODELS: tuple[type[BaseSettings], ...] = (
     WorkerSettings,
     StorageSettings,
     PushSettings,
+    MediaSettings,
     *(queue_settings(queue) for queue in QUEUES),
 )
 
@@ -41,6 +42,8 @@ def lines(model: type[BaseSettings]) -> Iterator[str]:
     """One row of the table for each variable of a settings class."""
     prefix = str(model.model_config.get("env_prefix", ""))
     for name, field in model.model_fields.items():
+        if name in SEEN_BY_CHILDREN:  # the platform's, and nothing to set
+            continue
         meaning = (field.description or "").replace("|", "\\|")
         yield f"| `{(prefix + name).upper()}` | {_default(field)} | {meaning} |\n"
 
@@ -61,7 +64,7 @@ def _text(value: Any) -> str:
         case float():
             return f"{value:g}"
         case tuple():
-            return ",".join(value)
+            return ",".join(map(str, value))
         case _:
             return str(value)
 

@@ -45,8 +45,12 @@ class Database:
         """
         url = parse_database_url(settings.database_url)
         _refuse_missing_file(url)
-        names = {AppTable.PUSH_SUBSCRIPTION: settings.push_subscription_table, AppTable.FILE: settings.file_table}
-        wanted = {table: name for table, name in names.items() if table in needs}
+        names = {
+            AppTable.PUSH_SUBSCRIPTION: settings.push_subscription_table,
+            AppTable.FILE: settings.file_table,
+            AppTable.AVATAR: settings.avatar_table,
+        }
+        wanted = {table: name for table, name in names.items() if table in needs and name is not None}
         engine = _engine(url)
         try:
             return cls(engine, await _look(engine, wanted, url.schema))

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from storage.avatars import NoAvatars, SqlAvatars
 from storage.database import Database
-from storage.errors import StorageUnavailableError
+from storage.errors import SchemaError, StorageUnavailableError
 from storage.files import SqlFiles
 from storage.objects.factory import open_store
 from storage.subscriptions import SqlSubscriptions
@@ -15,6 +16,7 @@ from storage.tables import AppTable
 
 if TYPE_CHECKING:
     from storage.objects.base import ObjectStore
+    from storage.ports import Avatars
     from storage.settings import StorageSettings
 
 
@@ -24,6 +26,7 @@ class Storage:
 
     subscriptions: SqlSubscriptions
     files: SqlFiles
+    avatars: Avatars
     objects: ObjectStore
     _database: Database
 
@@ -39,7 +42,13 @@ class Storage:
             if isinstance(database, Database):
                 await database.close()
             raise StorageUnavailableError("\n".join(str(fault) for fault in faults))
-        return cls(SqlSubscriptions(database), SqlFiles(database), objects, database)
+        try:
+            avatars = SqlAvatars(database, settings.avatar_column) if settings.avatar_table else NoAvatars()
+        except SchemaError as error:
+            await objects.close()
+            await database.close()
+            raise StorageUnavailableError(str(error)) from error
+        return cls(SqlSubscriptions(database), SqlFiles(database), avatars, objects, database)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DateTime, Table, update
+from sqlalchemy import DateTime, Table, literal, or_, select, update
 
 from storage.errors import RowNotFoundError
 from storage.identity import has_id
@@ -28,13 +28,23 @@ class SqlFiles:
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """Set `processed`, and those of `values` whose column exists; RowNotFoundError if there is no such file."""
         known = {name: value for name, value in values.items() if name in self._table.c}
-        row = {**_touched(self._table), **known, "processed": True}
-        statement = update(self._table).where(has_id(self._table.c.id, file_id)).values(row)
-        async with self._database.connection() as connection:
-            result = await connection.execute(statement)
-        if result.rowcount == 0:
+        if not await set_columns(self._database, self._table, file_id, {**known, "processed": True}):
             msg = f"no file has the id {file_id[:100]!r}"
             raise RowNotFoundError(msg)
+
+
+async def set_columns(database: Database, table: Table, row_id: str, values: dict[str, Any]) -> bool:
+    """Set columns of one row, unless they have these values already; False if there is no such row.
+
+    A job that runs twice changes its row once: what looks for changes (`updatedAt`, triggers) sees one.
+    """
+    is_it = has_id(table.c.id, row_id)
+    differs = or_(*(table.c[name].is_distinct_from(value) for name, value in values.items()))
+    statement = update(table).where(is_it, differs).values({**_touched(table), **values})
+    async with database.connection() as connection:
+        if (await connection.execute(statement)).rowcount:
+            return True
+        return await connection.scalar(select(literal(1)).select_from(table).where(is_it)) is not None
 
 
 def _touched(table: Table) -> dict[str, datetime]:

@@ -57,5 +57,12 @@ class Files(Protocol):
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """Set `processed`, and those of `values` (column name -> value) whose column exists.
 
-        Raises RowNotFoundError.
+        A row that has them already is not touched. Raises RowNotFoundError.
         """
+
+
+class Avatars(Protocol):
+    """Where the app keeps a user's avatar."""
+
+    async def update(self, user_id: str, url: str) -> None:
+        """Set the user's avatar, if the app has a column for it. Raises RowNotFoundError."""

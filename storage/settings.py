@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -36,6 +37,23 @@ class StorageSettings(BaseSettings):
     s3_endpoint_url: str | None = Field(
         None, description="A service that speaks S3's protocol, other than AWS (`https://...`)."
     )
+    s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
+        "auto", description="Where the bucket's name stands: in the `path` (MinIO), or in the host's name (`virtual`)."
+    )
+    s3_checksums: Literal["when_required", "when_supported"] = Field(
+        "when_required", description="Whether boto3 adds checksums of its own, which R2, B2 and older MinIO refuse."
+    )
+    storage_link_expiry: int = Field(
+        0,
+        ge=0,
+        le=7 * 24 * 3600,
+        description="Seconds (up to 7 days) for which signed links to a private bucket hold: results have such links, "
+        "and rows have keys in place of URLs. 0: public URLs.",
+    )
+    avatar_table: str | None = Field(
+        None, description="Table whose row with a user's `id` gets the URL of the user's largest avatar. Default: none."
+    )
+    avatar_column: str = Field("image", min_length=1, description="The column of `AVATAR_TABLE` for that URL.")
     storage_public_base_url: str | None = Field(
         None,
         description="The URL under which browsers read what `STORAGE_URL` holds, prefix included: a CDN's or a public "

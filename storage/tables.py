@@ -19,11 +19,13 @@ class AppTable(enum.Enum):
 
     PUSH_SUBSCRIPTION = "PUSH_SUBSCRIPTION_TABLE"
     FILE = "FILE_TABLE"
+    AVATAR = "AVATAR_TABLE"
 
 
 REQUIRED_COLUMNS: Mapping[AppTable, tuple[str, ...]] = {
     AppTable.PUSH_SUBSCRIPTION: ("id", "userId", "endpoint", "p256dh", "auth"),
     AppTable.FILE: ("id", "compressedUrl", "thumbnailUrl", "processed"),
+    AppTable.AVATAR: ("id",),
 }
 
 

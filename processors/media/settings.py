@@ -1,20 +1,70 @@
-"""What the environment says to the child processes."""
+"""What the environment says of media, and what of it child processes see."""
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from processors.media.parts import FilmLimits
+from processors.media.sandbox.limits import MEBIBYTE
+
+PICTURES_SHARE = 64  # MiB that a film leaves to pictures
+SEEN_BY_CHILDREN = frozenset({"path", "ld_library_path", "pythonhome"})
+SMALLEST, LARGEST = 16, 2048  # pixels of an avatar
 
 
 class MediaSettings(BaseSettings):
-    """The only variables that a child process sees: where to find Python's libraries, and nothing secret."""
+    """The environment of media. SEEN_BY_CHILDREN are the only variables that a child process sees."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     path: str | None = Field(None, description="Where programs are found. The platform sets it.")
     ld_library_path: str | None = Field(None, description="Where libraries are found. The platform sets it.")
     pythonhome: str | None = Field(None, description="Where Python is installed. The platform sets it.")
+    media_memory: int = Field(
+        300,
+        ge=128,
+        description="MiB that all encoders of this process may use together, beyond what the idle worker has. What "
+        "has no room waits; what would never have any is refused.",
+    )
+    video_concurrency: int = Field(
+        1, ge=1, description="How many of the `file-processing` jobs under way may be films (`process-video`)."
+    )
+    video_max_duration: float = Field(600.0, gt=0, description="Seconds; a longer film is refused.")
+    video_max_upload: int = Field(1024, ge=1, description="MiB; a larger film is refused.")
+    ffmpeg_path: str | None = Field(None, description="The `ffmpeg` to use. Default: the one on PATH, or the wheel's.")
+    ffprobe_path: str | None = Field(None, description="The `ffprobe` to use. Default: as for ffmpeg.")
+    avatar_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
+        (32, 64, 128, 256, 512), description="Sides of avatars in pixels, where the job names none."
+    )
+
+    @field_validator("avatar_sizes", mode="before")
+    @classmethod
+    def _sizes(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        sizes = [part.strip() for part in value.split(",")]
+        if not all(size.isdecimal() and SMALLEST <= int(size) <= LARGEST for size in sizes):
+            msg = f"not a list of sizes of {SMALLEST} to {LARGEST} pixels; it looks like 32,64,128"
+            raise ValueError(msg)
+        return sizes
 
     def child_env(self) -> dict[str, str]:
         """The environment of a child process."""
-        return {name.upper(): value for name, value in self.model_dump(exclude_none=True).items()}
+        seen = self.model_dump(include=set(SEEN_BY_CHILDREN), exclude_none=True)
+        return {name.upper(): value for name, value in seen.items()}
+
+    def memory(self) -> int:
+        """Bytes for all encoders."""
+        return self.media_memory * MEBIBYTE
+
+    def films(self) -> FilmLimits:
+        """The limits of films; one leaves room for a picture beside it."""
+        return FilmLimits(
+            concurrency=self.video_concurrency,
+            duration=self.video_max_duration,
+            upload=self.video_max_upload * MEBIBYTE,
+            memory=(self.media_memory - PICTURES_SHARE) * MEBIBYTE,
+        )

@@ -7,7 +7,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from queue_lib.broker.base import DeadLetter, DeadLetters, Lease
 from queue_lib.errors import (
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from queue_lib.job import Job
-    from queue_lib.processor import FollowUp, Model, Registry, Route
+    from queue_lib.processor import FollowUp, Registry, Route
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ class Executor:
             raise PermanentError(msg)
         return route
 
-    async def _perform(self, route: Route[Any], payload: Model, lease: Lease) -> Any:
+    async def _perform(self, route: Route[Any], payload: BaseModel, lease: Lease) -> Any:
         with self._interruptible(lease):
             return await _in_time(route, payload, lease, self._observe)
 
@@ -224,7 +224,7 @@ def _check(lease: Lease) -> None:
         raise LeaseLostError(msg)
 
 
-async def _in_time(route: Route[Any], payload: Model, lease: Lease, observe: Observer) -> Any:
+async def _in_time(route: Route[Any], payload: BaseModel, lease: Lease, observe: Observer) -> Any:
     """Run the processor until the job's deadline. Raises TransientError there."""
     seconds = lease.job.timeout
     context = RunContext(lease, time.monotonic() + seconds, observe)
@@ -238,9 +238,9 @@ async def _in_time(route: Route[Any], payload: Model, lease: Lease, observe: Obs
         raise
 
 
-def _parse(route: Route[Any], job: Job) -> Model:
+def _parse(route: Route[Any], job: Job) -> BaseModel:
     try:
-        payload: Model = route.payload.model_validate(job.data)
+        payload: BaseModel = route.payload.model_validate(job.data)
     except ValidationError as error:
         msg = f"bad payload for {job.name}: {_faults(error)}"
         raise PermanentError(msg) from None

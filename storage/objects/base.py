@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from storage.errors import InvalidKeyError
@@ -10,6 +11,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_KEY_BYTES = 900  # S3 allows 1,024; a prefix comes in front
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that has been stored: its `url`, and what of it to keep in a database.
+
+    `lasting` is the URL, or the key where URLs are signed and expire.
+    """
+
+    url: str
+    lasting: str
 
 
 class ObjectStore(Protocol):
@@ -25,8 +37,8 @@ class ObjectStore(Protocol):
         fails leaves no `target` behind.
         """
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:
-        """Upload the file `source`, replacing what was there; returns the object's public URL."""
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+        """Upload the file `source`, replacing what was there; returns where it is."""
 
     async def close(self) -> None:
         """Release connections."""

@@ -21,6 +21,6 @@ def open_store(settings: StorageSettings) -> ObjectStore:
         case S3Location():
             from storage.objects.s3 import S3Store  # noqa: PLC0415 -- boto3 is 25 MB that a directory has no use for
 
-            return S3Store.connect(location, settings.s3_endpoint_url, settings.storage_public_base_url)
+            return S3Store.connect(location, settings)
         case _:
             assert_never(location)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageUnavailableError
-from storage.objects.base import check_key
+from storage.objects.base import Stored, check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
 if TYPE_CHECKING:
@@ -37,10 +37,11 @@ class LocalStore:
         """Copy to the file `target`; returns the size in bytes."""
         return await in_thread(None, partial(self._copy_out, key, self._path(key), target, max_bytes))
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:  # noqa: ARG002 -- the port's
-        """Copy the file `source` into the directory; returns the object's public URL."""
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:  # noqa: ARG002 -- the port's
+        """Copy the file `source` into the directory; returns where it is."""
         await in_thread(None, partial(self._copy_in, source, self._path(key)))
-        return f"{self._public_base_url}/{quote(key)}"
+        url = f"{self._public_base_url}/{quote(key)}"
+        return Stored(url, url)
 
     async def close(self) -> None:
         """Nothing is held open."""

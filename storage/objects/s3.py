@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from storage.errors import ObjectNotFoundError, StorageAwayError, StorageUnavailableError
-from storage.objects.base import check_key
+from storage.objects.base import Stored, check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from storage.objects.location import S3Location
+    from storage.settings import StorageSettings
 
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 30  # seconds without a byte
@@ -41,17 +42,24 @@ TRANSFER = TransferConfig(use_threads=False)
 class S3Store:
     """Objects in a bucket, below a prefix."""
 
-    def __init__(self, client: S3Client, location: S3Location, public_base_url: str | None = None) -> None:
-        """Take a client, a place and the URL under which browsers read it (default: S3's own)."""
+    def __init__(
+        self, client: S3Client, location: S3Location, public_base_url: str | None = None, link_expiry: int = 0
+    ) -> None:
+        """Take a client, a place and the URL under which browsers read it (default: S3's own).
+
+        With `link_expiry` (seconds) URLs are signed instead, and hold for so long.
+        """
+        self._link_expiry = link_expiry
         self._client = client
         self._location = location
         self._public_base_url = public_base_url or s3_base_url(client.meta.endpoint_url, location)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
 
     @classmethod
-    def connect(cls, location: S3Location, endpoint_url: str | None, public_base_url: str | None) -> Self:
+    def connect(cls, location: S3Location, settings: StorageSettings) -> Self:
         """Make the client (takes a third of a second, and connects to nothing yet)."""
-        return cls(make_client(endpoint_url), location, public_base_url)
+        client = make_client(settings.s3_endpoint_url, settings.s3_addressing_style, settings.s3_checksums)
+        return cls(client, location, settings.storage_public_base_url, settings.storage_link_expiry)
 
     async def check(self) -> None:
         """Make sure that the bucket is there and that the credentials let us read it: else StorageUnavailableError."""
@@ -67,18 +75,25 @@ class S3Store:
         with _outages_told():
             return await in_thread(self._threads, download)
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> str:
-        """Upload the file `source`; returns the object's public URL."""
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+        """Upload the file `source`; returns where it is."""
         headers = {"ContentType": content_type, "CacheControl": cache_control}
         upload = partial(self._upload, source, check_key(key), headers)
         with _outages_told():
             await in_thread(self._threads, upload)
-        return f"{self._public_base_url}/{quote(key)}"
+        if self._link_expiry:
+            return Stored(self._signed(key), key)
+        url = f"{self._public_base_url}/{quote(key)}"
+        return Stored(url, url)
 
     async def close(self) -> None:
         """Release connections and threads; nobody waits for a transfer that is still under way."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+
+    def _signed(self, key: str) -> str:
+        place = {"Bucket": self._location.bucket, "Key": self._location.full_key(key)}
+        return self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=self._link_expiry)
 
     def _probe(self, _stop: Stop) -> None:
         try:
@@ -113,7 +128,11 @@ class S3Store:
             )
 
 
-def make_client(endpoint_url: str | None) -> S3Client:
+def make_client(
+    endpoint_url: str | None,
+    addressing_style: Literal["auto", "path", "virtual"] = "auto",
+    checksums: Literal["when_required", "when_supported"] = "when_required",
+) -> S3Client:
     """An S3 client; credentials and region are found by boto3 as everywhere."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
@@ -121,8 +140,9 @@ def make_client(endpoint_url: str | None) -> S3Client:
         max_pool_connections=THREADS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         # Since 1.36 boto3 sends checksums that R2, B2 and older MinIO refuse: https://github.com/boto/s3transfer/issues/327
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
+        request_checksum_calculation=checksums,
+        response_checksum_validation=checksums,
+        s3={"addressing_style": addressing_style},
     )
     return boto3.client("s3", endpoint_url=endpoint_url, config=config)
 

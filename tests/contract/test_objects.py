@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, StorageUnavailableError
 from storage.objects.factory import open_store
 from storage.objects.location import S3Location
-from storage.objects.s3 import S3Store
+from storage.objects.s3 import S3Store, make_client
 from storage.objects.transfer import CHUNK, Stop, StoppedError
 from storage.settings import StorageSettings
 
@@ -140,19 +141,20 @@ async def test_bad_keys(store: ObjectStore, source: Path, tmp_path: Path, key: s
 
 async def test_the_url_is_public(store: ObjectStore, source: Path) -> None:
     """The URL that storing gives leads to the object."""
-    url = await store.store(source, "avatars/Zoë & Söhne #1?.jpg", TYPE, CACHE)
+    stored = await store.store(source, "avatars/Zoë & Söhne #1?.jpg", TYPE, CACHE)
 
-    assert b"picture" == _read(url)[0]
+    assert stored.url == stored.lasting
+    assert b"picture" == _read(stored.url)[0]
 
 
 async def test_public_base_url(settings: StorageSettings, source: Path) -> None:
     """With STORAGE_PUBLIC_BASE_URL, an object's URL is that and its key, percent-encoded."""
     store = open_store(_settings(settings.storage_url, settings.s3_endpoint_url, "https://cdn.example/media/"))
 
-    url = await store.store(source, "a/ü 1.jpg", TYPE, CACHE)
+    stored = await store.store(source, "a/ü 1.jpg", TYPE, CACHE)
     await store.close()
 
-    assert "https://cdn.example/media/a/%C3%BC%201.jpg" == url
+    assert "https://cdn.example/media/a/%C3%BC%201.jpg" == stored.url
 
 
 async def test_missing_source(store: ObjectStore, tmp_path: Path) -> None:
@@ -199,16 +201,37 @@ async def test_s3_keeps_the_headers(s3_bucket: Bucket, source: Path) -> None:
     """S3 serves an object with the content type and the cache control that it was stored with."""
     store = open_store(_settings(f"s3://{s3_bucket.name}", s3_bucket.endpoint_url))
 
-    url = await store.store(source, "a.jpg", TYPE, CACHE)
+    stored = await store.store(source, "a.jpg", TYPE, CACHE)
     await store.close()
 
-    _, headers = _read(url)
+    _, headers = _read(stored.url)
     assert (TYPE, CACHE) == (headers["Content-Type"], headers["Cache-Control"])
+
+
+async def test_s3_links_may_be_signed(s3_bucket: Bucket, source: Path) -> None:
+    """With STORAGE_LINK_EXPIRY a URL is signed and expires, and what to keep is the key."""
+    store = open_store(
+        StorageSettings(
+            database_url="sqlite:///x",
+            storage_url=f"s3://{s3_bucket.name}/app",
+            s3_endpoint_url=s3_bucket.endpoint_url,
+            s3_addressing_style="path",
+            storage_link_expiry=600,
+        )
+    )
+
+    stored = await store.store(source, "a b.jpg", TYPE, CACHE)
+    await store.close()
+
+    query = parse_qs(urlsplit(stored.url).query)
+    assert ("a b.jpg", True) == (stored.lasting, "Signature" in query or "X-Amz-Signature" in query)
+    assert urlsplit(stored.url).path == f"/{s3_bucket.name}/app/a%20b.jpg"
+    assert b"picture" == _read(stored.url)[0]
 
 
 async def test_an_s3_upload_can_be_stopped(s3_bucket: Bucket, tmp_path: Path) -> None:
     """An upload that nobody waits for any more ends early, and no object appears."""
-    store = S3Store.connect(S3Location(s3_bucket.name), s3_bucket.endpoint_url, None)
+    store = S3Store(make_client(s3_bucket.endpoint_url), S3Location(s3_bucket.name))
     (tmp_path / "source").write_bytes(bytes(9 * CHUNK))
     stop = Stop()
     stop.set()

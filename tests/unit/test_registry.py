@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from processors.media.payload import ImagePayload
-from processors.media.sandbox import Sandbox
+from processors.media.files import FileJob
+from processors.media.payload import AvatarPayload, ImagePayload, VideoPayload
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.registry import build
-from queue_lib.processor import Model, Registry
+from queue_lib.processor import Registry
 from queue_lib.queues import QUEUES
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 NOTHING: Any = None
 
 
 def routes() -> list[Any]:
     """The routes, over ports that nobody calls."""
-    return build(push=NOTHING, objects=NOTHING, files=NOTHING, sandbox=Sandbox())
+    return build(push=NOTHING, media=NOTHING)
 
 
 def test_every_job_has_its_queue_and_payload() -> None:
     """The names, queues and payloads are the ones the app enqueues with."""
-    expected: list[tuple[str, str, type[Model]]] = [
+    expected: list[tuple[str, str, type[BaseModel]]] = [
         ("push-notification", "push-notifications", PushPayload),
         ("push-batch", "push-notifications", BatchPayload),
         ("push-follow-up", "push-notifications", FollowUpPayload),
         ("process-image", "file-processing", ImagePayload),
+        ("process-video", "file-processing", VideoPayload),
+        ("optimize-avatar", "file-processing", AvatarPayload),
+        ("process-file", "file-processing", FileJob),
     ]
 
     assert expected == [(route.name, route.queue, route.payload) for route in routes()]

@@ -121,7 +121,7 @@ async def test_a_service_that_is_away_is_told_apart(tmp_path: Path, monkeypatch:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "eu-central-1")
     monkeypatch.setattr(s3_module, "ATTEMPTS", 1)
-    store = S3Store.connect(S3Location("bucket", ""), "http://127.0.0.1:9", None)
+    store = S3Store(s3_module.make_client("http://127.0.0.1:9"), S3Location("bucket"))
     source = tmp_path / "source"
     source.write_bytes(b"x")
     with pytest.raises(StorageAwayError, match="does not answer"):

@@ -1,0 +1,1 @@
+"""Avatars: square pictures of several sizes from one decode."""

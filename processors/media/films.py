@@ -1,0 +1,122 @@
+"""`process-video`: an upload becomes a film that every browser plays, and a poster."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from processors.media.payload import VideoPayload, VideoResult
+from processors.media.pictures import row_of
+from processors.media.sandbox.client import Task
+from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.media.video.tools import Tools, ToolsMissingError, find
+from processors.media.workshop import Output, believed, fetched, publish
+from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.processor import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from processors.media.parts import MediaParts
+    from queue_lib.processor import Context
+
+MAX_PIXELS = 4096 * 2304  # of one frame
+FILE = 2048 * MEBIBYTE
+SLACK = 10.0  # seconds of the job's time for what comes after the encoding
+ANOTHER_TIME = 15.0  # seconds until a film that has no place asks again
+COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
+
+
+class FilmReport(Model):
+    """What a child says of the film that it has made."""
+
+    duration: Annotated[float, Field(ge=0)]
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    bytes: Annotated[int, Field(gt=0)]
+    codec: Literal["h264"]
+    audio: Literal["aac"] | None
+    truncated: bool
+    remuxed: bool
+    tone_mapped: bool
+
+
+def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
+    """Ffmpeg and ffprobe, or why there are none: a process that gets no films needs none. Takes half a second."""
+    try:
+        return find(ffmpeg, ffprobe)
+    except ToolsMissingError as error:
+        return str(error)
+
+
+class ProcessVideo:
+    """Fetches the film, encodes it in a child process, stores film and poster and marks the file's row."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        """Take where films and rows are, where to encode, with what, and the limits."""
+        self._parts = parts
+        self._running = 0
+
+    async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
+        """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
+        if isinstance(self._parts.tools, str):
+            raise PermanentError(self._parts.tools)
+        with self._place():
+            async with fetched(self._parts.objects, payload.file_path, self._parts.films.upload) as folder:
+                await context.progress(5)
+                report = await self._encode(self._parts.tools, folder, context)
+                result = await self._publish(folder, report, payload)
+                await context.progress(100)
+        return result
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places for films. They are fewer than the queue's, so that a film never starves pictures."""
+        if self._running >= self._parts.films.concurrency:
+            msg = "another film is being encoded (VIDEO_CONCURRENCY)"
+            raise SnoozeError(msg, ANOTHER_TIME)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    async def _encode(self, tools: Tools, folder: Path, context: Context) -> FilmReport:
+        seconds = max(1.0, context.remaining() - SLACK)
+        arguments = {
+            "ffmpeg": str(tools.ffmpeg),
+            "ffprobe": str(tools.ffprobe),
+            "version": tools.version,
+            "maxDuration": self._parts.films.duration,
+            "maxPixels": MAX_PIXELS,
+            "timeout": seconds,
+            "memory": self._parts.films.memory,
+            "fileLimit": FILE,
+        }
+        # Two threads decode and encode at most: processor time runs twice as fast as the clock.
+        limits = Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
+
+        async def tell(percent: float) -> None:
+            await context.progress(5 + round(percent * 0.85))
+
+        made = await self._parts.sandbox.run(Task("video", folder, arguments, limits), tell)
+        with believed():
+            return FilmReport.model_validate(made)
+
+    async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
+        film, poster = [
+            await publish(self._parts.objects, folder, output, payload.file_id, hashed=payload.options.hashed_keys)
+            for output in (
+                Output(variant="video", name="video.mp4", format="mp4", content_type="video/mp4", bytes=report.bytes),
+                Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0),
+            )
+        ]
+        result = VideoResult(url=film.url, poster_url=poster.url, **report.model_dump())
+        lasting = {"url": film.lasting, "posterUrl": poster.lasting}
+        row = row_of(result.model_dump(by_alias=True), COLUMNS) | lasting
+        urls = {"compressedUrl": film.lasting, "thumbnailUrl": poster.lasting}
+        await self._parts.files.mark_processed(payload.file_id, row | urls)
+        return result

@@ -1,0 +1,92 @@
+"""Animations: every frame resized and written as animated WebP, one frame in memory at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from PIL.Image import Resampling
+
+from processors.media.image.decode import BASE, BYTES_A_PIXEL, Size, kind, scaled
+from processors.media.image.render import fit_scale, to_srgb
+from processors.media.image.write import Written, written
+from processors.media.sandbox.wire import RefusedError
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+    from processors.media.sandbox.wire import Parent
+
+MAX_FRAMES = 1000
+MAX_PIXELS = 300_000_000  # of all frames together
+DEFAULT_DURATION = 100  # milliseconds, as browsers take a frame without one
+OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
+
+
+class Frames(Image.Image):
+    """The animation as Pillow's encoder walks through it: `seek` renders the frame that is asked for.
+
+    `durations` (milliseconds) fills up on the way; the encoder looks at each after its frame.
+    """
+
+    def __init__(self, picture: ImageFile.ImageFile, count: int, size: Size, parent: Parent) -> None:
+        """Show `count` frames of the picture at `size`."""
+        super().__init__()
+        self.n_frames = count
+        self.durations: list[int] = []
+        self._picture = picture
+        self._target = size
+        self._parent = parent
+        self._profile = picture.info.get("icc_profile") or b""
+        self._show(0)
+
+    def seek(self, frame: int) -> None:
+        """Render a frame."""
+        self._show(frame)
+
+    def tell(self) -> int:
+        """Where the encoder begins, and returns to."""
+        return 0
+
+    def _show(self, number: int) -> None:
+        self._picture.seek(number)
+        frame = self._picture.convert("RGBA").resize(self._target, Resampling.LANCZOS, reducing_gap=2.0)
+        shown = to_srgb(frame, self._profile)
+        self.im, self._mode, self._size = shown.im, shown.mode, shown.size
+        if number == len(self.durations):
+            self.durations.append(int(self._picture.info.get("duration") or DEFAULT_DURATION))
+            self._parent.progress(100 * number / self.n_frames)
+
+
+def animate(picture: ImageFile.ImageFile, box: Size, quality: int, parent: Parent) -> Written:
+    """Write `compressed.webp`, fitted inside the box. Raises RefusedError beyond the limits."""
+    count = count_frames(picture)
+    size = scaled(picture.size, fit_scale(picture.size, box))
+    parent.reserve(_need(picture, size))
+    frames = Frames(picture, count, size, parent)
+    path = Path("compressed.webp")
+    options: dict[str, Any] = {"loop": int(picture.info.get("loop", 1)), "quality": quality, "method": 2}
+    frames.save(path, "WEBP", save_all=True, duration=frames.durations, background=(0, 0, 0, 0), **options)
+    return written(path, "compressed", "webp", size)
+
+
+def count_frames(picture: ImageFile.ImageFile) -> int:
+    """How many frames there are. Raises RefusedError if they are too many or too large."""
+    area = picture.width * picture.height
+    count = 1
+    try:
+        while True:
+            picture.seek(count)
+            count += 1
+            if count > MAX_FRAMES or count * area > MAX_PIXELS:
+                msg = f"the animation has more than {MAX_FRAMES} frames or {MAX_PIXELS // 1_000_000} million pixels"
+                raise RefusedError(msg)
+    except EOFError:
+        picture.seek(0)
+        return count
+
+
+def _need(picture: ImageFile.ImageFile, size: Size) -> int:
+    copies = 2 * BYTES_A_PIXEL[kind(picture)]
+    return BASE + picture.width * picture.height * copies + size[0] * size[1] * OUTPUT_COPIES

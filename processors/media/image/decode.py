@@ -1,0 +1,198 @@
+"""Opening and decoding: what is taken, up to which size, and no more pixels than the results need."""
+
+from __future__ import annotations
+
+import importlib
+import mmap
+import struct
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.sandbox.wire import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from processors.media.sandbox.wire import Parent
+
+Size = tuple[int, int]
+Box = tuple[float, float, float, float]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 32_767  # pixels
+# A baseline JPEG has one scan or three, a progressive one about ten. One of 500 takes 26 s in a single call.
+MAX_SCANS = 64
+# Bytes of memory for each pixel that is decoded, as measured with Pillow 13 (Pillow keeps three copies of a WebP).
+BYTES_A_PIXEL = {"JPEG": 4, "PNG": 8, "GIF": 9, "AVIF": 9, "HEIF": 9, "WEBP": 15}
+PROGRESSIVE = 3  # bytes for each pixel in the file: the coefficients of all of it
+RENDERING = 9  # bytes for each pixel of the largest result: resized, then turned or put on a background
+BASE = 8 * MEBIBYTE  # bytes for everything else
+
+ORIENTATION_TAG = 0x0112
+LYING = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A decoded picture, still as the camera lay: `box` is the part of `pixels` that the picture fills.
+
+    `full` and `mode` are the file's, of which `pixels` may be a fraction. `profile` is an ICC profile or empty.
+    """
+
+    pixels: Image.Image
+    box: Box
+    full: Size
+    mode: str
+    orientation: int
+    profile: bytes
+
+    @property
+    def lying(self) -> bool:
+        """Whether width and height change places when the picture is turned upright."""
+        return self.orientation in LYING
+
+    @property
+    def upright(self) -> Size:
+        """The size in the file, turned upright."""
+        return self.full[::-1] if self.lying else self.full
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what Pillow says of bad input into RefusedError; a fault of the system (it has a number) stays one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except UnidentifiedImageError as error:
+        msg = f"not a picture in one of the formats {', '.join(FORMATS)}"
+        raise RefusedError(msg) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise RefusedError(_too_large()) from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        msg = f"the picture is damaged: {error}"
+        raise RefusedError(msg) from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+    """The picture, its size checked and nothing decoded yet. Raises RefusedError and Pillow's errors."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    if path.stat().st_size == 0:
+        msg = "the file is empty"
+        raise RefusedError(msg)
+    with Image.open(path, formats=_formats(path)) as picture:
+        _check_size(picture.size)
+        if kind(picture) == "JPEG":
+            _check_scans(path)
+        yield picture
+
+
+def kind(picture: ImageFile.ImageFile) -> str:
+    """The format. A JPEG that holds further pictures (a gain map, a preview) is a JPEG."""
+    return "JPEG" if picture.format == "MPO" else picture.format or ""
+
+
+def is_animated(picture: ImageFile.ImageFile) -> bool:
+    """Whether it has frames that follow each other."""
+    return kind(picture) not in {"JPEG", "HEIF"} and bool(getattr(picture, "is_animated", False))
+
+
+def decode(picture: ImageFile.ImageFile, scale: float, encoding: int, parent: Parent) -> Source:
+    """Decode the first frame for results at up to `scale` of it (1: as large as it is), once memory is there.
+
+    `encoding` is what the encoders need, in bytes for each pixel of the largest result.
+    """
+    full = picture.size
+    mode, orientation = picture.mode, orientation_of(picture)
+    profile = picture.info.get("icc_profile") or b""
+    # Only JPEG has drafts: decoding at 1/2, 1/4 or 1/8 takes a half of the time. Image.thumbnail() asks for twice
+    # the target, and so decodes 12 megapixels in full.
+    draft = picture.draft(None, scaled(full, scale))
+    parent.reserve(_need(picture, full) + round(full[0] * full[1] * scale**2) * (RENDERING + encoding))
+    picture.load()
+    box = draft[1] if draft else (0, 0, *picture.size)
+    return Source(resizable(picture), box, full, mode, orientation, profile)
+
+
+def resizable(picture: Image.Image) -> Image.Image:
+    """The pixels in a mode that can be resampled: L, RGB, RGBA or CMYK."""
+    if picture.mode.startswith("I"):
+        # 16 bits of grey: convert() alone takes all above 255 for white.
+        return picture.point(lambda value: value / 256).convert("L")
+    if picture.has_transparency_data:
+        return picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    if picture.mode in {"L", "RGB", "CMYK"}:
+        return picture
+    return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """EXIF's number of how the camera lay, 1 to 8."""
+    try:
+        return int(picture.getexif().get(ORIENTATION_TAG, 1))
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return 1  # damaged EXIF data is no reason to refuse the picture
+
+
+def scaled(size: Size, scale: float) -> Size:
+    """The size times `scale`, no side less than a pixel."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _formats(path: Path) -> tuple[str, ...]:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] != b"ftyp" or head[8:12] not in HEIC_BRANDS:
+        return FORMATS
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ModuleNotFoundError as error:
+        msg = "HEIC pictures need the package pillow-heif; it comes with pushmill's extra `heic`"
+        raise RefusedError(msg) from error
+    return ("HEIF", *FORMATS)
+
+
+def _check_size(size: Size) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise RefusedError(_too_large())
+    if max(size) > MAX_SIDE:
+        msg = f"the picture is wider or higher than {MAX_SIDE:,} pixels"
+        raise RefusedError(msg)
+    if 0 in size:
+        msg = "the picture has no pixels"
+        raise RefusedError(msg)
+
+
+def _too_large() -> str:
+    return f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
+
+
+def _check_scans(path: Path) -> None:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        scans, place = 0, data.find(b"\xff\xda")
+        while place >= 0:
+            scans += 1
+            if scans > MAX_SCANS:
+                msg = f"the picture is stored in more than {MAX_SCANS} scans"
+                raise RefusedError(msg)
+            place = data.find(b"\xff\xda", place + 2)
+
+
+def _need(picture: ImageFile.ImageFile, full: Size) -> int:
+    """Bytes that decoding takes. `picture` has its draft size by now."""
+    need = BASE + picture.width * picture.height * BYTES_A_PIXEL[kind(picture)]
+    if picture.info.get("progressive"):
+        need += PROGRESSIVE * full[0] * full[1]
+    return need

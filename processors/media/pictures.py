@@ -1,0 +1,112 @@
+"""`process-image` and `optimize-avatar`: an upload becomes pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from processors.media.payload import AvatarPayload, AvatarResult, ImagePayload, ImageResult, Variant
+from processors.media.sandbox.client import Task
+from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.media.workshop import Output, PictureReport, believed, fetched, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from processors.media.parts import MediaParts
+    from queue_lib.processor import Context
+    from storage.objects.base import Stored
+
+MAX_UPLOAD = 64 * MEBIBYTE
+LIMITS = Limits(cpu=60, wall=120.0, file=128 * MEBIBYTE)
+COLUMNS = ("width", "height", "bytes", "blurhash", "dominantColor")  # of the row, where the app has them
+
+
+class ProcessImage:
+    """Fetches the upload, encodes it in a child process, stores the results and marks the file's row."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        """Take where pictures and rows are, and where to encode."""
+        self._parts = parts
+
+    async def __call__(self, payload: ImagePayload, context: Context, /) -> ImageResult:
+        """Run one job. Raises PermanentError for a picture, an object or a row that no attempt can help."""
+        async with fetched(self._parts.objects, payload.file_path, MAX_UPLOAD) as folder:
+            await context.progress(10)
+            arguments = payload.options.model_dump(exclude={"hashed_keys"})
+            made = await self._parts.sandbox.run(Task("image", folder, arguments, LIMITS))
+            await context.progress(50)
+            with believed():
+                report = PictureReport.model_validate(made)
+                compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
+            stored = await self._publish(folder, report.files, payload)
+            await context.progress(90)
+            result = ImageResult(
+                compressed_url=stored[compressed.name].url,
+                thumbnail_url=stored[thumbnail.name].url,
+                width=compressed.width,
+                height=compressed.height,
+                bytes=compressed.bytes,
+                format=compressed.format,
+                blurhash=report.blurhash,
+                dominant_color=report.dominant_color,
+                animation=report.animation,
+                variants=tuple(
+                    _variant(file, stored[file.name]) for file in report.files if file not in (compressed, thumbnail)
+                ),
+            )
+            row = row_of(result.model_dump(by_alias=True), COLUMNS)
+            urls = {
+                "compressedUrl": stored[compressed.name].lasting,
+                "thumbnailUrl": stored[thumbnail.name].lasting,
+            }
+            await self._parts.files.mark_processed(payload.file_id, row | urls)
+            await context.progress(100)
+        return result
+
+    async def _publish(self, folder: Path, files: Sequence[Output], payload: ImagePayload) -> dict[str, Stored]:
+        hashed = payload.options.hashed_keys
+        return {
+            file.name: await publish(self._parts.objects, folder, file, payload.file_id, hashed=hashed)
+            for file in files
+        }
+
+
+class OptimizeAvatar:
+    """Makes a user's square pictures. Their keys change with their content, so that caches turn over."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        """Take where pictures and users are, where to encode, and the sizes where a job names none."""
+        self._parts = parts
+
+    async def __call__(self, payload: AvatarPayload, context: Context, /) -> AvatarResult:
+        """Run one job. Raises PermanentError for a picture, an object or a user that no attempt can help."""
+        options = payload.options
+        arguments = options.model_dump() | {"sizes": options.sizes or tuple(self._parts.avatar_sizes)}
+        async with fetched(self._parts.objects, payload.file_path, MAX_UPLOAD) as folder:
+            await context.progress(10)
+            made = await self._parts.sandbox.run(Task("avatar", folder, arguments, LIMITS))
+            await context.progress(50)
+            with believed():
+                report = PictureReport.model_validate(made)
+            base = f"avatars/{quote(payload.user_id, safe='')}"
+            stored = [await publish(self._parts.objects, folder, file, base, hashed=True) for file in report.files]
+            await context.progress(90)
+            urls: dict[str, dict[str, str]] = {}
+            for file, place in zip(report.files, stored, strict=True):
+                urls.setdefault(file.variant, {})[file.format] = place.url
+            await self._parts.avatars.update(payload.user_id, stored[0].lasting)  # the largest, in the first format
+            await context.progress(100)
+        return AvatarResult(
+            urls=urls, blurhash=report.blurhash, dominant_color=report.dominant_color, animation=report.animation
+        )
+
+
+def row_of(result: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Those values of a result that a row may have columns for."""
+    return {name: result[name] for name in columns}
+
+
+def _variant(file: Output, place: Stored) -> Variant:
+    return Variant(url=place.url, format=file.format, width=file.width, height=file.height, bytes=file.bytes)

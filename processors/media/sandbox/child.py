@@ -1,0 +1,64 @@
+"""What happens in a child process: limits first, then the task, then one message that says how it went."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from processors.media.sandbox import limits
+from processors.media.sandbox.wire import RefusedError, SocketParent, one_line
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+# Task -> the module whose `run(arguments, parent)` does it, in the task's folder; what it returns is JSON.
+TASKS = {
+    "image": "processors.media.image.task",
+    "avatar": "processors.media.avatar.task",
+    "video": "processors.media.video.task",
+    "document": "processors.media.document.task",
+}
+
+
+def serve(channel: socket.socket, server: int) -> int:
+    """Do the one task that is asked for on `channel`; returns the exit status. `server` is the parent's pid."""
+    os.setsid()
+    limits.die_with(server)
+    # A platform that stops a worker sends SIGTERM to all its processes. The worker decides what is finished and what
+    # is given back. Blocked rather than ignored: ffmpeg would install a handler, and end with half a film.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and so would all that is started here
+    with channel.makefile("rw", encoding="utf-8", newline="\n") as stream:
+        parent = SocketParent(stream, _limit_memory)
+        parent.say(**_report(parent))
+    return 0
+
+
+def _limit_memory(granted: int) -> None:
+    limits.limit_memory(granted + limits.SLACK)
+
+
+def _report(parent: SocketParent) -> dict[str, Any]:
+    request = parent.request()
+    try:
+        os.chdir(request["folder"])
+        limits.apply(request["cpu"], request["file"])
+        limits.limit_memory(limits.PROBING)
+        return {"done": task(request["task"])(request["arguments"], parent)}
+    except RefusedError as error:
+        return {"refused": one_line(error)}
+    except MemoryError:
+        return {"refused": "it needs more memory than it was given"}
+    except Exception as error:  # noqa: BLE001 -- the parent decides what becomes of it
+        return {"failed": one_line(f"{type(error).__name__}: {error}")}
+
+
+@functools.cache
+def task(name: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The function that does the task `name`."""
+    run: Callable[[dict[str, Any], Any], dict[str, Any]] = importlib.import_module(TASKS[name]).run
+    return run

@@ -1,0 +1,231 @@
+"""The worker's side of the sandbox: what happens to a child takes only its own job with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.media.sandbox.memory import MemoryBudget, Share
+from queue_lib.errors import PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    Tell = Callable[[float], Awaitable[None]]
+
+PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...` finds the modules
+LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
+PATIENCE = 10.0  # seconds that the end of a killed child is waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing for a child to do, in `folder`, where it finds its input and leaves its results."""
+
+    name: str
+    folder: Path
+    arguments: dict[str, Any]
+    limits: Limits
+
+    def request(self) -> bytes:
+        """The line that the child reads."""
+        told = {"cpu": self.limits.cpu, "file": self.limits.file, "folder": str(self.folder)}
+        return json.dumps({"task": self.name, "arguments": self.arguments, **told}).encode() + b"\n"
+
+
+class Sandbox:
+    """Runs tasks in child processes. `env` is all of the environment that they see: keep credentials out of it."""
+
+    server = "processors.media.sandbox.server"  # the module of the server's process
+
+    def __init__(self, env: Mapping[str, str] | None = None, memory: int = 300 * MEBIBYTE) -> None:
+        """Nothing runs yet. `memory` is what all tasks together may reserve, in bytes."""
+        self._env = dict(env or {})
+        self._memory = MemoryBudget(memory)
+        self._control: socket.socket | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
+
+    async def run(self, task: Task, tell: Tell | None = None) -> dict[str, Any]:
+        """Do the task; returns what it returned. `tell` gets its progress, in percent.
+
+        Raises PermanentError where it refuses its input or goes beyond a limit, TransientError where it fails, is
+        killed or has not ended within `limits.wall` seconds. A run that is cancelled kills the child first, and all
+        that it has started.
+        """
+        run = await self._start(task)
+        try:
+            async with self._memory.share() as share, asyncio.timeout(task.limits.wall) as limit:
+                report = await run.listen(share, limit, tell)
+                status = await run.ended()
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            msg = f"the {task.name} task has not ended within {task.limits.wall:g} s"
+            raise TransientError(msg) from error
+        finally:
+            await run.end()
+        return _verdict(task, report, status)
+
+    async def close(self) -> None:
+        """End the server, and with it all children."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            await self._process.wait()
+
+    async def _start(self, task: Task) -> Run:
+        channel, ours = socket.socketpair()
+        ending, ours_ending = socket.socketpair()
+        with channel, ending:
+            await self._hand_over(channel.fileno(), ending.fileno())
+        run = Run(
+            await asyncio.open_connection(sock=ours, limit=LONGEST_MESSAGE),
+            await asyncio.open_connection(sock=ours_ending),
+        )
+        run.say(task.request())
+        return run
+
+    async def _hand_over(self, *sockets: int) -> None:
+        async with self._starting:
+            for last in (False, True):
+                control = self._control or await self._start_server()
+                try:
+                    socket.send_fds(control, [b"!"], sockets)
+                except OSError:  # the server was killed
+                    control.close()
+                    self._control = None
+                    if last:
+                        raise
+                else:
+                    return
+
+    async def _start_server(self) -> socket.socket:
+        theirs, ours = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", self.server, str(theirs.fileno())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                cwd=PROJECT,
+                env=self._env,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._control = ours
+        return ours
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Run:
+    """One child: what it says, and how it ends."""
+
+    def __init__(self, channel: Streams, ending: Streams) -> None:
+        """Take the sockets to the child and to the server."""
+        self._said, self._mouth = channel
+        self._ended, self._life = ending
+        self._status: int | None = None
+        self._told = False
+
+    def say(self, line: bytes) -> None:
+        """Say something to the child."""
+        self._mouth.write(line)
+
+    async def listen(self, share: Share, limit: asyncio.Timeout, tell: Tell | None) -> dict[str, Any]:
+        """Serve the child until it ends; returns its report, empty if there was none."""
+        report: dict[str, Any] = {}
+        async for message in self._messages():
+            match message:
+                case {"reserve": int(need)}:
+                    await self._grant(need, share, limit)
+                case {"progress": int(percent) | float(percent)}:
+                    if tell is not None:
+                        await tell(percent)
+                case _:
+                    report = message
+        return report
+
+    async def _grant(self, need: int, share: Share, limit: asyncio.Timeout) -> None:
+        """Answer a wish for memory. The time in which a child stands in line is not its own."""
+        left = (limit.when() or 0.0) - asyncio.get_running_loop().time()
+        limit.reschedule(None)
+        refusal = {} if await share.take(need) else {"refused": _too_much(need)}
+        limit.reschedule(asyncio.get_running_loop().time() + left)
+        self.say(json.dumps(refusal).encode() + b"\n")
+
+    async def _messages(self) -> AsyncIterator[dict[str, Any]]:
+        # Whatever a child that was taken over may write: what is not a JSON object ends the conversation.
+        with suppress(ValueError, ConnectionError):
+            while line := await self._said.readline():
+                message = json.loads(line)
+                if not isinstance(message, dict):
+                    return
+                yield message
+
+    async def ended(self) -> int | None:
+        """How the child has ended: its exit status, or minus the signal; None if the server is gone as well."""
+        if not self._told:
+            line = await self._ended.readline()
+            self._status = json.loads(line)["status"] if line else None
+            self._told = True
+        return self._status
+
+    async def end(self) -> None:
+        """Kill the child if it still runs, and wait until it is gone."""
+        if not self._told:
+            self._life.write_eof()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self.ended()
+        for writer in (self._mouth, self._life):
+            writer.close()
+
+
+def _too_much(need: int) -> str:
+    return f"it needs about {need // MEBIBYTE} MiB of memory, more than MEDIA_MEMORY allows"
+
+
+def _verdict(task: Task, report: dict[str, Any], status: int | None) -> dict[str, Any]:
+    if status == 0 and isinstance(done := report.get("done"), dict):
+        return done
+    if status == 0 and "refused" in report:
+        raise PermanentError(str(report["refused"]))
+    if status == 0 and "failed" in report:
+        msg = f"the {task.name} task failed: {report['failed']}"
+        raise TransientError(msg)
+    if status is None:
+        msg = "the sandbox was killed, and its children with it"
+        raise TransientError(msg)
+    if status == -signal.SIGXCPU:
+        msg = f"it takes more than {task.limits.cpu} s of processor time"
+        raise PermanentError(msg)
+    if status == -signal.SIGXFSZ:
+        msg = f"a result is larger than {task.limits.file // MEBIBYTE} MiB"
+        raise PermanentError(msg)
+    raise TransientError(_crash(task, status))
+
+
+def _crash(task: Task, status: int) -> str:
+    if status == -signal.SIGKILL:
+        return f"the {task.name} task was killed (SIGKILL): by hand, or because the machine was out of memory"
+    if status < 0:
+        return f"the {task.name} task crashed with {_signal_name(-status)}"
+    return f"the {task.name} task ended with status {status} and no result"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

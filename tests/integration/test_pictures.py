@@ -1,0 +1,326 @@
+"""Pictures from the processor through a child process to an object store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from processors.media.files import FileJob, ProcessFile
+from processors.media.parts import FilmLimits, MediaParts
+from processors.media.payload import AvatarPayload, ImagePayload
+from processors.media.pictures import MAX_UPLOAD, OptimizeAvatar, ProcessImage
+from processors.media.sandbox.client import PROJECT, Sandbox
+from processors.media.sandbox.limits import MEBIBYTE
+from queue_lib.errors import PermanentError
+from storage.errors import ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
+from storage.objects.base import Stored
+from tests.support.fakes import FakeContext
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+JOB = ImagePayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1})
+
+
+class FolderStore:
+    """The object store's port over a directory; `stored` holds what else was said of each object."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep objects in this directory."""
+        self.folder = folder
+        self.stored: dict[str, tuple[str, str]] = {}
+
+    async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
+        """See the port."""
+        source = self.folder / key
+        if not source.exists():
+            raise ObjectNotFoundError(key)
+        if source.stat().st_size > max_bytes:
+            raise ObjectTooLargeError(key)
+        shutil.copyfile(source, target)
+        return source.stat().st_size
+
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+        """See the port."""
+        (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, self.folder / key)
+        self.stored[key] = (content_type, cache_control)
+        return Stored(f"https://cdn.test/{key}", f"kept:{key}")
+
+    async def check(self) -> None:
+        """See the port."""
+
+    async def close(self) -> None:
+        """See the port."""
+
+
+class MemoryFiles:
+    """The files' port over a dictionary."""
+
+    def __init__(self) -> None:
+        """Begin with one row."""
+        self.rows: dict[str, dict[str, Any]] = {"file-1": {}}
+
+    async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
+        """See the port."""
+        if file_id not in self.rows:
+            msg = f"no file with the id {file_id!r}"
+            raise RowNotFoundError(msg)
+        self.rows[file_id] |= values | {"processed": True}
+
+
+class MemoryAvatars:
+    """The avatars' port over a dictionary."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.rows: dict[str, str] = {}
+
+    async def update(self, user_id: str, url: str) -> None:
+        """See the port."""
+        self.rows[user_id] = url
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """The real one, with an empty environment."""
+    sandbox = Sandbox()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture
+def parts(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaParts:
+    """All that the processors need."""
+    films = FilmLimits(concurrency=1, duration=60.0, upload=MAX_UPLOAD, memory=200 * MEBIBYTE)
+    return MediaParts(store, files, MemoryAvatars(), sandbox, "no ffmpeg", films, (64, 256))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """A store with one picture in it."""
+    (tmp_path / "store" / "uploads").mkdir(parents=True)
+    Image.new("RGB", (2400, 1800), (200, 30, 30)).save(tmp_path / "store" / "uploads" / "a.png")
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def files() -> MemoryFiles:
+    """The app's files."""
+    return MemoryFiles()
+
+
+@pytest.fixture
+def context() -> FakeContext:
+    """A run."""
+    return FakeContext()
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where jobs have their folders."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_an_upload_becomes_two_pictures_and_a_row(
+    parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
+) -> None:
+    """A picture is fetched, encoded, stored under its file's id and recorded, with progress on the way."""
+    result = await ProcessImage(parts)(JOB, context)
+
+    facts = {
+        "width": 1440,
+        "height": 1080,
+        "bytes": (store.folder / "file-1-compressed.jpg").stat().st_size,
+        "blurhash": result.blurhash,
+        "dominantColor": "#c81e1e",
+    }
+    urls = {
+        "compressedUrl": "https://cdn.test/file-1-compressed.jpg",
+        "thumbnailUrl": "https://cdn.test/file-1-thumbnail.jpg",
+    }
+    kept = {name: url.replace("https://cdn.test/", "kept:") for name, url in urls.items()}
+    assert facts | urls | {"format": "jpeg", "animation": None, "variants": ()} == result.model_dump(by_alias=True)
+    assert facts | kept | {"processed": True} == files.rows["file-1"]
+    assert context.reports == [10, 50, 90, 100]
+    with Image.open(store.folder / "file-1-compressed.jpg") as picture:
+        assert ("JPEG", (1440, 1080)) == (picture.format, picture.size)
+    with Image.open(store.folder / "file-1-thumbnail.jpg") as picture:
+        assert ("JPEG", (320, 240)) == (picture.format, picture.size)
+    assert names(work) == []
+
+
+async def test_caches_ask_again_after_a_day(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
+    """The keys are the same when a file is processed again, so caches must not keep them for ever."""
+    await ProcessImage(parts)(JOB, context)
+
+    assert {("image/jpeg", "public, max-age=86400")} == set(store.stored.values())
+
+
+async def test_a_second_run_gives_the_same(parts: MediaParts, context: FakeContext) -> None:
+    """A job that runs twice ends as it did the first time."""
+    process = ProcessImage(parts)
+
+    assert await process(JOB, context) == await process(JOB, context)
+
+
+async def test_an_upload_that_is_no_picture_is_permanent(
+    parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
+) -> None:
+    """Text under a picture's name is refused for good with the reason, and leaves nothing behind."""
+    (store.folder / "uploads" / "a.png").write_text("text")
+
+    with pytest.raises(PermanentError, match="not a picture in one of the formats"):
+        await ProcessImage(parts)(JOB, context)
+
+    assert files.rows == {"file-1": {}}
+    assert names(work) == []
+
+
+async def test_an_upload_that_is_missing_is_permanent(
+    parts: MediaParts, store: FolderStore, context: FakeContext
+) -> None:
+    """A key without an object fails for good, naming the key."""
+    (store.folder / "uploads" / "a.png").unlink()
+
+    with pytest.raises(PermanentError, match=r"nothing is stored under 'uploads/a\.png'"):
+        await ProcessImage(parts)(JOB, context)
+
+
+async def test_an_upload_that_is_too_large_is_permanent(
+    parts: MediaParts, store: FolderStore, context: FakeContext
+) -> None:
+    """An object over 64 MiB fails for good."""
+    os.truncate(store.folder / "uploads" / "a.png", MAX_UPLOAD + 1)
+
+    with pytest.raises(PermanentError, match="larger than 64 MiB"):
+        await ProcessImage(parts)(JOB, context)
+
+
+async def test_a_row_that_is_missing_is_permanent(parts: MediaParts, files: MemoryFiles, context: FakeContext) -> None:
+    """A file that the app has deleted meanwhile fails for good, naming its id."""
+    files.rows.clear()
+
+    with pytest.raises(PermanentError, match="no file with the id 'file-1'"):
+        await ProcessImage(parts)(JOB, context)
+
+
+async def test_a_store_that_is_away_is_not_permanent(
+    parts: MediaParts, store: FolderStore, context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What storage does not raise on purpose stays as it is: another attempt follows."""
+
+    async def away(*_: object) -> int:
+        raise ConnectionError
+
+    monkeypatch.setattr(store, "fetch", away)
+
+    with pytest.raises(ConnectionError):
+        await ProcessImage(parts)(JOB, context)
+
+
+async def test_the_encoder_loads_little() -> None:
+    """A child starts fast: it imports neither the queue nor the storage, nor a client of anything."""
+    code = (
+        "import sys, processors.media.image.task, processors.media.sandbox.server\n"
+        "print(*(m for m in sys.modules if '.' not in m))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, cwd=PROJECT
+    )
+    stdout, _ = await process.communicate()
+
+    assert process.returncode == 0
+    assert not {"queue_lib", "storage", "pydantic", "aiohttp", "asyncio"} & set(stdout.decode().split())
+    assert "PIL" in stdout.decode().split()
+
+
+async def test_keys_may_change_with_the_content(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
+    """With hashed keys caches keep a picture for ever: another picture has another key."""
+    job = JOB.model_copy(update={"options": JOB.options.model_copy(update={"hashed_keys": True, "widths": (320,)})})
+    first = await ProcessImage(parts)(job, context)
+    again = await ProcessImage(parts)(job, context)
+    Image.new("RGB", (2400, 1800), (30, 30, 200)).save(store.folder / "uploads" / "a.png")
+    other = await ProcessImage(parts)(job, context)
+
+    assert first == again
+    assert first.compressed_url != other.compressed_url
+    assert {"public, max-age=31536000, immutable"} == {cache for _, cache in store.stored.values()}
+    [variant] = first.variants
+    assert (320, 240, "jpeg") == (variant.width, variant.height, variant.format)
+
+
+async def test_an_avatar(parts: MediaParts, store: FolderStore, context: FakeContext, work: Path) -> None:
+    """Squares of each size in both formats, under keys that change with the content, and the user's row."""
+    job = AvatarPayload.model_validate({"userId": "auth0|1/2", "filePath": "uploads/a.png"})
+
+    result = await OptimizeAvatar(parts)(job, context)
+
+    assert {"64": {"webp", "jpeg"}, "256": {"webp", "jpeg"}} == {size: set(urls) for size, urls in result.urls.items()}
+    for size, urls in result.urls.items():
+        for form, url in urls.items():
+            with Image.open(store.folder / url.removeprefix("https://cdn.test/")) as picture:
+                assert (form.upper(), (int(size), int(size))) == (picture.format, picture.size)
+    assert isinstance(parts.avatars, MemoryAvatars)
+    assert parts.avatars.rows == {"auth0|1/2": result.urls["256"]["webp"].replace("https://cdn.test/", "kept:")}
+    assert {"public, max-age=31536000, immutable"} == {cache for _, cache in store.stored.values()}
+    assert names(work) == []
+
+
+async def test_an_avatar_is_not_enlarged(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
+    """A small upload has small squares; the top is shown where the picture is high."""
+    picture = Image.new("RGB", (100, 400), (0, 0, 255))
+    picture.paste((255, 0, 0), (0, 0, 100, 200))
+    picture.save(store.folder / "uploads" / "a.png")
+    job = AvatarPayload.model_validate({"userId": 1, "filePath": "uploads/a.png", "options": {"sizes": [64, 256]}})
+
+    result = await OptimizeAvatar(parts)(job, context)
+
+    with Image.open(store.folder / result.urls["256"]["jpeg"].removeprefix("https://cdn.test/")) as shown:
+        assert (100, 100) == shown.size
+        assert shown.convert("RGB").tobytes()[3 * 5050] > 200  # red
+
+
+@pytest.mark.parametrize(
+    ("operation", "options", "name", "size"),
+    [
+        ("resize", {"width": 600, "format": "webp"}, "file-1-resize.webp", (600, 450)),
+        ("compress", {"quality": 40}, "file-1-compress.png", (2400, 1800)),
+        ("convert", {"format": "avif"}, "file-1-convert.avif", (2400, 1800)),
+        ("convert", {"format": "png"}, "file-1-convert.png", (2400, 1800)),
+    ],
+)
+async def test_an_operation_on_a_picture(  # noqa: PLR0913, PLR0917 -- fixtures and cases
+    parts: MediaParts,
+    store: FolderStore,
+    files: MemoryFiles,
+    operation: str,
+    options: dict[str, Any],
+    name: str,
+    size: tuple[int, int],
+) -> None:
+    """One picture is made, stored under the operation's name and recorded."""
+    data = {"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1, "operation": operation, "options": options}
+
+    result = await ProcessFile(parts)(FileJob.model_validate(data), FakeContext())
+
+    assert f"https://cdn.test/{name}" == result.model_dump(by_alias=True)["url"]
+    with Image.open(store.folder / name) as picture:
+        assert size == picture.size
+    assert {"processed": True, "compressedUrl": f"kept:{name}"}.items() <= files.rows["file-1"].items()

@@ -1,0 +1,254 @@
+"""The sandbox with tasks that misbehave: what each does to itself, and what it does not do to others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processors.media.sandbox.client import PROJECT, Task
+from processors.media.sandbox.limits import MEBIBYTE, Limits
+from queue_lib.errors import PermanentError, TransientError
+from tests.support.sandbox_tasks import PlaySandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+LIMITS = Limits(cpu=20, wall=30.0, file=MEBIBYTE)
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[PlaySandbox]:
+    """A sandbox with 100 MiB to share."""
+    sandbox = PlaySandbox({"PATH": "/bin"}, 100 * MEBIBYTE)
+    yield sandbox
+    await sandbox.close()
+
+
+def task(folder: Path, name: str, limits: Limits = LIMITS, **arguments: Any) -> Task:
+    """A task of `tests.support.sandbox_tasks`."""
+    return Task(name, folder, arguments, limits)
+
+
+def is_over(pid: int) -> bool:
+    """Whether this process runs no more; one that is dead and that nobody has reaped yet does not run."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds, 10 seconds at most."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+async def test_a_child_is_alone(sandbox: PlaySandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child has its own session, an empty stdin, no environment but the one it is given, and no open connection."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@db/app")
+    heard: list[float] = []
+
+    async def tell(percent: float) -> None:
+        heard.append(percent)
+
+    report = await sandbox.run(task(tmp_path, "look", word="hello"), tell)
+
+    assert set(report["env"]) <= {"PATH", "LC_CTYPE"}
+    assert (True, "", str(tmp_path), {"word": "hello"}) == (
+        report["leader"],
+        report["stdin"],
+        report["folder"],
+        report["said"],
+    )
+    assert report["descriptors"] <= 6  # its standard ones, its channel, and the one it looks with
+    assert heard == [50]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"signal": signal.SIGKILL}, r"killed \(SIGKILL\): by hand, or because the machine was out of memory"),
+        ({"signal": signal.SIGSEGV}, "crashed with SIGSEGV"),
+        ({"signal": 40}, "crashed with signal 40"),
+        ({"status": 3}, "status 3 and no result"),
+        ({}, "status 0 and no result"),
+    ],
+)
+async def test_a_crash_is_transient_and_alone(
+    sandbox: PlaySandbox, tmp_path: Path, arguments: dict[str, Any], reason: str
+) -> None:
+    """A child that ends without a result takes its own attempt with it, says how it ended, and no other's."""
+    other = asyncio.create_task(
+        sandbox.run(task(tmp_path, "hold", reserve=1, holds=str(tmp_path / "holds"), until=str(tmp_path / "go")))
+    )
+    await until((tmp_path / "holds").exists)
+    with pytest.raises(TransientError, match=reason):
+        await sandbox.run(task(tmp_path, "end", **arguments))
+    (tmp_path / "go").touch()
+    assert {} == await other
+
+
+async def test_a_refusal_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """What the task refuses no attempt can help; the reason is one line."""
+    with pytest.raises(PermanentError, match=r"^a very bad picture$"):
+        await sandbox.run(task(tmp_path, "fail", refused="a very\n bad picture"))
+
+
+async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A full disk is no fault of the picture."""
+    with pytest.raises(TransientError, match=r"the fail task failed: OSError: .Errno 28. No space left"):
+        await sandbox.run(task(tmp_path, "fail"))
+
+
+async def test_processor_time_is_limited(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A child that computes for ever is ended by the kernel, for good."""
+    with pytest.raises(PermanentError, match="more than 1 s of processor time"):
+        await sandbox.run(task(tmp_path, "spin", Limits(cpu=1, wall=30.0, file=MEBIBYTE)))
+
+
+async def test_the_size_of_a_file_is_limited(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A result beyond the limit is never written in full."""
+    with pytest.raises(PermanentError, match="larger than 1 MiB"):
+        await sandbox.run(task(tmp_path, "fill", size=3 * MEBIBYTE))
+    assert (tmp_path / "large").stat().st_size <= MEBIBYTE
+
+
+@linux_only
+async def test_memory_is_limited_to_what_was_reserved(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A task gets what it has reserved and a little more; beyond that it is refused for good."""
+    assert {"length": 80 * MEBIBYTE} == await sandbox.run(
+        task(tmp_path, "swallow", reserve=80 * MEBIBYTE, take=80 * MEBIBYTE)
+    )
+    with pytest.raises(PermanentError, match="needs more memory than it was given"):
+        await sandbox.run(task(tmp_path, "swallow", reserve=20 * MEBIBYTE, take=300 * MEBIBYTE))
+    with pytest.raises(PermanentError, match="needs more memory than it was given"):
+        await sandbox.run(task(tmp_path, "swallow", take=300 * MEBIBYTE))
+
+
+async def test_memory_that_there_never_is(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A task that needs more than there is for all does not wait for it."""
+    with pytest.raises(PermanentError, match="needs about 101 MiB of memory, more than MEDIA_MEMORY allows"):
+        await sandbox.run(task(tmp_path, "swallow", reserve=101 * MEBIBYTE, take=1))
+
+
+async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """Two tasks that have no room together run one after the other; standing in line counts as no time."""
+    first = asyncio.create_task(
+        sandbox.run(
+            task(tmp_path, "hold", reserve=60 * MEBIBYTE, holds=str(tmp_path / "1"), until=str(tmp_path / "go"))
+        )
+    )
+    await until((tmp_path / "1").exists)
+    short = Limits(cpu=20, wall=0.5, file=MEBIBYTE)
+    second = asyncio.create_task(
+        sandbox.run(
+            task(tmp_path, "hold", short, reserve=60 * MEBIBYTE, holds=str(tmp_path / "2"), until=str(tmp_path / "go"))
+        )
+    )
+    await asyncio.sleep(1)
+    assert not (tmp_path / "2").exists()
+    assert not second.done()
+    (tmp_path / "go").touch()
+    assert ({}, {}) == (await first, await second)
+
+
+async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """What a task had is there for the next one, however the task has ended."""
+    for _ in range(3):
+        with pytest.raises(PermanentError):
+            await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=400 * MEBIBYTE))
+    assert {"length": 1} == await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=1))
+
+
+async def started(sandbox: PlaySandbox, folder: Path, limits: Limits = LIMITS) -> tuple[asyncio.Task[Any], list[int]]:
+    """A task that sleeps, and the process numbers of the child, of what it has started, and of the server."""
+    pids = folder / "pids"
+    run = asyncio.create_task(sandbox.run(task(folder, "sleep", limits, pids=str(pids))))
+    await until(pids.exists)
+    return run, [int(pid) for pid in pids.read_text().split()]
+
+
+async def test_a_cancelled_run_kills_the_child_and_its_children(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """The deadline ends everything that the task has started, before the run is over."""
+    run, (child, grandchild, server) = await started(sandbox, tmp_path)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert is_over(child)
+    await until(partial(is_over, grandchild))
+    assert not is_over(server)
+
+
+async def test_a_task_has_its_own_deadline(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A child that hangs is killed when its time is over; another attempt may help."""
+    run, (child, grandchild, _) = await started(sandbox, tmp_path, Limits(cpu=20, wall=1.5, file=MEBIBYTE))
+    with pytest.raises(TransientError, match=r"the sleep task has not ended within 1\.5 s"):
+        await run
+    await until(lambda: is_over(child) and is_over(grandchild))
+
+
+@linux_only
+async def test_a_killed_server_is_replaced(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """The server's children die with it, their jobs are tried again, and the next task has a new server."""
+    run, (child, grandchild, server) = await started(sandbox, tmp_path)
+    os.kill(server, signal.SIGKILL)
+    with pytest.raises(TransientError, match="the sandbox was killed"):
+        await run
+    await until(lambda: is_over(child) and is_over(grandchild))
+    assert {"length": 1} == await sandbox.run(task(tmp_path, "swallow", take=1))
+
+
+async def test_the_platforms_sigterm_ends_nothing(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A platform that stops a worker signals every process of it; child and server go on, for the worker decides."""
+    run, (child, _, server) = await started(sandbox, tmp_path)
+    for pid in (child, server):
+        os.kill(pid, signal.SIGTERM)
+    await asyncio.sleep(0.3)
+    assert not run.done()
+    assert not is_over(child)
+    run.cancel()
+    await asyncio.wait([run])
+
+
+async def test_what_a_task_leaves_behind_is_ended(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """A child that ends and leaves a process of its own behind does not keep the job waiting, nor the process alive."""
+    report = await sandbox.run(task(tmp_path, "sleep", pids=str(tmp_path / "pids"), leave=True))
+    await until(partial(is_over, report["pid"]))
+
+
+@pytest.mark.parametrize("text", ["\n", "[1]\n", '{"done": 1}\n', "nonsense\n", '{"done": {}', '{"reserve": "x"}\n'])
+async def test_what_is_no_report_is_a_crash(sandbox: PlaySandbox, tmp_path: Path, text: str) -> None:
+    """A child that was taken over may write what it likes: the worker takes it for a crash."""
+    with pytest.raises(TransientError):
+        await sandbox.run(task(tmp_path, "babble", text=text))
+
+
+@linux_only
+async def test_a_killed_worker_leaves_nothing(tmp_path: Path) -> None:
+    """When the worker is killed, the server and all children end by themselves."""
+    code = (
+        "import asyncio, pathlib, sys\n"
+        "from tests.integration.test_sandbox import LIMITS, task\n"
+        "from tests.support.sandbox_tasks import PlaySandbox\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "asyncio.run(PlaySandbox({'PATH': '/bin'}).run(task(folder, 'sleep', pids=str(folder / 'pids'))))\n"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=PROJECT)  # noqa: ASYNC220 -- at once
+    await until((tmp_path / "pids").exists)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    worker.kill()
+    worker.wait()
+    for pid in pids:
+        await until(partial(is_over, pid))

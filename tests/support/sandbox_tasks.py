@@ -1,0 +1,106 @@
+"""A sandbox whose tasks misbehave: `python -m tests.support.sandbox_tasks CONTROL` in the server's place."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from processors.media.sandbox import child, limits, server
+from processors.media.sandbox.client import Sandbox
+from processors.media.sandbox.wire import Parent, RefusedError
+
+HOUR = 3600
+
+
+class PlaySandbox(Sandbox):
+    """The sandbox with the tasks below."""
+
+    server = "tests.support.sandbox_tasks"
+
+
+def look(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
+    """What a child sees."""
+    parent.progress(50)
+    return {
+        "env": sorted(os.environ),  # noqa: TID251 -- this is what the test asks
+        "leader": os.getsid(0) == os.getpid(),
+        "stdin": os.read(0, 10).decode(),
+        "folder": str(Path.cwd()),
+        "descriptors": len([*Path("/proc/self/fd").iterdir()]),
+        "said": arguments,
+    }
+
+
+def end(arguments: dict[str, Any], _parent: Parent) -> NoReturn:
+    """End by a signal, or with an exit status."""
+    if "signal" in arguments:
+        os.kill(os.getpid(), arguments["signal"])
+    os._exit(arguments.get("status", 0))
+
+
+def fail(arguments: dict[str, Any], _parent: Parent) -> NoReturn:
+    """Raise."""
+    if "refused" in arguments:
+        raise RefusedError(arguments["refused"])
+    raise OSError(28, "No space\nleft")
+
+
+def spin(_arguments: dict[str, Any], _parent: Parent) -> NoReturn:
+    """Compute for ever."""
+    while True:
+        pass
+
+
+def swallow(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
+    """Take memory, after having reserved some."""
+    if "reserve" in arguments:
+        parent.reserve(arguments["reserve"])
+    return {"length": len(bytearray(arguments["take"]))}
+
+
+def fill(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Write a large file."""
+    Path("large").write_bytes(bytes(arguments["size"]))
+    return {}
+
+
+def sleep(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Start a process of its own, tell both numbers, and sleep."""
+    code = f"import time; time.sleep({HOUR})"
+    started = subprocess.Popen([sys.executable, "-c", code], preexec_fn=limits.tie())  # noqa: PLW1509 -- one thread
+    part = Path(arguments["pids"] + ".part")
+    part.write_text(f"{os.getpid()} {started.pid} {os.getppid()}")
+    part.rename(arguments["pids"])
+    if arguments.get("leave"):
+        return {"pid": started.pid}
+    time.sleep(HOUR)
+    return {}
+
+
+def hold(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
+    """Hold memory until a file is there."""
+    parent.reserve(arguments["reserve"])
+    Path(arguments["holds"]).touch()
+    while not Path(arguments["until"]).exists():
+        time.sleep(0.01)
+    return {}
+
+
+def babble(arguments: dict[str, Any], parent: Parent) -> NoReturn:
+    """Write what is no message."""
+    stream = parent._stream  # type: ignore[attr-defined]
+    stream.write(arguments["text"])
+    stream.flush()
+    os._exit(0)
+
+
+PLAYS = {each.__name__: each for each in (look, end, fail, spin, swallow, fill, sleep, hold, babble)}
+
+if __name__ == "__main__":
+    child.task = PLAYS.__getitem__  # type: ignore[assignment]
+    server.PRELOADED = ()  # type: ignore[assignment]
+    server.main()

@@ -1,0 +1,43 @@
+"""What the environment says of media."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.settings import MediaSettings
+
+
+def test_the_child_sees_where_programs_are_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the environment only the paths go to a child."""
+    monkeypatch.setenv("PATH", "/bin")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/lib")
+    monkeypatch.setenv("PYTHONHOME", "")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+    assert MediaSettings().child_env() == {"PATH": "/bin", "LD_LIBRARY_PATH": "/lib"}
+
+
+def test_avatar_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of numbers, as a person writes it."""
+    monkeypatch.setenv("AVATAR_SIZES", "48, 96")
+
+    assert (48, 96) == MediaSettings().avatar_sizes
+
+
+@pytest.mark.parametrize("sizes", ["big", "0", "32,", "32,4096", "-5"])
+def test_avatar_sizes_that_are_none(monkeypatch: pytest.MonkeyPatch, sizes: str) -> None:
+    """Anything else refuses to start, and says how it looks."""
+    monkeypatch.setenv("AVATAR_SIZES", sizes)
+
+    with pytest.raises(ValidationError, match="it looks like 32,64,128"):
+        MediaSettings()
+
+
+def test_a_film_leaves_room_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One film may have all memory but that of a picture."""
+    monkeypatch.setenv("MEDIA_MEMORY", "200")
+    settings = MediaSettings()
+
+    assert (200 * MEBIBYTE, 136 * MEBIBYTE) == (settings.memory(), settings.films().memory)
