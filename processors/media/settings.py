@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from processors.media.parts import FilmLimits
 from processors.media.sandbox.limits import MEBIBYTE
 
-PICTURES_SHARE = 64  # MiB that a film leaves to pictures
+PICTURES_SHARE = 60  # MiB that a film leaves to pictures
 SEEN_BY_CHILDREN = frozenset({"path", "ld_library_path", "pythonhome"})
 SMALLEST, LARGEST = 16, 2048  # pixels of an avatar
 
@@ -24,7 +24,7 @@ class MediaSettings(BaseSettings):
     ld_library_path: str | None = Field(None, description="Where libraries are found. The platform sets it.")
     pythonhome: str | None = Field(None, description="Where Python is installed. The platform sets it.")
     media_memory: int = Field(
-        300,
+        350,
         ge=128,
         description="MiB that all encoders of this process may use together, beyond what the idle worker has. What "
         "has no room waits; what would never have any is refused.",

@@ -40,4 +40,4 @@ def test_a_film_leaves_room_for_pictures(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("MEDIA_MEMORY", "200")
     settings = MediaSettings()
 
-    assert (200 * MEBIBYTE, 136 * MEBIBYTE) == (settings.memory(), settings.films().memory)
+    assert (200 * MEBIBYTE, 140 * MEBIBYTE) == (settings.memory(), settings.films().memory)

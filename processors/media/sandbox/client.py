@@ -46,7 +46,7 @@ class Sandbox:
 
     server = "processors.media.sandbox.server"  # the module of the server's process
 
-    def __init__(self, env: Mapping[str, str] | None = None, memory: int = 300 * MEBIBYTE) -> None:
+    def __init__(self, env: Mapping[str, str] | None = None, memory: int = 350 * MEBIBYTE) -> None:
         """Nothing runs yet. `memory` is what all tasks together may reserve, in bytes."""
         self._env = dict(env or {})
         self._memory = MemoryBudget(memory)

@@ -1,0 +1,1 @@
+"""Documents, as their text is read in a child process."""

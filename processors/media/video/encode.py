@@ -1,0 +1,153 @@
+"""The command lines, built as graphs by ffmpeg-python, and the process that runs them."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import ffmpeg
+
+from processors.media.sandbox.limits import MEBIBYTE, tie
+from processors.media.sandbox.wire import RefusedError, one_line
+from processors.media.video.plan import MAX_BIT_RATE, MAX_FPS
+from processors.media.video.probe import GUARDED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from processors.media.sandbox.wire import Parent
+    from processors.media.video.plan import Plan
+    from processors.media.video.probe import Probe
+
+SOURCE, FILM, POSTER = "file:source", "video.mp4", "poster.jpg"
+POSTER_WIDTH = 640  # pixels
+# Before the filter `thumbnail`, which holds so many frames in memory and shows the most typical one.
+# Rounded up, a film of one frame has one.
+POSTER_FPS, POSTER_FRAMES = 2, 20
+STACK = 2 * MEBIBYTE  # of each of ffmpeg's many threads
+LONGEST_COMPLAINT = 4096  # bytes
+NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
+QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
+CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
+
+
+def encode_command(tool: Path, version: int, probe: Probe, plan: Plan) -> list[str]:
+    """One decode to H.264 with AAC, and to the poster."""
+    source = ffmpeg.input(SOURCE, threads=1, **GUARDED)
+    shown = _toned(source[str(probe.index)], version, probe, plan).filter("setsar", 1)
+    if probe.fps > MAX_FPS:
+        shown = shown.filter("fps", MAX_FPS)
+    branches = shown.filter("format", "yuv420p").filter_multi_output("split", 2)
+    film = ffmpeg.output(
+        branches[0],
+        source["a:0?"],
+        FILM,
+        **{"c:v": "libx264", "profile:v": "high", "preset": "veryfast", "crf": 23, "threads": 1},
+        maxrate=MAX_BIT_RATE,
+        bufsize=2 * MAX_BIT_RATE,
+        fps_mode="vfr",
+        **{"x264-params": "rc-lookahead=10:sync-lookahead=0"},
+        **{"c:a": "aac", "b:a": "128k", "ac": 2},
+        **{"f": "mp4", "movflags": "+faststart", **CLEAN},
+    )
+    small = branches[1].filter("fps", POSTER_FPS, round="up").filter("scale", f"min({POSTER_WIDTH},iw)", -2)
+    poster = _poster(small.filter("thumbnail", POSTER_FRAMES))
+    return _compiled(tool, film, poster)
+
+
+def remux_command(tool: Path, probe: Probe) -> list[str]:
+    """The same pictures and sound in a new file, its index in front."""
+    source = ffmpeg.input(SOURCE, **GUARDED)
+    film = ffmpeg.output(
+        source[str(probe.index)], source["a:0?"], FILM, **{"c": "copy", "f": "mp4", "movflags": "+faststart", **CLEAN}
+    )
+    return _compiled(tool, film)
+
+
+def poster_command(tool: Path, probe: Probe) -> list[str]:
+    """A poster from the keyframes alone."""
+    source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", **GUARDED)
+    small = source[str(probe.index)].filter("scale", f"min({POSTER_WIDTH},iw)", -2)
+    return _compiled(tool, _poster(small.filter("thumbnail", POSTER_FRAMES)))
+
+
+def _toned(stream: Any, version: int, probe: Probe, plan: Plan) -> Any:
+    """The pictures at the plan's size, in the colours and the range of a plain screen."""
+    if not probe.is_hdr:
+        return stream.filter("scale", plan.width, plan.height, out_range="tv")
+    if version >= NATIVE_TONE_MAPPING:
+        small = stream.filter("scale", plan.width, plan.height)
+        plain = {"out_color_matrix": "bt709", "out_primaries": "bt709", "out_transfer": "bt709", "out_range": "tv"}
+        return small.filter("scale", **plain)
+    linear = stream.filter("scale", plan.width, plan.height).filter("zscale", t="linear", npl=100)
+    mapped = linear.filter("format", "gbrpf32le").filter("zscale", p="bt709").filter("tonemap", "mobius")
+    return mapped.filter("zscale", t="bt709", m="bt709", r="tv")
+
+
+def _poster(stream: Any) -> Any:
+    whole = stream.filter("format", "yuvj420p")
+    return ffmpeg.output(whole, POSTER, **{"frames:v": 1, "q:v": 3, "update": 1, "f": "image2", "map_metadata": -1})
+
+
+def _compiled(tool: Path, *outputs: Any) -> list[str]:
+    graph = ffmpeg.merge_outputs(*outputs).global_args(*QUIET, "-progress", "pipe:1", "-stats_period", "0.5")
+    return [str(part) for part in graph.compile(cmd=str(tool))]
+
+
+def run(command: list[str], duration: float, parent: Parent) -> None:
+    """Run ffmpeg, reporting progress towards `duration` (seconds). Raises RefusedError where the film is at fault."""
+    furthest = 0.0
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            preexec_fn=_tied_with_small_stacks(),  # noqa: PLW1509 -- this process has one thread
+        )
+        with process:
+            for line in process.stdout or ():
+                if (percent := _percent(line, duration)) > furthest:  # film and poster are told of in turn
+                    furthest = percent
+                    parent.progress(percent)
+        if process.returncode != 0:
+            complaints.seek(-min(LONGEST_COMPLAINT, complaints.seek(0, 2)), 2)
+            _complain(process.returncode, complaints.read().decode(errors="replace"))
+
+
+def _tied_with_small_stacks() -> Any:
+    tied = tie()
+
+    def prepare() -> None:
+        tied()
+        resource.setrlimit(resource.RLIMIT_STACK, (STACK, STACK))
+
+    return prepare
+
+
+def _percent(line: bytes, duration: float) -> float:
+    found = re.match(rb"out_time_us=(\d+)", line)
+    return min(99.0, int(found[1]) / duration / 10_000) if found and duration else 0.0
+
+
+def _complain(status: int, stderr: str) -> None:
+    """Raise what the end of ffmpeg means."""
+    last = one_line((stderr.strip().splitlines() or ["it said nothing"])[-1])
+    if status == -signal.SIGXCPU:
+        msg = "the film takes more processor time than its job has"
+        raise RefusedError(msg)
+    if status == -signal.SIGXFSZ:
+        msg = "the result is larger than a file may be"
+        raise RefusedError(msg)
+    if "Cannot allocate memory" in stderr:
+        msg = "the film needs more memory than it was given"
+        raise RefusedError(msg)
+    if status < 0 or "No space left on device" in stderr:
+        msg = f"ffmpeg ended with {status}: {last}"
+        raise RuntimeError(msg)
+    msg = f"the film can't be decoded: {last}"
+    raise RefusedError(msg)

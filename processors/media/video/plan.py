@@ -1,0 +1,82 @@
+"""What is to be done with a film: nothing but another wrapping, or encoding to which size. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.sandbox.wire import RefusedError
+
+if TYPE_CHECKING:
+    from processors.media.video.probe import Probe
+
+LONG, SHORT = 1920, 1080  # pixels
+SMALL_LONG, SMALL_SHORT = 1280, 720  # where memory is short
+MAX_FPS = 60.0
+MAX_BIT_RATE = 6_000_000  # bits a second, for 1080p; what is above is encoded again
+SAFE_PROFILES = frozenset({"Baseline", "Constrained Baseline", "Main", "High"})
+# Peaks of ffmpeg 8 with one thread for each part, as measured: up to 1080p, and from more pixels than that.
+NEED, NEED_LARGE, NEED_LARGE_SMALL = 225 * MEBIBYTE, 265 * MEBIBYTE, 240 * MEBIBYTE
+DEEP = 110 * MEBIBYTE  # more, of a large film with ten bits a colour or tones to map
+REMUX = 48 * MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`remux`: the pictures stay as they are. Otherwise they are encoded to `width` by `height` pixels.
+
+    `need` is the memory, in bytes.
+    """
+
+    remux: bool
+    width: int
+    height: int
+    need: int
+
+
+def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int) -> Plan:
+    """Decide, with `memory` bytes at most. Raises RefusedError for a film beyond the limits."""
+    if probe.duration > max_duration:
+        msg = f"the film lasts {probe.duration:.0f} s; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
+        raise RefusedError(msg)
+    if probe.width * probe.height > max_pixels:
+        msg = f"the film has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
+        raise RefusedError(msg)
+    if _is_fit_for_the_web(probe):
+        return Plan(remux=True, width=probe.width, height=probe.height, need=min(REMUX, memory))
+    large = probe.width * probe.height > LONG * SHORT
+    is_deep = probe.is_hdr or "10" in probe.pixel_format
+    need = NEED_LARGE + DEEP * is_deep if large else NEED
+    if large and need > memory:
+        width, height = _fitted(probe, SMALL_LONG, SMALL_SHORT)
+        return Plan(remux=False, width=width, height=height, need=min(NEED_LARGE_SMALL, memory))
+    width, height = _fitted(probe, LONG, SHORT)
+    return Plan(remux=False, width=width, height=height, need=min(need, memory))
+
+
+def _is_fit_for_the_web(probe: Probe) -> bool:
+    """Whether every browser plays it as it is, and it is no larger than what we would make."""
+    width, height = sorted((probe.width, probe.height), reverse=True)
+    return (
+        probe.codec == "h264"
+        and probe.profile in SAFE_PROFILES
+        and probe.pixel_format == "yuv420p"
+        and probe.audio in {None, "aac"}
+        and (width <= LONG and height <= SHORT)
+        and probe.pixel == 1.0
+        and probe.rotation == 0
+        and 0 < probe.bit_rate <= MAX_BIT_RATE
+        and not probe.is_hdr
+    )
+
+
+def _fitted(probe: Probe, long: int, short: int) -> tuple[int, int]:
+    """The size that fits, never enlarged; both sides even, as 4:2:0 needs them."""
+    width, height = probe.upright
+    scale = min(1.0, long / max(width, height), short / min(width, height))
+    return _even(width * scale), _even(height * scale)
+
+
+def _even(length: float) -> int:
+    return max(2, int(length + 0.01) // 2 * 2)

@@ -1,0 +1,150 @@
+"""What is in the upload, as ffprobe tells it. The bytes are hostile: only known formats, and no other file or host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from processors.media.sandbox.limits import tie
+from processors.media.sandbox.wire import RefusedError, one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE = 60.0  # seconds
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf"
+# Without the formats a playlist that is named film.mp4 makes ffmpeg read other files, and text becomes a film.
+GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A film. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
+
+    `pixel` is the width of a pixel by its height, `rotation` in degrees, `fps` frames and `bit_rate` bits a second (0:
+    not said).
+    """
+
+    index: int
+    codec: str
+    profile: str
+    pixel_format: str
+    width: int
+    height: int
+    pixel: float
+    rotation: int
+    fps: float
+    transfer: str
+    color_range: str
+    duration: float
+    bit_rate: int
+    audio: str | None
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether its brightness is beyond what a plain screen shows."""
+        return self.transfer in HDR
+
+    @property
+    def upright(self) -> tuple[float, float]:
+        """Width and height as it is seen: pixels made square, and turned."""
+        size = self.width * self.pixel, float(self.height)
+        return size[::-1] if self.rotation % 180 else size
+
+
+def probe(ffprobe: Path, file: str) -> Probe:
+    """Look into a file of this folder. Raises RefusedError for what is no film."""
+    guards = [part for name, value in GUARDED.items() for part in (f"-{name}", value)]
+    command: list[str | Path] = [
+        ffprobe,
+        "-v",
+        "error",
+        *guards,
+        "-show_format",
+        "-show_streams",
+        "-of",
+        "json",
+        f"file:{file}",
+    ]
+    try:
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+            preexec_fn=tie(),
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"what is in the file can't be told within {PATIENCE:g} s"
+        raise RefusedError(msg) from error
+    if answer.returncode < 0:
+        msg = f"ffprobe was ended by signal {-answer.returncode}"
+        raise RuntimeError(msg)
+    if answer.returncode > 0:
+        raise RefusedError(_no_film(answer.stderr))
+    return _read(json.loads(answer.stdout.decode(errors="replace")))
+
+
+def _no_film(stderr: bytes) -> str:
+    last = (stderr.decode(errors="replace").strip().splitlines() or ["it is not known"])[-1]
+    return f"not a film in one of the known formats: {one_line(last)}"
+
+
+def _read(told: dict[str, Any]) -> Probe:
+    streams: list[dict[str, Any]] = told.get("streams", [])
+    films = [each for each in streams if each.get("codec_type") == "video" and not _is_cover(each)]
+    sounds = [each for each in streams if each.get("codec_type") == "audio"]
+    if not films:
+        msg = "the file has sound but no moving picture" if sounds else "the file has no moving picture"
+        raise RefusedError(msg)
+    film = films[0]
+    width, height = int(film.get("width", 0)), int(film.get("height", 0))
+    if not width or not height:
+        msg = "the film is damaged: its picture has no size"
+        raise RefusedError(msg)
+    whole = told.get("format", {})
+    return Probe(
+        index=int(film["index"]),
+        codec=str(film.get("codec_name", "")),
+        profile=str(film.get("profile", "")),
+        pixel_format=str(film.get("pix_fmt", "")),
+        width=width,
+        height=height,
+        pixel=_ratio(film.get("sample_aspect_ratio"), ":") or 1.0,
+        rotation=_rotation(film),
+        fps=_ratio(film.get("avg_frame_rate"), "/"),
+        transfer=str(film.get("color_transfer", "")),
+        color_range=str(film.get("color_range", "")),
+        duration=max(_number(whole.get("duration")), _number(film.get("duration"))),
+        bit_rate=int(_number(whole.get("bit_rate"))),
+        audio=str(sounds[0].get("codec_name", "unknown")) if sounds else None,
+    )
+
+
+def _is_cover(stream: dict[str, Any]) -> bool:
+    return bool(stream.get("disposition", {}).get("attached_pic"))
+
+
+def _rotation(stream: dict[str, Any]) -> int:
+    for data in stream.get("side_data_list", []):
+        if "rotation" in data:
+            return round(_number(data["rotation"]))
+    return 0
+
+
+def _ratio(text: Any, sign: str) -> float:
+    """A fraction such as `64:45` or `30000/1001`; 0 if it is none."""
+    above, _, below = str(text or "").partition(sign)
+    return _number(above) / _number(below) if _number(below) else 0.0
+
+
+def _number(text: Any) -> float:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return 0.0
+    return value if 0 < abs(value) < 1e12 else 0.0  # noqa: PLR2004 -- not a number, or nonsense

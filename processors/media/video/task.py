@@ -1,0 +1,57 @@
+"""One upload to a film that every browser plays, and a poster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from processors.media.sandbox.wire import RefusedError
+from processors.media.video.encode import FILM, POSTER, encode_command, poster_command, remux_command
+from processors.media.video.encode import run as run_ffmpeg
+from processors.media.video.plan import plan
+from processors.media.video.probe import probe
+
+if TYPE_CHECKING:
+    from processors.media.sandbox.wire import Parent
+    from processors.media.video.probe import Probe
+
+CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a film that is shorter than its claim by more than this was cut off
+
+
+def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
+    """Make `video.mp4` and `poster.jpg` from the file `source`. Raises RefusedError.
+
+    `arguments`: the paths `ffmpeg` and `ffprobe` and ffmpeg's `version`; `maxDuration` (seconds), `maxPixels` of a
+    frame, `memory` (bytes).
+    """
+    ffmpeg, ffprobe = Path(arguments["ffmpeg"]), Path(arguments["ffprobe"])
+    if Path("source").stat().st_size == 0:
+        msg = "the file is empty"
+        raise RefusedError(msg)
+    film = probe(ffprobe, "source")
+    made = plan(film, arguments["maxDuration"], arguments["maxPixels"], arguments["memory"])
+    parent.reserve(made.need)
+    if made.remux:
+        run_ffmpeg(remux_command(ffmpeg, film), film.duration, parent)
+        run_ffmpeg(poster_command(ffmpeg, film), 0.0, parent)
+    else:
+        run_ffmpeg(encode_command(ffmpeg, arguments["version"], film, made), film.duration, parent)
+    if not Path(POSTER).is_file():
+        msg = "the film is damaged: not one picture of it can be decoded"
+        raise RefusedError(msg)
+    return _report(film, probe(ffprobe, FILM), remuxed=made.remux)
+
+
+def _report(source: Probe, result: Probe, *, remuxed: bool) -> dict[str, Any]:
+    is_cut = result.duration < source.duration * CUT_SHARE and result.duration < source.duration - CUT_SECONDS
+    return {
+        "duration": result.duration,
+        "width": result.width,
+        "height": result.height,
+        "bytes": Path(FILM).stat().st_size,
+        "codec": result.codec,
+        "audio": result.audio,
+        "truncated": is_cut,
+        "remuxed": remuxed,
+        "toneMapped": source.is_hdr and not remuxed,
+    }

@@ -1,0 +1,249 @@
+"""Films of every odd kind, through the video task with a real ffmpeg."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.sandbox.wire import RefusedError
+from processors.media.video import task
+from tests.support import films
+from tests.support.media import FakeParent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RECIPES = tuple(films.RECIPES)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A film by its recipe, made once."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def made(recipe: str) -> Path:
+        path = folder / recipe
+        if not path.exists():
+            films.make(recipe, path)
+        return path
+
+    return made
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A task works in its folder."""
+    (tmp_path / "task").mkdir()
+    monkeypatch.chdir(tmp_path / "task")
+    return tmp_path / "task"
+
+
+def run(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:
+    """Run the task on a film."""
+    if isinstance(source, bytes):
+        Path("source").write_bytes(source)
+    else:
+        shutil.copy(source, "source")
+    tools = films.tools()
+    arguments = {
+        "ffmpeg": str(tools.ffmpeg),
+        "ffprobe": str(tools.ffprobe),
+        "version": tools.version,
+        "maxDuration": 60.0,
+        "maxPixels": 4096 * 2304,
+        "memory": 290 * MEBIBYTE,
+        **changes,
+    }
+    return task.run(arguments, parent or FakeParent())
+
+
+def test_a_film_becomes_one_that_every_browser_plays(film: Callable[[str], Path]) -> None:
+    """H.264 high with AAC, in 4:2:0, its index in front, with a poster of the same pass and progress on the way."""
+    parent = FakeParent()
+    report = run(film("plain"), parent)
+
+    seen = films.look(Path("video.mp4"))
+    assert ("h264", "High", "yuv420p") == tuple(seen["video"][name] for name in ("codec_name", "profile", "pix_fmt"))
+    assert ("aac", 2) == (seen["audio"]["codec_name"], seen["audio"]["channels"])
+    assert (320, 240, "25") == (seen["video"]["width"], seen["video"]["height"], seen["video"]["nb_read_frames"])
+    data = Path("video.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    with Image.open("poster.jpg") as poster:
+        poster.load()
+        assert (320, 240) == poster.size
+        assert poster.convert("L").entropy() > 3
+    assert report == {
+        "duration": pytest.approx(1.0, abs=0.1),
+        "width": 320,
+        "height": 240,
+        "bytes": len(data),
+        "codec": "h264",
+        "audio": "aac",
+        "truncated": False,
+        "remuxed": False,
+        "toneMapped": False,
+    }
+    assert parent.percents == sorted(parent.percents)
+    assert 1 == len(parent.reserved)
+
+
+def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(film: Callable[[str], Path]) -> None:
+    """The coded pictures stay as they are; where it was taken, and by what, is gone."""
+    report = run(film("safe"))
+
+    seen = films.look(Path("video.mp4"))
+    assert (True, "h264") == (report["remuxed"], report["codec"])
+    assert films.look(film("safe"))["video"]["nb_read_frames"] == seen["video"]["nb_read_frames"]
+    data = Path("video.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    assert b"Secret" in film("safe").read_bytes()
+    assert not any(word in data for word in (b"Secret", b"+52.5"))
+    assert Path("poster.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [
+        ("odd", (640, 478)),
+        ("large", (1920, 1080)),
+        ("wide-pixels", (640, 240)),
+        ("one-frame", (320, 240)),
+        ("gif", (320, 240)),
+        ("webm", (320, 240)),
+        ("uneven", (320, 240)),
+        ("silent", (320, 240)),
+        ("surround", (320, 240)),
+        ("full-range", (320, 240)),
+        ("hdr", (320, 240)),
+    ],
+)
+def test_odd_films(film: Callable[[str], Path], recipe: str, size: tuple[int, int]) -> None:
+    """Each is encoded to even sides, square pixels, 4:2:0 of eight bits and the range of a television."""
+    report = run(film(recipe))
+
+    seen = films.look(Path("video.mp4"))["video"]
+    assert size == (report["width"], report["height"]) == (seen["width"], seen["height"])
+    assert ("yuv420p", "1:1") == (seen["pix_fmt"], seen.get("sample_aspect_ratio", "1:1"))
+    assert "tv" == seen.get("color_range", "tv")
+    assert ("aac" if recipe == "surround" else None) == report["audio"]
+    with Image.open("poster.jpg") as poster:
+        assert poster.width <= 640
+    assert not report["truncated"]
+
+
+def test_tones_are_mapped(film: Callable[[str], Path]) -> None:
+    """A film of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
+    report = run(film("hdr"))
+
+    seen = films.look(Path("video.mp4"))["video"]
+    assert report["toneMapped"]
+    assert ("bt709", "bt709") == (seen["color_transfer"], seen["color_primaries"])
+
+
+def test_uneven_times_are_kept(film: Callable[[str], Path]) -> None:
+    """No frame is made up or dropped where a phone took them unevenly."""
+    run(film("uneven"))
+
+    assert (
+        films.look(film("uneven"))["video"]["nb_read_frames"]
+        == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+    )
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotation_is_baked_in(film: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
+    """A film that a phone took upright is upright everywhere, film and poster alike."""
+    films.rotated(film("plain"), tmp_path / "turned", degrees)
+    report = run(tmp_path / "turned")
+
+    expected = (320, 240) if degrees == 180 else (240, 320)
+    seen = films.look(Path("video.mp4"))["video"]
+    assert expected == (report["width"], report["height"]) == (seen["width"], seen["height"])
+    assert not any("rotation" in data for data in seen.get("side_data_list", []))
+    with Image.open("poster.jpg") as poster:
+        assert expected == poster.size
+
+
+def test_a_film_that_was_cut_off_is_said_to_be(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """What there is of it is made, and the report says that it is less than was claimed."""
+    films.ffmpeg(*("-stream_loop", "3", "-i", str(film("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
+    films.faststart(tmp_path / "long", tmp_path / "whole")
+    data = (tmp_path / "whole").read_bytes()
+
+    report = run(data[: len(data) // 2])
+
+    assert report["truncated"]
+    assert report["duration"] < 3
+    assert int(films.look(Path("video.mp4"))["video"]["nb_read_frames"]) > 10
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"Hello, world\n" * 100, "not a film"),
+        (bytes(range(256)) * 40, "not a film"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", "not a film"),
+        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a film"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a film"),
+    ],
+)
+def test_what_is_no_film_is_refused(source: bytes, reason: str) -> None:
+    """Whatever its name, what is no film is refused with the reason."""
+    with pytest.raises(RefusedError, match=reason):
+        run(source)
+
+
+def test_a_playlist_reads_no_other_file(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """A playlist of a film on this machine does not get at it: its format is not taken."""
+    films.ffmpeg(*("-i", str(film("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
+    playlist = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/private.ts\n#EXT-X-ENDLIST\n"
+    with pytest.raises(RefusedError, match="not a film"):
+        run(playlist.encode())
+    assert ["source"] == [path.name for path in Path().iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "reason"),
+    [
+        ("sound", {}, "sound but no moving picture"),
+        ("mp3-with-cover", {}, "sound but no moving picture"),
+        ("two-minutes", {}, r"lasts 120 s; 60 s are allowed \(VIDEO_MAX_DURATION\)"),
+        ("large", {"maxPixels": 1_000_000}, "2560x1440 pixels, more than 1.0 million"),
+    ],
+)
+def test_what_is_beyond_the_limits_is_refused(
+    film: Callable[[str], Path], recipe: str, changes: dict[str, Any], reason: str
+) -> None:
+    """In clear words, and before anything is encoded."""
+    with pytest.raises(RefusedError, match=reason):
+        run(film(recipe), **changes)
+    assert ["source"] == [path.name for path in Path().iterdir()]
+
+
+def test_an_index_that_is_missing(film: Callable[[str], Path]) -> None:
+    """An upload that broke off before its index can't be played by anything."""
+    data = film("plain").read_bytes()
+    with pytest.raises(RefusedError, match="not a film"):
+        run(data[: data.index(b"moov") - 4])
+
+
+def test_pictures_that_can_t_be_decoded(film: Callable[[str], Path]) -> None:
+    """An index without its pictures is refused, however it looks from outside."""
+    data = bytearray(film("plain").read_bytes())
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    data[start:end] = bytes(end - start)
+    with pytest.raises(RefusedError, match=r"can't be decoded|damaged"):
+        run(bytes(data))
+
+
+def test_where_memory_is_short_a_large_film_is_made_smaller(film: Callable[[str], Path]) -> None:
+    """Rather 720 lines than none."""
+    report = run(film("large"), memory=245 * MEBIBYTE)
+
+    assert (1280, 720) == (report["width"], report["height"])

@@ -1,0 +1,93 @@
+"""Films that the tests make, each with something odd about it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from processors.media.video.tools import Tools, find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE = "320x240"
+PICTURE = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
+SOUND = ("-f", "lavfi", "-i", "sine=d=1")
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+MPEG4 = ("-c:v", "mpeg4", "-q:v", "5")
+HLG = ("-vf", "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le")
+
+RECIPES: dict[str, tuple[str, ...]] = {
+    "plain": (*PICTURE, *SOUND, *MPEG4, "-c:a", "aac", "-shortest", "-f", "mp4"),
+    "safe": (
+        *(*PICTURE, *SOUND, *H264, "-profile:v", "main", "-c:a", "aac", "-shortest", "-metadata", "title=SecretTitle"),
+        *("-metadata", "location=+52.5+013.4/", "-f", "mp4"),
+    ),
+    "odd": ("-f", "lavfi", "-i", "testsrc2=s=641x479:r=10:d=1", "-c:v", "libx264", "-pix_fmt", "yuv444p", "-f", "mp4"),
+    "silent": (*PICTURE, *MPEG4, "-f", "mp4"),
+    "sound": (*SOUND, "-c:a", "aac", "-f", "mp4"),
+    "one-frame": ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=0.04", *MPEG4, "-f", "mp4"),
+    "large": ("-f", "lavfi", "-i", "testsrc2=s=2560x1440:r=5:d=0.6", *MPEG4, "-f", "mp4"),
+    "wide-pixels": (*PICTURE, *MPEG4, "-vf", "setsar=2/1", "-f", "mp4"),
+    "surround": (*PICTURE, "-f", "lavfi", "-i", "sine=d=1", *MPEG4, "-c:a", "ac3", "-ac", "6", "-f", "mp4"),
+    "full-range": (*PICTURE, "-c:v", "libx264", "-pix_fmt", "yuvj420p", "-color_range", "pc", "-f", "mp4"),
+    "gif": (*PICTURE, "-f", "gif"),
+    "webm": (*PICTURE, "-c:v", "libvpx", "-f", "webm"),
+    "uneven": (*PICTURE, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
+    "hdr": (*PICTURE, *HLG, "-c:v", "libx264", "-f", "mp4"),
+    "two-minutes": ("-f", "lavfi", "-i", "color=s=64x64:r=1:d=120", *MPEG4, "-f", "mp4"),
+    "mp3-with-cover": (
+        *(*SOUND, "-f", "lavfi", "-i", "color=s=64x64:d=0.04:r=25", "-map", "0", "-map", "1", "-c:a", "libmp3lame"),
+        *("-c:v", "mjpeg", "-disposition:v", "attached_pic", "-f", "mp4"),
+    ),
+}
+
+
+def tools() -> Tools:
+    """The ffmpeg that the tests make and look at films with."""
+    return find()
+
+
+def make(recipe: str, path: Path) -> None:
+    """Make a film."""
+    ffmpeg(*RECIPES[recipe], str(path))
+
+
+def rotated(source: Path, path: Path, degrees: int) -> None:
+    """The film, with a display matrix that turns it, as phones write it."""
+    command = ["-display_rotation", str(degrees), "-i", str(source), "-c", "copy", "-f", "mp4", str(path)]
+    ffmpeg(*command)
+
+
+def faststart(source: Path, path: Path) -> None:
+    """The film, its index in front."""
+    ffmpeg("-i", str(source), "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(path))
+
+
+def ffmpeg(*arguments: str) -> None:
+    """Run it."""
+    subprocess.run([tools().ffmpeg, "-v", "error", "-y", *arguments], check=True, capture_output=True)
+
+
+def look(path: Path) -> dict[str, Any]:
+    """What ffprobe says, with all frames counted: {"format": ..., "video": ..., "audio": ... or None}."""
+    command: list[str | Path] = [
+        tools().ffprobe,
+        "-v",
+        "error",
+        "-count_frames",
+        "-show_format",
+        "-show_streams",
+        "-of",
+        "json",
+        path,
+    ]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    by_kind = {stream["codec_type"]: stream for stream in told["streams"]}
+    return {
+        "format": told["format"],
+        "video": by_kind["video"],
+        "audio": by_kind.get("audio"),
+        "streams": told["streams"],
+    }

@@ -1,0 +1,212 @@
+"""The text of documents, kind ones and hostile ones."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docx import Document
+from PIL import Image
+from pypdf import PdfReader, PdfWriter
+
+from processors.media.document import task
+from processors.media.sandbox.wire import RefusedError
+from tests.support.media import FakeParent
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task works in its folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def read(data: bytes, **changes: Any) -> tuple[str, dict[str, Any]]:
+    """The text of a document, and the report."""
+    Path("source").write_bytes(data)
+    arguments = {"maxCharacters": 10_000, "maxPages": 50, "maxUnpacked": 8 * MEBIBYTE, "hint": None, **changes}
+    report = task.run(arguments, FakeParent())
+    text = Path("text.txt").read_text(encoding="utf-8")
+    assert (len(text), Path("text.txt").stat().st_size) == (report["characters"], report["bytes"])
+    return text, report
+
+
+def make_pdf(*pages: str, stream: bytes | None = None, kids: str | None = None) -> bytes:
+    """A PDF with these lines, one a page; `stream` is a packed content for all, `kids` the tree's own."""
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    numbers = []
+    for page in pages:
+        content = stream if stream is not None else zlib.compress(f"BT /F1 12 Tf 20 100 Td ({page}) Tj ET".encode())
+        objects.append(b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(content), content))
+        fonts = b"<</Font<</F1 3 0 R>>>>"
+        objects.append(
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Resources%s/Contents %d 0 R>>" % (fonts, len(objects))
+        )
+        numbers.append(f"{len(objects)} 0 R")
+    objects[1] = f"<</Type/Pages/Count {len(pages)}/Kids[{kids or ' '.join(numbers)}]>>".encode()
+    data, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    tail = b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(data))
+    return data + head + table + tail
+
+
+def locked_pdf(password: str) -> bytes:
+    """A PDF that opens with a password."""
+    writer = PdfWriter(PdfReader(io.BytesIO(make_pdf("Secret plans"))))
+    writer.encrypt(password, "owner", algorithm="RC4-128")
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()
+
+
+def make_docx(*, xml: bytes | None = None, **parts: bytes) -> bytes:
+    """A Word document; `xml` takes the place of its main part, `parts` are more."""
+    document = Document()
+    document.add_paragraph("Dear Ada,")
+    row = document.add_table(rows=1, cols=2).rows[0].cells
+    row[0].text, row[1].text = "left", "right"
+    document.add_paragraph("Grüße")
+    file = io.BytesIO()
+    document.save(file)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, xml if xml is not None and name == "word/document.xml" else old.read(name))
+        for name, content in parts.items():
+            new.writestr(name, content)
+    return changed.getvalue()
+
+
+def test_a_pdf() -> None:
+    """The text of all pages, in their order."""
+    text, report = read(make_pdf("Hello Ada", "Hello Grace"))
+
+    assert text == "Hello Ada\nHello Grace\n"
+    assert {"kind": "pdf", "pages": 2, "truncated": False}.items() <= report.items()
+
+
+def test_a_pdf_of_many_pages_is_cut() -> None:
+    """No more pages are read than are wanted, and the report says so."""
+    text, report = read(make_pdf(*"abcde"), maxPages=2)
+
+    assert (text, report["pages"], report["truncated"]) == ("a\nb\n", 2, True)
+
+
+def test_a_pdf_without_a_password_of_its_own() -> None:
+    """A PDF that everybody can open is read, whatever it forbids."""
+    assert read(locked_pdf(""))[0] == "Secret plans\n"
+
+
+def test_a_word_document() -> None:
+    """Paragraphs and tables come in their order."""
+    text, report = read(make_docx())
+
+    assert text == "Dear Ada,\nleft\tright\nGrüße\n"
+    assert {"kind": "docx", "pages": None, "truncated": False}.items() <= report.items()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Grüße\r\nAda\r".encode(),
+        "Grüße\nAda".encode("utf-8-sig"),
+        "Grüße\nAda".encode("utf-16"),
+        "Grüße\nAda\n".encode("cp1252"),
+        "Gr\x7füße\x0c\nAda\n".encode(),
+    ],
+)
+def test_text(data: bytes) -> None:
+    """Text comes out as UTF-8 with plain line ends, whichever way it was stored."""
+    text, report = read(data)
+
+    assert (text, "text") == ("Grüße\nAda\n", report["kind"])
+
+
+def test_markdown_is_what_the_job_says() -> None:
+    """Markdown looks like any text; a PDF stays a PDF."""
+    assert "markdown" == read(b"# Title", hint="text/markdown")[1]["kind"]
+    assert "pdf" == read(make_pdf("a"), hint="text/markdown")[1]["kind"]
+
+
+def test_text_is_cut() -> None:
+    """No more is written than is wanted."""
+    text, report = read(b"abcdefghij" * 100, maxCharacters=15)
+
+    assert (text, report["truncated"]) == ("abcdefghijabcde", True)
+
+
+def picture() -> bytes:
+    """A PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(file, "PNG")
+    return file.getvalue()
+
+
+def entities(body: str) -> bytes:
+    """A main part with a document type of its own."""
+    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    content = f'<w:document xmlns:w="{namespace}"><w:body><w:p><w:r><w:t>&x;</w:t></w:r></w:p></w:body></w:document>'
+    return f"<?xml version='1.0'?><!DOCTYPE w [{body}]>{content}".encode()
+
+
+def lying_zip() -> bytes:
+    """A document whose directory says that a large part is small."""
+    data = bytearray(make_docx(large=bytes(20 * MEBIBYTE)))
+    place = data.rindex(b"PK\x01\x02")
+    assert struct.unpack_from("<I", data, place + 24) == (20 * MEBIBYTE,)
+    struct.pack_into("<I", data, place + 24, 10)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (bytes(range(256)), "not a document of a known kind; taken are PDF, DOCX, plain text and Markdown"),
+        (picture(), "not a document of a known kind"),
+        (b"PK\x03\x04nonsense", "damaged"),
+        (make_docx()[:3000], "damaged"),
+        (make_pdf("a")[:150], "damaged"),
+        (b"%PDF-1.4\n" + bytes(500), "damaged"),
+        (locked_pdf("hunter2"), "protected by a password"),
+        (make_pdf("a", kids="2 0 R"), "damaged"),
+        (make_docx(large=bytes(20 * MEBIBYTE)), "unpacks to more than 8 MiB"),
+        (lying_zip(), "damaged|unpacks to more than 8 MiB"),
+        (make_docx(**{f"part{n}": b"" for n in range(2001)}), "more than 2000 parts"),
+        (make_docx(xml=b"<a>"), "damaged"),
+    ],
+)
+def test_what_is_refused(data: bytes, reason: str) -> None:
+    """Each in clear words."""
+    with pytest.raises(RefusedError, match=reason):
+        read(data)
+
+
+def test_a_pdf_bomb() -> None:
+    """A page that unpacks to more than the library allows is refused."""
+    bomb = zlib.compress(bytes(200 * MEBIBYTE), 9)
+    with pytest.raises(RefusedError, match="damaged"):
+        read(make_pdf("a", stream=bomb))
+
+
+def test_entities_are_not_followed() -> None:
+    """Neither a bomb of entities nor a file of this machine gets into the text."""
+    Path("secret").write_text("hunter2")
+    nested = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    for body in (f'<!ENTITY x SYSTEM "file://{Path.cwd()}/secret">', f'<!ENTITY e0 "ha">{nested}<!ENTITY x "&e11;">'):
+        try:
+            text, _ = read(make_docx(xml=entities(body)))
+        except RefusedError as error:
+            text = str(error)
+        assert "hunter2" not in text
+        assert len(text) < 1000
