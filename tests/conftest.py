@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.push_service",
     "tests.support.app",
     "tests.support.wires",
+    "tests.support.media",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
 SLACK = 10.0  # seconds of the job's time for what comes after the encoding
-ANOTHER_TIME = 15.0  # seconds until a film that has no place asks again
+ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again: any of these
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
@@ -77,7 +78,7 @@ class ProcessVideo:
         """One of the places for films. They are fewer than the queue's, so that a film never starves pictures."""
         if self._running >= self._parts.films.concurrency:
             msg = "another film is being encoded (VIDEO_CONCURRENCY)"
-            raise SnoozeError(msg, ANOTHER_TIME)
+            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME))  # noqa: S311 -- so that they don't all come at once
         self._running += 1
         try:
             yield

@@ -83,12 +83,17 @@ def run(main: Callable[[Stop], Awaitable[int]], grace: float) -> NoReturn:
         signal.signal(number, loop_thread.heed)
     loop_thread.start()
     loop_thread.wait_for_news()
-    loop_thread.join(max(grace - SLACK, grace / 2))
+    loop_thread.join(_patience(grace))
     if loop_thread.is_alive():
         structlog.get_logger().error("stop_overdue", reason="something hangs; its jobs are recovered by their leases")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(loop_thread.status)  # not sys.exit: it would wait for threads that hang
+
+
+def _patience(grace: float) -> float:
+    """Seconds that jobs have: what is given back must be given back before the process ends as it is."""
+    return max(grace - SLACK, grace / 2)
 
 
 class _LoopThread(threading.Thread):
@@ -143,7 +148,7 @@ async def serve(launcher: Launcher, stop: Stop, grace: float) -> int:
         stop.request()  # the clock of the grace time runs
         status = 1
     log.info("stopping", grace=grace)
-    await launcher.stop(grace)
+    await launcher.stop(_patience(grace))
     watching.cancel()
     stopping.cancel()
     log.info("stopped")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import psutil
 
 from processors.media.video.tools import Tools, find
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SIZE = "320x240"
 PICTURE = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
 SOUND = ("-f", "lavfi", "-i", "sine=d=1")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 MPEG4 = ("-c:v", "mpeg4", "-q:v", "5")
+ROUGH = ("-c:v", "mpeg4", "-q:v", "31")  # noise in few bytes
 HLG = ("-vf", "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le")
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -68,6 +69,12 @@ def faststart(source: Path, path: Path) -> None:
 def ffmpeg(*arguments: str) -> None:
     """Run it."""
     subprocess.run([tools().ffmpeg, "-v", "error", "-y", *arguments], check=True, capture_output=True)
+
+
+def running() -> list[int]:
+    """The numbers of all encoders that run on this machine."""
+    processes = psutil.process_iter(["exe"])
+    return [each.pid for each in processes if Path(each.info["exe"] or "") == tools().ffmpeg]
 
 
 def look(path: Path) -> dict[str, Any]:

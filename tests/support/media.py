@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shutil
+from typing import TYPE_CHECKING, Any
 
+import pytest
+from PIL import Image
+
+from processors.media.parts import FilmLimits, MediaParts
+from processors.media.sandbox.client import Sandbox
+from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
+from storage.errors import ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
+from storage.objects.base import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+MAX_UPLOAD = 64 * MEBIBYTE
 
 
 class FakeParent:
@@ -40,3 +55,91 @@ def wishes(**changes: Any) -> dict[str, Any]:
         "animation": "keep",
         **changes,
     }
+
+
+class FolderStore:
+    """The object store's port over a directory; `stored` holds what else was said of each object."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep objects in this directory."""
+        self.folder = folder
+        self.stored: dict[str, tuple[str, str]] = {}
+
+    async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
+        """See the port."""
+        source = self.folder / key
+        if not source.exists():
+            raise ObjectNotFoundError(key)
+        if source.stat().st_size > max_bytes:
+            raise ObjectTooLargeError(key)
+        shutil.copyfile(source, target)
+        return source.stat().st_size
+
+    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+        """See the port."""
+        (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, self.folder / key)
+        self.stored[key] = (content_type, cache_control)
+        return Stored(f"https://cdn.test/{key}", f"kept:{key}")
+
+    async def check(self) -> None:
+        """See the port."""
+
+    async def close(self) -> None:
+        """See the port."""
+
+
+class MemoryFiles:
+    """The files' port over a dictionary."""
+
+    def __init__(self) -> None:
+        """Begin with one row."""
+        self.rows: dict[str, dict[str, Any]] = {"file-1": {}}
+
+    async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
+        """See the port."""
+        if file_id not in self.rows:
+            msg = f"no file with the id {file_id!r}"
+            raise RowNotFoundError(msg)
+        self.rows[file_id] |= values | {"processed": True}
+
+
+class MemoryAvatars:
+    """The avatars' port over a dictionary."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.rows: dict[str, str] = {}
+
+    async def update(self, user_id: str, url: str) -> None:
+        """See the port."""
+        self.rows[user_id] = url
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """The real one, with an empty environment."""
+    sandbox = Sandbox()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture
+def parts(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaParts:
+    """All that the processors need."""
+    films = FilmLimits(concurrency=1, duration=60.0, upload=MAX_UPLOAD, memory=200 * MEBIBYTE)
+    return MediaParts(store, files, MemoryAvatars(), sandbox, "no ffmpeg", films, (64, 256))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """A store with one picture in it."""
+    (tmp_path / "store" / "uploads").mkdir(parents=True)
+    Image.new("RGB", (2400, 1800), (200, 30, 30)).save(tmp_path / "store" / "uploads" / "a.png")
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def files() -> MemoryFiles:
+    """The app's files."""
+    return MemoryFiles()

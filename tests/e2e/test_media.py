@@ -1,0 +1,157 @@
+"""The worker on media: films and pictures on both wires, killed in the middle of them, and in 512 MB."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from bullmq import Queue as BullQueue
+from PIL import Image
+from redis import Redis
+
+from tests.support import films
+from tests.support.mills import rq_enqueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.app import App
+
+QUEUE = "file-processing"
+MEGABYTE = 1024 * 1024
+DYNO = 512 * MEGABYTE
+LONG = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *films.ROUGH, "-f", "mp4")
+
+
+def upload(app: App, file_id: str, key: str) -> Path:
+    """A row, and where its upload is to be."""
+    path = app.folder / "store" / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    app.sql('INSERT INTO "File" ("id", "name") VALUES (?, ?)', file_id, "holiday")
+    return path
+
+
+async def add(app: App, name: str, **data: Any) -> str:
+    """Enqueue as the app does; returns the job's id."""
+    queue = BullQueue(QUEUE, {"connection": app.env["REDIS_URL"]})
+    job = await queue.add(name, {"userId": "user-1", **data}, {})
+    await queue.close()
+    return str(job.id)
+
+
+async def test_a_film_on_both_wires(app: App) -> None:
+    """A film comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
+    for file_id in ("by-bullmq", "by-rq"):
+        films.make("plain", upload(app, file_id, f"uploads/{file_id}"))
+    async with app.worker(VIDEO_CONCURRENCY="2") as worker:
+        job = await add(app, "process-video", fileId="by-bullmq", filePath="uploads/by-bullmq")
+        with Redis.from_url(app.env["REDIS_URL"]) as redis:
+            data = {"userId": "user-1", "fileId": "by-rq", "filePath": "uploads/by-rq"}
+            rq_enqueue(redis, "process-video", data, lane=QUEUE)
+            await worker.logged("job_done", 2, within=20.0)
+            result = json.loads(str(redis.hget(f"bull:{QUEUE}:{job}", "returnvalue"), "utf-8"))
+    for file_id in ("by-bullmq", "by-rq"):
+        seen = films.look(app.folder / "store" / f"{file_id}-video.mp4")
+        assert ("h264", "25") == (seen["video"]["codec_name"], seen["video"]["nb_read_frames"])
+        [(processed, url)] = app.sql('SELECT "processed", "compressedUrl" FROM "File" WHERE "id" = ?', file_id)
+        assert (1, True) == (processed, url.endswith(f"{file_id}-video.mp4"))
+    assert {"width": 320, "height": 240, "codec": "h264", "truncated": False}.items() <= result.items()
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_film(app: App) -> None:
+    """Nothing of it goes on, nothing half-done is published, and the next worker does the film from its beginning."""
+    films.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
+    async with app.worker(LEASE_DURATION="2") as worker:
+        await add(app, "process-video", fileId="film", filePath="uploads/film")
+        await until(lambda: bool(films.running()))
+        await asyncio.sleep(0.5)
+        await worker.kill()
+    await until(lambda: not films.running())
+    assert ["uploads"] == [path.name for path in (app.folder / "store").iterdir()]
+
+    async with app.worker(LEASE_DURATION="2") as worker:
+        await worker.logged("job_done", within=60.0)
+    seen = films.look(app.folder / "store" / "film-video.mp4")
+    assert ("360", 1) == (seen["video"]["nb_read_frames"], app.sql('SELECT "processed" FROM "File"')[0][0])
+
+
+async def test_a_worker_that_is_stopped_in_the_middle_of_a_film(app: App) -> None:
+    """What can't be finished in the grace time goes back without an attempt, and leaves no process."""
+    films.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
+    async with app.worker(SHUTDOWN_GRACE="2") as worker:
+        job = await add(app, "process-video", fileId="film", filePath="uploads/film")
+        await until(lambda: bool(films.running()))
+        assert 0 == (await worker.terminate(5.0))[0]
+    await until(lambda: not films.running())
+    with Redis.from_url(app.env["REDIS_URL"]) as redis:
+        assert [job.encode()] == redis.lrange(f"bull:{QUEUE}:wait", 0, -1)
+        assert redis.hget(f"bull:{QUEUE}:{job}", "atm") in {None, b"0"}
+
+
+async def test_a_dyno_of_512_megabytes(app: App) -> None:
+    """Sixty mixed jobs are done, the worker and all its children never take 512 MB, and then it is as before."""
+    await asyncio.to_thread(fill, app)
+    async with app.worker() as worker:
+        await add(app, "process-image", fileId="p-0", filePath="uploads/small.jpg")  # starts the sandbox
+        await worker.logged("job_done", within=20.0)
+        idle = tree(worker.pid)
+        for number in range(60):
+            await add_mixed(app, number)
+        peak, deadline = idle, time.monotonic() + 120
+        while len(done := worker.lines("job_done")) < 61:
+            assert time.monotonic() < deadline, f"{len(done)} jobs are done"
+            peak = max(peak, tree(worker.pid))
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
+        after = tree(worker.pid)
+    assert peak < DYNO
+    assert after < idle + 20 * MEGABYTE
+    assert {"done"} == {line["outcome"] for line in done}
+
+
+def fill(app: App) -> None:
+    """Photos of twelve megapixels, other pictures, a film of Full HD, a text."""
+    noise = Image.effect_noise((1008, 756), 60).resize((4032, 3024)).convert("RGB")
+    noise.save(upload(app, "p-0", "uploads/photo.jpg"), quality=90)
+    noise.save(app.folder / "store" / "uploads" / "progressive.jpg", quality=90, progressive=True)
+    small = noise.resize((2000, 1500))
+    small.save(app.folder / "store" / "uploads" / "small.jpg")
+    small.save(app.folder / "store" / "uploads" / "small.png")
+    small.save(app.folder / "store" / "uploads" / "small.webp")
+    (app.folder / "store" / "uploads" / "text").write_text("Hello")
+    source = "testsrc2=s=1920x1080:r=30:d=1,noise=alls=20:allf=t"
+    films.ffmpeg("-f", "lavfi", "-i", source, *films.ROUGH, "-f", "mp4", str(app.folder / "store" / "uploads" / "film"))
+
+
+async def add_mixed(app: App, number: int) -> None:
+    """One of sixty jobs: two films, and pictures of all kinds."""
+    if number in {5, 25}:
+        await add(app, "process-video", fileId="p-0", filePath="uploads/film")
+    elif number % 10 == 1:
+        await add(app, "optimize-avatar", filePath="uploads/photo.jpg")
+    elif number % 10 == 2:
+        await add(app, "process-file", fileId="p-0", filePath="uploads/text", operation="extract_text")
+    else:
+        name = ("photo.jpg", "progressive.jpg", "photo.jpg", "small.png", "small.webp")[number % 5]
+        await add(app, "process-image", fileId="p-0", filePath=f"uploads/{name}")
+
+
+def tree(pid: int) -> int:
+    """Bytes of the process and all that it has started, each shared page counted once (proportional set size)."""
+    total = 0
+    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            total += process.memory_full_info().pss
+    return total
+
+
+async def until(condition: Any) -> None:
+    """Wait until it holds, 30 seconds at most."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)

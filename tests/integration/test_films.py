@@ -1,0 +1,128 @@
+"""Films from the processor through a child process to an object store."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processors.media.files import FileJob, ProcessFile
+from processors.media.films import ProcessVideo, tools_or_reason
+from processors.media.payload import VideoPayload
+from queue_lib.errors import PermanentError, SnoozeError
+from tests.support import films
+from tests.support.fakes import FakeContext
+
+if TYPE_CHECKING:
+    from processors.media.parts import MediaParts
+    from tests.support.media import FolderStore, MemoryFiles
+
+JOB = VideoPayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.mp4", "userId": 1})
+
+
+@pytest.fixture
+def studio(parts: MediaParts, store: FolderStore) -> MediaParts:
+    """The parts with a real ffmpeg, and a film in the store."""
+    films.make("plain", store.folder / "uploads" / "a.mp4")
+    return dataclasses.replace(parts, tools=films.tools())
+
+
+async def test_an_upload_becomes_a_film_a_poster_and_a_row(
+    studio: MediaParts, store: FolderStore, files: MemoryFiles
+) -> None:
+    """A film is fetched, encoded, stored under its file's id and recorded, with progress on the way."""
+    context = FakeContext()
+    result = await ProcessVideo(studio)(JOB, context)
+
+    data = result.model_dump(by_alias=True)
+    seen = films.look(store.folder / "file-1-video.mp4")
+    facts = {
+        "width": 320,
+        "height": 240,
+        "codec": "h264",
+        "bytes": (store.folder / "file-1-video.mp4").stat().st_size,
+        "duration": pytest.approx(float(seen["format"]["duration"])),
+    }
+    urls = {"url": "https://cdn.test/file-1-video.mp4", "posterUrl": "https://cdn.test/file-1-poster.jpg"}
+    assert (facts | urls).items() <= data.items()
+    kept = {name: url.replace("https://cdn.test/", "kept:") for name, url in urls.items()}
+    columns = {"compressedUrl": kept["url"], "thumbnailUrl": kept["posterUrl"], "processed": True}
+    assert facts | kept | columns == files.rows["file-1"]
+    assert {"file-1-video.mp4": "video/mp4", "file-1-poster.jpg": "image/jpeg"} == {
+        key: content_type for key, (content_type, _) in store.stored.items()
+    }
+    assert (5, 100) == (context.reports[0], context.reports[-1])
+    assert len(context.reports) > 2
+
+
+async def test_a_film_never_takes_the_pictures_places(studio: MediaParts) -> None:
+    """Beyond VIDEO_CONCURRENCY a film comes again in a few seconds, and no attempt is counted."""
+    process = ProcessVideo(studio)
+    first = asyncio.create_task(process(JOB, FakeContext()))
+    await asyncio.sleep(0)
+
+    with pytest.raises(SnoozeError, match="VIDEO_CONCURRENCY") as caught:
+        await process(JOB, FakeContext())
+
+    assert 5 <= caught.value.delay <= 10
+    assert (await first).width == 320
+    assert (await process(JOB, FakeContext())).width == 320
+
+
+async def test_without_ffmpeg_a_film_is_a_dead_letter(studio: MediaParts) -> None:
+    """It says what to install; pictures go on."""
+    reason = tools_or_reason("/nowhere/ffmpeg", None)
+    parts = dataclasses.replace(studio, tools=reason)
+
+    with pytest.raises(PermanentError, match=r"/nowhere/ffmpeg can't be used .* set FFMPEG_PATH"):
+        await ProcessVideo(parts)(JOB, FakeContext())
+
+
+async def test_a_picture_is_no_film(studio: MediaParts, store: FolderStore) -> None:
+    """What is no film is refused for good, with the reason, and leaves no row changed."""
+    (store.folder / "uploads" / "a.mp4").write_bytes((store.folder / "uploads" / "a.png").read_bytes())
+
+    with pytest.raises(PermanentError, match="not a film"):
+        await ProcessVideo(studio)(JOB, FakeContext())
+
+
+async def test_a_cancelled_encode_leaves_no_process_and_no_file(
+    studio: MediaParts, store: FolderStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """A job that is cut short in the middle of a film takes ffmpeg with it, and its folder."""
+    films.ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *films.ROUGH, "-f", "mp4"),
+        str(store.folder / "uploads" / "a.mp4"),
+    )
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "work"))
+    (tmp_path / "work").mkdir()
+    context = FakeContext()
+    run = asyncio.create_task(ProcessVideo(studio)(JOB, context))
+    while not films.running():
+        assert not run.done(), run.result()
+        await asyncio.sleep(0.02)
+
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+    assert [] == [*(tmp_path / "work").iterdir()]
+    while films.running():  # killed, and not yet gone
+        await asyncio.sleep(0.02)
+
+
+async def test_the_text_of_a_file(parts: MediaParts, store: FolderStore, files: MemoryFiles) -> None:
+    """`extract_text` stores a text beside the upload, and says what it is."""
+    (store.folder / "uploads" / "a.png").write_text("# Title\r\nGrüße", encoding="utf-8")
+    data = {"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1, "operation": "extract_text"}
+
+    result = await ProcessFile(parts)(FileJob.model_validate(data | {"options": {"markdown": True}}), FakeContext())
+
+    assert "# Title\nGrüße\n" == (store.folder / "file-1-text.txt").read_text(encoding="utf-8")
+    assert {"textUrl": "https://cdn.test/file-1-text.txt", "kind": "markdown", "characters": 14}.items() <= (
+        result.model_dump(by_alias=True).items()
+    )
+    assert {"textUrl": "kept:file-1-text.txt", "processed": True}.items() <= files.rows["file-1"].items()
+    assert ("text/plain; charset=utf-8", "public, max-age=86400") == store.stored["file-1-text.txt"]
