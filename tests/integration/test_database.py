@@ -18,6 +18,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from storage import database as database_module
+from storage.avatars import SqlAvatars
 from storage.database import Database
 from storage.errors import RowNotFoundError, SchemaError, StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
@@ -372,6 +373,50 @@ async def test_errors_show_no_endpoint(app: App, subscriptions: SqlSubscriptions
         await subscriptions.prune(stale)
 
     assert "secret" not in str(caught.value)
+
+
+async def test_a_row_that_has_its_values_is_not_touched(app: App, files: SqlFiles) -> None:
+    """A job that runs twice changes its row once: what looks for changes sees one."""
+    app.insert("File", {"id": app.ids[0], "name": "holiday"})
+    values = {"compressedUrl": "https://cdn/1", "width": 640, "thumbnailUrl": None}
+    await files.mark_processed(app.ids[0], values)
+    app.sql("""UPDATE "File" SET "updatedAt" = '2001-01-01 00:00:00'""")
+
+    await files.mark_processed(app.ids[0], values)
+    [row] = app.sql('SELECT * FROM "File"')
+    assert ("2001", True) == (str(row["updatedAt"])[:4], bool(row["processed"]))
+
+    await files.mark_processed(app.ids[0], values | {"width": 641})
+    [row] = app.sql('SELECT * FROM "File"')
+    assert (641, False) == (row["width"], str(row["updatedAt"]).startswith("2001"))
+
+
+async def test_avatars(app: App) -> None:
+    """The row of a user gets the URL, in the column that the app has for it."""
+    app.sql(f'CREATE TABLE "User" ("id" {"TEXT" if app.ids is TEXT_IDS else "INTEGER"} PRIMARY KEY, "picture" TEXT)')
+    if app.ids is UUID_IDS:
+        app.sql('ALTER TABLE "User" ALTER COLUMN "id" TYPE UUID USING NULL')
+    app.insert("User", {"id": app.ids[0]}, {"id": app.ids[1]})
+    settings = _settings(app.url, avatar_table="User", avatar_column="picture")
+    database = await Database.open(settings, set(AppTable))
+    avatars = SqlAvatars(database, settings.avatar_column)
+
+    await avatars.update(app.ids[0], "https://cdn/a.webp")
+    with pytest.raises(RowNotFoundError, match="no user has the id"):
+        await avatars.update(app.ids[3], "https://cdn/a.webp")
+    with pytest.raises(SchemaError, match='AVATAR_COLUMN: table "User" has no column "image"'):
+        SqlAvatars(database, "image")
+    await database.close()
+
+    assert [{"picture": "https://cdn/a.webp"}, {"picture": None}] == app.sql(
+        'SELECT "picture" FROM "User" ORDER BY "id"'
+    )
+
+
+async def test_a_missing_avatar_table(app: App) -> None:
+    """A table that is set and is not there is said at the start."""
+    with pytest.raises(SchemaError, match='there is no table "Nobody"; set AVATAR_TABLE'):
+        await Database.open(_settings(app.url, avatar_table="Nobody"), set(AppTable))
 
 
 async def test_a_restart_of_the_server(postgres_url: str) -> None:

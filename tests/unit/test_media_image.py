@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from processors.media.image import decode, original, render, task
 from processors.media.sandbox.wire import RefusedError
@@ -357,6 +358,58 @@ def test_the_thumbnail_may_show_the_busiest_part(tmp_path: Path) -> None:
 
     assert plain.convert("L").entropy() < 0.5
     assert busy.convert("L").entropy() > 5
+
+
+def psnr(one: Image.Image, other: Image.Image) -> float:
+    """Decibels between two pictures of one size."""
+    squares = sum(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).sum2)
+    return 99.0 if not squares else 10 * math.log10(255**2 * 3 * one.width * one.height / squares)
+
+
+def scene(size: tuple[int, int] = (1200, 900)) -> Image.Image:
+    """A picture with colours, edges and shades everywhere."""
+    shades = [Image.linear_gradient("L").rotate(90 * turn).resize(size) for turn in range(3)]
+    picture = Image.merge("RGB", shades)
+    draw = ImageDraw.Draw(picture)
+    for number in range(12):
+        colour = (number * 20, 255 - number * 20, 128)
+        draw.ellipse((number * 90, number * 60, number * 90 + 200, number * 60 + 160), fill=colour)
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("JPEG", "RGB", {"quality": 95}),
+        ("JPEG", "RGB", {"quality": 95, "progressive": True}),
+        ("JPEG", "CMYK", {"quality": 95}),
+        ("JPEG", "L", {"quality": 95}),
+        ("PNG", "RGB", {}),
+        ("PNG", "P", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "I;16", {}),
+        ("WEBP", "RGB", {"quality": 95}),
+        ("AVIF", "RGB", {"quality": 95}),
+        ("GIF", "P", {}),
+    ],
+)
+@pytest.mark.parametrize("size", [(1200, 900), (2600, 1950)])
+def test_golden_pictures(tmp_path: Path, kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]) -> None:
+    """Whatever way a picture is stored, what comes out looks like it, at its size and at a smaller one."""
+    whole = scene(size)
+    stored = whole.convert("L").convert("I").point(lambda value: value * 257) if mode == "I;16" else whole.convert(mode)
+    stored = stored.convert("I;16") if mode == "I;16" else stored
+    shown = whole.convert("L") if mode in {"I;16", "L", "LA"} else stored if mode == "P" else whole
+
+    result = run(tmp_path, stored, kind, **options)
+
+    target = (1200, 900) if size == (1200, 900) else (1440, 1080)
+    ideal = shown.convert("RGB").resize(target, Image.Resampling.LANCZOS)
+    assert target == result.size
+    # Few colours are dithered, which JPEG blurs; print colours have fewer shades.
+    assert psnr(ideal, result.compressed) > {"P": 21, "CMYK": 28}.get(mode, 33)
+    assert {"exif", "icc_profile", "comment", "xmp"}.isdisjoint(result.compressed.info)
 
 
 def test_facts(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import mmap
 import struct
 import warnings
 from contextlib import contextmanager
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processors.media.sandbox.wire import Parent
+
+# Loaded here, in the process that children are forked from, and not by each of them again.
+Image.preinit()
+for _plugin in ("AvifImagePlugin", "MpoImagePlugin", "WebPImagePlugin"):
+    importlib.import_module(f"PIL.{_plugin}")
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -180,14 +184,9 @@ def _too_large() -> str:
 
 
 def _check_scans(path: Path) -> None:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        scans, place = 0, data.find(b"\xff\xda")
-        while place >= 0:
-            scans += 1
-            if scans > MAX_SCANS:
-                msg = f"the picture is stored in more than {MAX_SCANS} scans"
-                raise RefusedError(msg)
-            place = data.find(b"\xff\xda", place + 2)
+    if path.read_bytes().count(b"\xff\xda") > MAX_SCANS:
+        msg = f"the picture is stored in more than {MAX_SCANS} scans"
+        raise RefusedError(msg)
 
 
 def _need(picture: ImageFile.ImageFile, full: Size) -> int:

@@ -18,6 +18,8 @@ UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+# Pixels are averaged two by two first, if as many as these times the result's are left then: half the time, 0.1 dB.
+REDUCING_GAP = 1.4
 TRIALS = 24  # places at which the busiest part is looked for
 TRIAL_SIZE = 96  # pixels: the longer side of the picture in which it is looked for
 
@@ -45,7 +47,7 @@ def render(source: Source, scale: float, background: str | None = "#ffffff") -> 
     size = scaled(source.full, scale)
     resized = source.pixels
     if size != source.pixels.size or source.box != (0, 0, *size):
-        resized = source.pixels.resize(size, Resampling.LANCZOS, box=source.box)
+        resized = source.pixels.resize(size, Resampling.LANCZOS, box=source.box, reducing_gap=REDUCING_GAP)
     if background is not None:
         resized = flattened(resized, background)
     frame = to_srgb(resized, source.profile)

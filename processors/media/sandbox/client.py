@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Tell = Callable[[float], Awaitable[None]]
 
 PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...` finds the modules
+# A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of a picture's time.
+TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
 PATIENCE = 10.0  # seconds that the end of a killed child is waited for
 
@@ -117,7 +119,7 @@ class Sandbox:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 cwd=PROJECT,
-                env=self._env,
+                env=TUNED | self._env,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

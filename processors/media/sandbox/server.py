@@ -9,6 +9,7 @@ all that it has started; when it closes CONTROL, or is gone, so is everything.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import selectors
@@ -109,6 +110,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in PRELOADED:
         child.task(name)
+    gc.freeze()  # a collection in a child would write to, and so copy, all that it shares with the others
     Server(control).serve()
 
 

@@ -1,0 +1,1 @@
+"""Pictures through the sandbox, beside sharp."""
