@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from processors.media.payload import VideoPayload, VideoResult
-from processors.media.pictures import row_of
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.tools import Tools, ToolsMissingError, find
-from processors.media.workshop import Output, believed, fetched, publish
+from processors.media.workshop import Output, believed, fetched, publish, row_of
 from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.processor import Model
 
@@ -53,6 +52,36 @@ def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
         return str(error)
 
 
+def film_of(report: FilmReport) -> Output:
+    """The film as a file to be published."""
+    sizes = {"width": report.width, "height": report.height, "bytes": report.bytes}
+    return Output(variant="video", name="video.mp4", format="mp4", content_type="video/mp4", **sizes)
+
+
+async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmReport:
+    """Make `video.mp4` and `poster.jpg` of the file `source`. Raises PermanentError where no attempt can help."""
+    if isinstance(parts.tools, str):
+        raise PermanentError(parts.tools)
+    seconds = max(1.0, context.remaining() - SLACK)
+    arguments = {
+        "ffmpeg": str(parts.tools.ffmpeg),
+        "ffprobe": str(parts.tools.ffprobe),
+        "version": parts.tools.version,
+        "maxDuration": parts.films.duration,
+        "maxPixels": MAX_PIXELS,
+        "memory": parts.films.memory,
+    }
+    # Two threads decode and encode at most: processor time runs twice as fast as the clock.
+    limits = Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
+
+    async def tell(percent: float) -> None:
+        await context.progress(5 + round(percent * 0.85))
+
+    made = await parts.sandbox.run(Task("video", folder, arguments, limits), tell)
+    with believed():
+        return FilmReport.model_validate(made)
+
+
 class ProcessVideo:
     """Fetches the film, encodes it in a child process, stores film and poster and marks the file's row."""
 
@@ -63,12 +92,10 @@ class ProcessVideo:
 
     async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
         """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
-        if isinstance(self._parts.tools, str):
-            raise PermanentError(self._parts.tools)
         with self._place():
             async with fetched(self._parts.objects, payload.file_path, self._parts.films.upload) as folder:
                 await context.progress(5)
-                report = await self._encode(self._parts.tools, folder, context)
+                report = await encode(self._parts, folder, context)
                 result = await self._publish(folder, report, payload)
                 await context.progress(100)
         return result
@@ -85,33 +112,11 @@ class ProcessVideo:
         finally:
             self._running -= 1
 
-    async def _encode(self, tools: Tools, folder: Path, context: Context) -> FilmReport:
-        seconds = max(1.0, context.remaining() - SLACK)
-        arguments = {
-            "ffmpeg": str(tools.ffmpeg),
-            "ffprobe": str(tools.ffprobe),
-            "version": tools.version,
-            "maxDuration": self._parts.films.duration,
-            "maxPixels": MAX_PIXELS,
-            "timeout": seconds,
-            "memory": self._parts.films.memory,
-            "fileLimit": FILE,
-        }
-        # Two threads decode and encode at most: processor time runs twice as fast as the clock.
-        limits = Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
-
-        async def tell(percent: float) -> None:
-            await context.progress(5 + round(percent * 0.85))
-
-        made = await self._parts.sandbox.run(Task("video", folder, arguments, limits), tell)
-        with believed():
-            return FilmReport.model_validate(made)
-
     async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
         film, poster = [
             await publish(self._parts.objects, folder, output, payload.file_id, hashed=payload.options.hashed_keys)
             for output in (
-                Output(variant="video", name="video.mp4", format="mp4", content_type="video/mp4", bytes=report.bytes),
+                film_of(report),
                 Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0),
             )
         ]

@@ -12,7 +12,7 @@ from storage.objects.base import check_key
 
 Format = Literal["jpeg", "webp", "avif", "png"]
 Crop = Literal["center", "top", "entropy"]
-Animation = Literal["keep", "first-frame"]
+Animation = Literal["keep", "mp4", "first-frame"]
 
 
 def _storage_key(value: str) -> str:
@@ -47,8 +47,8 @@ class ImageOptions(Model):
 
     `formats`: the first is that of `compressedUrl`. `widths`: further pictures of these widths, in pixels. `crop`: the
     part that the thumbnail shows. `alpha`: `flatten` puts transparency on `background`, `keep` keeps it (as WebP, for
-    JPEG has none). `animation`: `keep` makes an animated WebP, `first-frame` a picture. `hashedKeys`: the keys are made
-    of the content, so that caches may keep them for ever.
+    JPEG has none). `animation`: `keep` makes an animated WebP, `mp4` a film beside the pictures (of a GIF),
+    `first-frame` a picture. `hashedKeys`: the keys are made of the content, so that caches may keep them for ever.
     """
 
     formats: Annotated[tuple[Format, ...], Field(min_length=1, max_length=3)] = ("jpeg",)
@@ -81,8 +81,8 @@ class Variant(Model):
 class ImageResult(Model):
     """Where the pictures are; `width`, `height` and `bytes` are those of the compressed one.
 
-    `animation` says what became of one: `kept`, `first-frame`, or null where there was none. `variants` has the further
-    widths and formats.
+    `animation` says what became of one: `kept`, `mp4`, `first-frame`, or null where there was none. `variants` has the
+    further widths and formats, and the film.
     """
 
     compressed_url: str

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from processors.media.payload import AvatarPayload, AvatarResult, ImagePayload, ImageResult, Variant
+from processors.media.films import encode, film_of
+from processors.media.payload import AvatarPayload, AvatarResult, ImageOptions, ImagePayload, ImageResult, Variant
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.workshop import Output, PictureReport, believed, fetched, publish
+from processors.media.workshop import Output, PictureReport, believed, fetched, publish, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +35,9 @@ class ProcessImage:
         """Run one job. Raises PermanentError for a picture, an object or a row that no attempt can help."""
         async with fetched(self._parts.objects, payload.file_path, MAX_UPLOAD) as folder:
             await context.progress(10)
-            arguments = payload.options.model_dump(exclude={"hashed_keys"})
-            made = await self._parts.sandbox.run(Task("image", folder, arguments, LIMITS))
+            report = await self._make(folder, payload.options, context)
             await context.progress(50)
             with believed():
-                report = PictureReport.model_validate(made)
                 compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
             stored = await self._publish(folder, report.files, payload)
             await context.progress(90)
@@ -64,6 +63,16 @@ class ProcessImage:
             await self._parts.files.mark_processed(payload.file_id, row | urls)
             await context.progress(100)
         return result
+
+    async def _make(self, folder: Path, options: ImageOptions, context: Context) -> PictureReport:
+        arguments = options.model_dump(exclude={"hashed_keys"})
+        made = await self._parts.sandbox.run(Task("image", folder, arguments, LIMITS))
+        with believed():
+            report = PictureReport.model_validate(made)
+        if options.animation == "mp4" and report.kind == "GIF" and report.animation is not None:
+            film = film_of(await encode(self._parts, folder, context))
+            return report.model_copy(update={"files": (*report.files, film), "animation": "mp4"})
+        return report
 
     async def _publish(self, folder: Path, files: Sequence[Output], payload: ImagePayload) -> dict[str, Stored]:
         hashed = payload.options.hashed_keys
@@ -101,11 +110,6 @@ class OptimizeAvatar:
         return AvatarResult(
             urls=urls, blurhash=report.blurhash, dominant_color=report.dominant_color, animation=report.animation
         )
-
-
-def row_of(result: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """Those values of a result that a row may have columns for."""
-    return {name: result[name] for name in columns}
 
 
 def _variant(file: Output, place: Stored) -> Variant:

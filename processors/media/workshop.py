@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -17,7 +17,7 @@ from queue_lib.processor import Model
 from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from storage.objects.base import ObjectStore, Stored
 
@@ -50,6 +50,7 @@ class PictureReport(Model):
     blurhash: Annotated[str, Field(max_length=100)]
     dominant_color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
     animation: Literal["kept", "first-frame"] | None
+    kind: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")]  # of the upload
 
     def output(self, variant: str) -> Output:
         """The first file of this variant; the child has made one, or KeyError."""
@@ -112,3 +113,8 @@ async def publish(objects: ObjectStore, folder: Path, output: Output, base: str,
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]
+
+
+def row_of(result: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Those values of a result that a row may have columns for."""
+    return {name: result[name] for name in columns}

@@ -71,21 +71,21 @@ async def test_notes_are_for_later_runs_of_the_job(mill: Mill) -> None:
     assert await (await mill.claim(broker)).notes() == {}
 
 
-async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: str, mill: Mill) -> None:
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: str, wire: str) -> None:
     """An id may be used again once its job was removed; the new job begins without notes."""
-    if mill.name == "memory":
-        pytest.skip("the fake removes no jobs")
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    first = await mill.claim(broker)
-    for n in (1, 2):
-        await first.enqueue(FollowUp(id="again", name="follow", data={"n": n}))
-        lease = await mill.claim(broker)
-        assert (lease.job.data, await lease.notes()) == ({"n": n}, {})
-        await lease.note({"a": "1"}, ())
-        await lease.done({})
-        with redis.Redis.from_url(redis_url) as client:
-            client.delete("bull:work:again", "rq:job:again")
+    async with redis_mill(redis_url, wire) as mill:
+        await mill.enqueue("greet", DATA)
+        broker = await mill.broker()
+        first = await mill.claim(broker)
+        for n in (1, 2):
+            await first.enqueue(FollowUp(id="again", name="follow", data={"n": n}))
+            lease = await mill.claim(broker)
+            assert (lease.job.data, await lease.notes()) == ({"n": n}, {})
+            await lease.note({"a": "1"}, ())
+            await lease.done({})
+            with redis.Redis.from_url(redis_url) as client:
+                client.delete("bull:work:again", "rq:job:again")
 
 
 async def test_notes_outlive_the_worker(mill: Mill) -> None:

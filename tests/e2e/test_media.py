@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
+import boto3
 import psutil
 from bullmq import Queue as BullQueue
 from PIL import Image
@@ -15,11 +18,13 @@ from redis import Redis
 
 from tests.support import films
 from tests.support.mills import rq_enqueue
+from tests.support.s3 import CREDENTIALS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.app import App
+    from tests.support.s3 import Bucket
 
 QUEUE = "file-processing"
 MEGABYTE = 1024 * 1024
@@ -90,6 +95,84 @@ async def test_a_worker_that_is_stopped_in_the_middle_of_a_film(app: App) -> Non
     with Redis.from_url(app.env["REDIS_URL"]) as redis:
         assert [job.encode()] == redis.lrange(f"bull:{QUEUE}:wait", 0, -1)
         assert redis.hget(f"bull:{QUEUE}:{job}", "atm") in {None, b"0"}
+
+
+async def test_an_object_store_that_is_away_in_the_middle(app: App, s3_bucket: Bucket) -> None:
+    """While S3 does not answer pictures wait, no attempt is counted, and all are done when it is back."""
+    with closing(boto3.client("s3", endpoint_url=s3_bucket.endpoint_url)) as s3:
+        for number in range(8):
+            path = upload(app, f"p-{number}", f"uploads/{number}")
+            Image.effect_noise((800, 600), 60).save(path, "PNG")
+            s3.put_object(Bucket=s3_bucket.name, Key=f"uploads/{number}", Body=path.read_bytes())
+    port = urlsplit(s3_bucket.endpoint_url).port or 80
+    async with Door(port) as door:
+        env = CREDENTIALS | {
+            "STORAGE_URL": f"s3://{s3_bucket.name}",
+            "S3_ENDPOINT_URL": f"http://127.0.0.1:{door.port}",
+        }
+        async with app.worker(**env) as worker:
+            for number in range(4):
+                await add(app, "process-image", fileId=f"p-{number}", filePath=f"uploads/{number}")
+            await worker.logged("job_done", within=20.0)
+            await door.shut()
+            for number in range(4, 8):
+                await add(app, "process-image", fileId=f"p-{number}", filePath=f"uploads/{number}")
+            await worker.logged("job_snoozed", 4, within=40.0)
+            await door.open()
+            lines = await worker.logged("job_done", 8, within=60.0)
+    assert {1} == {line["attempt"] for line in lines}
+    assert [(8,)] == app.sql('SELECT count(*) FROM "File" WHERE "processed"')
+
+
+class Door:
+    """A port in front of a server that may be shut: connections are cut, and new ones refused."""
+
+    def __init__(self, behind: int) -> None:
+        """Lead to the port `behind` of this machine."""
+        self.port = 0
+        self._behind = behind
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self) -> Self:
+        """Open it."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Shut it."""
+        await self.shut()
+
+    async def open(self) -> None:
+        """Let all in."""
+        self._server = await asyncio.start_server(self._lead, "127.0.0.1", self.port)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def shut(self) -> None:
+        """Throw all out."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind = await asyncio.open_connection("127.0.0.1", self._behind)
+        self._writers |= {writer, behind[1]}
+        try:
+            await asyncio.gather(_copy(reader, behind[1]), _copy(behind[0], writer))
+        finally:
+            for each in (writer, behind[1]):
+                self._writers.discard(each)
+                each.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    if not writer.is_closing():
+        writer.write_eof()
 
 
 async def test_a_dyno_of_512_megabytes(app: App) -> None:

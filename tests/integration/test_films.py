@@ -7,10 +7,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from processors.media.files import FileJob, ProcessFile
 from processors.media.films import ProcessVideo, tools_or_reason
-from processors.media.payload import VideoPayload
+from processors.media.payload import ImagePayload, VideoPayload
+from processors.media.pictures import ProcessImage
 from queue_lib.errors import PermanentError, SnoozeError
 from tests.support import films
 from tests.support.fakes import FakeContext
@@ -111,6 +113,33 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
     assert [] == [*(tmp_path / "work").iterdir()]
     while films.running():  # killed, and not yet gone
         await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(("recipe", "animation"), [("gif", "mp4"), ("animated-webp", "kept"), ("still", None)])
+async def test_an_animation_as_a_film(
+    studio: MediaParts, store: FolderStore, recipe: str, animation: str | None
+) -> None:
+    """A GIF becomes a film beside its first frame; what ffmpeg can't read stays an animation."""
+    path = store.folder / "uploads" / "a.png"
+    frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "blue", "green")]
+    if recipe == "gif":
+        films.make("gif", path)
+    elif recipe == "animated-webp":
+        frames[0].save(path, "WEBP", save_all=True, append_images=frames[1:])
+    job = ImagePayload.model_validate(
+        {"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1, "options": {"animation": "mp4"}}
+    )
+
+    result = await ProcessImage(studio)(job, FakeContext())
+
+    assert animation == result.animation
+    if animation == "mp4":
+        [film] = result.variants
+        assert ("mp4", 320, 240) == (film.format, film.width, film.height)
+        assert "25" == films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
+        assert ("jpeg", 320) == (result.format, result.width)
+    else:
+        assert () == result.variants
 
 
 async def test_the_text_of_a_file(parts: MediaParts, store: FolderStore, files: MemoryFiles) -> None:

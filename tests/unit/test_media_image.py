@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import math
 import struct
+import sys
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pillow_heif
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
@@ -410,6 +412,25 @@ def test_golden_pictures(tmp_path: Path, kind: str, mode: str, options: dict[str
     # Few colours are dithered, which JPEG blurs; print colours have fewer shades.
     assert psnr(ideal, result.compressed) > {"P": 21, "CMYK": 28}.get(mode, 33)
     assert {"exif", "icc_profile", "comment", "xmp"}.isdisjoint(result.compressed.info)
+
+
+def test_what_iphones_take(tmp_path: Path) -> None:
+    """HEIC is read where pillow-heif is installed."""
+    pillow_heif.register_heif_opener()
+
+    result = run(tmp_path, halves((400, 300), RED, BLUE), "HEIF", quality=90)
+
+    assert ("jpeg", (400, 300)) == (result.report["files"][0]["format"], result.size)
+    assert close(RED, result.compressed.getpixel((50, 150)))
+    assert close(BLUE, result.compressed.getpixel((350, 150)))
+
+
+def test_heic_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not, the job says what to install."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+    with pytest.raises(RefusedError, match="need the package pillow-heif"):
+        run(tmp_path, b"\0\0\0\x18ftypheic" + bytes(100))
 
 
 def test_facts(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ async def test_a_picture(app: App) -> None:
 
     store = app.env["STORAGE_URL"]
     urls = {name + "Url": f"{store}/f1-{name}.jpg" for name in ("compressed", "thumbnail")}
-    assert urls | {"width": 1920, "height": 960} == result
+    size = (app.folder / "store" / "f1-compressed.jpg").stat().st_size
+    facts = {"width": 1920, "height": 960, "bytes": size, "format": "jpeg", "dominantColor": "#008080", "variants": []}
+    assert urls | facts | {"blurhash": result["blurhash"], "animation": None} == result
     assert [(*urls.values(), 1)] == app.sql('SELECT "compressedUrl", "thumbnailUrl", "processed" FROM "File"')
     assert 100 == job["progress"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.image.decode import decode, is_animated, opened, orientation_of, refusing
+from processors.media.image.decode import decode, is_animated, kind, opened, orientation_of, refusing
 from processors.media.image.facts import blurhash_of, dominant_colour
 from processors.media.image.render import cover_scale, cut, render, upright_size
 from processors.media.image.write import ENCODING, Written, save
@@ -35,7 +35,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     wishes = Wishes(**arguments)
     largest = max(wishes.sizes)
     with refusing(), opened(SOURCE) as picture:
-        moving = is_animated(picture)
+        own, moving = kind(picture), is_animated(picture)
         size = upright_size(picture.size, orientation_of(picture))
         scale = cover_scale(size, (largest, largest))
         source = decode(picture, scale, max(ENCODING[form] for form in wishes.formats), parent)
@@ -49,6 +49,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         "blurhash": blurhash_of(square),
         "dominantColor": dominant_colour(square),
         "animation": "first-frame" if moving else None,
+        "kind": own,
     }
 
 

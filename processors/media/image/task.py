@@ -50,11 +50,11 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     wishes = Wishes(**arguments)
     with refusing(), opened(SOURCE) as picture:
         moving = is_animated(picture)
-        if moving and wishes.animation == "keep":
-            return _moving(picture, wishes, parent)
-        source, is_own = _decode(picture, wishes, parent), kind(picture)
-    report = _still(source, is_own, wishes)
-    return report | {"animation": "first-frame" if moving else None}
+        own = kind(picture)
+        if moving and (wishes.animation == "keep" or (wishes.animation == "mp4" and own != "GIF")):
+            return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
+        source = _decode(picture, wishes, parent)
+    return _still(source, own, wishes) | {"animation": "first-frame" if moving else None, "kind": own}
 
 
 def _decode(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> Source:
@@ -132,7 +132,7 @@ def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dic
     )
     seen = render(frame, fit_scale(frame.full, wishes.box), wishes.background)
     files = [result, *([_thumbnail(frame, seen, wishes)] if wishes.thumbnail else [])]
-    return _report(files, seen) | {"animation": "kept"}
+    return _report(files, seen)
 
 
 def _report(files: list[Written], seen: Image.Image) -> dict[str, Any]:

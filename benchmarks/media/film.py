@@ -1,0 +1,74 @@
+"""`python -m benchmarks.media.film`: a film through the sandbox beside a bare ffmpeg with the same settings, no poster."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.harness import in_turn, median
+from processors.media.films import FILE, MAX_PIXELS
+from processors.media.sandbox.client import Sandbox, Task
+from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.media.video.tools import Tools, find
+
+ROUNDS = 3
+SOURCE = ("-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30:d=6,noise=alls=12:allf=t", "-f", "lavfi", "-i", "sine=d=6")
+CODED = ("-c:v", "mpeg4", "-q:v", "10", "-c:a", "aac", "-f", "mp4")
+BARE = (
+    *("-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast", "-crf", "23", "-threads", "1"),
+    *("-maxrate", "6000000", "-bufsize", "12000000", "-x264-params", "rc-lookahead=10:sync-lookahead=0"),
+    *("-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-movflags", "+faststart", "-f", "mp4"),
+)
+
+
+def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source: Path, folder: Path) -> float:
+    """Seconds for film and poster."""
+    shutil.copyfile(source, folder / "source")
+    arguments = {
+        "ffmpeg": str(tools.ffmpeg),
+        "ffprobe": str(tools.ffprobe),
+        "version": tools.version,
+        "maxDuration": 60,
+        "maxPixels": MAX_PIXELS,
+        "memory": 290 * MEBIBYTE,
+    }
+    since = time.perf_counter()
+    loop.run_until_complete(sandbox.run(Task("video", folder, arguments, Limits(300, 300.0, FILE))))
+    return time.perf_counter() - since
+
+
+def bare(tools: Tools, source: Path, folder: Path) -> float:
+    """Seconds for the film alone."""
+    command = [tools.ffmpeg, "-v", "error", "-y", "-threads", "1", "-i", source, *BARE, folder / "bare.mp4"]
+    since = time.perf_counter()
+    subprocess.run([str(part) for part in command], check=True)
+    return time.perf_counter() - since
+
+
+def main() -> None:
+    """Print the ratio."""
+    tools, sandbox, loop = find(), Sandbox(), asyncio.new_event_loop()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "film"
+        subprocess.run([str(part) for part in (tools.ffmpeg, "-v", "error", *SOURCE, *CODED, source)], check=True)
+        contestants = {
+            "ours, with a poster": partial(ours, tools, sandbox, loop, source, folder),
+            "bare ffmpeg": partial(bare, tools, source, folder),
+        }
+        runs = in_turn(contestants, ROUNDS)
+    for title, figures in runs.items():
+        each = ", ".join(f"{figure:.1f}" for figure in figures)
+        print(f"| {title} | {median(figures):.1f} s | {each} |")
+    mine, theirs = (median(figures) for figures in runs.values())
+    print(f"ours : bare = {mine / theirs:.2f}")
+    loop.run_until_complete(sandbox.close())
+
+
+if __name__ == "__main__":
+    main()
