@@ -1,4 +1,4 @@
-"""`python -m benchmarks.media.film`: a film through the sandbox beside a bare ffmpeg with the same settings, no poster."""
+"""`python -m benchmarks.media.film`: a film with poster through the sandbox, beside a bare ffmpeg without."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.harness import in_turn, median
 from processors.media.films import FILE, MAX_PIXELS
 from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.tools import Tools, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROUNDS = 3
 SOURCE = ("-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30:d=6,noise=alls=12:allf=t", "-f", "lavfi", "-i", "sine=d=6")
@@ -57,7 +61,7 @@ def main() -> None:
         folder = Path(name)
         source = folder / "film"
         subprocess.run([str(part) for part in (tools.ffmpeg, "-v", "error", *SOURCE, *CODED, source)], check=True)
-        contestants = {
+        contestants: dict[str, Callable[[], float]] = {
             "ours, with a poster": partial(ours, tools, sandbox, loop, source, folder),
             "bare ffmpeg": partial(bare, tools, source, folder),
         }

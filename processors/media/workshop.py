@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 import tempfile
+import time
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -82,7 +84,15 @@ async def fetched(objects: ObjectStore, key: str, max_bytes: int) -> AsyncIterat
             await objects.fetch(key, folder / "source", max_bytes)
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        await asyncio.to_thread(_remove, folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder. What was killed in there may not be gone yet, and write a last time."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        time.sleep(0.2)
+        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -12,7 +12,13 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+)
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from storage.errors import ObjectNotFoundError, StorageAwayError, StorageUnavailableError
@@ -180,7 +186,7 @@ def _outages_told() -> Iterator[None]:
     """StorageAwayError for what passes: no connection, no answer in time, a service that is overloaded."""
     try:
         yield
-    except (HTTPClientError, NoConnectionError, ClientError, S3UploadFailedError) as error:
+    except (HTTPClientError, IncompleteReadError, NoConnectionError, ClientError, S3UploadFailedError) as error:
         if isinstance(error, ClientError) and _status(error) < SERVER_ERROR:
             raise
         msg = f"the object store does not answer ({type(error).__name__})"

@@ -213,7 +213,7 @@ def test_a_playlist_reads_no_other_file(film: Callable[[str], Path], tmp_path: P
     [
         ("sound", {}, "sound but no moving picture"),
         ("mp3-with-cover", {}, "sound but no moving picture"),
-        ("two-minutes", {}, r"lasts 120 s; 60 s are allowed \(VIDEO_MAX_DURATION\)"),
+        ("two-minutes", {}, r"lasts 120 s or more; 60 s are allowed \(VIDEO_MAX_DURATION\)"),
         ("large", {"maxPixels": 1_000_000}, "2560x1440 pixels, more than 1.0 million"),
     ],
 )
@@ -224,6 +224,15 @@ def test_what_is_beyond_the_limits_is_refused(
     with pytest.raises(RefusedError, match=reason):
         run(film(recipe), **changes)
     assert ["source"] == [path.name for path in Path().iterdir()]
+
+
+def test_a_film_that_hides_its_length_is_refused(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """A stream without a duration is encoded no further than the limit, and refused there."""
+    films.ffmpeg("-i", str(film("two-minutes")), "-c:v", "libvpx", "-f", "webm", "-live", "1", str(tmp_path / "live"))
+    assert "duration" not in films.look(tmp_path / "live")["format"]
+
+    with pytest.raises(RefusedError, match="lasts 61 s or more; 60 s are allowed"):
+        run(tmp_path / "live")
 
 
 def test_an_index_that_is_missing(film: Callable[[str], Path]) -> None:

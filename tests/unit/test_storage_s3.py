@@ -6,7 +6,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ResponseStreamingError,
+)
 
 from storage.errors import ObjectTooLargeError, StorageAwayError
 from storage.objects import s3 as s3_module
@@ -100,6 +106,33 @@ async def test_a_large_object_is_refused_before_it_is_read(tmp_path: Path) -> No
     await store.close()
 
     assert body.closed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [IncompleteReadError(actual_bytes=1, expected_bytes=2), ResponseStreamingError(error="reset")],
+    ids=["closed", "reset"],
+)
+async def test_a_download_that_breaks_off_is_an_outage(tmp_path: Path, error: Exception) -> None:
+    """A service that goes away in the middle of an object is away, and nothing is left of the object."""
+
+    def break_off(_size: int) -> Iterator[bytes]:
+        yield b"1"
+        raise error
+
+    body = SimpleNamespace(iter_chunks=break_off, close=lambda: None)
+    client: Any = SimpleNamespace(
+        meta=SimpleNamespace(endpoint_url="https://s3.amazonaws.com"),
+        get_object=lambda **_: {"ContentLength": 2, "Body": body},
+        close=lambda: None,
+    )
+    store = S3Store(client, S3Location("shop"))
+
+    with pytest.raises(StorageAwayError):
+        await store.fetch("a.mp4", tmp_path / "target", 10)
+    await store.close()
+
+    assert not (tmp_path / "target").exists()
 
 
 class UnreadBody:

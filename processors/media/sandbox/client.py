@@ -207,7 +207,7 @@ def _verdict(task: Task, report: dict[str, Any], status: int | None) -> dict[str
         msg = f"the {task.name} task failed: {report['failed']}"
         raise TransientError(msg)
     if status is None:
-        msg = "the sandbox was killed, and its children with it"
+        msg = "the sandbox was killed, and its children with it, or it could start no child"
         raise TransientError(msg)
     if status == -signal.SIGXCPU:
         msg = f"it takes more than {task.limits.cpu} s of processor time"

@@ -42,8 +42,10 @@ def apply(cpu: int, file: int) -> None:
 def limit_memory(more: int) -> None:
     """Allow this process, and each that it starts, `more` bytes beyond what it has. Beyond that: MemoryError.
 
-    What is counted is private writable memory. The address space has a coarse limit as well.
+    What is counted is private writable memory. The address space has a coarse limit as well. Linux alone has both.
     """
+    if sys.platform != "linux":
+        return
     data = _data_size() + more
     for kind, value in ((resource.RLIMIT_DATA, data), (resource.RLIMIT_AS, 2 * data + ADDRESS_SPACE)):
         _, hard = resource.getrlimit(kind)
@@ -53,12 +55,8 @@ def limit_memory(more: int) -> None:
 
 def _data_size() -> int:
     """Bytes of private writable memory of this process, as RLIMIT_DATA counts them."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 256 * MEBIBYTE  # not Linux
-    line = next(line for line in status.splitlines() if line.startswith("VmData:"))
-    return int(line.split()[1]) * 1024
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmData:")) * 1024
 
 
 def tie() -> Callable[[], None]:

@@ -54,7 +54,12 @@ class Server:
         if not message:
             self._end()
         channel, ending = (socket.socket(fileno=number) for number in sockets)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # no memory, or too many processes: the worker sees that there is no child
+            channel.close()
+            ending.close()
+            return
         if pid == 0:
             self._be_child(channel, ending)
         channel.close()

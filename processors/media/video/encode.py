@@ -35,9 +35,9 @@ QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
 CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
 
 
-def encode_command(tool: Path, version: int, probe: Probe, plan: Plan) -> list[str]:
-    """One decode to H.264 with AAC, and to the poster."""
-    source = ffmpeg.input(SOURCE, threads=1, **GUARDED)
+def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[str]:
+    """One decode, of so many `seconds` at most, to H.264 with AAC and to the poster."""
+    source = ffmpeg.input(SOURCE, threads=1, t=seconds, **GUARDED)
     shown = _toned(source[str(probe.index)], version, probe, plan).filter("setsar", 1)
     if probe.fps > MAX_FPS:
         shown = shown.filter("fps", MAX_FPS)

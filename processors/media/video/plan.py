@@ -37,9 +37,7 @@ class Plan:
 
 def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int) -> Plan:
     """Decide, with `memory` bytes at most. Raises RefusedError for a film beyond the limits."""
-    if probe.duration > max_duration:
-        msg = f"the film lasts {probe.duration:.0f} s; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
-        raise RefusedError(msg)
+    refuse_longer(probe, max_duration)
     if probe.width * probe.height > max_pixels:
         msg = f"the film has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
         raise RefusedError(msg)
@@ -53,6 +51,13 @@ def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int) -> Pla
         return Plan(remux=False, width=width, height=height, need=min(NEED_LARGE_SMALL, memory))
     width, height = _fitted(probe, LONG, SHORT)
     return Plan(remux=False, width=width, height=height, need=min(need, memory))
+
+
+def refuse_longer(probe: Probe, max_duration: float) -> None:
+    """Raise RefusedError for a film of more than `max_duration` seconds."""
+    if probe.duration > max_duration:
+        msg = f"the film lasts {probe.duration:.0f} s or more; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
+        raise RefusedError(msg)
 
 
 def _is_fit_for_the_web(probe: Probe) -> bool:

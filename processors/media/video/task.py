@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from processors.media.sandbox.wire import RefusedError
 from processors.media.video.encode import FILM, POSTER, encode_command, poster_command, remux_command
 from processors.media.video.encode import run as run_ffmpeg
-from processors.media.video.plan import plan
+from processors.media.video.plan import plan, refuse_longer
 from processors.media.video.probe import probe
 
 if TYPE_CHECKING:
@@ -29,17 +29,20 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         msg = "the file is empty"
         raise RefusedError(msg)
     film = probe(ffprobe, "source")
-    made = plan(film, arguments["maxDuration"], arguments["maxPixels"], arguments["memory"])
+    longest = arguments["maxDuration"]
+    made = plan(film, longest, arguments["maxPixels"], arguments["memory"])
     parent.reserve(made.need)
     if made.remux:
         run_ffmpeg(remux_command(ffmpeg, film), film.duration, parent)
         run_ffmpeg(poster_command(ffmpeg, film), 0.0, parent)
     else:
-        run_ffmpeg(encode_command(ffmpeg, arguments["version"], film, made), film.duration, parent)
+        run_ffmpeg(encode_command(ffmpeg, arguments["version"], film, made, longest + 1), film.duration, parent)
     if not Path(POSTER).is_file():
         msg = "the film is damaged: not one picture of it can be decoded"
         raise RefusedError(msg)
-    return _report(film, probe(ffprobe, FILM), remuxed=made.remux)
+    result = probe(ffprobe, FILM)
+    refuse_longer(result, longest)  # again: what the upload says of its duration need not be true
+    return _report(film, result, remuxed=made.remux)
 
 
 def _report(source: Probe, result: Probe, *, remuxed: bool) -> dict[str, Any]:
