@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +90,22 @@ async def test_a_picture_is_no_film(studio: MediaParts, store: FolderStore) -> N
 
     with pytest.raises(PermanentError, match="not a film"):
         await ProcessVideo(studio)(JOB, FakeContext())
+
+
+async def test_the_platforms_sigterm_does_not_shorten_a_film(studio: MediaParts, store: FolderStore) -> None:
+    """A platform signals every process; ffmpeg would end there, with a film that plays and lacks its end."""
+    source = "testsrc2=s=1280x720:r=30:d=3,noise=alls=20:allf=t"
+    path = store.folder / "uploads" / "a.mp4"
+    films.ffmpeg("-f", "lavfi", "-i", source, *films.ROUGH, "-f", "mp4", str(path))
+    run = asyncio.create_task(ProcessVideo(studio)(JOB, FakeContext()))
+    while not (running := films.running()):
+        assert not run.done(), run.result()
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+
+    os.kill(running[0], signal.SIGTERM)
+
+    assert (await run).duration == pytest.approx(3.0, abs=0.05)
 
 
 async def test_a_cancelled_encode_leaves_no_process_and_no_file(

@@ -166,10 +166,11 @@ async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySa
 
 async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """What a task had is there for the next one, however the task has ended."""
-    for _ in range(3):
-        with pytest.raises(PermanentError):
-            await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=400 * MEBIBYTE))
-    assert {"length": 1} == await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=1))
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            with pytest.raises(PermanentError):
+                await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=400 * MEBIBYTE))
+        assert {"length": 1} == await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=1))
 
 
 async def started(sandbox: PlaySandbox, folder: Path, limits: Limits = LIMITS) -> tuple[asyncio.Task[Any], list[int]]:

@@ -71,7 +71,8 @@ def fill(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
 def sleep(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
     """Start a process of its own, tell both numbers, and sleep."""
     code = f"import time; time.sleep({HOUR})"
-    started = subprocess.Popen([sys.executable, "-c", code], preexec_fn=limits.tie())  # noqa: PLW1509 -- one thread
+    tied = None if arguments.get("leave") else limits.tie()
+    started = subprocess.Popen([sys.executable, "-c", code], preexec_fn=tied)  # noqa: PLW1509 -- one thread
     part = Path(arguments["pids"] + ".part")
     part.write_text(f"{os.getpid()} {started.pid} {os.getppid()}")
     part.rename(arguments["pids"])
