@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 from pathlib import Path
@@ -45,6 +46,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
 }
 
 
+@functools.cache
 def tools() -> Tools:
     """The ffmpeg that the tests make and look at films with."""
     return find()

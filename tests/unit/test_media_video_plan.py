@@ -1,0 +1,158 @@
+"""What is decided about a film, and the command lines for it. No ffmpeg runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.sandbox.wire import RefusedError
+from processors.media.video import encode, probe
+from processors.media.video.plan import Plan, plan
+from processors.media.video.probe import Probe
+
+SAFE = Probe(
+    index=0,
+    codec="h264",
+    profile="High",
+    pixel_format="yuv420p",
+    width=1920,
+    height=1080,
+    pixel=1.0,
+    rotation=0,
+    fps=30.0,
+    transfer="bt709",
+    color_range="tv",
+    duration=10.0,
+    bit_rate=4_000_000,
+    audio="aac",
+)
+MEMORY = 290 * MEBIBYTE
+TOOL = Path("/bin/ffmpeg")
+
+
+def decide(memory: int = MEMORY, **changes: Any) -> Plan:
+    """The plan for a film that is fit for the web but for the changes."""
+    return plan(replace(SAFE, **changes), 60.0, 4096 * 2304, memory)
+
+
+@pytest.mark.parametrize("changes", [{}, {"audio": None}, {"width": 1080, "height": 1920}, {"profile": "Main"}])
+def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
+    """Every browser plays it as it is."""
+    assert decide(**changes).remux
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [
+        ({"codec": "hevc"}, (1920, 1080)),
+        ({"profile": "High 10", "pixel_format": "yuv420p10le"}, (1920, 1080)),
+        ({"pixel_format": "yuvj420p"}, (1920, 1080)),
+        ({"audio": "opus"}, (1920, 1080)),
+        ({"bit_rate": 0}, (1920, 1080)),
+        ({"bit_rate": 20_000_000}, (1920, 1080)),
+        ({"transfer": "smpte2084"}, (1920, 1080)),
+        ({"rotation": 180}, (1920, 1080)),
+        ({"rotation": -90}, (1080, 1920)),
+        ({"rotation": 90, "width": 641, "height": 479}, (478, 640)),
+        ({"width": 1440, "pixel": 4 / 3, "audio": None}, (1920, 1080)),
+        ({"width": 3840, "height": 2160}, (1920, 1080)),
+        ({"width": 4096, "height": 1024}, (1920, 480)),
+        ({"width": 1, "height": 1, "codec": "gif"}, (2, 2)),
+    ],
+)
+def test_what_is_encoded(changes: dict[str, Any], size: tuple[int, int]) -> None:
+    """Fitted inside 1080p either way, never enlarged, its sides even."""
+    decided = decide(**changes)
+
+    assert (False, size) == (decided.remux, (decided.width, decided.height))
+    assert decided.need <= MEMORY
+
+
+@pytest.mark.parametrize(
+    ("memory", "changes", "size"),
+    [
+        (240, {}, (1280, 720)),
+        (290, {"pixel_format": "yuv420p10le"}, (1280, 720)),
+        (290, {"transfer": "arib-std-b67"}, (1280, 720)),
+        (400, {"transfer": "arib-std-b67"}, (1920, 1080)),
+    ],
+)
+def test_a_large_film_is_smaller_where_memory_is_short(
+    memory: int, changes: dict[str, Any], size: tuple[int, int]
+) -> None:
+    """4K takes more memory, and more still with ten bits or tones to map."""
+    decided = decide(memory * MEBIBYTE, width=3840, height=2160, **changes)
+
+    assert size == (decided.width, decided.height)
+    assert decided.need <= memory * MEBIBYTE
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"duration": 60.1}, "VIDEO_MAX_DURATION"), ({"width": 8192, "height": 4320}, "8192x4320 pixels")],
+)
+def test_limits(changes: dict[str, Any], reason: str) -> None:
+    """What is beyond them is refused in words that say which."""
+    with pytest.raises(RefusedError, match=reason):
+        decide(**changes)
+
+
+@pytest.mark.parametrize("film", [SAFE, replace(SAFE, transfer="smpte2084"), replace(SAFE, fps=120.0)])
+@pytest.mark.parametrize("version", [5, 8])
+def test_no_command_opens_anything_else(film: Probe, version: int) -> None:
+    """Each names the formats and the protocol that it takes before its one input, and nothing of the upload's own."""
+    size = Plan(remux=False, width=640, height=480, need=1)
+    commands = [
+        encode.encode_command(TOOL, version, film, size, 60.0),
+        encode.remux_command(TOOL, film),
+        encode.poster_command(TOOL, film),
+    ]
+    for command in commands:
+        assert command[0] == str(TOOL)
+        before, after = command[: command.index("-i")], command[command.index("-i") :]
+        assert ["file:source"] == [part for place, part in enumerate(after) if after[place - 1] == "-i"]
+        assert "file" == before[before.index("-protocol_whitelist") + 1]
+        formats = before[before.index("-format_whitelist") + 1].split(",")
+        assert {"mov", "matroska", "gif"} <= set(formats)
+        assert {"hls", "concat", "tty", "dash", "image2"}.isdisjoint(formats)
+        assert "-1" == after[after.index("-map_metadata") + 1]
+        assert "-nostdin" in command
+
+
+def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does ffprobe."""
+    seen: list[str] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        seen.extend(map(str, command))
+        raise InterruptedError
+
+    monkeypatch.setattr("subprocess.run", run)
+    with pytest.raises(InterruptedError):
+        probe.probe(Path("/bin/ffprobe"), "source")
+
+    assert ("file", "file:source") == (seen[seen.index("-protocol_whitelist") + 1], seen[-1])
+    assert "hls" not in seen[seen.index("-format_whitelist") + 1].split(",")
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "kind", "reason"),
+    [
+        (-24, "", RefusedError, "more processor time"),
+        (-25, "", RefusedError, "larger than a file may be"),
+        (1, "x\nCannot allocate memory\n", RefusedError, "more memory"),
+        (183, "moov atom not found", RefusedError, "can't be decoded: moov atom not found"),
+        (234, "", RefusedError, "it said nothing"),
+        (-9, "", RuntimeError, "ended with -9"),
+        (-11, "", RuntimeError, "ended with -11"),
+        (228, "av_write: No space left on device", RuntimeError, "No space left"),
+    ],
+)
+def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Exception], reason: str) -> None:
+    """The film's fault is for good; the machine's is not."""
+    with pytest.raises(kind, match=reason):
+        encode._complain(status, stderr)
