@@ -472,6 +472,27 @@ def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: s
     assert not result.compressed.getexif()
 
 
+def test_an_animation_that_is_cut_is_not_kept_in_secret(tmp_path: Path) -> None:
+    """Where the first frame is wanted, the upload's own pixels, which move, are no way to save bytes."""
+    frames = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(3)]
+    data = bytes_of(frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=1)
+
+    result = made(tmp_path, wishes(animation="first-frame"), data)
+
+    assert ("jpeg", 1) == (result.report["files"][0]["format"], getattr(result.compressed, "n_frames", 1))
+
+
+def test_the_uploads_own_format_is_not_made_twice(tmp_path: Path) -> None:
+    """Where the upload's pixels are kept, they stand for a further format that they have already."""
+    picture = Image.new("RGB", (300, 200), RED).quantize(2)
+
+    result = made(tmp_path, wishes(formats=["jpeg", "png", "webp"], widths=[100, 100]), picture)
+
+    names = [file["name"] for file in result.report["files"]]
+    assert len(names) == len(set(names))
+    assert names[:2] == ["compressed.png", "compressed.webp"]
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
     """A file that is not what it claims is left to the encoder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,8 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         if moving and (wishes.animation == "keep" or (wishes.animation == "mp4" and own != "GIF")):
             return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
         source = _decode(picture, wishes, parent)
+    if moving:
+        wishes = replace(wishes, original=False)  # it would move
     return _still(source, own, wishes) | {"animation": "first-frame" if moving else None, "kind": own}
 
 
@@ -73,8 +75,8 @@ def _still(source: Source, own: str, wishes: Wishes) -> dict[str, Any]:
     seen = flattened(frame, wishes.background)
     main, *others = _forms(wishes, keeps_alpha=keeps_alpha)
     first = _compressed(source, frame, own, main, wishes)
-    files = [first, *(_save(frame, "compressed", form, wishes) for form in others)]
-    for width in wishes.widths:
+    files = [first, *(_save(frame, "compressed", form, wishes) for form in others if form != first.format)]
+    for width in dict.fromkeys(wishes.widths):
         resized = render(source, min(1.0, width / source.upright[0]), None if keeps_alpha else wishes.background)
         files += [_save(resized, f"{width}w", form, wishes) for form in (main, *others)]
     if wishes.thumbnail:
