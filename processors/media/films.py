@@ -6,6 +6,7 @@ import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import structlog
 from pydantic import Field
 
 from processors.media.payload import VideoPayload, VideoResult
@@ -30,6 +31,9 @@ ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again:
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
+_log = structlog.get_logger()
+
+
 class FilmReport(Model):
     """What a child says of the film that it has made."""
 
@@ -49,6 +53,7 @@ def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
     try:
         return find(ffmpeg, ffprobe)
     except ToolsMissingError as error:
+        _log.warning("no_ffmpeg", reason=str(error))
         return str(error)
 
 

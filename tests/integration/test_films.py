@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog.testing
 from PIL import Image
 
 from processors.media.files import FileJob, ProcessFile
@@ -77,7 +78,9 @@ async def test_a_film_never_takes_the_pictures_places(studio: MediaParts) -> Non
 
 async def test_without_ffmpeg_a_film_is_a_dead_letter(studio: MediaParts) -> None:
     """It says what to install; pictures go on."""
-    reason = tools_or_reason("/nowhere/ffmpeg", None)
+    with structlog.testing.capture_logs() as lines:
+        reason = tools_or_reason("/nowhere/ffmpeg", None)
+    assert [("no_ffmpeg", reason)] == [(line["event"], line["reason"]) for line in lines]
     parts = dataclasses.replace(studio, tools=reason)
 
     with pytest.raises(PermanentError, match=r"/nowhere/ffmpeg can't be used .* set FFMPEG_PATH"):
