@@ -190,9 +190,9 @@ class FanOut:
                 if self._stopping_since is not None:
                     return
                 delivery = self._circuit.instead(origin) or await self._send(row, origin)
-            ends.append(_End(row, origin, delivery))
-            if delivery.kind not in _UNSETTLED:
-                await self.ledger.settle(row)
+                ends.append(_End(row, origin, delivery))
+                if delivery.kind not in _UNSETTLED:
+                    await self.ledger.settle(row)  # in its slot: what is not written yet counts as in flight
 
     async def _send(self, row: Subscription, origin: str) -> Delivery:
         try:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # Seconds between two writes while messages are under way: what was answered since the last one is sent to again if
 # the process is killed. A job that is done sooner writes nothing, for its completion says the same.
 WRITE_EVERY = 0.01
-# While Redis is away nothing can be written, and nobody is sent to beyond these.
-MAX_UNWRITTEN = 100
+# While Redis is slow or away, nobody is sent to beyond these and those that are in flight.
+MAX_UNWRITTEN = 50
 _SETTLED = "1"
 _SUBSCRIPTION = "s:"  # before a subscription's id, to tell it from other notes
 
@@ -66,6 +66,7 @@ class Ledger:
     async def settle(self, subscription: Subscription) -> None:
         """Note that this subscription's message has ended for good; it is written within 10 ms.
 
+        Once MAX_UNWRITTEN are unwritten, this waits until they are written: call it from a slot of those in flight.
         Raises BrokerUnavailableError when much is unwritten and Redis stays away.
         """
         self._unwritten[_SUBSCRIPTION + subscription.id] = _SETTLED

@@ -12,6 +12,8 @@ import pytest
 from processors.push import batch as batch_module
 from processors.push.batch import PAGE, PushBatch
 from processors.push.delivery import Delivery, Kind
+from processors.push.fan_out import IN_FLIGHT
+from processors.push.ledger import MAX_UNWRITTEN
 from processors.push.payload import BatchPayload
 from queue_lib.errors import PermanentError, SnoozeError
 from storage.errors import StorageAwayError
@@ -127,6 +129,25 @@ async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
         await PushBatch(make_parts(FakeSubscriptions(ROWS), sender))(job(), FakeContext())
 
     assert len(sender.tried) <= 100
+
+
+async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Redis does not answer, pushes stop: a worker that is killed then has few to send again."""
+    context, sender = FakeContext(), FakeSender()
+
+    async def slow(*_: Any) -> None:
+        await answer.wait()
+
+    answer = asyncio.Event()
+    monkeypatch.setattr(context, "note", slow)
+    task = asyncio.create_task(PushBatch(make_parts(FakeSubscriptions(8 * PAGE), sender))(job(), context))
+    for _ in range(10_000):  # turns of the loop: many more than all rows would need
+        await asyncio.sleep(0)
+    sent = len(sender.taken)
+    answer.set()
+    await task
+
+    assert MAX_UNWRITTEN <= sent < MAX_UNWRITTEN + IN_FLIGHT
 
 
 async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
