@@ -197,7 +197,7 @@ async def test_a_dyno_of_512_megabytes(app: App) -> None:
 
 
 def fill(app: App) -> None:
-    """Photos of twelve megapixels, other pictures, a film of Full HD, a text."""
+    """Photos of twelve megapixels, other pictures, a film of Full HD and one of 4K, a text."""
     noise = Image.effect_noise((1008, 756), 60).resize((4032, 3024)).convert("RGB")
     noise.save(upload(app, "p-0", "uploads/photo.jpg"), quality=90)
     noise.save(app.folder / "store" / "uploads" / "progressive.jpg", quality=90, progressive=True)
@@ -206,6 +206,7 @@ def fill(app: App) -> None:
     small.save(app.folder / "store" / "uploads" / "small.png")
     small.save(app.folder / "store" / "uploads" / "small.webp")
     (app.folder / "store" / "uploads" / "text").write_text("Hello")
+    films.make("4k-hevc", app.folder / "store" / "uploads" / "4k")
     source = "testsrc2=s=1920x1080:r=30:d=1,noise=alls=20:allf=t"
     films.ffmpeg("-f", "lavfi", "-i", source, *films.ROUGH, "-f", "mp4", str(app.folder / "store" / "uploads" / "film"))
 
@@ -213,7 +214,7 @@ def fill(app: App) -> None:
 async def add_mixed(app: App, number: int) -> None:
     """One of sixty jobs: two films, and pictures of all kinds."""
     if number in {5, 25}:
-        await add(app, "process-video", fileId="p-0", filePath="uploads/film")
+        await add(app, "process-video", fileId="p-0", filePath="uploads/film" if number == 5 else "uploads/4k")
     elif number % 10 == 1:
         await add(app, "optimize-avatar", filePath="uploads/photo.jpg")
     elif number % 10 == 2:

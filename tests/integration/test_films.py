@@ -16,6 +16,7 @@ from processors.media.files import FileJob, ProcessFile
 from processors.media.films import ProcessVideo, tools_or_reason
 from processors.media.payload import ImagePayload, VideoPayload
 from processors.media.pictures import ProcessImage
+from processors.media.sandbox.limits import MEBIBYTE
 from queue_lib.errors import PermanentError, SnoozeError
 from tests.support import films
 from tests.support.fakes import FakeContext
@@ -60,6 +61,36 @@ async def test_an_upload_becomes_a_film_a_poster_and_a_row(
     }
     assert (5, 100) == (context.reports[0], context.reports[-1])
     assert len(context.reports) > 2
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [
+        ("4k", (1920, 1080)),
+        ("4k-hevc", (1920, 1080)),
+        ("4k-upright", (1080, 1920)),
+        ("4k-vp9", (1920, 1080)),
+        ("4k-ten-bits", (1280, 720)),
+    ],
+)
+async def test_a_large_film_fits_its_memory(
+    studio: MediaParts, store: FolderStore, recipe: str, size: tuple[int, int]
+) -> None:
+    """Under the limits of a child process, and without the loss of a frame."""
+    films.make(recipe, store.folder / "uploads" / "a.mp4")
+    result = await ProcessVideo(studio)(JOB, FakeContext())
+
+    assert (*size, False) == (result.width, result.height, result.truncated)
+    assert "30" == films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
+
+
+async def test_a_film_that_memory_is_too_short_for(studio: MediaParts, store: FolderStore) -> None:
+    """It is not the film that is at fault, and the operator reads what to change."""
+    films.make("4k-ten-bits", store.folder / "uploads" / "a.mp4")
+    short = dataclasses.replace(studio, films=dataclasses.replace(studio.films, memory=64 * MEBIBYTE))
+
+    with pytest.raises(PermanentError, match=r"more memory than it was given \(MEDIA_MEMORY\)"):
+        await ProcessVideo(short)(JOB, FakeContext())
 
 
 async def test_a_film_never_takes_the_pictures_places(studio: MediaParts) -> None:

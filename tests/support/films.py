@@ -16,6 +16,8 @@ SIZE = "320x240"
 PICTURE = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
 SOUND = ("-f", "lavfi", "-i", "sine=d=1")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:ref=5:bframes=4")
+LARGE = ("-f", "lavfi", "-i", "testsrc2=s=3840x2160:r=30:d=1")
 MPEG4 = ("-c:v", "mpeg4", "-q:v", "5")
 ROUGH = ("-c:v", "mpeg4", "-q:v", "31")  # noise in few bytes
 HLG = ("-vf", "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le")
@@ -31,6 +33,12 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "sound": (*SOUND, "-c:a", "aac", "-f", "mp4"),
     "one-frame": ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=0.04", *MPEG4, "-f", "mp4"),
     "large": ("-f", "lavfi", "-i", "testsrc2=s=2560x1440:r=5:d=0.6", *MPEG4, "-f", "mp4"),
+    # As phones and editors write them: several frames to be kept, in order and out of it.
+    "4k": (*LARGE, *H264, "-x264-params", "ref=5:bframes=3", "-f", "mp4"),
+    "4k-ten-bits": (*LARGE, *H264, "-x264-params", "ref=5:bframes=3", "-pix_fmt", "yuv420p10le", "-f", "mp4"),
+    "4k-hevc": (*LARGE, *HEVC, "-f", "mp4"),
+    "4k-upright": (*LARGE, *HEVC, "-vf", "transpose", "-f", "mp4"),
+    "4k-vp9": (*LARGE, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-f", "webm"),
     "wide-pixels": (*PICTURE, *MPEG4, "-vf", "setsar=2/1", "-f", "mp4"),
     "surround": (*PICTURE, "-f", "lavfi", "-i", "sine=d=1", *MPEG4, "-c:a", "ac3", "-ac", "6", "-f", "mp4"),
     "full-range": (*PICTURE, "-c:v", "libx264", "-pix_fmt", "yuvj420p", "-color_range", "pc", "-f", "mp4"),

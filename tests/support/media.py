@@ -35,7 +35,7 @@ class FakeParent:
         """See Parent."""
         self.percents.append(percent)
 
-    def reserve(self, need: int) -> None:
+    def reserve(self, need: int, unused: int = 0) -> None:
         """See Parent."""
         if self._refuses is not None:
             raise RefusedError(self._refuses)
@@ -127,7 +127,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def parts(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaParts:
     """All that the processors need."""
-    films = FilmLimits(concurrency=1, duration=60.0, upload=MAX_UPLOAD, memory=200 * MEBIBYTE)
+    films = FilmLimits(concurrency=1, duration=60.0, upload=MAX_UPLOAD, memory=290 * MEBIBYTE)
     return MediaParts(store, files, MemoryAvatars(), sandbox, "no ffmpeg", films, (64, 256))
 
 

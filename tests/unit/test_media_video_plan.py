@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ SAFE = Probe(
     index=0,
     codec="h264",
     profile="High",
+    level=41,
     pixel_format="yuv420p",
     width=1920,
     height=1080,
@@ -78,7 +80,10 @@ def test_what_is_encoded(changes: dict[str, Any], size: tuple[int, int]) -> None
         (240, {}, (1280, 720)),
         (290, {"pixel_format": "yuv420p10le"}, (1280, 720)),
         (290, {"transfer": "arib-std-b67"}, (1280, 720)),
-        (400, {"transfer": "arib-std-b67"}, (1920, 1080)),
+        (290, {"codec": "hevc", "level": 153}, (1920, 1080)),
+        (290, {"level": 60}, (1280, 720)),
+        (290, {"pixel_format": "yuv444p"}, (1280, 720)),
+        (480, {"transfer": "arib-std-b67"}, (1920, 1080)),
     ],
 )
 def test_a_large_film_is_smaller_where_memory_is_short(
@@ -89,6 +94,22 @@ def test_a_large_film_is_smaller_where_memory_is_short(
 
     assert size == (decided.width, decided.height)
     assert decided.need <= memory * MEBIBYTE
+
+
+@pytest.mark.parametrize(
+    "changes", [{"codec": "hevc"}, {"pixel_format": "yuv420p10le"}, {"transfer": "smpte2084"}, {"level": 60}]
+)
+def test_full_hd_stays_full_hd_in_the_default_memory(changes: dict[str, Any]) -> None:
+    """Whatever its colours, and however many frames its decoder may keep."""
+    decided = decide(bit_rate=0, **changes)
+
+    assert (1920, 1080) == (decided.width, decided.height)
+    assert 100 * MEBIBYTE < decided.need < MEMORY
+
+
+def test_a_small_film_leaves_memory_to_others() -> None:
+    """What is reserved goes by the film's size."""
+    assert decide(width=640, height=480, bit_rate=0).need < 80 * MEBIBYTE
 
 
 @pytest.mark.parametrize(
@@ -144,7 +165,10 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (-24, "", RefusedError, "more processor time"),
         (-25, "", RefusedError, "larger than a file may be"),
-        (1, "x\nCannot allocate memory\n", RefusedError, "more memory"),
+        (69, "get_buffer() failed\nno frame!\nDecode error rate 0.9 exceeds maximum", RefusedError, "MEDIA_MEMORY"),
+        (187, "x264 [error]: malloc of size 7332416 failed\nGeneric error", RefusedError, "MEDIA_MEMORY"),
+        (244, "Cannot allocate memory\nNothing was written", RefusedError, "MEDIA_MEMORY"),
+        (0, "Error submitting packet to decoder: Out of memory\nCould not find ref", RefusedError, "MEDIA_MEMORY"),
         (183, "moov atom not found", RefusedError, "can't be decoded: moov atom not found"),
         (234, "", RefusedError, "it said nothing"),
         (-9, "", RuntimeError, "ended with -9"),
@@ -153,6 +177,13 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Exception], reason: str) -> None:
-    """The film's fault is for good; the machine's is not."""
+    """The film's fault is for good; the machine's is not. A film without the frames that did not fit is none."""
+    heard = encode._heard(BytesIO(stderr.encode()))
+
     with pytest.raises(kind, match=reason):
-        encode._complain(status, stderr)
+        encode._judge(status, *heard)
+
+
+def test_a_film_with_some_damage_is_one() -> None:
+    """Ffmpeg says what it could not decode, and goes on."""
+    encode._judge(0, *encode._heard(BytesIO(b"Invalid NAL unit size\n")))

@@ -38,8 +38,8 @@ def serve(channel: socket.socket, server: int) -> int:
     return 0
 
 
-def _limit_memory(granted: int) -> None:
-    limits.limit_memory(granted + limits.SLACK)
+def _limit_memory(allowed: int) -> None:
+    limits.limit_memory(allowed + limits.SLACK)
 
 
 def _report(parent: SocketParent) -> dict[str, Any]:

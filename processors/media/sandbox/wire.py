@@ -21,9 +21,10 @@ class Parent(Protocol):
     def progress(self, percent: float) -> None:
         """Report how far it is (0 to 100)."""
 
-    def reserve(self, need: int) -> None:
+    def reserve(self, need: int, unused: int = 0) -> None:
         """Wait until there are `need` bytes of memory for this task; a task asks once, when it knows.
 
+        `unused` bytes are allowed beyond, for what is asked of the kernel but not touched: the stacks of many threads.
         Raises RefusedError where there never will be.
         """
 
@@ -32,7 +33,7 @@ class SocketParent:
     """The parent at the other end of a socket."""
 
     def __init__(self, stream: TextIO, limit_memory: Any) -> None:
-        """`stream` is read and written by lines; `limit_memory` is told what was granted, in bytes."""
+        """`stream` is read and written by lines; `limit_memory` is told what is allowed, in bytes."""
         self._stream = stream
         self._limit_memory = limit_memory
 
@@ -49,12 +50,12 @@ class SocketParent:
         """Report how far the task is."""
         self.say(progress=round(percent, 1))
 
-    def reserve(self, need: int) -> None:
+    def reserve(self, need: int, unused: int = 0) -> None:
         """Wait for memory."""
         self.say(reserve=need)
         if reason := self._read().get("refused"):
             raise RefusedError(reason)
-        self._limit_memory(need)
+        self._limit_memory(need + unused)
 
     def _read(self) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self._stream.readline() or "{}")

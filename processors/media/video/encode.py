@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ffmpeg
 
@@ -28,8 +28,10 @@ POSTER_WIDTH = 640  # pixels
 # Before the filter `thumbnail`, which holds so many frames in memory and shows the most typical one.
 # Rounded up, a film of one frame has one.
 POSTER_FPS, POSTER_FRAMES = 2, 20
-STACK = 2 * MEBIBYTE  # of each of ffmpeg's many threads
-LONGEST_COMPLAINT = 4096  # bytes
+STACK, THREADS = 2 * MEBIBYTE, 16  # of each of ffmpeg's threads, and how many there are at most
+# How ffmpeg and its parts say that there is no memory. They may go on without the frames that did not fit, and end
+# as if all were well.
+NO_MEMORY = re.compile(rb"Out of memory|Cannot allocate|malloc of size|get_buffer\(\) failed|Resource temporarily un")
 NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
 CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
@@ -50,7 +52,7 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
         maxrate=MAX_BIT_RATE,
         bufsize=2 * MAX_BIT_RATE,
         fps_mode="vfr",
-        **{"x264-params": "rc-lookahead=10:sync-lookahead=0"},
+        **{"x264-params": "rc-lookahead=5:sync-lookahead=0"},
         **{"c:a": "aac", "b:a": "128k", "ac": 2},
         **{"f": "mp4", "movflags": "+faststart", **CLEAN},
     )
@@ -114,9 +116,16 @@ def run(command: list[str], duration: float, parent: Parent) -> None:
                 if (percent := _percent(line, duration)) > furthest:  # film and poster are told of in turn
                     furthest = percent
                     parent.progress(percent)
-        if process.returncode != 0:
-            complaints.seek(-min(LONGEST_COMPLAINT, complaints.seek(0, 2)), 2)
-            _complain(process.returncode, complaints.read().decode(errors="replace"))
+        complaints.seek(0)
+        _judge(process.returncode, *_heard(complaints))
+
+
+def _heard(complaints: BinaryIO) -> tuple[str, bool]:
+    """The last line, and whether memory was short."""
+    last, short = b"it said nothing", False
+    for line in complaints:
+        last, short = line.strip() or last, short or NO_MEMORY.search(line) is not None
+    return one_line(last.decode(errors="replace")), short
 
 
 def _tied_with_small_stacks() -> Any:
@@ -134,20 +143,20 @@ def _percent(line: bytes, duration: float) -> float:
     return min(99.0, int(found[1]) / duration / 10_000) if found and duration else 0.0
 
 
-def _complain(status: int, stderr: str) -> None:
-    """Raise what the end of ffmpeg means."""
-    last = one_line((stderr.strip().splitlines() or ["it said nothing"])[-1])
+def _judge(status: int, last: str, short: bool) -> None:  # noqa: FBT001
+    """Raise what the end of ffmpeg means, if it is not a good one."""
     if status == -signal.SIGXCPU:
         msg = "the film takes more processor time than its job has"
         raise RefusedError(msg)
     if status == -signal.SIGXFSZ:
         msg = "the result is larger than a file may be"
         raise RefusedError(msg)
-    if "Cannot allocate memory" in stderr:
-        msg = "the film needs more memory than it was given"
+    if short:
+        msg = "the film needs more memory than it was given (MEDIA_MEMORY)"
         raise RefusedError(msg)
-    if status < 0 or "No space left on device" in stderr:
+    if status < 0 or "No space left on device" in last:
         msg = f"ffmpeg ended with {status}: {last}"
         raise RuntimeError(msg)
-    msg = f"the film can't be decoded: {last}"
-    raise RefusedError(msg)
+    if status > 0:
+        msg = f"the film can't be decoded: {last}"
+        raise RefusedError(msg)

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from processors.media.video.probe import Probe
 
 LONG, SHORT = 1920, 1080  # pixels
-SMALL_LONG, SMALL_SHORT = 1280, 720  # where memory is short
+SIZES = ((LONG, SHORT), (1280, 720))  # the second where memory is short
 MAX_FPS = 60.0
 MAX_BIT_RATE = 6_000_000  # bits a second, for 1080p; what is above is encoded again
 SAFE_PROFILES = frozenset({"Baseline", "Constrained Baseline", "Main", "High"})
-# Peaks of ffmpeg 8 with one thread for each part, as measured: up to 1080p, and from more pixels than that.
-NEED, NEED_LARGE, NEED_LARGE_SMALL = 225 * MEBIBYTE, 265 * MEBIBYTE, 240 * MEBIBYTE
-DEEP = 110 * MEBIBYTE  # more, of a large film with ten bits a colour or tones to map
+# What ffmpeg 8 takes with one thread for each part, as measured: itself, what encoder, poster and queues hold for each
+# pixel of the result (bytes), more where tones are mapped, and frames of the source between decoder and scaler.
+ITSELF, HELD, TONES, QUEUED = 25 * MEBIBYTE, 45, 14, 8
+# Frames that a decoder may have to keep: as many as have so many pixels (level 5.2 of H.264, table A-1, and of H.265,
+# A.4.2, both a little less), or MOST_KEPT where a level beyond those is claimed.
+KEPT, MOST_KEPT = 54_000_000, 16
+LEVELS = {"h264": 52, "hevc": 156}
 REMUX = 48 * MEBIBYTE
 
 
@@ -43,13 +47,11 @@ def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int) -> Pla
         raise RefusedError(msg)
     if _is_fit_for_the_web(probe):
         return Plan(remux=True, width=probe.width, height=probe.height, need=min(REMUX, memory))
-    large = probe.width * probe.height > LONG * SHORT
-    is_deep = probe.is_hdr or "10" in probe.pixel_format
-    need = NEED_LARGE + DEEP * is_deep if large else NEED
-    if large and need > memory:
-        width, height = _fitted(probe, SMALL_LONG, SMALL_SHORT)
-        return Plan(remux=False, width=width, height=height, need=min(NEED_LARGE_SMALL, memory))
-    width, height = _fitted(probe, LONG, SHORT)
+    for long, short in SIZES:
+        width, height = _fitted(probe, long, short)
+        need = _need(probe, width * height)
+        if need <= memory:
+            break
     return Plan(remux=False, width=width, height=height, need=min(need, memory))
 
 
@@ -74,6 +76,15 @@ def _is_fit_for_the_web(probe: Probe) -> bool:
         and 0 < probe.bit_rate <= MAX_BIT_RATE
         and not probe.is_hdr
     )
+
+
+def _need(probe: Probe, pixels: int) -> int:
+    """The most that ffmpeg takes to make a film of so many `pixels`, in bytes."""
+    kept = MOST_KEPT
+    if probe.level <= LEVELS.get(probe.codec, probe.level):
+        kept = min(MOST_KEPT, KEPT // (probe.width * probe.height))
+    held = HELD + TONES * probe.is_hdr
+    return ITSELF + pixels * held + (QUEUED + kept) * probe.width * probe.height * probe.depth * probe.samples // 2
 
 
 def _fitted(probe: Probe, long: int, short: int) -> tuple[int, int]:

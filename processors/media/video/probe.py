@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,13 @@ class Probe:
     """A film. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
 
     `pixel` is the width of a pixel by its height, `rotation` in degrees, `fps` frames and `bit_rate` bits a second (0:
-    not said).
+    not said); `level` is the codec's, in its own numbers.
     """
 
     index: int
     codec: str
     profile: str
+    level: int
     pixel_format: str
     width: int
     height: int
@@ -47,6 +49,18 @@ class Probe:
     def is_hdr(self) -> bool:
         """Whether its brightness is beyond what a plain screen shows."""
         return self.transfer in HDR
+
+    @property
+    def depth(self) -> int:
+        """Bytes of a sample, as its frames are in memory."""
+        return 2 if self.is_hdr or re.search(r"(9|1[0-6])(le|be)", self.pixel_format) else 1
+
+    @property
+    def samples(self) -> int:
+        """Samples of two pixels: 3 in 4:2:0, 8 where the colours are whole and there is alpha."""
+        if "420" in self.pixel_format or self.pixel_format in {"nv12", "p010le"}:
+            return 3
+        return 4 if "422" in self.pixel_format else 8
 
     @property
     def upright(self) -> tuple[float, float]:
@@ -111,6 +125,7 @@ def _read(told: dict[str, Any]) -> Probe:
         index=int(film["index"]),
         codec=str(film.get("codec_name", "")),
         profile=str(film.get("profile", "")),
+        level=int(_number(film.get("level"))),
         pixel_format=str(film.get("pix_fmt", "")),
         width=width,
         height=height,

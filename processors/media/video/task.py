@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox.wire import RefusedError
-from processors.media.video.encode import FILM, POSTER, encode_command, poster_command, remux_command
+from processors.media.video.encode import FILM, POSTER, STACK, THREADS, encode_command, poster_command, remux_command
 from processors.media.video.encode import run as run_ffmpeg
 from processors.media.video.plan import plan, refuse_longer
 from processors.media.video.probe import probe
@@ -31,7 +31,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     film = probe(ffprobe, "source")
     longest = arguments["maxDuration"]
     made = plan(film, longest, arguments["maxPixels"], arguments["memory"])
-    parent.reserve(made.need)
+    parent.reserve(made.need, THREADS * STACK)
     if made.remux:
         run_ffmpeg(remux_command(ffmpeg, film), film.duration, parent)
         run_ffmpeg(poster_command(ffmpeg, film), 0.0, parent)
