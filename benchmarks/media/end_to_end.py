@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
-JOBS, ROUNDS = 100, 3
+JOBS, ROUNDS = 100, 5
 BUCKET, QUEUE, DATABASE = "bench", "file-processing", "app"
 MEGABYTE = 1024 * 1024
 NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
@@ -75,18 +75,22 @@ class Stage:
             "LOG_FORMAT": "json",
         }
 
-    def measure(self, command: Sequence[str], peaks: list[int]) -> float:
-        """Jobs a second of one worker, from enqueue to the last row; its peak of memory goes into `peaks`."""
+    def measure(self, command: Sequence[str], peaks: list[int], processor: list[float]) -> float:
+        """Jobs a second of one worker, from enqueue to the last row.
+
+        Its peak of memory goes into `peaks` (bytes), what a job took of a core into `processor` (seconds).
+        """
         with Redis.from_url(self.redis_url) as redis:
             redis.flushall()
         self.postgres.run(DATABASE, 'UPDATE "File" SET "processed" = false')
         with self._worker(command) as worker:
-            since, peak = time.perf_counter(), 0
+            since, peak, before = time.perf_counter(), 0, _processor_time(worker.pid)
             asyncio.run(self._enqueue())
             while self._processed() < JOBS:
                 peak = max(peak, _memory(worker.pid))
                 time.sleep(0.1)
             spent = time.perf_counter() - since
+            processor.append((_processor_time(worker.pid) - before) / JOBS)
         peaks.append(peak)
         return JOBS / spent
 
@@ -130,6 +134,13 @@ def _memory(pid: int) -> int:
         with contextlib.suppress(psutil.NoSuchProcess):
             total += process.memory_full_info().pss
     return total
+
+
+def _processor_time(pid: int) -> float:
+    """Seconds that the process, its children and theirs have had, those that have ended included."""
+    return sum(
+        sum(each.cpu_times()[:4]) for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    )
 
 
 @contextlib.contextmanager
@@ -187,12 +198,16 @@ def main() -> None:
             "sharp and the AWS SDK": [shutil.which("node") or "node", str(HERE / "worker.mjs")],
         }
         peaks: dict[str, list[int]] = {title: [] for title in commands}
+        processor: dict[str, list[float]] = {title: [] for title in commands}
         runs: dict[str, Callable[[], float]] = {
-            title: partial(stage.measure, command, peaks[title]) for title, command in commands.items()
+            title: partial(stage.measure, command, peaks[title], processor[title])
+            for title, command in commands.items()
         }
         for title, figures in in_turn(runs, ROUNDS).items():
             each = ", ".join(f"{figure:.1f}" for figure in figures)
-            print(f"| {title} | {median(figures):.1f} | {each} | {max(peaks[title]) / MEGABYTE:.0f} MiB |")
+            milliseconds = 1000 * median(processor[title])
+            peak = max(peaks[title]) / MEGABYTE
+            print(f"| {title} | {median(figures):.1f} | {each} | {milliseconds:.0f} ms | {peak:.0f} MiB |")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ SOURCE = ("-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30:d=6,noise=alls=12:allf
 CODED = ("-c:v", "mpeg4", "-q:v", "10", "-c:a", "aac", "-f", "mp4")
 BARE = (
     *("-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast", "-crf", "23", "-threads", "1"),
-    *("-maxrate", "6000000", "-bufsize", "12000000", "-x264-params", "rc-lookahead=10:sync-lookahead=0"),
+    *("-maxrate", "6000000", "-bufsize", "12000000", "-x264-params", "rc-lookahead=5:sync-lookahead=0"),
     *("-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-movflags", "+faststart", "-f", "mp4"),
 )
 

@@ -129,13 +129,17 @@ class VideoResult(Model):
 
 
 class AvatarOptions(Model):
-    """How avatars are made. `sizes` in pixels; by default those of AVATAR_SIZES."""
+    """How avatars are made. `sizes` in pixels; by default those of AVATAR_SIZES.
+
+    `animation`: with `keep` the WebPs of an animation move, and its JPEGs show the first frame.
+    """
 
     sizes: Annotated[tuple[Side, ...], Field(min_length=1, max_length=10)] | None = None
     formats: Annotated[tuple[Literal["webp", "jpeg"], ...], Field(min_length=1, max_length=2)] = ("webp", "jpeg")
     crop: Crop = "top"
     background: Colour = "#ffffff"
     quality: Quality = 80
+    animation: Literal["first-frame", "keep"] = "first-frame"
 
 
 class AvatarPayload(Model):

@@ -192,6 +192,38 @@ async def test_an_avatar(parts: MediaParts, store: FolderStore, context: FakeCon
     assert names(work) == []
 
 
+@pytest.mark.parametrize(("animation", "frames", "said"), [("keep", 3, "kept"), ("first-frame", 1, "first-frame")])
+async def test_an_animated_avatar(
+    parts: MediaParts, store: FolderStore, context: FakeContext, animation: str, frames: int, said: str
+) -> None:
+    """By option its WebPs move, square and with the part of each frame that the crop chose; its JPEG never does."""
+    pictures = [Image.new("RGB", (100, 300), colour) for colour in ("red", "lime", "blue")]
+    for picture in pictures:
+        picture.paste("white", (0, 200, 100, 300))
+    pictures[0].save(
+        *(store.folder / "uploads" / "a.png", "GIF"), save_all=True, append_images=pictures[1:], duration=70, loop=2
+    )
+    options = {"sizes": [32, 64], "formats": ["jpeg", "webp"], "animation": animation}
+    job = AvatarPayload.model_validate({"userId": 1, "filePath": "uploads/a.png", "options": options})
+
+    result = await OptimizeAvatar(parts)(job, context)
+
+    assert said == result.animation
+    for side in (32, 64):
+        with Image.open(store.folder / result.urls[str(side)]["webp"].removeprefix("https://cdn.test/")) as moving:
+            assert ((side, side), frames) == (moving.size, getattr(moving, "n_frames", 1))
+            moving.seek(frames - 1)
+            shown = moving.convert("RGB")
+            last = [pixel > 200 for pixel in shown.tobytes()[:3]]
+            assert last == ([False, False, True] if frames == 3 else [True, False, False])
+            assert min(shown.tobytes()[-3:]) < 50  # the white is not in the upper third
+        with Image.open(store.folder / result.urls[str(side)]["jpeg"].removeprefix("https://cdn.test/")) as still:
+            assert ((side, side), "JPEG") == (still.size, still.format)
+            assert still.convert("RGB").tobytes()[0] > 200
+    assert isinstance(parts.avatars, MemoryAvatars)
+    assert parts.avatars.rows == {"1": result.urls["64"]["jpeg"].replace("https://cdn.test/", "kept:")}
+
+
 async def test_an_avatar_is_not_enlarged(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
     """A small upload has small squares; the top is shown where the picture is high."""
     picture = Image.new("RGB", (100, 400), (0, 0, 255))

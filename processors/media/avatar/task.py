@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from processors.media.image.animation import Frames, Shape, animate, count_frames, first_frame, loops, need
 from processors.media.image.decode import decode, is_animated, kind, opened, orientation_of, refusing
 from processors.media.image.facts import blurhash_of, dominant_colour
-from processors.media.image.render import cover_scale, cut, render, upright_size
+from processors.media.image.render import cover_scale, cut, flattened, part_of, render, upright_size
 from processors.media.image.write import ENCODING, Written, save
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
     from processors.media.sandbox.wire import Parent
 
@@ -28,6 +29,7 @@ class Wishes:
     crop: str
     background: str
     quality: int
+    animation: str
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
@@ -36,22 +38,40 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     largest = max(wishes.sizes)
     with refusing(), opened(SOURCE) as picture:
         own, moving = kind(picture), is_animated(picture)
+        if moving and wishes.animation == "keep" and "webp" in wishes.formats:
+            return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
         size = upright_size(picture.size, orientation_of(picture))
         scale = cover_scale(size, (largest, largest))
         source = decode(picture, scale, max(ENCODING[form] for form in wishes.formats), parent)
     square = cut(render(source, scale, wishes.background), (largest, largest), wishes.crop)
+    files = _stills(square, wishes, wishes.formats)
+    return _report(files, square) | {"animation": "first-frame" if moving else None, "kind": own}
+
+
+def _stills(square: Image.Image, wishes: Wishes, formats: list[str]) -> list[Written]:
     files: list[Written] = []
     for side in sorted(wishes.sizes, reverse=True):
         square = cut(square, (side, side), "center") if side < square.width else square
-        files += _saved(square, side, wishes)
+        files += [save(square, str(side), form, wishes.quality) for form in formats]
+    return files
+
+
+def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
+    """WebP that moves in each size; what the first frame has there is seen of all. JPEG has that frame alone."""
+    largest, count = max(wishes.sizes), count_frames(picture)
+    parent.reserve(need(picture, (largest, largest)))
+    first = flattened(first_frame(picture).pixels, wishes.background)
+    square = cut(first, (largest, largest), wishes.crop)
+    files = _stills(square, wishes, [form for form in wishes.formats if form != "webp"])
+    for side in wishes.sizes:
+        frames = Frames(picture, count, Shape(*part_of(first, (side, side), wishes.crop)), parent)
+        files.append(animate(frames, str(side), wishes.quality, loops(picture)))
+    return _report(sorted(files, key=lambda file: (-int(file.variant), wishes.formats.index(file.format))), square)
+
+
+def _report(files: list[Written], square: Image.Image) -> dict[str, Any]:
     return {
         "files": [file.to_json() for file in files],
         "blurhash": blurhash_of(square),
         "dominantColor": dominant_colour(square),
-        "animation": "first-frame" if moving else None,
-        "kind": own,
     }
-
-
-def _saved(square: Image.Image, side: int, wishes: Wishes) -> list[Written]:
-    return [save(square, str(side), form, wishes.quality) for form in wishes.formats]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from PIL.Image import Resampling
 
-from processors.media.image.decode import BASE, BYTES_A_PIXEL, Size, kind, scaled
+from processors.media.image.decode import BASE, BYTES_A_PIXEL, Box, Size, Source, kind, scaled
 from processors.media.image.render import fit_scale, to_srgb
 from processors.media.image.write import Written, written
 from processors.media.sandbox.wire import RefusedError
@@ -24,19 +25,27 @@ DEFAULT_DURATION = 100  # milliseconds, as browsers take a frame without one
 OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is to be seen of each frame: the part `area` of it, at `size`, both in pixels."""
+
+    size: Size
+    area: Box
+
+
 class Frames(Image.Image):
     """The animation as Pillow's encoder walks through it: `seek` renders the frame that is asked for.
 
     `durations` (milliseconds) fills up on the way; the encoder looks at each after its frame.
     """
 
-    def __init__(self, picture: ImageFile.ImageFile, count: int, size: Size, parent: Parent) -> None:
-        """Show `count` frames of the picture at `size`."""
+    def __init__(self, picture: ImageFile.ImageFile, count: int, shape: Shape, parent: Parent) -> None:
+        """Show `count` frames of the picture."""
         super().__init__()
         self.n_frames = count
         self.durations: list[int] = []
         self._picture = picture
-        self._target = size
+        self._shape = shape
         self._parent = parent
         self._profile = picture.info.get("icc_profile") or b""
         self._show(0)
@@ -51,7 +60,8 @@ class Frames(Image.Image):
 
     def _show(self, number: int) -> None:
         self._picture.seek(number)
-        frame = self._picture.convert("RGBA").resize(self._target, Resampling.LANCZOS, reducing_gap=2.0)
+        size, area = self._shape.size, self._shape.area
+        frame = self._picture.convert("RGBA").resize(size, Resampling.LANCZOS, box=area, reducing_gap=2.0)
         shown = to_srgb(frame, self._profile)
         self.im, self._mode, self._size = shown.im, shown.mode, shown.size
         if number == len(self.durations):
@@ -59,16 +69,35 @@ class Frames(Image.Image):
             self._parent.progress(100 * number / self.n_frames)
 
 
-def animate(picture: ImageFile.ImageFile, box: Size, quality: int, parent: Parent) -> Written:
-    """Write `compressed.webp`, fitted inside the box. Raises RefusedError beyond the limits."""
-    count = count_frames(picture)
-    size = scaled(picture.size, fit_scale(picture.size, box))
-    parent.reserve(_need(picture, size))
-    frames = Frames(picture, count, size, parent)
-    path = Path("compressed.webp")
-    options: dict[str, Any] = {"loop": int(picture.info.get("loop", 1)), "quality": quality, "method": 2}
+def fitted(picture: ImageFile.ImageFile, box: Size) -> Shape:
+    """All of each frame, inside the box."""
+    return Shape(scaled(picture.size, fit_scale(picture.size, box)), (0, 0, *picture.size))
+
+
+def need(picture: ImageFile.ImageFile, size: Size) -> int:
+    """The bytes of memory for an animation of this size."""
+    copies = 2 * BYTES_A_PIXEL[kind(picture)]
+    return BASE + picture.width * picture.height * copies + size[0] * size[1] * OUTPUT_COPIES
+
+
+def animate(frames: Frames, variant: str, quality: int, loop: int) -> Written:
+    """Write `<variant>.webp`, to be shown `loop` times (0: for ever)."""
+    path = Path(f"{variant}.webp")
+    options: dict[str, Any] = {"loop": loop, "quality": quality, "method": 2}
     frames.save(path, "WEBP", save_all=True, duration=frames.durations, background=(0, 0, 0, 0), **options)
-    return written(path, "compressed", "webp", size)
+    return written(path, variant, "webp", frames.size)
+
+
+def loops(picture: ImageFile.ImageFile) -> int:
+    """How often it is shown; 0: for ever."""
+    return int(picture.info.get("loop", 1))
+
+
+def first_frame(picture: ImageFile.ImageFile) -> Source:
+    """The first frame as a picture of its own."""
+    picture.seek(0)
+    profile = picture.info.get("icc_profile") or b""
+    return Source(picture.convert("RGBA"), (0, 0, *picture.size), picture.size, picture.mode, 1, profile)
 
 
 def count_frames(picture: ImageFile.ImageFile) -> int:
@@ -85,8 +114,3 @@ def count_frames(picture: ImageFile.ImageFile) -> int:
     except EOFError:
         picture.seek(0)
         return count
-
-
-def _need(picture: ImageFile.ImageFile, size: Size) -> int:
-    copies = 2 * BYTES_A_PIXEL[kind(picture)]
-    return BASE + picture.width * picture.height * copies + size[0] * size[1] * OUTPUT_COPIES

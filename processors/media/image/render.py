@@ -7,7 +7,7 @@ import io
 from PIL import Image, ImageCms
 from PIL.Image import Resampling, Transpose
 
-from processors.media.image.decode import LYING, Size, Source, scaled
+from processors.media.image.decode import LYING, Box, Size, Source, scaled
 
 UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -96,16 +96,20 @@ def is_srgb(profile: bytes) -> bool:
 
 
 def cut(picture: Image.Image, box: Size, crop: str) -> Image.Image:
-    """A part of the picture in the box's proportions, at most as large as the box.
+    """A part of the picture in the box's proportions, at most as large as the box; see part_of."""
+    size, area = part_of(picture, box, crop)
+    return picture.resize(size, Resampling.LANCZOS, box=area, reducing_gap=2.0)
+
+
+def part_of(picture: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:
+    """Which part of the picture has the box's proportions, and the size at which it lies inside the box.
 
     `crop`: `center`, `top` (the upper third, where faces are) or `entropy` (the busiest part).
     """
     scale = min(picture.width / box[0], picture.height / box[1])
     part = box[0] * scale, box[1] * scale
     left, top = _place(picture, part, crop)
-    size = scaled(box, min(1.0, scale))
-    area = (left, top, left + part[0], top + part[1])
-    return picture.resize(size, Resampling.LANCZOS, box=area, reducing_gap=2.0)
+    return scaled(box, min(1.0, scale)), (left, top, left + part[0], top + part[1])
 
 
 def _place(picture: Image.Image, part: tuple[float, float], crop: str) -> tuple[float, float]:

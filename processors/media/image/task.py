@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.image.animation import animate
+from processors.media.image.animation import Frames, animate, count_frames, first_frame, fitted, loops, need
 from processors.media.image.decode import Size, Source, decode, is_animated, kind, opened, orientation_of, refusing
 from processors.media.image.facts import blurhash_of, dominant_colour
 from processors.media.image.original import stripped
@@ -122,16 +122,10 @@ def _thumbnail(source: Source, frame: Image.Image, wishes: Wishes) -> Written:
 
 
 def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
-    result = animate(picture, wishes.box, wishes.quality, parent)
-    picture.seek(0)
-    frame = Source(
-        picture.convert("RGBA"),
-        (0, 0, *picture.size),
-        picture.size,
-        picture.mode,
-        1,
-        picture.info.get("icc_profile", b""),
-    )
+    count, shape = count_frames(picture), fitted(picture, wishes.box)
+    parent.reserve(need(picture, shape.size))
+    result = animate(Frames(picture, count, shape, parent), "compressed", wishes.quality, loops(picture))
+    frame = first_frame(picture)
     seen = render(frame, fit_scale(frame.full, wishes.box), wishes.background)
     files = [result, *([_thumbnail(frame, seen, wishes)] if wishes.thumbnail else [])]
     return _report(files, seen)
