@@ -15,7 +15,8 @@ from rq import Queue as RQQueue
 from queue_lib.broker.base import Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
-from queue_lib.broker.memory import MemoryDeadLetters, MemoryStore
+from queue_lib.broker.memory import MemoryStore
+from queue_lib.broker.memory_inspector import MemoryDeadLetters
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Backoff
 from queue_lib.observe.log import LogObserver, configure

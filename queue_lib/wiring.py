@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
+from queue_lib.admin import Admin
 from queue_lib.broker.base import Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
-from queue_lib.broker.connection import client, options
+from queue_lib.broker.bullmq.inspector import BullMQInspector
+from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
 from queue_lib.observe.log import LogObserver
@@ -22,12 +26,12 @@ from queue_lib.runner.launcher import Launcher
 from queue_lib.settings import apply, load, queue_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Sequence
     from typing import Any
 
     from pydantic_settings import BaseSettings
 
-    from queue_lib.broker.base import Broker
+    from queue_lib.broker.base import Broker, Inspector
     from queue_lib.processor import Registry
     from queue_lib.settings import WorkerSettings
 
@@ -63,6 +67,22 @@ async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:
     if isinstance(opened, BaseException) or faults:
         raise ConfigurationError(*faults)
     return opened
+
+
+@contextlib.asynccontextmanager
+async def admin(settings: WorkerSettings, by: str) -> AsyncIterator[Admin]:
+    """What an operator works with; `by` is who it is."""
+    parts = redis_options(settings)
+    name = f"pushmill:admin-{uuid4().hex[:8]}"
+    shared, sync = client(parts, decode=True, name=name), synchronous_client(parts, name=name)
+    switch = BullMQInspector(shared, settings.bullmq_prefix)
+    inspectors: dict[Wire, Inspector] = {Wire.BULLMQ: switch, Wire.RQ: RQInspector(sync, switch)}
+    letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
+    try:
+        yield Admin([inspectors[wire] for wire in settings.wires], letters, settings.queues, by=by)
+    finally:
+        await letters.close()
+        sync.close()
 
 
 def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Registry) -> Launcher:

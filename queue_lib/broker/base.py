@@ -6,12 +6,14 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
 from queue_lib.plain_json import MAX_LETTER, to_json
+from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-    from queue_lib.job import Job, Wire
+    from queue_lib.job import Job
     from queue_lib.observe.events import Observer
     from queue_lib.outcome import Failure
     from queue_lib.processor import FollowUp
@@ -152,15 +154,23 @@ class State(enum.StrEnum):
     WAITING_CHILDREN = "waiting-children"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """What is known of a job. `progress`, `result` are JSON; `reason` is that of the last failure."""
+    """What is known of a job. `data`, `progress`, `result` are JSON; `reason` is that of the last failure.
+
+    `enqueued_at` and `finished_at` are in seconds since the epoch. `stack`, `result` and `log` may be missing where
+    many jobs are listed.
+    """
 
     id: str
     name: str
+    queue: str
+    wire: Wire
     state: State
     data: Any
     attempts_made: int
+    enqueued_at: float = 0.0
+    finished_at: float | None = None
     progress: Any = None
     result: Any = None
     reason: str | None = None
@@ -169,13 +179,30 @@ class JobView:
 
 
 class Inspector(Protocol):
-    """What an operator may see and do, for one wire."""
+    """What an operator may see and do, for one wire. Every call may raise BrokerUnavailableError."""
+
+    wire: Wire
 
     async def counts(self, queue: str) -> dict[State, int]:
         """How many jobs are in each state."""
 
     async def find(self, queue: str, job_id: str) -> JobView | None:
         """One job, or None."""
+
+    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+        """Up to `count` jobs of a state from number `start` on: what has finished, newest first; else who is next.
+
+        Jobs may come and go between two pages, so one may be seen twice, or not at all.
+        """
+
+    async def retry(self, queue: str, job_id: str) -> bool:
+        """Run a failed job again, its attempts and crashes forgotten; False if it is not among the failed ones."""
+
+    async def remove(self, queue: str, job_id: str) -> bool:
+        """Delete a job with all that is known of it; False if there is none, or somebody has it leased."""
+
+    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+        """Add a job as a producer does, unless there is one with its id."""
 
     async def is_paused(self, queue: str) -> bool:
         """Whether the queue is paused, on both wires alike."""
@@ -210,6 +237,26 @@ class DeadLetter:
         }
 
 
+class Letter(Model):
+    """An entry of the queue `dead` as an operator reads it: DeadLetter.to_wire, and the entry's own `letter_id`."""
+
+    letter_id: str
+    id: str
+    name: str
+    queue: str
+    wire: Wire
+    data: Any = None
+    attempts_made: int = 0
+    reason: str = ""
+    stack: str = ""
+    failed_at: int = 0  # milliseconds since the epoch
+
+
+def letter_id(wire: Wire, queue: str, job_id: str) -> str:
+    """The id of the letter for a job: one a job."""
+    return f"{wire}-{queue}-{job_id}".replace(":", "-")  # BullMQ takes no colon in an id
+
+
 class DeadLetters(Protocol):
     """The `dead` queue: one entry, named `<job name>_failed`, for each job that failed for good."""
 
@@ -218,3 +265,19 @@ class DeadLetters(Protocol):
 
     async def close(self) -> None:
         """Close the connection."""
+
+
+class Letters(Protocol):
+    """The `dead` queue as an operator sees it. Every call may raise BrokerUnavailableError."""
+
+    async def count(self) -> int:
+        """How many letters there are."""
+
+    async def page(self, start: int, count: int) -> list[Letter]:
+        """Up to `count` letters from number `start` on, the oldest first. What is no letter of ours is left out."""
+
+    async def find(self, letter_id: str) -> Letter | None:
+        """One letter, or None."""
+
+    async def drop(self, letter_id: str) -> bool:
+        """Delete a letter; False if there is none."""

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import CRASH_CAP, Chore, DeadLetter, JobView, Lease, NotNow, State
+from queue_lib.broker.base import CRASH_CAP, Chore, DeadLetter, Lease, NotNow, State
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import Backoff, Job, Wire
 
@@ -43,6 +43,7 @@ class Record:
     failure: Failure | None = None
     log: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    finished_at: float | None = None
 
 
 class MemoryStore:
@@ -131,6 +132,7 @@ class MemoryLease(Lease):
         record = self._mine()
         record.holder, record.state = None, state
         record.attempts_made += 1
+        record.finished_at = self._store.clock()
         return record
 
     async def done(self, result: Any) -> None:
@@ -277,67 +279,6 @@ class MemoryBroker:
             if record.state is State.ACTIVE and record.lease_until <= now:
                 record.crashes += 1
                 self._store.put(queue, record, front=True)
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-class MemoryInspector:
-    """The Inspector port over a MemoryStore."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        """Look into `store`."""
-        self._store = store
-
-    async def counts(self, queue: str) -> dict[State, int]:
-        """Jobs by state."""
-        states = [record.state for (name, _), record in self._store.jobs.items() if name == queue]
-        return {state: states.count(state) for state in State}
-
-    async def find(self, queue: str, job_id: str) -> JobView | None:
-        """One job."""
-        record = self._store.jobs.get((queue, job_id))
-        if record is None:
-            return None
-        return JobView(
-            id=record.id,
-            name=record.name,
-            state=record.state,
-            data=record.data,
-            attempts_made=record.attempts_made,
-            progress=record.progress,
-            result=record.result,
-            reason=record.failure.reason if record.failure else None,
-            stack=record.failure.stack if record.failure else None,
-            log=list(record.log),
-        )
-
-    async def is_paused(self, queue: str) -> bool:
-        """Whether paused."""
-        return queue in self._store.paused
-
-    async def pause(self, queue: str) -> None:
-        """Pause."""
-        self._store.paused.add(queue)
-
-    async def resume(self, queue: str) -> None:
-        """Resume."""
-        self._store.paused.discard(queue)
-        self._store.tell()
-
-
-class MemoryDeadLetters:
-    """The DeadLetters port over a MemoryStore."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        """Keep letters in `store`."""
-        self._store = store
-
-    async def add(self, letter: DeadLetter) -> None:
-        """Keep the letter; it replaces an older one for the same job."""
-        key = (letter.job.wire, letter.job.queue, letter.job.id)
-        kept = [old for old in self._store.letters if (old.job.wire, old.job.queue, old.job.id) != key]
-        self._store.letters = [*kept, letter]
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from typing import Any, assert_never
+from typing import Any, TextIO, assert_never
 
 import structlog
 
@@ -25,11 +25,15 @@ Fields = dict[str, Any]
 LONGEST = 200  # characters of a name or an id: they are the producer's, who may be anybody
 
 
-def configure(level: str, form: str) -> None:
-    """Set the log up. `form` is `json`, `console` or `auto` (console on a terminal, else JSON)."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that can't be printed must not end the process
-    console = form == "console" or (form == "auto" and sys.stdout.isatty())
+def configure(level: str, form: str, out: TextIO | None = None) -> None:
+    """Set the log up, on standard output or `out`.
+
+    `form` is `json`, `console` or `auto` (console on a terminal, else JSON).
+    """
+    out = out or sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")  # a name that can't be printed must not end the process
+    console = form == "console" or (form == "auto" and out.isatty())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -39,11 +43,11 @@ def configure(level: str, form: str) -> None:
             structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
     # The libraries' own loggers are quiet: what they have to say reaches us as exceptions.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=out)
     # RQ's set levels of their own, and would show a job's payload.
     rq = logging.getLogger("rq")
     rq.addHandler(logging.NullHandler())

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from queue_lib.broker.base import DeadLetter, NotNow, State
 from queue_lib.errors import LeaseLostError
 from queue_lib.outcome import Failure
-from tests.support.mills import QUEUE, Mill, memory_mill, queue, redis_mill
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.support.mills import QUEUE, Mill, queue
 
 FAILURE = Failure("it broke", "Traceback: it broke")
 DATA = {"userId": "u1", "text": "żółw 🐢", "list": [1, 2.5, None]}
-
-
-@pytest.fixture(params=["memory", "bullmq", "rq"])
-async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
-    """Each wire in turn."""
-    if request.param == "memory":
-        async with memory_mill("") as mill:
-            yield mill
-    else:
-        async with redis_mill(request.getfixturevalue("redis_url"), request.param) as mill:
-            yield mill
 
 
 async def test_a_job_comes_as_it_was_sent(mill: Mill) -> None:

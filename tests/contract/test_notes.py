@@ -14,26 +14,13 @@ from queue_lib.observe.events import Event, JobLost
 from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp, Model, Registry, Route
 from queue_lib.runner.executor import Executor
-from tests.support.mills import QUEUE, Mill, memory_mill, redis_mill
+from tests.support.mills import QUEUE, Mill, redis_mill
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from queue_lib.broker.base import Broker, Lease
 
 FAILURE = Failure("it broke")
 DATA = {"userId": "u1"}
-
-
-@pytest.fixture(params=["memory", "bullmq", "rq"])
-async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
-    """Each wire in turn."""
-    if request.param == "memory":
-        async with memory_mill("") as mill:
-            yield mill
-    else:
-        async with redis_mill(request.getfixturevalue("redis_url"), request.param) as mill:
-            yield mill
 
 
 async def recover(mill: Mill, broker: Broker) -> Lease:

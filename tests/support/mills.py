@@ -13,12 +13,13 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 from rq import Retry as RQRetry
 
-from queue_lib.broker.base import Broker, DeadLetter, DeadLetters, Inspector, JobView, Lease, NotNow, Setup, State
+from queue_lib.broker.base import Broker, DeadLetter, Inspector, JobView, Lease, NotNow, Setup, State
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.bullmq.inspector import BullMQInspector
 from queue_lib.broker.connection import client, options, synchronous_client
-from queue_lib.broker.memory import MemoryBroker, MemoryDeadLetters, MemoryInspector, MemoryStore
+from queue_lib.broker.memory import MemoryBroker, MemoryStore
+from queue_lib.broker.memory_inspector import MemoryDeadLetters, MemoryInspector
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.job import Backoff
@@ -64,7 +65,7 @@ class Mill:
     make_broker: Any
     enqueue: Producer
     inspector: Inspector
-    dead_letters: DeadLetters
+    dead_letters: Any
     letters: Any
     precision: float
     events: list[Event] = field(default_factory=list)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from queue_lib.broker.base import Chore, Lease, NotNow, State
-from queue_lib.broker.memory import MemoryBroker, MemoryDeadLetters, MemoryStore
+from queue_lib.broker.memory import MemoryBroker, MemoryStore
+from queue_lib.broker.memory_inspector import MemoryDeadLetters
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Backoff, Wire
 from queue_lib.observe.events import BrokerBack, BrokerLost, Event, JobLost, JobReleased, JobSettled

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from bullmq import Queue as BullQueue
 
+from queue_lib.broker.base import Letter, letter_id
 from queue_lib.broker.connection import outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
@@ -27,11 +29,45 @@ class BullMQDeadLetters:
     async def add(self, letter: DeadLetter) -> None:
         """Add the letter under an id made of the job's, in place of an older one."""
         job = letter.job
-        job_id = f"{job.wire}-{job.queue}-{job.id}".replace(":", "-")  # BullMQ takes no colon in an id
+        job_id = letter_id(job.wire, job.queue, job.id)
         with outages_translated():
             await self._queue.backend.remove(job_id, remove_children=False)
             await self._queue.add(f"{job.name}_failed", letter.to_wire(), {"jobId": job_id})
 
+    async def count(self) -> int:
+        """How many letters there are."""
+        with outages_translated():
+            return int((await self._queue.getJobCounts("waiting"))["waiting"])
+
+    async def page(self, start: int, count: int) -> list[Letter]:
+        """Letters, the oldest first."""
+        with outages_translated():
+            [found] = await self._queue.backend.scripts.getJobs(["wait"], start, start + count - 1, asc=True)
+        read = (_letter(str(job_id), dict(zip(raw[::2], raw[1::2], strict=True))) for job_id, raw in found)
+        return [letter for letter in read if letter is not None]
+
+    async def find(self, letter_id: str) -> Letter | None:
+        """One letter."""
+        with outages_translated():
+            return _letter(letter_id, await self._queue.backend.getJobData(letter_id) or {})
+
+    async def drop(self, letter_id: str) -> bool:
+        """Delete a letter."""
+        with outages_translated():
+            if not await self._client.exists(
+                self._queue.toKey(letter_id)
+            ):  # BullMQ is content with one that is not there
+                return False
+            return bool(await self._queue.backend.remove(letter_id, remove_children=False))
+
     async def close(self) -> None:
         """Close the connection."""
         await self._client.aclose()
+
+
+def _letter(entry_id: str, fields: dict[str, str]) -> Letter | None:
+    """The letter; None for an entry that somebody else has put there."""
+    try:
+        return Letter.model_validate(json.loads(fields.get("data", "")) | {"letterId": entry_id})
+    except (ValueError, TypeError, RecursionError):
+        return None

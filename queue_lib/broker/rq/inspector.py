@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from rq.exceptions import DuplicateJobError, InvalidJobOperation
 from rq.job import JobStatus
+from rq.queue import Queue as Lane
 from rq.registry import FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -14,10 +18,13 @@ from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.refused import NAME
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, scheduled_key, started_key, waiting_key
-from queue_lib.broker.rq.parse import MALFORMED, bare, restore
+from queue_lib.broker.rq.listing import read_ids
+from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore
+from queue_lib.job import Wire
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.client import Pipeline
 
     from queue_lib.broker.rq.parse import Raw
 
@@ -33,6 +40,8 @@ STATES = {
 
 class RQInspector:
     """Reads RQ's keys; a queue is all its lanes together."""
+
+    wire = Wire.RQ
 
     def __init__(self, connection: Redis, switch: Inspector) -> None:
         """`connection` is synchronous and does not decode; `switch` is BullMQ's inspector."""
@@ -71,23 +80,104 @@ class RQInspector:
         raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
         if not raw:
             return None
-        job, name, data = self._read(job_id, raw)
+        job, view = self._view(queue, job_id, raw)
         if job.origin not in lanes(queue):
             return None
         latest = job.latest_result()
+        result = latest.return_value if latest and view.state is State.COMPLETED else None
+        return replace(view, result=result, stack=latest.exc_string if latest else None)
+
+    def _view(self, queue: str, job_id: str, raw: Raw) -> tuple[GuardedJob, JobView]:
+        job, name, data = self._read(job_id, raw)
         state = STATES.get(job.get_status(refresh=False), State.FAILED)
-        return JobView(
+        view = JobView(
             id=job_id,
             name=name,
+            queue=queue,
+            wire=Wire.RQ,
             state=state,
             data=data,
-            attempts_made=int(raw.get(b"attempts_made") or 0) + (state is State.COMPLETED),
+            attempts_made=number(raw.get(b"attempts_made")) + (state is State.COMPLETED),
+            enqueued_at=job.enqueued_at.timestamp() if job.enqueued_at else 0.0,
+            finished_at=job.ended_at.timestamp() if job.ended_at else None,
             progress=job.meta.get("progress"),
-            result=latest.return_value if latest and state is State.COMPLETED else None,
             reason=raw.get(b"failed_reason", b"").decode(errors="replace") or None,
-            stack=latest.exc_string if latest else None,
             log=list(job.meta.get("log", [])),
         )
+        return job, view
+
+    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+        """Jobs of a state, lane by lane."""
+        with outages_translated():
+            return await asyncio.to_thread(self._page, queue, state, start, count)
+
+    def _page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+        ids = read_ids(self._connection, lanes(queue), state, start, count)
+        with self._connection.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(GuardedJob.key_for(job_id))
+            found = zip(ids, pipe.execute(), strict=True)
+        return [replace(self._view(queue, job_id, raw)[1], state=state) for job_id, raw in found if raw]
+
+    async def retry(self, queue: str, job_id: str) -> bool:
+        """Send a failed job back to its lane, with the attempts that its producer gave it."""
+        with outages_translated():
+            return await asyncio.to_thread(self._retry, queue, job_id)
+
+    def _retry(self, queue: str, job_id: str) -> bool:
+        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        job = self._read(job_id, raw)[0] if raw else None
+        if job is None or job.origin not in lanes(queue):
+            return False
+        if job.has_rate_limit:  # RQ's own limit is a line of its own
+            with contextlib.suppress(InvalidJobOperation):
+                return bool(job.failed_job_registry.requeue(job))
+            return False
+        return self._requeue(job, raw)
+
+    def _requeue(self, job: GuardedJob, raw: Raw) -> bool:
+        """RQ's `requeue` in one step, with the attempts that the job had at first."""
+        lane = Lane(job.origin, connection=self._connection, job_class=GuardedJob, serializer=JSONSerializer)
+        failed = job.failed_job_registry.key
+        if job.retries_left is not None:  # as they were before the last run, which was an attempt, too
+            job.retries_left += max(0, number(raw.get(b"attempts_made")) - 1)
+        job.started_at = job.ended_at = None
+
+        def requeue(pipe: Pipeline) -> Any:
+            if pipe.zscore(failed, job.id) is None:
+                return False
+            pipe.multi()
+            pipe.zrem(failed, job.id)
+            pipe.hdel(job.key, "attempts_made", "crashes", "failed_reason")
+            lane._enqueue_job(job, pipeline=pipe)  # noqa: SLF001 -- as RQ's own requeue does
+            return True
+
+        return bool(self._connection.transaction(requeue, failed, value_from_callable=True))
+
+    async def remove(self, queue: str, job_id: str) -> bool:
+        """Delete it, unless it runs."""
+        with outages_translated():
+            return await asyncio.to_thread(self._remove, queue, job_id)
+
+    def _remove(self, queue: str, job_id: str) -> bool:
+        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        job = self._read(job_id, raw)[0] if raw else None
+        if job is None or job.origin not in lanes(queue) or job.get_status(refresh=False) == JobStatus.STARTED:
+            return False
+        if raw.get(b"status", b"").decode(errors="replace") not in set(JobStatus):
+            self._connection.hset(job.key, "status", JobStatus.FAILED)  # RQ's delete would stumble over it
+        job.delete()
+        return True
+
+    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+        """Enqueue it in the lane of the queue's own name."""
+        with outages_translated():
+            await asyncio.to_thread(self._add, queue, name, data, job_id)
+
+    def _add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+        lane = Lane(queue, connection=self._connection, serializer=JSONSerializer)
+        with contextlib.suppress(DuplicateJobError):
+            lane.enqueue_job(lane.create_job(name, args=[data], job_id=job_id), unique=True)
 
     def _read(self, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any]:
         try:

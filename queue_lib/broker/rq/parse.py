@@ -43,6 +43,11 @@ MALFORMED = (
 )
 
 
+def number(raw: bytes | None) -> int:
+    """A count in a job's hash; 0 where there is none, or it is not one."""
+    return int(raw) if raw and raw.isdigit() else 0
+
+
 def describe(error: Exception) -> str:
     """One line for one of MALFORMED. RQ's own errors say nothing, or show the whole hash, and so the payload."""
     text = "" if isinstance(error, (DeserializationError, NoSuchJobError)) else str(error)

@@ -1,0 +1,186 @@
+"""What an operator may see and do, on both wires at once. Scripts are its faces, and whatever comes after them."""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from queue_lib.broker.base import State, letter_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from queue_lib.broker.base import Inspector, JobView, Letter, Letters
+    from queue_lib.job import Wire
+
+PAGE = 200
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats:
+    """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds."""
+
+    queue: str
+    paused: bool
+    counts: Mapping[Wire, Mapping[State, int]]
+    oldest: float | None
+
+    def total(self, state: State) -> int:
+        """How many jobs of both wires are in a state."""
+        return sum(counts[state] for counts in self.counts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which failed jobs or letters are meant: those to which all that is given applies.
+
+    `text` is looked for in the reason, whatever its case. `newer` and `older` are ages in seconds.
+    """
+
+    queue: str | None = None
+    wire: Wire | None = None
+    name: str | None = None
+    text: str | None = None
+    newer: float | None = None
+    older: float | None = None
+
+    def admits(self, job: JobView | Letter, failed_at: float, now: float) -> bool:
+        """Whether this one is meant; it failed at `failed_at`, and both times are in seconds since the epoch."""
+        return (
+            (self.queue is None or job.queue == self.queue)
+            and (self.wire is None or job.wire is self.wire)
+            and (self.name is None or job.name == self.name)
+            and (self.text is None or self.text.casefold() in (job.reason or "").casefold())
+            and (self.newer is None or now - failed_at <= self.newer)
+            and (self.older is None or now - failed_at >= self.older)
+        )
+
+
+class Replay(enum.StrEnum):
+    """What became of a letter that was to be replayed."""
+
+    RETRIED = "retried"  # the job was in its failed set, and runs again
+    ENQUEUED = "enqueued"  # the job was gone, and a new one has its payload
+    NOT_FAILED = "not failed"  # the job is waiting, running or done by now: the letter stays, to be dropped
+    NO_PAYLOAD = "no payload"  # the job is gone, and its payload was too large for the letter
+
+
+class Admin:
+    """Looks and acts through the wires' inspectors. Each action is a line in the log, with who it was.
+
+    Every call may raise BrokerUnavailableError.
+    """
+
+    def __init__(
+        self,
+        inspectors: Sequence[Inspector],
+        letters: Letters,
+        queues: Sequence[str],
+        *,
+        by: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`queues` are their names; `by` is who acts; `clock` gives seconds since the epoch."""
+        self._inspectors = {inspector.wire: inspector for inspector in inspectors}
+        self._letters = letters
+        self._queues = queues
+        self._clock = clock
+        self._act = _log.bind(by=by)
+
+    async def stats(self) -> list[QueueStats]:
+        """Each queue at this moment."""
+        return [await self._stats(queue) for queue in self._queues]
+
+    async def _stats(self, queue: str) -> QueueStats:
+        inspectors = self._inspectors.values()
+        first = [job for each in inspectors for job in await each.page(queue, State.WAITING, 0, 1)]
+        return QueueStats(
+            queue=queue,
+            paused=await next(iter(inspectors)).is_paused(queue),
+            counts={each.wire: await each.counts(queue) for each in inspectors},
+            oldest=max((self._clock() - job.enqueued_at for job in first if job.enqueued_at), default=None),
+        )
+
+    async def letter_count(self) -> int:
+        """How many dead letters there are."""
+        return await self._letters.count()
+
+    async def failed(self, wanted: Wanted) -> list[JobView]:
+        """The failed jobs that are meant, without their payloads: wire by wire, queue by queue, the newest first.
+
+        All are found before any is handed out, for one that is retried makes those behind it move up.
+        """
+        now = self._clock()
+        found: dict[tuple[Wire, str, str], JobView] = {}
+        for inspector in self._inspectors.values():
+            for queue in self._queues:
+                total = (await inspector.counts(queue))[State.FAILED]
+                for start in range(0, total, PAGE):
+                    for job in await inspector.page(queue, State.FAILED, start, PAGE):
+                        if wanted.admits(job, job.finished_at or now, now):
+                            found[job.wire, job.queue, job.id] = replace(job, data=None, log=[])
+        return list(found.values())
+
+    async def retry(self, job: JobView) -> bool:
+        """Run a failed job again from its first attempt, and drop its letter; False if it has not failed any more."""
+        if not await self._inspectors[job.wire].retry(job.queue, job.id):
+            return False
+        await self._letters.drop(letter_id(job.wire, job.queue, job.id))
+        self._act.info("job_retried", **_fields(job))
+        return True
+
+    async def letters(self, wanted: Wanted) -> list[Letter]:
+        """The letters that are meant, without their payloads and stacks, the oldest first."""
+        now = self._clock()
+        return [
+            letter.model_copy(update={"data": None, "stack": ""})
+            async for letter in self.whole_letters()
+            if wanted.admits(letter, letter.failed_at / 1000, now)
+        ]
+
+    async def whole_letters(self) -> AsyncIterator[Letter]:
+        """All letters, payloads and stacks included, the oldest first. Drop none meanwhile: those behind move up."""
+        for start in range(0, await self._letters.count(), PAGE):
+            for letter in await self._letters.page(start, PAGE):
+                yield letter
+
+    async def letter(self, letter_id: str) -> Letter | None:
+        """One letter."""
+        return await self._letters.find(letter_id)
+
+    async def replay(self, letter: Letter) -> Replay:
+        """Run the job of a whole letter again, on its own wire and from its first attempt; then drop the letter.
+
+        Doing it twice does it once: a job that is gone is enqueued under an id made of the letter's.
+        """
+        inspector = self._inspectors[letter.wire]
+        job = await inspector.find(letter.queue, letter.id)
+        if job is not None and await inspector.retry(letter.queue, letter.id):
+            outcome = Replay.RETRIED
+        elif job is not None:
+            return Replay.NOT_FAILED
+        elif isinstance(letter.data, dict) and set(letter.data) == {"unserializable"}:
+            return Replay.NO_PAYLOAD
+        else:
+            await inspector.add(letter.queue, letter.name, letter.data, f"replay-{letter.letter_id}")
+            outcome = Replay.ENQUEUED
+        await self._letters.drop(letter.letter_id)
+        self._act.info("letter_replayed", outcome=outcome.value, **_fields(letter))
+        return outcome
+
+    async def drop(self, letter: Letter) -> bool:
+        """Delete a letter; the job stays in its failed set until that is cleared out. False if it is gone."""
+        dropped = await self._letters.drop(letter.letter_id)
+        if dropped:
+            self._act.info("letter_dropped", **_fields(letter))
+        return dropped
+
+
+def _fields(job: JobView | Letter) -> dict[str, str]:
+    return {"queue": job.queue, "wire": job.wire.value, "id": job.id[:200], "name": job.name[:200]}

@@ -1,0 +1,135 @@
+"""The fake's other half: what an operator sees and does in a MemoryStore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from queue_lib.broker.base import DeadLetter, JobView, Letter, State, letter_id
+from queue_lib.job import Wire
+
+if TYPE_CHECKING:
+    from queue_lib.broker.memory import MemoryStore, Record
+
+
+class MemoryInspector:
+    """The Inspector port over a MemoryStore."""
+
+    def __init__(self, store: MemoryStore, wire: Wire = Wire.BULLMQ) -> None:
+        """Look into `store`."""
+        self.wire = wire
+        self._store = store
+
+    async def counts(self, queue: str) -> dict[State, int]:
+        """Jobs by state."""
+        states = [record.state for (name, _), record in self._store.jobs.items() if name == queue]
+        return {state: states.count(state) for state in State}
+
+    async def find(self, queue: str, job_id: str) -> JobView | None:
+        """One job."""
+        record = self._store.jobs.get((queue, job_id))
+        return None if record is None else self._view(queue, record)
+
+    def _view(self, queue: str, record: Record) -> JobView:
+        return JobView(
+            id=record.id,
+            name=record.name,
+            queue=queue,
+            wire=self.wire,
+            state=record.state,
+            data=record.data,
+            attempts_made=record.attempts_made,
+            enqueued_at=record.enqueued_at,
+            finished_at=record.finished_at,
+            progress=record.progress,
+            result=record.result,
+            reason=record.failure.reason if record.failure else None,
+            stack=record.failure.stack if record.failure else None,
+            log=list(record.log),
+        )
+
+    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+        """Jobs of a state."""
+        found = [record for (name, _), record in self._store.jobs.items() if name == queue and record.state is state]
+        if state in {State.COMPLETED, State.FAILED}:
+            found.sort(key=lambda record: -(record.finished_at or 0.0))
+        return [self._view(queue, record) for record in found[start : start + count]]
+
+    async def retry(self, queue: str, job_id: str) -> bool:
+        """Run a failed job again."""
+        record = self._store.jobs.get((queue, job_id))
+        if record is None or record.state is not State.FAILED:
+            return False
+        record.attempts_made, record.crashes, record.failure, record.finished_at = 0, 0, None, None
+        self._store.put(queue, record)
+        return True
+
+    async def remove(self, queue: str, job_id: str) -> bool:
+        """Delete a job that is not leased."""
+        record = self._store.jobs.get((queue, job_id))
+        if record is None or record.holder is not None:
+            return False
+        del self._store.jobs[queue, job_id]
+        if record in self._store.lines.get(queue, ()):
+            self._store.lines[queue].remove(record)
+        return True
+
+    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+        """Add a job, unless there is one with its id."""
+        if (queue, job_id) not in self._store.jobs:
+            self._store.enqueue(queue, name, data, job_id=job_id)
+
+    async def is_paused(self, queue: str) -> bool:
+        """Whether paused."""
+        return queue in self._store.paused
+
+    async def pause(self, queue: str) -> None:
+        """Pause."""
+        self._store.paused.add(queue)
+
+    async def resume(self, queue: str) -> None:
+        """Resume."""
+        self._store.paused.discard(queue)
+        self._store.tell()
+
+
+class MemoryDeadLetters:
+    """The DeadLetters port over a MemoryStore."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        """Keep letters in `store`."""
+        self._store = store
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Keep the letter; it replaces an older one for the same job."""
+        await self.drop(_id(letter))
+        self._store.letters = [*self._store.letters, letter]
+
+    async def count(self) -> int:
+        """How many there are."""
+        return len(self._store.letters)
+
+    async def page(self, start: int, count: int) -> list[Letter]:
+        """Letters, the oldest first."""
+        return [_read(letter) for letter in self._store.letters[start : start + count]]
+
+    async def find(self, letter_id: str) -> Letter | None:
+        """One letter."""
+        return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)
+
+    async def drop(self, letter_id: str) -> bool:
+        """Delete a letter."""
+        kept = [letter for letter in self._store.letters if _id(letter) != letter_id]
+        dropped = len(kept) < len(self._store.letters)
+        self._store.letters = kept
+        return dropped
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def _id(letter: DeadLetter) -> str:
+    return letter_id(letter.job.wire, letter.job.queue, letter.job.id)
+
+
+def _read(letter: DeadLetter) -> Letter:
+    return Letter.model_validate(letter.to_wire() | {"letterId": _id(letter)})

@@ -1,0 +1,178 @@
+"""Read the dead letters, send their jobs back, or drop them: `python -m scripts.dead_letters list`.
+
+A letter is a job that failed for good. terminal.py has the exit codes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from queue_lib.admin import Replay
+from scripts import terminal
+from scripts.terminal import (
+    IN_PART,
+    LONGEST_REASON,
+    SHOWN,
+    USAGE,
+    JsonOption,
+    NameOption,
+    NewerOption,
+    OlderOption,
+    QueueOption,
+    TextOption,
+    WireOption,
+    YesOption,
+    ago,
+    out,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from queue_lib.admin import Admin, Wanted
+    from queue_lib.broker.base import Letter
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of letters, as `list` shows them.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All to which the options apply, instead of ids.")]
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__
+)
+
+
+@app.command("list")
+def show_list(  # noqa: PLR0913 -- the options of the command line
+    *,
+    queue: QueueOption = None,
+    wire: WireOption = None,
+    name: NameOption = None,
+    text: TextOption = None,
+    newer: NewerOption = None,
+    older: OlderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List letters, the oldest first."""
+    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+    letters = terminal.run(lambda admin: admin.letters(wanted))
+    if as_json:
+        for letter in letters:
+            terminal.print_json(letter.model_dump(mode="json", by_alias=True, exclude={"data", "stack"}))
+        return
+    rows = [
+        (each.letter_id, each.name, each.attempts_made, ago(each.failed_at / 1000), each.reason[:LONGEST_REASON])
+        for each in letters[:SHOWN]
+    ]
+    out.print(terminal.table(["letter", "job", "attempts", "failed", "reason"], rows))
+    more = f" ({len(letters) - SHOWN} more than are shown: --json shows all)" if len(letters) > SHOWN else ""
+    out.print(f"dead letters: {len(letters)}{more}")
+
+
+@app.command()
+def show(letter_id: Annotated[str, typer.Argument(metavar="LETTER")], *, as_json: JsonOption = False) -> None:
+    """Show one letter whole: its payload, its reason and its stack trace."""
+    letter = terminal.run(lambda admin: admin.letter(letter_id))
+    if letter is None:
+        terminal.end(f"there is no letter {letter_id}", IN_PART)
+    facts = letter.model_dump(mode="json", by_alias=True)
+    if as_json:
+        terminal.print_json(facts)
+        return
+    data, stack = json.dumps(facts.pop("data"), indent=2), facts.pop("stack")
+    out.print(terminal.table(["", ""], [*facts.items(), ("failed", f"{ago(letter.failed_at / 1000)} ago")]))
+    for part in (data, stack):
+        for line in part.splitlines():
+            out.print(terminal.printable(line), markup=False, soft_wrap=True)
+
+
+@app.command()
+def replay(  # noqa: PLR0913 -- the options of the command line
+    letters: Ids = None,
+    *,
+    every: AllOption = False,
+    queue: QueueOption = None,
+    wire: WireOption = None,
+    name: NameOption = None,
+    text: TextOption = None,
+    newer: NewerOption = None,
+    older: OlderOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the jobs of letters again, from their first attempt and on their own wire, and drop the letters."""
+    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+
+    async def one(admin: Admin, letter: Letter) -> str:
+        return (await admin.replay(letter)).value
+
+    _each("Replay", letters, wanted, one, every=every, yes=yes, as_json=as_json)
+
+
+@app.command()
+def drop(  # noqa: PLR0913 -- the options of the command line
+    letters: Ids = None,
+    *,
+    every: AllOption = False,
+    queue: QueueOption = None,
+    wire: WireOption = None,
+    name: NameOption = None,
+    text: TextOption = None,
+    newer: NewerOption = None,
+    older: OlderOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete letters. The jobs stay in their failed sets until retention removes them."""
+    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+
+    async def one(admin: Admin, letter: Letter) -> str:
+        return "dropped" if await admin.drop(letter) else "gone"
+
+    _each("Drop", letters, wanted, one, every=every, yes=yes, as_json=as_json)
+
+
+@app.command()
+def export() -> None:
+    """Print all letters whole, payloads and stack traces included: one JSON object a line."""
+    terminal.run(_export)
+
+
+async def _export(admin: Admin) -> None:
+    async for letter in admin.whole_letters():
+        terminal.print_json(letter.model_dump(mode="json", by_alias=True))
+
+
+def _each(  # noqa: PLR0913 -- what the command line said
+    verb: str,
+    ids: Sequence[str] | None,
+    wanted: Wanted,
+    one: Callable[[Admin, Letter], Awaitable[str]],
+    *,
+    every: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Do `one` to each letter; ends the process, with IN_PART where it was not done to all."""
+    if bool(ids) == every:
+        terminal.end("name letters, or say --all", USAGE)
+
+    async def work(admin: Admin) -> dict[str, str]:
+        meant = list(ids or ()) or [letter.letter_id for letter in await admin.letters(wanted)]
+        if meant:
+            terminal.confirm(f"{verb} {len(meant)} letters?", yes=yes or bool(ids))
+        found = [(letter_id, await admin.letter(letter_id)) for letter_id in meant]
+        return {letter_id: "gone" if letter is None else await one(admin, letter) for letter_id, letter in found}
+
+    outcomes: dict[str, Any] = terminal.run(work)
+    if as_json:
+        terminal.print_json(outcomes)
+    else:
+        out.print(terminal.table(["letter", "outcome"], outcomes.items()))
+    is_whole = set(outcomes.values()) <= {Replay.RETRIED.value, Replay.ENQUEUED.value, "dropped"}
+    raise typer.Exit(0 if is_whole else IN_PART)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,119 @@
+"""Run failed jobs again, on both wires: `python -m scripts.retry_failed --text timeout --newer 2h`.
+
+A retried job starts from its first attempt, and its dead letter is dropped. Interrupted, it is resumed by running it
+again: what was retried is not in the failed set any more. terminal.py has the exit codes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from scripts import terminal
+from scripts.terminal import (
+    IN_PART,
+    LONGEST_REASON,
+    SHOWN,
+    JsonOption,
+    NameOption,
+    NewerOption,
+    OlderOption,
+    QueueOption,
+    TextOption,
+    WireOption,
+    YesOption,
+    ago,
+    out,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.admin import Admin
+    from queue_lib.broker.base import JobView
+
+LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show which, and do nothing.")]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+def main(  # noqa: PLR0913 -- the options of the command line
+    *,
+    queue: QueueOption = None,
+    wire: WireOption = None,
+    name: NameOption = None,
+    text: TextOption = None,
+    newer: NewerOption = None,
+    older: OlderOption = None,
+    limit: LimitOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find, ask, retry."""
+    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+
+    async def work(admin: Admin) -> int:
+        jobs = (await admin.failed(wanted))[:limit]
+        if dry_run:
+            show(jobs, as_json=as_json)
+            return 0
+        if jobs:
+            terminal.confirm(f"Retry {len(jobs)} failed jobs?", yes=yes)
+        return await retry(admin, jobs, as_json=as_json)
+
+    raise typer.Exit(terminal.run(work))
+
+
+def show(jobs: Sequence[JobView], *, as_json: bool) -> None:
+    """Print which jobs are meant."""
+    if as_json:
+        terminal.print_json({"matched": len(jobs), "jobs": [_plain(job) for job in jobs]})
+        return
+    rows = [
+        (
+            job.queue,
+            job.wire,
+            job.id,
+            job.name,
+            job.attempts_made,
+            ago(job.finished_at),
+            (job.reason or "")[:LONGEST_REASON],
+        )
+        for job in jobs[:SHOWN]
+    ]
+    out.print(terminal.table(["queue", "wire", "id", "name", "attempts", "failed", "reason"], rows))
+    more = f" ({len(jobs) - SHOWN} more than are shown)" if len(jobs) > SHOWN else ""
+    out.print(f"failed jobs: {len(jobs)}{more}")
+
+
+def _reason(job: JobView) -> str:
+    return (job.reason or "")[:LONGEST_REASON]
+
+
+def _plain(job: JobView) -> dict[str, Any]:
+    failed_at = None if job.finished_at is None else round(job.finished_at * 1000)
+    facts = {"queue": job.queue, "wire": job.wire.value, "id": job.id, "name": job.name, "reason": job.reason}
+    return facts | {"attemptsMade": job.attempts_made, "failedAt": failed_at}
+
+
+async def retry(admin: Admin, jobs: Sequence[JobView], *, as_json: bool) -> int:
+    """Retry them one after the other; returns the exit status."""
+    done = 0
+    for job in track(jobs, "retrying", console=Console(stderr=True), disable=not out.is_terminal):
+        done += await admin.retry(job)
+    left = len(jobs) - done
+    if as_json:
+        terminal.print_json({"matched": len(jobs), "retried": done, "notFailed": left})
+    else:
+        out.print(f"{done} of {len(jobs)} retried" + (f"; {left} had not failed any more" if left else ""))
+    return IN_PART if left else 0
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,145 @@
+"""What the operators' scripts share: settings, the way out, filters, and text that is safe to print.
+
+Exit codes: 0 done; 1 the environment is not fit; 2 the command line is not; 3 Redis can't be reached, and what was not
+done yet may be tried again; 4 done, but not with all that was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from queue_lib import wiring
+from queue_lib.admin import Admin, Wanted
+from queue_lib.errors import BrokerUnavailableError, ConfigurationError
+from queue_lib.job import Wire
+from queue_lib.observe import log
+from queue_lib.settings import WorkerSettings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+T = TypeVar("T")
+
+NOT_FIT, USAGE, AWAY, IN_PART = 1, 2, 3, 4
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+SHOWN = 50  # rows of a table about jobs
+LONGEST_REASON = 120  # characters
+PLAIN_WIDTH = 200  # columns, where the output is no terminal
+
+out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+def age(text: str) -> float:
+    """Seconds of `90s`, `15m`, `2h` or `7d`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if found is None:
+        msg = f"{text!r} is no age: write it like 90s, 15m, 2h or 7d"
+        raise typer.BadParameter(msg)
+    return float(found[1]) * UNITS[found[2]]
+
+
+QueueOption = Annotated[str | None, typer.Option(help="Only of this queue.")]
+WireOption = Annotated[Wire | None, typer.Option(help="Only of this wire.")]
+NameOption = Annotated[str | None, typer.Option(help="Only jobs of this name.")]
+TextOption = Annotated[str | None, typer.Option(help="Only where the reason has these words, whatever their case.")]
+NewerOption = Annotated[Any, typer.Option(parser=age, metavar="AGE", help="Failed within this time: 90s, 15m, 2h, 7d.")]
+OlderOption = Annotated[Any, typer.Option(parser=age, metavar="AGE", help="Failed longer ago than this.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def run(work: Callable[[Admin], Awaitable[T]]) -> T:
+    """Do the work as an operator; ends the process where the environment is not fit, or Redis away."""
+    try:
+        [settings] = load(WorkerSettings)
+        log.configure("info", settings.log_format, sys.stderr)
+        return asyncio.run(_work(settings, work))
+    except ConfigurationError as error:
+        end(str(error), NOT_FIT)
+    except BrokerUnavailableError as error:
+        end(f"Redis: {error}", AWAY)
+
+
+async def _work(settings: WorkerSettings, work: Callable[[Admin], Awaitable[T]]) -> T:
+    async with wiring.admin(settings, by=_who()) as admin:
+        return await work(admin)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unknown"
+
+
+def end(reason: str, status: int) -> NoReturn:
+    """Say why on standard error, and end the process."""
+    print(reason, file=sys.stderr)
+    raise typer.Exit(status)
+
+
+def wanted(**conditions: Any) -> Wanted:
+    """The filter, once its queue is known to be one."""
+    [settings] = _settings()
+    if conditions["queue"] not in {None, *settings.queues}:
+        end(f"no such queue: {conditions['queue']}; there are {', '.join(settings.queues)}", USAGE)
+    return Wanted(**conditions)
+
+
+def _settings() -> tuple[Any, ...]:
+    try:
+        return load(WorkerSettings)
+    except ConfigurationError as error:
+        end(str(error), NOT_FIT)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask; ends the process if the answer is no, or nobody is there to give one."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        end("nobody is there to confirm it: add --yes, or --dry-run to look first", USAGE)
+    if not typer.confirm(question):
+        end("nothing was done", 0)
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON, in ASCII."""
+    print(json.dumps(value))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose cells are text and nothing else: what comes from jobs may have been written by anybody."""
+    made = Table(*head, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    return made
+
+
+def printable(value: object) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in str(value))
+
+
+def ago(moment: float | None) -> str:
+    """How long ago a moment (seconds since the epoch) was."""
+    return "" if moment is None else span(time.time() - moment)
+
+
+def span(seconds: float) -> str:
+    """Seconds for people: `42s`, `7m`, `3h`, `12d`."""
+    for unit in ("d", "h", "m"):
+        if seconds >= 2 * UNITS[unit]:
+            return f"{seconds / UNITS[unit]:.0f}{unit}"
+    return f"{max(0.0, seconds):.0f}s"

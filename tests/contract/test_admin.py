@@ -1,0 +1,267 @@
+"""What an operator sees and does, on every wire: one suite over memory, BullMQ and RQ."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from queue_lib.admin import Admin, Replay, Wanted
+from queue_lib.broker.base import DeadLetter, NotNow, State
+from queue_lib.outcome import Failure
+from tests.support.mills import QUEUE, Mill, redis_mill
+
+if TYPE_CHECKING:
+    from queue_lib.broker.base import Lease
+
+FAILURE = Failure("bad payload: userId", "Traceback: it broke")
+
+
+@pytest.fixture
+def admin(mill: Mill) -> Admin:
+    """An operator of this wire alone."""
+    return Admin([mill.inspector], mill.dead_letters, [QUEUE.name], by="anna", clock=clock(mill))
+
+
+def clock(mill: Mill) -> Any:
+    """The clock by which this wire's times are told."""
+    return time.monotonic if mill.name == "memory" else time.time
+
+
+async def fail(mill: Mill, lease: Lease, failure: Failure = FAILURE) -> str:
+    """Bury a job as the executor does; returns its id."""
+    await mill.dead_letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=clock(mill)()))
+    await lease.bury(failure)
+    return lease.job.id
+
+
+async def failed(mill: Mill, *names: str, **options: Any) -> list[str]:
+    """Failed jobs of these names; returns their ids."""
+    broker, ids = await mill.broker(), []
+    for number, name in enumerate(names):
+        await mill.enqueue(name, {"number": number}, **options)
+        ids.append(await fail(mill, await mill.claim(broker)))
+        await asyncio.sleep(0.01)  # to tell them apart by time
+    return ids
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED])
+async def test_pages_show_every_job_of_a_state_once(mill: Mill, state: State) -> None:
+    """Whatever the state, pages of two have all five jobs between them, each as it was enqueued."""
+    broker = await mill.broker()
+    ids = [await mill.enqueue("greet", n, delay=60.0 if state is State.DELAYED else 0.0) for n in range(5)]
+    for _ in range(5 if state in {State.ACTIVE, State.COMPLETED, State.FAILED} else 0):
+        lease = await mill.claim(broker)
+        if state is State.COMPLETED:
+            await lease.done({"ok": True})
+        elif state is State.FAILED:
+            await lease.bury(FAILURE)
+
+    pages = [await mill.inspector.page(QUEUE.name, state, start, 2) for start in (0, 2, 4, 6)]
+
+    assert [2, 2, 1, 0] == [len(page) for page in pages]
+    shown = {job.id: job for page in pages for job in page}
+    assert set(ids) == set(shown)
+    for number, job_id in enumerate(ids):
+        job = shown[job_id]
+        assert (job.name, job.queue, job.wire, job.state) == ("greet", QUEUE.name, mill.inspector.wire, state)
+        assert job.data == number
+        assert (job.finished_at is not None) == (state in {State.COMPLETED, State.FAILED})
+
+
+async def test_the_newest_failure_is_shown_first(mill: Mill) -> None:
+    """What has just failed is what an operator looks for."""
+    first, second = await failed(mill, "a", "b")
+    if mill.name == "rq":  # RQ counts in whole seconds
+        await asyncio.sleep(1.1)
+    [third] = await failed(mill, "c")
+
+    page = await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)
+
+    assert third == page[0].id
+    assert {first, second} == {job.id for job in page[1:]}
+    assert FAILURE.reason == page[0].reason
+
+
+@pytest.mark.parametrize("attempts", [None, 2])
+async def test_a_retried_job_has_all_its_attempts_again(mill: Mill, admin: Admin, attempts: int | None) -> None:
+    """Also one that failed on its last attempt; and its letter is gone."""
+    broker = await mill.broker()
+    await mill.enqueue("greet", {}, attempts=attempts)
+    first = await mill.claim(broker)
+    for _ in range(first.job.max_attempts - 1):
+        await first.retry(0.0, FAILURE)
+        first = await mill.claim(broker)
+    assert first.job.is_last_attempt
+    await fail(mill, first)
+
+    [job] = await admin.failed(Wanted())
+    assert await admin.retry(job)
+    again = (await mill.claim(broker)).job
+
+    assert (1, attempts or QUEUE.attempts) == (again.attempt, again.max_attempts)
+    assert 0 == await admin.letter_count()
+    assert [] == await admin.failed(Wanted())
+
+
+async def test_two_operators_retry_a_job_once(mill: Mill, admin: Admin) -> None:
+    """The job runs once, and one of the two is told that it has not failed any more."""
+    await failed(mill, "greet")
+    [job] = await admin.failed(Wanted())
+
+    answers = await asyncio.gather(*(admin.retry(job) for _ in range(4)))
+
+    assert 1 == sum(answers)
+    broker = await mill.broker()
+    await mill.claim(broker)
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+
+
+async def test_a_job_that_runs_is_neither_retried_nor_removed(mill: Mill) -> None:
+    """Its worker has it."""
+    job_id = await mill.enqueue("greet", {})
+    lease = await mill.claim(await mill.broker())
+
+    assert not await mill.inspector.retry(QUEUE.name, job_id)
+    assert not await mill.inspector.remove(QUEUE.name, job_id)
+    await lease.done(None)
+    assert State.COMPLETED == (await mill.view(job_id)).state
+
+
+@pytest.mark.parametrize("delay", [0.0, 60.0])
+async def test_a_removed_job_is_gone(mill: Mill, delay: float) -> None:
+    """With all that was known of it."""
+    job_id = await mill.enqueue("greet", {}, delay=delay)
+
+    assert await mill.inspector.remove(QUEUE.name, job_id)
+    assert not await mill.inspector.remove(QUEUE.name, job_id)
+    assert await mill.inspector.find(QUEUE.name, job_id) is None
+    assert isinstance(await (await mill.broker()).claim(QUEUE), NotNow)
+
+
+@pytest.mark.parametrize(
+    ("wire", "key", "fields"),
+    [("bullmq", "bull:work:{}", {"stc": 9, "defa": "it stalled"}), ("rq", "rq:job:{}", {"crashes": 9})],
+)
+async def test_crashes_are_forgotten_with_a_retry(redis_url: str, wire: str, key: str, fields: dict[str, Any]) -> None:
+    """A job that was dead because its workers died is run again, and not buried at once for the old reason."""
+    async with redis_mill(redis_url, wire) as mill:
+        [job_id] = await failed(mill, "greet")
+        with redis.Redis.from_url(redis_url) as server:
+            server.hset(key.format(job_id), mapping=fields)
+
+        assert await mill.inspector.retry(QUEUE.name, job_id)
+
+        assert (await mill.claim(await mill.broker())).job.refusal is None
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_an_unreadable_job_is_shown_with_the_others(redis_url: str, wire: str) -> None:
+    """Whatever somebody has written into its hash, the page is there, and the job can be removed."""
+    async with redis_mill(redis_url, wire) as mill:
+        odd, even = await failed(mill, "odd", "even")
+        hostile = {"data": "{", "opts": "[", "atm": "many", "attempts_made": "many", "stacktrace": "7", "status": "x"}
+        with redis.Redis.from_url(redis_url) as server:
+            server.hset(f"rq:job:{odd}" if wire == "rq" else f"bull:work:{odd}", mapping=hostile)
+
+        page = await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)
+        shown = await mill.inspector.find(QUEUE.name, odd)
+
+        assert {odd, even} == {job.id for job in page}
+        assert shown is not None
+        assert await mill.inspector.remove(QUEUE.name, odd)
+        assert [even] == [job.id for job in await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)]
+
+
+async def test_failed_jobs_are_found_by_what_is_asked(mill: Mill, admin: Admin) -> None:
+    """By name, words of the reason, wire, queue and age; all conditions hold together."""
+    broker = await mill.broker()
+    for name, reason in (("greet", "The door is LOCKED"), ("greet", "no answer"), ("call", "no answer")):
+        await mill.enqueue(name, {"secret": 1})
+        await fail(mill, await mill.claim(broker), Failure(reason))
+
+    async def found(**wanted: Any) -> list[tuple[str, str | None]]:
+        return sorted((job.name, job.reason) for job in await admin.failed(Wanted(**wanted)))
+
+    assert [("greet", "The door is LOCKED")] == await found(text="locked")
+    assert [("greet", "no answer")] == await found(name="greet", text="answer")
+    assert 3 == len(await found(queue=QUEUE.name, wire=mill.inspector.wire))
+    assert [] == await found(queue="another")
+    assert [] == await found(older=60.0) == await found(newer=-60.0)
+    assert {None} == {job.data for job in await admin.failed(Wanted())}
+    letters = await admin.letters(Wanted(text="answer"))
+    assert ["greet", "call"] == [letter.name for letter in letters]
+
+
+async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:
+    """The very job, from its first attempt; the letter is gone."""
+    [job_id] = await failed(mill, "greet")
+    [letter] = await admin.letters(Wanted())
+    whole = await admin.letter(letter.letter_id)
+    assert whole is not None
+    assert (job_id, {"number": 0}, FAILURE.reason, FAILURE.stack) == (whole.id, whole.data, whole.reason, whole.stack)
+
+    assert Replay.RETRIED is await admin.replay(whole)
+
+    assert (job_id, 1) == ((lease := await mill.claim(await mill.broker())).job.id, lease.job.attempt)
+    assert await admin.letter(letter.letter_id) is None
+
+
+async def test_a_letter_outlives_its_job(mill: Mill, admin: Admin) -> None:
+    """Retention has removed the job: a new one gets the payload, and two operators make one of it."""
+    [job_id] = await failed(mill, "greet")
+    await mill.inspector.remove(QUEUE.name, job_id)
+    [letter] = await admin.letters(Wanted())
+    whole = await admin.letter(letter.letter_id)
+    assert whole is not None
+
+    assert {Replay.ENQUEUED} == set(await asyncio.gather(admin.replay(whole), admin.replay(whole)))
+
+    broker = await mill.broker()
+    job = (await mill.claim(broker)).job
+    assert ("greet", {"number": 0}, 1) == (job.name, job.data, job.attempt)
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+    assert 0 == await admin.letter_count()
+
+
+async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) -> None:
+    """Somebody has retried it by other means: it is not run twice."""
+    [job_id] = await failed(mill, "greet")
+    await mill.inspector.retry(QUEUE.name, job_id)
+    [letter] = await admin.letters(Wanted())
+
+    assert Replay.NOT_FAILED is await admin.replay(letter)
+
+    assert 1 == await admin.letter_count()
+    assert await admin.drop(letter)
+    assert not await admin.drop(letter)
+    assert 0 == await admin.letter_count()
+
+
+async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Admin) -> None:
+    """It can't be enqueued again, and the letter stays."""
+    [job_id] = await failed(mill, "greet")
+    await mill.inspector.remove(QUEUE.name, job_id)
+    [letter] = await admin.letters(Wanted())
+    note = letter.model_copy(update={"data": {"unserializable": "too large"}})
+
+    assert Replay.NO_PAYLOAD is await admin.replay(note)
+    assert 1 == await admin.letter_count()
+
+
+async def test_statistics(mill: Mill, admin: Admin) -> None:
+    """Counts by wire, the pause, and how long the next job has waited."""
+    await failed(mill, "greet")
+    await mill.enqueue("greet", {})
+    await mill.inspector.pause(QUEUE.name)
+
+    [stats] = await admin.stats()
+
+    assert (QUEUE.name, True) == (stats.queue, stats.paused)
+    assert (1, 1, 0) == tuple(stats.total(state) for state in (State.WAITING, State.FAILED, State.ACTIVE))
+    assert {mill.inspector.wire} == set(stats.counts)
+    assert stats.oldest is not None
+    assert 0 <= stats.oldest < 5

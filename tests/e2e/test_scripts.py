@@ -1,0 +1,194 @@
+"""The operators' scripts as they are run: beside a real worker, on jobs of both wires that have failed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bullmq import Queue
+from redis import Redis
+from rq import Queue as Lane
+
+from scripts import terminal
+
+if TYPE_CHECKING:
+    from tests.support.app import App
+    from tests.support.worker_process import WorkerProcess
+
+PROJECT = Path(__file__).parents[2]
+QUEUE = "push-notifications"
+HOSTILE = "\x1b[31mred\x1b[0m [bold]"  # what a terminal, or rich, would obey
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a script has said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its one line of JSON."""
+        return json.loads(self.out)
+
+
+async def run(app: App, script: str, *arguments: str, **env: str) -> Answer:
+    """Run a script as an operator does."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"scripts.{script}", *arguments),
+        cwd=PROJECT,
+        env={"PATH": os.defpath, "REDIS_URL": app.env["REDIS_URL"], **env},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode is not None
+    return Answer(process.returncode, out.decode(), err.decode())
+
+
+async def fail_on_both_wires(app: App, worker: WorkerProcess) -> None:
+    """One job on each wire that no attempt can help."""
+    queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
+    await queue.add("push-notification", {"userId": "u"})
+    await queue.close()
+    with Redis.from_url(app.env["REDIS_URL"]) as redis:
+        Lane(QUEUE, connection=redis, serializer="json").enqueue(HOSTILE, {"userId": "u"})
+    await worker.logged("job_dead", 2)
+
+
+async def test_failed_jobs_are_retried(app: App) -> None:
+    """An operator looks, retries what failed, and sees that it has failed again; without a yes nothing is done."""
+    async with app.worker() as worker:
+        await fail_on_both_wires(app, worker)
+        looked = await run(app, "retry_failed", "--dry-run", "--json")
+        table = await run(app, "retry_failed", "--dry-run")
+        unasked = await run(app, "retry_failed")
+        none = await run(app, "retry_failed", "--yes", "--json", "--older", "1h")
+        some = await run(app, "retry_failed", "--yes", "--json", "--text", "BAD payload")
+        await worker.logged("job_dead", 3)
+        rest = await run(app, "retry_failed", "--yes", "--wire", "rq")
+        await worker.logged("job_dead", 4)
+
+    assert 0 == looked.status
+    assert 2 == looked.json["matched"]
+    assert {"bullmq", "rq"} == {job["wire"] for job in looked.json["jobs"]}
+    assert {QUEUE} == {job["queue"] for job in looked.json["jobs"]}
+    assert "\x1b" not in table.out
+    assert "[bold]" in table.out
+    assert (2, "nobody is there to confirm it") == (unasked.status, unasked.err[:29])
+    assert {"matched": 0, "retried": 0, "notFailed": 0} == none.json
+    assert (0, {"matched": 1, "retried": 1, "notFailed": 0}) == (some.status, some.json)
+    assert '"by": ' in some.err
+    assert '"event": "job_retried"' in some.err
+    assert (0, "1 of 1 retried") == (rest.status, rest.out.strip())
+
+
+async def test_dead_letters_are_read(app: App) -> None:
+    """They are listed, shown and exported, whichever wire their jobs came by."""
+    async with app.worker() as worker:
+        await fail_on_both_wires(app, worker)
+    by_wire = await listed(app)
+    shown = await run(app, "dead_letters", "show", by_wire["bullmq"], "--json")
+    read = await run(app, "dead_letters", "show", by_wire["rq"])
+    table = await run(app, "dead_letters", "list", "--name", "push-notification")
+    exported = await run(app, "dead_letters", "export")
+    missing = await run(app, "dead_letters", "show", "x")
+
+    assert {"bullmq", "rq"} == set(by_wire)
+    assert {"userId": "u"} == shown.json["data"]
+    assert "payload" in shown.json["reason"]
+    assert '"userId": "u"' in read.out
+    assert "\x1b" not in read.out
+    assert "dead letters: 1" in table.out
+    assert set(by_wire.values()) == {json.loads(line)["letterId"] for line in exported.out.splitlines()}
+    assert (4, "there is no letter x\n") == (missing.status, missing.err)
+
+
+async def listed(app: App) -> dict[str, str]:
+    """The ids of the two letters, by wire."""
+    answer = await run(app, "dead_letters", "list", "--json")
+    return {letter["wire"]: letter["letterId"] for letter in map(json.loads, answer.out.splitlines())}
+
+
+async def test_dead_letters_are_worked_on(app: App) -> None:
+    """One is sent back, and fails again; then all are dropped, once somebody has said so."""
+    async with app.worker() as worker:
+        await fail_on_both_wires(app, worker)
+        by_wire = await listed(app)
+        replayed = await run(app, "dead_letters", "replay", by_wire["bullmq"], "--json")
+        await worker.logged("job_dead", 3)
+    unasked = await run(app, "dead_letters", "drop", "--all")
+    both = await run(app, "dead_letters", "drop", by_wire["rq"], "--all")
+    dropped = await run(app, "dead_letters", "drop", "--all", "--yes", "--json")
+    gone = await run(app, "dead_letters", "replay", by_wire["rq"], "--json")
+
+    assert {by_wire["bullmq"]: "retried"} == replayed.json
+    assert [2, 2] == [unasked.status, both.status]
+    assert (0, dict.fromkeys(by_wire.values(), "dropped")) == (dropped.status, dropped.json)
+    assert (4, {by_wire["rq"]: "gone"}) == (gone.status, gone.json)
+
+
+async def test_statistics(app: App) -> None:
+    """Each queue on each wire, and the letters."""
+    async with app.worker() as worker:
+        await fail_on_both_wires(app, worker)
+    queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
+    await queue.pause()
+    await queue.add("push-notification", {})
+    await queue.close()
+
+    plain = (await run(app, "queue_stats", "--json")).json
+    table = await run(app, "queue_stats")
+
+    assert 2 == plain["deadLetters"]
+    pushes, files = plain["queues"]
+    assert (QUEUE, True) == (pushes["queue"], pushes["paused"])
+    assert ("file-processing", False, None) == (files["queue"], files["paused"], files["oldest"])
+    assert {"bullmq": 1, "rq": 1} == {wire: counts["failed"] for wire, counts in pushes["wires"].items()}
+    assert {"bullmq": 1, "rq": 0} == {wire: counts["waiting"] for wire, counts in pushes["wires"].items()}
+    assert 0 <= pushes["oldest"] < 30
+    assert "paused" in table.out
+    assert "dead letters" in table.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "status", "reason"),
+    [
+        (["queue_stats"], {"REDIS_URL": ""}, 1, "REDIS_URL: not set"),
+        (["queue_stats"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis: ConnectionError"),
+        (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: mail"),
+        (["retry_failed", "--newer", "soon"], {}, 2, "'soon' is no age"),
+        (["dead_letters", "replay"], {}, 2, "name letters, or say --all"),
+    ],
+)
+async def test_what_is_wrong_is_said(
+    app: App, arguments: list[str], env: dict[str, str], status: int, reason: str
+) -> None:
+    """In a line or two, with an exit status that tells what kind of fault it is."""
+    answer = await run(app, *arguments, **env)
+
+    assert status == answer.status
+    assert reason in " ".join(answer.err.split())
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5400), (" 7d", 604_800), ("15m", 900)])
+def test_ages(text: str, seconds: float) -> None:
+    """Units as people write them."""
+    assert seconds == terminal.age(text)
+
+
+def test_what_a_terminal_would_obey_is_shown() -> None:
+    """And not obeyed."""
+    assert "\x1b" not in terminal.printable(HOSTILE)
+    assert "\ufffd[31mred" in terminal.printable(HOSTILE)
+    assert "żółw 🐢" == terminal.printable("żółw 🐢")
