@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from bullmq import Queue as BullQueue
+from rq import Queue as RQQueue
 
 from queue_lib.admin import Admin, Replay, Wanted
 from queue_lib.broker.base import DeadLetter, NotNow, State
@@ -70,6 +72,26 @@ async def test_pages_show_every_job_of_a_state_once(mill: Mill, state: State) ->
         assert (job.name, job.queue, job.wire, job.state) == ("greet", QUEUE.name, mill.inspector.wire, state)
         assert job.data == number
         assert (job.finished_at is not None) == (state in {State.COMPLETED, State.FAILED})
+
+
+async def test_pages_go_on_into_what_has_a_priority(redis_url: str) -> None:
+    """BullMQ keeps waiting jobs in two places; RQ in three lanes."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        source = BullQueue(QUEUE.name, {"connection": redis_url})
+        added = [await source.add("greet", n, {"priority": n} if n > 2 else {}) for n in range(5)]
+        await source.close()
+        pages = [await mill.inspector.page(QUEUE.name, State.WAITING, start, 2) for start in (0, 2, 4)]
+    assert [[job.id for job in added[start : start + 2]] for start in (0, 2, 4)] == [
+        [job.id for job in page] for page in pages
+    ]
+    async with redis_mill(redis_url, "rq") as mill:
+        with redis.Redis.from_url(redis_url) as server:
+            lanes = [
+                RQQueue(QUEUE.name + suffix, connection=server, serializer="json") for suffix in ("-high", "", "-low")
+            ]
+            expected = [lane.enqueue("greet", 1).id for lane in lanes for _ in range(2)]
+        pages = [await mill.inspector.page(QUEUE.name, State.WAITING, start, 3) for start in (0, 3)]
+    assert expected == [job.id for page in pages for job in page]
 
 
 async def test_the_newest_failure_is_shown_first(mill: Mill) -> None:
