@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import enum
+import hashlib
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
+from pydantic import ValidationError
 
-from queue_lib.broker.base import State, letter_id
+from queue_lib.broker.base import Addition, State, letter_id
+from queue_lib.errors import PermanentError
+from queue_lib.processor import faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from queue_lib.broker.base import Inspector, JobView, Letter, Letters
     from queue_lib.job import Wire
+    from queue_lib.processor import Form
 
 PAGE = 200
+# What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
+JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -84,9 +92,14 @@ class Admin:
         queues: Sequence[str],
         *,
         by: str,
+        forms: Sequence[Form] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`queues` are their names; `by` is who acts; `clock` gives seconds since the epoch."""
+        """`queues` are their names, `by` is who acts, `forms` are the jobs that may be added.
+
+        `clock` gives seconds since the epoch.
+        """
+        self._forms = {form.name: form for form in forms}
         self._inspectors = {inspector.wire: inspector for inspector in inspectors}
         self._letters = letters
         self._queues = queues
@@ -106,6 +119,28 @@ class Admin:
             counts={each.wire: await each.counts(queue) for each in inspectors},
             oldest=max((self._clock() - job.enqueued_at for job in first if job.enqueued_at), default=None),
         )
+
+    async def add(self, addition: Addition, wire: Wire) -> str:
+        """Enqueue a job, in the queue that its name belongs to; returns its id.
+
+        Raises PermanentError, which says what is wrong, for a job that could only end in the dead letters.
+        """
+        form = self._forms.get(addition.name)
+        if form is None or form.internal:
+            known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
+            msg = f"no such job: {addition.name[:100]!r}; there are {known}"
+            raise PermanentError(msg)
+        if addition.job_id is not None and not JOB_ID.fullmatch(addition.job_id):
+            msg = "a job's id has letters, digits, - and _, at most 128 of them, and not digits alone"
+            raise PermanentError(msg)
+        try:
+            form.payload.model_validate(addition.data)
+        except ValidationError as error:
+            msg = f"bad payload for {addition.name}: {faults(error)}"
+            raise PermanentError(msg) from None
+        job_id = await self._inspectors[wire].add(form.queue, addition)
+        self._act.info("job_added", queue=form.queue, wire=wire.value, id=job_id[:200], name=addition.name)
+        return job_id
 
     async def letter_count(self) -> int:
         """How many dead letters there are."""
@@ -168,7 +203,9 @@ class Admin:
         elif isinstance(letter.data, dict) and set(letter.data) == {"unserializable"}:
             return Replay.NO_PAYLOAD
         else:
-            await inspector.add(letter.queue, letter.name, letter.data, f"replay-{letter.letter_id}")
+            told = hashlib.sha256(letter.letter_id.encode(errors="replace")).hexdigest()[:32]
+            again = Addition(name=letter.name, data=letter.data, job_id=f"replay-{told}")
+            await inspector.add(letter.queue, again)
             outcome = Replay.ENQUEUED
         await self._letters.drop(letter.letter_id)
         self._act.info("letter_replayed", outcome=outcome.value, **_fields(letter))

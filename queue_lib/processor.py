@@ -13,6 +13,8 @@ from queue_lib.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from pydantic import ValidationError
+
     from queue_lib.job import Job
 
 
@@ -87,6 +89,19 @@ class Processor(Protocol[PayloadT_contra]):
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What a job of this `name` looks like: in which `queue` it belongs, and the model of its payload.
+
+    One that is `internal` is enqueued by running jobs, and by nobody else.
+    """
+
+    name: str
+    queue: str
+    payload: type[BaseModel]
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Route(Generic[PayloadT]):
     """One line of the registry: jobs called `name` in `queue` carry a `payload` and are run by `processor`."""
 
@@ -94,6 +109,14 @@ class Route(Generic[PayloadT]):
     queue: str
     payload: type[PayloadT]
     processor: Processor[PayloadT]
+
+
+def faults(error: ValidationError) -> str:
+    """Name each field at fault as it is on the wire. Values are left out: they are the users' data."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)[:10]
+    )
 
 
 class Registry:

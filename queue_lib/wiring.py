@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
     from queue_lib.broker.base import Broker, Inspector
-    from queue_lib.processor import Registry
+    from queue_lib.processor import Form, Registry
     from queue_lib.settings import WorkerSettings
 
 T = TypeVar("T")
@@ -70,8 +70,8 @@ async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:
 
 
 @contextlib.asynccontextmanager
-async def admin(settings: WorkerSettings, by: str) -> AsyncIterator[Admin]:
-    """What an operator works with; `by` is who it is."""
+async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> AsyncIterator[Admin]:
+    """What an operator works with; `forms` are the jobs that may be added, `by` is who acts."""
     parts = redis_options(settings)
     name = f"pushmill:admin-{uuid4().hex[:8]}"
     shared, sync = client(parts, decode=True, name=name), synchronous_client(parts, name=name)
@@ -79,7 +79,7 @@ async def admin(settings: WorkerSettings, by: str) -> AsyncIterator[Admin]:
     inspectors: dict[Wire, Inspector] = {Wire.BULLMQ: switch, Wire.RQ: RQInspector(sync, switch)}
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
     try:
-        yield Admin([inspectors[wire] for wire in settings.wires], letters, settings.queues, by=by)
+        yield Admin([inspectors[wire] for wire in settings.wires], letters, settings.queues, by=by, forms=forms)
     finally:
         await letters.close()
         sync.close()

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin import Admin, Wanted
 from queue_lib.errors import BrokerUnavailableError, ConfigurationError
@@ -72,7 +73,7 @@ def run(work: Callable[[Admin], Awaitable[T]]) -> T:
 
 
 async def _work(settings: WorkerSettings, work: Callable[[Admin], Awaitable[T]]) -> T:
-    async with wiring.admin(settings, by=_who()) as admin:
+    async with wiring.admin(settings, FORMS, by=_who()) as admin:
         return await work(admin)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field
 
 from processors.media.payload import (
-    CompressFile,
     ConvertFile,
     ExtractText,
+    FileJob,
+    PictureFile,
     PictureFileResult,
     ResizeFile,
     TextResult,
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 TEXT_LIMITS = Limits(cpu=60, wall=120.0, file=64 * MEBIBYTE)
 MAX_UNPACKED = 256 * MEBIBYTE  # of a DOCX, which is a ZIP
 MAX_SIDE = 32_767
-PictureFile = ResizeFile | CompressFile | ConvertFile
-
-
-class FileJob(RootModel[Annotated[PictureFile | ExtractText, Field(discriminator="operation")]]):
-    """`process-file`: what is to be done, by its `operation`."""
 
 
 class TextReport(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, RootModel
 
 from queue_lib.processor import Model
 from storage.errors import InvalidKeyError
@@ -216,6 +216,13 @@ class ExtractText(FilePayload):
 
     operation: Literal["extract_text"]
     options: ExtractOptions = ExtractOptions()
+
+
+PictureFile = ResizeFile | CompressFile | ConvertFile
+
+
+class FileJob(RootModel[Annotated[PictureFile | ExtractText, Field(discriminator="operation")]]):
+    """`process-file`: what is to be done, by its `operation`."""
 
 
 class PictureFileResult(Variant):

@@ -17,7 +17,7 @@ from processors.push.circuit import Circuit
 from processors.push.delivery import Delivery, Kind, Message, Sender
 from processors.push.endpoints import log_fields
 from processors.push.ledger import Ledger
-from processors.push.payload import MAX_FOLLOW_UP, Push, PushResult, follow_up_data
+from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, Push, PushResult, follow_up_data
 from processors.push.schedule import MAX_ATTEMPTS, group_by_delay
 from queue_lib.errors import PermanentError
 from queue_lib.processor import FollowUp
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from queue_lib.processor import Context
     from storage.ports import Subscription, Subscriptions
 
-FOLLOW_UP = "push-follow-up"
 # In flight at one push service, of one job; the sender bounds what all jobs have.
 IN_FLIGHT = 50
 # Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from processors.push.notification import PayloadStyle
 
+FOLLOW_UP = "push-follow-up"  # the job of that name
 DEFAULT_TTL = 86_400
 # Never 0: Windows' service refuses it (https://github.com/web-push-libs/pywebpush/issues/162), and elsewhere it drops
 # the message of every device that is offline. Four weeks are what the `web-push` npm package asks for at most.

@@ -178,6 +178,17 @@ class JobView:
     log: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """A job to be added. `data` is JSON, `delay` seconds; without `attempts` the queue's number holds."""
+
+    name: str
+    data: Any
+    job_id: str | None = None
+    delay: float = 0.0
+    attempts: int | None = None
+
+
 class Inspector(Protocol):
     """What an operator may see and do, for one wire. Every call may raise BrokerUnavailableError."""
 
@@ -201,8 +212,8 @@ class Inspector(Protocol):
     async def remove(self, queue: str, job_id: str) -> bool:
         """Delete a job with all that is known of it; False if there is none, or somebody has it leased."""
 
-    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
-        """Add a job as a producer does, unless there is one with its id."""
+    async def add(self, queue: str, addition: Addition) -> str:
+        """Add a job as a producer does, unless there is one with its id; returns the id."""
 
     async def is_paused(self, queue: str) -> bool:
         """Whether the queue is paused, on both wires alike."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from queue_lib.broker.base import DeadLetter, JobView, Letter, State, letter_id
+from queue_lib.broker.base import Addition, DeadLetter, JobView, Letter, State, letter_id
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:
@@ -73,10 +73,16 @@ class MemoryInspector:
             self._store.lines[queue].remove(record)
         return True
 
-    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+    async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""
-        if (queue, job_id) not in self._store.jobs:
-            self._store.enqueue(queue, name, data, job_id=job_id)
+        if addition.job_id is not None and (queue, addition.job_id) in self._store.jobs:
+            return addition.job_id
+        return self._store.enqueue(
+            *(queue, addition.name, addition.data),
+            delay=addition.delay,
+            attempts=addition.attempts,
+            job_id=addition.job_id,
+        )
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -21,6 +21,7 @@ from queue_lib.errors import (
 from queue_lib.observe.events import JobLost, JobReleased, JobSettled, Observer, Tallied
 from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
 from queue_lib.plain_json import to_json
+from queue_lib.processor import faults
 from queue_lib.retry import decide
 
 if TYPE_CHECKING:
@@ -242,14 +243,6 @@ def _parse(route: Route[Any], job: Job) -> BaseModel:
     try:
         payload: BaseModel = route.payload.model_validate(job.data)
     except ValidationError as error:
-        msg = f"bad payload for {job.name}: {_faults(error)}"
+        msg = f"bad payload for {job.name}: {faults(error)}"
         raise PermanentError(msg) from None
     return payload
-
-
-def _faults(error: ValidationError) -> str:
-    """Name each field at fault as it is on the wire. Values are left out: they are the users' data."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {fault['msg']}"
-        for fault in error.errors(include_input=False, include_url=False, include_context=False)[:10]
-    )

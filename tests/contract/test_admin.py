@@ -12,8 +12,10 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
 from queue_lib.admin import Admin, Replay, Wanted
-from queue_lib.broker.base import DeadLetter, NotNow, State
+from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
+from queue_lib.errors import PermanentError
 from queue_lib.outcome import Failure
+from queue_lib.processor import Form, Model
 from tests.support.mills import QUEUE, Mill, redis_mill
 
 if TYPE_CHECKING:
@@ -22,10 +24,17 @@ if TYPE_CHECKING:
 FAILURE = Failure("bad payload: userId", "Traceback: it broke")
 
 
+class Greeting(Model):
+    """The payload of the job `greet`."""
+
+    user_id: str
+
+
 @pytest.fixture
 def admin(mill: Mill) -> Admin:
     """An operator of this wire alone."""
-    return Admin([mill.inspector], mill.dead_letters, [QUEUE.name], by="anna", clock=clock(mill))
+    forms = [Form("greet", QUEUE.name, Greeting), Form("call", QUEUE.name, Greeting, internal=True)]
+    return Admin([mill.inspector], mill.dead_letters, [QUEUE.name], by="anna", forms=forms, clock=clock(mill))
 
 
 def clock(mill: Mill) -> Any:
@@ -272,6 +281,51 @@ async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Ad
 
     assert Replay.NO_PAYLOAD is await admin.replay(note)
     assert 1 == await admin.letter_count()
+
+
+async def test_a_job_is_added(mill: Mill, admin: Admin) -> None:
+    """As a producer adds it, with its own number of attempts; a second one with its id is not."""
+    addition = Addition(name="greet", data={"userId": "u", "more": 1}, job_id="hello-1", attempts=2)
+
+    assert "hello-1" == await admin.add(addition, mill.inspector.wire)
+    assert "hello-1" == await admin.add(addition, mill.inspector.wire)
+
+    broker = await mill.broker()
+    job = (await mill.claim(broker)).job
+    assert ("hello-1", "greet", {"userId": "u", "more": 1}, 2) == (job.id, job.name, job.data, job.max_attempts)
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+
+
+async def test_a_job_is_added_for_later(mill: Mill, admin: Admin) -> None:
+    """Under an id of the wire's own, and with the queue's attempts."""
+    job_id = await admin.add(Addition(name="greet", data={"userId": "u"}, delay=60), mill.inspector.wire)
+
+    view = await mill.view(job_id)
+    assert (State.DELAYED, {"userId": "u"}) == (view.state, view.data)
+
+
+@pytest.mark.parametrize(
+    ("addition", "reason"),
+    [
+        (Addition(name="greeet", data={}), "no such job: 'greeet'; there are greet"),
+        (Addition(name="call", data={"userId": "u"}), "no such job: 'call'"),
+        (
+            Addition(name="greet", data={"userId": ["secret"]}),
+            "^bad payload for greet: userId: Input should be a valid string$",
+        ),
+        (Addition(name="greet", data="secret"), "^bad payload for greet: payload: "),
+        (Addition(name="greet", data={"userId": "u"}, job_id="12"), "a job's id"),
+        (Addition(name="greet", data={"userId": "u"}, job_id="a:b"), "a job's id"),
+        (Addition(name="greet", data={"userId": "u"}, job_id=""), "a job's id"),
+    ],
+)
+async def test_what_could_only_die_is_not_added(mill: Mill, admin: Admin, addition: Addition, reason: str) -> None:
+    """The reason says which field, and repeats no value."""
+    with pytest.raises(PermanentError, match=reason) as refused:
+        await admin.add(addition, mill.inspector.wire)
+
+    assert "secret" not in str(refused.value)
+    assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())
 
 
 async def test_statistics(mill: Mill, admin: Admin) -> None:

@@ -137,6 +137,22 @@ async def test_dead_letters_are_worked_on(app: App) -> None:
     assert (4, {by_wire["rq"]: "gone"}) == (gone.status, gone.json)
 
 
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_job_from_the_command_line(app: App, wire: str) -> None:
+    """It is checked, enqueued and done."""
+    key = app.upload("cm1")
+    data = json.dumps({"fileId": "cm1", "filePath": key, "userId": 1})
+    async with app.worker() as worker:
+        added = await run(app, "enqueue", "process-image", data, "--wire", wire, "--job-id", "mine-1")
+        [done] = await worker.logged("job_done", within=20.0)
+    refused = await run(app, "enqueue", "process-image", '{"fileId": "cm1", "filePath": "/etc/passwd", "userId": 1}')
+
+    assert (0, "mine-1\n") == (added.status, added.out)
+    assert ("mine-1", wire) == (done["id"], done["wire"])
+    assert 2 == refused.status
+    assert refused.err.startswith("bad payload for process-image: filePath: ")
+
+
 async def test_statistics(app: App) -> None:
     """Each queue on each wire, and the letters."""
     async with app.worker() as worker:
@@ -168,6 +184,8 @@ async def test_statistics(app: App) -> None:
         (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: mail"),
         (["retry_failed", "--newer", "soon"], {}, 2, "'soon' is no age"),
         (["dead_letters", "replay"], {}, 2, "name letters, or say --all"),
+        (["enqueue", "process-image", "{"], {}, 2, "the payload is not JSON"),
+        (["enqueue", "push-follow-up", "{}"], {}, 2, "no such job: 'push-follow-up'; there are optimize-avatar"),
     ],
 )
 async def test_what_is_wrong_is_said(

@@ -12,9 +12,9 @@ import pytest
 import structlog.testing
 from PIL import Image
 
-from processors.media.files import FileJob, ProcessFile
+from processors.media.files import ProcessFile
 from processors.media.films import ProcessVideo, tools_or_reason
-from processors.media.payload import ImagePayload, VideoPayload
+from processors.media.payload import FileJob, ImagePayload, VideoPayload
 from processors.media.pictures import ProcessImage
 from processors.media.sandbox.limits import MEBIBYTE
 from queue_lib.errors import PermanentError, SnoozeError

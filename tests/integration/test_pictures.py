@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.files import FileJob, ProcessFile
-from processors.media.payload import AvatarPayload, ImagePayload
+from processors.media.files import ProcessFile
+from processors.media.payload import AvatarPayload, FileJob, ImagePayload
 from processors.media.pictures import MAX_UPLOAD, OptimizeAvatar, ProcessImage
 from processors.media.sandbox.client import PROJECT
 from queue_lib.errors import PermanentError

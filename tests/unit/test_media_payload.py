@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from processors.media.files import FileJob
-from processors.media.payload import ImagePayload, ImageResult
+from processors.media.payload import FileJob, ImagePayload, ImageResult
 
 GOOD = {"fileId": "cm3x_-1", "filePath": "uploads/a b.jpg", "userId": "user-1"}
 

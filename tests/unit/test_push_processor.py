@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from processors.push.circuit import IN_A_ROW
 from processors.push.delivery import Delivery, Kind
-from processors.push.fan_out import FOLLOW_UP, MAX_LINES
-from processors.push.payload import FollowUpPayload, PushPayload
+from processors.push.fan_out import MAX_LINES
+from processors.push.payload import FOLLOW_UP, FollowUpPayload, PushPayload
 from processors.push.processor import PushFollowUp, PushNotification
 from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError
 from queue_lib.job import Wire

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from processors.media.files import FileJob
-from processors.media.payload import AvatarPayload, ImagePayload, VideoPayload
+from processors.forms import FORMS
+from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.registry import build
 from queue_lib.processor import Registry
@@ -48,3 +48,8 @@ def test_the_registry_takes_the_routes() -> None:
 
     assert registry.find("process-image", "file-processing") is not None
     assert registry.find("process-image", "push-notifications") is None
+
+
+def test_what_running_jobs_enqueue_is_nobody_elses() -> None:
+    """A follow-up carries what only a run knows."""
+    assert ["push-follow-up"] == [form.name for form in FORMS if form.internal]

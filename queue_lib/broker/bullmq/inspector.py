@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bullmq import Job as BullJob
 from bullmq import Queue as BullQueue
 
-from queue_lib.broker.base import JobView, State
+from queue_lib.broker.base import Addition, JobView, State
 from queue_lib.broker.bullmq.parse import MALFORMED, MS
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.refused import NAME
@@ -95,10 +95,12 @@ class BullMQInspector:
                 return False
             return bool(await source.backend.remove(job_id, remove_children=False))
 
-    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+    async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
+        options = {"jobId": addition.job_id, "attempts": addition.attempts, "delay": round(addition.delay * MS)}
+        given = {name: value for name, value in options.items() if value}
         with outages_translated():
-            await self._queue(queue).add(name, data, {"jobId": job_id})
+            return str((await self._queue(queue).add(addition.name, addition.data, given)).id)
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

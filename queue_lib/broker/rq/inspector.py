@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from rq.exceptions import DuplicateJobError, InvalidJobOperation
 from rq.job import JobStatus
@@ -13,7 +16,7 @@ from rq.queue import Queue as Lane
 from rq.registry import FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from queue_lib.broker.base import Inspector, JobView, State
+from queue_lib.broker.base import Addition, Inspector, JobView, State
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.refused import NAME
 from queue_lib.broker.rq.job import GuardedJob
@@ -169,15 +172,22 @@ class RQInspector:
         job.delete()
         return True
 
-    async def add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+    async def add(self, queue: str, addition: Addition) -> str:
         """Enqueue it in the lane of the queue's own name."""
         with outages_translated():
-            await asyncio.to_thread(self._add, queue, name, data, job_id)
+            return await asyncio.to_thread(self._add, queue, addition)
 
-    def _add(self, queue: str, name: str, data: Any, job_id: str) -> None:
+    def _add(self, queue: str, addition: Addition) -> str:
         lane = Lane(queue, connection=self._connection, serializer=JSONSerializer)
+        job = lane.create_job(addition.name, args=[addition.data], job_id=addition.job_id or str(uuid4()))
+        if addition.attempts is not None:
+            job.retries_left = addition.attempts - 1
         with contextlib.suppress(DuplicateJobError):
-            lane.enqueue_job(lane.create_job(name, args=[data], job_id=job_id), unique=True)
+            if addition.delay > 0:
+                lane.schedule_job(job, datetime.now(UTC) + timedelta(seconds=math.ceil(addition.delay)), unique=True)
+            else:
+                lane.enqueue_job(job, unique=True)
+        return str(job.id)
 
     def _read(self, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any]:
         try:
