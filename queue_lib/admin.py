@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import hashlib
+import json
 import re
 import time
 from dataclasses import dataclass, replace
@@ -102,13 +104,13 @@ class Admin:
         self._forms = {form.name: form for form in forms}
         self._inspectors = {inspector.wire: inspector for inspector in inspectors}
         self._letters = letters
-        self._queues = queues
+        self.queues = tuple(queues)
         self._clock = clock
         self._act = _log.bind(by=by)
 
     async def stats(self) -> list[QueueStats]:
         """Each queue at this moment."""
-        return [await self._stats(queue) for queue in self._queues]
+        return [await self._stats(queue) for queue in self.queues]
 
     async def _stats(self, queue: str) -> QueueStats:
         inspectors = self._inspectors.values()
@@ -120,8 +122,8 @@ class Admin:
             oldest=max((self._clock() - job.enqueued_at for job in first if job.enqueued_at), default=None),
         )
 
-    async def add(self, addition: Addition, wire: Wire) -> str:
-        """Enqueue a job, in the queue that its name belongs to; returns its id.
+    async def add(self, addition: Addition, wire: Wire) -> tuple[str, str]:
+        """Enqueue a job, in the queue that its name belongs to; returns its id and the queue.
 
         Raises PermanentError, which says what is wrong, for a job that could only end in the dead letters.
         """
@@ -133,6 +135,7 @@ class Admin:
         if addition.job_id is not None and not JOB_ID.fullmatch(addition.job_id):
             msg = "a job's id has letters, digits, - and _, at most 128 of them, and not digits alone"
             raise PermanentError(msg)
+        _check_json(addition.data)
         try:
             form.payload.model_validate(addition.data)
         except ValidationError as error:
@@ -140,7 +143,41 @@ class Admin:
             raise PermanentError(msg) from None
         job_id = await self._inspectors[wire].add(form.queue, addition)
         self._act.info("job_added", queue=form.queue, wire=wire.value, id=job_id[:200], name=addition.name)
-        return job_id
+        return job_id, form.queue
+
+    def acting(self, by: str) -> Admin:
+        """The same, for somebody else."""
+        other = copy.copy(self)
+        other._act = _log.bind(by=by)  # noqa: SLF001 -- its own kind
+        return other
+
+    async def find(self, job_id: str, queue: str | None = None, wire: Wire | None = None) -> list[JobView]:
+        """The jobs with this id: BullMQ numbers them in each queue, so there may be several."""
+        return [
+            job
+            for inspector in self._inspectors.values()
+            for name in self.queues
+            if queue in {None, name} and wire in {None, inspector.wire}
+            if (job := await inspector.find(name, job_id)) is not None
+        ]
+
+    async def remove(self, job: JobView) -> bool:
+        """Delete a job and its letter; False if it runs, or is gone."""
+        if not await self._inspectors[job.wire].remove(job.queue, job.id):
+            return False
+        await self._letters.drop(letter_id(job.wire, job.queue, job.id))
+        self._act.info("job_removed", **_fields(job))
+        return True
+
+    async def pause(self, queue: str) -> None:
+        """Hand out no more jobs of a queue, on both wires."""
+        await next(iter(self._inspectors.values())).pause(queue)
+        self._act.info("queue_paused", queue=queue)
+
+    async def resume(self, queue: str) -> None:
+        """Undo pause."""
+        await next(iter(self._inspectors.values())).resume(queue)
+        self._act.info("queue_resumed", queue=queue)
 
     async def letter_count(self) -> int:
         """How many dead letters there are."""
@@ -154,7 +191,7 @@ class Admin:
         now = self._clock()
         found: dict[tuple[Wire, str, str], JobView] = {}
         for inspector in self._inspectors.values():
-            for queue in self._queues:
+            for queue in self.queues:
                 total = (await inspector.counts(queue))[State.FAILED]
                 for start in range(0, total, PAGE):
                     for job in await inspector.page(queue, State.FAILED, start, PAGE):
@@ -184,6 +221,10 @@ class Admin:
         for start in range(0, await self._letters.count(), PAGE):
             for letter in await self._letters.page(start, PAGE):
                 yield letter
+
+    async def letter_page(self, start: int, count: int) -> list[Letter]:
+        """Up to `count` letters from number `start` on, the oldest first."""
+        return await self._letters.page(start, count)
 
     async def letter(self, letter_id: str) -> Letter | None:
         """One letter."""
@@ -217,6 +258,15 @@ class Admin:
         if dropped:
             self._act.info("letter_dropped", **_fields(letter))
         return dropped
+
+
+def _check_json(data: object) -> None:
+    """Raise PermanentError for what Node could not read, or Redis not take: NaN, lone surrogates, endless nesting."""
+    try:
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        msg = f"the payload can't be written as JSON: {type(error).__name__}"
+        raise PermanentError(msg) from None
 
 
 def _fields(job: JobView | Letter) -> dict[str, str]:

@@ -51,7 +51,7 @@ def main(  # noqa: PLR0913 -- the options of the command line
 
     async def work(admin: Admin) -> str:
         try:
-            return await admin.add(addition, wire)
+            return (await admin.add(addition, wire))[0]
         except PermanentError as error:
             terminal.end(str(error), USAGE)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from processors.media.settings import SEEN_BY_CHILDREN, MediaSettings
 from processors.push.settings import PushSettings
+from queue_lib.api.settings import ApiSettings
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings, queue_settings
 from storage.settings import StorageSettings
@@ -29,6 +30,7 @@ MODELS: tuple[type[BaseSettings], ...] = (
     StorageSettings,
     PushSettings,
     MediaSettings,
+    ApiSettings,
     *(queue_settings(queue) for queue in QUEUES),
 )
 

@@ -1,10 +1,11 @@
-"""The snippets of README.md and docs/next.js.md, run as they stand against the real worker."""
+"""The snippets of README.md and the docs, run as they stand against the real worker."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import shutil
+import socket
 import sqlite3
 import sys
 from contextlib import closing
@@ -19,8 +20,10 @@ from rq.job import Job as RQJob
 from demo.app import PHOTO, App
 from demo.worker_process import WorkerProcess
 from processors.media.settings import MediaSettings
+from queue_lib.api import tokens
 from tests.support.node import NodeError, node
 from tests.support.push_service import SUBJECT, PushService
+from tests.support.worker_process import WorkerProcess as WebProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from storage.ports import Subscription
 
 PROJECT = Path(__file__).parents[2]
-README, FOR_NEXT_JS = PROJECT / "README.md", PROJECT / "docs" / "next.js.md"
+README, FOR_NEXT_JS, API = PROJECT / "README.md", PROJECT / "docs" / "next.js.md", PROJECT / "docs" / "api.md"
 PATIENCE = 30.0  # seconds
 
 
@@ -47,12 +50,12 @@ class Site:
     device: Subscription
     app: App
 
-    async def run(self, program: str, file: str, code: str) -> str:
+    async def run(self, program: str, file: str, code: str, **more: str) -> str:
         """Run code from a page, as the file of that name; returns what it printed."""
         path = self.folder / file
         path.write_text(code)
         pipe = asyncio.subprocess.PIPE
-        env = {"REDIS_URL": self.redis_url}
+        env = more or {"REDIS_URL": self.redis_url}
         process = await asyncio.create_subprocess_exec(program, str(path), env=env, stdout=pipe, stderr=pipe)
         try:
             stdout, stderr = await asyncio.wait_for(process.communicate(), PATIENCE)
@@ -103,6 +106,23 @@ async def test_next_js(site: Site, push_service: PushService, node_modules: Path
     [push] = push_service.received
     assert {"title": "Ada", "body": "Are you there?", "url": "/chat/7", "icon": "/icons/chat.png"} == push.json
     assert ("3600", "high") == (push.headers["TTL"], push.headers["Urgency"])
+
+
+async def test_api(site: Site) -> None:
+    """A script that knows an URL and a token, and nothing of Redis, has a picture compressed."""
+    secret, token = tokens.make("next-app", may_write=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    env = {"REDIS_URL": site.redis_url, "API_TOKENS": tokens.entry(token), "PORT": port}
+    async with WebProcess(env, site.folder, PROJECT / "web.py"):
+        printed = await site.run(
+            *(shutil.which("node") or "", "api.mjs", snippet("api", API)),
+            PUSHMILL_URL=f"http://127.0.0.1:{port}",
+            PUSHMILL_TOKEN=secret,
+        )
+
+    assert f"completed {site.app.file()['compressedUrl']}" == printed.strip()
 
 
 async def test_rq(site: Site, push_service: PushService) -> None:

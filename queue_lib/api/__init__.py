@@ -1,0 +1,1 @@
+"""REST over the admin, for an app that holds no connection to Redis."""

@@ -1,0 +1,56 @@
+"""The application: routes over one admin, behind tokens."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from queue_lib.api import health, jobs, letters, problems, queues
+from queue_lib.api.guard import BodyLimit, Limiter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from queue_lib.admin import Admin
+    from queue_lib.api.tokens import Token
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+ABOUT = "Jobs for Pushmill over HTTP. Errors are `application/problem+json`."
+
+
+def build(opened: Callable[[], AbstractAsyncContextManager[Admin]], tokens: Sequence[Token], rate: int) -> FastAPI:
+    """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened() as admin:
+            app.state.admin = admin
+            _log.info("started")
+            yield
+
+    app = FastAPI(
+        title="Pushmill",
+        description=ABOUT,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=_operation,
+    )
+    app.state.tokens, app.state.limiter = tuple(tokens), Limiter(rate)
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    for part in (jobs, queues, letters, health):
+        app.include_router(part.router)
+    return app
+
+
+def _operation(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'health'}-{route.name}".replace(" ", "-")

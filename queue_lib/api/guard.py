@@ -1,0 +1,113 @@
+"""Who may do what, how often, and with how large a body."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+
+from queue_lib.api.problems import problem
+from queue_lib.api.tokens import Token, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 4 * 1024 * 1024  # bytes: what a job's data may have on RQ's wire
+WINDOW = 60.0  # seconds
+
+_bearer = HTTPBearer(auto_error=False, description="A token of API_TOKENS.")
+
+
+def reader(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Token:
+    """Who asks. Raises 401 without a known token."""
+    token = find(request.app.state.tokens, credentials.credentials) if credentials else None
+    if token is None:
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED,
+            "a bearer token is needed: Authorization: Bearer ...",
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return token
+
+
+def writer(token: Annotated[Token, Depends(reader)]) -> Token:
+    """Who acts. Raises 403 for a token that may only read."""
+    if not token.may_write:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "this token may only read")
+    return token
+
+
+class Limiter:
+    """So many submissions in a window, for each token."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is in seconds."""
+        self._most = most
+        self._clock = clock
+        self._counts: Counter[str] = Counter()
+        self._until = 0.0
+
+    def count(self, name: str) -> None:
+        """Count one. Raises 429 beyond the limit."""
+        now = self._clock()
+        if now >= self._until:
+            self._counts.clear()
+            self._until = now + WINDOW
+        self._counts[name] += 1
+        if self._counts[name] > self._most:
+            wait = str(int(self._until - now) + 1)
+            msg = f"more than {self._most} jobs in a minute (API_RATE)"
+            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, msg, {"Retry-After": wait})
+
+
+def submitter(request: Request, token: Annotated[Token, Depends(writer)]) -> Token:
+    """Who submits a job, within the limit."""
+    limiter: Limiter = request.app.state.limiter
+    limiter.count(token.name)
+    return token
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, whether or not their length is declared."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand in front of `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what is received; beyond the limit the answer is 413."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body, message = bytearray(), await receive()
+        while message["type"] == "http.request":
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY:
+                await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY} bytes")(
+                    scope, receive, send
+                )
+                return
+            if not message.get("more_body"):
+                break
+            message = await receive()
+        await self._app(scope, _replay(bytes(body), receive), send)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    read = False
+
+    async def replay() -> Message:
+        nonlocal read
+        if read:
+            return await receive()
+        read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

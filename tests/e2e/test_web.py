@@ -1,0 +1,114 @@
+"""`python web.py` beside `python worker.py`: a client that knows nothing of Redis has its jobs done."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from queue_lib.api import tokens
+from tests.support.worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from tests.support.app import App
+
+WEB = Path(__file__).parents[2] / "web.py"
+SECRET, TOKEN = tokens.make("next-app", may_write=True)
+
+
+def web(app: App, **env: str) -> tuple[WorkerProcess, str]:
+    """The web process of an app, and its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"REDIS_URL": app.env["REDIS_URL"], "API_TOKENS": tokens.entry(TOKEN), "PORT": str(port)}
+    return WorkerProcess({**own, **env}, app.folder, WEB), f"http://127.0.0.1:{port}"
+
+
+async def until(client: httpx.AsyncClient, path: str, **expected: Any) -> dict[str, Any]:
+    """Ask until the answer has these fields, for 20 seconds at most."""
+    deadline = time.monotonic() + 20
+    while True:
+        answer = await client.get(path)
+        body: dict[str, Any] = answer.json()
+        if expected.items() <= body.items():
+            return body
+        assert time.monotonic() < deadline, body
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_picture_by_way_of_the_api(app: App, wire: str) -> None:
+    """Submitted, done, and its result read, over HTTP alone; then both processes end when they are told to."""
+    key = app.upload("cm1")
+    process, url = web(app)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    async with app.worker(), process, httpx.AsyncClient(base_url=url, headers=headers) as client:
+        await until(client, "/readyz", outcome="ready")
+        data = {"fileId": "cm1", "filePath": key, "userId": "u1"}
+        body = {"name": "process-image", "data": data, "options": {"wire": wire}}
+        submitted = await client.post("/queue/jobs", json=body, headers={"Idempotency-Key": "cm1"})
+        job = await until(client, submitted.headers["location"], state="completed")
+        status, _ = await process.terminate(10.0)
+
+    assert job["result"]["compressedUrl"].endswith("/store/cm1-compressed.png")
+    assert (1, wire) == (job["attemptsMade"], job["wire"])
+    assert job["finishedAt"] >= job["enqueuedAt"] > 1_700_000_000_000
+    assert status in {0, -15}
+
+
+async def test_a_dead_letter_by_way_of_the_api(app: App) -> None:
+    """A job fails for good, is replayed, fails again, is retried, fails once more, and its letter is dropped."""
+    process, url = web(app)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    data = {"fileId": "cm1", "filePath": "uploads/none.jpg", "userId": "u1"}
+    async with app.worker() as worker, process, httpx.AsyncClient(base_url=url, headers=headers) as client:
+        await until(client, "/readyz", outcome="ready")
+        body = {"name": "process-image", "data": data, "options": {"jobId": "mine"}}
+        where = (await client.post("/queue/jobs", json=body)).headers["location"]
+        await worker.logged("job_dead", 1)
+        [letter] = (await client.get("/queue/dead-letters")).json()
+        whole = (await client.get(f"/queue/dead-letters/{letter['letterId']}")).json()
+        replayed = await client.post(f"/queue/dead-letters/{letter['letterId']}/replay")
+        await worker.logged("job_dead", 2)
+        retried = await client.post(where.replace("?", "/retry?"))
+        await worker.logged("job_dead", 3)
+        job = await until(client, where, state="failed")
+        dropped = await client.delete(f"/queue/dead-letters/{letter['letterId']}")
+    [action] = process.lines("letter_replayed")
+
+    assert (None, "", data) == (letter["data"], letter["stack"], whole["data"])
+    assert whole["reason"].startswith("nothing is stored under")
+    assert {"outcome": "retried"} == replayed.json() == retried.json()
+    assert (1, True) == (job["attemptsMade"], "PermanentError" in job["stack"])
+    assert {"outcome": "dropped"} == dropped.json()
+    assert ("next-app", "mine") == (action["by"], action["id"])
+    assert SECRET not in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "reason"),
+    [
+        ({"API_TOKENS": ""}, "API_TOKENS: not set, and required"),
+        ({"API_TOKENS": SECRET}, "API_TOKENS: an entry is not of the form"),
+        ({"REDIS_URL": ""}, "REDIS_URL: not set"),
+        ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL: "),
+        ({"PORT": "http"}, "PORT: "),
+    ],
+)
+async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str], reason: str) -> None:
+    """In a line, with status 1, and without the token."""
+    process, _ = web(app, **env)
+    await process.start()
+    status = await asyncio.wait_for(process.process.wait(), 20)
+    await process.kill()
+
+    assert 1 == status
+    assert reason in process.stderr
+    assert "Traceback" not in process.stderr
+    assert SECRET not in process.stderr

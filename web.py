@@ -1,0 +1,38 @@
+"""The API: read the settings, check Redis, serve until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import partial
+
+import uvicorn
+
+from processors.forms import FORMS
+from queue_lib import wiring
+from queue_lib.api.app import build
+from queue_lib.api.settings import ApiSettings
+from queue_lib.errors import ConfigurationError
+from queue_lib.observe import log
+from queue_lib.settings import WorkerSettings, load
+
+
+async def nothing() -> None:
+    """There is nothing else to open."""
+
+
+def main() -> None:
+    """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
+    try:
+        queue, api = load(WorkerSettings, ApiSettings)
+        log.configure(queue.log_level, queue.log_format)
+        asyncio.run(wiring.preflight(queue, nothing()))
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate)
+    everywhere = "0.0.0.0"  # noqa: S104 -- the platform's router is on another machine
+    uvicorn.run(app, host=everywhere, port=api.port, log_config=None, access_log=False, server_header=False)
+
+
+if __name__ == "__main__":
+    main()
