@@ -84,7 +84,7 @@ class Replay(enum.StrEnum):
 class Admin:
     """Looks and acts through the wires' inspectors. Each action is a line in the log, with who it was.
 
-    Every call may raise BrokerUnavailableError.
+    Every call may raise BrokerUnavailableError, and what acts on one wire PermanentError if that is not served.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Admin:
         except ValidationError as error:
             msg = f"bad payload for {addition.name}: {faults(error)}"
             raise PermanentError(msg) from None
-        job_id = await self._inspectors[wire].add(form.queue, addition)
+        job_id = await self._on(wire).add(form.queue, addition)
         self._act.info("job_added", queue=form.queue, wire=wire.value, id=job_id[:200], name=addition.name)
         return job_id, form.queue
 
@@ -163,7 +163,7 @@ class Admin:
 
     async def remove(self, job: JobView) -> bool:
         """Delete a job and its letter; False if it runs, or is gone."""
-        if not await self._inspectors[job.wire].remove(job.queue, job.id):
+        if not await self._on(job.wire).remove(job.queue, job.id):
             return False
         await self._letters.drop(letter_id(job.wire, job.queue, job.id))
         self._act.info("job_removed", **_fields(job))
@@ -201,11 +201,24 @@ class Admin:
 
     async def retry(self, job: JobView) -> bool:
         """Run a failed job again from its first attempt, and drop its letter; False if it has not failed any more."""
-        if not await self._inspectors[job.wire].retry(job.queue, job.id):
+        letter = await self._letters.find(letter_id(job.wire, job.queue, job.id))
+        if not await self._on(job.wire).retry(job.queue, job.id):
             return False
-        await self._letters.drop(letter_id(job.wire, job.queue, job.id))
+        await self._drop_if_same(letter)
         self._act.info("job_retried", **_fields(job))
         return True
+
+    def _on(self, wire: Wire) -> Inspector:
+        if wire not in self._inspectors:
+            msg = f"this process does not serve the wire {wire.value} (WIRES)"
+            raise PermanentError(msg)
+        return self._inspectors[wire]
+
+    async def _drop_if_same(self, letter: Letter | None) -> None:
+        """Drop the letter of a job that runs again, unless it has failed again by now and this is the new one's."""
+        now = await self._letters.find(letter.letter_id) if letter is not None else None
+        if letter is not None and now is not None and now.failed_at == letter.failed_at:
+            await self._letters.drop(letter.letter_id)
 
     async def letters(self, wanted: Wanted) -> list[Letter]:
         """The letters that are meant, without their payloads and stacks, the oldest first."""
@@ -235,7 +248,7 @@ class Admin:
 
         Doing it twice does it once: a job that is gone is enqueued under an id made of the letter's.
         """
-        inspector = self._inspectors[letter.wire]
+        inspector = self._on(letter.wire)
         job = await inspector.find(letter.queue, letter.id)
         if job is not None and await inspector.retry(letter.queue, letter.id):
             outcome = Replay.RETRIED
@@ -248,7 +261,7 @@ class Admin:
             again = Addition(name=letter.name, data=letter.data, job_id=f"replay-{told}")
             await inspector.add(letter.queue, again)
             outcome = Replay.ENQUEUED
-        await self._letters.drop(letter.letter_id)
+        await self._drop_if_same(letter)
         self._act.info("letter_replayed", outcome=outcome.value, **_fields(letter))
         return outcome
 

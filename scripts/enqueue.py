@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from queue_lib.broker.base import Addition
-from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from scripts import terminal
 from scripts.terminal import USAGE, JsonOption, out
@@ -50,10 +49,7 @@ def main(  # noqa: PLR0913 -- the options of the command line
     addition = Addition(name=name, data=payload, job_id=job_id, delay=delay or 0.0, attempts=attempts)
 
     async def work(admin: Admin) -> str:
-        try:
-            return (await admin.add(addition, wire))[0]
-        except PermanentError as error:
-            terminal.end(str(error), USAGE)
+        return (await admin.add(addition, wire))[0]
 
     added = terminal.run(work)
     if as_json:

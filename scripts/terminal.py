@@ -22,7 +22,7 @@ from rich.text import Text
 from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin import Admin, Wanted
-from queue_lib.errors import BrokerUnavailableError, ConfigurationError
+from queue_lib.errors import BrokerUnavailableError, ConfigurationError, PermanentError
 from queue_lib.job import Wire
 from queue_lib.observe import log
 from queue_lib.settings import WorkerSettings, load
@@ -61,13 +61,15 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def run(work: Callable[[Admin], Awaitable[T]]) -> T:
-    """Do the work as an operator; ends the process where the environment is not fit, or Redis away."""
+    """Do the work as an operator; ends the process where the environment is not fit, Redis away, or it is refused."""
     try:
         [settings] = load(WorkerSettings)
         log.configure("info", settings.log_format, sys.stderr)
         return asyncio.run(_work(settings, work))
     except ConfigurationError as error:
         end(str(error), NOT_FIT)
+    except PermanentError as error:
+        end(str(error), USAGE)
     except BrokerUnavailableError as error:
         end(f"Redis: {error}", AWAY)
 

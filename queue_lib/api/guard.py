@@ -86,17 +86,17 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body, message = bytearray(), await receive()
-        while message["type"] == "http.request":
-            body += message.get("body", b"")
-            if len(body) > MAX_BODY:
-                await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY} bytes")(
-                    scope, receive, send
-                )
-                return
-            if not message.get("more_body"):
-                break
+        body, more = bytearray(), True
+        while more:
             message = await receive()
+            if message["type"] != "http.request":  # the client is gone: half a request is none
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > MAX_BODY:
+                refusal = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY} bytes")
+                await refusal(scope, receive, send)
+                return
         await self._app(scope, _replay(bytes(body), receive), send)
 
 

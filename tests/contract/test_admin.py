@@ -14,6 +14,7 @@ from rq import Queue as RQQueue
 from queue_lib.admin import Admin, Replay, Wanted
 from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
 from queue_lib.errors import PermanentError
+from queue_lib.job import Wire
 from queue_lib.outcome import Failure
 from queue_lib.processor import Form, Model
 from tests.support.mills import QUEUE, Mill, redis_mill
@@ -270,6 +271,38 @@ async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) ->
     assert await admin.drop(letter)
     assert not await admin.drop(letter)
     assert 0 == await admin.letter_count()
+
+
+@pytest.mark.parametrize("by_letter", [True, False])
+async def test_the_letter_of_a_new_failure_stays(
+    mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch, by_letter: bool
+) -> None:
+    """A worker may fail with the job again before the operator's tool has dropped the old letter."""
+    await failed(mill, "greet")
+    [job], [letter] = await admin.failed(Wanted()), await admin.letters(Wanted())
+    retry = mill.inspector.retry
+
+    async def retry_and_fail(queue: str, job_id: str) -> bool:
+        await asyncio.sleep(0.01)
+        done = await retry(queue, job_id)
+        await fail(mill, await mill.claim(await mill.broker()), Failure("again"))
+        return done
+
+    monkeypatch.setattr(mill.inspector, "retry", retry_and_fail)
+    await (admin.replay(letter) if by_letter else admin.retry(job))
+
+    assert ["again"] == [each.reason for each in await admin.letters(Wanted())]
+
+
+async def test_a_wire_that_is_not_served(mill: Mill, admin: Admin) -> None:
+    """Nothing is done, and it is said."""
+    await failed(mill, "greet")
+    [letter] = await admin.letters(Wanted())
+    other = next(wire for wire in Wire if wire is not mill.inspector.wire)
+
+    with pytest.raises(PermanentError, match="does not serve the wire"):
+        await admin.replay(letter.model_copy(update={"wire": other}))
+    assert 1 == await admin.letter_count()
 
 
 async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Admin) -> None:
