@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from queue_lib.processor import Form
 
 PAGE = 200
+CLEANED_AT_ONCE = 1000
 # What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
 JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
 
@@ -168,6 +169,21 @@ class Admin:
         await self._letters.drop(letter_id(job.wire, job.queue, job.id))
         self._act.info("job_removed", **_fields(job))
         return True
+
+    async def clean(self, queue: str, state: State, older: float) -> int:
+        """Delete all jobs of a queue that completed or failed more than `older` seconds ago; returns how many.
+
+        Their dead letters stay. Raises ValueError for another state.
+        """
+        if state not in {State.COMPLETED, State.FAILED}:
+            msg = f"what is {state.value} is not cleaned"
+            raise ValueError(msg)
+        deleted = 0
+        for inspector in self._inspectors.values():
+            while (count := await inspector.clean(queue, state, older, CLEANED_AT_ONCE)) > 0:
+                deleted += count
+        self._act.info("queue_cleaned", queue=queue, state=state.value, older=older, jobs=deleted)
+        return deleted
 
     async def pause(self, queue: str) -> None:
         """Hand out no more jobs of a queue, on both wires."""

@@ -95,6 +95,12 @@ class Outcome(Model):
     outcome: str
 
 
+class Cleaned(Model):
+    """How many jobs were deleted."""
+
+    removed: int
+
+
 def job_out(view: JobView) -> JobOut:
     """A job for a client."""
     return JobOut(

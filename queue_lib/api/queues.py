@@ -11,13 +11,16 @@ from starlette.exceptions import HTTPException
 from queue_lib.admin import Admin
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.jobs import admin
-from queue_lib.api.models import Outcome, Stats, queue_out
+from queue_lib.api.models import Cleaned, Outcome, Stats, queue_out
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token
+from queue_lib.broker.base import State
 
 router = APIRouter(prefix="/queue", tags=["queues"])
 
 QueueName = Annotated[str | None, Query(description="All queues, if it is left out.")]
+
+Older = Annotated[int, Query(ge=0, le=10**12, description="Milliseconds.")]
 
 
 @router.get("/stats", responses=described(401, 503))
@@ -44,6 +47,27 @@ async def resume(request: Request, token: Annotated[Token, Depends(writer)], que
     for name in _named(operator, queue):
         await operator.resume(name)
     return Outcome(outcome="resumed")
+
+
+@router.post("/clean/completed", responses=described(401, 403, 404, 422, 503))
+async def clean_completed(
+    request: Request, token: Annotated[Token, Depends(writer)], older: Older, queue: QueueName = None
+) -> Cleaned:
+    """Delete jobs that completed longer ago than this."""
+    return await _clean(admin(request, token), State.COMPLETED, older, queue)
+
+
+@router.post("/clean/failed", responses=described(401, 403, 404, 422, 503))
+async def clean_failed(
+    request: Request, token: Annotated[Token, Depends(writer)], older: Older, queue: QueueName = None
+) -> Cleaned:
+    """Delete jobs that failed longer ago than this; their dead letters stay."""
+    return await _clean(admin(request, token), State.FAILED, older, queue)
+
+
+async def _clean(operator: Admin, state: State, older: int, queue: str | None) -> Cleaned:
+    names = _named(operator, queue)
+    return Cleaned(removed=sum([await operator.clean(name, state, older / 1000) for name in names]))
 
 
 def _named(operator: Admin, queue: str | None) -> tuple[str, ...]:

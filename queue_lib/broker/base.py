@@ -212,6 +212,9 @@ class Inspector(Protocol):
     async def remove(self, queue: str, job_id: str) -> bool:
         """Delete a job with all that is known of it; False if there is none, or somebody has it leased."""
 
+    async def clean(self, queue: str, state: State, older: float, most: int) -> int:
+        """Delete up to `most` jobs that completed or failed more than `older` seconds ago; returns how many."""
+
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job as a producer does, unless there is one with its id; returns the id."""
 

@@ -73,6 +73,13 @@ class MemoryInspector:
             self._store.lines[queue].remove(record)
         return True
 
+    async def clean(self, queue: str, state: State, older: float, most: int) -> int:
+        """Delete old jobs."""
+        before = self._store.clock() - older
+        page = await self.page(queue, state, 0, len(self._store.jobs))
+        old = [job for job in page if (job.finished_at or 0.0) <= before][:most]
+        return sum([await self.remove(queue, job.id) for job in old])
+
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""
         if addition.job_id is not None and (queue, addition.job_id) in self._store.jobs:

@@ -273,6 +273,27 @@ async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) ->
     assert 0 == await admin.letter_count()
 
 
+async def test_old_jobs_are_cleaned_out(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that ended longer ago than was said, in as many steps as it takes; letters and other jobs stay."""
+    monkeypatch.setattr("queue_lib.admin.CLEANED_AT_ONCE", 2)
+    await failed(mill, *"abcde")
+    await mill.enqueue("greet", {})
+    waiting = await mill.enqueue("greet", {})
+    await (await mill.claim(mill.brokers[0])).done(None)
+
+    assert 0 == await admin.clean(QUEUE.name, State.FAILED, 60.0)
+    await asyncio.sleep(1.1 if mill.name == "rq" else 0.01)
+    assert 5 == await admin.clean(QUEUE.name, State.FAILED, 0.0)
+
+    counts = await mill.inspector.counts(QUEUE.name)
+    assert (0, 1, 1) == (counts[State.FAILED], counts[State.COMPLETED], counts[State.WAITING])
+    assert 1 == await admin.clean(QUEUE.name, State.COMPLETED, 0.0)
+    assert 5 == await admin.letter_count()
+    assert await mill.inspector.find(QUEUE.name, waiting) is not None
+    with pytest.raises(ValueError, match="waiting is not cleaned"):
+        await admin.clean(QUEUE.name, State.WAITING, 0.0)
+
+
 @pytest.mark.parametrize("by_letter", [True, False])
 async def test_the_letter_of_a_new_failure_stays(
     mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch, by_letter: bool

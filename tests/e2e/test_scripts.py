@@ -137,6 +137,22 @@ async def test_dead_letters_are_worked_on(app: App) -> None:
     assert (4, {by_wire["rq"]: "gone"}) == (gone.status, gone.json)
 
 
+async def test_old_jobs_are_cleaned_out(app: App) -> None:
+    """Those of both wires, once somebody has said so; letters stay."""
+    async with app.worker() as worker:
+        await fail_on_both_wires(app, worker)
+    unasked = await run(app, "clean", "failed", "--older", "0s")
+    young = await run(app, "clean", "failed", "--older", "1h", "--yes", "--json")
+    await asyncio.sleep(1.0)  # RQ counts in whole seconds
+    old = await run(app, "clean", "failed", "--older", "0s", "--queue", QUEUE, "--yes", "--json")
+    stats = (await run(app, "queue_stats", "--json")).json
+
+    assert (2, "nobody is there") == (unasked.status, unasked.err[:15])
+    assert {"removed": {QUEUE: 0, "file-processing": 0}} == young.json
+    assert {"removed": {QUEUE: 2}} == old.json
+    assert 2 == stats["deadLetters"]
+
+
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_job_from_the_command_line(app: App, wire: str) -> None:
     """It is checked, enqueued and done."""

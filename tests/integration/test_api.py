@@ -256,6 +256,21 @@ async def test_pause_and_resume(ask: Client) -> None:
     assert 404 == (await ask("POST", "/queue/pause?queue=mail")).status_code
 
 
+async def test_cleaning(ask: Client, redis_url: str) -> None:
+    """It takes what is old, and says how much that was."""
+    with redis.Redis.from_url(redis_url) as server:
+        server.hset("bull:file-processing:old", mapping={"name": "x", "data": "{}", "finishedOn": 1, "timestamp": 1})
+        server.zadd("bull:file-processing:failed", {"old": 1})
+
+    async def clean(state: str, query: str) -> httpx.Response:
+        return await ask("POST", f"/queue/clean/{state}?{query}")
+
+    assert {"removed": 0} == (await clean("completed", "older=0")).json()
+    assert {"removed": 0} == (await clean("failed", "older=0&queue=push-notifications")).json()
+    assert {"removed": 1} == (await clean("failed", "older=1000")).json()
+    assert [422, 404] == [(await clean("failed", query)).status_code for query in ("", "older=0&queue=mail")]
+
+
 async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, with when to come back; the process goes on."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")

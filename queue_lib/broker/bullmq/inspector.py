@@ -95,6 +95,11 @@ class BullMQInspector:
                 return False
             return bool(await source.backend.remove(job_id, remove_children=False))
 
+    async def clean(self, queue: str, state: State, older: float, most: int) -> int:
+        """Delete old jobs, as BullMQ's `clean` does."""
+        with outages_translated():
+            return len(await self._queue(queue).backend.cleanJobsInSet(state.value, round(older * MS), most))
+
     async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
         options = {"jobId": addition.job_id, "attempts": addition.attempts, "delay": round(addition.delay * MS)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -39,6 +40,8 @@ STATES = {
     JobStatus.DEFERRED: State.WAITING_CHILDREN,
     JobStatus.READY_TO_ENQUEUE: State.WAITING_CHILDREN,
 }
+
+AT_ONCE = 200
 
 
 class RQInspector:
@@ -171,6 +174,21 @@ class RQInspector:
             self._connection.hset(job.key, "status", JobStatus.FAILED)  # RQ's delete would stumble over it
         job.delete()
         return True
+
+    async def clean(self, queue: str, state: State, older: float, most: int) -> int:
+        """Delete old jobs, the oldest first."""
+        with outages_translated():
+            return await asyncio.to_thread(self._clean, queue, state, older, most)
+
+    def _clean(self, queue: str, state: State, older: float, most: int) -> int:
+        before, deleted = time.time() - older, 0
+        start = self._counts(queue)[state]
+        while start > 0 and deleted < most:  # from the end, where the oldest are: what is deleted moves nobody
+            count = min(AT_ONCE, start)
+            start -= count
+            old = [job for job in self._page(queue, state, start, count) if (job.finished_at or 0.0) <= before]
+            deleted += sum(self._remove(queue, job.id) for job in old[: most - deleted])
+        return deleted
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Enqueue it in the lane of the queue's own name."""

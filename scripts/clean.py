@@ -1,0 +1,62 @@
+"""Delete jobs that ended some time ago: `python -m scripts.clean completed --older 1d`.
+
+The worker does so by itself after each queue's retention; this is for sooner. Dead letters stay. terminal.py has the exit
+codes.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from queue_lib.broker.base import State
+from scripts import terminal
+from scripts.terminal import JsonOption, QueueOption, YesOption, out
+
+if TYPE_CHECKING:
+    from queue_lib.admin import Admin
+
+
+class Ended(enum.StrEnum):
+    """How jobs end."""
+
+    COMPLETED = State.COMPLETED.value
+    FAILED = State.FAILED.value
+
+
+StateArgument = Annotated[Ended, typer.Argument(help="Jobs of this state.")]
+AgeOption = Annotated[
+    Any, typer.Option(parser=terminal.age, metavar="AGE", help="Ended longer ago than 90s, 15m, 2h, 7d.")
+]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+def main(
+    state: StateArgument,
+    *,
+    older: AgeOption,
+    queue: QueueOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask, and delete."""
+    wanted = terminal.wanted(queue=queue)
+
+    async def work(admin: Admin) -> dict[str, int]:
+        terminal.confirm(f"Delete the {state} jobs of {wanted.queue or 'all queues'} for good?", yes=yes)
+        names = [name for name in admin.queues if wanted.queue in {None, name}]
+        return {name: await admin.clean(name, State(state.value), older) for name in names}
+
+    removed = terminal.run(work)
+    if as_json:
+        terminal.print_json({"removed": removed})
+    else:
+        out.print(terminal.table(["queue", "removed"], removed.items()))
+
+
+if __name__ == "__main__":
+    app()
