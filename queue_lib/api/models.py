@@ -21,8 +21,8 @@ class JobOptions(Model):
     """`delay` in milliseconds; without `attempts` the queue's number holds."""
 
     job_id: str | None = None
-    delay: Annotated[int, Field(ge=0, le=WEEKS)] = 0
-    attempts: Annotated[int, Field(ge=1, le=1000)] | None = None
+    delay: Annotated[int, Field(ge=0, le=WEEKS, strict=True)] = 0
+    attempts: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
     wire: Wire = Wire.BULLMQ
 
 

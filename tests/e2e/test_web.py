@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,30 @@ async def test_a_dead_letter_by_way_of_the_api(app: App) -> None:
     assert {"outcome": "dropped"} == dropped.json()
     assert ("next-app", "mine") == (action["by"], action["id"])
     assert SECRET not in process.stdout + process.stderr
+
+
+async def test_the_openapi_document_is_true(app: App) -> None:
+    """Requests made of the document, valid or not: no fault of the server's, and no answer that it does not tell of."""
+    process, url = web(app, API_RATE="1000000")
+    conformance = "status_code_conformance,content_type_conformance,response_schema_conformance"
+    options = {
+        "-H": f"Authorization: Bearer {SECRET}",
+        "--checks": f"not_a_server_error,ignored_auth,{conformance}",
+        "--max-examples": "30",
+        "--seed": "1",
+    }
+    async with process:
+        fuzzer = await asyncio.create_subprocess_exec(
+            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json", "--no-color"),
+            *(word for option in options.items() for word in option),
+            cwd=app.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await asyncio.wait_for(fuzzer.communicate(), 120)
+    assert 0 == fuzzer.returncode, told.decode()
+    assert "Tested: 15" in told.decode()
+    assert [] == process.lines("api_fault")
 
 
 @pytest.mark.parametrize(
