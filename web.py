@@ -31,7 +31,16 @@ def main() -> None:
         sys.exit(str(error))
     app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate)
     everywhere = "0.0.0.0"  # noqa: S104 -- the platform's router is on another machine
-    uvicorn.run(app, host=everywhere, port=api.port, log_config=None, access_log=False, server_header=False)
+    # uvicorn's own log is for faults of its own: what a client sends it is none.
+    uvicorn.run(
+        app,
+        host=everywhere,
+        port=api.port,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+    )
 
 
 if __name__ == "__main__":
