@@ -48,10 +48,10 @@ class BullMQInspector:
         """One job."""
         with outages_translated():
             source = self._queue(queue)
+            state = await source.getJobState(job_id)  # first: a job that is completed by then has its result
             fields = await source.backend.getJobData(job_id)
             if not fields:
                 return None
-            state = await source.getJobState(job_id)
             log = await source.getJobLogs(job_id)
         return _view(source, job_id, fields, State.WAITING if state in WAITING else _state(state), log["logs"])
 
