@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from storage.database_url import DatabaseUrl, parse_database_url
 from storage.errors import StorageAwayError, StorageUnavailableError
+from storage.reader import Reader
 from storage.tables import AppTable, reflect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-    from sqlalchemy import Table
+    from sqlalchemy import Row, Select, Table
 
     from storage.settings import StorageSettings
 
@@ -36,6 +37,7 @@ class Database:
         """Take an engine whose connections commit by themselves, and the tables."""
         self._engine = engine
         self._tables = tables
+        self._reader = Reader(engine)
 
     @classmethod
     async def open(cls, settings: StorageSettings, needs: Collection[AppTable]) -> Self:
@@ -71,16 +73,31 @@ class Database:
 
         Raises StorageAwayError when the database can't be reached, or does not answer within 30 seconds.
         """
-        try:
-            async with asyncio.timeout(STATEMENT_TIMEOUT), self._engine.connect() as connection:
-                yield connection
-        except AWAY as error:
-            msg = f"the database does not answer ({type(error).__name__})"
-            raise StorageAwayError(msg) from None  # not chained: nobody knows what a driver puts into its exceptions
+        async with _in_time(), self._engine.connect() as connection:
+            yield connection
+
+    async def read(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """All rows of a query that runs all the time, over a connection of its own, one query after another.
+
+        Raises StorageAwayError as `connection` does.
+        """
+        async with _in_time():
+            return await self._reader.rows(query, values)
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._reader.close()
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(STATEMENT_TIMEOUT):
+            yield
+    except AWAY as error:
+        msg = f"the database does not answer ({type(error).__name__})"
+        raise StorageAwayError(msg) from None  # not chained: nobody knows what a driver puts into its exceptions
 
 
 def _refuse_missing_file(url: DatabaseUrl) -> None:

@@ -6,12 +6,30 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, func, literal, or_, select, type_coerce
+from sqlalchemy import (
+    TEXT,
+    VARCHAR,
+    Column,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.types import NullType
 
 from storage.identity import as_id, has_id, id_type
 from storage.ports import Subscription
 from storage.tables import AppTable
+from storage.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +37,7 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 PRUNE_BATCH = 100  # rows in one statement: three parameters each, and an old SQLite allows 999
+USERS_AT_ONCE = 100
 EXPIRATION = "expirationTime"  # an optional column
 
 
@@ -35,13 +54,15 @@ class SqlSubscriptions:
             # As the driver gives it: a column that SQLite calls a date may hold Prisma's milliseconds.
             wanted.append(type_coerce(columns[EXPIRATION], NullType()))
         self._all = select(*wanted).order_by(columns.id)
-        # Built once: it runs in every push job.
-        self._of_user = self._all.where(columns.userId == bindparam("user", type_=id_type(columns.userId)))
+        # Built once: every push job asks for its user's.
+        users = bindparam("users", type_=id_type(columns.userId), expanding=True)
+        self._of_users = self._all.where(columns.userId.in_(users))
+        self._by_user = Together(self._look_up, USERS_AT_ONCE if _compares_as_python(columns.userId) else 1)
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, oldest id first; an unknown user has none."""
         user = as_id(self._table.c.userId, user_id)
-        return [] if user is None else await self._read(self._of_user, {"user": user})
+        return [] if user is None else await self._by_user.get(user)
 
     async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
         """The subscriptions with these ids (up to 1,000), by id; ids that no row has are left out."""
@@ -69,9 +90,19 @@ class SqlSubscriptions:
             deleted += await self._delete(subscriptions[start : start + PRUNE_BATCH])
         return deleted
 
-    async def _read(self, query: Select[Any], values: dict[str, Any] | None = None) -> list[Subscription]:
+    async def _look_up(self, users: Sequence[Any]) -> dict[Any, list[Subscription]]:
+        """The subscriptions of each of these users."""
+        rows = await self._database.read(self._of_users, {"users": users})
+        if len(users) == 1:  # all are his, however the database compares
+            return {users[0]: [_subscription(row) for row in rows]}
+        found: dict[Any, list[Subscription]] = {user: [] for user in users}
+        for row in rows:
+            found[row.userId].append(_subscription(row))
+        return found
+
+    async def _read(self, query: Select[Any]) -> list[Subscription]:
         async with self._database.connection() as connection:
-            return [_subscription(row) for row in await connection.execute(query, values)]
+            return [_subscription(row) for row in await connection.execute(query)]
 
     def _among(self, name: str, ids: Sequence[str]) -> ColumnElement[bool]:
         column = self._table.c[name]
@@ -90,6 +121,13 @@ class SqlSubscriptions:
             func.coalesce(columns.endpoint, "") == subscription.endpoint,
             func.coalesce(columns.p256dh, "") == subscription.p256dh,
         )
+
+
+def _compares_as_python(column: Column[Any]) -> bool:
+    """Whether what the database calls equal is equal here: not so with CITEXT, CHAR, or a collation of its own."""
+    if type(column.type) in {TEXT, VARCHAR}:
+        return column.type.collation is None  # type: ignore[attr-defined]  # it is one of the two
+    return isinstance(column.type, Integer | Uuid)
 
 
 def _subscription(row: Row[Any]) -> Subscription:

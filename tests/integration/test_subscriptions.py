@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import uuid
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from sqlalchemy import func, select
 
 from storage.database import Database
 from storage.settings import StorageSettings
@@ -208,3 +210,71 @@ async def test_the_expiration_time_is_read_if_there_is_one(
         [row] = await subscriptions.of_user(table.id(1))
 
     assert row.expires_at == (None if seconds is None else pytest.approx(seconds))
+
+
+async def test_users_that_are_asked_for_at_once(table: Table) -> None:
+    """Each gets its own rows, whoever shares its query."""
+    for number in range(1, 13):
+        table.insert(number, user=number % 5)
+
+    async with table.open() as subscriptions:
+        users = [*range(7), 3]
+        found = await asyncio.gather(*(subscriptions.of_user(table.id(user)) for user in users))
+
+    assert [[table.id(n) for n in range(1, 13) if n % 5 == user] for user in users] == [
+        [row.id for row in rows] for rows in found
+    ]
+
+
+async def test_a_column_that_compares_in_its_own_way(postgres_url: str) -> None:
+    """CHAR(n) fills its values up with spaces, so that no key equals one here; all are found, asked for at once."""
+    table = Table(postgres_url, "TEXT")
+    table.create()
+    table.sql('ALTER TABLE "PushSubscription" ALTER COLUMN "userId" TYPE CHAR(12)')
+    for number in (1, 2, 3):
+        table.insert(number, user=number)
+
+    async with table.open() as subscriptions:
+        found = await asyncio.gather(*(subscriptions.of_user(table.id(user)) for user in (1, 2, 3)))
+
+    assert [[table.id(n)] for n in (1, 2, 3)] == [[row.id for row in rows] for rows in found]
+
+
+async def test_a_connection_that_the_server_has_closed(postgres_url: str) -> None:
+    """As servers and poolers do with idle ones: the next look-up takes a new one, and nobody notices."""
+    table = Table(postgres_url, "TEXT")
+    table.create()
+    table.insert(1)
+
+    async with table.open() as subscriptions:
+        before = await subscriptions.of_user(table.id(1))
+        table.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        after = await subscriptions.of_user(table.id(1))
+
+    assert [table.id(1)] == [row.id for row in before] == [row.id for row in after]
+
+
+async def test_a_look_up_that_is_cut_short(postgres_url: str) -> None:
+    """Its connection is not used again in an unknown state; the next look-up has its answer."""
+    table = Table(postgres_url, "TEXT")
+    table.create()
+    table.insert(1)
+
+    async with table.open() as subscriptions:
+        await subscriptions.of_user(table.id(1))
+        reading = asyncio.create_task(subscriptions._database.read(select(func.pg_sleep(60)), {}))
+        await until_it_runs(table, "SELECT pg_sleep")
+        reading.cancel()
+        await asyncio.wait([reading])
+        after = await subscriptions.of_user(table.id(1))
+
+    assert reading.cancelled()
+    assert [table.id(1)] == [row.id for row in after]
+
+
+async def until_it_runs(table: Table, words: str) -> None:
+    """Wait until the server runs a statement with these words."""
+    query = f"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%{words}%' AND pid <> pg_backend_pid()"  # noqa: S608
+    async with await psycopg.AsyncConnection.connect(table.url, autocommit=True) as server, asyncio.timeout(10):
+        while not await (await server.execute(query.encode())).fetchall():
+            await asyncio.sleep(0.01)
