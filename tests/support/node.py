@@ -60,16 +60,30 @@ async def node(url: str, *operations: Sequence[Any], prefix: str = "bull", timeo
 @contextlib.asynccontextmanager
 async def node_worker(url: str, queue: str, *, prefix: str = "bull", **options: Any) -> AsyncIterator[None]:
     """Run a stock Node worker (tests/node/worker.mjs) with bullmq's own `options`; it is closed gracefully."""
-    process = await _start("worker.mjs", url, prefix, queue, json.dumps(options))
+    async with _serving("worker.mjs", url, prefix, queue, json.dumps(options)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def bull_board(url: str, *queues: str, prefix: str = "bull") -> AsyncIterator[str]:
+    """Run Bull Board (tests/node/board.mjs) over these queues; gives its address."""
+    async with _serving("board.mjs", url, prefix, *queues) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.asynccontextmanager
+async def _serving(script: str, *arguments: str) -> AsyncIterator[str]:
+    """Run a script that says one line when it serves, which is given, and ends when its input does."""
+    process = await _start(script, *arguments)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(15):
             began = await process.stdout.readline()
-        if began != b"ready\n":
+        if not began:
             _, stderr = await process.communicate(b"")
-            msg = "the worker did not start"
+            msg = f"{script} did not start"
             raise NodeError(msg, [], stderr.decode())
-        yield
+        yield began.decode().strip()
         async with asyncio.timeout(15):
             await process.communicate(b"")  # the end of its input makes it close
     finally:
