@@ -21,6 +21,8 @@ PUSH_SERVICES = (
     "notify.windows.com",
 )
 MAX_LENGTH = 2048
+# What yarl raises for a text that is no URL; the second for some brackets and labels in the host.
+WRONG = (ValueError, IndexError)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Visible ASCII without the backslash, which some parsers take for a slash.
 _CHARACTERS = re.compile(r"[!-\[\]-~]+")
@@ -72,8 +74,8 @@ def _parse(endpoint: str) -> URL:
     try:
         # As it came: percent-encodings in it are the push service's, and must come back unchanged.
         url = URL(endpoint, encoded=True)
-        _ = url.port  # parsed at the first use only, and wrong ones show there
-    except ValueError:
+        _ = url.port, url.host  # parsed at the first use only, and wrong ones show there
+    except WRONG:
         msg = "the endpoint is not a URL"
         raise EndpointRefusedError(msg) from None
     return url
@@ -91,6 +93,6 @@ def log_fields(endpoint: str) -> dict[str, str]:
     """What may be logged of an endpoint: its host, and eight digits of a hash to tell subscriptions apart."""
     try:
         host = URL(endpoint, encoded=True).host or "?"
-    except ValueError:
+    except WRONG:
         host = "?"
     return {"host": host[:253], "endpoint_hash": hashlib.sha256(endpoint.encode(errors="replace")).hexdigest()[:8]}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from processors.push.endpoints import AllowedHosts, EndpointRefusedError, log_fields
 
@@ -126,3 +130,38 @@ def test_logs_hold_the_host_and_a_short_hash(endpoint: str) -> None:
     assert "secret" not in str(fields)
     assert fields["host"] in {"fcm.googleapis.com", "?"}
     assert len(fields["endpoint_hash"]) == 8
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://xn--",
+        "https://xn--.fcm.googleapis.com/x",
+        "https://[xn--.[::1]@/x",
+        "https://[::1",
+        "https://.\x00-1[::1]@",
+        "https://[v1.x]/",
+        "https://fcm.googleapis.com:443:443/",
+    ],
+)
+def test_a_host_that_can_not_be_parsed_is_refused(endpoint: str) -> None:
+    """Anybody can store such a subscription: it ends as refused, and never as an error of the whole job."""
+    with pytest.raises(EndpointRefusedError):
+        PUBLIC.parse(endpoint)
+    assert log_fields(endpoint)["host"]
+
+
+BITS = [
+    *("https://", "//", "fcm.googleapis.com", "[::1]", "[", "]", "@", ":", ":99999", "/", "?", "#", "%zz", "%00"),
+    *("xn--", "xn--a", ".", "\\", " ", "\0", "é", "。", "v1.x", "-1", "٣"),
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(BITS) | st.text(max_size=3)))
+def test_whatever_is_stored_is_an_endpoint_or_refused(parts: list[str]) -> None:
+    """No text makes the parser fail in another way, nor what the log says of it."""
+    endpoint = "".join(parts)
+    with contextlib.suppress(EndpointRefusedError):
+        assert PUBLIC.parse(endpoint).origin.startswith("https://")
+    assert {"host", "endpoint_hash"} == set(log_fields(endpoint))
