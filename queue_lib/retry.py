@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, PermanentError, SnoozeError
 from queue_lib.outcome import Dead, Failure, Retry, Snooze
 
 if TYPE_CHECKING:
     from queue_lib.job import Job
+
+OUTAGE_PAUSE = 5.0  # seconds
 
 
 def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | Snooze | Dead:
@@ -20,6 +22,8 @@ def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | S
     """
     if isinstance(error, SnoozeError):
         return Snooze(error.delay, str(error))
+    if isinstance(error, BrokerUnavailableError) and not isinstance(error, BrokerRefusedError):
+        return Snooze(OUTAGE_PAUSE, f"the broker's server was away: {error}")  # no fault of the job's
     failure = Failure.of(error)
     if isinstance(error, PermanentError) or job.is_last_attempt:
         return Dead(failure)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PAGE, USERS, PAGES = 500, 500, 8
 # Seconds before the deadline in which no page begins any more; the job goes on in another run.
 MARGIN = 60.0
+# Seconds before the deadline at which pages under way are cut short, too.
+CUT = 5.0
 _CURSOR = "cursor"
 
 
@@ -110,9 +112,14 @@ class _Run:
 
     async def to_the_end(self) -> PushResult:
         try:
-            pause = await self._send_pages()
-            while self._under_way:
-                await self._end_first()
+            async with asyncio.timeout(self._context.remaining() - min(CUT, self._margin / 2)) as limit:
+                pause = await self._send_pages()
+                while self._under_way:
+                    await self._end_first()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            pause = _next_turn()
         finally:
             await self._stop()
         if pause is not None:
@@ -132,7 +139,7 @@ class _Run:
                     if len(self._under_way) >= PAGES:
                         await self._end_first()
                     if self._context.remaining() < self._margin:
-                        return SnoozeError("its time is nearly over; the rest follows in another run", 0.0)
+                        return _next_turn()
         except SnoozeError as pause:
             return pause
         return None
@@ -161,3 +168,7 @@ class _Run:
         for page in tasks:
             page.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _next_turn() -> SnoozeError:
+    return SnoozeError("its time is nearly over; the rest follows in another run", 0.0)

@@ -31,6 +31,7 @@ class Kind(enum.StrEnum):
     REDIRECT = "redirect"  # a redirect, which is not followed
     THROTTLED = "throttled"  # the push service asks for a pause
     TRANSIENT = "transient"  # another attempt may help
+    EXPIRED = "expired"  # not sent: it was worth nothing any more when its turn came
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class Delivery:
     """How a message to one subscription ended.
 
     `reason` is for people and has no secret in it. `retry_after` is what the push service asked for, in seconds.
+    `tried` is False where nothing was sent, because the push service is left alone.
     """
 
     kind: Kind
     reason: str = ""
     retry_after: float | None = None
+    tried: bool = True
 
 
 class Sender(Protocol):

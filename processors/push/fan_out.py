@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # In flight at one push service, of one job; the sender bounds what all jobs have.
 IN_FLIGHT = 50
+# The same at all of them. What was answered and is not written yet counts as in flight.
+ALL_IN_FLIGHT = 100
 # Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
 # message that is sent twice.
 DRAIN = 1.5
@@ -39,8 +41,8 @@ MAX_LINES = 20
 # More gone than this share, of so many or more, may be a push service's fault: in June 2024 Google's answered so.
 MANY_GONE, MANY = 0.3, 50
 MAX_ORIGINS = 1000  # told apart: Windows and Apple have many hosts, but not so many
-# Without being noted: another run may try again.
-_UNSETTLED = frozenset({Kind.CONFIGURATION, Kind.THROTTLED, Kind.TRANSIENT})
+# Noted at once. The rest may be asked for again by another run: it is retried, or refused without harm.
+_SETTLED = frozenset({Kind.SENT, Kind.MESSAGE, Kind.REDIRECT})
 _RETRIED = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -76,13 +78,15 @@ class FanOut:
         self.deadline = ledger.fixed("deadline", push.deadline(parts.clock()))
         self._attempt = 1
         self._of = context.job.id
-        self._message = self._dated(push.message(parts.style))
+        self._message = push.message(parts.style)
         self._circuit = Circuit(parts.sender.is_proven)
         self._origins: dict[str, str] = {}
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._lines = 0
+        self._all_slots = asyncio.Semaphore(ALL_IN_FLIGHT)
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
         self._stopping_since: float | None = None
+        self._failure: BaseException | None = None
         self._alarmed: set[str] = set()
 
     @classmethod
@@ -95,6 +99,7 @@ class FanOut:
         fan_out._attempt, fan_out._of = attempt, of or context.job.id
         for due, ids in fan_out.ledger.handed_over().items():
             await fan_out._enqueue(ids, due)
+            fan_out.ledger.enqueued(ids)
         return fan_out
 
     async def __aenter__(self) -> Self:
@@ -116,16 +121,15 @@ class FanOut:
     async def deliver(self, rows: Sequence[Subscription]) -> PushResult:
         """Send to each row that no run of this job has settled; returns what became of them.
 
-        Raises BrokerUnavailableError when Redis stays away and nothing more can be noted.
+        Raises BrokerUnavailableError when Redis stays away and nothing more can be noted, also where another call has
+        met it.
         """
-        fresh = [row for row in _distinct(rows) if row not in self.ledger]
-        ends = await self._send_all(fresh)
-        counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for end in ends:
-            counts[end.origin][end.delivery.kind] += 1
-            self._counts[end.origin][end.delivery.kind] += 1
-            self._log_line(end)
-        retrying = await self._hand_over([end for end in ends if end.delivery.kind in _RETRIED])
+        ends: list[_End] = []
+        try:
+            await self._send_all([row for row in _distinct(rows) if row not in self.ledger], ends)
+        finally:
+            counts = self._count(ends)
+        retrying = await self._hand_over([end for end in ends if self._is_retried(end)])
         pruned = await self._prune([end.row for end in ends if self._is_dead(end)])
         sent = sum(end.delivery.kind is Kind.SENT for end in ends)
         return PushResult(
@@ -135,37 +139,51 @@ class FanOut:
             retrying=retrying,
             skipped=len(rows) - len(ends),
             total=len(rows),
+            expired=any(end.delivery.kind is Kind.EXPIRED for end in ends),
             origins={origin: dict(kinds) for origin, kinds in counts.items()},
         )
 
     def check_configuration(self) -> None:
-        """Raise PermanentError if every push service that was asked has refused the server itself."""
+        """Raise PermanentError if all that were asked have refused the server itself, and none has lately taken it."""
         kinds = {kind for counts in self._counts.values() for kind in counts}
-        if kinds == {Kind.CONFIGURATION}:
+        if kinds == {Kind.CONFIGURATION} and not any(map(self._parts.sender.is_proven, self._counts)):
             origins = ", ".join(sorted(self._counts))[:200]
             msg = f"the push services refuse this server: check the VAPID_* variables and its clock ({origins})"
             raise PermanentError(msg)
 
-    def _dated(self, message: Message) -> Message:
-        left = math.ceil(self.deadline - self._parts.clock())
-        return replace(message, ttl=max(1, min(message.ttl, left)))
+    def _count(self, ends: Sequence[_End]) -> dict[str, Counter[str]]:
+        """Count by push service and kind, for the result and for the whole run, and tell the log what went wrong."""
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for end in ends:
+            counts[end.origin][end.delivery.kind] += 1
+            self._counts[end.origin][end.delivery.kind] += 1
+            self._log_line(end)
+        return counts
 
-    async def _send_all(self, rows: Sequence[Subscription]) -> list[_End]:
+    def _dated(self) -> Message:
+        """The message with the time that it has left, now that it is sent."""
+        left = max(1, math.ceil(self.deadline - self._parts.clock()))
+        if self._message.ttl > left:
+            self._message = replace(self._message, ttl=left)
+        return self._message
+
+    async def _send_all(self, rows: Sequence[Subscription], ends: list[_End]) -> None:
+        """Send to all, and add how each ended to `ends`; raises what cut this call short, or another one."""
         waiting: dict[str, list[Subscription]] = defaultdict(list)
         for row in rows:
             waiting[self._origin(row)].append(row)
-        ends: list[_End] = []
         if len(rows) == 1:
             [(origin, only)] = waiting.items()
             await self._work(origin, iter(only), ends)
-            return ends
-        workers = [
-            asyncio.create_task(self._work(origin, line, ends))
-            for origin, group in waiting.items()
-            for line in [iter(group)] * min(IN_FLIGHT, len(group))
-        ]
-        await self._all(workers)
-        return ends
+        else:
+            workers = [
+                asyncio.create_task(self._work(origin, line, ends))
+                for origin, group in waiting.items()
+                for line in [iter(group)] * min(IN_FLIGHT, len(group))
+            ]
+            await self._all(workers)
+        if self._failure is not None and len(ends) < len(rows):  # another page failed, and here no other was begun
+            raise self._failure
 
     async def _all(self, workers: list[asyncio.Task[None]]) -> None:
         """Wait for all; if one fails or this is cancelled, requests under way may still end, and no other begins."""
@@ -175,27 +193,32 @@ class FanOut:
             done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
             for worker in done:
                 worker.result()
-        except BaseException:
+        except BaseException as error:
             self._stopping_since = self._stopping_since or time.monotonic()
-            await asyncio.wait(workers, timeout=max(0.0, self._stopping_since + DRAIN - time.monotonic()))
-            for worker in workers:
-                worker.cancel()
+            self._failure = self._failure or error
+            try:
+                await asyncio.wait(workers, timeout=max(0.0, self._stopping_since + DRAIN - time.monotonic()))
+            finally:  # this, too, may be cancelled
+                for worker in workers:
+                    worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             raise
 
     async def _work(self, origin: str, waiting: Iterator[Subscription], ends: list[_End]) -> None:
         for row in waiting:
-            async with self._slots[origin]:
+            async with self._slots[origin], self._all_slots:
                 if self._stopping_since is not None:
                     return
                 delivery = self._circuit.instead(origin) or await self._send(row, origin)
                 ends.append(_End(row, origin, delivery))
-                if delivery.kind not in _UNSETTLED:
+                if delivery.kind in _SETTLED:
                     await self.ledger.settle(row)  # in its slot: what is not written yet counts as in flight
 
     async def _send(self, row: Subscription, origin: str) -> Delivery:
+        if self.has_expired():
+            return Delivery(Kind.EXPIRED, "its time was over when its turn came")
         try:
-            delivery = await self._parts.sender.send(row, self._message)
+            delivery = await self._parts.sender.send(row, self._dated())
         except Exception as error:  # noqa: BLE001 -- a fault that nobody thought of stays with its subscription
             delivery = Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
         self._circuit.saw(origin, delivery)
@@ -208,8 +231,15 @@ class FanOut:
         if origin is None:
             if len(self._origins) >= MAX_ORIGINS:
                 return "other"
-            origin = self._origins[start] = self._parts.sender.origin(row) or "refused"
+            origin = self._parts.sender.origin(row)
+            if origin is None:  # perhaps for this row's path alone
+                return "refused"
+            self._origins[start] = origin
         return origin
+
+    def _is_retried(self, end: _End) -> bool:
+        """Whether another attempt may help: also where an origin was left alone that has taken the key after all."""
+        return end.delivery.kind in _RETRIED or (not end.delivery.tried and self._parts.sender.is_proven(end.origin))
 
     def _is_dead(self, end: _End) -> bool:
         """Whether the row is to be deleted. A key mismatch says so only if the key is known to be good there."""
@@ -252,6 +282,7 @@ class FanOut:
             if due < self.deadline:
                 await self.ledger.hand_over(ids, due)
                 await self._enqueue(ids, due)
+                self.ledger.enqueued(ids)
                 handed += len(ids)
         return handed
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Self
 
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -80,6 +81,10 @@ class Ledger:
         self._unwritten.update({_SUBSCRIPTION + subscription_id: repr(due) for subscription_id in ids})
         await self.write()
 
+    def enqueued(self, ids: Iterable[str]) -> None:
+        """The follow-up job for these is in its queue: by the next write, no later run enqueues it again."""
+        self._unwritten.update(dict.fromkeys((_SUBSCRIPTION + each for each in ids), _SETTLED))
+
     async def write(self, notes: Mapping[str, str] | None = None, forget: Collection[Subscription] = ()) -> None:
         """Write what is not written yet, and other `notes`; forget subscriptions that no run will come across again.
 
@@ -102,15 +107,13 @@ class Ledger:
             await asyncio.gather(self._writer, return_exceptions=True)
 
     def _write_soon(self) -> None:
+        self._timer = None  # what is settled while this is written sets another
         self._writer = asyncio.create_task(self._write_or_leave())
 
     async def _write_or_leave(self) -> None:
-        try:
+        # What can't be written stays unwritten: whoever settles next, or ends the job, meets the same.
+        with contextlib.suppress(BrokerUnavailableError, LeaseLostError):
             await self.write()
-        except BrokerUnavailableError:
-            pass  # still unwritten: whoever settles next, or ends the job, meets the outage
-        finally:
-            self._timer = None
 
 
 def _is_entry(key: str) -> bool:

@@ -18,6 +18,7 @@ from queue_lib.errors import (
 from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled, Tallied
 from queue_lib.outcome import Dead, Done
 from queue_lib.processor import FollowUp, Registry, Route
+from queue_lib.retry import OUTAGE_PAUSE
 from queue_lib.runner import executor as executor_module
 from queue_lib.runner.executor import Executor
 from tests.support.fakes import Greeting, NotingLease, make_job
@@ -296,9 +297,9 @@ async def test_what_a_run_leaves_behind_survives_an_outage() -> None:
 
 
 async def test_a_run_does_not_wait_for_ever_to_note() -> None:
-    """When the broker stays away the processor is told: its attempt has failed."""
+    """When the broker stays away the processor is told, and the job is put off: it is no fault of the job's."""
     bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 4), leaving_things)
-    assert [("retry", 2.0, "away")] == await bench.run()
+    assert [("snooze", OUTAGE_PAUSE)] == await bench.run()
 
 
 async def test_what_the_server_refuses_is_not_noted_again() -> None:

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from processors.push import batch as batch_module
+from processors.push import fan_out as fan_out_module
+from processors.push import ledger as ledger_module
 from processors.push.batch import PAGE, PushBatch
 from processors.push.delivery import Delivery, Kind
-from processors.push.fan_out import IN_FLIGHT
-from processors.push.ledger import MAX_UNWRITTEN
+from processors.push.fan_out import ALL_IN_FLIGHT, IN_FLIGHT
+from processors.push.ledger import MAX_UNWRITTEN, Ledger
 from processors.push.payload import BatchPayload
-from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError
 from storage.errors import StorageAwayError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts, make_row
 
 ROWS = 2 * PAGE + 7
 
@@ -92,7 +94,7 @@ async def test_a_long_batch_runs_in_turns(monkeypatch: pytest.MonkeyPatch) -> No
     runs, delays = 0, []
     while True:
         runs += 1
-        left = iter([300.0])
+        left = iter([300.0, 300.0])
         monkeypatch.setattr(context, "remaining", partial(next, left, 10.0))
         try:
             result = await PushBatch(make_parts(rows, sender))(job(), context)
@@ -131,23 +133,25 @@ async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
     assert len(sender.tried) <= 100
 
 
-async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("origins", "most"), [(1, IN_FLIGHT), (20, ALL_IN_FLIGHT)])
+async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch, origins: int, most: int) -> None:
     """While Redis does not answer, pushes stop: a worker that is killed then has few to send again."""
     context, sender = FakeContext(), FakeSender()
+    rows = FakeSubscriptions([make_row(n, f"https://{n % origins}.push.test") for n in range(8 * PAGE)])
 
     async def slow(*_: Any) -> None:
         await answer.wait()
 
     answer = asyncio.Event()
     monkeypatch.setattr(context, "note", slow)
-    task = asyncio.create_task(PushBatch(make_parts(FakeSubscriptions(8 * PAGE), sender))(job(), context))
+    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
     for _ in range(10_000):  # turns of the loop: many more than all rows would need
         await asyncio.sleep(0)
     sent = len(sender.taken)
     answer.set()
     await task
 
-    assert MAX_UNWRITTEN <= sent < MAX_UNWRITTEN + IN_FLIGHT
+    assert MAX_UNWRITTEN <= sent < MAX_UNWRITTEN + most
 
 
 async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,3 +181,95 @@ async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) 
 
     assert before <= batch_module.PAGES + 1
     assert result.sent == 1000
+
+
+async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
+    """A page that was cut short because another one could not be noted is not taken for done."""
+    rows = FakeSubscriptions([make_row(n, f"https://{'slow' if n < PAGE else 'fast'}.test") for n in range(2 * PAGE)])
+    sender, context, answers = FakeSender(), FakeContext(), asyncio.Event()
+    note = context.note
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if "slow" in subscription.endpoint:
+            await answers.wait()
+        return await FakeSender.send(sender, subscription, message)
+
+    async def away_once(*_: Any) -> None:
+        context.note = note  # type: ignore[method-assign]
+        raise BrokerUnavailableError("away")  # noqa: EM101
+
+    sender.send, context.note = send, away_once  # type: ignore[method-assign,assignment]
+    first = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
+    for _ in range(100):  # turns of the loop: the fast page has failed by then
+        await asyncio.sleep(0)
+    answers.set()
+    with pytest.raises(BrokerUnavailableError):
+        await first
+    result = await PushBatch(make_parts(rows, sender))(job(), context)
+
+    assert {row.id for row in rows.rows} == set(sender.taken)
+    assert (result.sent + result.skipped, result.total) == (2 * PAGE, 2 * PAGE)
+    assert len(sender.taken) - 2 * PAGE < MAX_UNWRITTEN + ALL_IN_FLIGHT
+
+
+async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow a push service is, the batch goes on in another run, and no attempt is counted."""
+    monkeypatch.setattr(fan_out_module, "DRAIN", 0.0)
+    rows, context, sender, answers = FakeSubscriptions(ROWS), FakeContext(), FakeSender(), asyncio.Event()
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if len(sender.taken) >= PAGE + 10:
+            await answers.wait()
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    context.seconds = 0.5
+    with pytest.raises(SnoozeError) as caught:
+        await PushBatch(make_parts(rows, sender))(job(), context)
+    first = len(sender.taken)
+    answers.set()
+    context.seconds = 300.0
+    result = await PushBatch(make_parts(rows, sender))(job(), context)
+
+    assert (caught.value.delay, first) == (0, PAGE + 10)
+    assert (len(sender.taken), len(set(sender.taken))) == (ROWS, ROWS)
+    assert result.sent + result.skipped == result.total == ROWS
+
+
+async def test_what_is_late_is_not_sent() -> None:
+    """Each message says how long it is still worth something; when that is over, the rest is left."""
+    clock, sender = Clock(), FakeSender()
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        clock.now += 1
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    result = await PushBatch(make_parts(FakeSubscriptions(20), sender, clock))(job(options={"ttl": 5}), FakeContext())
+
+    assert sender.ttls == [5, 4, 3, 2, 1]
+    assert (result.sent, result.failed, result.expired) == (5, 15, True)
+    assert result.origins == {"https://push.test": {"sent": 5, "expired": 15}}
+
+
+async def test_what_is_settled_while_notes_are_written_is_written_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not only when somebody else is settled: a quiet moment must not keep a note from being written."""
+    monkeypatch.setattr(ledger_module, "WRITE_EVERY", 0.0)
+    context, written = FakeContext(), asyncio.Event()
+    note = context.note
+
+    async def slow(*words: Any) -> None:
+        await written.wait()
+        await note(*words)
+
+    monkeypatch.setattr(context, "note", slow)
+    ledger = await Ledger.open(context)
+    for number in (1, 2):
+        await ledger.settle(make_row(number))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    written.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert context.kept == {"s:000001": "1", "s:000002": "1"}

@@ -361,3 +361,104 @@ async def test_the_log_has_few_lines_about_single_subscriptions() -> None:
         await run(100, FakeSender(dict.fromkeys(range(100), Kind.MESSAGE)))
 
     assert len(logs) == MAX_LINES
+
+
+async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_by_the_next() -> None:
+    """Nobody is skipped by a later run of whom no run has told what became of him."""
+    rows, context, answers = FakeSubscriptions(100), FakeContext(), asyncio.Event()
+    sender = FakeSender({0: Kind.MESSAGE, 1: Kind.GONE})
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if int(subscription.id) >= 10:
+            await answers.wait()
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    first = asyncio.create_task(PushNotification(make_parts(rows, sender))(job(), context))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    first.cancel()
+    first.get_loop().call_soon(answers.set)
+    with capture_logs() as logs:
+        await asyncio.wait([first])
+    [(_, counts)] = context.tallies
+    cut = counts["https://push.test"]
+    result = await PushNotification(make_parts(rows, sender))(job(), context)
+
+    assert first.cancelled()
+    assert ["push_failed", "push_gone"] == [entry["event"] for entry in logs]
+    assert (cut["message"], cut["gone"], cut["sent"]) == (1, 1, 58)
+    assert (result.pruned, result.sent, result.skipped) == (1, 40, 59)
+    assert rows.prunes == [["000001"]]
+
+
+async def test_a_run_that_is_cancelled_twice_leaves_nothing_running() -> None:
+    """As when the time is over and the process is told to stop: no message goes out after the run has ended."""
+    sender, answers = FakeSender(), asyncio.Event()
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        await answers.wait()
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    run_once = asyncio.create_task(PushNotification(make_parts(FakeSubscriptions(100), sender))(job(), FakeContext()))
+    for _ in range(2):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        run_once.cancel()
+    await asyncio.wait([run_once])
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_origin_that_takes_the_key_after_all_goes_on() -> None:
+    """Old subscriptions come first and may be refused: the others are sent to, at the latest by a follow-up."""
+    sender = FakeSender(dict.fromkeys(range(60), Kind.CONFIGURATION))
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        await asyncio.sleep(0)
+        delivery = await FakeSender.send(sender, subscription, message)
+        sender.proven = sender.proven or delivery.kind is Kind.SENT
+        return delivery
+
+    sender.send = send  # type: ignore[method-assign]
+    context = FakeContext()
+
+    sent, failed, _, retrying, *_ = await run(1000, sender, context)
+
+    [follow_up] = context.enqueued.values()
+    assert sent + retrying == 1000 - failed
+    assert failed <= 60
+    assert len(follow_up.data["subscriptionIds"]) == retrying
+    assert set(sender.taken) | set(follow_up.data["subscriptionIds"]) >= {f"{n:06}" for n in range(60, 1000)}
+
+
+async def test_one_refused_device_of_a_known_good_server_is_no_fault_of_the_server() -> None:
+    """The key was taken within the hour: the job is no dead letter for a subscription of an older key."""
+    assert await run(1, FakeSender({0: Kind.CONFIGURATION}, proven=True)) == (0, 1, 0, 0, 0, 1)
+
+
+async def test_a_follow_up_that_has_run_is_not_enqueued_again() -> None:
+    """Its job may be cleared away long before the one that it follows is recovered."""
+    context = FakeContext()
+    await run(3, FakeSender({0: Kind.TRANSIENT, 2: Kind.GONE}), context)
+    context.enqueued.clear()
+
+    await run(3, FakeSender(), context)
+
+    assert context.enqueued == {}
+
+
+async def test_a_row_that_is_refused_for_its_path_does_not_name_the_others() -> None:
+    """The push service of the others is told apart, counted and left alone by its own name."""
+    sender = FakeSender({0: Kind.GONE})
+    origin = sender.origin
+
+    def of(subscription: Any) -> str | None:
+        return None if subscription.id == "000000" else origin(subscription)
+
+    sender.origin = of  # type: ignore[method-assign]
+
+    result = await PushNotification(make_parts(FakeSubscriptions(3), sender))(job(), FakeContext())
+
+    assert result.origins == {"refused": {"gone": 1}, "https://push.test": {"sent": 2}}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, PermanentError, SnoozeError, TransientError
 from queue_lib.job import Backoff
 from queue_lib.outcome import Dead, Failure, Retry, Snooze
-from queue_lib.retry import decide
+from queue_lib.retry import OUTAGE_PAUSE, decide
 from tests.support.fakes import make_job
 
 
@@ -36,6 +36,13 @@ def test_a_permanent_error_is_final_at_once() -> None:
 def test_a_snooze_is_no_failure() -> None:
     """A job that asks for a pause gets it, even in its last attempt."""
     assert Snooze(30.0, "slow down") == decide(make_job(attempt=3), SnoozeError("slow down", 30.0))
+
+
+def test_an_outage_of_the_broker_is_no_failure() -> None:
+    """A job that could not write its notes is put off; one whose note is refused has failed."""
+    outcome = decide(make_job(attempt=3), BrokerUnavailableError("ConnectionError"))
+    assert Snooze(OUTAGE_PAUSE, "the broker's server was away: ConnectionError") == outcome
+    assert isinstance(decide(make_job(attempt=3), BrokerRefusedError("WRONGTYPE")), Dead)
 
 
 @given(
