@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 PRUNE_BATCH = 100  # rows in one statement: three parameters each, and an old SQLite allows 999
 USERS_AT_ONCE = 100
+# Milliseconds: what is less was stored as seconds, or is no time (as milliseconds, this is in 1973). Nobody is pruned
+# for that.
+MIN_TIME = 10**11
 EXPIRATION = "expirationTime"  # an optional column
 
 
@@ -97,6 +100,8 @@ class SqlSubscriptions:
             return {users[0]: [_subscription(row) for row in rows]}
         found: dict[Any, list[Subscription]] = {user: [] for user in users}
         for row in rows:
+            if row.userId not in found:  # it compares in its own way after all, as SQLite with NOCASE
+                return {user: (await self._look_up([user]))[user] for user in users}
             found[row.userId].append(_subscription(row))
         return found
 
@@ -155,4 +160,4 @@ def _seconds(value: Any) -> float | None:
             return None
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    return float(value) / 1000 if isinstance(value, int | float | Decimal) and value > 0 else None
+    return float(value) / 1000 if isinstance(value, int | float | Decimal) and value >= MIN_TIME else None

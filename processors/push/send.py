@@ -107,17 +107,22 @@ class PushSender:
             yield
 
     async def _send(self, endpoint: Endpoint, body: bytes, message: Message) -> Delivery:
-        """Send with the key that the subscription was made with: the current one, or else one before it."""
+        """Send with the key that the subscription was made with: the current one, or else one before it.
+
+        A mismatch is one only if every key is.
+        """
         known = self._earlier_keys.get(hash(endpoint.url))
-        refused = None
-        for signer in self._signers if known is None else (known,):
+        refusals: list[Delivery] = []
+        for signer in sorted(self._signers, key=lambda each: each is not known):
             delivery = await self._send_as(signer, endpoint, body, message)
             if delivery.kind not in _OTHER_KEY:
                 self._remember(signer, endpoint, delivery)
                 return delivery
-            refused = refused or delivery
-        self._earlier_keys.pop(hash(endpoint.url), None)
-        return refused or Delivery(Kind.CONFIGURATION, "there is no VAPID key")
+            refusals.append(delivery)
+            if signer is known:
+                del self._earlier_keys[hash(endpoint.url)]
+        others = (each for each in refusals if each.kind is not Kind.KEY_MISMATCH)
+        return next(others, refusals[0])
 
     def _remember(self, signer: VapidSigner, endpoint: Endpoint, delivery: Delivery) -> None:
         if delivery.kind is not Kind.SENT:

@@ -175,9 +175,10 @@ class MemoryLease(Lease):
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Write the job's notes."""
-        self._record.notes |= entries
+        notes = self._mine().notes
+        notes |= entries
         for key in forget:
-            self._record.notes.pop(key, None)
+            notes.pop(key, None)
 
     async def enqueue(self, follow_up: FollowUp) -> None:
         """Add a job, unless there is one with its id."""

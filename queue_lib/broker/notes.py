@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queue_lib.broker.connection import outages_translated
+from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     import redis.asyncio
 
+    from queue_lib.job import Job
+
 DAY = 24 * 3600  # seconds
+SCRIPT = (Path(__file__).parent / "notes.lua").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the job: `key` is BullMQ's lock or RQ's started registry, `name` the token or execution in it."""
+
+    key: str
+    name: str
 
 
 class Notes:
     """The notes of one job. `born` tells it from an older job with the same id."""
 
-    def __init__(self, client: redis.asyncio.Redis, prefix: str, wire: str, job_id: str, born: float) -> None:
+    def __init__(self, client: redis.asyncio.Redis, prefix: str, job: Job, born: float, holder: Holder) -> None:
         """`client` may decode replies or not; `prefix` is that of all keys of the job's queue."""
         self._client = client
-        self._key = f"{prefix}:notes:{wire}:{job_id}:{round(born * 1000)}"
+        self._job_id = job.id
+        self._key = f"{prefix}:notes:{job.wire}:{job.id}:{round(born * 1000)}"
+        self._holder = holder
 
     async def read(self) -> dict[str, str]:
         """All notes. Raises BrokerUnavailableError."""
@@ -29,15 +45,14 @@ class Notes:
         return {_text(key): _text(value) for key, value in raw.items()}
 
     async def write(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
-        """Note and forget in one step. Raises BrokerUnavailableError."""
+        """Note and forget in one step. Raises BrokerUnavailableError, and LeaseLostError if another has the job."""
+        words = [*forget, *(part for entry in entries.items() for part in entry)]
+        script = self._client.register_script(SCRIPT)
         with outages_translated():
-            async with self._client.pipeline(transaction=True) as pipe:
-                if forget:
-                    pipe.hdel(self._key, *forget)
-                if entries:
-                    pipe.hset(self._key, items=[part for entry in entries.items() for part in entry])
-                pipe.expire(self._key, DAY)
-                await pipe.execute()
+            held = await script(keys=[self._key, self._holder.key], args=[self._holder.name, DAY, len(forget), *words])
+        if not held:
+            msg = f"job {self._job_id} is no longer leased to this worker"
+            raise LeaseLostError(msg)
 
 
 def _text(raw: str | bytes) -> str:

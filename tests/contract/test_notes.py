@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from bullmq import Job as BullJob
+from bullmq import Queue as BullQueue
 
 from queue_lib.broker.base import NotNow, State
+from queue_lib.errors import LeaseLostError
 from queue_lib.observe.events import Event, JobLost
 from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp, Model, Registry, Route
@@ -73,6 +76,35 @@ async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: s
             await lease.done({})
             with redis.Redis.from_url(redis_url) as client:
                 client.delete("bull:work:again", "rq:job:again")
+
+
+async def test_who_has_lost_the_job_notes_nothing(mill: Mill) -> None:
+    """Notes are those of whoever has the job: an owner that was away must not undo what the next one has noted."""
+    await mill.enqueue("greet", DATA)
+    away, alive = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
+    lost = await mill.claim(away)
+    await lost.note({"cursor": "1"}, ())
+    lease = await recover(mill, alive)
+    await lease.note({"cursor": "2"}, ())
+
+    with pytest.raises(LeaseLostError):
+        await lost.note({"cursor": "1"}, ["other"])
+
+    assert await lease.notes() == {"cursor": "2"}
+
+
+async def test_what_an_operator_retries_has_its_notes(mill: Mill) -> None:
+    """The job runs from its first attempt, and yet knows what was done: nobody is sent to twice for it."""
+    job_id = await mill.enqueue("greet", DATA)
+    broker = await mill.broker()
+    lease = await mill.claim(broker)
+    await lease.note({"a": "1"}, ())
+    await lease.bury(FAILURE)
+
+    assert await mill.inspector.retry(QUEUE.name, job_id)
+
+    lease = await mill.claim(broker)
+    assert (lease.job.attempt, await lease.notes()) == (1, {"a": "1"})
 
 
 async def test_notes_outlive_the_worker(mill: Mill) -> None:
@@ -171,3 +203,16 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
     assert [type(event) for event in events] == [JobLost]
     await other.done({"by": "the other"})
     assert (await mill.view(job_id)).result == {"by": "the other"}
+
+
+async def test_a_follow_up_has_the_priority_of_its_job(redis_url: str) -> None:
+    """Else the retries of a great batch would go ahead of what matters more."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        queue = BullQueue(QUEUE.name, {"connection": redis_url})
+        await queue.add("greet", DATA, {"priority": 7})
+        lease = await mill.claim(await mill.broker())
+        await lease.enqueue(FollowUp(id="next-1", name="follow", data={}))
+        follow_up = await BullJob.fromId(queue, "next-1")
+        await queue.close()
+
+    assert follow_up.priority == 7

@@ -191,6 +191,7 @@ async def test_a_row_with_nulls_is_read_and_can_be_pruned(table: Table) -> None:
         ("postgres", "TIMESTAMPTZ", "'2027-01-15 09:00:00+01'", 1_800_000_000.0),
         ("postgres", "TEXT", "'soon'", None),
         ("postgres", "BIGINT", "-5", None),
+        ("postgres", "INTEGER", "1800000000", None),  # seconds: as milliseconds it were long past, and the row deleted
         ("postgres", "BIGINT", "NULL", None),
         ("sqlite", "DATETIME", "1800000000000", 1_800_000_000.0),
         ("sqlite", "DATETIME", "'2027-01-15T08:00:00.000Z'", 1_800_000_000.0),
@@ -236,6 +237,21 @@ async def test_a_column_that_compares_in_its_own_way(postgres_url: str) -> None:
 
     async with table.open() as subscriptions:
         found = await asyncio.gather(*(subscriptions.of_user(table.id(user)) for user in (1, 2, 3)))
+
+    assert [[table.id(n)] for n in (1, 2, 3)] == [[row.id for row in rows] for rows in found]
+
+
+async def test_a_sqlite_column_that_ignores_case(table_of: Callable[[str, str], Table]) -> None:
+    """SQLite does not say so of a column; what it finds is found nevertheless."""
+    table = table_of("sqlite", "TEXT")
+    table.create()
+    table.sql('ALTER TABLE "PushSubscription" RENAME TO "Old"')
+    table.sql(NULLABLE.format(id="TEXT COLLATE NOCASE", more=""))
+    for number in (1, 2, 3):
+        table.insert(number, user=number)
+
+    async with table.open() as subscriptions:
+        found = await asyncio.gather(*(subscriptions.of_user(table.id(user).upper()) for user in (1, 2, 3)))
 
     assert [[table.id(n)] for n in (1, 2, 3)] == [[row.id for row in rows] for rows in found]
 

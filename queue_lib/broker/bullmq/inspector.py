@@ -20,7 +20,7 @@ WAITING = frozenset({"wait", "waiting", "prioritized", "paused"})
 # Whose jobs make up a state, in the order in which they are served. The newest of what has finished comes first.
 LISTS = {State.WAITING: ("wait", "prioritized")}
 NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
-AFRESH = {"resetAttemptsMade": True, "resetAttemptsStarted": True}
+AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
 CRASHES = ("stc", "defa")  # how often it stalled, and the verdict on it: nothing of BullMQ's takes them back
 
 

@@ -13,7 +13,7 @@ from bullmq import Job as BullJob
 from queue_lib.broker.base import Lease
 from queue_lib.broker.bullmq.parse import keep
 from queue_lib.broker.connection import outages_translated
-from queue_lib.broker.notes import Notes
+from queue_lib.broker.notes import Holder, Notes
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class BullLease(Lease):
         self._worker = worker
         self._broker = broker
         prefix = worker.backend.toKey("").removesuffix(":")
-        self._notes = Notes(worker.backend.conn, prefix, job.wire, job.id, job.enqueued_at)
+        holder = Holder(worker.backend.toKey(f"{job.id}:lock"), token)
+        self._notes = Notes(worker.backend.conn, prefix, job, job.enqueued_at, holder)
 
     async def done(self, result: Any) -> None:
         """Complete, and fetch the next job in the same step, which saves a round trip a job.
@@ -117,6 +118,8 @@ class BullLease(Lease):
     async def enqueue(self, follow_up: FollowUp) -> None:
         """Add as `queue.add` does with `jobId` and `delay`: BullMQ leaves a job with the same id as it is."""
         options = {"jobId": follow_up.id, "delay": max(0, math.ceil(follow_up.delay * 1000))}
+        if self._raw.priority:
+            options["priority"] = self._raw.priority
         with outages_translated():
             await self._worker.backend.addJob(BullJob(self._worker, follow_up.name, follow_up.data, options))
 

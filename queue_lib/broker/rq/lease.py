@@ -21,7 +21,8 @@ from rq.utils import now
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.connection import outages_translated
-from queue_lib.broker.notes import Notes
+from queue_lib.broker.notes import Holder, Notes
+from queue_lib.broker.rq.lanes import started_key
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class RQLease(Lease):
         self._queue = queue
         self._broker = broker
         born = rq_job.created_at.timestamp() if rq_job.created_at else 0.0  # `enqueued_at` is another at each run
-        self._notes = Notes(broker.client, lane.key, job.wire, job.id, born)
+        self._notes = Notes(broker.client, lane.key, job, born, Holder(started_key(lane.name), execution.composite_key))
 
     async def done(self, result: Any) -> None:
         """Finish, keep the result, and let waiting dependents go."""

@@ -1,0 +1,59 @@
+"""Which key a message is sent with, and what refusals by several keys come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from processors.push.delivery import Delivery, Kind, Message
+from processors.push.endpoints import AllowedHosts
+from processors.push.send import PushSender
+
+MESSAGE = Message(b"{}", ttl=60, urgency="normal")
+ENDPOINT = AllowedHosts().parse("https://fcm.googleapis.com/wp/1")
+
+
+class Sender(PushSender):
+    """Has two keys, is answered as scripted by key, and remembers which ones it has tried."""
+
+    def __init__(self) -> None:
+        """The current key is first."""
+        super().__init__(["current", "earlier"], AllowedHosts())  # type: ignore[list-item]  # nothing is signed
+        self._answers: dict[str, Kind] = {}
+        self.tried: list[str] = []
+
+    async def answered(self, **answers: Kind) -> Kind:
+        """What a message comes to when the keys are answered so; `tried` begins anew."""
+        self._answers, self.tried = answers, []
+        return (await self._send(ENDPOINT, b"", MESSAGE)).kind
+
+    async def _send_as(self, signer: Any, *_: Any) -> Delivery:
+        self.tried.append(signer)
+        return Delivery(self._answers[signer])
+
+
+async def test_a_subscription_of_an_earlier_key_that_has_changed_is_found_out() -> None:
+    """The key that worked last is tried first; when it works no more, the others are, and it is forgotten."""
+    sender = Sender()
+    await sender.answered(current=Kind.KEY_MISMATCH, earlier=Kind.SENT)
+
+    assert await sender.answered(current=Kind.SENT, earlier=Kind.KEY_MISMATCH) is Kind.SENT
+    assert sender.tried == ["earlier", "current"]
+    assert await sender.answered(current=Kind.SENT) is Kind.SENT
+    assert sender.tried == ["current"]
+
+
+async def test_an_outage_does_not_make_it_forget_the_key() -> None:
+    """The next message is sent with it at once."""
+    sender = Sender()
+    await sender.answered(current=Kind.KEY_MISMATCH, earlier=Kind.SENT)
+    await sender.answered(earlier=Kind.TRANSIENT)
+
+    assert await sender.answered(earlier=Kind.SENT) is Kind.SENT
+
+
+@pytest.mark.parametrize("other", [Kind.CONFIGURATION, Kind.KEY_MISMATCH])
+async def test_a_mismatch_is_one_only_if_all_keys_say_so(other: Kind) -> None:
+    """A row is deleted for a mismatch, and must not be for a key that the service refuses altogether."""
+    assert await Sender().answered(current=Kind.KEY_MISMATCH, earlier=other) is other
