@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from processors.media.image import decode, original, render, task
+from processors.media.image.write import KINDS
 from processors.media.sandbox.wire import RefusedError
 from tests.support.media import FakeParent, wishes
 
@@ -183,7 +184,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(
     upright = size[::-1] if orientation == 6 else size
     scales = [render.fit_scale(upright, (1920, 1080)), render.cover_scale(upright, (320, 240))]
     with decode.opened(tmp_path / "source") as picture:
-        source = decode.decode(picture, max(scales), 1, FakeParent())
+        source = decode.decode(picture, max(scales), ["jpeg"], FakeParent())
 
     assert (decoded, box) == (source.pixels.size, source.box)
 
@@ -415,6 +416,76 @@ def test_golden_pictures(tmp_path: Path, kind: str, mode: str, options: dict[str
     assert {"exif", "icc_profile", "comment", "xmp"}.isdisjoint(result.compressed.info)
 
 
+def renumbered(data: bytes, numbers: bytes) -> bytes:
+    """A JPEG whose three layers have these numbers, in its frame's header and in its scan's."""
+    frame, scan = data.index(b"\xff\xc0") + 10, data.index(b"\xff\xda") + 5
+    changed = bytearray(data)
+    changed[frame : frame + 9 : 3] = changed[scan : scan + 6 : 2] = numbers
+    return bytes(changed)
+
+
+def segment(data: bytes, new: bytes) -> bytes:
+    """A JPEG with the segment `new` in place of the one that it begins with."""
+    return data[:2] + new + data[4 + int.from_bytes(data[4:6]) :]
+
+
+def adobe(transform: int) -> bytes:
+    """Adobe's segment, which says how a JPEG's colours are stored."""
+    return b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([transform])
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+COLOURS = scene((1600, 1200))
+PLAIN = bytes_of(COLOURS, "JPEG", quality=95)
+AS_RGB = bytes_of(COLOURS, "JPEG", quality=95, keep_rgb=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "mode"),
+    [
+        pytest.param(PLAIN, "YCbCr", id="plain"),
+        pytest.param(bytes_of(COLOURS, "JPEG", quality=95, progressive=True), "YCbCr", id="progressive"),
+        pytest.param(bytes_of(COLOURS, "JPEG", quality=95, subsampling=0), "YCbCr", id="4:4:4"),
+        pytest.param(bytes_of(COLOURS, "JPEG", quality=95, subsampling=1), "YCbCr", id="4:2:2"),
+        pytest.param(bytes_of(COLOURS, "JPEG", quality=95, icc_profile=SRGB), "YCbCr", id="sRGB"),
+        pytest.param(segment(PLAIN, b""), "YCbCr", id="no JFIF"),
+        pytest.param(segment(PLAIN, adobe(1)), "YCbCr", id="Adobe's YCbCr"),
+        pytest.param(segment(renumbered(PLAIN, b"\0\1\2"), b""), "RGB", id="other numbers"),
+        pytest.param(AS_RGB, "RGB", id="RGB"),
+        pytest.param(segment(AS_RGB, b""), "RGB", id="RGB by its numbers"),
+        pytest.param(segment(renumbered(AS_RGB, b"\1\2\3"), adobe(0)), "RGB", id="RGB by Adobe's word"),
+        pytest.param(bytes_of(COLOURS.convert("L"), "JPEG", quality=95), "L", id="grey"),
+        pytest.param(bytes_of(COLOURS.convert("CMYK"), "JPEG", quality=95), "CMYK", id="CMYK"),
+    ],
+)
+@pytest.mark.parametrize(("box", "floor"), [((720, 540), 39), ((361, 271), 36)])
+def test_a_jpeg_keeps_its_colours_however_it_stores_them(
+    tmp_path: Path, data: bytes, mode: str, box: tuple[int, int], floor: int
+) -> None:
+    """It looks as it does when decoded in full as RGB, and stays in YCbCr until it is encoded where it can."""
+    result = made(tmp_path, wishes(box=box), data)
+
+    with decode.opened(tmp_path / "source") as picture:
+        assert mode == decode.decode(picture, 0.5, ["jpeg"], FakeParent()).pixels.mode
+    ideal = opened(tmp_path / "source").convert("RGB").resize(box, Image.Resampling.LANCZOS)
+    assert psnr(ideal, result.compressed) > floor
+    assert psnr(ideal.resize((320, 240), Image.Resampling.LANCZOS), result.thumbnail) > 34
+
+
+@pytest.mark.parametrize(("formats", "mode"), [(["jpeg", "webp", "avif"], "YCbCr"), (["jpeg", "png"], "RGB")])
+def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[str], mode: str) -> None:
+    """Where a result may have more colours than a JPEG's, they are not given up on the way."""
+    floors = {"jpeg": 40, "webp": 40, "avif": 40, "png": 49}
+
+    made(tmp_path, wishes(formats=formats, box=(720, 540)), PLAIN)
+
+    with decode.opened(tmp_path / "source") as picture:
+        assert mode == decode.decode(picture, 0.5, formats, FakeParent()).pixels.mode
+    ideal = opened(tmp_path / "source").resize((720, 540), Image.Resampling.LANCZOS)
+    for form in formats:
+        assert psnr(ideal, opened(tmp_path / f"compressed.{KINDS[form][1]}")) > floors[form]
+
+
 def test_what_iphones_take(tmp_path: Path) -> None:
     """HEIC is read where pillow-heif is installed."""
     pillow_heif.register_heif_opener()
@@ -506,11 +577,13 @@ def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
         assert original.stripped(kind, data[: len(data) // 2]) is None
 
 
-def test_a_scan_bomb_is_refused_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> None:
     """A small JPEG of 500 scans would take half a minute in one call that nothing interrupts."""
-    data = bytes_of(Image.effect_noise((400, 300), 50), "JPEG", progressive=True)
+    data = bytes_of(Image.effect_noise((400, 300), 50).convert("RGB"), "JPEG", progressive=progressive)
     last = data.rindex(b"\xff\xda")
-    bomb = data[:last] + data[last:-2] * 500 + data[-2:]
+    scan = data[last:-2] if progressive else b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of one layer, and without pixels
+    bomb = data[:last] + scan * 500 + data[-2:]
 
     with pytest.raises(RefusedError, match="more than 64 scans"):
         run(tmp_path, bomb)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from processors.media.image.animation import Frames, Shape, animate, count_frames, first_frame, loops, need
 from processors.media.image.decode import decode, is_animated, kind, opened, orientation_of, refusing
-from processors.media.image.facts import blurhash_of, dominant_colour
+from processors.media.image.facts import facts_of
 from processors.media.image.render import cover_scale, cut, flattened, part_of, render, upright_size
-from processors.media.image.write import ENCODING, Written, save
+from processors.media.image.write import Written, save
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -42,7 +42,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
             return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
         size = upright_size(picture.size, orientation_of(picture))
         scale = cover_scale(size, (largest, largest))
-        source = decode(picture, scale, max(ENCODING[form] for form in wishes.formats), parent)
+        source = decode(picture, scale, wishes.formats, parent)
     square = cut(render(source, scale, wishes.background), (largest, largest), wishes.crop)
     files = _stills(square, wishes, wishes.formats)
     return _report(files, square) | {"animation": "first-frame" if moving else None, "kind": own}
@@ -70,8 +70,4 @@ def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dic
 
 
 def _report(files: list[Written], square: Image.Image) -> dict[str, Any]:
-    return {
-        "files": [file.to_json() for file in files],
-        "blurhash": blurhash_of(square),
-        "dominantColor": dominant_colour(square),
-    }
+    return {"files": [file.to_json() for file in files]} | facts_of(square)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.Image import Resampling
 
+from processors.media.image.colour import to_srgb
 from processors.media.image.decode import BASE, BYTES_A_PIXEL, Box, Size, Source, kind, scaled
-from processors.media.image.render import fit_scale, to_srgb
+from processors.media.image.render import fit_scale
 from processors.media.image.write import Written, written
 from processors.media.sandbox.wire import RefusedError
 

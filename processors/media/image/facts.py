@@ -16,20 +16,25 @@ COMPONENTS = (4, 3)
 COLOURS = 8
 
 
-def blurhash_of(picture: Image.Image) -> str:
-    """The BlurHash (blurha.sh), 4 by 3 components, of an RGB picture."""
-    small = picture.resize(TINY, Resampling.BOX)
-    pixels = small.tobytes()
+def facts_of(picture: Image.Image) -> dict[str, str]:
+    """The BlurHash and the dominant colour, as they stand in a report."""
+    small = picture.resize(SMALL, Resampling.BOX, reducing_gap=2.0).convert("RGB")
+    return {"blurhash": _blurhash(small), "dominantColor": _dominant_colour(small)}
+
+
+def _blurhash(small: Image.Image) -> str:
+    """The BlurHash (blurha.sh), 4 by 3 components."""
+    pixels = small.resize(TINY, Resampling.BOX).tobytes()
     rows = [
         [pixels[at : at + 3] for at in range(row, row + 3 * TINY[0], 3)] for row in range(0, len(pixels), 3 * TINY[0])
     ]
     return str(blurhash.encode(rows, components_x=COMPONENTS[0], components_y=COMPONENTS[1]))
 
 
-def dominant_colour(picture: Image.Image) -> str:
-    """The most frequent of eight colours that stand for all, as `#rrggbb`, of an RGB picture."""
-    small = picture.resize(SMALL, Resampling.BOX).quantize(COLOURS, Quantize.MEDIANCUT)
-    counts = small.getcolors() or []
+def _dominant_colour(small: Image.Image) -> str:
+    """The most frequent of eight colours that stand for all, as `#rrggbb`."""
+    poor = small.quantize(COLOURS, Quantize.MEDIANCUT)
+    counts = poor.getcolors() or []
     index = int(str(max(counts)[1]))
-    palette = small.getpalette() or []
+    palette = poor.getpalette() or []
     return "#{:02x}{:02x}{:02x}".format(*palette[3 * index : 3 * index + 3])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
-from PIL import Image, ImageCms
+from PIL import Image
 from PIL.Image import Resampling, Transpose
 
+from processors.media.image.colour import to_srgb
 from processors.media.image.decode import LYING, Box, Size, Source, scaled
 
 UPRIGHT = {
@@ -47,12 +46,30 @@ def render(source: Source, scale: float, background: str | None = "#ffffff") -> 
     size = scaled(source.full, scale)
     resized = source.pixels
     if size != source.pixels.size or source.box != (0, 0, *size):
-        resized = source.pixels.resize(size, Resampling.LANCZOS, box=source.box, reducing_gap=REDUCING_GAP)
+        resized = _resized(source.pixels, size, source.box, REDUCING_GAP)
     if background is not None:
         resized = flattened(resized, background)
     frame = to_srgb(resized, source.profile)
     turn = UPRIGHT.get(source.orientation)
     return frame if turn is None else frame.transpose(turn)
+
+
+def _resized(picture: Image.Image, size: Size, area: Box, gap: float) -> Image.Image:
+    """The part `area` of the picture at this size.
+
+    Of the colours of YCbCr an encoder keeps one for two by two pixels. So they are resized to that, which takes half of
+    the time. An odd size has all of them: turned over, its squares would not be the encoder's.
+    """
+
+    def resize(pixels: Image.Image, to: Size) -> Image.Image:
+        return pixels.resize(to, Resampling.LANCZOS, box=area, reducing_gap=gap)
+
+    if picture.mode != "YCbCr" or size[0] % 2 or size[1] % 2:
+        return resize(picture, size)
+    half = size[0] // 2, size[1] // 2
+    brightness = resize(picture.getchannel("Y"), size)
+    colours = (resize(picture.getchannel(name), half).resize(size, Resampling.NEAREST) for name in ("Cb", "Cr"))
+    return Image.merge("YCbCr", (brightness, *colours))
 
 
 def flattened(picture: Image.Image, background: str) -> Image.Image:
@@ -64,41 +81,10 @@ def flattened(picture: Image.Image, background: str) -> Image.Image:
     return ground
 
 
-def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """The picture's colours as sRGB, RGB or RGBA. A profile that is damaged or of another kind of picture is left out.
-
-    A profile with sRGB in its name is taken for sRGB: converting would change a colour by one in 255 at most.
-    """
-    if picture.mode == "RGBA":
-        opaque = to_srgb(picture.convert("RGB"), profile)
-        opaque.putalpha(picture.getchannel("A"))
-        return opaque
-    if not profile:
-        return picture if picture.mode == "RGB" else picture.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return picture.convert("RGB")
-        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return picture.convert("RGB")
-    return converted or picture
-
-
-def is_srgb(profile: bytes) -> bool:
-    """Whether colours under this profile are sRGB's (no profile: they are)."""
-    if not profile:
-        return True
-    try:
-        return "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return False
-
-
 def cut(picture: Image.Image, box: Size, crop: str) -> Image.Image:
     """A part of the picture in the box's proportions, at most as large as the box; see part_of."""
     size, area = part_of(picture, box, crop)
-    return picture.resize(size, Resampling.LANCZOS, box=area, reducing_gap=2.0)
+    return _resized(picture, size, area, 2.0)
 
 
 def part_of(picture: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:

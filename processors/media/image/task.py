@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.image.animation import Frames, animate, count_frames, first_frame, fitted, loops, need
+from processors.media.image.colour import is_srgb
 from processors.media.image.decode import Size, Source, decode, is_animated, kind, opened, orientation_of, refusing
-from processors.media.image.facts import blurhash_of, dominant_colour
+from processors.media.image.facts import facts_of
 from processors.media.image.original import stripped
-from processors.media.image.render import cover_scale, cut, fit_scale, flattened, is_srgb, render, upright_size
-from processors.media.image.write import ENCODING, KINDS, Written, save, written
+from processors.media.image.render import cover_scale, cut, fit_scale, flattened, render, upright_size
+from processors.media.image.write import KINDS, Written, save, written
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -65,7 +66,7 @@ def _decode(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> Sou
     if wishes.thumbnail:
         scales.append(cover_scale(size, THUMBNAIL))
     forms = wishes.formats if wishes.alpha == "flatten" else [*wishes.formats, "webp"]
-    return decode(picture, max(scales), max(ENCODING[form] for form in forms), parent)
+    return decode(picture, max(scales), forms, parent)
 
 
 def _still(source: Source, own: str, wishes: Wishes) -> dict[str, Any]:
@@ -132,8 +133,4 @@ def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dic
 
 
 def _report(files: list[Written], seen: Image.Image) -> dict[str, Any]:
-    return {
-        "files": [file.to_json() for file in files],
-        "blurhash": blurhash_of(seen),
-        "dominantColor": dominant_colour(seen),
-    }
+    return {"files": [file.to_json() for file in files]} | facts_of(seen)

@@ -44,6 +44,8 @@ def save(picture: Image.Image, variant: str, form: str, quality: int, **options:
     """Write `<variant>.<extension>` with the encoder for `form` (jpeg, webp, avif, png)."""
     encoder, extension, _ = KINDS[form]
     path = Path(f"{variant}.{extension}")
+    if picture.mode == "YCbCr" and form != "jpeg":
+        picture = picture.convert("RGB")
     picture.info = {}  # Pillow writes a comment, a resolution and a profile that it finds there
     picture.save(path, encoder, **({"quality": quality} if form != "png" else {}), **OPTIONS.get(form, {}), **options)
     return written(path, variant, form, picture.size)
