@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import botocore
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -89,6 +90,26 @@ def test_no_checksums_that_other_services_refuse(monkeypatch: pytest.MonkeyPatch
 
     assert "authorization" in sent
     assert [] == [name for name in sent if "checksum" in name or "crc32" in name]
+
+
+def test_who_asks_is_said_in_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request names us and botocore, and says nothing of the machine."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    client = make_client("http://localhost:1")
+    sent: list[str] = []
+
+    def record(request: AWSPreparedRequest, **_: object) -> None:
+        agent = request.headers["User-Agent"]
+        sent.append(agent.decode() if isinstance(agent, bytes) else agent)
+        raise InterruptedError
+
+    client.meta.events.register("before-send.s3", record)
+    with pytest.raises(InterruptedError):
+        client.put_object(Bucket="shop", Key="a", Body=b"1")
+    client.close()
+
+    assert [f"pushmill Botocore/{botocore.__version__}"] == sent
 
 
 async def test_a_large_object_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def _thumbnail(source: Source, frame: Image.Image, wishes: Wishes) -> Written:
     scale = cover_scale(source.upright, THUMBNAIL)
     if scale > fit_scale(source.upright, wishes.box):
         frame = render(source, scale, wishes.background)
-    return save(cut(frame, THUMBNAIL, wishes.crop), "thumbnail", "jpeg", THUMBNAIL_QUALITY)
+    # Its own Huffman tables: 3 % fewer bytes for half a millisecond. For the frame it is 1 % for eight.
+    return save(cut(frame, THUMBNAIL, wishes.crop), "thumbnail", "jpeg", THUMBNAIL_QUALITY, optimize=True)
 
 
 def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
