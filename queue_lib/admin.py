@@ -16,17 +16,22 @@ from pydantic import ValidationError
 
 from queue_lib.broker.base import Addition, State, letter_id
 from queue_lib.errors import PermanentError
+from queue_lib.observe.pulse import MINUTE, minute_of
 from queue_lib.processor import faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from queue_lib.broker.base import Inspector, JobView, Letter, Letters
+    from queue_lib.broker.pulse import Pulses
     from queue_lib.job import Wire
+    from queue_lib.observe.pulse import Minute, WorkerView
     from queue_lib.processor import Form
 
 PAGE = 200
 CLEANED_AT_ONCE = 1000
+SEARCHED = 2000  # jobs that one search looks at
+LONGEST_HISTORY = 24 * 60  # minutes
 # What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
 JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
 
@@ -45,6 +50,22 @@ class QueueStats:
     def total(self, state: State) -> int:
         """How many jobs of both wires are in a state."""
         return sum(counts[state] for counts in self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of a state, of `total`."""
+
+    jobs: list[JobView]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The jobs that were found. `resume` is where to go on looking; None where the end was reached."""
+
+    jobs: list[JobView]
+    resume: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +109,11 @@ class Admin:
     Every call may raise BrokerUnavailableError, and what acts on one wire PermanentError if that is not served.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its parts
         self,
         inspectors: Sequence[Inspector],
         letters: Letters,
+        pulses: Pulses,
         queues: Sequence[str],
         *,
         by: str,
@@ -105,6 +127,7 @@ class Admin:
         self._forms = {form.name: form for form in forms}
         self._inspectors = {inspector.wire: inspector for inspector in inspectors}
         self._letters = letters
+        self._pulses = pulses
         self.queues = tuple(queues)
         self._clock = clock
         self._act = _log.bind(by=by)
@@ -122,6 +145,79 @@ class Admin:
             counts={each.wire: await each.counts(queue) for each in inspectors},
             oldest=max((self._clock() - job.enqueued_at for job in first if job.enqueued_at), default=None),
         )
+
+    async def workers(self) -> list[WorkerView]:
+        """The worker processes that have been heard of within 60 seconds, by name, with the jobs that they run."""
+        return await self._pulses.workers()
+
+    async def history(self, queue: str, minutes: int = 60) -> list[Minute]:
+        """What all processes have done with a queue's jobs, minute by minute: the oldest first, this minute last.
+
+        Processes tell every ten seconds, and what they tell is kept for a day. Raises PermanentError for a queue that
+        there is not, and ValueError for other than 1 to 1,440 minutes.
+        """
+        self._check_queue(queue)
+        if not 1 <= minutes <= LONGEST_HISTORY:
+            msg = f"a history has 1 to {LONGEST_HISTORY} minutes, not {minutes}"
+            raise ValueError(msg)
+        last = int(self._clock() // MINUTE)
+        numbers = range(last - minutes + 1, last + 1)
+        found = await self._pulses.minutes(queue, numbers)
+        return [minute_of(number, counts) for number, counts in zip(numbers, found, strict=True)]
+
+    async def browse(self, queue: str, state: State, wire: Wire, start: int, count: int) -> JobPage:
+        """One wire's jobs of a state, from number `start` on: what has ended, newest first; else who is next.
+
+        `count` is at most 200. Raises PermanentError for a queue or a wire that there is not.
+        """
+        self._check_queue(queue)
+        inspector = self._on(wire)
+        jobs = await inspector.page(queue, state, start, min(count, PAGE))
+        return JobPage(jobs, (await inspector.counts(queue))[state])
+
+    async def search(
+        self, queue: str, state: State, wire: Wire, text: str, *, start: int = 0, count: int = 50
+    ) -> Search:
+        """Up to `count` of one wire's jobs of a state that have a text in their id, name, reason or payload.
+
+        Case does not matter. At most 2,000 jobs are looked at, from number `start` on, in the order of `browse`; the
+        answer says where to go on. Raises PermanentError for a queue or a wire that there is not.
+        """
+        self._check_queue(queue)
+        inspector, sought = self._on(wire), text.casefold()
+        found: list[JobView] = []
+        for page_start in range(start, start + SEARCHED, PAGE):
+            page = await inspector.page(queue, state, page_start, PAGE)
+            for place, job in enumerate(page):
+                if sought in _words(job):
+                    found.append(job)
+                if len(found) == count:
+                    return Search(found, page_start + place + 1)
+            if len(page) < PAGE:
+                return Search(found, None)
+        return Search(found, start + SEARCHED)
+
+    async def promote(self, job: JobView) -> bool:
+        """Let a delayed job run now; False if it is not delayed (any more)."""
+        if not await self._on(job.wire).promote(job.queue, job.id):
+            return False
+        self._act.info("job_promoted", **_fields(job))
+        return True
+
+    async def drain(self, queue: str, *, delayed: bool = False) -> int:
+        """Delete all jobs of a queue that wait, on both wires, and the `delayed` ones if that is said; say how many.
+
+        What runs goes on, and what has ended stays. Raises PermanentError for a queue that there is not.
+        """
+        self._check_queue(queue)
+        deleted = sum([await each.drain(queue, delayed=delayed) for each in self._inspectors.values()])
+        self._act.info("queue_drained", queue=queue, delayed=delayed, jobs=deleted)
+        return deleted
+
+    def _check_queue(self, queue: str) -> None:
+        if queue not in self.queues:
+            msg = f"no such queue: {queue[:100]!r}; there are {', '.join(self.queues)}"
+            raise PermanentError(msg)
 
     async def add(self, addition: Addition, wire: Wire) -> tuple[str, str]:
         """Enqueue a job, in the queue that its name belongs to; returns its id and the queue.
@@ -296,6 +392,12 @@ def _check_json(data: object) -> None:
     except (ValueError, TypeError, RecursionError) as error:
         msg = f"the payload can't be written as JSON: {type(error).__name__}"
         raise PermanentError(msg) from None
+
+
+def _words(job: JobView) -> str:
+    """What a search looks at."""
+    data = json.dumps(job.data, ensure_ascii=False)
+    return "\n".join((job.id, job.name, job.reason or "", data)).casefold()
 
 
 def _fields(job: JobView | Letter) -> dict[str, str]:

@@ -41,7 +41,8 @@ class Job:
     """One claimed job.
 
     `data` is the producer's JSON as it came. `attempt` counts from 1. `timeout` is in seconds, `enqueued_at` in
-    seconds since the epoch. `refusal` is set when the broker already knows that the job must not run, and says why.
+    seconds since the epoch. `waited` is how long it was ready before it was claimed, in seconds; None where the wire
+    does not know. `refusal` is set when the broker already knows that the job must not run, and says why.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Job:
     backoff: Backoff
     timeout: float
     enqueued_at: float
+    waited: float | None = None
     refusal: str | None = None
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+import time
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
@@ -15,14 +17,19 @@ from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.bullmq.inspector import BullMQInspector
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.preflight import check_redis
+from queue_lib.broker.pulse import RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
+from queue_lib.observe import memory
+from queue_lib.observe.events import to_all
 from queue_lib.observe.log import LogObserver
+from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.queues import QUEUES, Queue
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.launcher import Launcher
+from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import apply, load, queue_settings
 
 if TYPE_CHECKING:
@@ -78,8 +85,10 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
     switch = BullMQInspector(shared, settings.bullmq_prefix)
     inspectors: dict[Wire, Inspector] = {Wire.BULLMQ: switch, Wire.RQ: RQInspector(sync, switch)}
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
+    pulses = RedisPulses(shared, settings.bullmq_prefix)
+    served = [inspectors[wire] for wire in settings.wires]
     try:
-        yield Admin([inspectors[wire] for wire in settings.wires], letters, settings.queues, by=by, forms=forms)
+        yield Admin(served, letters, pulses, settings.queues, by=by, forms=forms)
     finally:
         await letters.close()
         sync.close()
@@ -88,7 +97,8 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
 def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Registry) -> Launcher:
     """The runner over the wires that the settings name."""
     parts = redis_options(settings)
-    observe = LogObserver()
+    pulse = Pulse()
+    observe = to_all(LogObserver(), pulse)
     name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
     setup = Setup(
         redis=parts,
@@ -98,6 +108,19 @@ def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Regist
         observe=observe,
     )
     brokers: list[Broker] = [BROKERS[wire](queues, setup) for wire in settings.wires]
-    # On demand: letters are rare, and connections few.
-    letters = BullMQDeadLetters(client(parts, decode=True, name=f"pushmill:{name}"), settings.bullmq_prefix)
-    return Launcher(brokers, queues, Executor(registry, letters, observe), observe)
+    # Letters are rare, and connections few: the pulse has the same one.
+    shared = client(parts, decode=True, name=f"pushmill:{name}")
+    letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
+    reporter = Reporter(_me(name, settings), pulse, RedisPulses(shared, settings.bullmq_prefix), memory.of_tree)
+    return Launcher(brokers, queues, Executor(registry, letters, observe), observe, reporter)
+
+
+def _me(name: str, settings: WorkerSettings) -> WorkerView:
+    return WorkerView(
+        name=name,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started_at=time.time(),
+        queues=settings.queues,
+        wires=settings.wires,
+    )

@@ -155,11 +155,36 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailure:
+    """An attempt that failed. `attempt` counts from 1, `at` is in seconds since the epoch; None where it is not known.
+
+    BullMQ keeps the stack traces of as many attempts as the app has set, and the time of the last one alone. RQ keeps
+    the last ten, each with its time.
+    """
+
+    attempt: int | None
+    at: float | None
+    reason: str
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """Where another job is. `queue` is None where the wire does not say."""
+
+    id: str
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """What is known of a job. `data`, `progress`, `result` are JSON; `reason` is that of the last failure.
 
-    `enqueued_at` and `finished_at` are in seconds since the epoch. `stack`, `result` and `log` may be missing where
-    many jobs are listed.
+    Moments (`..._at`) are in seconds since the epoch, and `wait` and `run` are the seconds of its last run: before it
+    started, and until it ended. `due_at` is when a delayed job will be ready. What is not known is None: `max_attempts`
+    where the queue's number holds, `wait` of a BullMQ job after its first run. `priority` is BullMQ's number, or RQ's
+    lane. `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at
+    most 100 of them. `stack`, `result`, `log`, `failures` and `children` may be missing where many jobs are listed.
     """
 
     id: str
@@ -176,6 +201,16 @@ class JobView:
     reason: str | None = None
     stack: str | None = None
     log: list[str] = field(default_factory=list)
+    max_attempts: int | None = None
+    priority: int | str | None = None
+    due_at: float | None = None
+    started_at: float | None = None
+    worker: str | None = None
+    wait: float | None = None
+    run: float | None = None
+    failures: tuple[AttemptFailure, ...] = ()
+    parents: tuple[JobRef, ...] = ()
+    children: tuple[JobRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +249,15 @@ class Inspector(Protocol):
 
     async def clean(self, queue: str, state: State, older: float, most: int) -> int:
         """Delete up to `most` jobs that completed or failed more than `older` seconds ago; returns how many."""
+
+    async def promote(self, queue: str, job_id: str) -> bool:
+        """Let a delayed job run now; False if it is not among the delayed ones."""
+
+    async def drain(self, queue: str, *, delayed: bool) -> int:
+        """Delete all jobs that wait, and those that are `delayed` too if that is said; returns how many.
+
+        What runs, and what has ended, stays. So do jobs that other jobs hold back, and BullMQ's schedulers.
+        """
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job as a producer does, unless there is one with its id; returns the id."""

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import CRASH_CAP, Chore, DeadLetter, Lease, NotNow, State
+from queue_lib.broker.base import CRASH_CAP, AttemptFailure, Chore, DeadLetter, Lease, NotNow, State
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import Backoff, Job, Wire
 
@@ -44,6 +44,10 @@ class Record:
     log: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     finished_at: float | None = None
+    started_at: float | None = None
+    worker: str | None = None
+    waited: float | None = None
+    failures: list[AttemptFailure] = field(default_factory=list)
 
 
 class MemoryStore:
@@ -135,14 +139,21 @@ class MemoryLease(Lease):
         record.finished_at = self._store.clock()
         return record
 
+    def _fail(self, state: State, failure: Failure) -> Record:
+        record = self._finish(state)
+        record.failure = failure
+        record.failures.append(
+            AttemptFailure(attempt=self.job.attempt, at=record.finished_at, reason=failure.reason, stack=failure.stack)
+        )
+        return record
+
     async def done(self, result: Any) -> None:
         """Settle as done."""
         self._finish(State.COMPLETED).result = result
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Settle as failed, to be tried again."""
-        record = self._finish(State.WAITING)
-        record.failure = failure
+        record = self._fail(State.WAITING, failure)
         self._store.put(self._queue.name, record, delay)
 
     async def snooze(self, delay: float) -> None:
@@ -151,7 +162,7 @@ class MemoryLease(Lease):
 
     async def bury(self, failure: Failure) -> None:
         """Settle as failed for good."""
-        self._finish(State.FAILED).failure = failure
+        self._fail(State.FAILED, failure)
 
     async def release(self) -> None:
         """Give back to the front."""
@@ -191,8 +202,15 @@ class MemoryLease(Lease):
 class MemoryBroker:
     """The Broker port over a MemoryStore."""
 
-    def __init__(self, store: MemoryStore, lease_duration: float = 30.0, wire: Wire = Wire.BULLMQ) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        lease_duration: float = 30.0,
+        wire: Wire = Wire.BULLMQ,
+        worker_name: str = "memory",
+    ) -> None:
         """`lease_duration` is in seconds."""
+        self._worker_name = worker_name
         self.wire = wire
         self._store = store
         self._lease_duration = lease_duration
@@ -233,10 +251,12 @@ class MemoryBroker:
             backoff=record.backoff or queue.backoff,
             timeout=queue.timeout,
             enqueued_at=record.enqueued_at,
+            waited=self._store.clock() - record.due,
             refusal=refusal,
         )
         lease = MemoryLease(self._store, queue, record, job)
         record.state, record.holder = State.ACTIVE, lease
+        record.started_at, record.waited, record.worker = self._store.clock(), job.waited, self._worker_name
         record.lease_until = self._store.clock() + self._lease_duration
         self._held.add(lease)
         return lease

@@ -30,6 +30,7 @@ class MemoryInspector:
         return None if record is None else self._view(queue, record)
 
     def _view(self, queue: str, record: Record) -> JobView:
+        ended = record.finished_at if record.state in {State.COMPLETED, State.FAILED} else None
         return JobView(
             id=record.id,
             name=record.name,
@@ -39,12 +40,19 @@ class MemoryInspector:
             data=record.data,
             attempts_made=record.attempts_made,
             enqueued_at=record.enqueued_at,
-            finished_at=record.finished_at,
+            finished_at=ended,
             progress=record.progress,
             result=record.result,
             reason=record.failure.reason if record.failure else None,
             stack=record.failure.stack if record.failure else None,
             log=list(record.log),
+            max_attempts=record.attempts,
+            due_at=record.due if record.state is State.DELAYED else None,
+            started_at=record.started_at,
+            worker=record.worker,
+            wait=record.waited,
+            run=ended - record.started_at if ended is not None and record.started_at is not None else None,
+            failures=tuple(record.failures),
         )
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
@@ -60,6 +68,7 @@ class MemoryInspector:
         if record is None or record.state is not State.FAILED:
             return False
         record.attempts_made, record.crashes, record.failure, record.finished_at = 0, 0, None, None
+        record.failures.clear()
         self._store.put(queue, record)
         return True
 
@@ -79,6 +88,21 @@ class MemoryInspector:
         page = await self.page(queue, state, 0, len(self._store.jobs))
         old = [job for job in page if (job.finished_at or 0.0) <= before][:most]
         return sum([await self.remove(queue, job.id) for job in old])
+
+    async def promote(self, queue: str, job_id: str) -> bool:
+        """Let a delayed job run now."""
+        record = self._store.jobs.get((queue, job_id))
+        if record is None or record.state is not State.DELAYED:
+            return False
+        self._store.lines[queue].remove(record)
+        self._store.put(queue, record)
+        return True
+
+    async def drain(self, queue: str, *, delayed: bool) -> int:
+        """Delete what is in the line."""
+        states = {State.WAITING, State.DELAYED} if delayed else {State.WAITING}
+        found = [record for record in self._store.lines.get(queue, ()) if record.state in states]
+        return sum([await self.remove(queue, record.id) for record in found])
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class JobStarted:
+    """A claimed job is about to run."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class JobSettled:
     """A run has ended and its outcome is recorded. `seconds` is the run's duration."""
 
@@ -73,5 +80,15 @@ class Tallied:
     counts: dict[str, dict[str, int]]
 
 
-Event = JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered | Tallied
+Event = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered | Tallied
 Observer = Callable[[Event], None]
+
+
+def to_all(*observers: Observer) -> Observer:
+    """One observer that tells several."""
+
+    def tell(event: Event) -> None:
+        for observe in observers:
+            observe(event)
+
+    return tell

@@ -17,6 +17,7 @@ from queue_lib.observe.events import (
     JobReleased,
     JobSettled,
     JobsRecovered,
+    JobStarted,
     Tallied,
 )
 from queue_lib.outcome import Dead, Done, Outcome, Retry, Snooze
@@ -67,9 +68,11 @@ class LogObserver:
         self._log.log(level, name, **fields)
 
 
-def describe(event: Event) -> tuple[int, str, Fields]:  # noqa: PLR0911 -- one for each event
+def describe(event: Event) -> tuple[int, str, Fields]:
     """Level, event word and fields of the line for an event."""
     match event:
+        case JobStarted(job):
+            return logging.DEBUG, "job_started", _of_job(job)
         case JobSettled(job, outcome, seconds):
             level, name, extra = _settled(outcome)
             return level, name, {**_of_job(job, seconds), **extra}
@@ -77,14 +80,23 @@ def describe(event: Event) -> tuple[int, str, Fields]:  # noqa: PLR0911 -- one f
             return logging.INFO, "job_released", _of_job(job, seconds)
         case JobLost(job, seconds, reason):
             return logging.WARNING, "job_lost", {**_of_job(job, seconds), "reason": reason}
-        case BrokerLost(wire, queue, reason):
-            return logging.ERROR, "broker_lost", {"wire": wire.value, "queue": queue, "reason": reason}
-        case BrokerBack(wire, queue, seconds):
-            return logging.INFO, "broker_back", {"wire": wire.value, "queue": queue, "seconds": round(seconds, 1)}
-        case JobsRecovered(wire, queue, ids):
-            return logging.WARNING, "jobs_recovered", {"wire": wire.value, "queue": queue, "ids": list(ids)}
+        case BrokerLost() | BrokerBack() | JobsRecovered():
+            return _of_broker(event)
         case Tallied(job, metric, counts):
             return logging.INFO, metric, {**_of_job(job), "counts": counts}
+        case _:
+            assert_never(event)
+
+
+def _of_broker(event: BrokerLost | BrokerBack | JobsRecovered) -> tuple[int, str, Fields]:
+    fields: Fields = {"wire": event.wire.value, "queue": event.queue}
+    match event:
+        case BrokerLost():
+            return logging.ERROR, "broker_lost", {**fields, "reason": event.reason}
+        case BrokerBack():
+            return logging.INFO, "broker_back", {**fields, "seconds": round(event.seconds, 1)}
+        case JobsRecovered():
+            return logging.WARNING, "jobs_recovered", {**fields, "ids": list(event.job_ids)}
         case _:
             assert_never(event)
 

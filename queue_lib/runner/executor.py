@@ -18,7 +18,7 @@ from queue_lib.errors import (
     PermanentError,
     TransientError,
 )
-from queue_lib.observe.events import JobLost, JobReleased, JobSettled, Observer, Tallied
+from queue_lib.observe.events import JobLost, JobReleased, JobSettled, JobStarted, Observer, Tallied
 from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
 from queue_lib.plain_json import to_json
 from queue_lib.processor import faults
@@ -106,6 +106,7 @@ class Executor:
     async def run(self, lease: Lease) -> None:
         """Take one lease from claim to settled."""
         started = time.monotonic()
+        self._observe(JobStarted(lease.job))
         try:
             outcome = await self._attempt(lease)
         except LeaseLostError as error:

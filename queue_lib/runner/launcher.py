@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.executor import Executor
+    from queue_lib.runner.reporter import Reporter
 
 SETTLE_SHARE = 0.2  # of the grace time is kept for giving jobs back and closing
 LONGEST_SETTLE = 3.0  # seconds
@@ -33,11 +34,17 @@ class Launcher:
     """Owns the consumers and the chores of one process."""
 
     def __init__(
-        self, brokers: Sequence[Broker], queues: Sequence[Queue], executor: Executor, observe: Observer
+        self,
+        brokers: Sequence[Broker],
+        queues: Sequence[Queue],
+        executor: Executor,
+        observe: Observer,
+        reporter: Reporter | None = None,
     ) -> None:
-        """One consumer for each queue on each wire; the wires of a queue share its slots."""
+        """One consumer for each queue on each wire; the wires of a queue share its slots. `reporter` tells of both."""
         self._brokers = brokers
         self._executor = executor
+        self._reporter = reporter
         self._consumers = [
             Consumer(queue, broker, slots, executor, observe)
             for queue, slots in [(queue, Slots(queue.concurrency)) for queue in queues]
@@ -51,11 +58,10 @@ class Launcher:
         """Register with the brokers and start every loop. Raises BrokerUnavailableError."""
         for broker in self._brokers:
             await broker.start()
-        self._keeping = [
-            asyncio.create_task(keep(chore), name=f"{broker.wire}: {chore.name}")
-            for broker in self._brokers
-            for chore in broker.chores()
-        ]
+        chores = [(str(broker.wire), chore) for broker in self._brokers for chore in broker.chores()]
+        if self._reporter is not None:
+            chores.append(("process", self._reporter.chore()))
+        self._keeping = [asyncio.create_task(keep(chore), name=f"{whose}: {chore.name}") for whose, chore in chores]
         self._consuming = [asyncio.create_task(consumer.run(), name=str(consumer)) for consumer in self._consumers]
 
     async def watch(self) -> None:
@@ -80,6 +86,8 @@ class Launcher:
         self._executor.interrupt()
         await self._wait_for_runs(deadline - settle / 3)
         await self._end_chores(deadline)
+        if self._reporter is not None:
+            await self._reporter.sign_off()
         await self._executor.close()
         for broker in self._brokers:
             await broker.close()

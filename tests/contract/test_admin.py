@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 import redis
+from bullmq import FlowProducer
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
 from queue_lib.admin import Admin, Replay, Wanted
-from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
+from queue_lib.broker.base import Addition, DeadLetter, JobRef, NotNow, State
 from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
-from queue_lib.outcome import Failure
+from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry
 from queue_lib.processor import Form, Model
+from queue_lib.runner.reporter import Reporter
 from tests.support.mills import QUEUE, Mill, redis_mill
 
 if TYPE_CHECKING:
-    from queue_lib.broker.base import Lease
+    from queue_lib.broker.base import Broker, Lease
 
 FAILURE = Failure("bad payload: userId", "Traceback: it broke")
 
@@ -35,7 +41,9 @@ class Greeting(Model):
 def admin(mill: Mill) -> Admin:
     """An operator of this wire alone."""
     forms = [Form("greet", QUEUE.name, Greeting), Form("call", QUEUE.name, Greeting, internal=True)]
-    return Admin([mill.inspector], mill.dead_letters, [QUEUE.name], by="anna", forms=forms, clock=clock(mill))
+    return Admin(
+        [mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna", forms=forms, clock=clock(mill)
+    )
 
 
 def clock(mill: Mill) -> Any:
@@ -413,3 +421,295 @@ async def test_statistics(mill: Mill, admin: Admin) -> None:
     assert {mill.inspector.wire} == set(stats.counts)
     assert stats.oldest is not None
     assert 0 <= stats.oldest < 5
+
+
+@dataclass
+class Process:
+    """A worker process of one wire: it claims, and tells its pulse."""
+
+    mill: Mill
+    broker: Broker
+    pulse: Pulse
+    reporter: Reporter
+
+    @classmethod
+    async def start(cls, mill: Mill, name: str) -> Self:
+        """Start it."""
+        pulse = Pulse(clock(mill))
+        wires, queues = (mill.inspector.wire,), (QUEUE.name,)
+        me = WorkerView(name=name, host="here", pid=1, started_at=clock(mill)(), queues=queues, wires=wires)
+        return cls(mill, await mill.broker(), pulse, Reporter(me, pulse, mill.pulses, lambda: 5_000_000))
+
+    async def claim(self) -> Lease:
+        """Take a job, and tell that it starts."""
+        lease = await self.mill.claim(self.broker)
+        self.pulse(JobStarted(lease.job))
+        return lease
+
+    async def run(self, outcome: Outcome, seconds: float = 1.0) -> None:
+        """Run a job to this end."""
+        lease = await self.claim()
+        match outcome:
+            case Done(result):
+                await lease.done(result)
+            case Retry(delay, failure):
+                await lease.retry(delay, failure)
+            case Dead(failure):
+                await lease.bury(failure)
+        self.pulse(JobSettled(lease.job, outcome, seconds))
+
+
+async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> None:
+    """All that have sent a pulse, by name, until they sign off; a lost Redis has them back with the next pulse."""
+    first, second = await Process.start(mill, "a"), await Process.start(mill, "b")
+    job_id = await mill.enqueue("greet", {})
+    await first.claim()
+    await second.reporter.send()
+    await first.reporter.send()
+
+    seen, other = await admin.workers()
+
+    assert ("a", "here", 1, 5_000_000) == (seen.name, seen.host, seen.pid, seen.memory)
+    assert ((QUEUE.name,), (mill.inspector.wire,)) == (seen.queues, seen.wires)
+    assert seen.started_at <= seen.seen_at + 1  # the server counts in whole seconds
+    [running] = seen.running
+    assert (QUEUE.name, mill.inspector.wire, job_id, "greet", 1) == (
+        *(running.queue, running.wire, running.id),
+        *(running.name, running.attempt),
+    )
+    assert ("b", ()) == (other.name, other.running)
+    await first.reporter.sign_off()
+    assert ["b"] == [each.name for each in await admin.workers()]
+
+
+async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin) -> None:
+    """Each minute is there, oldest first, whether anything was done in it or not."""
+    processes = [await Process.start(mill, name) for name in "ab"]
+    for process in processes:
+        for outcome in (Done(None), Retry(60.0, FAILURE), Dead(FAILURE)):
+            await mill.enqueue("greet", {})
+            await process.run(outcome, seconds=4.0)
+        await process.reporter.send()
+        await process.reporter.send()
+    await processes[0].reporter.sign_off()
+
+    history = await admin.history(QUEUE.name, minutes=5)
+
+    now = clock(mill)()
+    assert [60.0] * 4 == [after.at - before.at for before, after in itertools.pairwise(history)]
+    assert now - 60 - 5 < history[-1].at <= now
+    assert (2, 2, 2) == tuple(sum(getattr(minute, name) for minute in history) for name in ("done", "retried", "dead"))
+    worked = [minute for minute in history if minute.done or minute.dead]
+    assert all(2.8 < (minute.run_p50 or 0) <= (minute.run_p95 or 0) < 5.7 for minute in worked)
+    assert all(0 <= (minute.wait_p50 or 0) <= (minute.wait_p95 or 0) < 5 for minute in worked)
+    assert any(minute.wait_p95 is not None for minute in worked)
+    assert {(0, None)} == {(minute.done, minute.run_p50) for minute in history[:3]}
+
+
+@pytest.mark.parametrize("minutes", [0, 1441])
+async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
+    """A day is kept."""
+    with pytest.raises(ValueError, match="a history has 1 to 1440 minutes"):
+        await admin.history(QUEUE.name, minutes)
+
+
+async def test_a_pulse_that_somebody_else_has_written(redis_url: str) -> None:
+    """It is left out, and the rest is there."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        await (await Process.start(mill, "b")).reporter.send()
+        with redis.Redis.from_url(redis_url) as server:
+            server.zadd("bull:pulse:workers", {"a": time.time()})
+            server.set("bull:pulse:worker:a", b'{"name": "\xff')
+            server.hset(f"bull:pulse:minute:work:{int(time.time() // 60)}", mapping={"done": "x", "dead": "1"})
+        admin = Admin([mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna")
+
+        assert ["b"] == [each.name for each in await admin.workers()]
+        assert (0, 1) == ((minute := (await admin.history(QUEUE.name))[-1]).done, minute.dead)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3])
+async def test_how_long_a_job_has_waited(mill: Mill, delay: float) -> None:
+    """From when it was enqueued, or due, to its claim; not from when it was enqueued to be due later."""
+    if mill.name == "rq":
+        delay *= 5  # RQ counts in whole seconds
+    job_id = await mill.enqueue("greet", {}, delay=delay)
+    await asyncio.sleep(delay + (1.1 if mill.name == "rq" and delay else 0.1))
+    lease = await mill.claim(await mill.broker())
+
+    assert lease.job.waited is not None
+    assert 0.09 <= lease.job.waited < mill.precision + 1
+    await lease.done(None)
+    view = await mill.view(job_id)
+    assert view.wait == pytest.approx(lease.job.waited, abs=0.05)
+
+
+async def test_a_job_whole(mill: Mill) -> None:
+    """Its attempts and its times while it waits, runs, and has ended; and who ran it."""
+    broker, before = await mill.broker(), clock(mill)()
+    job_id = await mill.enqueue("greet", {"a": 1}, attempts=3)
+    waiting = await mill.view(job_id)
+    await (await mill.claim(broker)).retry(0.0, FAILURE)
+    running = await mill.claim(broker)
+    active = await mill.view(job_id)
+    await running.bury(FAILURE)
+    dead = await mill.view(job_id)
+
+    assert [3, 3, 3] == [view.max_attempts for view in (waiting, active, dead)]
+    assert [0, 1, 2] == [view.attempts_made for view in (waiting, active, dead)]
+    assert (None, None, None, ()) == (waiting.started_at, waiting.worker, waiting.run, waiting.failures)
+    assert (None, None) == (active.run, active.finished_at)
+    assert {"memory": "memory"}.get(mill.name, "worker-0") == active.worker
+    assert dead.started_at is not None
+    assert dead.finished_at is not None
+    assert before - 0.1 <= dead.started_at <= dead.finished_at <= clock(mill)() + 0.1
+    assert dead.run == pytest.approx(dead.finished_at - dead.started_at)
+
+
+async def test_each_failed_attempt_of_a_job(mill: Mill) -> None:
+    """Its number, what it failed of, and when, where the wire knows."""
+    broker = await mill.broker()
+    job_id = await mill.enqueue("greet", {}, attempts=3)
+    await (await mill.claim(broker)).retry(0.0, Failure("no answer", "Traceback\n  File x\nOSError: no answer\n"))
+    await (await mill.claim(broker)).bury(Failure("bad payload", "Traceback\n  File y\nValueError: secret\n"))
+    dead = await mill.view(job_id)
+
+    first, last = dead.failures
+    assert (1, 2) == (first.attempt, last.attempt)
+    assert ("no answer", "bad payload") == (first.reason.removeprefix("OSError: "), last.reason)
+    assert ("File x" in first.stack, "File y" in last.stack) == (True, True)
+    assert last.at == pytest.approx(dead.finished_at, abs=0.1)
+    assert (first.at is None) == (mill.name == "bullmq")
+    assert last.stack == dead.stack
+
+
+async def test_a_retried_job_keeps_what_failed_before(redis_url: str) -> None:
+    """The wires keep old failures beyond a retry by an operator; they have no number, for attempts count anew."""
+    for wire in ("bullmq", "rq"):
+        async with redis_mill(redis_url, wire) as mill:
+            [job_id] = await failed(mill, "greet")
+            await mill.inspector.retry(QUEUE.name, job_id)
+            lease = await mill.claim(mill.brokers[0])
+            await lease.bury(Failure("again"))
+
+            assert [(None, 1), (1, 1)] == [
+                (each.attempt, (await mill.view(job_id)).attempts_made) for each in (await mill.view(job_id)).failures
+            ]
+
+
+async def test_relatives_on_bullmq(redis_url: str) -> None:
+    """A parent knows its children, done or not, and each child its parent, in whichever queue."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        flow = FlowProducer({"connection": redis_url})
+        children = [{"name": "greet", "queueName": QUEUE.name, "data": n, "opts": {"priority": n}} for n in range(2)]
+        tree = await flow.add({"name": "sum", "queueName": QUEUE.name, "data": {}, "children": children})
+        await flow.close()
+        first = await mill.claim(await mill.broker())
+        await first.done(1)
+
+        parent = await mill.view(tree["job"].id)
+        child = await mill.view(first.job.id)
+
+        assert State.WAITING_CHILDREN == parent.state
+        ids = sorted(each["job"].id for each in tree["children"])
+        assert [JobRef(each, QUEUE.name) for each in ids] == list(parent.children)
+        assert (JobRef(parent.id, QUEUE.name),) == child.parents
+        assert {0, 1} == {(await mill.view(each)).priority for each in ids}
+
+
+async def test_relatives_on_rq(redis_url: str) -> None:
+    """A job knows what it waits for, and what waits for it; those that wait are counted."""
+    async with redis_mill(redis_url, "rq") as mill:
+        with redis.Redis.from_url(redis_url) as server:
+            lane = RQQueue(QUEUE.name, connection=server, serializer="json")
+            first = lane.enqueue("greet", 1)
+            second = lane.enqueue("greet", 2, depends_on=first)
+
+        assert (JobRef(second.id),) == (await mill.view(first.id)).children
+        view = await mill.view(second.id)
+        assert ((JobRef(first.id),), State.WAITING_CHILDREN) == (view.parents, view.state)
+        assert 1 == (await mill.inspector.counts(QUEUE.name))[State.WAITING_CHILDREN]
+        assert [second.id] == [job.id for job in await mill.inspector.page(QUEUE.name, State.WAITING_CHILDREN, 0, 5)]
+
+
+async def test_jobs_are_browsed(mill: Mill, admin: Admin) -> None:
+    """A page, and how many there are; delayed ones with the time at which they are due."""
+    await mill.enqueue("greet", 0)
+    before = clock(mill)()
+    ids = [await mill.enqueue("greet", n, delay=60.0) for n in range(3)]
+
+    page = await admin.browse(QUEUE.name, State.DELAYED, mill.inspector.wire, 1, 1)
+
+    assert 3 == page.total
+    [job] = page.jobs
+    assert job.id in ids
+    for due_at in (job.due_at, (await mill.view(job.id)).due_at):
+        assert due_at == pytest.approx(before + 60, abs=1.5)
+    assert 4 == sum([(await admin.browse(QUEUE.name, state, mill.inspector.wire, 0, 9)).total for state in State])
+
+
+async def test_jobs_are_searched(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By id, name, reason and payload, whatever the case; a search looks at so many jobs, and says where to go on."""
+    ids = [await mill.enqueue(name, {"userId": user}) for name, user in (("greet", "Anna"), ("call", "berta"))]
+
+    async def search(text: str, state: State = State.WAITING, **bounds: int) -> tuple[set[str], int | None]:
+        found = await admin.search(QUEUE.name, state, mill.inspector.wire, text, **bounds)
+        return {job.id for job in found.jobs}, found.resume
+
+    assert ({ids[0]}, None) == await search("ANNA")
+    assert ({ids[1]}, None) == await search("Call")
+    assert set(ids) <= (await search('"userid": "'))[0]
+    assert ids[0] in (await search(ids[0]))[0]
+    assert (set(), None) == await search("carla")
+    first, resume = await search("userId", count=1)
+    assert (1, 1) == (len(first), resume)
+    assert (set(ids) - first, None) == await search("userId", start=1)
+    monkeypatch.setattr("queue_lib.admin.PAGE", 1)
+    monkeypatch.setattr("queue_lib.admin.SEARCHED", 1)
+    assert (set(), 1) == await search("berta" if ids[0] in first else "anna")
+    await (await mill.claim(await mill.broker())).bury(Failure("The door is LOCKED"))
+    assert 1 == len((await search("locked", State.FAILED))[0])
+
+
+async def test_a_delayed_job_is_promoted(mill: Mill, admin: Admin) -> None:
+    """It runs now; one that is not delayed (any more) stays where it is."""
+    job_id = await mill.enqueue("greet", {}, delay=600.0)
+    view = await mill.view(job_id)
+
+    assert [True, False] == [await admin.promote(view), await admin.promote(view)]
+
+    lease = await mill.claim(await mill.broker())
+    assert (job_id, 1) == (lease.job.id, lease.job.attempt)
+    assert not await admin.promote(view)
+    await lease.done(None)
+    assert not await mill.inspector.promote(QUEUE.name, "none")
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+async def test_a_queue_is_drained(mill: Mill, admin: Admin, delayed: bool) -> None:
+    """Of what waits, and of what is delayed if that is said; what runs, and what has ended, stays."""
+    [dead] = await failed(mill, "greet")
+    running = await mill.enqueue("greet", {})
+    lease = await mill.claim(mill.brokers[0])
+    waiting = [await mill.enqueue("greet", {}) for _ in range(3)]
+    later = await mill.enqueue("greet", {}, delay=60.0)
+
+    assert 3 + delayed == await admin.drain(QUEUE.name, delayed=delayed)
+    assert 0 == await admin.drain(QUEUE.name, delayed=delayed)
+
+    counts = await mill.inspector.counts(QUEUE.name)
+    assert (0, not delayed) == (counts[State.WAITING], counts[State.DELAYED])
+    assert [None] * 3 == [await mill.inspector.find(QUEUE.name, each) for each in waiting]
+    assert (await mill.inspector.find(QUEUE.name, later) is None) == delayed
+    await lease.done(None)
+    assert {State.FAILED, State.COMPLETED} == {(await mill.view(each)).state for each in (dead, running)}
+
+
+@pytest.mark.parametrize("call", ["history", "browse", "search", "drain"])
+async def test_a_queue_that_there_is_not(mill: Mill, admin: Admin, call: str) -> None:
+    """It is said, and which there are."""
+    rest: dict[str, tuple[Any, ...]] = {
+        "browse": (State.FAILED, mill.inspector.wire, 0, 9),
+        "search": (State.FAILED, mill.inspector.wire, "x"),
+    }
+    with pytest.raises(PermanentError, match="no such queue: 'mail'; there are work"):
+        await getattr(admin, call)("mail", *rest.get(call, ()))

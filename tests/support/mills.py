@@ -20,6 +20,7 @@ from queue_lib.broker.bullmq.inspector import BullMQInspector
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_inspector import MemoryDeadLetters, MemoryInspector
+from queue_lib.broker.pulse import MemoryPulses, RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.job import Backoff
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
+    from queue_lib.broker.pulse import Pulses
     from queue_lib.observe.events import Event
 
 PREFIX = "bull"
@@ -66,6 +68,7 @@ class Mill:
     enqueue: Producer
     inspector: Inspector
     dead_letters: Any
+    pulses: Pulses
     letters: Any
     precision: float
     events: list[Event] = field(default_factory=list)
@@ -126,6 +129,7 @@ async def memory_mill(_: str) -> AsyncIterator[Mill]:
         enqueue=enqueue,
         inspector=MemoryInspector(store),
         dead_letters=MemoryDeadLetters(store),
+        pulses=MemoryPulses(time.monotonic),
         letters=letters,
         precision=0.05,
     )
@@ -161,6 +165,7 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
         enqueue=by_rq if wire == "rq" else by_bullmq,
         inspector=RQInspector(sync, steering) if wire == "rq" else steering,
         dead_letters=BullMQDeadLetters(shared, PREFIX),
+        pulses=RedisPulses(shared, PREFIX),
         letters=partial(dead_letters, shared),
         precision=1.3 if wire == "rq" else 0.1,
         events=events,

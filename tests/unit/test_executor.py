@@ -15,7 +15,7 @@ from queue_lib.errors import (
     SnoozeError,
     TransientError,
 )
-from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled, Tallied
+from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled, JobStarted, Tallied
 from queue_lib.outcome import Dead, Done
 from queue_lib.processor import FollowUp, Registry, Route
 from queue_lib.retry import OUTAGE_PAUSE
@@ -36,7 +36,15 @@ class Bench:
         self.events: list[Event] = []
         self.order: list[str] = []
         registry = Registry([Route("greet", "work", Greeting, processor)])
-        self.executor = Executor(registry, self, self.events.append)
+        self.executor = Executor(registry, self, self.observe)
+
+    def observe(self, event: Event) -> None:
+        """Keep what is told of an end; a start comes before it."""
+        if isinstance(event, JobStarted):
+            assert event.job is self.lease.job
+            assert [] == self.events
+        else:
+            self.events.append(event)
 
     async def add(self, letter: DeadLetter) -> None:
         """Take a dead letter; note what was recorded before it."""

@@ -15,6 +15,7 @@ from queue_lib.observe.events import (
     JobReleased,
     JobSettled,
     JobsRecovered,
+    JobStarted,
     Tallied,
 )
 from queue_lib.observe.log import describe
@@ -29,6 +30,12 @@ FAILURE = Failure("it broke", "Traceback")
 @pytest.mark.parametrize(
     ("event", "level", "word", "fields"),
     [
+        (
+            JobStarted(JOB),
+            logging.DEBUG,
+            "job_started",
+            {name: value for name, value in OF_JOB.items() if name != "seconds"},
+        ),
         (JobSettled(JOB, Done({"url": "s3cret"}), 0.25), logging.INFO, "job_done", OF_JOB | {"outcome": "done"}),
         (
             JobSettled(JOB, Retry(2.0, FAILURE), 0.25),

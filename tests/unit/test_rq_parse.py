@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 QUEUE = QUEUES[0]
 CONNECTION = redis.Redis()  # never connected
+NOW = 1767323050.0  # 2026-01-02T03:04:10Z
 CALL: list[Any] = ["greet", None, [{"userId": "u1"}], {}]
 
 
@@ -28,7 +29,7 @@ def parse(call: Any = CALL, **fields: bytes | str) -> Job:
     """Parse a job hash as RQ writes it."""
     raw = {b"data": zlib.compress(json.dumps(call).encode()), b"origin": b"q", b"status": b"queued"}
     raw |= {name.encode(): value if isinstance(value, bytes) else value.encode() for name, value in fields.items()}
-    return to_job(raw, restore("7", raw, CONNECTION, JSONSerializer), QUEUE)
+    return to_job(raw, restore("7", raw, CONNECTION, JSONSerializer), QUEUE, NOW)
 
 
 def test_a_job_as_rq_writes_it() -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bullmq import Job as BullJob
 from bullmq import Queue as BullQueue
 
 from queue_lib.broker.base import Addition, JobView, State
-from queue_lib.broker.bullmq.parse import MALFORMED, MS
+from queue_lib.broker.bullmq.parse import MS
+from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.connection import outages_translated
-from queue_lib.broker.refused import NAME
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import redis.asyncio
+
+    from queue_lib.broker.base import JobRef
 
 WAITING = frozenset({"wait", "waiting", "prioritized", "paused"})
 # Whose jobs make up a state, in the order in which they are served. The newest of what has finished comes first.
 LISTS = {State.WAITING: ("wait", "prioritized")}
 NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
 AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
+DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
+CHILDREN = 100  # of a job that are shown
 CRASHES = ("stc", "defa")  # how often it stalled, and the verdict on it: nothing of BullMQ's takes them back
 
 
@@ -53,7 +59,30 @@ class BullMQInspector:
             if not fields:
                 return None
             log = await source.getJobLogs(job_id)
-        return _view(source, job_id, fields, State.WAITING if state in WAITING else _state(state), log["logs"])
+            found = view(source, job_id, fields, State.WAITING if state in WAITING else _state(state))
+            children = await self._children(source, job_id)
+            [found] = await self._with_due(source, [found])
+        return replace(found, log=log["logs"], children=children)
+
+    async def _children(self, source: BullQueue, job_id: str) -> tuple[JobRef, ...]:
+        """Those that have not ended, and those that have."""
+        key = source.toKey(job_id)
+        async with self._client.pipeline(transaction=False) as pipe:
+            pipe.srandmember(f"{key}:dependencies", CHILDREN)
+            pipe.hrandfield(f"{key}:processed", CHILDREN)
+            pipe.hrandfield(f"{key}:failed", CHILDREN)
+            pipe.zrange(f"{key}:unsuccessful", 0, CHILDREN - 1)
+            found = await pipe.execute()
+        keys = sorted({key for keys in found for key in keys or ()})
+        return tuple(ref(key, source) for key in keys[:CHILDREN])
+
+    async def _with_due(self, source: BullQueue, views: list[JobView]) -> list[JobView]:
+        """When those that are delayed are due."""
+        delayed = [each.id for each in views if each.state is State.DELAYED]
+        if not delayed:
+            return views
+        scores = dict(zip(delayed, await self._client.zmscore(source.toKey("delayed"), delayed), strict=True))
+        return [replace(each, due_at=score / DUE / MS) if (score := scores.get(each.id)) else each for each in views]
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
         """Jobs of a state; prioritized ones come after those without a priority, as they are served."""
@@ -67,11 +96,9 @@ class BullMQInspector:
                 [found] = await source.backend.scripts.getJobs(
                     [name], start, start + left - 1, asc=state not in NEWEST_FIRST
                 )
-                views += [
-                    _view(source, job_id, dict(zip(raw[::2], raw[1::2], strict=True)), state) for job_id, raw in found
-                ]
+                views += [view(source, job_id, _fields(raw), state) for job_id, raw in found]
                 start = max(0, start - (await source.getJobCounts(name))[name])
-        return views
+            return await self._with_due(source, views)
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its line. What it has noted of crashes is taken back first: nobody runs it yet."""
@@ -82,7 +109,7 @@ class BullMQInspector:
             fields = await source.backend.getJobData(job_id)
             await self._client.hdel(source.toKey(job_id), *CRASHES)
             try:
-                await _bull_job(source, job_id, fields).retry(State.FAILED.value, AFRESH)
+                await bull_job(source, job_id, fields).retry(State.FAILED.value, AFRESH)
             except TypeError:  # so the package says that it is not among the failed ones any more
                 return False
         return True
@@ -99,6 +126,25 @@ class BullMQInspector:
         """Delete old jobs, as BullMQ's `clean` does."""
         with outages_translated():
             return len(await self._queue(queue).backend.cleanJobsInSet(state.value, round(older * MS), most))
+
+    async def promote(self, queue: str, job_id: str) -> bool:
+        """As BullMQ's own `promote`."""
+        with outages_translated():
+            source = self._queue(queue)
+            try:
+                await source.backend.promote(job_id)
+            except TypeError:  # so the package says that it is not among the delayed ones
+                return False
+        return True
+
+    async def drain(self, queue: str, *, delayed: bool) -> int:
+        """As BullMQ's own `drain`: one script, which counts nothing."""
+        before = await self.counts(queue)
+        with outages_translated():
+            await self._queue(queue).drain(delayed)
+        after = await self.counts(queue)
+        states = (State.WAITING, State.DELAYED) if delayed else (State.WAITING,)
+        return sum(max(0, before[state] - after[state]) for state in states)
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
@@ -128,36 +174,5 @@ def _state(name: str) -> State:
     return State(name) if name in set(State) else State.WAITING
 
 
-def _bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
-    try:
-        return BullJob.fromJSON(source, fields, job_id)
-    except MALFORMED:
-        return BullJob(source, NAME, None, {}, job_id)
-
-
-def _view(
-    source: BullQueue, job_id: str, fields: dict[str, str], state: State, log: list[str] | None = None
-) -> JobView:
-    """The job, however odd its fields: what can't be read is left out."""
-    job = _bull_job(source, str(job_id), fields)
-    traces = job.stacktrace if isinstance(job.stacktrace, list) else []
-    return JobView(
-        id=str(job_id),
-        name=str(job.name or NAME),
-        queue=source.name,
-        wire=Wire.BULLMQ,
-        state=state,
-        data=job.data,
-        attempts_made=_number(fields.get("atm")),
-        enqueued_at=_number(fields.get("timestamp")) / MS,
-        finished_at=_number(fields.get("finishedOn")) / MS or None,
-        progress=job.progress,
-        result=job.returnvalue,
-        reason=fields.get("failedReason"),
-        stack=str(traces[-1]) if traces else None,
-        log=log or [],
-    )
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() else 0
+def _fields(raw: Sequence[str]) -> dict[str, str]:
+    return dict(zip(raw[::2], raw[1::2], strict=True))

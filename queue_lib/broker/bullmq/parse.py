@@ -49,8 +49,20 @@ def to_job(raw: Any, queue: Queue) -> Job:
         backoff=_backoff(raw.opts.get("backoff")) or queue.backoff,
         timeout=queue.timeout,
         enqueued_at=raw.timestamp / MS,
+        waited=waited(raw),
         refusal=_refusal(raw),
     )
+
+
+def waited(raw: Any) -> float | None:
+    """Seconds between the moment a job was due first and its claim, a parent's wait for its children included.
+
+    None for later runs: BullMQ does not keep when they were due.
+    """
+    delay = raw.opts.get("delay") or 0
+    if raw.attemptsStarted != 1 or not raw.processedOn or not isinstance(delay, int | float):
+        return None
+    return max(0.0, float(raw.processedOn - raw.timestamp - delay) / MS)
 
 
 def bare(worker: Any, job_id: str) -> Any:

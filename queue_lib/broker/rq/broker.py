@@ -130,7 +130,7 @@ class RQBroker:
         try:
             rq_job = restore(job_id, fields, self._sync, JSONSerializer)
             rq_job.origin = lane
-            job = to_job(fields, rq_job, queue)
+            job = to_job(fields, rq_job, queue, time.time())
         except MALFORMED as error:
             job = refused(queue, self.wire, job_id, describe(error))
             rq_job = bare(job_id, lane, self._sync, JSONSerializer)

@@ -17,13 +17,15 @@
 local now = tonumber(ARGV[3])
 
 local function promote(lane)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[lane + 2], '-inf', now, 'LIMIT', 0, 100)) do
+  local due = redis.call('ZRANGEBYSCORE', KEYS[lane + 2], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
+  for place = 1, #due, 2 do
+    local id = due[place]
     redis.call('ZREM', KEYS[lane + 2], id)
     local job = ARGV[5] .. id
     if redis.call('EXISTS', job) == 1 then
       local front, on_retry, ended = unpack(redis.call('HMGET', job, 'enqueue_at_front', 'enqueue_at_front_on_retry', 'ended_at'))
       local urgent = front == '1' or (on_retry == '1' and ended and ended ~= '')
-      redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[4])
+      redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[4], 'promoted_at', ARGV[4], 'due_at', due[place + 1])
       redis.call(urgent and 'LPUSH' or 'RPUSH', KEYS[lane], id)
     end
   end

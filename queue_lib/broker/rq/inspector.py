@@ -14,34 +14,29 @@ from uuid import uuid4
 from rq.exceptions import DuplicateJobError, InvalidJobOperation
 from rq.job import JobStatus
 from rq.queue import Queue as Lane
-from rq.registry import FailedJobRegistry, FinishedJobRegistry
+from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
 from queue_lib.broker.base import Addition, Inspector, JobView, State
 from queue_lib.broker.connection import outages_translated
-from queue_lib.broker.refused import NAME
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, scheduled_key, started_key, waiting_key
 from queue_lib.broker.rq.listing import read_ids
-from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore
+from queue_lib.broker.rq.parse import number
+from queue_lib.broker.rq.retention import keys_of
+from queue_lib.broker.rq.view import read, view, whole
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis import Redis
     from redis.client import Pipeline
 
     from queue_lib.broker.rq.parse import Raw
 
-STATES = {
-    JobStatus.QUEUED: State.WAITING,
-    JobStatus.SCHEDULED: State.DELAYED,
-    JobStatus.STARTED: State.ACTIVE,
-    JobStatus.FINISHED: State.COMPLETED,
-    JobStatus.DEFERRED: State.WAITING_CHILDREN,
-    JobStatus.READY_TO_ENQUEUE: State.WAITING_CHILDREN,
-}
-
 AT_ONCE = 200
+DRAINED_AT_ONCE = 1000
 
 
 class RQInspector:
@@ -67,12 +62,14 @@ class RQInspector:
                 pipe.llen(intermediate_key(lane))
                 pipe.zcard(scheduled_key(lane))
                 pipe.zcard(started_key(lane))
+                pipe.zcard(DeferredJobRegistry(lane, self._connection).key)
                 pipe.zcard(FinishedJobRegistry(lane, self._connection).key)
                 pipe.zcard(FailedJobRegistry(lane, self._connection).key)
-                waiting, claimed, delayed, active, completed, failed = pipe.execute()
+                waiting, claimed, delayed, active, deferred, completed, failed = pipe.execute()
             counts[State.WAITING] += waiting
             counts[State.DELAYED] += delayed
             counts[State.ACTIVE] += active + claimed
+            counts[State.WAITING_CHILDREN] += deferred
             counts[State.COMPLETED] += completed
             counts[State.FAILED] += failed
         return counts
@@ -86,31 +83,9 @@ class RQInspector:
         raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
         if not raw:
             return None
-        job, view = self._view(queue, job_id, raw)
-        if job.origin not in lanes(queue):
-            return None
-        latest = job.latest_result()
-        result = latest.return_value if latest and view.state is State.COMPLETED else None
-        return replace(view, result=result, stack=latest.exc_string if latest else None)
-
-    def _view(self, queue: str, job_id: str, raw: Raw) -> tuple[GuardedJob, JobView]:
-        job, name, data = self._read(job_id, raw)
-        state = STATES.get(job.get_status(refresh=False), State.FAILED)
-        view = JobView(
-            id=job_id,
-            name=name,
-            queue=queue,
-            wire=Wire.RQ,
-            state=state,
-            data=data,
-            attempts_made=number(raw.get(b"attempts_made")) + (state is State.COMPLETED),
-            enqueued_at=job.enqueued_at.timestamp() if job.enqueued_at else 0.0,
-            finished_at=job.ended_at.timestamp() if job.ended_at else None,
-            progress=job.meta.get("progress"),
-            reason=raw.get(b"failed_reason", b"").decode(errors="replace") or None,
-            log=list(job.meta.get("log", [])),
-        )
-        return job, view
+        found = view(self._connection, queue, job_id, raw)
+        lane = raw.get(b"origin", b"").decode(errors="replace")
+        return whole(self._connection, found, lane) if lane in lanes(queue) else None
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
         """Jobs of a state, lane by lane."""
@@ -123,7 +98,14 @@ class RQInspector:
             for job_id in ids:
                 pipe.hgetall(GuardedJob.key_for(job_id))
             found = zip(ids, pipe.execute(), strict=True)
-        return [replace(self._view(queue, job_id, raw)[1], state=state) for job_id, raw in found if raw]
+        views = [view(self._connection, queue, job_id, raw, state) for job_id, raw in found if raw]
+        return self._with_due(views) if state is State.DELAYED else views
+
+    def _with_due(self, views: list[JobView]) -> list[JobView]:
+        with self._connection.pipeline(transaction=False) as pipe:
+            for each in views:
+                pipe.zscore(scheduled_key(str(each.priority)), each.id)
+            return [replace(each, due_at=due) for each, due in zip(views, pipe.execute(), strict=True)]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its lane, with the attempts that its producer gave it."""
@@ -132,7 +114,7 @@ class RQInspector:
 
     def _retry(self, queue: str, job_id: str) -> bool:
         raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
-        job = self._read(job_id, raw)[0] if raw else None
+        job = read(self._connection, job_id, raw)[0] if raw else None
         if job is None or job.origin not in lanes(queue):
             return False
         if job.has_rate_limit:  # RQ's own limit is a line of its own
@@ -143,22 +125,60 @@ class RQInspector:
 
     def _requeue(self, job: GuardedJob, raw: Raw) -> bool:
         """RQ's `requeue` in one step, with the attempts that the job had at first."""
-        lane = Lane(job.origin, connection=self._connection, job_class=GuardedJob, serializer=JSONSerializer)
-        failed = job.failed_job_registry.key
         if job.retries_left is not None:  # as they were before the last run, which was an attempt, too
             job.retries_left += max(0, number(raw.get(b"attempts_made")) - 1)
         job.started_at = job.ended_at = None
+        return self._move(job, job.failed_job_registry.key, "attempts_made", "crashes", "failed_reason")
 
-        def requeue(pipe: Pipeline) -> Any:
-            if pipe.zscore(failed, job.id) is None:
+    async def promote(self, queue: str, job_id: str) -> bool:
+        """Put it into its lane, at the end."""
+        with outages_translated():
+            return await asyncio.to_thread(self._promote, queue, job_id)
+
+    def _promote(self, queue: str, job_id: str) -> bool:
+        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        job = read(self._connection, job_id, raw)[0] if raw else None
+        if job is None or job.origin not in lanes(queue):
+            return False
+        return self._move(job, scheduled_key(job.origin))
+
+    def _move(self, job: GuardedJob, source: str, *forget: str) -> bool:
+        """Take a job out of a registry, and put it into its lane, in one step; False if it is not there (any more)."""
+        lane = Lane(job.origin, connection=self._connection, job_class=GuardedJob, serializer=JSONSerializer)
+
+        def move(pipe: Pipeline) -> Any:
+            if pipe.zscore(source, job.id) is None:
                 return False
             pipe.multi()
-            pipe.zrem(failed, job.id)
-            pipe.hdel(job.key, "attempts_made", "crashes", "failed_reason")
+            pipe.zrem(source, job.id)
+            if forget:
+                pipe.hdel(job.key, *forget)
             lane._enqueue_job(job, pipeline=pipe)  # noqa: SLF001 -- as RQ's own requeue does
             return True
 
-        return bool(self._connection.transaction(requeue, failed, value_from_callable=True))
+        return bool(self._connection.transaction(move, source, value_from_callable=True))
+
+    async def drain(self, queue: str, *, delayed: bool) -> int:
+        """Empty the lanes, and what is scheduled for them."""
+        with outages_translated():
+            return await asyncio.to_thread(self._drain, queue, delayed=delayed)
+
+    def _drain(self, queue: str, *, delayed: bool) -> int:
+        deleted = 0
+        for lane in lanes(queue):
+            while ids := self._connection.lpop(waiting_key(lane), DRAINED_AT_ONCE):
+                deleted += self._delete(cast("list[bytes]", ids))
+            while delayed and (due := self._connection.zpopmin(scheduled_key(lane), DRAINED_AT_ONCE)):
+                deleted += self._delete([entry[0] for entry in cast("list[tuple[bytes, float]]", due)])
+        return deleted
+
+    def _delete(self, ids: Sequence[bytes]) -> int:
+        """Delete jobs that are in no list any more; returns how many there were."""
+        hashes, *others = zip(*(keys_of(raw.decode(errors="replace")) for raw in ids), strict=True)
+        with self._connection.pipeline(transaction=False) as pipe:
+            pipe.delete(*hashes)
+            pipe.delete(*(key for keys in others for key in keys))
+            return int(pipe.execute()[0])
 
     async def remove(self, queue: str, job_id: str) -> bool:
         """Delete it, unless it runs."""
@@ -167,7 +187,7 @@ class RQInspector:
 
     def _remove(self, queue: str, job_id: str) -> bool:
         raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
-        job = self._read(job_id, raw)[0] if raw else None
+        job = read(self._connection, job_id, raw)[0] if raw else None
         if job is None or job.origin not in lanes(queue) or job.get_status(refresh=False) == JobStatus.STARTED:
             return False
         if raw.get(b"status", b"").decode(errors="replace") not in set(JobStatus):
@@ -206,16 +226,6 @@ class RQInspector:
             else:
                 lane.enqueue_job(job, unique=True)
         return str(job.id)
-
-    def _read(self, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any]:
-        try:
-            job = restore(job_id, raw, self._connection, JSONSerializer)
-            return job, str(job.func_name), job.args[0] if job.args else None
-        except MALFORMED:
-            lane, status = (raw.get(field, b"").decode(errors="replace") for field in (b"origin", b"status"))
-            job = bare(job_id, lane, self._connection, JSONSerializer)
-            job._status = JobStatus(status) if status in set(JobStatus) else JobStatus.CREATED  # noqa: SLF001
-            return job, NAME, None
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -103,7 +103,7 @@ class RQLease(Lease):
         rq_job.retries_left = self.job.max_attempts - self.job.attempt - 1
 
         def fill(pipe: Pipeline) -> None:
-            self._fill_failed(pipe)
+            self._fill_failed(pipe, failure)
             Result.create_failure(
                 rq_job,
                 rq_job.failure_ttl,
@@ -141,7 +141,7 @@ class RQLease(Lease):
         rq_job.ended_at = now()
 
         def fill(pipe: Pipeline) -> None:
-            self._fill_failed(pipe)
+            self._fill_failed(pipe, failure)
             rq_job.set_status(JobStatus.FAILED, pipeline=pipe)
             rq_job._handle_failure(  # noqa: SLF001
                 failure.stack or failure.reason,
@@ -151,7 +151,6 @@ class RQLease(Lease):
                 execution_started_at=execution.created_at,
                 execution_ended_at=rq_job.ended_at,
             )
-            pipe.hset(rq_job.key, "failed_reason", failure.reason)
             pipe.hdel(rq_job.key, "crashes")  # an operator who requeues it gives it a new start
 
         await self._commit(fill)
@@ -198,8 +197,8 @@ class RQLease(Lease):
     def _meta(self) -> str:
         return str(self.rq_job._serialize_meta(), "utf-8")  # noqa: SLF001
 
-    def _fill_failed(self, pipe: Pipeline) -> None:
-        pipe.hset(self.rq_job.key, "attempts_made", self.job.attempt)
+    def _fill_failed(self, pipe: Pipeline, failure: Failure) -> None:
+        pipe.hset(self.rq_job.key, mapping={"attempts_made": self.job.attempt, "failed_reason": failure.reason})
         self._broker.worker.increment_failed_job_count(pipe)
         self._count_time(pipe)
 

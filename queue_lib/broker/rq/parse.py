@@ -78,10 +78,11 @@ def _check(raw: Mapping[bytes, bytes]) -> None:
             raise ValueError(msg)
 
 
-def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
+def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue, now: float) -> Job:
     """Translate. The producer's options win; where it gave none, the queue's hold and are set on `rq_job`, too.
 
-    RQ counts the retries that are left; the attempts made are a field of ours in the hash. Raises one of MALFORMED.
+    `now` is when the job was claimed, in seconds since the epoch. RQ counts the retries that are left; the attempts
+    made are a field of ours in the hash. Raises one of MALFORMED.
     """
     made = int(raw.get(b"attempts_made") or 0)
     if rq_job.retries_left is None:
@@ -98,8 +99,22 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue) -> Job:
         backoff=_backoff(rq_job, retries) or queue.backoff,
         timeout=_timeout(rq_job) or queue.timeout,
         enqueued_at=rq_job.enqueued_at.timestamp() if rq_job.enqueued_at else 0.0,
+        waited=waited(raw, rq_job, now),
         refusal=refusal(raw, rq_job) or _crashed(raw),
     )
+
+
+def waited(raw: Mapping[bytes, bytes], rq_job: GuardedJob, claimed_at: float) -> float | None:
+    """Seconds between the moment a job was ready and its claim; None for one whose worker has died.
+
+    The claim script notes when a scheduled job was due, for RQ's `enqueued_at` is when somebody looked.
+    """
+    if rq_job.enqueued_at is None or number(raw.get(b"crashes")):
+        return None
+    ready = rq_job.enqueued_at.timestamp()
+    if raw.get(b"promoted_at") == raw.get(b"enqueued_at"):
+        ready = min(ready, number(raw.get(b"due_at")) or ready)
+    return max(0.0, claimed_at - ready)
 
 
 def bare(job_id: str, lane: str, connection: Redis, serializer: type) -> GuardedJob:

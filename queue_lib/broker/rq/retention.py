@@ -42,8 +42,9 @@ def _trim(registry: FinishedJobRegistry, count: int) -> None:
     while (surplus := connection.zcard(key) - count) > 0:
         ids = registry.get_job_ids(0, min(surplus, AT_ONCE) - 1, cleanup=False)
         connection.zrem(key, *ids)
-        connection.delete(*(key for job_id in ids for key in _keys(job_id)))
+        connection.delete(*(key for job_id in ids for key in keys_of(job_id)))
 
 
-def _keys(job_id: str) -> tuple[str, str, str]:
+def keys_of(job_id: str) -> tuple[str, str, str]:
+    """All keys of a job: its hash, its dependents, its results."""
     return StockJob.key_for(job_id), StockJob.dependents_key_for(job_id), RESULTS.format(job_id)

@@ -1,0 +1,86 @@
+"""A BullMQ job as an operator sees it, however odd its hash: what can't be read is left out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from bullmq import Job as BullJob
+
+from queue_lib.broker import failures
+from queue_lib.broker.base import JobRef, JobView, State
+from queue_lib.broker.bullmq.parse import MALFORMED, MS, waited
+from queue_lib.broker.refused import NAME
+from queue_lib.job import Wire
+
+if TYPE_CHECKING:
+    from bullmq import Queue as BullQueue
+
+ENDED = frozenset({State.COMPLETED, State.FAILED})
+
+
+def bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
+    """The package's Job; one with nothing but its id, if it can't be read."""
+    try:
+        return BullJob.fromJSON(source, fields, job_id)
+    except MALFORMED:
+        return BullJob(source, NAME, None, {}, job_id)
+
+
+def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State) -> JobView:
+    """The job, of what is in its hash."""
+    job = bull_job(source, str(job_id), fields)
+    started, finished = (_number(fields.get(name)) / MS or None for name in ("processedOn", "finishedOn"))
+    made = _number(fields.get("atm"))
+    failed = _failures(job, fields, made - (state is State.COMPLETED), finished if state is State.FAILED else None)
+    return JobView(
+        id=str(job_id),
+        name=str(job.name or NAME),
+        queue=source.name,
+        wire=Wire.BULLMQ,
+        state=state,
+        data=job.data,
+        attempts_made=made,
+        enqueued_at=_number(fields.get("timestamp")) / MS,
+        finished_at=finished,
+        progress=job.progress,
+        result=job.returnvalue,
+        reason=fields.get("failedReason"),
+        stack=failed[-1].stack if failed else None,
+        max_attempts=_attempts(job),
+        priority=_number(fields.get("priority")),
+        started_at=started,
+        worker=fields.get("pb"),
+        wait=_wait(job),
+        run=max(0.0, finished - started) if started and finished and state in ENDED else None,
+        failures=failed,
+        parents=(ref(fields["parentKey"], source),) if fields.get("parentKey") else (),
+    )
+
+
+def ref(key: str, source: BullQueue) -> JobRef:
+    """The job with this key: `<prefix>:<queue>:<id>`. Ids of schedulers have colons, names of queues have none."""
+    prefix = source.toKey("").removesuffix(f"{source.name}:")
+    queue, _, job_id = key.removeprefix(prefix).partition(":")
+    return JobRef(job_id, queue)
+
+
+def _failures(job: Any, fields: dict[str, str], made: int, ended: float | None) -> tuple[Any, ...]:
+    traces = job.stacktrace if isinstance(job.stacktrace, list) else []
+    times = [*[None] * (len(traces) - 1), ended][: len(traces)]
+    return failures.of_traces([*map(str, traces)], made=made, times=times, last_reason=fields.get("failedReason"))
+
+
+def _attempts(job: Any) -> int | None:
+    attempts = job.opts.get("attempts")
+    return attempts if isinstance(attempts, int) and attempts > 0 else None
+
+
+def _wait(job: Any) -> float | None:
+    with contextlib.suppress(ArithmeticError):  # numbers beyond all bounds
+        return waited(job)
+    return None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else 0  # noqa: PLR2004

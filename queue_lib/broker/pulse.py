@@ -1,0 +1,140 @@
+"""Where worker processes leave their pulse, and where the admin reads it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import ValidationError
+
+from queue_lib.broker.connection import outages_translated
+from queue_lib.observe.pulse import WorkerView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import redis.asyncio
+
+    from queue_lib.observe.pulse import Tallies
+
+SILENCE = 60  # seconds after its last pulse at which a worker is forgotten
+KEPT = 24 * 3600  # seconds that counts are kept
+MOST_WORKERS = 500
+SCRIPT = (Path(__file__).parent / "pulse.lua").read_text()
+
+
+class Pulses(Protocol):
+    """The pulses of all processes. Every call may raise BrokerUnavailableError."""
+
+    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+        """Keep what a worker says of itself for 60 seconds, and add what it has counted to the queues' minutes."""
+
+    async def sign_off(self, name: str) -> None:
+        """Forget a worker; what it has counted stays."""
+
+    async def workers(self) -> list[WorkerView]:
+        """The workers that have been heard of within 60 seconds, by name."""
+
+    async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """What was counted in each of these minutes (numbered since the epoch)."""
+
+
+class RedisPulses:
+    """In Redis: one script for each pulse, so that it costs an idle worker one command."""
+
+    def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
+        """`client` decodes replies; it stays the caller's to close. `prefix` is BullMQ's."""
+        self._client = client
+        self._prefix = f"{prefix}:pulse"
+        self._send = client.register_script(SCRIPT)
+
+    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+        """Run the script."""
+        minutes = [self._minute(queue, number) for queue, number in tallies]
+        counts = [json.dumps(counts) for counts in tallies.values()]
+        with outages_translated():
+            await self._send(
+                keys=[self._workers, self._worker(worker.name), *minutes],
+                args=[worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, *counts],
+            )
+
+    async def sign_off(self, name: str) -> None:
+        """Delete both keys' entries."""
+        with outages_translated():
+            async with self._client.pipeline(transaction=True) as pipe:
+                pipe.zrem(self._workers, name)
+                pipe.delete(self._worker(name))
+                await pipe.execute()
+
+    async def workers(self) -> list[WorkerView]:
+        """Read those whose entry has not expired; by the server's clock they were seen."""
+        with outages_translated():
+            found: Any = await self._client.zrevrange(self._workers, 0, MOST_WORKERS - 1, withscores=True)
+            seen: list[tuple[str, float]] = [tuple(entry) for entry in found]
+            told = await self._client.mget([self._worker(name) for name, _ in seen]) if seen else []
+        views = (_view(text, at) for text, (_, at) in zip(told, seen, strict=True) if text is not None)
+        return sorted((view for view in views if view is not None), key=lambda view: view.name)
+
+    async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """Read a hash for each minute, in one round trip."""
+        with outages_translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for number in numbers:
+                    pipe.hgetall(self._minute(queue, number))
+                found = await pipe.execute()
+        return [{what: int(text) for what, text in counts.items() if _is_count(text)} for counts in found]
+
+    @property
+    def _workers(self) -> str:
+        return f"{self._prefix}:workers"
+
+    def _worker(self, name: str) -> str:
+        return f"{self._prefix}:worker:{name}"
+
+    def _minute(self, queue: str, number: int) -> str:
+        return f"{self._prefix}:minute:{queue}:{number}"
+
+
+def _view(text: Any, seen_at: float) -> WorkerView | None:
+    """The worker; None where somebody else has written what is no worker."""
+    try:
+        return WorkerView.model_validate_json(text).model_copy(update={"seen_at": seen_at})
+    except ValidationError:
+        return None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 16  # noqa: PLR2004 -- what a number of JavaScript can hold
+
+
+class MemoryPulses:
+    """The fake."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since the epoch."""
+        self._clock = clock
+        self._workers: dict[str, WorkerView] = {}
+        self._minutes: dict[tuple[str, int], Counter[str]] = {}
+
+    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+        """Keep both."""
+        self._workers[worker.name] = worker.model_copy(update={"seen_at": self._clock()})
+        for key, counts in tallies.items():
+            self._minutes.setdefault(key, Counter()).update(counts)
+
+    async def sign_off(self, name: str) -> None:
+        """Forget it."""
+        self._workers.pop(name, None)
+
+    async def workers(self) -> list[WorkerView]:
+        """Those that are not silent."""
+        now = self._clock()
+        heard = (view for view in self._workers.values() if now - view.seen_at < SILENCE)
+        return sorted(heard, key=lambda view: view.name)
+
+    async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """What was counted."""
+        return [dict(self._minutes.get((queue, number), {})) for number in numbers]

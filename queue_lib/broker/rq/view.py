@@ -1,0 +1,120 @@
+"""An RQ job as an operator sees it, however odd its hash: what can't be read is left out."""
+
+from __future__ import annotations
+
+import contextlib
+from base64 import b64decode
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rq.job import JobStatus
+from rq.results import Result
+from rq.serializers import JSONSerializer
+
+from queue_lib.broker import failures
+from queue_lib.broker.base import JobRef, JobView, State
+from queue_lib.broker.refused import NAME
+from queue_lib.broker.rq.job import decompressed
+from queue_lib.broker.rq.lanes import scheduled_key
+from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited
+from queue_lib.broker.rq.retention import keys_of
+from queue_lib.job import Wire
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from redis import Redis
+
+    from queue_lib.broker.rq.job import GuardedJob
+    from queue_lib.broker.rq.parse import Raw
+
+STATES = {
+    JobStatus.QUEUED: State.WAITING,
+    JobStatus.SCHEDULED: State.DELAYED,
+    JobStatus.STARTED: State.ACTIVE,
+    JobStatus.FINISHED: State.COMPLETED,
+    JobStatus.DEFERRED: State.WAITING_CHILDREN,
+    JobStatus.READY_TO_ENQUEUE: State.WAITING_CHILDREN,
+}
+ENDED = frozenset({State.COMPLETED, State.FAILED})
+FAILURES = frozenset({Result.Type.FAILED, Result.Type.STOPPED, Result.Type.MAX_RETRIES_EXCEEDED})
+RESULTS = 10  # that RQ keeps
+CHILDREN = 100  # of a job that are shown
+
+
+def read(connection: Redis, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any]:
+    """RQ's view of a job, its name and its payload; one with little more than its id, if it can't be read."""
+    try:
+        job = restore(job_id, raw, connection, JSONSerializer)
+        return job, str(job.func_name), job.args[0] if job.args else None
+    except MALFORMED:
+        lane, status = (raw.get(field, b"").decode(errors="replace") for field in (b"origin", b"status"))
+        job = bare(job_id, lane, connection, JSONSerializer)
+        job._status = JobStatus(status) if status in set(JobStatus) else JobStatus.CREATED  # noqa: SLF001
+        return job, NAME, None
+
+
+def view(connection: Redis, queue: str, job_id: str, raw: Raw, state: State | None = None) -> JobView:
+    """The job, of what is in its hash; `state` is where it was found."""
+    job, name, data = read(connection, job_id, raw)
+    state = state or STATES.get(job.get_status(refresh=False), State.FAILED)
+    started, finished = _at(job.started_at), _at(job.ended_at) if state in ENDED else None
+    made = number(raw.get(b"attempts_made"))
+    return JobView(
+        id=job_id,
+        name=name,
+        queue=queue,
+        wire=Wire.RQ,
+        state=state,
+        data=data,
+        attempts_made=made + (state is State.COMPLETED),
+        enqueued_at=_at(job.enqueued_at) or 0.0,
+        finished_at=finished,
+        progress=job.meta.get("progress"),
+        reason=raw.get(b"failed_reason", b"").decode(errors="replace") or None,
+        log=list(map(str, lines)) if isinstance(lines := job.meta.get("log"), list) else [],
+        max_attempts=None if job.retries_left is None else made + job.retries_left + (state is not State.FAILED),
+        priority=job.origin,
+        started_at=started,
+        worker=raw.get(b"worker_name", b"").decode(errors="replace") or None,
+        wait=waited(raw, job, started) if started else None,
+        run=max(0.0, finished - started) if started and finished else None,
+        parents=tuple(JobRef(parent) for parent in job._dependency_ids),  # noqa: SLF001
+    )
+
+
+def whole(connection: Redis, found: JobView, lane: str) -> JobView:
+    """With what is in other keys: results, due time, dependents."""
+    _, dependents_key, results_key = keys_of(found.id)
+    with connection.pipeline(transaction=False) as pipe:
+        pipe.xrevrange(results_key, count=RESULTS)
+        pipe.zscore(scheduled_key(lane), found.id)
+        pipe.srandmember(dependents_key, CHILDREN)
+        entries, due, dependents = pipe.execute()
+    results = [result for entry in entries if (result := _result(connection, found.id, *entry)) is not None]
+    failed = [result for result in reversed(results) if result.type in FAILURES]
+    ended_well = found.state is State.COMPLETED
+    return replace(
+        found,
+        result=results[0].return_value if results and ended_well else None,
+        stack=failed[-1].exc_string if failed else None,
+        failures=failures.of_traces(
+            [result.exc_string or "" for result in failed],
+            made=found.attempts_made - ended_well,
+            times=[_at(result.created_at) for result in failed],
+            last_reason=found.reason,
+        ),
+        due_at=due,
+        children=tuple(JobRef(child) for child in sorted(raw.decode(errors="replace") for raw in dependents)),
+    )
+
+
+def _result(connection: Redis, job_id: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Result | None:
+    with contextlib.suppress(*MALFORMED):
+        decompressed(b64decode(fields.get(b"exc_string", b"")))  # RQ would unpack whatever size it has
+        return Result.restore(job_id, entry_id.decode(), fields, connection, JSONSerializer)
+    return None
+
+
+def _at(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()

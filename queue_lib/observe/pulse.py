@@ -1,0 +1,191 @@
+"""A worker process's pulse: what it is running, and what it has done, minute by minute.
+
+An observer counts; the runner sends the counts to the broker's server every ten seconds, where those of all processes
+are added up. Durations are kept in fixed buckets, so that they can be added.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
+from queue_lib.observe.events import JobLost, JobReleased, JobSettled, JobStarted
+from queue_lib.outcome import Dead, Done, Retry, Snooze
+from queue_lib.processor import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from queue_lib.job import Job
+    from queue_lib.observe.events import Event
+    from queue_lib.outcome import Outcome
+
+MINUTE = 60  # seconds
+# Upper ends of the buckets, in seconds: from 1 ms to 26 hours, each 1.41 times the one before. What is longer is in a
+# last bucket of its own.
+BOUNDS = tuple(0.001 * 2 ** (step / 2) for step in range(54))
+LONGEST = 200  # characters of a name or an id that are sent
+MOST_RUNNING = 200  # jobs that are sent
+UNSENT = 60  # minutes that are kept while the broker's server is away
+WAIT, RUN = "wait:", "run:"  # and the number of a bucket: how many durations are in it
+WORDS: dict[type[Outcome], str] = {Done: "done", Retry: "retried", Dead: "dead"}
+
+Tallies = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
+
+
+class RunningJob(Model):
+    """A job that a worker process is running, since a moment in seconds since the epoch."""
+
+    queue: str
+    wire: Wire
+    id: str
+    name: str
+    attempt: int
+    since: float
+
+
+class WorkerView(Model):
+    """A worker process. Times are in seconds since the epoch, `memory` in bytes, of the process and its children."""
+
+    name: str
+    host: str
+    pid: int
+    started_at: float
+    seen_at: float = 0.0
+    memory: int = 0
+    queues: tuple[str, ...]
+    wires: tuple[Wire, ...]
+    running: tuple[RunningJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """What all processes have done with a queue's jobs in one minute, which began `at` (seconds since the epoch).
+
+    `done`, `retried` and `dead` are runs that ended so. The rest are seconds, None where nothing was measured: how
+    long jobs that started had been ready (`wait`), and how long ended runs took (`run`), half of them and 95 of 100
+    at most. They are exact to a bucket: a fifth, as a rule.
+    """
+
+    at: float
+    done: int
+    retried: int
+    dead: int
+    wait_p50: float | None
+    wait_p95: float | None
+    run_p50: float | None
+    run_p95: float | None
+
+
+def minute_of(number: int, counts: Mapping[str, int]) -> Minute:
+    """The minute with this number since the epoch."""
+    waits, runs = _durations(counts, WAIT), _durations(counts, RUN)
+    return Minute(
+        at=float(number * MINUTE),
+        done=counts.get("done", 0),
+        retried=counts.get("retried", 0),
+        dead=counts.get("dead", 0),
+        wait_p50=quantile(waits, 0.5),
+        wait_p95=quantile(waits, 0.95),
+        run_p50=quantile(runs, 0.5),
+        run_p95=quantile(runs, 0.95),
+    )
+
+
+def _durations(counts: Mapping[str, int], kind: str) -> dict[int, int]:
+    """Bucket -> how many, of one kind."""
+    named = {f"{kind}{number}": number for number in range(len(BOUNDS) + 1)}
+    return {named[name]: count for name, count in counts.items() if name in named and count > 0}
+
+
+def bucket(seconds: float) -> int:
+    """The number of the bucket for a duration."""
+    return bisect_left(BOUNDS, seconds)
+
+
+def quantile(buckets: Mapping[int, int], share: float) -> float | None:
+    """Seconds that a `share` of the durations did not exceed; None where there are no durations."""
+    left = share * sum(buckets.values())
+    for number in sorted(buckets):
+        if left <= buckets[number]:
+            low = BOUNDS[number - 1] if number else 0.0
+            high = BOUNDS[min(number, len(BOUNDS) - 1)]
+            return low + (high - low) * left / buckets[number]
+        left -= buckets[number]
+    return None
+
+
+class Pulse:
+    """The observer that counts."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since the epoch."""
+        self._clock = clock
+        self._running: dict[tuple[str, Wire, str], RunningJob] = {}
+        self._tallies: Tallies = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take note of a start or an end."""
+        match event:
+            case JobStarted(job):
+                self._start(job)
+            case JobSettled(job, outcome, seconds):
+                self._end(job)
+                self._count(job, outcome, seconds)
+            case JobReleased(job) | JobLost(job):
+                self._end(job)
+            case _:
+                pass
+
+    def running(self) -> tuple[RunningJob, ...]:
+        """The jobs that run, the longest first."""
+        return tuple(self._running.values())[:MOST_RUNNING]
+
+    def take(self) -> Tallies:
+        """What was counted since it was last taken."""
+        taken, self._tallies = self._tallies, {}
+        return taken
+
+    def put_back(self, tallies: Tallies) -> None:
+        """What was taken could not be sent: it is taken again the next time, unless it is more than an hour old."""
+        oldest = self._clock() // MINUTE - UNSENT
+        for (queue, minute), counts in tallies.items():
+            if minute >= oldest:
+                self._tallies.setdefault((queue, minute), Counter()).update(counts)
+
+    def _start(self, job: Job) -> None:
+        self._running[_key(job)] = RunningJob(
+            queue=job.queue,
+            wire=job.wire,
+            id=_short(job.id),
+            name=_short(job.name),
+            attempt=job.attempt,
+            since=self._clock(),
+        )
+        if job.waited is not None:
+            self._now(job.queue)[f"{WAIT}{bucket(job.waited)}"] += 1
+
+    def _end(self, job: Job) -> None:
+        self._running.pop(_key(job), None)  # what is given back unrun has never started
+
+    def _count(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        if isinstance(outcome, Snooze):
+            return
+        counts = self._now(job.queue)
+        counts[WORDS[type(outcome)]] += 1
+        counts[f"{RUN}{bucket(seconds)}"] += 1
+
+    def _now(self, queue: str) -> Counter[str]:
+        return self._tallies.setdefault((queue, int(self._clock() // MINUTE)), Counter())
+
+
+def _key(job: Job) -> tuple[str, Wire, str]:
+    return job.queue, job.wire, job.id
+
+
+def _short(text: str) -> str:
+    return text[:LONGEST].encode(errors="replace").decode()

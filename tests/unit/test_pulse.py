@@ -1,0 +1,210 @@
+"""What a worker process counts of itself, and how it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queue_lib.broker.pulse import SILENCE, MemoryPulses
+from queue_lib.errors import BrokerUnavailableError
+from queue_lib.job import Wire
+from queue_lib.observe.events import JobLost, JobReleased, JobSettled, JobStarted, to_all
+from queue_lib.observe.memory import of_tree
+from queue_lib.observe.pulse import BOUNDS, UNSENT, Pulse, WorkerView, bucket, minute_of, quantile
+from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
+from queue_lib.runner.reporter import Reporter
+from tests.support.fakes import make_job
+
+if TYPE_CHECKING:
+    from queue_lib.observe.events import Event
+    from queue_lib.observe.pulse import Tallies
+
+FAILURE = Failure("it broke")
+NOON = 1_800_000_000.0  # seconds; a minute begins with it
+ME = WorkerView(name="dyno-1", host="dyno", pid=7, started_at=NOON, queues=("work",), wires=(Wire.BULLMQ,))
+
+
+class Clock:
+    """Seconds since the epoch, as a test sets them."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        """See `clock` of whoever takes one."""
+        return self.now
+
+
+def test_runs_are_counted_by_their_end() -> None:
+    """A retry is one of three ends; what is put off, given back or lost is none."""
+    pulse = Pulse(Clock())
+    job = make_job(waited=0.5)
+    for outcome in (Done(None), Done(None), Retry(1.0, FAILURE), Dead(FAILURE), Snooze(1.0, "away")):
+        pulse(JobStarted(job))
+        pulse(JobSettled(job, outcome, 2.0))
+    pulse(JobReleased(job, 1.0))
+    pulse(JobLost(job, 1.0, "gone"))
+
+    [(key, counts)] = pulse.take().items()
+
+    minute = minute_of(key[1], counts)
+    assert ("work", NOON) == (key[0], minute.at)
+    assert (2, 1, 1) == (minute.done, minute.retried, minute.dead)
+    assert (5, 4) == (counts[f"wait:{bucket(0.5)}"], counts[f"run:{bucket(2.0)}"])
+    assert {} == pulse.take()
+
+
+def test_each_minute_is_counted_by_itself() -> None:
+    """A wait counts when the job starts, its run when it ends; a wait that is not known counts nowhere."""
+    clock = Clock()
+    pulse = Pulse(clock)
+    pulse(JobStarted(make_job(waited=1.0)))
+    pulse(JobStarted(make_job(id="2")))
+    clock.now += 60
+    pulse(JobSettled(make_job(), Done(None), 60.0))
+
+    assert {
+        ("work", NOON // 60): Counter({f"wait:{bucket(1.0)}": 1}),
+        ("work", NOON // 60 + 1): Counter({"done": 1, f"run:{bucket(60.0)}": 1}),
+    } == pulse.take()
+
+
+def test_what_runs_is_known_until_it_ends() -> None:
+    """Whatever the end; the longest is first, and what others have written is cut."""
+    clock = Clock()
+    pulse = Pulse(clock)
+    jobs = [make_job(id=f"{n}" * 300, name="\ud800") for n in range(4)]
+    for job in jobs:
+        pulse(JobStarted(job))
+        clock.now += 1
+    shown = pulse.running()
+    pulse(JobSettled(jobs[0], Snooze(1.0, "away"), 1.0))
+    pulse(JobReleased(jobs[1], 1.0))
+    pulse(JobLost(jobs[2], 1.0, "gone"))
+    pulse(JobReleased(make_job(id="unrun"), 0.0))
+
+    assert [NOON + n for n in range(4)] == [each.since for each in shown]
+    assert ("0" * 200, "?", Wire.BULLMQ, 1) == (shown[0].id, shown[0].name, shown[0].wire, shown[0].attempt)
+    assert ["3" * 200] == [each.id for each in pulse.running()]
+
+
+@given(st.lists(st.floats(0.0, BOUNDS[-1]), min_size=1), st.sampled_from([0.5, 0.95]))
+def test_a_quantile_is_exact_to_its_bucket(durations: list[float], share: float) -> None:
+    """Whatever was measured: the true one is in the same bucket."""
+    ranked = sorted(durations)
+    true = ranked[max(0, -int(-share * len(ranked) // 1) - 1)]
+
+    told = quantile(Counter(map(bucket, durations)), share)
+
+    assert told is not None
+    assert bucket(true) == bucket(told) or told == pytest.approx(BOUNDS[bucket(true)])
+
+
+def test_a_quantile_of_nothing_and_of_what_is_endless() -> None:
+    """There is none of nothing; what is longer than a day counts as a day."""
+    assert quantile({}, 0.5) is None
+    assert BOUNDS[-1] == quantile({bucket(1e9): 3}, 0.95)
+
+
+def test_counts_that_nobody_of_ours_has_written_are_left_out() -> None:
+    """Whoever writes to Redis may write anything."""
+    minute = minute_of(1, {"wait:999": 5, "wait:x": 5, "run:-1": 5, "run:3": -2, "else": 1})
+
+    assert (None, None, 0) == (minute.wait_p95, minute.run_p50, minute.done)
+
+
+def test_events_are_told_to_all() -> None:
+    """In order."""
+    heard: list[tuple[int, Event]] = []
+    event = JobStarted(make_job())
+
+    to_all(lambda each: heard.append((1, each)), lambda each: heard.append((2, each)))(event)
+
+    assert [(1, event), (2, event)] == heard
+
+
+class Away(MemoryPulses):
+    """A server that does not answer, until it is back."""
+
+    away = True
+
+    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+        """Fail, or keep."""
+        if self.away:
+            msg = "away"
+            raise BrokerUnavailableError(msg)
+        await super().send(worker, tallies)
+
+
+async def test_what_could_not_be_sent_is_sent_later() -> None:
+    """It is added to what was counted meanwhile, unless it is more than an hour old."""
+    clock, pulses = Clock(), Away()
+    pulse = Pulse(clock)
+    reporter = Reporter(ME, pulse, pulses, lambda: 5)
+    for pause in (0, UNSENT * 60, 60):
+        clock.now += pause
+        pulse(JobSettled(make_job(), Done(None), 1.0))
+        with pytest.raises(BrokerUnavailableError):
+            await reporter.send()
+    pulses.away = False
+    pulse(JobSettled(make_job(), Done(None), 1.0))
+    await reporter.send()
+
+    first = int(NOON // 60)
+    found = await pulses.minutes("work", [first, first + UNSENT, first + UNSENT + 1])
+    assert [0, 1, 2] == [counts.get("done", 0) for counts in found]
+
+
+async def test_a_farewell_does_not_wait() -> None:
+    """A server that is away, or hangs, keeps no process from ending; one that answers has the last counts."""
+    pulses, pulse = Away(), Pulse()
+    reporter = Reporter(ME, pulse, pulses, lambda: 5)
+    await reporter.sign_off()
+    pulses.away = False
+    await reporter.send()
+    [seen] = await pulses.workers()
+    await reporter.sign_off()
+
+    assert (5, "dyno-1") == (seen.memory, seen.name)
+    assert [] == await pulses.workers()
+
+
+async def test_the_silent_are_forgotten() -> None:
+    """A minute after their last pulse."""
+    clock = Clock()
+    pulses = MemoryPulses(clock)
+    await pulses.send(ME, {})
+    clock.now += SILENCE - 1
+    assert [NOON] == [view.seen_at for view in await pulses.workers()]
+    clock.now += 1
+    assert [] == await pulses.workers()
+
+
+async def test_memory_is_that_of_the_children_too() -> None:
+    """A child with 40 MB is seen, and gone with it."""
+    before = of_tree()
+    child = await asyncio.create_subprocess_exec(
+        "python3", "-c", "x = bytearray(40_000_000); print(flush=True); input()", stdin=-1, stdout=-1
+    )
+    assert child.stdout is not None
+    await child.stdout.readline()
+    during = of_tree()
+    child.kill()
+    await child.wait()
+
+    assert 40_000_000 < during - before < 200_000_000
+    assert of_tree() < before + 20_000_000
+
+
+def test_a_job_is_equal_to_itself_alone() -> None:
+    """The same id on another wire is another job."""
+    pulse = Pulse()
+    pulse(JobStarted(make_job()))
+    pulse(JobStarted(replace(make_job(), wire=Wire.RQ)))
+    assert 2 == len(pulse.running())
