@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -15,6 +16,27 @@ from queue_lib.api.settings import ApiSettings
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
 from queue_lib.settings import WorkerSettings, load
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from queue_lib.api.watch import Watch
+
+SHUTDOWN_GRACE = 20  # seconds for the answers under way
+
+
+class Server(uvicorn.Server):
+    """uvicorn waits for the answers under way when it is told to stop: those that wait for jobs must end."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        """`watch` has the clients that wait."""
+        super().__init__(config)
+        self._watch = watch
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Let them go."""
+        self._watch.close()
+        super().handle_exit(sig, frame)
 
 
 async def nothing() -> None:
@@ -32,7 +54,7 @@ def main() -> None:
     app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate)
     everywhere = "0.0.0.0"  # noqa: S104 -- the platform's router is on another machine
     # uvicorn's own log is for faults of its own: what a client sends it is none.
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=everywhere,
         port=api.port,
@@ -40,7 +62,9 @@ def main() -> None:
         log_level="error",
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )
+    Server(config, app.state.watch).run()
 
 
 if __name__ == "__main__":

@@ -94,6 +94,15 @@ class Wanted:
         )
 
 
+class UnfitJobsError(PermanentError):
+    """Some of several jobs could only end in the dead letters; `faults` has the reason for each, by its number."""
+
+    def __init__(self, faults: Mapping[int, str]) -> None:
+        """Say how many."""
+        super().__init__(f"{len(faults)} of the jobs are not fit to be enqueued")
+        self.faults = faults
+
+
 class Replay(enum.StrEnum):
     """What became of a letter that was to be replayed."""
 
@@ -197,6 +206,10 @@ class Admin:
                 return Search(found, None)
         return Search(found, start + SEARCHED)
 
+    async def marks(self, queue: str, wire: Wire, job_ids: Sequence[str]) -> list[str | None]:
+        """For each of these jobs a text that is another one whenever the job has got on; None for one that is gone."""
+        return await self._on(wire).marks(queue, job_ids)
+
     async def promote(self, job: JobView) -> bool:
         """Let a delayed job run now; False if it is not delayed (any more)."""
         if not await self._on(job.wire).promote(job.queue, job.id):
@@ -224,6 +237,42 @@ class Admin:
 
         Raises PermanentError, which says what is wrong, for a job that could only end in the dead letters.
         """
+        queue = self._check(addition, wire)
+        job_id = await self._on(wire).add(queue, addition)
+        self._act.info("job_added", queue=queue, wire=wire.value, id=job_id[:200], name=addition.name)
+        return job_id, queue
+
+    async def add_all(self, jobs: Sequence[tuple[Addition, Wire]]) -> list[tuple[str, str]]:
+        """Enqueue many jobs; returns the id and the queue of each, in this order.
+
+        Raises UnfitJobsError, and enqueues none, if any of them could only end in the dead letters. If the server goes
+        away in the middle some are enqueued.
+        """
+        queues = self._check_all(jobs)
+        places: dict[tuple[str, Wire], list[int]] = {}
+        for number, (queue, (_, wire)) in enumerate(zip(queues, jobs, strict=True)):
+            places.setdefault((queue, wire), []).append(number)
+        ids: dict[int, str] = {}
+        for (queue, wire), numbers in places.items():
+            added = await self._on(wire).add_all(queue, [jobs[number][0] for number in numbers])
+            ids |= zip(numbers, added, strict=True)
+            self._act.info("jobs_added", queue=queue, wire=wire.value, jobs=len(added))
+        return [(ids[number], queue) for number, queue in enumerate(queues)]
+
+    def _check_all(self, jobs: Sequence[tuple[Addition, Wire]]) -> list[str]:
+        queues, faults = list[str](), dict[int, str]()
+        for number, job in enumerate(jobs):
+            try:
+                queues.append(self._check(*job))
+            except PermanentError as error:
+                faults[number] = str(error)
+        if faults:
+            raise UnfitJobsError(faults)
+        return queues
+
+    def _check(self, addition: Addition, wire: Wire) -> str:
+        """The queue that a job would be enqueued in. Raises PermanentError as `add` does."""
+        self._on(wire)
         form = self._forms.get(addition.name)
         if form is None or form.internal:
             known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
@@ -238,9 +287,7 @@ class Admin:
         except ValidationError as error:
             msg = f"bad payload for {addition.name}: {faults(error)}"
             raise PermanentError(msg) from None
-        job_id = await self._on(wire).add(form.queue, addition)
-        self._act.info("job_added", queue=form.queue, wire=wire.value, id=job_id[:200], name=addition.name)
-        return job_id, form.queue
+        return form.queue
 
     def acting(self, by: str) -> Admin:
         """The same, for somebody else."""
@@ -295,21 +342,29 @@ class Admin:
         """How many dead letters there are."""
         return await self._letters.count()
 
-    async def failed(self, wanted: Wanted) -> list[JobView]:
+    async def failed(self, wanted: Wanted, most: int | None = None) -> list[JobView]:
         """The failed jobs that are meant, without their payloads: wire by wire, queue by queue, the newest first.
 
-        All are found before any is handed out, for one that is retried makes those behind it move up.
+        All (`most` of them, if that is given) are found before any is handed out, for one that is retried makes those
+        behind it move up.
         """
         now = self._clock()
         found: dict[tuple[Wire, str, str], JobView] = {}
-        for inspector in self._inspectors.values():
-            for queue in self.queues:
-                total = (await inspector.counts(queue))[State.FAILED]
-                for start in range(0, total, PAGE):
-                    for job in await inspector.page(queue, State.FAILED, start, PAGE):
-                        if wanted.admits(job, job.finished_at or now, now):
-                            found[job.wire, job.queue, job.id] = replace(job, data=None, log=[])
+        async for job in self._all_failed(wanted):
+            if most is not None and len(found) >= most:
+                break
+            if wanted.admits(job, job.finished_at or now, now):
+                found[job.wire, job.queue, job.id] = replace(job, data=None, log=[])
         return list(found.values())
+
+    async def _all_failed(self, wanted: Wanted) -> AsyncIterator[JobView]:
+        for wire, inspector in self._inspectors.items():
+            for queue in self.queues:
+                if wanted.wire in {None, wire} and wanted.queue in {None, queue}:
+                    total = (await inspector.counts(queue))[State.FAILED]
+                    for start in range(0, total, PAGE):
+                        for job in await inspector.page(queue, State.FAILED, start, PAGE):
+                            yield job
 
     async def retry(self, job: JobView) -> bool:
         """Run a failed job again from its first attempt, and drop its letter; False if it has not failed any more."""

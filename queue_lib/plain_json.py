@@ -27,5 +27,15 @@ def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
         return _note(f"{type(value).__name__} is not JSON: {error}")
 
 
+def readable(value: Any) -> Any:
+    """JSON as it was parsed, without the lone surrogates that JSON may carry and UTF-8 may not."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        sound = text.encode(errors="replace").decode()
+        return value if sound == text else json.loads(sound)
+    except (ValueError, TypeError, RecursionError) as error:
+        return _note(f"not shown: {type(error).__name__}")
+
+
 def _note(text: str) -> dict[str, str]:
     return {"unserializable": text[:200]}

@@ -9,8 +9,9 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from queue_lib.api import health, jobs, letters, problems, queues
+from queue_lib.api import events, health, jobs, letters, problems, queues, submissions
 from queue_lib.api.guard import BodyLimit, Limiter
+from queue_lib.api.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -44,10 +45,10 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Admin]], tokens: Sequ
         openapi_url=None,
         generate_unique_id_function=_operation,
     )
-    app.state.tokens, app.state.limiter = tuple(tokens), Limiter(rate)
+    app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
     problems.install(app)
     app.add_middleware(BodyLimit)
-    for part in (jobs, queues, letters, health):
+    for part in (submissions, jobs, events, queues, letters, health):
         app.include_router(part.router)
     return app
 

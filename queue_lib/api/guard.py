@@ -54,17 +54,20 @@ class Limiter:
         self._counts: Counter[str] = Counter()
         self._until = 0.0
 
-    def count(self, name: str) -> None:
-        """Count one. Raises 429 beyond the limit."""
+    def count(self, name: str, jobs: int = 1) -> None:
+        """Count so many. Raises 429 beyond the limit, and 413 for more than any window allows."""
+        if jobs > self._most:
+            msg = f"a batch has at most {self._most} jobs (API_RATE)"
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, msg)
         now = self._clock()
         if now >= self._until:
             self._counts.clear()
             self._until = now + WINDOW
-        self._counts[name] += 1
-        if self._counts[name] > self._most:
+        if self._counts[name] + jobs > self._most:
             wait = str(int(self._until - now) + 1)
             msg = f"more than {self._most} jobs in a minute (API_RATE)"
             raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, msg, {"Retry-After": wait})
+        self._counts[name] += jobs
 
 
 def submitter(request: Request, token: Annotated[Token, Depends(writer)]) -> Token:

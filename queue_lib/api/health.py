@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from queue_lib.api.guard import reader
-from queue_lib.api.jobs import admin
+from queue_lib.api.lookup import admin
 from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token

@@ -1,67 +1,51 @@
-"""Jobs: submit, look, retry, remove."""
+"""Jobs that are there: look, wait, retry, promote, remove."""
 
 from __future__ import annotations
 
-import hashlib
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
-from queue_lib.api.guard import reader, submitter, writer
-from queue_lib.api.models import Accepted, JobOut, Outcome, Submission, job_out
+from queue_lib.api.guard import reader, writer
+from queue_lib.api.lookup import JobId, QueueName, Start, WireName, admin, gone, one
+from queue_lib.api.models import JobOut, JobPageOut, Outcome, job_out, page_out
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import Addition, JobView
+from queue_lib.api.watch import Watch
+from queue_lib.broker.base import State
 from queue_lib.job import Wire
+
+LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
 
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(min_length=1, max_length=200)]
-QueueName = Annotated[str | None, Query(description="Needed where jobs of several queues have this id.")]
-WireName = Annotated[Wire | None, Query(description="Needed where jobs of both wires have this id.")]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Submitting with it again adds no second job.",
-    ),
-]
 
-
-def admin(request: Request, token: Token) -> Admin:
-    """The admin, acting for this token."""
-    shared: Admin = request.app.state.admin
-    return shared.acting(token.name)
-
-
-@router.post("", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 413, 422, 429, 503))
-async def submit(
+@router.get("", responses=described(401, 422, 503))
+async def browse(  # noqa: PLR0913 -- the parameters of the query
     request: Request,
-    response: Response,
-    submission: Submission,
-    token: Annotated[Token, Depends(submitter)],
-    key: Key = None,
-) -> Accepted:
-    """Enqueue a job, once its payload is found to be one that a worker takes."""
-    options = submission.options
-    job_id = options.job_id
-    if key is not None:
-        job_id = f"key-{hashlib.sha256(f'{token.name} {key}'.encode(errors='replace')).hexdigest()[:32]}"
-    addition = Addition(
-        name=submission.name,
-        data=submission.data,
-        job_id=job_id,
-        delay=options.delay / 1000,
-        attempts=options.attempts,
-    )
-    added, queue = await admin(request, token).add(addition, options.wire)
-    response.headers["Location"] = f"/queue/jobs/{added}?queue={queue}&wire={options.wire.value}"
-    return Accepted(id=added, queue=queue, wire=options.wire)
+    token: Annotated[Token, Depends(reader)],
+    queue: str,
+    state: State,
+    wire: Wire,
+    *,
+    text: Annotated[str | None, Query(min_length=1, max_length=200, description="Only jobs with these words.")] = None,
+    start: Start = 0,
+    count: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> JobPageOut:
+    """One wire's jobs of a state: those that ended, newest first; else who is next.
+
+    With `text`, those that have it in their id, name, reason or payload, whatever the case; one request looks at 2,000
+    jobs at most. `resume` is the `start` to go on with.
+    """
+    operator = admin(request, token)
+    if text is not None:
+        search = await operator.search(queue, state, wire, text, start=start, count=count)
+        return page_out(search.jobs, None, search.resume)
+    page = await operator.browse(queue, state, wire, start, count)
+    end = start + count
+    return page_out(page.jobs, page.total, end if page.jobs and end < page.total else None)
 
 
 @router.get("/{job_id}", responses=described(401, 404, 409, 422, 503))
@@ -71,9 +55,22 @@ async def look(
     token: Annotated[Token, Depends(reader)],
     queue: QueueName = None,
     wire: WireName = None,
+    wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the job's end, at most.")] = 0,
 ) -> JobOut:
-    """One job whole: its payload, progress, result, or the reason and the stack trace of its last failure."""
-    return job_out(await _one(admin(request, token), job_id, queue, wire))
+    """One job whole: its payload, attempts, times, progress, result, or what it failed of.
+
+    With `wait` the answer comes as soon as the job has completed or failed, or after so many seconds, with the job as
+    it is then: ask again.
+    """
+    operator = admin(request, token)
+    job = await one(operator, job_id, queue, wire)
+    if not wait:
+        return job_out(job)
+    watch: Watch = request.app.state.watch
+    ended = await watch.until_ended(operator, job, wait)
+    if ended is None:
+        raise gone()
+    return job_out(ended)
 
 
 @router.post("/{job_id}/retry", responses=described(401, 403, 404, 409, 422, 503))
@@ -86,10 +83,26 @@ async def retry(
 ) -> Outcome:
     """Run a failed job again from its first attempt, and drop its dead letter."""
     operator = admin(request, token)
-    job = await _one(operator, job_id, queue, wire)
+    job = await one(operator, job_id, queue, wire)
     if not await operator.retry(job):
         raise HTTPException(HTTPStatus.CONFLICT, f"the job is {job.state.value}, not failed")
     return Outcome(outcome="retried")
+
+
+@router.post("/{job_id}/promote", responses=described(401, 403, 404, 409, 422, 503))
+async def promote(
+    request: Request,
+    job_id: JobId,
+    token: Annotated[Token, Depends(writer)],
+    queue: QueueName = None,
+    wire: WireName = None,
+) -> Outcome:
+    """Let a delayed job run now."""
+    operator = admin(request, token)
+    job = await one(operator, job_id, queue, wire)
+    if not await operator.promote(job):
+        raise HTTPException(HTTPStatus.CONFLICT, f"the job is {job.state.value}, not delayed")
+    return Outcome(outcome="promoted")
 
 
 @router.delete("/{job_id}", responses=described(401, 403, 404, 409, 422, 503))
@@ -102,17 +115,6 @@ async def remove(
 ) -> Outcome:
     """Delete a job that does not run, and its dead letter."""
     operator = admin(request, token)
-    if not await operator.remove(await _one(operator, job_id, queue, wire)):
+    if not await operator.remove(await one(operator, job_id, queue, wire)):
         raise HTTPException(HTTPStatus.CONFLICT, "the job is running")
     return Outcome(outcome="removed")
-
-
-async def _one(operator: Admin, job_id: str, queue: str | None, wire: Wire | None) -> JobView:
-    """The job. Raises 404 where there is none, 409 where there are several."""
-    found = await operator.find(job_id, queue, wire)
-    if not found:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such job (any more)")
-    if len(found) > 1:
-        places = ", ".join(f"queue={job.queue}&wire={job.wire.value}" for job in found)
-        raise HTTPException(HTTPStatus.CONFLICT, f"several jobs have this id; say which: {places}")
-    return found[0]

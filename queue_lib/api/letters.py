@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from queue_lib.admin import Admin, Replay
 from queue_lib.api.guard import reader, writer
-from queue_lib.api.jobs import admin
+from queue_lib.api.lookup import admin
 from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token

@@ -4,17 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from queue_lib.broker.base import State
 from queue_lib.job import Wire
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from queue_lib.admin import QueueStats
-    from queue_lib.broker.base import JobView
+    from queue_lib.broker.base import AttemptFailure, JobRef, JobView
+    from queue_lib.observe.pulse import Minute, RunningJob, WorkerView
 
 WEEKS = 4 * 7 * 86_400_000  # milliseconds
+BATCH = 1000  # jobs
+IMAGE = {"fileId": "cm1", "filePath": "uploads/a.jpg", "userId": "u1"}
+
+
+def example(**fields: Any) -> ConfigDict:
+    """A model's example, as it goes over the wire."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+STARTED, FINISHED = 1795572107548, 1795572109003
+FACTS = {
+    "id": "17",
+    "name": "process-image",
+    "queue": "file-processing",
+    "wire": "bullmq",
+    "state": "completed",
+    "attemptsMade": 1,
+    "maxAttempts": 2,
+    "priority": 0,
+    "enqueuedAt": STARTED - 40,
+    "dueAt": None,
+    "startedAt": STARTED,
+    "finishedAt": FINISHED,
+    "wait": 40,
+    "run": FINISHED - STARTED,
+    "worker": "dyno-1-c7f3a210",
+    "progress": 100,
+    "reason": None,
+}
+COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}
 
 
 class JobOptions(Model):
@@ -34,35 +67,120 @@ class Submission(Model):
     options: JobOptions = JobOptions()
 
 
+class Batch(Model):
+    """Jobs to be enqueued, each as it would be by itself."""
+
+    jobs: Annotated[list[Submission], Field(min_length=1, max_length=BATCH)]
+
+
 class Accepted(Model):
     """Where the job is to be asked for."""
+
+    model_config = example(id="17", queue="file-processing", wire="bullmq")
 
     id: str
     queue: str
     wire: Wire
 
 
-class JobOut(Model):
-    """All that is known of a job."""
+class AcceptedBatch(Model):
+    """Where the jobs are to be asked for, in the order of the batch."""
+
+    jobs: list[Accepted]
+
+
+class FailureOut(Model):
+    """What an attempt failed of. `attempt` is null for one before an operator's retry, `at` where the wire forgets."""
+
+    attempt: int | None
+    at: int | None
+    reason: str
+    stack: str
+
+
+class RefOut(Model):
+    """Another job. RQ does not say in which queue it is."""
+
+    id: str
+    queue: str | None
+
+
+class JobBrief(Model):
+    """A job in a list: all but what may be large.
+
+    `maxAttempts` is null where the queue's number holds. `priority` is BullMQ's number, or RQ's lane. `wait` and `run`
+    are milliseconds of the last run: before it started, and until it ended.
+    """
+
+    model_config = example(**FACTS)
 
     id: str
     name: str
     queue: str
     wire: Wire
     state: State
-    data: Any
     attempts_made: int
+    max_attempts: int | None
+    priority: int | str | None
     enqueued_at: int | None
+    due_at: int | None
+    started_at: int | None
     finished_at: int | None
+    wait: int | None
+    run: int | None
+    worker: str | None
     progress: Any
-    result: Any
     reason: str | None
+
+
+class JobNews(JobBrief):
+    """A job as its events tell of it."""
+
+    model_config = example(**FACTS, result={"compressedUrl": "https://cdn.example.com/cm1-compressed.jpg"})
+
+    result: Any
+
+
+class JobOut(JobNews):
+    """All that is known of a job. Each failed attempt has its stack trace; `stack` is that of the last one.
+
+    `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at most 100
+    of them.
+    """
+
+    model_config = example(
+        **FACTS,
+        result={"compressedUrl": "https://cdn.example.com/cm1-compressed.jpg"},
+        data=IMAGE,
+        stack=None,
+        log=[],
+        failures=[],
+        parents=[],
+        children=[],
+    )
+
+    data: Any
     stack: str | None
     log: list[str]
+    failures: list[FailureOut]
+    parents: list[RefOut]
+    children: list[RefOut]
+
+
+class JobPageOut(Model):
+    """Some jobs. `total` is how many there are in the state, null for a search; `resume` is where to go on."""
+
+    model_config = example(jobs=[FACTS], total=481, resume=50)
+
+    jobs: list[JobBrief]
+    total: int | None
+    resume: int | None
 
 
 class WireCounts(Model):
     """Jobs by state."""
+
+    model_config = example(**COUNTS)
 
     waiting: int
     delayed: int
@@ -92,33 +210,187 @@ class Stats(Model):
 class Outcome(Model):
     """What became of it."""
 
+    model_config = example(outcome="retried")
+
     outcome: str
 
 
 class Cleaned(Model):
     """How many jobs were deleted."""
 
+    model_config = example(removed=12)
+
     removed: int
 
 
+class Retried(Model):
+    """How many failed jobs were meant, and how many of them run again."""
+
+    model_config = example(matched=12, retried=12)
+
+    matched: int
+    retried: int
+
+
+class MinuteOut(Model):
+    """A minute that began `at`: runs by their end, and waits and run times in milliseconds, null where none was."""
+
+    model_config = example(at=1795572060000, done=412, retried=3, dead=0, waitP50=2, waitP95=11, runP50=180, runP95=410)
+
+    at: int
+    done: int
+    retried: int
+    dead: int
+    wait_p50: int | None
+    wait_p95: int | None
+    run_p50: int | None
+    run_p95: int | None
+
+
+class History(Model):
+    """A queue's last minutes, without a gap."""
+
+    queue: str
+    minutes: list[MinuteOut]
+
+
+class RunningOut(Model):
+    """A job that runs since a moment."""
+
+    queue: str
+    wire: Wire
+    id: str
+    name: str
+    attempt: int
+    since: int
+
+
+class WorkerOut(Model):
+    """A worker process. `memory` is in bytes, of the process and its children."""
+
+    model_config = example(
+        name="dyno-1-c7f3a210",
+        host="dyno-1",
+        pid=4,
+        startedAt=1795568000000,
+        seenAt=1795572109000,
+        memory=106954752,
+        queues=["push-notifications", "file-processing"],
+        wires=["bullmq", "rq"],
+        running=[
+            {
+                "queue": "file-processing",
+                "wire": "rq",
+                "id": "9d6b",
+                "name": "process-video",
+                "attempt": 1,
+                "since": 1795572100000,
+            }
+        ],
+    )
+
+    name: str
+    host: str
+    pid: int
+    started_at: int
+    seen_at: int
+    memory: int
+    queues: list[str]
+    wires: list[Wire]
+    running: list[RunningOut]
+
+
+def brief_out(view: JobView) -> JobBrief:
+    """A job in a list, for a client."""
+    return JobBrief(**_facts(view))
+
+
+def news_out(view: JobView) -> JobNews:
+    """A job as it is, for a client that follows it."""
+    return JobNews(**_facts(view), result=view.result)
+
+
 def job_out(view: JobView) -> JobOut:
-    """A job for a client."""
+    """A job whole, for a client."""
     return JobOut(
-        id=view.id,
-        name=view.name,
-        queue=view.queue,
-        wire=view.wire,
-        state=view.state,
-        data=view.data,
-        attempts_made=view.attempts_made,
-        enqueued_at=_milliseconds(view.enqueued_at or None),
-        finished_at=_milliseconds(view.finished_at),
-        progress=view.progress,
+        **_facts(view),
         result=view.result,
-        reason=view.reason,
+        data=view.data,
         stack=view.stack,
         log=view.log,
+        failures=[_failure(each) for each in view.failures],
+        parents=_refs(view.parents),
+        children=_refs(view.children),
     )
+
+
+def _facts(view: JobView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "name": view.name,
+        "queue": view.queue,
+        "wire": view.wire,
+        "state": view.state,
+        "attempts_made": view.attempts_made,
+        "max_attempts": view.max_attempts,
+        "priority": view.priority,
+        "enqueued_at": _milliseconds(view.enqueued_at or None),
+        "due_at": _milliseconds(view.due_at),
+        "started_at": _milliseconds(view.started_at),
+        "finished_at": _milliseconds(view.finished_at),
+        "wait": _milliseconds(view.wait),
+        "run": _milliseconds(view.run),
+        "worker": view.worker,
+        "progress": view.progress,
+        "reason": view.reason,
+    }
+
+
+def _failure(failure: AttemptFailure) -> FailureOut:
+    return FailureOut(attempt=failure.attempt, at=_milliseconds(failure.at), reason=failure.reason, stack=failure.stack)
+
+
+def _refs(refs: Sequence[JobRef]) -> list[RefOut]:
+    return [RefOut(id=ref.id, queue=ref.queue) for ref in refs]
+
+
+def page_out(jobs: Sequence[JobView], total: int | None, resume: int | None) -> JobPageOut:
+    """Some jobs for a client."""
+    return JobPageOut(jobs=[brief_out(job) for job in jobs], total=total, resume=resume)
+
+
+def minute_out(minute: Minute) -> MinuteOut:
+    """A minute for a client."""
+    return MinuteOut(
+        at=round(minute.at * 1000),
+        done=minute.done,
+        retried=minute.retried,
+        dead=minute.dead,
+        wait_p50=_milliseconds(minute.wait_p50),
+        wait_p95=_milliseconds(minute.wait_p95),
+        run_p50=_milliseconds(minute.run_p50),
+        run_p95=_milliseconds(minute.run_p95),
+    )
+
+
+def worker_out(worker: WorkerView) -> WorkerOut:
+    """A worker for a client."""
+    return WorkerOut(
+        name=worker.name,
+        host=worker.host,
+        pid=worker.pid,
+        started_at=round(worker.started_at * 1000),
+        seen_at=round(worker.seen_at * 1000),
+        memory=worker.memory,
+        queues=list(worker.queues),
+        wires=list(worker.wires),
+        running=[_running(job) for job in worker.running],
+    )
+
+
+def _running(job: RunningJob) -> RunningOut:
+    since = round(job.since * 1000)
+    return RunningOut(queue=job.queue, wire=job.wire, id=job.id, name=job.name, attempt=job.attempt, since=since)
 
 
 def queue_out(stats: QueueStats) -> QueueOut:

@@ -14,31 +14,84 @@ from starlette.exceptions import HTTPException
 from queue_lib.errors import BrokerUnavailableError, PermanentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fastapi import FastAPI, Request
 
 AWAY_FOR = "5"  # seconds to wait before another try, while Redis is away
 
+SHOWN = 3  # faults of several that are in the detail
+MOST = 100  # faults that are told
+LONGEST = 100  # characters of a part of a field's place: keys of a body are the client's
+EXAMPLES = {
+    400: "there was an error parsing the body",
+    401: "a bearer token is needed: Authorization: Bearer ...",
+    403: "this token may only read",
+    404: "there is no such job (any more)",
+    409: "the job is waiting, not failed",
+    413: "the body has more than 4194304 bytes",
+    422: "bad payload for process-image: filePath: Field required",
+    429: "more than 6000 jobs in a minute (API_RATE)",
+    503: "Redis can't be reached",
+}
+
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
+class Fault(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    detail: str
+
+
 class Problem(BaseModel):
-    """The body of every error."""
+    """The body of every error. A 422 has the `errors`, at most 100 of them, each with its field."""
 
     title: str
     status: int
     detail: str
+    errors: list[Fault] | None = None
+
+
+SCHEMA = Problem.model_json_schema()
+
+
+class UnfitError(PermanentError):
+    """Some of several things are not fit; `faults` says which."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        """The message has the first three."""
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        super().__init__("; ".join(f"{fault.field}: {fault.detail}" for fault in faults[:SHOWN]) + more)
+        self.faults = faults
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: these answers are problems."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {status: {"description": HTTPStatus(status).phrase, "content": _content(status)} for status in statuses}
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _content(status: int) -> dict[str, Any]:
+    example = Problem(title=HTTPStatus(status).phrase, status=status, detail=EXAMPLES[status])
+    shown = example.model_dump(exclude_none=True)
+    return {"application/problem+json": {"schema": SCHEMA, "example": shown}}
+
+
+def problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, faults: list[Fault] | None = None
+) -> JSONResponse:
     """An error's answer."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=faults and faults[:MOST])
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type="application/problem+json")
+
+
+def _unfit(error: UnfitError) -> JSONResponse:
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), faults=error.faults)
+
+
+def _field(place: Sequence[object]) -> str:
+    return ".".join(str(part)[:LONGEST] for part in place)
 
 
 def install(app: FastAPI) -> None:
@@ -50,8 +103,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        faults = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()[:10])
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults))
+        return _unfit(UnfitError([Fault(field=_field(each["loc"]), detail=each["msg"]) for each in error.errors()]))
+
+    @app.exception_handler(UnfitError)
+    async def _several(_: Request, error: UnfitError) -> JSONResponse:
+        return _unfit(error)
 
     @app.exception_handler(PermanentError)
     async def _refused(_: Request, error: PermanentError) -> JSONResponse:

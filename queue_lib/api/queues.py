@@ -1,20 +1,29 @@
-"""Queues: statistics, pause and resume."""
+"""Queues and workers: statistics, history, and what is done to many jobs at once."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
+from queue_lib.admin import LONGEST_HISTORY, Admin, Wanted
 from queue_lib.api.guard import reader, writer
-from queue_lib.api.jobs import admin
-from queue_lib.api.models import Cleaned, Outcome, Stats, queue_out
+from queue_lib.api.lookup import admin, named
+from queue_lib.api.models import (
+    Cleaned,
+    History,
+    Outcome,
+    Retried,
+    Stats,
+    WorkerOut,
+    minute_out,
+    queue_out,
+    worker_out,
+)
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token
 from queue_lib.broker.base import State
+from queue_lib.job import Wire
 
 router = APIRouter(prefix="/queue", tags=["queues"])
 
@@ -35,7 +44,7 @@ async def stats(request: Request, token: Annotated[Token, Depends(reader)]) -> S
 async def pause(request: Request, token: Annotated[Token, Depends(writer)], queue: QueueName = None) -> Outcome:
     """Hand out no more jobs, on both wires; running jobs go on, and producers may enqueue."""
     operator = admin(request, token)
-    for name in _named(operator, queue):
+    for name in named(operator, queue):
         await operator.pause(name)
     return Outcome(outcome="paused")
 
@@ -44,7 +53,7 @@ async def pause(request: Request, token: Annotated[Token, Depends(writer)], queu
 async def resume(request: Request, token: Annotated[Token, Depends(writer)], queue: QueueName = None) -> Outcome:
     """Undo pause."""
     operator = admin(request, token)
-    for name in _named(operator, queue):
+    for name in named(operator, queue):
         await operator.resume(name)
     return Outcome(outcome="resumed")
 
@@ -66,11 +75,64 @@ async def clean_failed(
 
 
 async def _clean(operator: Admin, state: State, older: int, queue: str | None) -> Cleaned:
-    names = _named(operator, queue)
+    names = named(operator, queue)
     return Cleaned(removed=sum([await operator.clean(name, state, older / 1000) for name in names]))
 
 
-def _named(operator: Admin, queue: str | None) -> tuple[str, ...]:
-    if queue is not None and queue not in operator.queues:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"no such queue; there are {', '.join(operator.queues)}")
-    return operator.queues if queue is None else (queue,)
+@router.post("/drain", responses=described(401, 403, 404, 422, 503))
+async def drain(
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    queue: str,
+    *,
+    delayed: Annotated[bool, Query(description="Delete the delayed ones, too.")] = False,
+) -> Cleaned:
+    """Delete all jobs of one queue that wait, on both wires; what runs goes on, and what has ended stays."""
+    operator = admin(request, token)
+    [name] = named(operator, queue)
+    return Cleaned(removed=await operator.drain(name, delayed=delayed))
+
+
+@router.post("/retry/failed", responses=described(401, 403, 404, 422, 503))
+async def retry_failed(  # noqa: PLR0913 -- the filter
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    queue: QueueName = None,
+    *,
+    wire: Annotated[Wire | None, Query(description="Both wires, if it is left out.")] = None,
+    name: Annotated[str | None, Query(max_length=200, description="Only jobs of this name.")] = None,
+    text: Annotated[str | None, Query(max_length=200, description="Only where the reason has these words.")] = None,
+    newer: Annotated[int | None, Query(ge=0, le=10**12, description="Failed within so many milliseconds.")] = None,
+    older: Annotated[int | None, Query(ge=0, le=10**12, description="Failed more milliseconds ago than this.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")] = 1000,
+) -> Retried:
+    """Run failed jobs again from their first attempt, and drop their dead letters: those to which all applies.
+
+    Where as many as `limit` were retried there may be more: ask again. Those that somebody else has retried meanwhile
+    are `matched`, and not `retried`.
+    """
+    operator = admin(request, token)
+    named(operator, queue)
+    ages = {"newer": newer, "older": older}
+    seconds = {which: None if age is None else age / 1000 for which, age in ages.items()}
+    jobs = await operator.failed(Wanted(queue=queue, wire=wire, name=name, text=text, **seconds), limit)
+    return Retried(matched=len(jobs), retried=sum([await operator.retry(job) for job in jobs]))
+
+
+@router.get("/history", responses=described(401, 404, 422, 503))
+async def history(
+    request: Request,
+    token: Annotated[Token, Depends(reader)],
+    queue: str,
+    minutes: Annotated[int, Query(ge=1, le=LONGEST_HISTORY)] = 60,
+) -> History:
+    """What all workers have done with a queue's jobs, minute by minute: the oldest first, this minute last."""
+    operator = admin(request, token)
+    [name] = named(operator, queue)
+    return History(queue=name, minutes=[minute_out(each) for each in await operator.history(name, minutes)])
+
+
+@router.get("/workers", responses=described(401, 503))
+async def workers(request: Request, token: Annotated[Token, Depends(reader)]) -> list[WorkerOut]:
+    """The worker processes that have been heard of within a minute, with the jobs that they run."""
+    return [worker_out(each) for each in await admin(request, token).workers()]

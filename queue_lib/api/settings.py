@@ -24,7 +24,7 @@ class ApiSettings(BaseSettings):
         description="Who may use the API (`python web.py` alone needs it), comma-separated: `name:full:<sha256>` or "
         "`name:read:<sha256>`. `python -m scripts.make_api_token` makes one.",
     )
-    api_rate: int = Field(600, ge=1, description="Jobs that one token may submit in a minute, to one web process.")
+    api_rate: int = Field(6000, ge=1, description="Jobs that one token may submit in a minute, to one web process.")
 
     @field_validator("api_tokens", mode="before")
     @classmethod

@@ -241,6 +241,12 @@ class Inspector(Protocol):
         Jobs may come and go between two pages, so one may be seen twice, or not at all.
         """
 
+    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+        """For each of these jobs a text that is another one whenever the job has got on; None for one that is gone.
+
+        It costs a round trip for all of them together: whoever waits for many jobs looks often.
+        """
+
     async def retry(self, queue: str, job_id: str) -> bool:
         """Run a failed job again, its attempts and crashes forgotten; False if it is not among the failed ones."""
 
@@ -261,6 +267,9 @@ class Inspector(Protocol):
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job as a producer does, unless there is one with its id; returns the id."""
+
+    async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
+        """Add many jobs, each as `add` does, in few round trips; returns their ids in this order."""
 
     async def is_paused(self, queue: str) -> bool:
         """Whether the queue is paused, on both wires alike."""

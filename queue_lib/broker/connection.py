@@ -70,10 +70,13 @@ def options(url: str, *, ca: str | None = None, insecure: bool = False) -> dict[
 def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.Redis:
     """An asyncio client with one connection, called `name` on the server; commands wait for each other.
 
+    Pipelines have a connection of their own, opened for the first of them; they wait for each other, too.
     `decode` turns replies into str (BullMQ's way), with replacement characters for what is not UTF-8: one hostile
     byte must not make a queue unreadable.
     """
-    pool = redis.asyncio.ConnectionPool(
+    pool = redis.asyncio.BlockingConnectionPool(
+        max_connections=2,
+        timeout=int(ANSWER_TIMEOUT),
         **parts,
         decode_responses=decode,
         encoding_errors="replace",

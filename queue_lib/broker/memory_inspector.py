@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queue_lib.broker.base import Addition, DeadLetter, JobView, Letter, State, letter_id
+from queue_lib.broker.marks import mark
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from queue_lib.broker.memory import MemoryStore, Record
 
 
@@ -62,6 +65,13 @@ class MemoryInspector:
             found.sort(key=lambda record: -(record.finished_at or 0.0))
         return [self._view(queue, record) for record in found[start : start + count]]
 
+    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+        """Of all that may change."""
+        found = [self._store.jobs.get((queue, job_id)) for job_id in job_ids]
+        return [
+            mark([each.state, each.started_at, each.progress, each.attempts_made] if each else []) for each in found
+        ]
+
     async def retry(self, queue: str, job_id: str) -> bool:
         """Run a failed job again."""
         record = self._store.jobs.get((queue, job_id))
@@ -114,6 +124,10 @@ class MemoryInspector:
             attempts=addition.attempts,
             job_id=addition.job_id,
         )
+
+    async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
+        """Add one after the other."""
+        return [await self.add(queue, addition) for addition in additions]
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import asynccontextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,11 +18,18 @@ from rq import Queue as Lane
 from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin import Admin
-from queue_lib.api import tokens
+from queue_lib.api import problems, tokens
 from queue_lib.api.app import build
 from queue_lib.api.guard import MAX_BODY, WINDOW, Limiter
 from queue_lib.api.settings import ApiSettings
+from queue_lib.job import Wire
+from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.outcome import Done
+from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import WorkerSettings, load
+from tests.support.fakes import make_job
+from tests.support.mills import redis_mill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -50,7 +59,7 @@ class Client:
         assert str(answer.status_code) in self._paths[route][method.lower()]["responses"], (route, answer.text)
         if answer.status_code >= 400:
             assert "application/problem+json" == answer.headers["content-type"]
-            assert {"title", "status", "detail"} == set(answer.json())
+            assert {"title", "status", "detail"} == set(answer.json()) - {"errors"}
             assert "Traceback" not in answer.text
         return answer
 
@@ -63,12 +72,17 @@ async def client_of(app: FastAPI) -> AsyncIterator[Client]:
         yield Client(app, http)
 
 
+def api(redis_url: str, monkeypatch: pytest.MonkeyPatch, rate: int = 2000) -> FastAPI:
+    """The application on this Redis."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    [settings] = load(WorkerSettings)
+    return build(partial(wiring.admin, settings, FORMS, by="api"), [FULL, READ], rate)
+
+
 @pytest.fixture
 def app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """The application on the shared Redis, which is empty."""
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    [settings] = load(WorkerSettings)
-    return build(partial(wiring.admin, settings, FORMS, by="api"), [FULL, READ], rate=5)
+    return api(redis_url, monkeypatch)
 
 
 @pytest.fixture
@@ -194,13 +208,17 @@ async def test_large_bodies_are_refused(ask: Client) -> None:
     assert 413 == (await ask("POST", "/queue/jobs", content=chunks())).status_code
 
 
-async def test_submissions_are_limited(ask: Client) -> None:
-    """For each token; the answer says when to come back."""
-    answers = [await ask("POST", "/queue/jobs", json=JOB) for _ in range(6)]
+async def test_submissions_are_limited(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each token; the answer says when to come back. A batch counts as many as it has, or not at all."""
+    async with client_of(api(redis_url, monkeypatch, rate=5)) as ask:
+        answers = [await ask("POST", "/queue/jobs", json=JOB) for _ in range(4)]
+        answers += [await ask("POST", "/queue/jobs/batch", json={"jobs": [JOB] * count}) for count in (6, 2, 1)]
+        answers += [await ask("POST", "/queue/jobs", json=JOB)]
+        looked = await ask("GET", "/queue/stats")
 
-    assert [202] * 5 + [429] == [answer.status_code for answer in answers]
+    assert [*[202] * 4, 413, 429, 202, 429] == [answer.status_code for answer in answers]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= WINDOW
-    assert 200 == (await ask("GET", "/queue/stats")).status_code
+    assert 5 == looked.json()["queues"][1]["counts"]["waiting"]
 
 
 def test_the_limit_is_by_token_and_window() -> None:
@@ -290,6 +308,9 @@ async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_fault_of_ours_shows_nothing(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log has the stack trace, and the client a sentence."""
+    logged: list[tuple[str, Any]] = []
+    told = SimpleNamespace(error=lambda event, exc_info, **_: logged.append((event, exc_info)))
+    monkeypatch.setattr(problems, "_log", told)
 
     async def broken(_: Admin) -> int:
         msg = "secret"
@@ -301,6 +322,7 @@ async def test_a_fault_of_ours_shows_nothing(ask: Client, monkeypatch: pytest.Mo
     assert (500, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
+    assert [("api_fault", LookupError)] == [(event, type(error)) for event, error in logged]
 
 
 async def test_a_hostile_letter_and_job_are_shown(ask: Client, redis_url: str) -> None:
@@ -344,3 +366,206 @@ def test_tokens_are_read_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert FULL == tokens.find(settings.api_tokens, SECRET)
     assert tokens.find(settings.api_tokens, SECRET[:-1]) is None
     assert SECRET not in str(settings)
+
+
+PUSH = {"name": "push-notification", "data": {"userId": "u", "payload": {"title": "t", "body": "b"}}}
+
+
+async def test_a_batch_is_submitted(ask: Client) -> None:
+    """Each job as it would be by itself, in its own queue and on its own wire; the answer is in their order."""
+    rq = {"options": {"wire": "rq"}}
+    jobs = [JOB, PUSH, {**JOB, **rq}, {**PUSH, **rq}, {**JOB, "options": {"jobId": "mine", "delay": 60_000}}]
+
+    answer = await ask("POST", "/queue/jobs/batch", json={"jobs": jobs})
+
+    assert 202 == answer.status_code
+    accepted = answer.json()["jobs"]
+    files, pushes = "file-processing", "push-notifications"
+    assert [(files, "bullmq"), (pushes, "bullmq"), (files, "rq"), (pushes, "rq"), (files, "bullmq")] == [
+        (job["queue"], job["wire"]) for job in accepted
+    ]
+    assert "mine" == accepted[-1]["id"]
+    for job, sent in zip(accepted, jobs, strict=True):
+        seen = (await ask("GET", f"/queue/jobs/{job['id']}?queue={job['queue']}&wire={job['wire']}")).json()
+        assert (sent["name"], sent["data"]) == (seen["name"], seen["data"])
+
+
+async def test_a_batch_is_enqueued_whole_or_not_at_all(ask: Client) -> None:
+    """Each job that is not fit is named with its fault, and none is enqueued."""
+    bad = {**JOB, "data": {**IMAGE, "filePath": "/etc/passwd", "userId": {"a": "secret"}}}
+    jobs = [JOB, {**JOB, "name": "mail"}, JOB, bad]
+
+    answer = await ask("POST", "/queue/jobs/batch", json={"jobs": jobs})
+
+    assert 422 == answer.status_code
+    errors = answer.json()["errors"]
+    assert ["body.jobs.1", "body.jobs.3"] == [error["field"] for error in errors]
+    assert errors[0]["detail"].startswith("no such job: 'mail'")
+    assert errors[1]["detail"].startswith("bad payload for process-image: filePath: ")
+    assert answer.json()["detail"].startswith("body.jobs.1: no such job")
+    assert "secret" not in answer.text
+    assert {0} == {queue["counts"]["waiting"] for queue in (await ask("GET", "/queue/stats")).json()["queues"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"jobs": []}, "body.jobs"),
+        ({"jobs": [JOB] * 1001}, "body.jobs"),
+        ({"jobs": [JOB, {"name": "process-image"}]}, "body.jobs.1.data"),
+        ({"jobs": [{**JOB, "options": {"delay": "1"}}]}, "body.jobs.0.options.delay"),
+        ([JOB], "body"),
+    ],
+)
+async def test_what_is_no_batch(ask: Client, body: Any, field: str) -> None:
+    """It is said what is wrong, and where."""
+    answer = await ask("POST", "/queue/jobs/batch", json=body)
+
+    assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_a_thousand_faults_are_told_in_part(ask: Client) -> None:
+    """The answer to a hostile batch is not longer than the batch."""
+    answer = await ask("POST", "/queue/jobs/batch", json={"jobs": [{"name": "x" * 3000, "data": None}] * 1000})
+
+    assert (422, 100) == (answer.status_code, len(answer.json()["errors"]))
+    assert answer.json()["detail"].endswith("; and 997 more")
+    assert len(answer.content) < 100_000
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_batch_may_be_sent_again(ask: Client, wire: str) -> None:
+    """With the same key a thousand jobs are a thousand jobs; two alike in one batch are two."""
+    jobs = [{**PUSH, "options": {"wire": wire}}] * 1000
+    key = {"Idempotency-Key": "newsletter"}
+
+    first = await ask("POST", "/queue/jobs/batch", json={"jobs": jobs}, headers=key)
+    again = await ask("POST", "/queue/jobs/batch", json={"jobs": jobs}, headers=key)
+
+    assert 1000 == len({job["id"] for job in first.json()["jobs"]})
+    assert first.json() == again.json()
+    assert 1000 == (await ask("GET", "/queue/stats")).json()["queues"][0]["counts"]["waiting"]
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_delayed_job_is_promoted(ask: Client, wire: str) -> None:
+    """Once; then it waits as the others do."""
+    where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire, "delay": 60_000}})).headers[
+        "location"
+    ]
+    due = (await ask("GET", where)).json()["dueAt"]
+    answers = [await ask("POST", where.replace("?", "/promote?")) for _ in range(2)]
+
+    assert due > 1_700_000_000_000
+    assert {"outcome": "promoted"} == answers[0].json()
+    assert (409, "the job is waiting, not delayed") == (answers[1].status_code, answers[1].json()["detail"])
+    job = (await ask("GET", where)).json()
+    assert ("waiting", None) == (job["state"], job["dueAt"])
+
+
+async def test_a_queue_is_drained(ask: Client) -> None:
+    """Both wires of one queue, which must be named."""
+    for wire in ("bullmq", "rq"):
+        await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire}})
+        await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire, "delay": 60_000}})
+
+    assert [422, 404] == [(await ask("POST", f"/queue/drain{query}")).status_code for query in ("", "?queue=mail")]
+    assert {"removed": 0} == (await ask("POST", "/queue/drain?queue=push-notifications&delayed=true")).json()
+    assert {"removed": 2} == (await ask("POST", "/queue/drain?queue=file-processing")).json()
+    assert {"removed": 2} == (await ask("POST", "/queue/drain?queue=file-processing&delayed=true")).json()
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_jobs_are_browsed_and_searched(ask: Client, wire: str) -> None:
+    """Page after page, without payloads; a search says where to go on."""
+    users = ["anna", "berta", "carla"]
+    for user in users:
+        body = {**JOB, "data": {**IMAGE, "userId": user}, "options": {"wire": wire}}
+        await ask("POST", "/queue/jobs", json=body)
+    where = f"/queue/jobs?queue=file-processing&state=waiting&wire={wire}"
+
+    pages = [(await ask("GET", f"{where}&start={start}&count=2")).json() for start in (0, 2)]
+    found = (await ask("GET", f"{where}&text=BERTA")).json()
+
+    assert [(2, 3, 2), (1, 3, None)] == [(len(page["jobs"]), page["total"], page["resume"]) for page in pages]
+    assert not {"data", "stack", "log", "result"} & set(pages[0]["jobs"][0])
+    assert (1, None, None) == (len(found["jobs"]), found["total"], found["resume"])
+    assert pages[0]["jobs"][1]["id"] == found["jobs"][0]["id"]
+    assert 422 == (await ask("GET", where.replace("waiting", "lost"))).status_code
+    assert 422 == (await ask("GET", where.replace("file-processing", "mail"))).status_code
+
+
+async def test_failed_jobs_are_retried_by_a_filter(ask: Client, redis_url: str) -> None:
+    """Those to which all that was asked for applies."""
+    failed_at = round(time.time() * 1000) - 10_000
+    with redis.Redis.from_url(redis_url) as server:
+        for number in range(5):
+            fields = {"name": "x", "data": "{}", "opts": "{}", "timestamp": 1, "finishedOn": failed_at, "atm": 2}
+            fields["failedReason"] = f"fault {number}"
+            server.hset(f"bull:file-processing:{number}", mapping=fields)
+            server.zadd("bull:file-processing:failed", {str(number): failed_at})
+
+    async def retried(query: str) -> tuple[int, int]:
+        answer = (await ask("POST", f"/queue/retry/failed?{query}")).json()
+        return answer["matched"], answer["retried"]
+
+    assert (0, 0) == await retried("queue=push-notifications")
+    assert (0, 0) == await retried("wire=rq")
+    assert (0, 0) == await retried("older=60000")
+    assert (1, 1) == await retried("text=FAULT%203&name=x&newer=60000&queue=file-processing")
+    assert (2, 2) == await retried("limit=2")
+    assert (2, 2) == await retried("")
+    assert 404 == (await ask("POST", "/queue/retry/failed?queue=mail")).status_code
+
+
+async def test_workers_and_history(ask: Client, redis_url: str) -> None:
+    """Who works, on what, and what all of them have done of late; times in milliseconds."""
+    pulse = Pulse()
+    pulse(JobStarted(make_job(queue="file-processing", waited=0.5)))
+    pulse(JobSettled(make_job(queue="file-processing", id="2"), Done(None), 2.0))
+    async with redis_mill(redis_url, "bullmq") as mill:
+        me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
+        await Reporter(me, pulse, mill.pulses, lambda: 5).send()
+
+    [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
+    history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()
+
+    assert ("a", "dyno", 4, 1500, 5, ["rq"]) == (
+        *(worker["name"], worker["host"], worker["pid"]),
+        *(worker["startedAt"], worker["memory"], worker["wires"]),
+    )
+    assert [("file-processing", "1", 1)] == [(job["queue"], job["id"], job["attempt"]) for job in worker["running"]]
+    assert worker["seenAt"] > 1_700_000_000_000 < worker["running"][0]["since"]
+    assert ("file-processing", 3) == (history["queue"], len(history["minutes"]))
+    [minute] = [minute for minute in history["minutes"] if minute["done"]]
+    assert 1400 < minute["runP50"] <= minute["runP95"] < 2900
+    assert 350 < minute["waitP50"] < 750
+    assert [404, 422] == [
+        (await ask("GET", f"/queue/history?{query}")).status_code for query in ("queue=mail", "queue=x&minutes=0")
+    ]
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_numbers_that_are_none(ask: Client, redis_url: str, wire: str) -> None:
+    """Whatever others have written as a time, a priority, a result or a payload, the job is shown."""
+    odd = {
+        *("processedOn", "finishedOn", "timestamp", "delay", "priority", "atm", "ats", "parentKey", "pb"),
+        *("started_at", "ended_at", "worker_name", "retries_left", "dependency_ids", "due_at", "promoted_at"),
+    }
+    where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire}})).headers["location"]
+    job_id = where.split("?")[0].rsplit("/", 1)[-1]
+    key = f"rq:job:{job_id}" if wire == "rq" else f"bull:file-processing:{job_id}"
+    listed = f"/queue/jobs?queue=file-processing&wire={wire}&state=waiting"
+    with redis.Redis.from_url(redis_url) as server:
+        server.xadd(f"rq:results:{job_id}", {"type": "2", "exc_string": "AAAA"})
+        for name in sorted(odd):
+            for value in ("9" * 400, "NaN", "x:y"):
+                before = server.hget(key, name)
+                server.hset(key, name, value)
+                assert 200 == (await ask("GET", where)).status_code, (name, value)
+                server.hdel(key, name) if before is None else server.hset(key, name, before)
+        for name in ("data", "progress", "returnvalue", "meta", "stacktrace", "opts"):
+            for value in ("[1e999]", '{"progress": NaN, "log": 7}', '["\\ud800"]', '{"attempts": 1e999, "delay": NaN}'):
+                server.hset(key, name, value)
+                assert 200 == (await ask("GET", where)).status_code, (name, value)
+    assert 200 == (await ask("GET", listed)).status_code

@@ -11,6 +11,7 @@ from queue_lib.broker.base import Addition, JobView, State
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.marks import mark
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
 AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
 DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
 CHILDREN = 100  # of a job that are shown
+MARKING = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
+ADDED_AT_ONCE = 100  # jobs: the server does nothing else meanwhile
 CRASHES = ("stc", "defa")  # how often it stalled, and the verdict on it: nothing of BullMQ's takes them back
 
 
@@ -100,6 +103,16 @@ class BullMQInspector:
                 start = max(0, start - (await source.getJobCounts(name))[name])
             return await self._with_due(source, views)
 
+    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+        """Of the fields that BullMQ's scripts write at each step."""
+        source = self._queue(queue)
+        with outages_translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for job_id in job_ids:
+                    pipe.hmget(source.toKey(job_id), MARKING)
+                found = await pipe.execute()
+        return [mark(fields) for fields in found]
+
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its line. What it has noted of crashes is taken back first: nobody runs it yet."""
         with outages_translated():
@@ -148,10 +161,20 @@ class BullMQInspector:
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
-        options = {"jobId": addition.job_id, "attempts": addition.attempts, "delay": round(addition.delay * MS)}
-        given = {name: value for name, value in options.items() if value}
         with outages_translated():
-            return str((await self._queue(queue).add(addition.name, addition.data, given)).id)
+            return str((await self._queue(queue).add(addition.name, addition.data, _options(addition))).id)
+
+    async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
+        """Add so many in one transaction."""
+        source, ids = self._queue(queue), list[str]()
+        with outages_translated():
+            for start in range(0, len(additions), ADDED_AT_ONCE):
+                some = [
+                    {"name": each.name, "data": each.data, "opts": _options(each)}
+                    for each in additions[start : start + ADDED_AT_ONCE]
+                ]
+                ids += [str(job.id) for job in await source.addBulk(some)]
+        return ids
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""
@@ -172,6 +195,11 @@ class BullMQInspector:
 def _state(name: str) -> State:
     """BullMQ says `unknown` of a job that is in no list: one that somebody is just moving."""
     return State(name) if name in set(State) else State.WAITING
+
+
+def _options(addition: Addition) -> dict[str, Any]:
+    options = {"jobId": addition.job_id, "attempts": addition.attempts, "delay": round(addition.delay * MS)}
+    return {name: value for name, value in options.items() if value}
 
 
 def _fields(raw: Sequence[str]) -> dict[str, str]:

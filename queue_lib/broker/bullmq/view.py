@@ -12,6 +12,7 @@ from queue_lib.broker.base import JobRef, JobView, State
 from queue_lib.broker.bullmq.parse import MALFORMED, MS, waited
 from queue_lib.broker.refused import NAME
 from queue_lib.job import Wire
+from queue_lib.plain_json import readable
 
 if TYPE_CHECKING:
     from bullmq import Queue as BullQueue
@@ -39,12 +40,12 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State) -
         queue=source.name,
         wire=Wire.BULLMQ,
         state=state,
-        data=job.data,
+        data=readable(job.data),
         attempts_made=made,
         enqueued_at=_number(fields.get("timestamp")) / MS,
         finished_at=finished,
-        progress=job.progress,
-        result=job.returnvalue,
+        progress=readable(job.progress),
+        result=readable(job.returnvalue),
         reason=fields.get("failedReason"),
         stack=failed[-1].stack if failed else None,
         max_attempts=_attempts(job),
@@ -66,9 +67,9 @@ def ref(key: str, source: BullQueue) -> JobRef:
 
 
 def _failures(job: Any, fields: dict[str, str], made: int, ended: float | None) -> tuple[Any, ...]:
-    traces = job.stacktrace if isinstance(job.stacktrace, list) else []
+    traces = [str(readable(trace)) for trace in job.stacktrace] if isinstance(job.stacktrace, list) else []
     times = [*[None] * (len(traces) - 1), ended][: len(traces)]
-    return failures.of_traces([*map(str, traces)], made=made, times=times, last_reason=fields.get("failedReason"))
+    return failures.of_traces(traces, made=made, times=times, last_reason=fields.get("failedReason"))
 
 
 def _attempts(job: Any) -> int | None:

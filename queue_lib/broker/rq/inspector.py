@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.broker.base import Addition, Inspector, JobView, State
 from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import intermediate_key, lanes, scheduled_key, started_key, waiting_key
 from queue_lib.broker.rq.listing import read_ids
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.rq.parse import Raw
 
 AT_ONCE = 200
+MARKING = ("created_at", "status", "started_at", "ended_at", "meta", "attempts_made")
 DRAINED_AT_ONCE = 1000
 
 
@@ -106,6 +108,17 @@ class RQInspector:
             for each in views:
                 pipe.zscore(scheduled_key(str(each.priority)), each.id)
             return [replace(each, due_at=due) for each, due in zip(views, pipe.execute(), strict=True)]
+
+    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:  # noqa: ARG002 -- ids are unique
+        """Of the fields that RQ writes at each step; progress is in `meta`."""
+        with outages_translated():
+            return await asyncio.to_thread(self._marks, job_ids)
+
+    def _marks(self, job_ids: Sequence[str]) -> list[str | None]:
+        with self._connection.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hmget(GuardedJob.key_for(job_id), MARKING)
+            return [mark(fields) for fields in pipe.execute()]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its lane, with the attempts that its producer gave it."""
@@ -214,6 +227,11 @@ class RQInspector:
         """Enqueue it in the lane of the queue's own name."""
         with outages_translated():
             return await asyncio.to_thread(self._add, queue, addition)
+
+    async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
+        """Enqueue one after the other: RQ's scripts for ids that must be new take one at a time."""
+        with outages_translated():
+            return await asyncio.to_thread(lambda: [self._add(queue, addition) for addition in additions])
 
     def _add(self, queue: str, addition: Addition) -> str:
         lane = Lane(queue, connection=self._connection, serializer=JSONSerializer)

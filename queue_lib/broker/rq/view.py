@@ -19,6 +19,7 @@ from queue_lib.broker.rq.lanes import scheduled_key
 from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited
 from queue_lib.broker.rq.retention import keys_of
 from queue_lib.job import Wire
+from queue_lib.plain_json import readable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,24 +63,24 @@ def view(connection: Redis, queue: str, job_id: str, raw: Raw, state: State | No
     made = number(raw.get(b"attempts_made"))
     return JobView(
         id=job_id,
-        name=name,
+        name=str(readable(name)),
         queue=queue,
         wire=Wire.RQ,
         state=state,
-        data=data,
+        data=readable(data),
         attempts_made=made + (state is State.COMPLETED),
         enqueued_at=_at(job.enqueued_at) or 0.0,
         finished_at=finished,
-        progress=job.meta.get("progress"),
+        progress=readable(job.meta.get("progress")),
         reason=raw.get(b"failed_reason", b"").decode(errors="replace") or None,
-        log=list(map(str, lines)) if isinstance(lines := job.meta.get("log"), list) else [],
+        log=[str(readable(line)) for line in lines] if isinstance(lines := job.meta.get("log"), list) else [],
         max_attempts=None if job.retries_left is None else made + job.retries_left + (state is not State.FAILED),
         priority=job.origin,
         started_at=started,
         worker=raw.get(b"worker_name", b"").decode(errors="replace") or None,
         wait=waited(raw, job, started) if started else None,
         run=max(0.0, finished - started) if started and finished else None,
-        parents=tuple(JobRef(parent) for parent in job._dependency_ids),  # noqa: SLF001
+        parents=tuple(JobRef(str(readable(parent))) for parent in job._dependency_ids),  # noqa: SLF001
     )
 
 
@@ -96,7 +97,7 @@ def whole(connection: Redis, found: JobView, lane: str) -> JobView:
     ended_well = found.state is State.COMPLETED
     return replace(
         found,
-        result=results[0].return_value if results and ended_well else None,
+        result=readable(results[0].return_value) if results and ended_well else None,
         stack=failed[-1].exc_string if failed else None,
         failures=failures.of_traces(
             [result.exc_string or "" for result in failed],

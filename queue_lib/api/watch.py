@@ -1,0 +1,131 @@
+"""Clients that wait for a job: one look at all their jobs, four times a second, however many clients there are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+
+from queue_lib.broker.base import State
+from queue_lib.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from queue_lib.admin import Admin
+    from queue_lib.broker.base import JobView
+    from queue_lib.job import Wire
+
+EVERY = 0.25  # seconds between looks
+MOST = 500  # clients of one web process
+BUSY_FOR = "5"  # seconds after which a client may try again
+ENDED = frozenset({State.COMPLETED, State.FAILED})
+GONE = ""  # the mark of a job that there is no more
+
+
+class Followed:
+    """A job that one client waits for. `mark` is what was seen of it last; None before the first look."""
+
+    def __init__(self, job: JobView) -> None:
+        """Nothing was seen so far."""
+        self.queue, self.wire, self.id = job.queue, job.wire, job.id
+        self.mark: str | None = None
+        self._known: str | None = None
+        self._news = asyncio.Event()
+
+    def see(self, mark: str | None) -> None:
+        """Take note of a look; None for a job that is gone."""
+        self.mark = GONE if mark is None else mark
+        if self.mark != self._known:
+            self._news.set()
+
+    def forget(self) -> None:
+        """What was seen could not be told: the next look is news."""
+        self.mark = self._known = None
+
+    def wake(self) -> None:
+        """Let the client go."""
+        self._news.set()
+
+    async def news(self, seconds: float) -> bool:
+        """Wait until it has got on since the last news, so long at most. The first look is news."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+        changed = self.mark != self._known
+        self._known = self.mark
+        return changed
+
+
+class Watch:
+    """Looks after all followed jobs, while there are any."""
+
+    def __init__(self, most: int = MOST) -> None:
+        """`most` clients may wait at once."""
+        self._most = most
+        self._followed: set[Followed] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Let all clients go: the process stops. Safe to call in a signal handler."""
+        self.is_closed = True
+
+    def check_room(self) -> None:
+        """Raise 503 when too many clients wait."""
+        if len(self._followed) >= self._most:
+            msg = "too many clients wait for jobs; ask for the job without waiting"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, msg, {"Retry-After": BUSY_FOR})
+
+    @contextlib.contextmanager
+    def follow(self, admin: Admin, job: JobView) -> Iterator[Followed]:
+        """Follow a job, once there is found to be room."""
+        followed = Followed(job)
+        self._followed.add(followed)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(admin), name="watch")
+        try:
+            yield followed
+        finally:
+            self._followed.discard(followed)
+
+    async def _look(self, admin: Admin) -> None:
+        while self._followed:
+            with contextlib.suppress(BrokerUnavailableError):  # the client learns it from its own look, or waits
+                await self._look_at_all(admin.marks)
+            if self.is_closed:
+                for followed in self._followed:
+                    followed.wake()
+            await asyncio.sleep(EVERY)
+
+    async def _look_at_all(self, marks: Callable[[str, Wire, list[str]], Awaitable[list[str | None]]]) -> None:
+        places: dict[tuple[str, Wire], defaultdict[str, list[Followed]]] = {}
+        for followed in self._followed:
+            ids = places.setdefault((followed.queue, followed.wire), defaultdict(list))
+            ids[followed.id].append(followed)
+        for (queue, wire), ids in places.items():
+            for clients, mark in zip(ids.values(), await marks(queue, wire, list(ids)), strict=True):
+                for client in clients:
+                    client.see(mark)
+
+    async def until_ended(self, admin: Admin, job: JobView, seconds: float) -> JobView | None:
+        """The job once it has completed or failed, or as it is after so many seconds; None if it is gone.
+
+        Raises 503 when too many clients wait.
+        """
+        self.check_room()
+        until, seen = time.monotonic() + seconds, job
+        with self.follow(admin, job) as followed:
+            while seen.state not in ENDED and (left := until - time.monotonic()) > 0 and not self.is_closed:
+                if await followed.news(left):
+                    found = await admin.find(job.id, job.queue, job.wire)
+                    if not found:
+                        return None
+                    seen = found[0]
+        return seen

@@ -1,0 +1,228 @@
+"""Clients of the API that wait for a job: by a long poll, or by its events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from queue_lib.admin import Admin
+from queue_lib.api import events, watch
+from queue_lib.errors import BrokerUnavailableError
+from queue_lib.outcome import Failure
+from tests.integration.test_api import JOB, Client, api, client_of
+from tests.support.mills import Mill, queue, redis_mill
+from tests.support.polling import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from queue_lib.broker.base import Broker, Lease
+
+FILES = queue(name="file-processing")
+FAILURE = Failure("no picture", "Traceback: no picture")
+
+
+@pytest.fixture
+async def ask(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """A client of the API on the shared Redis."""
+    async with client_of(api(redis_url, monkeypatch)) as client:
+        yield client
+
+
+@pytest.fixture(params=["bullmq", "rq"])
+async def mill(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Mill]:
+    """Each wire in turn."""
+    async with redis_mill(redis_url, request.param) as mill:
+        yield mill
+
+
+async def submitted(ask: Client, mill: Mill, **options: Any) -> str:
+    """Submit a job; returns where it is."""
+    body = {**JOB, "options": {"wire": mill.name, **options}}
+    return str((await ask("POST", "/queue/jobs", json=body)).headers["location"])
+
+
+async def claimed(mill: Mill) -> Lease:
+    """The job, as a worker has it."""
+    broker: Broker = await mill.broker([FILES])
+    return await mill.claim(broker, FILES)
+
+
+async def read(ask: Client, where: str, **headers: str) -> list[dict[str, Any]]:
+    """All events of a job, until the answer ends; a comment is one called `comment`."""
+    answer = await ask("GET", where.replace("?", "/events?"), headers=headers)
+    assert "text/event-stream; charset=utf-8" == answer.headers["content-type"]
+    first, *blocks = answer.text.strip().split("\n\n")
+    assert "retry: 1000" == first
+    return [parsed(block) for block in blocks]
+
+
+def parsed(block: str) -> dict[str, Any]:
+    """An event in parts."""
+    fields = dict(line.split(": ", 1) for line in block.split("\n"))
+    return {"event": fields.get("event", "comment"), "mark": fields.get("id"), **json.loads(fields.get("data", "{}"))}
+
+
+@pytest.mark.parametrize("failure", [None, FAILURE])
+async def test_a_result_is_waited_for(ask: Client, mill: Mill, failure: Failure | None) -> None:
+    """The answer comes when the job has ended, however it ends, and not before."""
+    where = await submitted(ask, mill)
+    waiting = asyncio.create_task(ask("GET", f"{where}&wait=20"))
+    lease = await claimed(mill)
+    await asyncio.sleep(2 * watch.EVERY)
+    assert not waiting.done()
+    await (lease.done({"url": "u"}) if failure is None else lease.bury(failure))
+    ended = time.monotonic()
+
+    job = (await waiting).json()
+
+    assert time.monotonic() - ended < 4 * watch.EVERY
+    expected = ("completed", {"url": "u"}, None) if failure is None else ("failed", None, failure.reason)
+    assert expected == (job["state"], job["result"], job["reason"])
+
+
+async def test_a_wait_has_an_end(ask: Client, mill: Mill) -> None:
+    """After the seconds that were asked for the job is told as it is; one that is gone is not waited for."""
+    where = await submitted(ask, mill)
+    since = time.monotonic()
+    slow = (await ask("GET", f"{where}&wait=1")).json()
+    assert ("waiting", True) == (slow["state"], 0.9 < time.monotonic() - since < 2)
+
+    waiting = asyncio.create_task(ask("GET", f"{where}&wait=20"))
+    await asyncio.sleep(2 * watch.EVERY)
+    await ask("DELETE", where)
+    assert 404 == (await waiting).status_code
+    assert 422 == (await ask("GET", f"{where}&wait=26")).status_code
+
+
+async def test_a_hundred_clients_wait_on_the_same_few_connections(ask: Client, redis_url: str) -> None:
+    """They cost one look at all their jobs, and no connection each."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        places = [await submitted(ask, mill, wire=wire) for wire in ("bullmq", "rq") for _ in range(5)]
+        with redis.Redis.from_url(redis_url) as server:
+            waits = [asyncio.create_task(ask("GET", f"{where}&wait=10")) for where in places * 10]
+            followed = ask.app.state.watch._followed
+            await until(lambda: len(followed) == 100 and all(each._known for each in followed))
+            await asyncio.sleep(0.5)  # all have looked once
+            before = server.info("stats")["total_commands_processed"]
+            await asyncio.sleep(1)
+            spent = server.info("stats")["total_commands_processed"] - before
+            ours = [each for each in server.client_list() if each["name"].startswith("pushmill:admin")]
+        ask.app.state.watch.close()
+        answers = await asyncio.gather(*waits)
+
+    assert {"waiting"} == {answer.json()["state"] for answer in answers}
+    assert len(ours) <= 4
+    assert spent <= 10 / watch.EVERY * 1.5 + 5
+
+
+async def test_progress_comes_as_events(ask: Client, mill: Mill) -> None:
+    """Each step, with the job as it is then; at last how it ended, and the result."""
+    where = await submitted(ask, mill)
+    reading = asyncio.create_task(read(ask, where))
+    await asyncio.sleep(2 * watch.EVERY)
+    lease = await claimed(mill)
+    await lease.progress(40)
+    await asyncio.sleep(3 * watch.EVERY)
+    await lease.done({"url": "u"})
+
+    told = await reading
+
+    assert ("progress", "waiting") == (told[0]["event"], told[0]["state"])
+    assert ("progress", "active", 40) == (told[-2]["event"], told[-2]["state"], told[-2]["progress"])
+    assert ("completed", "completed", {"url": "u"}) == (told[-1]["event"], told[-1]["state"], told[-1]["result"])
+    assert len(told) == len({each["mark"] for each in told}) <= 4
+    assert not {"data", "log", "stack", "failures"} & set(told[-1])
+
+
+async def test_who_comes_back_hears_what_is_new(ask: Client, mill: Mill) -> None:
+    """Nothing twice; who was away at the end hears of it; who has heard of it need not come back."""
+    where = await submitted(ask, mill)
+    lease = await claimed(mill)
+    cut_off = asyncio.create_task(read(ask, where))
+    await asyncio.sleep(2 * watch.EVERY)
+    ask.app.state.watch.close()
+    [active] = [each for each in await cut_off if each["event"] != "comment"]
+    ask.app.state.watch.is_closed = False
+    again = asyncio.create_task(read(ask, where, **{"Last-Event-ID": active["mark"]}))
+    await asyncio.sleep(2 * watch.EVERY)
+    await lease.bury(FAILURE)
+    told = [each for each in await again if each["event"] != "comment"]
+    late = await read(ask, where, **{"Last-Event-ID": active["mark"]})
+    known = await ask("GET", where.replace("?", "/events?"), headers={"Last-Event-ID": late[0]["mark"]})
+
+    assert ["failed"] == [each["event"] for each in told] == [each["event"] for each in late]
+    assert "no picture" == told[0]["reason"]
+    assert (204, "") == (known.status_code, known.text)
+
+
+async def test_events_of_a_job_that_is_removed(ask: Client, mill: Mill) -> None:
+    """It is said, and that is the end."""
+    where = await submitted(ask, mill)
+    reading = asyncio.create_task(read(ask, where))
+    await asyncio.sleep(2 * watch.EVERY)
+    await ask("DELETE", where)
+
+    assert ["progress", "gone"] == [each["event"] for each in await reading]
+    assert 404 == (await ask("GET", where.replace("?", "/events?"))).status_code
+
+
+async def test_a_stream_breathes_and_ends(ask: Client, mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment while there is no news, so that no host cuts it; after its lifetime the client has to come back."""
+    monkeypatch.setattr(events, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(events, "LIFETIME", 1.2)
+    where = await submitted(ask, mill)
+
+    told = [each["event"] for each in await read(ask, where)]
+
+    assert ["progress"] == [each for each in told if each != "comment"]
+    assert 3 <= told.count("comment") <= 7
+
+
+async def test_a_lost_redis_is_waited_for(ask: Client, mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be told while the server was away is told when it is back."""
+    where = await submitted(ask, mill)
+    find, answers = Admin.find, iter(["the route's", "away", "back"])
+
+    async def find_or_fail(self: Admin, *place: Any) -> Any:
+        if next(answers, None) == "away":
+            msg = "away"
+            raise BrokerUnavailableError(msg)
+        return await find(self, *place)
+
+    monkeypatch.setattr(Admin, "find", find_or_fail)
+    reading = asyncio.create_task(read(ask, where))
+    await asyncio.sleep(4 * watch.EVERY)
+    await (await claimed(mill)).done(None)
+
+    assert ["progress", "completed"] == [(told := await reading)[0]["event"], told[-1]["event"]]
+    assert None is next(answers, None)
+
+
+async def test_only_so_many_clients_wait(ask: Client, mill: Mill) -> None:
+    """One more is told to come back, and the job can be asked for without waiting."""
+    ask.app.state.watch._most = 2
+    where = await submitted(ask, mill)
+    waits = [asyncio.create_task(ask("GET", f"{where}&wait=1")) for _ in range(2)]
+    await asyncio.sleep(watch.EVERY)
+
+    for refused in (await ask("GET", f"{where}&wait=1"), await ask("GET", where.replace("?", "/events?"))):
+        assert (503, "5") == (refused.status_code, refused.headers["retry-after"])
+        assert "too many clients wait" in refused.json()["detail"]
+    assert 200 == (await ask("GET", where)).status_code
+    await asyncio.gather(*waits)
+    assert 200 == (await ask("GET", f"{where}&wait=1")).status_code
+
+
+async def test_nothing_is_asked_when_nobody_waits(ask: Client, mill: Mill) -> None:
+    """The last client that leaves ends the looking."""
+    where = await submitted(ask, mill)
+    await ask("GET", f"{where}&wait=1")
+    await asyncio.sleep(2 * watch.EVERY)
+
+    assert "watch" not in {task.get_name() for task in asyncio.all_tasks()}
