@@ -67,7 +67,7 @@ async def look(
     if not wait:
         return job_out(job)
     watch: Watch = request.app.state.watch
-    ended = await watch.until_ended(operator, job, wait)
+    ended = await watch.until_ended(operator, job, wait, request.is_disconnected)
     if ended is None:
         raise gone()
     return job_out(ended)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.job import Wire
 
 EVERY = 0.25  # seconds between looks
+PATIENCE = 2.0  # seconds without news after which a client is looked after
 MOST = 500  # clients of one web process
 BUSY_FOR = "5"  # seconds after which a client may try again
 ENDED = frozenset({State.COMPLETED, State.FAILED})
@@ -114,18 +115,22 @@ class Watch:
                 for client in clients:
                     client.see(mark)
 
-    async def until_ended(self, admin: Admin, job: JobView, seconds: float) -> JobView | None:
+    async def until_ended(
+        self, admin: Admin, job: JobView, seconds: float, has_left: Callable[[], Awaitable[bool]]
+    ) -> JobView | None:
         """The job once it has completed or failed, or as it is after so many seconds; None if it is gone.
 
-        Raises 503 when too many clients wait.
+        `has_left` says whether nobody waits for the answer any more. Raises 503 when too many clients wait.
         """
         self.check_room()
         until, seen = time.monotonic() + seconds, job
         with self.follow(admin, job) as followed:
             while seen.state not in ENDED and (left := until - time.monotonic()) > 0 and not self.is_closed:
-                if await followed.news(left):
+                if await followed.news(min(left, PATIENCE)):
                     found = await admin.find(job.id, job.queue, job.wire)
                     if not found:
                         return None
                     seen = found[0]
+                elif await has_left():
+                    break
         return seen

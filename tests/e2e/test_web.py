@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from queue_lib.api import tokens
+from queue_lib.api.watch import PATIENCE
 from tests.support.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -92,6 +94,64 @@ async def test_a_dead_letter_by_way_of_the_api(app: App) -> None:
     assert SECRET not in process.stdout + process.stderr
 
 
+async def test_results_and_progress_are_waited_for(app: App) -> None:
+    """A client waits in one request; another one reads the events as they come, and is not waited for at the end."""
+    process, url = web(app)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    async with process, httpx.AsyncClient(base_url=url, headers=headers, timeout=40) as client:
+        await until(client, "/readyz", outcome="ready")
+        data = {"fileId": "cm1", "filePath": app.upload("cm1"), "userId": "u1"}
+        where = (await client.post("/queue/jobs", json={"name": "process-image", "data": data})).headers["location"]
+        waiting = asyncio.create_task(client.get(f"{where}&wait=25"))
+        async with client.stream("GET", where.replace("?", "/events?")) as stream:
+            lines = stream.aiter_lines()
+            first = [await anext(lines) for _ in range(5)]
+            async with app.worker():
+                rest = [line async for line in lines]
+        job = (await waiting).json()
+        async with client.stream("GET", (await held(client)).replace("?", "/events?")) as endless:
+            assert 200 == endless.status_code
+            status, seconds = await process.terminate(10.0)
+
+    assert ["retry: 1000", "event: progress"] == [first[0], first[3]]
+    assert "event: completed" in rest
+    assert '"state":"completed"' in rest[-2]
+    assert ("completed", 1) == (job["state"], job["attemptsMade"])
+    assert job["worker"]
+    assert (True, True) == (status in {0, -15}, seconds < 3)
+
+
+async def held(client: httpx.AsyncClient) -> str:
+    """A job that will not end soon."""
+    body = {"name": "process-image", "data": {"fileId": "x", "filePath": "x", "userId": "u"}}
+    return str((await client.post("/queue/jobs", json=body | {"options": {"delay": 60_000}})).headers["location"])
+
+
+async def test_clients_that_go_away_leave_nothing_behind(app: App) -> None:
+    """A hundred that hang up are not looked after any more."""
+    process, url = web(app)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    async with process, httpx.AsyncClient(base_url=url, headers=headers, timeout=40) as client:
+        await until(client, "/readyz", outcome="ready")
+        where = await held(client)
+        for path in [f"{where}&wait=25", where.replace("?", "/events?")] * 50:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+            request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n\r\n"
+            writer.write(request.encode())
+            await writer.drain()
+            if "events" in path:
+                await reader.readline()
+            writer.close()
+        await asyncio.sleep(2 * PATIENCE)
+        with Redis.from_url(app.env["REDIS_URL"]) as server:
+            before = server.info("stats")["total_commands_processed"]
+            await asyncio.sleep(1)
+            spent = server.info("stats")["total_commands_processed"] - before
+
+    assert spent < 3
+    assert [] == process.lines("api_fault")
+
+
 async def test_the_openapi_document_is_true(app: App) -> None:
     """Requests made of the document, valid or not: no fault of the server's, and no answer that it does not tell of."""
     process, url = web(app, API_RATE="1000000")
@@ -101,6 +161,7 @@ async def test_the_openapi_document_is_true(app: App) -> None:
         "--checks": f"not_a_server_error,ignored_auth,{conformance}",
         "--max-examples": "30",
         "--seed": "1",
+        "--exclude-path": "/queue/jobs/{job_id}/events",  # it may last five minutes
     }
     async with process:
         fuzzer = await asyncio.create_subprocess_exec(
@@ -112,7 +173,7 @@ async def test_the_openapi_document_is_true(app: App) -> None:
         )
         told, _ = await asyncio.wait_for(fuzzer.communicate(), 120)
     assert 0 == fuzzer.returncode, told.decode()
-    assert "Tested: 15" in told.decode()
+    assert "Tested: 22" in told.decode()
     assert [] == process.lines("api_fault")
 
 

@@ -108,21 +108,38 @@ async def test_next_js(site: Site, push_service: PushService, node_modules: Path
     assert ("3600", "high") == (push.headers["TTL"], push.headers["Urgency"])
 
 
+DRIVER = """
+import { GET, POST } from "./routes.mjs";
+const upload = { fileId: "file-1", filePath: "uploads/photo.jpg", userId: "user-1" };
+const accepted = await POST(new Request("http://app/api/pictures", { method: "POST", body: JSON.stringify(upload) }));
+const { job } = await accepted.json();
+const followed = await GET(new Request("http://app/api/pictures?job=" + encodeURIComponent(job)));
+console.log(accepted.status, followed.headers.get("content-type"), await followed.text());
+console.log((await GET(new Request("http://app/api/pictures?job=http://else"))).status);
+"""
+
+
 async def test_api(site: Site) -> None:
-    """A script that knows an URL and a token, and nothing of Redis, has a picture compressed."""
+    """A script that knows an URL and a token, and nothing of Redis, has a picture compressed; so has a route."""
     secret, token = tokens.make("next-app", may_write=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     env = {"REDIS_URL": site.redis_url, "API_TOKENS": tokens.entry(token), "PORT": port}
     async with WebProcess(env, site.folder, PROJECT / "web.py"):
-        printed = await site.run(
-            *(shutil.which("node") or "", "api.mjs", snippet("api", API)),
-            PUSHMILL_URL=f"http://127.0.0.1:{port}",
-            PUSHMILL_TOKEN=secret,
-        )
+        (site.folder / "pushmill.mjs").write_text(snippet("api", API))
+        (site.folder / "routes.mjs").write_text(snippet("routes", FOR_NEXT_JS))
+        access = {"PUSHMILL_URL": f"http://127.0.0.1:{port}", "PUSHMILL_TOKEN": secret}
+        program = shutil.which("node") or ""
+        routed = await site.run(program, "driver.mjs", DRIVER, **access)
+        printed = await site.run(program, "api.mjs", snippet("result", API), **access)
 
-    assert f"completed {site.app.file()['compressedUrl']}" == printed.strip()
+    url = site.app.file()["compressedUrl"]
+    assert url == printed.strip()
+    assert routed.startswith("202 text/event-stream retry: 1000")
+    assert "event: completed" in routed
+    assert url in routed
+    assert routed.endswith("\n400\n")
 
 
 async def test_rq(site: Site, push_service: PushService) -> None:
