@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 CLEANED_AT_ONCE = 1000
-SEARCHED = 2000  # jobs that one search looks at
+SEARCHED = 1000  # jobs that one search looks at
 LONGEST_HISTORY = 24 * 60  # minutes
 # What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
 JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
@@ -135,6 +135,7 @@ class Admin:
         """
         self._forms = {form.name: form for form in forms}
         self._inspectors = {inspector.wire: inspector for inspector in inspectors}
+        self.wires = tuple(self._inspectors)
         self._letters = letters
         self._pulses = pulses
         self.queues = tuple(queues)
@@ -189,7 +190,7 @@ class Admin:
     ) -> Search:
         """Up to `count` of one wire's jobs of a state that have a text in their id, name, reason or payload.
 
-        Case does not matter. At most 2,000 jobs are looked at, from number `start` on, in the order of `browse`; the
+        Case does not matter. At most 1,000 jobs are looked at, from number `start` on, in the order of `browse`; the
         answer says where to go on. Raises PermanentError for a queue or a wire that there is not.
         """
         self._check_queue(queue)

@@ -44,12 +44,18 @@ def encrypt(subscription: Subscription, plaintext: bytes) -> bytes:
     if len(plaintext) > MAX_PLAINTEXT:
         msg = f"a push message holds {MAX_PLAINTEXT:,} bytes, not {len(plaintext):,}"
         raise ValueError(msg)
+    point, receiver, secret = keys_of(subscription)
+    return seal(plaintext, point, receiver, secret, ec.generate_private_key(_CURVE), os.urandom(_SALT_BYTES))
+
+
+def keys_of(subscription: Subscription) -> tuple[bytes, ec.EllipticCurvePublicKey, bytes]:
+    """The receiver's key as a point and as a key, and its secret. Raises InvalidKeysError."""
     point, receiver = _p256dh(subscription.p256dh)
     secret = _decode(subscription.auth)
     if len(secret) != AUTH_BYTES:
         msg = f"auth is not {AUTH_BYTES} bytes"
         raise InvalidKeysError(msg)
-    return seal(plaintext, point, receiver, secret, ec.generate_private_key(_CURVE), os.urandom(_SALT_BYTES))
+    return point, receiver, secret
 
 
 def seal(

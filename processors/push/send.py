@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 
 from processors.push.answer import judge, refuses_topic
+from processors.push.dead_rows import has_expired
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.encrypt import InvalidKeysError, encrypt
 from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError
@@ -68,7 +69,7 @@ class PushSender:
 
     async def send(self, subscription: Subscription, message: Message) -> Delivery:
         """Encrypt and send; a fault of the subscription or of its push service is a Delivery, never an exception."""
-        if subscription.expires_at is not None and subscription.expires_at <= self._clock():
+        if has_expired(subscription, self._clock()):
             return Delivery(Kind.GONE, "past its expirationTime")
         try:
             endpoint = self._allowed.parse(subscription.endpoint)

@@ -36,7 +36,7 @@ async def browse(  # noqa: PLR0913 -- the parameters of the query
 ) -> JobPageOut:
     """One wire's jobs of a state: those that ended, newest first; else who is next.
 
-    With `text`, those that have it in their id, name, reason or payload, whatever the case; one request looks at 2,000
+    With `text`, those that have it in their id, name, reason or payload, whatever the case; one request looks at 1,000
     jobs at most. `resume` is the `start` to go on with.
     """
     operator = admin(request, token)

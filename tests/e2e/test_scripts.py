@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,11 @@ from redis import Redis
 from rq import Queue as Lane
 
 from scripts import terminal
+from tests.support.polling import until
 
 if TYPE_CHECKING:
     from tests.support.app import App
+    from tests.support.push_service import PushService
     from tests.support.worker_process import WorkerProcess
 
 PROJECT = Path(__file__).parents[2]
@@ -192,11 +196,85 @@ async def test_statistics(app: App) -> None:
     assert "dead letters" in table.out
 
 
+async def test_whether_the_queues_are_served(app: App) -> None:
+    """They are while workers run for all of them, on both wires; not before they start, nor after they have ended."""
+    async with app.worker(QUEUES=QUEUE) as worker:
+        some = await run(app, "worker_health", "--json", "--here")
+        async with app.worker(QUEUES="file-processing", WIRES="rq") as second:
+            most = await run(app, "worker_health", "--here", WIRES="rq")
+            await second.terminate(10.0)
+        await worker.terminate(10.0)
+    after = await run(app, "worker_health")
+
+    assert (5, ["file-processing on bullmq", "file-processing on rq"]) == (some.status, some.json["unserved"])
+    [seen] = some.json["workers"]
+    assert (worker.pid, [QUEUE], ["bullmq", "rq"]) == (seen["pid"], seen["queues"], seen["wires"])
+    assert seen["memory"] > 30_000_000
+    assert (0, True) == (most.status, seen["name"] in most.out)
+    assert 5 == after.status
+    assert "no worker serves push-notifications on bullmq; no worker serves push-notifications on rq; no" in after.err
+
+
+async def test_a_frozen_worker_serves_nobody(app: App) -> None:
+    """A process that is there, and does not run, has no pulse: after 30 seconds that is found."""
+    async with app.worker() as worker:
+        with Redis.from_url(app.env["REDIS_URL"]) as redis:
+            [name] = await until(lambda: redis.zrange("bull:pulse:workers", 0, -1))
+            worker.signal(signal.SIGSTOP)
+            ages = []
+            for age in (20, 40):
+                redis.zadd("bull:pulse:workers", {name: time.time() - age})
+                ages.append(await run(app, "worker_health"))
+        worker.signal(signal.SIGCONT)
+
+    assert [0, 5] == [answer.status for answer in ages]
+
+
+async def test_dead_subscriptions_are_deleted(app: App, push_service: PushService) -> None:
+    """Those that the worker would prune unasked, once somebody has said so; no endpoint is ever shown."""
+    app.sql('ALTER TABLE "PushSubscription" ADD COLUMN "expirationTime" INTEGER')
+    alive, expired, keyless, secretless = (push_service.subscribe() for _ in range(4))
+    stranger = replace(alive, id="z-stranger", endpoint="https://evil.example/s3cret-capability")
+    odd = replace(alive, id="z-odd", endpoint="http://[s3cret-capability\x1b[31m")
+    for row in (alive, expired, replace(keyless, p256dh="AAAA"), replace(secretless, auth=""), stranger, odd):
+        app.subscribe(row)
+    app.sql('UPDATE "PushSubscription" SET "expirationTime" = 1000 WHERE "id" = ?', expired.id)
+
+    looked = await run(app, "prune_subscriptions", "--dry-run", "--json", **app.env)
+    unasked = await run(app, "prune_subscriptions", **app.env)
+    rows_before = app.sql('SELECT "id" FROM "PushSubscription"')
+    deleted = await run(app, "prune_subscriptions", "--yes", "--json", **app.env)
+
+    dead = {"expired": {"127.0.0.1": 1}, "keys": {"127.0.0.1": 2}, "endpoint": {"evil.example": 1, "?": 1}}
+    assert (0, {"looked": 6, "dead": dead, "deleted": 0}) == (looked.status, looked.json)
+    assert (2, 6) == (unasked.status, len(rows_before))
+    assert "evil.example" in unasked.out
+    assert "nobody is there to confirm it" in unasked.err
+    assert (0, {"looked": 6, "dead": dead, "deleted": 5}) == (deleted.status, deleted.json)
+    assert [(alive.id,)] == app.sql('SELECT "id" FROM "PushSubscription"')
+    said = "".join(answer.out + answer.err for answer in (looked, unasked, deleted))
+    assert "s3cret" not in said
+    assert "\x1b" not in said
+
+
+async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> None:
+    """The variable that is missing, and a database that is not there."""
+    bare = await run(app, "prune_subscriptions", "--dry-run")
+    wrong = await run(app, "prune_subscriptions", **{**app.env, "DATABASE_URL": "sqlite:////nowhere/app.db"})
+
+    assert [1, 1] == [bare.status, wrong.status]
+    assert "VAPID_PRIVATE_KEY: not set" in bare.err
+    assert "DATABASE_URL: not set" in bare.err
+    assert "DATABASE_URL" in wrong.err
+    assert "Traceback" not in bare.err + wrong.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "status", "reason"),
     [
         (["queue_stats"], {"REDIS_URL": ""}, 1, "REDIS_URL: not set"),
         (["queue_stats"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis: ConnectionError"),
+        (["worker_health"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis: ConnectionError"),
         (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: mail"),
         (["retry_failed", "--newer", "soon"], {}, 2, "'soon' is no age"),
         (["dead_letters", "replay"], {}, 2, "name letters, or say --all"),

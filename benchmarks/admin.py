@@ -1,0 +1,206 @@
+"""How long an operator waits for the overview and for a page, with 100,000 jobs of a state on each wire.
+
+    python -m benchmarks.admin [jobs] [rounds]
+
+A job of each state is made by the real broker, and copied. Times are those of the server: requests to the API without
+a socket, so with routing, token, models and JSON. The floor are the bare Redis commands that a page or an overview
+cannot do without, in one pipeline, over redis-py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from redis import Redis
+
+from processors.forms import FORMS
+from queue_lib import wiring
+from queue_lib.api import tokens
+from queue_lib.api.app import build
+from queue_lib.broker.base import Addition, NotNow, Setup, State
+from queue_lib.broker.bullmq.broker import BullMQBroker
+from queue_lib.broker.connection import options
+from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.job import Wire
+from queue_lib.outcome import Failure
+from queue_lib.queues import QUEUES
+from queue_lib.settings import WorkerSettings
+from tests.support.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from queue_lib.admin import Admin
+    from queue_lib.broker.base import Broker
+
+QUEUE = QUEUES[0]
+PAGE = 50
+STATES = (State.WAITING, State.DELAYED, State.COMPLETED, State.FAILED)
+PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?", "url": "/chat/7"}}
+FAILURE = Failure("the push service is away", "Traceback (most recent call last):\n" + "  File x, line 1\n" * 40)
+BULL, RQ = f"bull:{QUEUE.name}:", "rq:job:"
+PLACES = {
+    Wire.BULLMQ: {State.WAITING: f"{BULL}wait", **{state: f"{BULL}{state}" for state in STATES[1:]}},
+    Wire.RQ: {
+        State.WAITING: f"rq:queue:{QUEUE.name}",
+        State.DELAYED: f"rq:scheduled:{QUEUE.name}",
+        State.COMPLETED: f"rq:finished:{QUEUE.name}",
+        State.FAILED: f"rq:failed:{QUEUE.name}",
+    },
+}
+
+
+async def fill(admin: Admin, server: Redis, wire: Wire, state: State, jobs: int) -> None:
+    """Make one job of a state, and copies of it."""
+    delay = 3600.0 if state is State.DELAYED else 0.0
+    job_id, _ = await admin.add(Addition(name="push-notification", data=PUSH, delay=delay), wire)
+    if state in {State.COMPLETED, State.FAILED}:
+        await _end(server, wire, state)
+    place = PLACES[wire][state]
+    key = (BULL if wire is Wire.BULLMQ else RQ) + job_id
+    score = server.zscore(place, job_id) if state is not State.WAITING else None
+    for start in range(1, jobs, 1000):
+        with server.pipeline(transaction=False) as pipe:
+            ids = [f"{job_id}-{number}" for number in range(start, min(start + 1000, jobs))]
+            for each in ids:
+                pipe.copy(key, key + each.removeprefix(job_id))
+            if score is None:
+                pipe.lpush(place, *ids)
+            else:
+                pipe.zadd(place, {each: score + number for number, each in enumerate(ids, start)})
+            pipe.execute()
+
+
+async def _end(server: Redis, wire: Wire, state: State) -> None:
+    parts = server.connection_pool.connection_kwargs
+    url = f"redis://{parts['host']}:{parts['port']}"
+    kind = BullMQBroker if wire is Wire.BULLMQ else RQBroker
+    setup = Setup(redis=options(url), prefix="bull", lease_duration=30, worker_name="bench", observe=lambda _: None)
+    broker: Broker = kind([QUEUE], setup)
+    await broker.start()
+    lease = await broker.claim(QUEUE)
+    assert not isinstance(lease, NotNow)
+    await (lease.done({"sent": 1}) if state is State.COMPLETED else lease.bury(FAILURE))
+    await broker.close()
+
+
+async def median(ask: Callable[[], Awaitable[Any]], rounds: int) -> tuple[float, float]:
+    """The median and the longest of some rounds, in milliseconds."""
+    times = []
+    for _ in range(rounds):
+        since = time.perf_counter()
+        await ask()
+        times.append((time.perf_counter() - since) * 1000)
+    return statistics.median(times), max(times)
+
+
+def bare_page(server: Redis, wire: Wire, state: State, start: int) -> None:
+    """The ids of a page, then their hashes."""
+    place, prefix = PLACES[wire][state], BULL if wire is Wire.BULLMQ else RQ
+    ids: Any = (
+        server.lrange(place, start, start + PAGE - 1)
+        if state is State.WAITING
+        else server.zrange(place, start, start + PAGE - 1)
+    )
+    with server.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hgetall(prefix + job_id.decode())
+        pipe.execute()
+
+
+def bare_overview(server: Redis) -> None:
+    """The length of every list and sorted set of both queues."""
+    with server.pipeline(transaction=False) as pipe:
+        for queue in (queue.name for queue in QUEUES):
+            for name in ("wait", "active"):
+                pipe.llen(f"bull:{queue}:{name}")
+            for name in ("prioritized", "delayed", "completed", "failed", "waiting-children"):
+                pipe.zcard(f"bull:{queue}:{name}")
+            for lane in (f"{queue}-high", queue, f"{queue}-low"):
+                pipe.llen(f"rq:queue:{lane}")
+                for name in ("scheduled", "wip", "deferred", "finished", "failed"):
+                    pipe.zcard(f"rq:{name}:{lane}")
+        pipe.execute()
+
+
+def row(what: str, times: tuple[float, float], floor: tuple[float, float] | None = None) -> None:
+    """Print a line of the table."""
+    bare = f"{floor[0]:.1f}" if floor else ""
+    print(f"| {what} | {times[0]:.1f} | {times[1]:.1f} | {bare} |", flush=True)
+
+
+class Bench:
+    """Asks the API, and the server beside it."""
+
+    def __init__(self, client: httpx.AsyncClient, server: Redis, jobs: int, rounds: int) -> None:
+        """Measure `rounds` of each; there are `jobs` of a state on each wire."""
+        self._client = client
+        self._server = server
+        self._jobs = jobs
+        self._rounds = rounds
+
+    async def measure(self, state: State) -> None:
+        """The overview, and pages at both ends and in the middle."""
+        overview = await self._asked("/queue/stats")
+        row(f"overview, all {state}", overview, await self._bare(partial(bare_overview, self._server)))
+        for wire in Wire:
+            path = f"/queue/jobs?queue={QUEUE.name}&state={state}&wire={wire}"
+            for where, start in (("first", 0), ("middle", self._jobs // 2), ("last", self._jobs - PAGE)):
+                page = await self._asked(f"{path}&start={start}")
+                bare = await self._bare(partial(bare_page, self._server, wire, state, start))
+                row(f"{wire}, {state}, {where} page", page, bare)
+            row(f"{wire}, {state}, search of 1,000", await self._asked(f"{path}&text=berta"))
+
+    async def drain(self, state: State) -> None:
+        """Empty the queue, and tell how long the server answered nobody else meanwhile."""
+        path = f"/queue/drain?queue={QUEUE.name}&delayed=true"
+        draining = asyncio.create_task(median(partial(self._client.post, path), 1))
+        longest = 0.0
+        while not draining.done():
+            longest = max(longest, *await median(partial(asyncio.to_thread, self._server.ping), 1))
+            await asyncio.sleep(0.01)
+        row(f"drain of both wires, {state}", await draining)
+        print(f"| a PING meanwhile | | {longest:.1f} | |", flush=True)
+
+    async def _asked(self, path: str) -> tuple[float, float]:
+        async def ask() -> None:
+            (await self._client.get(path)).raise_for_status()
+
+        return await median(ask, self._rounds)
+
+    async def _bare(self, work: Callable[[], None]) -> tuple[float, float]:
+        return await median(partial(asyncio.to_thread, work), self._rounds)
+
+
+async def main() -> None:
+    """Fill, measure, empty; state by state."""
+    jobs, rounds = map(int, sys.argv[1:] + ["100000", "20"][len(sys.argv) - 1 :])
+    secret, token = tokens.make("bench", may_write=True)
+    print("| | ms, median | ms, longest | ms, bare commands |\n|---|---|---|---|")
+    with RedisServer() as valkey, Redis.from_url(valkey.url) as server:
+        settings = WorkerSettings(redis_url=valkey.url)
+        app = build(lambda: wiring.admin(settings, FORMS, by="bench"), [token], 1000)
+        transport, headers = httpx.ASGITransport(app), {"Authorization": f"Bearer {secret}"}
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            client = httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers, timeout=300)
+            await stack.enter_async_context(client)
+            bench = Bench(client, server, jobs, rounds)
+            for state in STATES:
+                server.flushall()
+                for wire in Wire:
+                    await fill(app.state.admin, server, wire, state, jobs)
+                await bench.measure(state)
+                if state in {State.WAITING, State.DELAYED}:
+                    await bench.drain(state)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

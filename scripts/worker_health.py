@@ -1,0 +1,77 @@
+"""Say whether the queues are served: `python -m scripts.worker_health`, for a platform's check or a cron job.
+
+Exit status 0 if, within 30 seconds, workers have told by their pulse that they serve each of `QUEUES` on each of
+`WIRES`; 5 if not, with a line for each that nobody serves. With `--here` only workers on this machine count, as a
+container's own check wants it. terminal.py has the other exit codes.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scripts import terminal
+from scripts.terminal import JsonOption, ago, out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.admin import Admin
+    from queue_lib.observe.pulse import WorkerView
+
+UNSERVED = 5
+WITHIN = 30.0  # seconds; a pulse is sent every ten, and forgotten after sixty
+
+WithinOption = Annotated[float, typer.Option(min=1, max=60, metavar="SECONDS", help="How old a pulse may be.")]
+HereOption = Annotated[bool, typer.Option("--here", help="Only workers on this machine count.")]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+def main(*, within: WithinOption = WITHIN, here: HereOption = False, as_json: JsonOption = False) -> None:
+    """Look, and say."""
+
+    async def work(admin: Admin) -> tuple[list[WorkerView], list[str]]:
+        host = socket.gethostname()
+        oldest = time.time() - within
+        heard = [each for each in await admin.workers() if each.seen_at >= oldest and (not here or each.host == host)]
+        served = {(queue, wire) for each in heard for queue in each.queues for wire in each.wires}
+        wanted = [(queue, wire) for queue in admin.queues for wire in admin.wires]
+        return heard, [f"{queue} on {wire}" for queue, wire in wanted if (queue, wire) not in served]
+
+    heard, unserved = terminal.run(work)
+    _tell(heard, unserved, as_json=as_json)
+    if unserved:
+        terminal.end("; ".join(f"no worker serves {each}" for each in unserved), UNSERVED)
+
+
+def _tell(heard: Sequence[WorkerView], unserved: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        terminal.print_json({"workers": [_plain(each) for each in heard], "unserved": list(unserved)})
+        return
+    rows = [
+        (
+            each.name,
+            f"{each.memory / 2**20:.0f} MiB",
+            ", ".join(each.queues),
+            ", ".join(each.wires),
+            len(each.running),
+            ago(each.started_at),
+            ago(each.seen_at),
+        )
+        for each in heard
+    ]
+    out.print(terminal.table(["worker", "memory", "queues", "wires", "running", "started", "heard of"], rows))
+
+
+def _plain(worker: WorkerView) -> dict[str, Any]:
+    plain: dict[str, Any] = worker.model_dump(mode="json", by_alias=True)
+    return plain
+
+
+if __name__ == "__main__":
+    app()
