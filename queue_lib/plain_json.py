@@ -27,10 +27,15 @@ def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
         return _note(f"{type(value).__name__} is not JSON: {error}")
 
 
-def readable(value: Any) -> Any:
-    """JSON as it was parsed, without the lone surrogates that JSON may carry and UTF-8 may not."""
+def readable(value: Any, most: int | None = None) -> Any:
+    """JSON as it was parsed, without the lone surrogates that JSON may carry and UTF-8 may not.
+
+    What has more than `most` characters is a note.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False)
+        if most is not None and len(text) > most:
+            return _note(f"too large for a list: {len(text)} characters")
         sound = text.encode(errors="replace").decode()
         return value if sound == text else json.loads(sound)
     except (ValueError, TypeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What goes over the API: camelCase JSON, times in milliseconds since the epoch, as BullMQ writes them."""
+"""Jobs as they go over the API: camelCase JSON, times in milliseconds since the epoch, as BullMQ writes them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from queue_lib.processor import Model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.admin import QueueStats
     from queue_lib.broker.base import AttemptFailure, JobRef, JobView
-    from queue_lib.observe.pulse import Minute, RunningJob, WorkerView
 
 WEEKS = 4 * 7 * 86_400_000  # milliseconds
 BATCH = 1000  # jobs
@@ -47,7 +45,6 @@ FACTS = {
     "progress": 100,
     "reason": None,
 }
-COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}
 
 
 class JobOptions(Model):
@@ -177,127 +174,12 @@ class JobPageOut(Model):
     resume: int | None
 
 
-class WireCounts(Model):
-    """Jobs by state."""
-
-    model_config = example(**COUNTS)
-
-    waiting: int
-    delayed: int
-    active: int
-    completed: int
-    failed: int
-    waiting_children: int
-
-
-class QueueOut(Model):
-    """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds."""
-
-    queue: str
-    paused: bool
-    oldest: int | None
-    counts: WireCounts
-    wires: dict[Wire, WireCounts]
-
-
-class Stats(Model):
-    """All queues, and how many dead letters there are."""
-
-    queues: list[QueueOut]
-    dead_letters: int
-
-
 class Outcome(Model):
     """What became of it."""
 
     model_config = example(outcome="retried")
 
     outcome: str
-
-
-class Cleaned(Model):
-    """How many jobs were deleted."""
-
-    model_config = example(removed=12)
-
-    removed: int
-
-
-class Retried(Model):
-    """How many failed jobs were meant, and how many of them run again."""
-
-    model_config = example(matched=12, retried=12)
-
-    matched: int
-    retried: int
-
-
-class MinuteOut(Model):
-    """A minute that began `at`: runs by their end, and waits and run times in milliseconds, null where none was."""
-
-    model_config = example(at=1795572060000, done=412, retried=3, dead=0, waitP50=2, waitP95=11, runP50=180, runP95=410)
-
-    at: int
-    done: int
-    retried: int
-    dead: int
-    wait_p50: int | None
-    wait_p95: int | None
-    run_p50: int | None
-    run_p95: int | None
-
-
-class History(Model):
-    """A queue's last minutes, without a gap."""
-
-    queue: str
-    minutes: list[MinuteOut]
-
-
-class RunningOut(Model):
-    """A job that runs since a moment."""
-
-    queue: str
-    wire: Wire
-    id: str
-    name: str
-    attempt: int
-    since: int
-
-
-class WorkerOut(Model):
-    """A worker process. `memory` is in bytes, of the process and its children."""
-
-    model_config = example(
-        name="dyno-1-c7f3a210",
-        host="dyno-1",
-        pid=4,
-        startedAt=1795568000000,
-        seenAt=1795572109000,
-        memory=106954752,
-        queues=["push-notifications", "file-processing"],
-        wires=["bullmq", "rq"],
-        running=[
-            {
-                "queue": "file-processing",
-                "wire": "rq",
-                "id": "9d6b",
-                "name": "process-video",
-                "attempt": 1,
-                "since": 1795572100000,
-            }
-        ],
-    )
-
-    name: str
-    host: str
-    pid: int
-    started_at: int
-    seen_at: int
-    memory: int
-    queues: list[str]
-    wires: list[Wire]
-    running: list[RunningOut]
 
 
 def brief_out(view: JobView) -> JobBrief:
@@ -334,12 +216,12 @@ def _facts(view: JobView) -> dict[str, Any]:
         "attempts_made": view.attempts_made,
         "max_attempts": view.max_attempts,
         "priority": view.priority,
-        "enqueued_at": _milliseconds(view.enqueued_at or None),
-        "due_at": _milliseconds(view.due_at),
-        "started_at": _milliseconds(view.started_at),
-        "finished_at": _milliseconds(view.finished_at),
-        "wait": _milliseconds(view.wait),
-        "run": _milliseconds(view.run),
+        "enqueued_at": milliseconds(view.enqueued_at or None),
+        "due_at": milliseconds(view.due_at),
+        "started_at": milliseconds(view.started_at),
+        "finished_at": milliseconds(view.finished_at),
+        "wait": milliseconds(view.wait),
+        "run": milliseconds(view.run),
         "worker": view.worker,
         "progress": view.progress,
         "reason": view.reason,
@@ -347,7 +229,7 @@ def _facts(view: JobView) -> dict[str, Any]:
 
 
 def _failure(failure: AttemptFailure) -> FailureOut:
-    return FailureOut(attempt=failure.attempt, at=_milliseconds(failure.at), reason=failure.reason, stack=failure.stack)
+    return FailureOut(attempt=failure.attempt, at=milliseconds(failure.at), reason=failure.reason, stack=failure.stack)
 
 
 def _refs(refs: Sequence[JobRef]) -> list[RefOut]:
@@ -359,55 +241,6 @@ def page_out(jobs: Sequence[JobView], total: int | None, resume: int | None) -> 
     return JobPageOut(jobs=[brief_out(job) for job in jobs], total=total, resume=resume)
 
 
-def minute_out(minute: Minute) -> MinuteOut:
-    """A minute for a client."""
-    return MinuteOut(
-        at=round(minute.at * 1000),
-        done=minute.done,
-        retried=minute.retried,
-        dead=minute.dead,
-        wait_p50=_milliseconds(minute.wait_p50),
-        wait_p95=_milliseconds(minute.wait_p95),
-        run_p50=_milliseconds(minute.run_p50),
-        run_p95=_milliseconds(minute.run_p95),
-    )
-
-
-def worker_out(worker: WorkerView) -> WorkerOut:
-    """A worker for a client."""
-    return WorkerOut(
-        name=worker.name,
-        host=worker.host,
-        pid=worker.pid,
-        started_at=round(worker.started_at * 1000),
-        seen_at=round(worker.seen_at * 1000),
-        memory=worker.memory,
-        queues=list(worker.queues),
-        wires=list(worker.wires),
-        running=[_running(job) for job in worker.running],
-    )
-
-
-def _running(job: RunningJob) -> RunningOut:
-    since = round(job.since * 1000)
-    return RunningOut(queue=job.queue, wire=job.wire, id=job.id, name=job.name, attempt=job.attempt, since=since)
-
-
-def queue_out(stats: QueueStats) -> QueueOut:
-    """A queue for a client."""
-    totals = {state: stats.total(state) for state in State}
-    return QueueOut(
-        queue=stats.queue,
-        paused=stats.paused,
-        oldest=_milliseconds(stats.oldest),
-        counts=_counts(totals),
-        wires={wire: _counts(dict(counts)) for wire, counts in stats.counts.items()},
-    )
-
-
-def _counts(counts: dict[State, int]) -> WireCounts:
-    return WireCounts(**{state.value.replace("-", "_"): count for state, count in counts.items()})
-
-
-def _milliseconds(seconds: float | None) -> int | None:
+def milliseconds(seconds: float | None) -> int | None:
+    """Seconds as they go over the API."""
     return None if seconds is None else round(seconds * 1000)

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from queue_lib.admin import LONGEST_HISTORY, Admin, Wanted
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import admin, named
-from queue_lib.api.models import (
+from queue_lib.api.models import Outcome
+from queue_lib.api.overview import (
     Cleaned,
     History,
-    Outcome,
     Retried,
     Stats,
     WorkerOut,

@@ -143,6 +143,10 @@ class Broker(Protocol):
         """Sign off and close the connections. All leases are settled by then."""
 
 
+LISTED = 64 * 1024  # characters of a job's payload where many are listed
+READ_AT_ONCE = 20  # jobs of a list: payloads may be large
+
+
 class State(enum.StrEnum):
     """Where a job is, in BullMQ's words."""
 
@@ -184,7 +188,8 @@ class JobView:
     started, and until it ended. `due_at` is when a delayed job will be ready. What is not known is None: `max_attempts`
     where the queue's number holds, `wait` of a BullMQ job after its first run. `priority` is BullMQ's number, or RQ's
     lane. `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at
-    most 100 of them. `stack`, `result`, `log`, `failures` and `children` may be missing where many jobs are listed.
+    most 100 of them. `stack`, `result`, `log`, `failures` and `children` may be missing where many jobs are listed;
+    there, what has more than 64 Ki characters is a note.
     """
 
     id: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.base import Addition, DeadLetter, JobView, Letter, State, letter_id
+from queue_lib.broker.base import LISTED, Addition, DeadLetter, JobView, Letter, State, letter_id
 from queue_lib.broker.marks import mark
 from queue_lib.job import Wire
+from queue_lib.plain_json import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +65,8 @@ class MemoryInspector:
         found = [record for (name, _), record in self._store.jobs.items() if name == queue and record.state is state]
         if state in {State.COMPLETED, State.FAILED}:
             found.sort(key=lambda record: -(record.finished_at or 0.0))
-        return [self._view(queue, record) for record in found[start : start + count]]
+        views = [self._view(queue, record) for record in found[start : start + count]]
+        return [replace(view, data=readable(view.data, LISTED)) for view in views]
 
     async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Of all that may change."""

@@ -15,7 +15,7 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
 from queue_lib.admin import Admin, Replay, Wanted
-from queue_lib.broker.base import Addition, DeadLetter, JobRef, NotNow, State
+from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, DeadLetter, JobRef, NotNow, State
 from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobSettled, JobStarted
@@ -713,3 +713,29 @@ async def test_a_queue_that_there_is_not(mill: Mill, admin: Admin, call: str) ->
     }
     with pytest.raises(PermanentError, match="no such queue: 'mail'; there are work"):
         await getattr(admin, call)("mail", *rest.get(call, ()))
+
+
+async def test_a_large_payload_is_not_in_a_list(mill: Mill, admin: Admin) -> None:
+    """A note stands for it; it is shown with the job itself, and a page of more than one step has all jobs once."""
+    large = await mill.enqueue("greet", {"userId": "u" * LISTED})
+    ids = [await mill.enqueue("greet", {"userId": "u"}) for _ in range(2 * READ_AT_ONCE)]
+
+    page = await admin.browse(QUEUE.name, State.WAITING, mill.inspector.wire, 0, 100)
+
+    assert [large, *ids] == [job.id for job in page.jobs]
+    assert ["unserializable"] == list(page.jobs[0].data)
+    assert {"userId": "u" * LISTED} == (await mill.view(large)).data
+    assert {"userId": "u"} == page.jobs[-1].data
+
+
+async def test_a_list_with_a_job_that_is_gone(redis_url: str) -> None:
+    """Its id is still there, and its hash is not: the others are shown, none twice."""
+    for wire in ("bullmq", "rq"):
+        async with redis_mill(redis_url, wire) as mill:
+            ids = [await mill.enqueue("greet", n) for n in range(READ_AT_ONCE + 5)]
+            with redis.Redis.from_url(redis_url) as server:
+                server.delete(f"rq:job:{ids[3]}" if wire == "rq" else f"bull:work:{ids[3]}")
+
+            page = await mill.inspector.page(QUEUE.name, State.WAITING, 0, 100)
+
+            assert [each for each in ids if each != ids[3]] == [job.id for job in page]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bullmq import Queue as BullQueue
 
-from queue_lib.broker.base import Addition, JobView, State
+from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, JobView, State
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.connection import outages_translated
@@ -27,6 +27,7 @@ LISTS = {State.WAITING: ("wait", "prioritized")}
 NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
 AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
 DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
+LONGEST_LOG = 1000  # lines that are shown
 CHILDREN = 100  # of a job that are shown
 MARKING = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
 ADDED_AT_ONCE = 100  # jobs: the server does nothing else meanwhile
@@ -63,7 +64,7 @@ class BullMQInspector:
             fields = await source.backend.getJobData(job_id)
             if not fields:
                 return None
-            log = await source.getJobLogs(job_id)
+            log = await source.getJobLogs(job_id, -LONGEST_LOG, -1)
             found = view(source, job_id, fields, State.WAITING if state in WAITING else _state(state))
             children = await self._children(source, job_id)
             [found] = await self._with_due(source, [found])
@@ -98,12 +99,20 @@ class BullMQInspector:
                 left = count - len(views)
                 if left <= 0:
                     break
-                [found] = await source.backend.scripts.getJobs(
-                    [name], start, start + left - 1, asc=state not in NEWEST_FIRST
-                )
-                views += [view(source, job_id, _fields(raw), state) for job_id, raw in found]
+                views += await self._read(source, name, state, start, left)
                 start = max(0, start - (await source.getJobCounts(name))[name])
             return await self._with_due(source, views)
+
+    async def _read(self, source: BullQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
+        """A part of one list, in steps."""
+        views: dict[str, JobView] = {}  # the script fills up for jobs that are gone, into the next step
+        for first in range(start, start + count, READ_AT_ONCE):
+            last = min(first + READ_AT_ONCE, start + count) - 1
+            [found] = await source.backend.scripts.getJobs([name], first, last, asc=state not in NEWEST_FIRST)
+            views |= {job_id: view(source, job_id, _fields(raw), state, most=LISTED) for job_id, raw in found}
+            if len(found) <= last - first:
+                break
+        return list(views.values())
 
     async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Of the fields that BullMQ's scripts write at each step."""

@@ -17,6 +17,7 @@ from queue_lib.plain_json import readable
 if TYPE_CHECKING:
     from bullmq import Queue as BullQueue
 
+TRACES = 50  # of a job that are shown: an app may keep them without end
 ENDED = frozenset({State.COMPLETED, State.FAILED})
 
 
@@ -28,8 +29,8 @@ def bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
         return BullJob(source, NAME, None, {}, job_id)
 
 
-def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State) -> JobView:
-    """The job, of what is in its hash."""
+def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *, most: int | None = None) -> JobView:
+    """The job, of what is in its hash; `most` are the characters of its payload, result and progress."""
     job = bull_job(source, str(job_id), fields)
     started, finished = (_number(fields.get(name)) / MS or None for name in ("processedOn", "finishedOn"))
     made = _number(fields.get("atm"))
@@ -40,12 +41,12 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State) -
         queue=source.name,
         wire=Wire.BULLMQ,
         state=state,
-        data=readable(job.data),
+        data=readable(job.data, most),
         attempts_made=made,
         enqueued_at=_number(fields.get("timestamp")) / MS,
         finished_at=finished,
-        progress=readable(job.progress),
-        result=readable(job.returnvalue),
+        progress=readable(job.progress, most),
+        result=readable(job.returnvalue, most),
         reason=fields.get("failedReason"),
         stack=failed[-1].stack if failed else None,
         max_attempts=_attempts(job),
@@ -67,7 +68,8 @@ def ref(key: str, source: BullQueue) -> JobRef:
 
 
 def _failures(job: Any, fields: dict[str, str], made: int, ended: float | None) -> tuple[Any, ...]:
-    traces = [str(readable(trace)) for trace in job.stacktrace] if isinstance(job.stacktrace, list) else []
+    kept = job.stacktrace[-TRACES:] if isinstance(job.stacktrace, list) else []
+    traces = [str(readable(trace)) for trace in kept]
     times = [*[None] * (len(traces) - 1), ended][: len(traces)]
     return failures.of_traces(traces, made=made, times=times, last_reason=fields.get("failedReason"))
 

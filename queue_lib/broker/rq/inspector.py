@@ -17,7 +17,7 @@ from rq.queue import Queue as Lane
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from queue_lib.broker.base import Addition, Inspector, JobView, State
+from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, JobView, State
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
@@ -96,12 +96,17 @@ class RQInspector:
 
     def _page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
         ids = read_ids(self._connection, lanes(queue), state, start, count)
+        views: list[JobView] = []
+        for first in range(0, len(ids), READ_AT_ONCE):
+            views += self._read(queue, state, ids[first : first + READ_AT_ONCE])
+        return self._with_due(views) if state is State.DELAYED else views
+
+    def _read(self, queue: str, state: State, ids: Sequence[str]) -> list[JobView]:
         with self._connection.pipeline(transaction=False) as pipe:
             for job_id in ids:
                 pipe.hgetall(GuardedJob.key_for(job_id))
             found = zip(ids, pipe.execute(), strict=True)
-        views = [view(self._connection, queue, job_id, raw, state) for job_id, raw in found if raw]
-        return self._with_due(views) if state is State.DELAYED else views
+        return [view(self._connection, queue, job_id, raw, state, LISTED) for job_id, raw in found if raw]
 
     def _with_due(self, views: list[JobView]) -> list[JobView]:
         with self._connection.pipeline(transaction=False) as pipe:

@@ -55,8 +55,13 @@ def read(connection: Redis, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any
         return job, NAME, None
 
 
-def view(connection: Redis, queue: str, job_id: str, raw: Raw, state: State | None = None) -> JobView:
-    """The job, of what is in its hash; `state` is where it was found."""
+def view(
+    connection: Redis, queue: str, job_id: str, raw: Raw, state: State | None = None, most: int | None = None
+) -> JobView:
+    """The job, of what is in its hash.
+
+    `state` is where it was found, `most` are the characters of its payload and progress.
+    """
     job, name, data = read(connection, job_id, raw)
     state = state or STATES.get(job.get_status(refresh=False), State.FAILED)
     started, finished = _at(job.started_at), _at(job.ended_at) if state in ENDED else None
@@ -67,11 +72,11 @@ def view(connection: Redis, queue: str, job_id: str, raw: Raw, state: State | No
         queue=queue,
         wire=Wire.RQ,
         state=state,
-        data=readable(data),
+        data=readable(data, most),
         attempts_made=made + (state is State.COMPLETED),
         enqueued_at=_at(job.enqueued_at) or 0.0,
         finished_at=finished,
-        progress=readable(job.meta.get("progress")),
+        progress=readable(job.meta.get("progress"), most),
         reason=raw.get(b"failed_reason", b"").decode(errors="replace") or None,
         log=[str(readable(line)) for line in lines] if isinstance(lines := job.meta.get("log"), list) else [],
         max_attempts=None if job.retries_left is None else made + job.retries_left + (state is not State.FAILED),
