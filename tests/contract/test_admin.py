@@ -527,17 +527,17 @@ async def test_a_pulse_that_somebody_else_has_written(redis_url: str) -> None:
         assert (0, 1) == ((minute := (await admin.history(QUEUE.name))[-1]).done, minute.dead)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3])
+@pytest.mark.parametrize("delay", [0.0, 0.9])
 async def test_how_long_a_job_has_waited(mill: Mill, delay: float) -> None:
     """From when it was enqueued, or due, to its claim; not from when it was enqueued to be due later."""
     if mill.name == "rq":
-        delay *= 5  # RQ counts in whole seconds
+        delay *= 2  # RQ counts in whole seconds
     job_id = await mill.enqueue("greet", {}, delay=delay)
     await asyncio.sleep(delay + (1.1 if mill.name == "rq" and delay else 0.1))
     lease = await mill.claim(await mill.broker())
 
     assert lease.job.waited is not None
-    assert 0.09 <= lease.job.waited < mill.precision + 1
+    assert 0.09 <= lease.job.waited < (mill.precision + 1 if mill.name == "rq" else 0.8)
     await lease.done(None)
     view = await mill.view(job_id)
     assert view.wait == pytest.approx(lease.job.waited, abs=0.05)
