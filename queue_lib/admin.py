@@ -196,16 +196,15 @@ class Admin:
         self._check_queue(queue)
         inspector, sought = self._on(wire), text.casefold()
         found: list[JobView] = []
-        for page_start in range(start, start + SEARCHED, PAGE):
+        end = min(start + SEARCHED, total := (await inspector.counts(queue))[state])
+        for page_start in range(start, end, PAGE):
             page = await inspector.page(queue, state, page_start, PAGE)
             for place, job in enumerate(page):
                 if sought in _words(job):
                     found.append(job)
                 if len(found) == count:
                     return Search(found, page_start + place + 1)
-            if len(page) < PAGE:
-                return Search(found, None)
-        return Search(found, start + SEARCHED)
+        return Search(found, end if end < total else None)
 
     async def marks(self, queue: str, wire: Wire, job_ids: Sequence[str]) -> list[str | None]:
         """For each of these jobs a text that is another one whenever the job has got on; None for one that is gone."""

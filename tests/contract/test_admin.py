@@ -728,8 +728,9 @@ async def test_a_large_payload_is_not_in_a_list(mill: Mill, admin: Admin) -> Non
     assert {"userId": "u"} == page.jobs[-1].data
 
 
-async def test_a_list_with_a_job_that_is_gone(redis_url: str) -> None:
-    """Its id is still there, and its hash is not: the others are shown, none twice."""
+async def test_a_list_with_a_job_that_is_gone(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its id is still there, and its hash is not: the others are shown, none twice, and found behind it."""
+    monkeypatch.setattr("queue_lib.admin.PAGE", 2)
     for wire in ("bullmq", "rq"):
         async with redis_mill(redis_url, wire) as mill:
             ids = [await mill.enqueue("greet", n) for n in range(READ_AT_ONCE + 5)]
@@ -739,3 +740,6 @@ async def test_a_list_with_a_job_that_is_gone(redis_url: str) -> None:
             page = await mill.inspector.page(QUEUE.name, State.WAITING, 0, 100)
 
             assert [each for each in ids if each != ids[3]] == [job.id for job in page]
+            admin = Admin([mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna")
+            found = await admin.search(QUEUE.name, State.WAITING, mill.inspector.wire, ids[-1])
+            assert ids[-1] in {job.id for job in found.jobs}
