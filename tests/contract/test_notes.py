@@ -13,7 +13,7 @@ from bullmq import Queue as BullQueue
 
 from queue_lib.broker.base import NotNow, State
 from queue_lib.errors import LeaseLostError
-from queue_lib.observe.events import Event, JobLost
+from queue_lib.observe.events import Event, JobLost, JobStarted
 from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp, Model, Registry, Route
 from queue_lib.runner.executor import Executor
@@ -200,7 +200,7 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
     await asyncio.wait_for(run, 2)
 
     assert cut.is_set()
-    assert [type(event) for event in events] == [JobLost]
+    assert [type(event) for event in events] == [JobStarted, JobLost]
     await other.done({"by": "the other"})
     assert (await mill.view(job_id)).result == {"by": "the other"}
 
