@@ -1,0 +1,216 @@
+"""The alert rules, the dashboard and the runbook speak of metrics, headings and scripts that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from processors.forms import FORMS
+from processors.push.delivery import Kind
+from processors.tallies import SERVICES, TALLIES
+from queue_lib.admin import Admin, QueueStats
+from queue_lib.api.metrics import Scraped
+from queue_lib.broker.base import State
+from queue_lib.job import Wire
+from queue_lib.observe.events import Breakdown, BrokerLost, FollowUpAdded, JobSettled, JobStarted, RateLimited, Tallied
+from queue_lib.observe.metrics import Metrics
+from queue_lib.observe.pulse import WorkerView
+from queue_lib.observe.vitals import Vitals
+from queue_lib.outcome import Done, Failure
+from queue_lib.queues import QUEUES
+from queue_lib.runner.consumer import LoopState
+from queue_lib.runner.health import Health
+from tests.support.fakes import make_job
+from tests.support.promql import Selector, grouped_by, selectors
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
+
+PROJECT = Path(__file__).parents[2]
+OPERATIONS = PROJECT / "docs" / "operations"
+RUNBOOK = (OPERATIONS / "README.md").read_text()
+RULES = [rule for group in yaml.safe_load((OPERATIONS / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+DASHBOARD = json.loads((OPERATIONS / "grafana.json").read_text())
+TARGETS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+OF_PROMETHEUS = {"instance", "le"}  # labels that a scrape, or a histogram, adds
+PUSHES = "push-notifications"
+
+
+class Looked:
+    """Stands for the admin: each state once, on each wire."""
+
+    async def stats(self) -> list[QueueStats]:
+        """The queues."""
+        counts = {wire: dict.fromkeys(State, 1) for wire in Wire}
+        return [QueueStats(queue=queue.name, paused=False, counts=counts, oldest=1.0) for queue in QUEUES]
+
+    async def workers(self) -> list[WorkerView]:
+        """One, for the pushes."""
+        return [WorkerView(name="w", host="h", pid=1, started_at=1.0, queues=(PUSHES,), wires=tuple(Wire))]
+
+    async def letter_count(self) -> int:
+        """How many letters."""
+        return 1
+
+
+async def nothing_wrong() -> None:
+    """A server that answers."""
+
+
+async def worker() -> CollectorRegistry:
+    """The registry of a worker to which everything has happened once."""
+    registry = CollectorRegistry()
+    Vitals(registry, tree=lambda: 1)
+    states = [LoopState(queue.name, wire, 1, None) for queue in QUEUES for wire in Wire]
+    health = Health(lambda: states, dict.fromkeys(("redis", "database", "storage"), nothing_wrong))
+    await health.report()
+    registry.register(health)
+    names = {queue.name: [form.name for form in FORMS if form.queue == queue.name] for queue in QUEUES}
+    metrics = Metrics(registry, names, TALLIES)
+    job = make_job(queue=PUSHES, name="push-notification", waited=1.0)
+    results = {kind.value: 1 for kind in Kind}
+    origins = {f"https://{host}": results for host in SERVICES}
+    for event in (
+        JobStarted(job),
+        JobSettled(job, Done(None), 1.0),
+        BrokerLost(Wire.RQ, PUSHES, ""),
+        RateLimited(Wire.RQ, PUSHES, 1.0),
+        FollowUpAdded(job, "push-follow-up"),
+        Breakdown("loop_ended", Failure("")),
+        Tallied(job, "push_deliveries", origins),
+        Tallied(job, "push_pruned", {"subscriptions": {"gone": 1}}),
+        Tallied(job, "media_bytes", {"in": {"upload": 1}, "out": {"files": 1}}),
+    ):
+        metrics(event)
+    return registry
+
+
+async def api() -> CollectorRegistry:
+    """The registry of a web process that was scraped."""
+    scraped = Scraped()
+    await scraped.text(cast("Admin", Looked()))
+    return scraped.registry
+
+
+@pytest.fixture
+async def samples() -> list[Sample]:
+    """All that both processes expose."""
+    return [
+        sample
+        for registry in (await worker(), await api())
+        for family in registry.collect()
+        for sample in family.samples
+    ]
+
+
+def plain(expression: str) -> str:
+    """An expression of the dashboard with values for Grafana's variables."""
+    return expression.replace("$__rate_interval", "5m").replace("$queue", ".+")
+
+
+@pytest.mark.parametrize("expression", [*(rule["expr"] for rule in RULES), *map(plain, TARGETS)])
+def test_every_selector_finds_a_series(expression: str, samples: list[Sample]) -> None:
+    """Its name exists, with labels and values as the expression wants them, and so do the labels it groups by."""
+    wanted = selectors(expression)
+    assert wanted
+    labels = set(OF_PROMETHEUS)
+    for selector in wanted:
+        found = [sample for sample in samples if selector.admits(sample.name, sample.labels)]
+        assert found, (selector, sorted({sample.name for sample in samples}))
+        labels |= found[0].labels.keys()
+    assert grouped_by(expression) <= labels
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("sum(a) < 1 or absent(b)", [Selector("a", ()), Selector("b", ())]),
+        ('rate(a_total{x=~"p|q", y!="z"}[5m]) > 1e3', [Selector("a_total", (("x", "=~", "p|q"), ("y", "!=", "z")))]),
+        ("sum by (queue, le) (a) unless on (queue) b == 0.5", [Selector("a", ()), Selector("b", ())]),
+        ("a offset 15m / 0.9 * 512", [Selector("a", ())]),
+    ],
+)
+def test_the_selectors_of_an_expression(expression: str, expected: list[Selector]) -> None:
+    """Names with their matchers; functions, keywords, numbers, ranges and groupings are none."""
+    assert expected == selectors(expression)
+
+
+def test_a_selector_that_finds_nothing_is_noticed(samples: list[Sample]) -> None:
+    """A name, a label or a value that does not exist would be an alert that never fires."""
+    for wrong in ("pushmill_job_total", 'pushmill_jobs_total{state="done"}', 'pushmill_jobs_total{outcome="failed"}'):
+        [selector] = selectors(wrong)
+        assert not any(selector.admits(sample.name, sample.labels) for sample in samples)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_every_alert_has_a_page_of_the_runbook(rule: dict[str, Any]) -> None:
+    """Its link leads to a heading that exists, and its summary names labels that the expression has."""
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+
+    assert (PROJECT / page).is_file()
+    assert anchor in anchors(RUNBOOK)
+    assert labels <= grouped_by(rule["expr"]) | {"instance"}
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert (
+        {"alert", "expr", "labels", "annotations"} <= rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+    )
+
+
+def anchors(page: str) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_alerts_and_panels_are_told_apart() -> None:
+    """No two alerts have one name, and no two panels one number or one place."""
+    names = [rule["alert"] for rule in RULES]
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
+
+    assert (len(names), len(ids), len(ids)) == (len(set(names)), len(set(ids)), len(set(places)))
+
+
+def test_the_runbook_has_all_metrics(samples: list[Sample]) -> None:
+    """Each of ours has a row in the table, and no row is of one that does not exist."""
+    rows = set(re.findall(r"^\| `(pushmill_\w+)` \|", RUNBOOK, re.MULTILINE))
+
+    assert rows == {metric(sample.name) for sample in samples if sample.name.startswith("pushmill_")}
+
+
+def metric(sample: str) -> str:
+    """The metric of a sample."""
+    return re.sub(r"_(bucket|sum|count)$", "", sample) if "seconds_" in sample else sample
+
+
+def test_the_runbook_names_scripts_and_options_that_exist() -> None:
+    """A command that is read at night is to be typed as it stands."""
+    commands = re.findall(r"python -m scripts\.(\w+)([^\n`]*)", RUNBOOK)
+    terminal = (PROJECT / "scripts" / "terminal.py").read_text()
+
+    assert len(commands) > 10
+    for script, rest in commands:
+        text = (PROJECT / "scripts" / f"{script}.py").read_text() + terminal
+        for option in re.findall(r"--([\w-]+)", rest.partition("#")[0]):
+            assert option in text or f"{option.replace('-', '_')}: " in text, (script, option)
+
+
+def test_the_runbook_names_log_words_that_exist() -> None:
+    """What it greps the log for has a row among the lines that the log may have."""
+    rows = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]+) \|", RUNBOOK, re.MULTILINE))))
+
+    assert greps(RUNBOOK)
+    assert greps(RUNBOOK) <= rows
+
+
+def greps(page: str) -> set[str]:
+    """The words that commands look for in the log."""
+    groups = re.findall(r"heroku logs --tail --ps worker \| grep -E '([^']+)'", page)
+    return {word for group in groups for word in group.split("|")}
