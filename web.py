@@ -49,9 +49,10 @@ def main() -> None:
         queue, api = load(WorkerSettings, ApiSettings)
         log.configure(queue.log_level, queue.log_format)
         asyncio.run(wiring.preflight(queue, nothing()))
+        observe = wiring.sentry(queue)
     except ConfigurationError as error:
         sys.exit(str(error))
-    app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate)
+    app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate, observe)
     everywhere = "0.0.0.0"  # noqa: S104 -- the platform's router is on another machine
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(

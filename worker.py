@@ -16,6 +16,7 @@ from processors.media.settings import MediaSettings
 from processors.push.fan_out import Parts
 from processors.push.send import PushSender
 from processors.push.settings import PushSettings
+from processors.tallies import TALLIES
 from queue_lib import wiring
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
@@ -48,7 +49,8 @@ async def work(settings: Loaded, stop: Stop) -> int:
                 storage.objects, storage.files, storage.avatars, sandbox, tools, media.films(), media.avatar_sizes
             ),
         )
-        return await serve(wiring.launcher(worker, queues, Registry(routes)), stop, worker.shutdown_grace)
+        mill = wiring.mill(worker, queues, Registry(routes), tallies=TALLIES, checks=storage.checks())
+        return await serve(await cleanup.enter_async_context(mill), stop, worker.shutdown_grace)
 
 
 def main() -> None:

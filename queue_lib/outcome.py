@@ -7,14 +7,23 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 MAX_REASON, MAX_STACK = 2_000, 16_000  # characters
+MAX_FRAMES = 50
+
+Frame = tuple[str, int, str]  # file, line, function
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed: a one-line `reason` for people, and the `stack` trace (may be empty)."""
+    """Why an attempt failed: a one-line `reason` for people, and the `stack` trace (may be empty).
+
+    `kind` is the exception's class, and `frames` say where it was raised, outermost first: what may be told to those
+    who must not see messages, which may hold a user's data.
+    """
 
     reason: str
     stack: str = ""
+    kind: str = ""
+    frames: tuple[Frame, ...] = ()
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
@@ -27,7 +36,14 @@ class Failure:
         except TypeError:  # its __str__ does not return a text
             reason = ""
         reason = reason or type(error).__name__
-        return cls(reason[:MAX_REASON], _writable("".join(traceback.format_exception(error)))[-MAX_STACK:])
+        stack = _writable("".join(traceback.format_exception(error)))[-MAX_STACK:]
+        return cls(reason[:MAX_REASON], stack, type(error).__name__, _frames(error))
+
+
+def _frames(error: BaseException) -> tuple[Frame, ...]:
+    walked = traceback.walk_tb(error.__traceback__)
+    frames = [(frame.f_code.co_filename, line, frame.f_code.co_qualname) for frame, line in walked]
+    return tuple(frames[-MAX_FRAMES:])
 
 
 def _writable(text: str) -> str:

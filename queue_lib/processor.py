@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from queue_lib.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pydantic import ValidationError
 
@@ -109,6 +109,22 @@ class Route(Generic[PayloadT]):
     queue: str
     payload: type[PayloadT]
     processor: Processor[PayloadT]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A metric made of what processors count.
+
+    `metric` is what they call it in `Context.tally`. Prometheus has it as the counter `pushmill_<name>_total`, whose
+    labels are the job's name and `labels`. `samples` makes label values and how often of the counts; it must bound the
+    values, for whoever writes into a job could write into a label.
+    """
+
+    metric: str
+    name: str
+    meaning: str
+    labels: tuple[str, ...]
+    samples: Callable[[Mapping[str, Mapping[str, int]]], Iterable[tuple[tuple[str, ...], int]]]
 
 
 def faults(error: ValidationError) -> str:

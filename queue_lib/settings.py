@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import dotenv
-from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_lib.errors import ConfigurationError
@@ -51,6 +51,19 @@ class WorkerSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`console` is for people, `json` for machines, `auto` looks for a terminal."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Where the worker serves `/metrics`, `/healthz` and `/readyz`. Default: nowhere.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="The address of that port. It asks nobody for a token: `0.0.0.0` is for private networks.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where dead jobs and faults are reported, without payloads: `pip install sentry-sdk`."
     )
 
     @field_validator("queues", "wires", mode="before")

@@ -7,11 +7,15 @@ import contextlib
 import os
 import socket
 import time
+from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
 from queue_lib.admin import Admin
-from queue_lib.broker.base import Setup
+from queue_lib.broker.base import Chore, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.bullmq.inspector import BullMQInspector
@@ -22,27 +26,34 @@ from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
-from queue_lib.observe import memory
+from queue_lib.observe import http, memory
 from queue_lib.observe.events import to_all
 from queue_lib.observe.log import LogObserver
+from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.observe.vitals import Vitals
 from queue_lib.queues import QUEUES, Queue
 from queue_lib.runner.executor import Executor
+from queue_lib.runner.health import Health
 from queue_lib.runner.launcher import Launcher
 from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import apply, load, queue_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
     from typing import Any
 
     from pydantic_settings import BaseSettings
 
     from queue_lib.broker.base import Broker, Inspector
-    from queue_lib.processor import Form, Registry
+    from queue_lib.observe.events import Observer
+    from queue_lib.observe.sentry import SentryObserver
+    from queue_lib.processor import Form, Registry, Tally
+    from queue_lib.runner.health import Check
     from queue_lib.settings import WorkerSettings
 
 T = TypeVar("T")
+LAG_EVERY = 1.0  # seconds between looks at how late the loop is
 BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
 
 
@@ -94,11 +105,86 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
         sync.close()
 
 
-def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Registry) -> Launcher:
-    """The runner over the wires that the settings name."""
+@contextlib.asynccontextmanager
+async def mill(
+    settings: WorkerSettings,
+    queues: Sequence[Queue],
+    registry: Registry,
+    *,
+    tallies: Sequence[Tally] = (),
+    checks: Mapping[str, Check],
+) -> AsyncIterator[Launcher]:
+    """The runner and whoever watches it: the log, and where the settings say so, Sentry and the metrics' port.
+
+    `tallies` are made metrics of, `checks` ask the servers beside Redis. Raises ConfigurationError.
+    """
+    async with contextlib.AsyncExitStack() as cleanup:
+        observers: list[Observer] = []
+        if (reports := sentry(settings)) is not None:
+            cleanup.push_async_callback(asyncio.to_thread, reports.close)
+            observers.append(reports)
+        if settings.metrics_port is None:
+            yield launcher(settings, queues, registry, observers)
+            return
+        collectors = CollectorRegistry()
+        vitals = Vitals(collectors)
+        names = {queue.name: registry.names(queue.name) for queue in queues}
+        observers.append(Metrics(collectors, names, tallies))
+        chore = Chore("measure lag", LAG_EVERY, partial(_woke, vitals))
+        runner = launcher(settings, queues, registry, observers, [chore])
+        health = Health(runner.states, {"redis": runner.ping, **checks})
+        collectors.register(health)
+        site = http.serve(settings.metrics_host, settings.metrics_port, pages(health, collectors))
+        await cleanup.enter_async_context(site)
+        yield runner
+
+
+def sentry(settings: WorkerSettings) -> SentryObserver | None:
+    """Who reports to Sentry, if that is set. Raises ConfigurationError without the package, or for a wrong DSN."""
+    if settings.sentry_dsn is None:
+        return None
+    try:
+        from queue_lib.observe.sentry import SentryObserver  # noqa: PLC0415 -- an extra, of 4 MiB
+    except ModuleNotFoundError:
+        msg = "SENTRY_DSN: the package sentry-sdk is not installed; pip install sentry-sdk, or leave the variable out"
+        raise ConfigurationError(msg) from None
+    return SentryObserver(settings.sentry_dsn.get_secret_value())
+
+
+async def _woke(vitals: Vitals) -> None:
+    vitals.woke(LAG_EVERY)
+
+
+def pages(health: Health, collectors: CollectorRegistry) -> http.Pages:
+    """What the worker's port serves."""
+
+    async def alive() -> http.Answer:
+        return http.Answer.of(HTTPStatus.OK, {"outcome": "alive"})  # the loop turns, or nobody would say so
+
+    async def ready() -> http.Answer:
+        report = await health.report()
+        status = HTTPStatus.OK if report["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
+        return http.Answer.of(status, report)
+
+    async def metrics() -> http.Answer:
+        await health.report()
+        text = await asyncio.to_thread(generate_latest, collectors)  # it reads files of all our processes
+        return http.Answer(HTTPStatus.OK, text, CONTENT_TYPE_LATEST)
+
+    return {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
+
+
+def launcher(
+    settings: WorkerSettings,
+    queues: Sequence[Queue],
+    registry: Registry,
+    observers: Sequence[Observer] = (),
+    chores: Sequence[Chore] = (),
+) -> Launcher:
+    """The runner over the wires that the settings name. What happens is told to the log, and to `observers`."""
     parts = redis_options(settings)
     pulse = Pulse()
-    observe = to_all(LogObserver(), pulse)
+    observe = to_all(LogObserver(), pulse, *observers)
     name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
     setup = Setup(
         redis=parts,
@@ -112,7 +198,7 @@ def launcher(settings: WorkerSettings, queues: Sequence[Queue], registry: Regist
     shared = client(parts, decode=True, name=f"pushmill:{name}")
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
     reporter = Reporter(_me(name, settings), pulse, RedisPulses(shared, settings.bullmq_prefix), memory.of_tree)
-    return Launcher(brokers, queues, Executor(registry, letters, observe), observe, reporter)
+    return Launcher(brokers, queues, Executor(registry, letters, observe), observe, reporter, chores)
 
 
 def _me(name: str, settings: WorkerSettings) -> WorkerView:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -83,6 +84,11 @@ class Database:
         """
         async with _in_time():
             return await self._reader.rows(query, values)
+
+    async def check(self) -> None:
+        """See whether it answers. Raises StorageAwayError."""
+        async with self.connection() as connection:
+            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close the connections."""

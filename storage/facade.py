@@ -15,6 +15,8 @@ from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from storage.objects.base import ObjectStore
     from storage.ports import Avatars
     from storage.settings import StorageSettings
@@ -49,6 +51,10 @@ class Storage:
             await database.close()
             raise StorageUnavailableError(str(error)) from error
         return cls(SqlSubscriptions(database), SqlFiles(database), avatars, objects, database)
+
+    def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What to ask whether the servers still answer, by name; each raises a StorageError."""
+        return {"database": self._database.check, "storage": self.objects.check}
 
     async def close(self) -> None:
         """Close the connections."""

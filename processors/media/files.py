@@ -18,7 +18,7 @@ from processors.media.payload import (
 from processors.media.pictures import LIMITS, MAX_UPLOAD
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.workshop import Output, PictureReport, believed, fetched, publish
+from processors.media.workshop import Output, PictureReport, believed, fetched, publish, tally_bytes
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -54,11 +54,13 @@ class ProcessFile:
         job = payload.root
         async with fetched(self._parts.objects, job.file_path, MAX_UPLOAD) as folder:
             await context.progress(10)
-            result = await (self._text(job, folder) if isinstance(job, ExtractText) else self._picture(job, folder))
+            work = self._text(job, folder) if isinstance(job, ExtractText) else self._picture(job, folder)
+            output, result = await work
+            tally_bytes(context, folder, [output])
             await context.progress(100)
         return result
 
-    async def _picture(self, job: PictureFile, folder: Path) -> PictureFileResult:
+    async def _picture(self, job: PictureFile, folder: Path) -> tuple[Output, PictureFileResult]:
         made = await self._parts.sandbox.run(Task("image", folder, _wishes(job), LIMITS))
         with believed():
             report = PictureReport.model_validate(made)
@@ -68,9 +70,10 @@ class ProcessFile:
         values = output.model_dump(include={"format", "width", "height", "bytes"})
         urls = {"compressedUrl": stored.lasting, "url": stored.lasting}
         await self._parts.files.mark_processed(job.file_id, values | urls)
-        return PictureFileResult(operation=job.operation, url=stored.url, animation=report.animation, **values)
+        result = PictureFileResult(operation=job.operation, url=stored.url, animation=report.animation, **values)
+        return output, result
 
-    async def _text(self, job: ExtractText, folder: Path) -> TextResult:
+    async def _text(self, job: ExtractText, folder: Path) -> tuple[Output, TextResult]:
         options = job.options
         arguments = {
             "maxCharacters": options.max_characters,
@@ -86,7 +89,7 @@ class ProcessFile:
         )
         stored = await publish(self._parts.objects, folder, output, job.file_id, hashed=False)
         await self._parts.files.mark_processed(job.file_id, {"textUrl": stored.lasting, "pages": report.pages})
-        return TextResult(operation=job.operation, text_url=stored.url, **report.model_dump())
+        return output, TextResult(operation=job.operation, text_url=stored.url, **report.model_dump())
 
 
 def _wishes(job: PictureFile) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from processors.media.payload import VideoPayload, VideoResult
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.tools import Tools, ToolsMissingError, find
-from processors.media.workshop import Output, believed, fetched, publish, row_of
+from processors.media.workshop import Output, believed, fetched, publish, row_of, tally_bytes
 from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.processor import Model
 
@@ -28,6 +28,7 @@ MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
 SLACK = 10.0  # seconds of the job's time for what comes after the encoding
 ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again: any of these
+POSTER = Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0)
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
@@ -102,6 +103,7 @@ class ProcessVideo:
                 await context.progress(5)
                 report = await encode(self._parts, folder, context)
                 result = await self._publish(folder, report, payload)
+                tally_bytes(context, folder, (film_of(report), POSTER))
                 await context.progress(100)
         return result
 
@@ -120,10 +122,7 @@ class ProcessVideo:
     async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
         film, poster = [
             await publish(self._parts.objects, folder, output, payload.file_id, hashed=payload.options.hashed_keys)
-            for output in (
-                film_of(report),
-                Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0),
-            )
+            for output in (film_of(report), POSTER)
         ]
         result = VideoResult(url=film.url, poster_url=poster.url, **report.model_dump())
         lasting = {"url": film.lasting, "posterUrl": poster.lasting}

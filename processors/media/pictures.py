@@ -9,7 +9,7 @@ from processors.media.films import encode, film_of
 from processors.media.payload import AvatarPayload, AvatarResult, ImageOptions, ImagePayload, ImageResult, Variant
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.workshop import Output, PictureReport, believed, fetched, publish, row_of
+from processors.media.workshop import Output, PictureReport, believed, fetched, publish, row_of, tally_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ class ProcessImage:
             with believed():
                 compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
             stored = await self._publish(folder, report.files, payload)
+            tally_bytes(context, folder, report.files)
             await context.progress(90)
             result = ImageResult(
                 compressed_url=stored[compressed.name].url,
@@ -101,6 +102,7 @@ class OptimizeAvatar:
                 report = PictureReport.model_validate(made)
             base = f"avatars/{quote(payload.user_id, safe='')}"
             stored = [await publish(self._parts.objects, folder, file, base, hashed=True) for file in report.files]
+            tally_bytes(context, folder, report.files)
             await context.progress(90)
             urls: dict[str, dict[str, str]] = {}
             for file, place in zip(report.files, stored, strict=True):

@@ -21,6 +21,7 @@ from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
+    from queue_lib.processor import Context
     from storage.objects.base import ObjectStore, Stored
 
 CHUNK = 1024 * 1024
@@ -123,6 +124,20 @@ async def publish(objects: ObjectStore, folder: Path, output: Output, base: str,
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]
+
+
+def tally_bytes(context: Context, folder: Path, outputs: Sequence[Output]) -> None:
+    """Tell how large the upload was, and what was published of it."""
+    made = sum(_size(folder / output.name) for output in outputs)
+    context.tally("media_bytes", {"in": {"upload": _size(folder / "source")}, "out": {"files": made}})
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 for a file that the child has taken away: counting must not cost the job."""
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def row_of(result: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:

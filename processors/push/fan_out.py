@@ -84,6 +84,7 @@ class FanOut:
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._lines = 0
         self._all_slots = asyncio.Semaphore(ALL_IN_FLIGHT)
+        self._pruned = 0
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
         self._stopping_since: float | None = None
         self._failure: BaseException | None = None
@@ -111,6 +112,8 @@ class FanOut:
         await self.ledger.close()
         if self._counts:
             self._context.tally("push_deliveries", self._counts)
+        if self._pruned:
+            self._context.tally("push_pruned", {"subscriptions": {"gone": self._pruned}})
         if kind is not None:
             await self.ledger.write()
 
@@ -262,6 +265,7 @@ class FanOut:
         if isinstance(deleted, BaseException):
             _log.warning("prune_failed", subscriptions=len(rows), error=type(deleted).__name__)
             return 0
+        self._pruned += deleted
         return deleted
 
     def _alarm_of_many_gone(self) -> None:

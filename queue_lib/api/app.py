@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from queue_lib.api import events, health, jobs, letters, problems, queues, submissions
+from queue_lib.api import events, health, jobs, letters, metrics, problems, queues, submissions
 from queue_lib.api.guard import BodyLimit, Limiter
 from queue_lib.api.watch import Watch
 
@@ -19,21 +20,32 @@ if TYPE_CHECKING:
 
     from queue_lib.admin import Admin
     from queue_lib.api.tokens import Token
+    from queue_lib.observe.events import Observer
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 ABOUT = "Jobs for Pushmill over HTTP. Errors are `application/problem+json`."
 
 
-def build(opened: Callable[[], AbstractAsyncContextManager[Admin]], tokens: Sequence[Token], rate: int) -> FastAPI:
-    """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token."""
+def build(
+    opened: Callable[[], AbstractAsyncContextManager[Admin]],
+    tokens: Sequence[Token],
+    rate: int,
+    observe: Observer | None = None,
+) -> FastAPI:
+    """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token.
+
+    `observe` is told of the application's faults.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened() as admin:
             app.state.admin = admin
+            watching = asyncio.create_task(app.state.scraped.watch_loop())
             _log.info("started")
             yield
+            watching.cancel()
 
     app = FastAPI(
         title="Pushmill",
@@ -46,9 +58,10 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Admin]], tokens: Sequ
         generate_unique_id_function=_operation,
     )
     app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
-    problems.install(app)
+    app.state.scraped = metrics.Scraped()
+    problems.install(app, observe)
     app.add_middleware(BodyLimit)
-    for part in (submissions, jobs, events, queues, letters, health):
+    for part in (submissions, jobs, events, queues, letters, metrics, health):
         app.include_router(part.router)
     return app
 

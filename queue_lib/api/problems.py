@@ -12,11 +12,15 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from queue_lib.errors import BrokerUnavailableError, PermanentError
+from queue_lib.observe.events import Breakdown
+from queue_lib.outcome import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fastapi import FastAPI, Request
+
+    from queue_lib.observe.events import Observer
 
 AWAY_FOR = "5"  # seconds to wait before another try, while Redis is away
 
@@ -94,8 +98,8 @@ def _field(place: Sequence[object]) -> str:
     return ".".join(str(part)[:LONGEST] for part in place)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error so. A client sees no stack trace."""
+def install(app: FastAPI, observe: Observer | None = None) -> None:
+    """Answer every error so. A client sees no stack trace; `observe` is told of faults of our own."""
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
@@ -121,4 +125,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> JSONResponse:
         _log.error("api_fault", path=request.url.path[:200], exc_info=error)
+        if observe is not None:
+            observe(Breakdown("api_fault", Failure.of(error)))
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the server's; its log says which")

@@ -43,11 +43,12 @@ class NotNow:
     """Nothing to claim at the moment.
 
     Ask again in `seconds` at the latest. `listen` says whether news from the broker may end the wait sooner: so when
-    the queue is empty or paused; not when the rate limit's window has to pass.
+    the queue is empty or paused; not when the rate limit's window has to pass, as `limited` tells.
     """
 
     seconds: float
     listen: bool
+    limited: bool = False
 
 
 class Lease(Protocol):
@@ -120,6 +121,9 @@ class Broker(Protocol):
 
     async def start(self) -> None:
         """Register this worker. Raises BrokerUnavailableError."""
+
+    async def ping(self) -> None:
+        """See whether the server answers. Raises BrokerUnavailableError."""
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job of `queue` if the rate limit and the pause switch allow it. Never blocks."""

@@ -220,6 +220,9 @@ class MemoryBroker:
     async def start(self) -> None:
         """Nothing to register with."""
 
+    async def ping(self) -> None:
+        """There is no server to be away."""
+
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job."""
         store = self._store
@@ -227,7 +230,7 @@ class MemoryBroker:
         if queue.name in store.paused:
             return NotNow(IDLE, listen=True)
         if (pause := store.limited_for(queue)) > 0:
-            return NotNow(pause, listen=False)
+            return NotNow(pause, listen=False, limited=True)
         record = store.next(queue.name)
         if record is None:
             return NotNow(self._next_due(queue), listen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queue_lib.job import Job, Wire
-    from queue_lib.outcome import Outcome
+    from queue_lib.outcome import Failure, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,34 @@ class Tallied:
     counts: dict[str, dict[str, int]]
 
 
-Event = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered | Tallied
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """A claim has to wait `seconds` until the queue's window is over."""
+
+    wire: Wire
+    queue: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpAdded:
+    """A run has added a job called `name` to its own queue."""
+
+    job: Job
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Something of our own broke that is no job's fault; `word` is the event word of its line in the log."""
+
+    word: str
+    failure: Failure
+
+
+Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already
+Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered | Tallied
+Event = Told | Untold
 Observer = Callable[[Event], None]
 
 

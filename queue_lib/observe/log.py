@@ -19,6 +19,8 @@ from queue_lib.observe.events import (
     JobsRecovered,
     JobStarted,
     Tallied,
+    Told,
+    Untold,
 )
 from queue_lib.outcome import Dead, Done, Outcome, Retry, Snooze
 
@@ -63,12 +65,14 @@ class LogObserver:
         self._log = structlog.get_logger()
 
     def __call__(self, event: Event) -> None:
-        """Write one line."""
+        """Write one line, if there is one for it."""
+        if isinstance(event, Untold):
+            return
         level, name, fields = describe(event)
         self._log.log(level, name, **fields)
 
 
-def describe(event: Event) -> tuple[int, str, Fields]:
+def describe(event: Told) -> tuple[int, str, Fields]:
     """Level, event word and fields of the line for an event."""
     match event:
         case JobStarted(job):

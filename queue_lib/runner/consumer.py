@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerUnavailableError
-from queue_lib.observe.events import BrokerBack, BrokerLost
+from queue_lib.observe.events import BrokerBack, BrokerLost, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from queue_lib.broker.base import Broker, Lease
+    from queue_lib.job import Wire
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.executor import Executor
     from queue_lib.runner.slots import Slots
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is away
+PATIENCE = 30.0  # seconds without an answer to a claim after which a loop is not well; it asks every ten
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """How a consumer's loop is: `running` jobs, and `trouble`, a line that says why it takes no more, or None."""
+
+    queue: str
+    wire: Wire
+    running: int
+    trouble: str | None
 
 
 class Consumer:
@@ -37,6 +51,8 @@ class Consumer:
         self._idle: asyncio.Task[None] | None = None  # the loop's task while it may be interrupted
         self._outage: Outage | None = None
         self._crash: BaseException | None = None
+        self._answered: float | None = None  # when the last claim was answered, in monotonic seconds
+        self._wants_slot = False
         broker.reserve_for(queue, self._room)
 
     def __str__(self) -> str:
@@ -47,6 +63,25 @@ class Consumer:
         """The runs under way."""
         return frozenset(self._runs)
 
+    def state(self, now: float) -> LoopState:
+        """How the loop is at monotonic second `now`."""
+        return LoopState(self._queue.name, self._broker.wire, len(self._runs), self._trouble(now))
+
+    def silence(self, now: float) -> float:
+        """Seconds since a claim was answered; infinite while the server is away, and before the first answer."""
+        return math.inf if self._outage is not None or self._answered is None else now - self._answered
+
+    def _trouble(self, now: float) -> str | None:
+        if self._quiet:
+            return "it claims no more: the process is stopping"
+        if self._outage is not None:
+            return f"Redis has been away for {self._outage.seconds():.0f} s"
+        if self._answered is None:
+            return "no claim has been answered yet"
+        if now - self._answered > PATIENCE and not self._wants_slot:  # else it is as busy as it may be
+            return f"no claim has been answered for {now - self._answered:.0f} s"
+        return None
+
     def quiet(self) -> None:
         """Claim no more. A claim under way is finished and given back: cancelled, it would strand its job."""
         self._quiet = True
@@ -55,7 +90,7 @@ class Consumer:
 
     async def run(self) -> None:
         """Claim and start runs until `quiet`. Raises what a run raised: the executor never should."""
-        while await self._interruptible(self._slots.acquire(self._broker.wire)):
+        while await self._slot():
             claimed = await self._claim()
             if not isinstance(claimed, NotNow):
                 self._start(claimed)
@@ -67,6 +102,14 @@ class Consumer:
         if self._crash is not None:
             raise self._crash
 
+    async def _slot(self) -> bool:
+        """Wait for a slot; False if `quiet` came first."""
+        self._wants_slot = True
+        try:
+            return await self._interruptible(self._slots.acquire(self._broker.wire))
+        finally:
+            self._wants_slot = False
+
     def _room(self) -> int:
         """How many jobs the broker may hold ready for the next claims."""
         return 0 if self._quiet else self._slots.room(self._broker.wire)
@@ -76,9 +119,12 @@ class Consumer:
             claimed = await self._broker.claim(self._queue)
         except BrokerUnavailableError as error:
             return self._away(error)
+        self._answered = time.monotonic()
         if self._outage is not None:
             self._observe(BrokerBack(self._broker.wire, self._queue.name, self._outage.seconds()))
             self._outage = None
+        if isinstance(claimed, NotNow) and claimed.limited:
+            self._observe(RateLimited(self._broker.wire, self._queue.name, claimed.seconds))
         return claimed
 
     def _away(self, error: BrokerUnavailableError) -> NotNow:

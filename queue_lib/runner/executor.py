@@ -18,7 +18,7 @@ from queue_lib.errors import (
     PermanentError,
     TransientError,
 )
-from queue_lib.observe.events import JobLost, JobReleased, JobSettled, JobStarted, Observer, Tallied
+from queue_lib.observe.events import FollowUpAdded, JobLost, JobReleased, JobSettled, JobStarted, Observer, Tallied
 from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
 from queue_lib.plain_json import to_json
 from queue_lib.processor import faults
@@ -76,6 +76,7 @@ class RunContext:
     async def enqueue(self, follow_up: FollowUp) -> None:
         """Add a job to this job's queue."""
         await _through_outage(lambda: self._lease.enqueue(follow_up), NOTE_PAUSES)
+        self._observe(FollowUpAdded(self.job, follow_up.name))
 
     def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Report counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,16 @@ from queue_lib.runner.slots import Slots
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.broker.base import Broker
+    from queue_lib.broker.base import Broker, Chore
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
+    from queue_lib.runner.consumer import LoopState
     from queue_lib.runner.executor import Executor
     from queue_lib.runner.reporter import Reporter
 
 SETTLE_SHARE = 0.2  # of the grace time is kept for giving jobs back and closing
 LONGEST_SETTLE = 3.0  # seconds
+RECENT = 10.0  # seconds: an idle loop has asked by then
 
 
 class LoopEndedError(PushmillError):
@@ -40,9 +43,15 @@ class Launcher:
         executor: Executor,
         observe: Observer,
         reporter: Reporter | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
-        """One consumer for each queue on each wire; the wires of a queue share its slots. `reporter` tells of both."""
+        """One consumer for each queue on each wire; the wires of a queue share its slots.
+
+        `reporter` tells of all. `chores` are the process's, beside those of the brokers.
+        """
         self._brokers = brokers
+        self._chores = chores
+        self.observe = observe
         self._executor = executor
         self._reporter = reporter
         self._consumers = [
@@ -58,7 +67,8 @@ class Launcher:
         """Register with the brokers and start every loop. Raises BrokerUnavailableError."""
         for broker in self._brokers:
             await broker.start()
-        chores = [(str(broker.wire), chore) for broker in self._brokers for chore in broker.chores()]
+        chores = [("process", chore) for chore in self._chores]
+        chores += [(str(broker.wire), chore) for broker in self._brokers for chore in broker.chores()]
         if self._reporter is not None:
             chores.append(("process", self._reporter.chore()))
         self._keeping = [asyncio.create_task(keep(chore), name=f"{whose}: {chore.name}") for whose, chore in chores]
@@ -71,6 +81,23 @@ class Launcher:
         error = task.exception()
         msg = f"the loop '{task.get_name()}' ended: {error!r}" if error else f"the loop '{task.get_name()}' ended"
         raise LoopEndedError(msg) from error
+
+    def states(self) -> list[LoopState]:
+        """How each consumer's loop is at this moment."""
+        now = time.monotonic()
+        return [consumer.state(now) for consumer in self._consumers]
+
+    async def ping(self) -> None:
+        """See whether the brokers' servers answer, unless the loops know. Raises BrokerUnavailableError.
+
+        Idle loops ask all the time, and their commands are counted; those whose slots are taken do not.
+        """
+        now = time.monotonic()
+        silences = [consumer.silence(now) for consumer in self._consumers]
+        if math.inf not in silences and min(silences) < RECENT:
+            return
+        for broker in self._brokers:
+            await broker.ping()
 
     def quiet(self) -> None:
         """Claim no more jobs; those under way go on."""

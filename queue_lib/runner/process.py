@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 
 from queue_lib.errors import PushmillError
+from queue_lib.observe.events import Breakdown
+from queue_lib.outcome import Failure
+from queue_lib.runner.launcher import LoopEndedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -144,7 +147,9 @@ async def serve(launcher: Launcher, stop: Stop, grace: float) -> int:
     await asyncio.wait([watching, stopping], return_when=asyncio.FIRST_COMPLETED)
     status = 0
     if watching.done():
-        log.error("loop_ended", reason=str(watching.exception()))
+        error = watching.exception() or LoopEndedError("a loop ended")
+        log.error("loop_ended", reason=str(error))
+        launcher.observe(Breakdown("loop_ended", Failure.of(error.__cause__ or error)))
         stop.request()  # the clock of the grace time runs
         status = 1
     log.info("stopping", grace=grace)

@@ -32,8 +32,16 @@ async def test_an_empty_queue_says_how_long_to_wait(mill: Mill) -> None:
     """Nothing to claim is an answer with a bounded wait that news may end."""
     answer = await (await mill.broker()).claim(QUEUE)
     assert isinstance(answer, NotNow)
-    assert answer.listen
+    assert (True, False) == (answer.listen, answer.limited)
     assert 0 < answer.seconds <= 10
+
+
+async def test_a_server_that_is_there_answers(mill: Mill) -> None:
+    """Asking it takes no job and raises nothing; test_metrics.py has one that is away."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker()
+    await broker.ping()
+    assert 1 == (await mill.inspector.counts(QUEUE.name))[State.WAITING]
 
 
 async def test_jobs_come_in_order(mill: Mill) -> None:
@@ -168,7 +176,7 @@ async def test_the_rate_limit_holds_over_two_workers(mill: Mill) -> None:
     for broker in brokers:
         answer = await broker.claim(limited)
         assert isinstance(answer, NotNow)
-        assert not answer.listen
+        assert (False, True) == (answer.listen, answer.limited)
         assert 0 < answer.seconds <= 0.5
     for number in range(5):
         await mill.claim(brokers[number % 2], limited)

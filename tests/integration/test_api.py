@@ -23,11 +23,12 @@ from queue_lib.api.app import build
 from queue_lib.api.guard import MAX_BODY, WINDOW, Limiter
 from queue_lib.api.settings import ApiSettings
 from queue_lib.job import Wire
-from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.events import Breakdown, Event, JobSettled, JobStarted
 from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.outcome import Done
 from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import WorkerSettings, load
+from tests.support.exposition import Exposition
 from tests.support.fakes import make_job
 from tests.support.mills import redis_mill
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from fastapi import FastAPI
+
+    from queue_lib.observe.events import Observer
 
 SECRET, FULL = tokens.make("app", may_write=True)
 READ_SECRET, READ = tokens.make("viewer", may_write=False)
@@ -72,17 +75,23 @@ async def client_of(app: FastAPI) -> AsyncIterator[Client]:
         yield Client(app, http)
 
 
-def api(redis_url: str, monkeypatch: pytest.MonkeyPatch, rate: int = 2000) -> FastAPI:
+def api(redis_url: str, monkeypatch: pytest.MonkeyPatch, rate: int = 2000, observe: Observer | None = None) -> FastAPI:
     """The application on this Redis."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     [settings] = load(WorkerSettings)
-    return build(partial(wiring.admin, settings, FORMS, by="api"), [FULL, READ], rate)
+    return build(partial(wiring.admin, settings, FORMS, by="api"), [FULL, READ], rate, observe)
 
 
 @pytest.fixture
-def app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+def faults() -> list[Event]:
+    """What the application has told its observer."""
+    return []
+
+
+@pytest.fixture
+def app(redis_url: str, faults: list[Event], monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """The application on the shared Redis, which is empty."""
-    return api(redis_url, monkeypatch)
+    return api(redis_url, monkeypatch, observe=faults.append)
 
 
 @pytest.fixture
@@ -125,6 +134,45 @@ async def test_a_token_that_may_only_read_changes_nothing(ask: Client, app: Fast
             method, path, headers={"Authorization": f"Bearer {READ_SECRET}"}, json=JOB if method == "POST" else None
         )
         assert (403 == answer.status_code) == (method != "GET"), (method, path, answer.text)
+
+
+async def test_the_metrics_of_the_queues(ask: Client, redis_url: str) -> None:
+    """Depths by state and wire, ages, letters, for a token that may only read; scraping again asks Redis nothing."""
+    for options in ({}, {"delay": 60_000}, {"wire": "rq"}):
+        await ask("POST", "/queue/jobs", json={**JOB, "options": options})
+    await ask("POST", "/queue/pause?queue=file-processing")
+    first = await ask("GET", "/metrics", secret=READ_SECRET)
+    with redis.Redis.from_url(redis_url) as client:
+        before = client.info("stats")["total_commands_processed"]
+        again = await ask("GET", "/metrics", secret=READ_SECRET)
+        asked = client.info("stats")["total_commands_processed"] - before - 1
+    read = Exposition(first.text)
+
+    waiting = {"queue": "file-processing", "state": "waiting"}
+    assert (1, 1) == tuple(read("pushmill_queue_jobs", wire=wire, **waiting) for wire in ("bullmq", "rq"))
+    assert 1 == read("pushmill_queue_jobs", queue="file-processing", state="delayed", wire="bullmq")
+    assert (1, 0) == tuple(
+        read("pushmill_queue_paused", queue=name) for name in ("file-processing", "push-notifications")
+    )
+    assert 0 <= read("pushmill_queue_oldest_waiting_seconds", queue="file-processing") < 10
+    assert (0, 1) == (read("pushmill_dead_letters"), read("pushmill_redis_up"))
+    assert 0 == read("pushmill_workers", queue="push-notifications")
+    assert read("process_resident_memory_bytes") > 0
+    assert 0 == asked
+    assert 3 == Exposition(again.text)("pushmill_queue_jobs")
+
+
+async def test_the_metrics_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says so, and has the rest: an alarm needs it most of all then."""
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9")  # no server has the port of "discard"
+    [settings] = load(WorkerSettings)
+    async with client_of(build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=5)) as ask:
+        answer = await ask("GET", "/metrics")
+    read = Exposition(answer.text)
+
+    assert 0 == read("pushmill_redis_up")
+    assert "pushmill_dead_letters" not in read.names
+    assert read("process_resident_memory_bytes") > 0
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
@@ -306,8 +354,8 @@ async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 200 == alive.status_code
 
 
-async def test_a_fault_of_ours_shows_nothing(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log has the stack trace, and the client a sentence."""
+async def test_a_fault_of_ours_shows_nothing(ask: Client, faults: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has the stack trace, the observer is told, and the client has a sentence."""
     logged: list[tuple[str, Any]] = []
     told = SimpleNamespace(error=lambda event, exc_info, **_: logged.append((event, exc_info)))
     monkeypatch.setattr(problems, "_log", told)
@@ -323,6 +371,9 @@ async def test_a_fault_of_ours_shows_nothing(ask: Client, monkeypatch: pytest.Mo
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
     assert [("api_fault", LookupError)] == [(event, type(error)) for event, error in logged]
+    [fault] = faults
+    assert isinstance(fault, Breakdown)
+    assert ("api_fault", "LookupError") == (fault.word, fault.failure.kind)
 
 
 async def test_a_hostile_letter_and_job_are_shown(ask: Client, redis_url: str) -> None:

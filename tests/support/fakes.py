@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import Lease
 from queue_lib.job import Backoff, Job, Wire
+from queue_lib.observe.events import Untold
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from queue_lib.observe.events import Event, Observer
     from queue_lib.outcome import Failure
     from queue_lib.processor import FollowUp
 
@@ -37,6 +39,16 @@ def make_job(**changes: Any) -> Job:
         "enqueued_at": 0.0,
     }
     return Job(**(fields | changes))
+
+
+def told(events: list[Event]) -> Observer:
+    """An observer that adds to `events` what the log has a line for."""
+
+    def observe(event: Event) -> None:
+        if not isinstance(event, Untold):
+            events.append(event)
+
+    return observe
 
 
 class NotingLease(Lease):

@@ -59,6 +59,24 @@ def test_attempts_are_counted_from_one() -> None:
     assert (3, 4, False) == (job.attempt, job.max_attempts, job.is_last_attempt)
 
 
+@pytest.mark.parametrize(
+    ("opts", "fields", "expected"),
+    [
+        ({}, {"ats": "1"}, 2.5),
+        ({"delay": 2000}, {"ats": "1"}, 0.5),
+        ({"delay": 60_000}, {"ats": "1"}, 0.0),  # an operator has promoted it
+        ({"delay": "soon"}, {"ats": "1"}, None),
+        ({}, {"ats": "2"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_how_long_a_job_has_waited_is_known_in_its_first_run(
+    opts: Any, fields: dict[str, str], expected: float | None
+) -> None:
+    """From when it was due, the delay that the app asked for left out; of later runs BullMQ keeps nothing."""
+    assert expected == parse(opts, processedOn="1700000003000", **fields).waited
+
+
 def test_a_verdict_of_bullmq_is_kept() -> None:
     """A job that BullMQ itself has failed, as after too many stalls, is refused with BullMQ's reason."""
     assert "job stalled more than allowable limit" == parse({}, defa="job stalled more than allowable limit").refusal

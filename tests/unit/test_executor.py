@@ -21,7 +21,7 @@ from queue_lib.processor import FollowUp, Registry, Route
 from queue_lib.retry import OUTAGE_PAUSE
 from queue_lib.runner import executor as executor_module
 from queue_lib.runner.executor import Executor
-from tests.support.fakes import Greeting, NotingLease, make_job
+from tests.support.fakes import Greeting, NotingLease, make_job, told
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import DeadLetter
@@ -39,12 +39,12 @@ class Bench:
         self.executor = Executor(registry, self, self.observe)
 
     def observe(self, event: Event) -> None:
-        """Keep what is told of an end; a start comes before it."""
+        """Keep what the log tells of an end; a start comes before it."""
         if isinstance(event, JobStarted):
             assert event.job is self.lease.job
             assert [] == self.events
         else:
-            self.events.append(event)
+            told(self.events)(event)
 
     async def add(self, letter: DeadLetter) -> None:
         """Take a dead letter; note what was recorded before it."""

@@ -10,13 +10,13 @@ from queue_lib.job import Wire
 from queue_lib.observe.events import (
     BrokerBack,
     BrokerLost,
-    Event,
     JobLost,
     JobReleased,
     JobSettled,
     JobsRecovered,
     JobStarted,
     Tallied,
+    Told,
 )
 from queue_lib.observe.log import describe
 from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
@@ -84,7 +84,7 @@ FAILURE = Failure("it broke", "Traceback")
         ),
     ],
 )
-def test_an_event_is_one_line(event: Event, level: int, word: str, fields: dict[str, object]) -> None:
+def test_an_event_is_one_line(event: Told, level: int, word: str, fields: dict[str, object]) -> None:
     """Each event has its level, its word and its fields; payloads and results are not among them."""
     assert (level, word, fields) == describe(event)
     assert "s3cret" not in str(describe(event))

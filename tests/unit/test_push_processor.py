@@ -66,7 +66,7 @@ async def test_the_result_and_the_tally_have_counts_by_origin_and_reason() -> No
 
     expected = {"https://push.test": {"sent": 1, "gone": 1}, "https://other.test": {"sent": 1}}
     assert result.origins == expected
-    assert context.tallies == [("push_deliveries", expected)]
+    assert context.tallies == [("push_deliveries", expected), ("push_pruned", {"subscriptions": {"gone": 1}})]
 
 
 async def test_an_unexpected_fault_stays_with_its_subscription() -> None:

@@ -53,13 +53,13 @@ def test_a_required_variable_is_called_so() -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every file that README.md and the docs link to is there."""
-    for page in (environment_table.README, *sorted((PROJECT / "docs").glob("*.md"))):
+    for page in (environment_table.README, *sorted((PROJECT / "docs").rglob("*.md"))):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
 def test_every_event_word_is_explained() -> None:
-    """Each word that a log line can begin with has a row in docs/operations.md."""
+    """Each word that a log line can begin with has a row in docs/operations/README.md."""
     words = {
         word
         for folder in ("queue_lib", "processors", "storage")
@@ -68,7 +68,7 @@ def test_every_event_word_is_explained() -> None:
             r'(?:(?:log|get_logger\(\))\.(?:debug|info|warning|error)\(|logging\.[A-Z]+, )\s*"(\w+)"', path.read_text()
         )
     }
-    page = (PROJECT / "docs" / "operations.md").read_text()
+    page = (PROJECT / "docs" / "operations" / "README.md").read_text()
 
     assert {"job_done", "broker_lost", "started", "push_gone"} <= words
     assert [] == sorted(word for word in words if f"`{word}`" not in page)

@@ -37,7 +37,13 @@ def test_a_job_as_rq_writes_it() -> None:
     job = parse(enqueued_at="2026-01-02T03:04:05Z", timeout="180")
     assert ("7", "greet", {"userId": "u1"}, None) == (job.id, job.name, job.data, job.refusal)
     assert (1, 3, QUEUE.backoff, QUEUE.timeout) == (job.attempt, job.max_attempts, job.backoff, job.timeout)
-    assert 1767323045.0 == job.enqueued_at
+    assert (1767323045.0, 5.0) == (job.enqueued_at, job.waited)
+
+
+def test_how_long_a_job_has_waited_is_known_unless_its_worker_died() -> None:
+    """`enqueued_at` is when it was put in line the last time; one that was recovered has run since."""
+    times = {"enqueued_at": "2026-01-02T03:04:05Z"}
+    assert (None, None) == (parse(**times, crashes="1").waited, parse().waited)
 
 
 def test_plain_json_is_a_job_too() -> None:

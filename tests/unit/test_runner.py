@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,18 +14,29 @@ from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_inspector import MemoryDeadLetters
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Backoff, Wire
-from queue_lib.observe.events import BrokerBack, BrokerLost, Event, JobLost, JobReleased, JobSettled, JobStarted
+from queue_lib.observe.events import (
+    Breakdown,
+    BrokerBack,
+    BrokerLost,
+    Event,
+    JobLost,
+    JobReleased,
+    JobSettled,
+    JobStarted,
+)
 from queue_lib.processor import Registry, Route
 from queue_lib.queues import Queue, Retention
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.housekeeping import keep
-from queue_lib.runner.launcher import Launcher, LoopEndedError
+from queue_lib.runner.launcher import RECENT, Launcher, LoopEndedError
+from queue_lib.runner.process import serve
 from tests.support.fakes import Greeting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.processor import Context
+    from queue_lib.runner.process import Stop
 
 QUEUE = Queue(
     name="work",
@@ -263,6 +275,70 @@ async def test_a_loop_that_ends_is_noticed() -> None:
     with pytest.raises(LoopEndedError, match="the loop 'bullmq: tidy up' ended: ZeroDivisionError"):
         await mill.launcher.watch()
     await mill.launcher.stop(1)
+
+
+class Pinged(MemoryBroker):
+    """Counts pings."""
+
+    pings = 0
+
+    async def ping(self) -> None:
+        """Count."""
+        self.pings += 1
+
+
+async def test_a_server_that_has_just_answered_is_not_asked() -> None:
+    """An idle worker's commands are few and counted; before its loops have heard anything it asks."""
+    broker = Pinged(MemoryStore())
+    mill = Mill(broker)
+    await mill.launcher.ping()
+    assert 1 == broker.pings
+    await mill.launcher.start()
+    await mill.until(lambda: mill.launcher.states()[0].trouble is None)
+    await mill.launcher.ping()
+    assert 1 == broker.pings
+    mill.launcher._consumers[0]._answered = time.monotonic() - RECENT - 1
+    await mill.launcher.ping()
+    assert 2 == broker.pings
+    await mill.launcher.stop(1)
+
+
+class StopWish:
+    """Stands for the Stop of a process, which only a main thread can make."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def request(self) -> None:
+        """Wish it."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait for the wish."""
+        await self._event.wait()
+
+
+async def test_a_loop_that_ends_is_a_fault() -> None:
+    """The observers are told where the bug is, and the process is to end with status 1."""
+    store = MemoryStore()
+    mill = Mill(Breaking(store), store=store)
+    mill.launcher.observe = mill.events.append
+
+    assert 1 == await serve(mill.launcher, cast("Stop", StopWish()), 1.0)
+    [event] = mill.events
+    assert isinstance(event, Breakdown)
+    assert ("loop_ended", "ZeroDivisionError") == (event.word, event.failure.kind)
+    assert "Breaking._bug" == event.failure.frames[-1][2]
+
+
+async def test_an_orderly_stop_is_no_fault() -> None:
+    """Loops end then, too."""
+    mill, stop = Mill(), StopWish()
+    mill.launcher.observe = mill.events.append
+    stop.request()
+
+    assert 0 == await serve(mill.launcher, cast("Stop", stop), 1.0)
+    assert [] == mill.events
 
 
 async def test_a_job_that_can_not_be_recorded_costs_only_itself() -> None:

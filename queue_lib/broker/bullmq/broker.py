@@ -63,6 +63,11 @@ class BullMQBroker:
         with outages_translated():
             await asyncio.gather(*(each.ping() for each in (self._client, *self._listeners.values())))
 
+    async def ping(self) -> None:
+        """Ask over the connection for commands."""
+        with outages_translated():
+            await self._client.ping()
+
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
         while self._ahead[queue.name]:
@@ -77,7 +82,7 @@ class BullMQBroker:
         if fields:
             return await self._lease(queue, fields, str(job_id), token)
         if limited_ms and limited_ms > 0:
-            return NotNow(min(limited_ms / 1000, BLOCK), listen=False)  # a limit may be lifted, too
+            return NotNow(min(limited_ms / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
         until = next_due_ms / 1000 - time.time() if next_due_ms else BLOCK
         return NotNow(min(max(until, 0.0), BLOCK), listen=True)
 

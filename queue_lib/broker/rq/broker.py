@@ -96,6 +96,11 @@ class RQBroker:
         for lane in self._lanes.values():
             lane.get_redis_server_version()  # cached here, for RQ asks while it fills pipelines
 
+    async def ping(self) -> None:
+        """Ask over the connection for commands."""
+        with outages_translated():
+            await self.client.ping()
+
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job of the first lane that has one, and mark it as started."""
         if self._claimed[queue.name]:
@@ -116,7 +121,7 @@ class RQBroker:
                 lane_number, job_id, fields = rest
                 return await self._lease(queue, lanes(queue.name)[lane_number - 1], _text(job_id), _fields(fields))
             case b"limited":
-                return NotNow(min(rest[0] / 1000, BLOCK), listen=False)  # a limit may be lifted, too
+                return NotNow(min(rest[0] / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
             case b"paused":
                 return NotNow(PAUSED, listen=False)
             case b"gone":

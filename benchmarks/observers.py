@@ -1,0 +1,84 @@
+"""What the metrics cost a job: how long they take, in a run of no-op jobs, and how much processor time a job takes.
+
+    python -m benchmarks.observers [jobs] [rounds]
+
+The time in the observer is measured call by call, where the caches are as cold as they are in earnest; a difference of
+two whole runs would drown in the noise of the machine. The figures are medians; the timer itself is in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from benchmarks.harness import QUEUE, Counter, child, launcher, median, rq_enqueue
+from benchmarks.throughput import bullmq_enqueue
+from queue_lib.observe.metrics import Metrics
+from tests.support.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from queue_lib.observe.events import Event
+
+
+class Timed(Counter):
+    """Tells the log and the metrics, and notes how long the metrics take."""
+
+    def __init__(self, expected: int) -> None:
+        """Expect so many jobs."""
+        super().__init__(expected)
+        self.spent: dict[str, list[float]] = defaultdict(list)  # kind of event -> microseconds
+        self._metrics = Metrics(CollectorRegistry(), {QUEUE.name: ["noop"]})
+
+    def observe(self, event: Event) -> None:
+        """Count it."""
+        since = time.perf_counter_ns()
+        self._metrics(event)
+        self.spent[type(event).__name__].append((time.perf_counter_ns() - since) / 1000)
+        super().observe(event)
+
+
+async def work(url: str, wire: str, jobs: int) -> tuple[float, float]:
+    """Microseconds a job in the metrics, and of processor time in all."""
+    counter = Timed(jobs)
+    mill = launcher(url, wire, counter)
+    since = time.process_time()
+    await mill.start()
+    await counter.all_done.wait()
+    in_all = (time.process_time() - since) / jobs * 1e6
+    await mill.stop(5)
+    return sum(median(counter.spent[kind]) for kind in ("JobStarted", "JobSettled")), in_all
+
+
+def contestant(wire: str, url: str, jobs: int) -> tuple[float, float]:
+    """One run in this process."""
+    if wire == "bullmq":
+        asyncio.run(bullmq_enqueue(url, jobs))
+    else:
+        rq_enqueue(url, jobs)
+    return asyncio.run(work(url, wire, jobs))
+
+
+def main() -> None:
+    """Run both wires in turn and print the share."""
+    jobs, rounds = (int(argument) for argument in (sys.argv[1:] + ["3000", "5"][len(sys.argv) - 1 :]))
+    with RedisServer() as server:
+        for wire in ("bullmq", "rq"):
+            runs = []
+            for _ in range(rounds):
+                server.flush()
+                runs.append(child(__spec__.name, "--contestant", wire, server.url, str(jobs)))
+            mine, in_all = (median(list(column)) for column in zip(*runs, strict=True))
+            print(f"{wire:7} {mine:5.1f} of {in_all:5.0f} us a job in the metrics: {100 * mine / in_all:.1f} %")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--contestant"]:
+        print(json.dumps(contestant(sys.argv[2], sys.argv[3], int(sys.argv[4]))), file=sys.stderr)
+    else:
+        main()

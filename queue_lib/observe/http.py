@@ -1,0 +1,125 @@
+"""A small HTTP server for what platforms and Prometheus ask a worker. It answers GET and closes the connection.
+
+It is written by hand because a framework costs an idle worker 3 MiB, and because all it has to know of HTTP is the
+first line of a request. Whoever can reach the port may send anything: requests are bounded in size and time,
+connections in number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from queue_lib.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+MAX_HEAD = 8192  # bytes of a request's first line and headers
+IN_TIME = 5.0  # seconds that a request may take to come, and an answer to be taken
+MAX_CONNECTIONS = 20
+JSON = "application/json"
+WORDS = 3  # of a request's first line: method, path, version
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered."""
+
+    status: HTTPStatus
+    body: bytes
+    content_type: str = JSON
+
+    @classmethod
+    def of(cls, status: HTTPStatus, body: Mapping[str, Any]) -> Answer:
+        """JSON."""
+        return cls(status, json.dumps(body).encode())
+
+
+Pages = dict[str, "Callable[[], Awaitable[Answer]]"]
+
+
+@contextlib.asynccontextmanager
+async def serve(host: str, port: int, pages: Pages) -> AsyncIterator[int]:
+    """Serve `pages`, each a path and who answers it; yields the port. Raises ConfigurationError if it is not free."""
+    site = _Site(pages)
+    try:
+        server = await asyncio.start_server(site.connected, host, port, limit=MAX_HEAD)
+    except OSError as error:
+        msg = f"METRICS_PORT: can't listen on {host}:{port} ({error.strerror or error})"
+        raise ConfigurationError(msg) from None
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        site.close()
+
+
+class _Site:
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, and hang up."""
+        if len(self._open) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        self._open.add(writer)
+        try:
+            async with asyncio.timeout(2 * IN_TIME):
+                await self._converse(reader, writer)
+        except (TimeoutError, OSError):  # it is slow, or gone
+            writer.transport.abort()
+        finally:
+            self._open.discard(writer)
+            writer.close()  # again is no fault
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method, answer = "GET", Answer.of(HTTPStatus.BAD_REQUEST, {"detail": "that is no HTTP request"})
+        try:
+            async with asyncio.timeout(IN_TIME):
+                head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.LimitOverrunError:
+            answer = Answer.of(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, {"detail": f"more than {MAX_HEAD} bytes"})
+        except asyncio.IncompleteReadError:
+            return
+        else:
+            words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+            if len(words) == WORDS and words[2].startswith("HTTP/1."):
+                method = words[0]
+                answer = await self._answer(method, words[1].partition("?")[0])
+        writer.write(_head(answer) + (b"" if method == "HEAD" else answer.body))
+        writer.close()
+        await writer.wait_closed()  # when all is taken
+
+    async def _answer(self, method: str, path: str) -> Answer:
+        page = self._pages.get(path)
+        if page is None:
+            return Answer.of(HTTPStatus.NOT_FOUND, {"detail": f"there are {', '.join(self._pages)}"})
+        if method not in {"GET", "HEAD"}:
+            return Answer.of(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": "GET or HEAD"})
+        return await page()
+
+
+def _head(answer: Answer) -> bytes:
+    lines = (
+        f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
+        f"Content-Type: {answer.content_type}",
+        f"Content-Length: {len(answer.body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode()

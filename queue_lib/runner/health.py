@@ -1,0 +1,83 @@
+"""Whether this process is ready for jobs: what its loops say, and whether the servers that it needs answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from queue_lib.runner.consumer import LoopState
+
+    Check = Callable[[], Awaitable[object]]
+
+FRESH = 10.0  # seconds that a server's answer holds: whoever asks often asks us, not them
+IN_TIME = 4.0  # seconds that a server has to answer: less than what those who ask us wait
+
+
+class Health(Collector):
+    """Looks at the loops and asks the servers. It is also a collector of metrics, which tell the last report."""
+
+    def __init__(self, states: Callable[[], Sequence[LoopState]], checks: Mapping[str, Check]) -> None:
+        """`checks` raise when a server does not answer; what they raise has no secret in its text."""
+        self._states = states
+        self._servers = {name: Server(check) for name, check in checks.items()}
+        self._last: dict[str, Any] = {"ready": False, "loops": [], "servers": {}}
+
+    async def report(self) -> dict[str, Any]:
+        """Whether it is `ready`, and what is wrong with each of the `loops` and `servers`: a line, or None."""
+        troubles = await asyncio.gather(*(server.trouble() for server in self._servers.values()))
+        servers = dict(zip(self._servers, troubles, strict=True))
+        loops = [
+            {"queue": state.queue, "wire": state.wire.value, "running": state.running, "trouble": state.trouble}
+            for state in self._states()
+        ]
+        ready = not any(servers.values()) and not any(loop["trouble"] for loop in loops)
+        self._last = {"ready": ready, "loops": loops, "servers": servers}
+        return self._last
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The last report as metrics."""
+        ready = GaugeMetricFamily("pushmill_ready", "Whether this worker is ready for jobs.")
+        ready.add_metric([], float(self._last["ready"]))
+        loop_ready = GaugeMetricFamily("pushmill_loop_ready", "Whether a loop takes jobs.", labels=["queue", "wire"])
+        held = GaugeMetricFamily("pushmill_leases_held", "Jobs claimed and not settled.", labels=["queue", "wire"])
+        for loop in self._last["loops"]:
+            loop_ready.add_metric([loop["queue"], loop["wire"]], float(loop["trouble"] is None))
+            held.add_metric([loop["queue"], loop["wire"]], loop["running"])
+        up = GaugeMetricFamily("pushmill_server_up", "Whether a server answers.", labels=["server"])
+        for name, trouble in self._last["servers"].items():
+            up.add_metric([name], float(trouble is None))
+        return [ready, loop_ready, held, up]
+
+
+class Server:
+    """A server, asked once for all who want to know within ten seconds, and never twice at a time."""
+
+    def __init__(self, check: Check, clock: Callable[[], float] = time.monotonic) -> None:
+        """`check` raises when the server does not answer."""
+        self._check = check
+        self._clock = clock
+        self._asking: asyncio.Task[str | None] | None = None
+        self._asked_at = 0.0
+
+    async def trouble(self) -> str | None:
+        """What is wrong with it, or None."""
+        if self._asking is None or (self._asking.done() and self._clock() - self._asked_at >= FRESH):
+            self._asked_at = self._clock()
+            self._asking = asyncio.create_task(self._ask())
+        answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)
+        # Not cancelled: what hangs in a thread would go on there, and the next question would take another one.
+        return self._asking.result() if answered else f"no answer for {self._clock() - self._asked_at:.0f} s"
+
+    async def _ask(self) -> str | None:
+        try:
+            await self._check()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is what is wrong
+            return str(error)[:200] or type(error).__name__
+        return None

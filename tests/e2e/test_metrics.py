@@ -1,0 +1,144 @@
+"""A worker with a port: what it counts, and whether it says that it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.support.exposition import Exposition
+from tests.support.polling import until
+from tests.support.ports import free_port
+from tests.support.push_service import Answer, PushService
+from tests.support.redis_server import RedisServer
+from tests.support.wires import Mess
+
+if TYPE_CHECKING:
+    from tests.support.app import App
+
+PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
+PUSHES, FILES = "push-notifications", "file-processing"
+
+
+async def ask(port: int, path: str) -> httpx.Response:
+    """Ask the worker."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        return await client.get(path)
+
+
+@pytest.fixture
+async def read(app: App, push_service: PushService) -> Exposition:
+    """What a worker says of itself after seven jobs on both wires, of which three are good."""
+    port = free_port()
+    rows = [push_service.subscribe() for _ in range(2)]
+    for row in rows:
+        app.subscribe(row)
+    push_service.answer(rows[1], Answer(410))
+    picture = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
+    async with Mess.at(app.env["REDIS_URL"], app.folder) as mess, app.worker(METRICS_PORT=str(port)) as worker:
+        await mess.bullmq("process-image", picture, queue=FILES)
+        await worker.logged("job_done", 1)
+        mess.rq("process-image", picture, queue=FILES)
+        await mess.bullmq("push-notification", PUSH)
+        mess.rq("no-such-job", PUSH)
+        await mess.bullmq("y" * 5000, PUSH)
+        await worker.logged("job_done", 3)
+        await worker.logged("job_dead", 2)
+        page = await ask(port, "/metrics")
+        status, _ = await worker.terminate(8.0)
+    assert (0, 200) == (status, page.status_code)
+    assert "yyyy" not in page.text
+    return Exposition(page.text)
+
+
+async def test_what_a_worker_has_done(read: Exposition, app: App) -> None:
+    """Jobs of both wires, good and bad, are counted with their pushes and bytes, under labels that are bounded."""
+    for wire in ("bullmq", "rq"):
+        assert 1 == read("pushmill_jobs_total", queue=FILES, name="process-image", wire=wire, outcome="done")
+        assert 1 == read("pushmill_jobs_total", queue=PUSHES, name="other", wire=wire, outcome="dead")
+        assert 1 == read("pushmill_job_wait_seconds_count", queue=FILES, wire=wire)
+    assert 0 <= read("pushmill_job_wait_seconds_sum") < 5
+    assert 2 == read("pushmill_job_run_seconds_count", queue=FILES, name="process-image")
+    assert 0 < read("pushmill_job_run_seconds_sum", queue=FILES) < 10
+    for result in ("sent", "gone"):
+        assert 1 == read("pushmill_push_results_total", name="push-notification", service="other", result=result)
+    assert 1 == read("pushmill_push_pruned_total", name="push-notification")
+    store = app.folder / "store"
+    for direction, pattern in (("in", "uploads/*"), ("out", "f1-*")):
+        size = sum(path.stat().st_size for path in store.glob(pattern))
+        assert 2 * size == read("pushmill_media_bytes_total", name="process-image", direction=direction)
+
+
+async def test_how_a_worker_is(read: Exposition) -> None:
+    """It is ready, holds no job any more, and knows its memory and how late its loop is."""
+    assert (1, 0) == (read("pushmill_ready"), read("pushmill_leases_held"))
+    assert (1, 1, 1) == tuple(read("pushmill_server_up", server=name) for name in ("redis", "database", "storage"))
+    assert 50e6 < read("process_resident_memory_bytes") < 400e6
+    assert 50e6 < read("pushmill_tree_memory_bytes") < 400e6
+    assert read("pushmill_event_loop_lag_seconds_count") >= 0
+
+
+async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
+    """While Redis or the store is away `/readyz` says so, by loop and server, and `/healthz` still answers."""
+    port = free_port()
+
+    async def ready(status: int) -> dict[str, Any]:
+        async def look() -> list[httpx.Response]:
+            answer = await ask(port, "/readyz")
+            return [answer] if answer.status_code == status else []
+
+        answers: list[httpx.Response] = await until(look, 25.0)
+        report: dict[str, Any] = answers[0].json()
+        return report
+
+    with RedisServer(appendonly=True) as server:
+        async with app.worker(METRICS_PORT=str(port), REDIS_URL=server.url):
+            well = await ready(200)
+            server.stop()
+            ill = await ready(503)
+            alive = await ask(port, "/healthz")
+            server.start()
+            await ready(200)
+            shutil.rmtree(app.folder / "store")
+            (app.folder / "store").touch()
+            without_store = await ready(503)
+
+    assert {("bullmq", PUSHES), ("bullmq", FILES), ("rq", PUSHES), ("rq", FILES)} == {
+        (loop["wire"], loop["queue"]) for loop in well["loops"]
+    }
+    assert {"redis": None, "database": None, "storage": None} == well["servers"]
+    assert any("Redis has been away for" in (loop["trouble"] or "") for loop in ill["loops"])
+    assert (200, {"outcome": "alive"}) == (alive.status_code, alive.json())
+    assert "STORAGE_URL: the directory" in without_store["servers"]["storage"]
+
+
+async def test_a_port_that_is_taken(app: App) -> None:
+    """The worker does not start, and says which variable to change."""
+    taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    async with taken:
+        port = taken.sockets[0].getsockname()[1]
+        worker = app.worker(METRICS_PORT=str(port))
+        await worker.start()
+        try:
+            assert 1 == await worker.wait(40.0)  # it takes one, but not on a machine that is busy
+        finally:
+            await worker.kill()
+    assert f"METRICS_PORT: can't listen on 127.0.0.1:{port} (" in worker.stderr
+    assert "Traceback" not in worker.stderr
+
+
+@pytest.mark.parametrize("script", ["worker.py", "web.py"])
+async def test_without_the_port_nobody_listens(script: str) -> None:
+    """Neither process imports what it does not use: Sentry is an extra."""
+    project = Path(__file__).parents[2]
+    code = f"import sys, {script.removesuffix('.py')}; print('sentry_sdk' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, cwd=project, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert b"False" == out.strip()

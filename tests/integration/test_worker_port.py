@@ -1,0 +1,148 @@
+"""The worker's port, asked as HTTP clients ask it, and as no client does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queue_lib.errors import ConfigurationError
+from queue_lib.observe import http
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LARGE = 30_000_000  # bytes: more than the sockets of both ends take
+
+
+async def page() -> http.Answer:
+    """A page."""
+    return http.Answer.of(HTTPStatus.OK, {"outcome": "alive"})
+
+
+async def large() -> http.Answer:
+    """A page that nobody may want to read."""
+    return http.Answer(HTTPStatus.OK, b"x" * LARGE, "text/plain")
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """A running server, which is less patient than in earnest."""
+    monkeypatch.setattr(http, "IN_TIME", 0.2)
+    async with http.serve("127.0.0.1", 0, {"/healthz": page, "/large": large}) as port:
+        yield port
+
+
+@asynccontextmanager
+async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to the server."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def said(port: int, request: bytes) -> bytes:
+    """All that is answered to a request, until the server hangs up."""
+    async with connection(port) as (reader, writer), asyncio.timeout(3):
+        writer.write(request)
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+def lines(*words: str) -> bytes:
+    """A request."""
+    return "\r\n".join((*words, "", "")).encode()
+
+
+@pytest.mark.parametrize("line", ["GET /healthz HTTP/1.1", "GET /healthz?verbose HTTP/1.0"])
+async def test_a_page(port: int, line: str) -> None:
+    """It is answered with its type and length, and the connection is closed."""
+    head, _, body = (await said(port, lines(line, "Host: worker"))).partition(b"\r\n\r\n")
+
+    assert b'{"outcome": "alive"}' == body
+    assert b"HTTP/1.1 200 OK" == head.split(b"\r\n")[0]
+    assert {b"Content-Type: application/json", b"Content-Length: 20", b"Connection: close"} <= set(head.split(b"\r\n"))
+
+
+async def test_head_has_no_body(port: int) -> None:
+    """HEAD is GET without what it is about."""
+    answer = await said(port, lines("HEAD /healthz HTTP/1.1"))
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (lines("GET /nothing HTTP/1.1"), 404),
+        (lines("GET /../healthz HTTP/1.1"), 404),
+        (lines("POST /healthz HTTP/1.1", "Content-Length: 99999999999"), 405),
+        (lines("GET  /healthz HTTP/1.1"), 400),
+        (lines("GET /healthz"), 400),
+        (lines("GET /healthz SMTP/1.1"), 400),
+        (b"\x16\x03\x01\xff\x00\r\n\r\n", 400),
+        (b"\r\n\r\n", 400),
+        (lines("GET /" + "a" * 9000 + " HTTP/1.1"), 431),
+        (lines("GET /healthz HTTP/1.1", "Cookie: " + "a" * 9000), 431),
+        (b"a" * 20_000, 431),
+    ],
+)
+async def test_what_is_no_request_of_ours(port: int, request_: bytes, status: int) -> None:
+    """It gets its status at once, and nothing of it comes back."""
+    answer = await said(port, request_)
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+    assert b"aaaa" not in answer
+    assert b'"alive"' in await said(port, lines("GET /healthz HTTP/1.1"))
+
+
+async def test_who_is_slow_is_hung_up_on(port: int) -> None:
+    """Half a request, nothing at all, and a byte now and then: none holds a connection."""
+    for begun in (b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"):
+        assert b"" == await said(port, begun)
+
+
+async def test_who_does_not_read_is_hung_up_on(port: int) -> None:
+    """An answer that is not taken is not kept."""
+    async with connection(port) as (reader, writer):
+        writer.write(lines("GET /large HTTP/1.1"))
+        await asyncio.sleep(0.6)
+        taken = await reader.read()
+    assert 0 < len(taken) < LARGE
+
+
+async def test_connections_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes when all are taken is hung up on; when they are free again, all is well."""
+    monkeypatch.setattr(http, "MAX_CONNECTIONS", 3)
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    refused = await said(port, lines("GET /healthz HTTP/1.1"))
+    for _, writer in held:
+        writer.close()
+    await asyncio.sleep(0.05)
+
+    assert b"" == refused
+    assert b'"alive"' in await said(port, lines("GET /healthz HTTP/1.1"))
+
+
+async def test_many_clients_at_once(port: int) -> None:
+    """Those that are answered are answered right, and the server lives."""
+    answers = await asyncio.gather(*(said(port, lines("GET /healthz HTTP/1.1")) for _ in range(300)))
+
+    assert {b'{"outcome": "alive"}'} == {answer[-20:] for answer in answers if answer}
+    assert b'"alive"' in await said(port, lines("GET /healthz HTTP/1.1"))
+
+
+async def test_a_port_that_is_taken(port: int) -> None:
+    """The error names the variable."""
+    with pytest.raises(ConfigurationError, match=rf"METRICS_PORT: can't listen on 127.0.0.1:{port}"):
+        async with http.serve("127.0.0.1", port, {}):
+            pass

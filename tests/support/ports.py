@@ -1,0 +1,13 @@
+"""A port that is free."""
+
+from __future__ import annotations
+
+import socket
+
+
+def free_port() -> int:
+    """One on this machine that nobody listens at, for now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port

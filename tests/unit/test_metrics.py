@@ -1,0 +1,173 @@
+"""What the metrics make of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from processors.push.endpoints import PUSH_SERVICES
+from processors.tallies import SERVICES, TALLIES, service
+from queue_lib.job import Wire
+from queue_lib.observe.events import (
+    Breakdown,
+    BrokerLost,
+    Event,
+    FollowUpAdded,
+    JobLost,
+    JobReleased,
+    JobSettled,
+    JobsRecovered,
+    JobStarted,
+    RateLimited,
+    Tallied,
+    to_all,
+)
+from queue_lib.observe.metrics import LONGEST_WAIT, Metrics
+from queue_lib.observe.vitals import Vitals
+from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
+from tests.support.exposition import Exposition
+from tests.support.fakes import make_job
+
+if TYPE_CHECKING:
+    from queue_lib.outcome import Outcome
+
+JOB = make_job()
+FAILURE = Failure("it broke")
+HOSTILE = 'x"} 1\npushmill_jobs_total{name="'
+
+
+def told(*events: Event) -> Exposition:
+    """The page after these events."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, {"work": ["greet"], "other-queue": ["part"]}, TALLIES)
+    for event in events:
+        metrics(event)
+    return Exposition(generate_latest(registry).decode())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [(Done(None), "done"), (Retry(1.0, FAILURE), "retry"), (Snooze(1.0, ""), "snooze"), (Dead(FAILURE), "dead")],
+)
+def test_a_run_is_counted_by_its_outcome(outcome: Outcome, word: str) -> None:
+    """With its queue, name and wire, and how long it took."""
+    read = told(JobSettled(JOB, outcome, 0.3), JobSettled(replace(JOB, wire=Wire.RQ), outcome, 0.3))
+
+    assert 1 == read("pushmill_jobs_total", queue="work", name="greet", wire="bullmq", outcome=word)
+    assert 2 == read("pushmill_jobs_total")
+    assert 2 == read("pushmill_job_run_seconds_bucket", queue="work", name="greet", le="0.5")
+    assert 0 == read("pushmill_job_run_seconds_bucket", queue="work", name="greet", le="0.25")
+
+
+def test_runs_without_an_outcome_are_counted() -> None:
+    """Those that were given back or lost; they say nothing of how long runs take."""
+    read = told(JobReleased(JOB, 9.0), JobLost(JOB, 9.0, "taken over"))
+
+    assert 1 == read("pushmill_jobs_total", outcome="released")
+    assert 1 == read("pushmill_jobs_total", outcome="lost")
+    assert 0 == read("pushmill_job_run_seconds_count")
+
+
+def test_a_start_tells_how_long_its_job_has_waited() -> None:
+    """Where the wire knows it, and unless it is a time that somebody has made up."""
+    waits = (None, 0.2, LONGEST_WAIT, float("inf"), float("nan"))
+    read = told(*(JobStarted(replace(JOB, waited=wait)) for wait in waits))
+
+    assert 1 == read("pushmill_job_wait_seconds_count", queue="work", wire="bullmq")
+    assert 0.2 == read("pushmill_job_wait_seconds_sum")
+
+
+def test_what_alerts_look_at_begins_at_zero() -> None:
+    """A counter that appears with its first event has not increased, as Prometheus sees it."""
+    read = told()
+
+    for name in ("greet", "other"):
+        assert 0 == read("pushmill_jobs_total", queue="work", name=name, wire="rq", outcome="dead")
+    assert 0 == read("pushmill_broker_outages_total", queue="other-queue", wire="rq")
+
+
+@pytest.mark.parametrize("name", ["no-such-job", "part", HOSTILE, "x" * 100_000, ""])
+def test_a_name_that_is_not_registered_is_other(name: str) -> None:
+    """Names are the producers': thousands of them are one label, and none writes into the page."""
+    job = replace(JOB, name=name)
+    read = told(JobSettled(job, Dead(FAILURE), 0.1), FollowUpAdded(JOB, name))
+
+    assert 1 == read("pushmill_jobs_total", queue="work", name="other", outcome="dead")
+    assert 1 == read("pushmill_jobs_total")
+    assert 1 == read("pushmill_follow_ups_total", queue="work", name="other")
+
+
+def test_what_happens_beside_jobs_is_counted() -> None:
+    """Waits for the limiter, outages, recovered jobs, follow-ups and faults."""
+    read = told(
+        RateLimited(Wire.RQ, "work", 0.25),
+        RateLimited(Wire.RQ, "work", 0.5),
+        BrokerLost(Wire.RQ, "work", "refused"),
+        JobsRecovered(Wire.RQ, "work,other-queue", ("1", "2")),
+        FollowUpAdded(JOB, "greet"),
+        Breakdown("loop_ended", FAILURE),
+    )
+
+    assert 2 == read("pushmill_limiter_waits_total", queue="work", wire="rq")
+    assert 0.75 == read("pushmill_limiter_wait_seconds_total", queue="work", wire="rq")
+    assert 1 == read("pushmill_broker_outages_total", queue="work", wire="rq")
+    assert 2 == read("pushmill_jobs_recovered_total", wire="rq")
+    assert 1 == read("pushmill_follow_ups_total", queue="work", name="greet")
+    assert 1 == read("pushmill_faults_total", event="loop_ended")
+
+
+def test_what_processors_count() -> None:
+    """Pushes by service and result, rows that were deleted, bytes; what nobody has defined is left out."""
+    deliveries = {
+        "https://fcm.googleapis.com": {"sent": 2, "gone": 1},
+        "https://web.push.apple.com": {"throttled": 1},
+        "https://evilpush.apple.com.example": {"sent": 5},
+        "https://127.0.0.1:8443": {"sent": 1},
+        "refused": {"gone": 1},
+        "other": {"sent": 1},
+    }
+    read = told(
+        Tallied(JOB, "push_deliveries", deliveries),
+        Tallied(JOB, "push_pruned", {"subscriptions": {"gone": 3}}),
+        Tallied(JOB, "media_bytes", {"in": {"upload": 1000}, "out": {"files": 300}}),
+        Tallied(JOB, "greetings", {"here": {"sent": 1}}),
+    )
+
+    assert 2 == read("pushmill_push_results_total", name="greet", service="google", result="sent")
+    assert 1 == read("pushmill_push_results_total", service="apple", result="throttled")
+    assert 7 == read("pushmill_push_results_total", service="other", result="sent")
+    assert 1 == read("pushmill_push_results_total", service="refused", result="gone")
+    assert 3 == read("pushmill_push_pruned_total", name="greet")
+    assert (1000, 300) == tuple(read("pushmill_media_bytes_total", direction=way) for way in ("in", "out"))
+    assert not any("greetings" in name for name in read.names)
+
+
+def test_every_push_service_has_a_name() -> None:
+    """A service that may be called is told apart in the metrics."""
+    assert set(PUSH_SERVICES) == set(SERVICES)
+    assert "mozilla" == service("https://updates.push.services.mozilla.com")
+    assert "microsoft" == service("https://db5p.notify.windows.com")
+
+
+def test_the_loops_lag_is_how_late_it_woke() -> None:
+    """Of three looks, one a second, the last one came half a second late."""
+    registry, times = CollectorRegistry(), iter([10.0, 11.0, 12.5])
+    vitals = Vitals(registry, clock=lambda: next(times), tree=lambda: 123)
+    for _ in range(3):
+        vitals.woke(1.0)
+    read = Exposition(generate_latest(registry).decode())
+
+    assert (2, 0.5) == (read("pushmill_event_loop_lag_seconds_count"), read("pushmill_event_loop_lag_seconds_sum"))
+    assert 123 == read("pushmill_tree_memory_bytes")
+
+
+def test_observers_are_told_in_their_order() -> None:
+    """Each event goes to all of them."""
+    heard: list[tuple[str, Event]] = []
+    event = JobStarted(JOB)
+    to_all(lambda each: heard.append(("first", each)), lambda each: heard.append(("second", each)))(event)
+
+    assert [("first", event), ("second", event)] == heard
