@@ -238,7 +238,7 @@ async def test_dead_subscriptions_are_deleted(app: App, push_service: PushServic
     odd = replace(alive, id="z-odd", endpoint="http://[s3cret-capability\x1b[31m")
     for row in (alive, expired, replace(keyless, p256dh="AAAA"), replace(secretless, auth=""), stranger, odd):
         app.subscribe(row)
-    app.sql('UPDATE "PushSubscription" SET "expirationTime" = 1000 WHERE "id" = ?', expired.id)
+    app.sql('UPDATE "PushSubscription" SET "expirationTime" = 1600000000000 WHERE "id" = ?', expired.id)
 
     looked = await run(app, "prune_subscriptions", "--dry-run", "--json", **app.env)
     unasked = await run(app, "prune_subscriptions", **app.env)
