@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
+ADMIN_THREADS = 3  # for RQ's methods: several clients of the web process are served at once
 BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
 
 
@@ -92,7 +94,8 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
     """What an operator works with; `forms` are the jobs that may be added, `by` is who acts."""
     parts = redis_options(settings)
     name = f"pushmill:admin-{uuid4().hex[:8]}"
-    shared, sync = client(parts, decode=True, name=name), synchronous_client(parts, name=name)
+    shared, sync = client(parts, decode=True, name=name), synchronous_client(parts, name=name, threads=ADMIN_THREADS)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ADMIN_THREADS))
     switch = BullMQInspector(shared, settings.bullmq_prefix)
     inspectors: dict[Wire, Inspector] = {Wire.BULLMQ: switch, Wire.RQ: RQInspector(sync, switch)}
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)

@@ -88,16 +88,17 @@ def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.R
     return made
 
 
-def synchronous_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
-    """A client for RQ's synchronous methods; replies are bytes.
+def synchronous_client(parts: dict[str, Any], *, name: str, threads: int = 1) -> redis.Redis:
+    """A client for RQ's synchronous methods, called by so many threads at once; replies are bytes.
 
-    It needs one connection, and a second one where RQ reads while it holds a transaction open.
+    Each needs one connection, and a second one where RQ reads while it holds a transaction open: with fewer, threads
+    that have one each would wait for each other.
     """
     kind = parts.get("connection_class")
     if kind is not None:  # the URL's scheme wants another kind than the default, and `options` has named asyncio's
         parts = parts | {"connection_class": SYNCHRONOUS[kind]}
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
-        max_connections=2, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
+        max_connections=2 * threads, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
     )
     return redis.Redis.from_pool(pool)
 
