@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready)
 
-.PHONY: setup demo test check unit bench requirements clean
+.PHONY: setup demo test check unit bench screenshots requirements clean
 
 setup: .venv/.ready $(NODE_READY)
 
@@ -36,6 +36,11 @@ bench: setup
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.idle
+
+# Those of docs/dashboard.md.
+screenshots: setup
+	mkdir -p docs/screenshots
+	SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest tests/e2e/test_dashboard.py -k shown_in_the_docs
 
 # Compiled, so that a deploy next month installs what was tested today.
 requirements: setup

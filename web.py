@@ -1,4 +1,4 @@
-"""The API: read the settings, check Redis, serve until told to stop."""
+"""The API and the dashboard: read the settings, check Redis, serve until told to stop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.api.app import build
 from queue_lib.api.settings import ApiSettings
+from queue_lib.dashboard.app import install
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
 from queue_lib.settings import WorkerSettings, load
@@ -53,6 +54,7 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(str(error))
     app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate, observe)
+    install(app, api.api_tokens, secret=queue.redis)
     everywhere = "0.0.0.0"  # noqa: S104 -- the platform's router is on another machine
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(

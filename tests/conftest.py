@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.s3",
     "tests.support.push_service",
     "tests.support.app",
+    "tests.support.browser",
     "tests.support.wires",
     "tests.support.media",
 ]

@@ -1,0 +1,153 @@
+"""A queue's jobs, by state and wire, and what may be done to the queue."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.exceptions import HTTPException
+
+from queue_lib.admin import Admin, QueueStats
+from queue_lib.broker.base import JobView, State
+from queue_lib.dashboard.guard import Acting
+from queue_lib.dashboard.overview import alarms
+from queue_lib.dashboard.pages import done, page
+from queue_lib.job import Wire
+
+COUNT = 50  # jobs on a page
+AT_ONCE = 1000  # jobs that one action retries
+LONGEST = 15.0  # seconds of one action: routers give up after 30
+AGES = {"0": "whatever their age", "3600": "an hour ago", "86400": "a day ago", "604800": "a week ago"}  # seconds
+
+router = APIRouter(prefix="/queue/{queue}")
+
+
+def known(admin: Acting, queue: Annotated[str, Path(max_length=200)]) -> str:
+    """The queue's name. Raises 404 where there is none."""
+    if queue not in admin.queues:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"no such queue; there are {', '.join(admin.queues)}")
+    return queue
+
+
+Known = Annotated[str, Depends(known)]
+Text = Annotated[str, Query(max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What of a queue is looked at, as the address says it."""
+
+    state: State
+    wire: Wire | None
+    text: str
+    start: int
+
+
+def where_of(
+    state: State = State.WAITING,
+    wire: Wire | None = None,
+    text: Text = "",
+    start: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Where:
+    """What the address asks for."""
+    return Where(state, wire, text, start)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some jobs, and from where on there are more."""
+
+    jobs: list[JobView]
+    following: int | None
+
+
+@router.get("")
+async def jobs(request: Request, admin: Acting, queue: Known, where: Annotated[Where, Depends(where_of)]) -> Response:
+    """A page of jobs of a state on a wire."""
+    stats = next(each for each in await admin.stats() if each.queue == queue)
+    wire = where.wire or _busiest(stats, where.state)
+    listed = await _look(admin, queue, wire, where)
+    return page(
+        request,
+        "queue.html",
+        stats=stats,
+        alarms=alarms(stats, await admin.workers()),
+        jobs=listed.jobs,
+        following=listed.following,
+        state=where.state,
+        wire=wire,
+        text=where.text,
+        start=where.start,
+        states=State,
+        ages=AGES,
+        count=COUNT,
+        refresh=0 if where.text or where.start else 5,
+        here="overview",
+    )
+
+
+async def _look(admin: Admin, queue: str, wire: Wire, where: Where) -> Listed:
+    if where.text:
+        found = await admin.search(queue, where.state, wire, where.text, start=where.start, count=COUNT)
+        return Listed(found.jobs, found.resume)
+    browsed = await admin.browse(queue, where.state, wire, where.start, COUNT)
+    following = where.start + COUNT
+    return Listed(browsed.jobs, following if following < browsed.total else None)
+
+
+def _busiest(stats: QueueStats, state: State) -> Wire:
+    """The wire with the most jobs of a state."""
+    return max(stats.counts, key=lambda wire: stats.counts[wire][state])
+
+
+@router.post("/pause")
+async def pause(admin: Acting, queue: Known) -> Response:
+    """Hand out no more jobs."""
+    await admin.pause(queue)
+    return done(f"/queue/{queue}", "paused")
+
+
+@router.post("/resume")
+async def resume(admin: Acting, queue: Known) -> Response:
+    """Undo pause."""
+    await admin.resume(queue)
+    return done(f"/queue/{queue}", "resumed")
+
+
+@router.post("/retry")
+async def retry(admin: Acting, queue: Known, wire: Wire, text: Text = "") -> Response:
+    """Run the failed jobs of a wire again, those that have the text: up to a thousand at once."""
+    until = time.monotonic() + LONGEST
+    found, more = await _failed(admin, queue, wire, text)
+    retried = 0
+    for job in found:
+        if time.monotonic() > until:
+            more = True
+            break
+        retried += await admin.retry(job)
+    where = {"state": State.FAILED.value, "wire": wire.value, "text": text}
+    return done(f"/queue/{queue}", "retried-some" if more else "retried", retried, **where)
+
+
+async def _failed(admin: Admin, queue: str, wire: Wire, text: str) -> tuple[list[JobView], bool]:
+    """Failed jobs, and whether there are more. All are found first: one that is retried makes those behind move up."""
+    found: list[JobView] = []
+    start: int | None = 0
+    until = time.monotonic() + LONGEST / 2
+    while start is not None and len(found) < AT_ONCE and time.monotonic() < until:
+        search = await admin.search(queue, State.FAILED, wire, text, start=start, count=AT_ONCE - len(found))
+        found, start = found + search.jobs, search.resume
+    return found, start is not None
+
+
+@router.post("/clean")
+async def clean(request: Request, admin: Acting, queue: Known, state: State) -> Response:
+    """Delete the jobs that ended some time ago."""
+    older = request.state.form.get("older", "")
+    if state not in {State.COMPLETED, State.FAILED} or older not in AGES:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "what has ended is cleaned, by one of the ages offered")
+    deleted = await admin.clean(queue, state, float(older))
+    return done(f"/queue/{queue}", "cleaned", deleted, state=state.value)

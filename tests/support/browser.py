@@ -1,0 +1,49 @@
+"""A real Chromium, without a window."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path  # noqa: TC003 -- pydantic reads it
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import async_playwright
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]  # root's Chromium has no sandbox
+MISSING = "there is no Chromium: install it, or set CHROMIUM to its path"
+
+
+class BrowserSettings(BaseSettings):
+    """`chromium` is its path, if it is not found by name. With `ci` there must be one: no test is skipped."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
+    chromium: Path | None = None
+    ci: str | None = None
+
+
+def find_chromium(settings: BrowserSettings) -> str:
+    """Its path. Without one the test is skipped, and fails where nothing may be skipped."""
+    found = str(settings.chromium) if settings.chromium else next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None and settings.ci:
+        pytest.fail(MISSING)
+    if found is None:
+        pytest.skip(MISSING)
+    return found
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """The browser; nothing is kept in it from test to test."""
+    path = find_chromium(BrowserSettings())
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield browser
+        await browser.close()

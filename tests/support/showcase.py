@@ -1,0 +1,122 @@
+"""Queues with something to show: jobs of both wires in every state, an hour's history, and two workers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from queue_lib.broker.base import DeadLetter, NotNow, Setup
+from queue_lib.broker.bullmq.broker import BullMQBroker
+from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from queue_lib.broker.connection import client, options
+from queue_lib.broker.pulse import RedisPulses
+from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.job import Wire
+from queue_lib.observe.pulse import BOUNDS, MINUTE, RunningJob, WorkerView, bucket
+from queue_lib.outcome import Failure
+from queue_lib.queues import QUEUES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.broker.base import Broker, Lease
+    from queue_lib.queues import Queue
+    from tests.support.wires import Mess
+
+PUSHES, FILES = (replace(queue, rate_max=0) for queue in QUEUES)
+STACK = """Traceback (most recent call last):
+  File "/app/processors/media/pictures.py", line 61, in __call__
+    upload = await self._workshop.fetch(payload.file_path, most=MOST)
+  File "/app/processors/media/workshop.py", line 88, in fetch
+    raise PermanentError(f"nothing is stored under {key}")
+queue_lib.errors.PermanentError: nothing is stored under uploads/holiday.jpg"""
+IMAGE = {"fileId": "cm1x8k2p", "filePath": "uploads/holiday.jpg", "userId": "user-1"}
+PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?", "url": "/chat/7"}}
+
+
+async def fill(mess: Mess, *, jobs: int = 40, dead: int = 2) -> None:
+    """Fill the empty Redis; `dead` jobs of each wire have failed for good."""
+    for queue, name, data in ((PUSHES, "push-notification", PUSH), (FILES, "process-image", IMAGE)):
+        await mess.bullmq(name, *[data] * jobs, queue=queue.name, attempts=3)
+        mess.rq(name, *[data] * (jobs // 2 + dead), queue=queue.name)
+        await mess.bullmq(name, *[data] * 3, queue=queue.name, delay=3_600_000)
+    setup = Setup(
+        redis=options(mess.url), prefix="bull", lease_duration=30.0, worker_name="worker-1", observe=lambda _: None
+    )
+    letters = BullMQDeadLetters(client(options(mess.url), decode=True, name="showcase"), "bull")
+    for make in (BullMQBroker, RQBroker):
+        broker: Broker = make((PUSHES, FILES), setup)
+        await broker.start()
+        await _work(broker, PUSHES, done=9, dead=0)
+        await _work(broker, FILES, done=6, dead=dead, letters=letters)
+        await broker.close()
+    await letters.close()
+    await _tell(mess)
+
+
+async def _work(
+    broker: Broker, queue: Queue, *, done: int, dead: int, letters: BullMQDeadLetters | None = None
+) -> None:
+    """Settle some jobs, and leave one that runs."""
+    leases = [await _claim(broker, queue) for _ in range(done + dead + 2)]
+    for lease in leases[:done]:
+        await lease.done({"sent": 1, "failed": 0})
+    for lease in leases[done:-2]:
+        failure = Failure("nothing is stored under uploads/holiday.jpg", STACK)
+        await lease.bury(failure)
+        if letters is not None:
+            await letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time() - 90))
+    await leases[-2].retry(900.0, Failure("S3 answered 503", STACK))
+    await leases[-1].progress(62)
+    await leases[-1].log("decoded 4032 x 3024, JPEG")
+    await leases[-1].log("compressed to 1600 x 1200")
+
+
+async def _claim(broker: Broker, queue: Queue) -> Lease:
+    found = await broker.claim(queue)
+    assert not isinstance(found, NotNow)
+    return found
+
+
+async def _tell(mess: Mess) -> None:
+    """What workers would have told in the last hour."""
+    connection = client(options(mess.url), decode=True, name="showcase")
+    pulses, now = RedisPulses(connection, "bull"), int(time.time() // MINUTE)
+    tallies = {
+        (queue.name, now - ago): _minute(ago, size) for queue, size in ((PUSHES, 84), (FILES, 9)) for ago in range(59)
+    }
+    for number, host in enumerate(("worker-1.dyno", "worker-2.dyno")):
+        worker = WorkerView(
+            name=f"{host}-4f1c2a9{number}",
+            host=host,
+            pid=4,
+            started_at=time.time() - 7200,
+            memory=(171 + 88 * number) * 1024 * 1024,
+            queues=(PUSHES.name, FILES.name),
+            wires=(Wire.BULLMQ, Wire.RQ),
+            running=_running() if number else (),
+        )
+        await pulses.send(worker, {} if number else tallies)
+    await connection.aclose()
+
+
+def _running() -> Sequence[RunningJob]:
+    common: dict[str, Any] = {"queue": FILES.name, "name": "process-image", "attempt": 1, "since": time.time() - 3}
+    return (RunningJob(wire=Wire.BULLMQ, id="9", **common),)
+
+
+def _minute(ago: int, size: int) -> Counter[str]:
+    """One minute's counts: up and down, with a bad quarter of an hour."""
+    done = max(round(size * (0.7 + 0.3 * math.sin(ago / 7)) - (ago * 5) % 7), 0)
+    bad = 30 < ago < 44
+    wait = (0.09 + 0.04 * math.sin(ago / 5)) * (9 if bad else 1)
+    return Counter({
+        "done": done,
+        "retried": size // 9 if bad else 0,
+        "dead": size // 20 if 34 < ago < 38 else 0,
+        f"wait:{bucket(wait)}": done,
+        f"wait:{min(bucket(wait * 6), len(BOUNDS))}": done // 8,
+    })  # fmt: skip

@@ -1,0 +1,25 @@
+"""`python web.py` for an app."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from queue_lib.api import tokens
+from tests.support.worker_process import PROJECT, WorkerProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from queue_lib.api.tokens import Token
+
+WEB = PROJECT / "web.py"
+
+
+def web_process(redis_url: str, folder: Path, *known: Token) -> tuple[WorkerProcess, str]:
+    """The web process that knows these tokens, and its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {"REDIS_URL": redis_url, "API_TOKENS": ",".join(map(tokens.entry, known)), "PORT": str(port)}
+    return WorkerProcess(env, folder, WEB), f"http://127.0.0.1:{port}"

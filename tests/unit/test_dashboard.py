@@ -1,0 +1,220 @@
+"""The dashboard's parts that need no server: sessions, words, graphs, alarms, attempts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from itsdangerous import TimestampSigner
+from starlette.exceptions import HTTPException
+
+from queue_lib.admin import QueueStats
+from queue_lib.api.tokens import Token
+from queue_lib.broker.base import State
+from queue_lib.dashboard import sparkline, words
+from queue_lib.dashboard.guard import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
+from queue_lib.dashboard.overview import alarms, graphs_of
+from queue_lib.dashboard.sessions import LIFETIME, Sessions
+from queue_lib.job import Wire
+from queue_lib.observe.pulse import Minute, WorkerView
+
+ADA, BOB = Token("ada", "a" * 64, may_write=True), Token("bob", "b" * 64, may_write=False)
+REDIS = "redis://:password@redis.example"
+
+
+class Clock:
+    """Seconds, as a test sets them."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        """Now."""
+        return self.now
+
+
+def test_another_process_knows_the_session() -> None:
+    """Nothing has to be remembered: the same tokens and the same Redis are enough."""
+    cookie = Sessions([ADA, BOB], REDIS).open(BOB)
+    session = Sessions([BOB], REDIS).read(cookie)
+
+    assert session is not None
+    assert session.token is BOB
+    assert session == Sessions([ADA, BOB], REDIS).read(cookie)
+    assert "b" * 64 not in cookie
+
+
+def test_a_session_ends() -> None:
+    """After twelve hours."""
+    clock = Clock()
+    sessions = Sessions([ADA], REDIS, clock)
+    cookie = sessions.open(ADA)
+    clock.now += LIFETIME
+    assert sessions.read(cookie) is not None
+    clock.now += 1
+    assert sessions.read(cookie) is None
+
+
+def test_a_session_ends_with_its_token() -> None:
+    """Which was revoked, or replaced under the same name; also where Redis is another one."""
+    cookie = Sessions([ADA, BOB], REDIS).open(ADA)
+    replaced = Token("ada", "c" * 64, may_write=True)
+
+    assert Sessions([BOB], REDIS).read(cookie) is None
+    assert Sessions([replaced], REDIS).read(cookie) is None
+    assert Sessions([ADA], "redis://other").read(cookie) is None
+
+
+def test_a_token_that_is_made_read_only_is_so_at_once() -> None:
+    """What a session may do is asked of the token each time."""
+    session = Sessions([Token("ada", "a" * 64, may_write=False)], REDIS).read(Sessions([ADA], REDIS).open(ADA))
+    assert session is not None
+    assert not session.token.may_write
+
+
+@pytest.mark.parametrize("cookie", ["", "ada", "ada.x.y", "ada.x.y.z", "nobody.x.y.z", "ada." + "x" * 9999, "ä.ö"])
+def test_a_forged_cookie_is_none(cookie: str) -> None:
+    """Whatever is in it."""
+    assert Sessions([ADA], REDIS).read(cookie) is None
+
+
+def test_who_knows_the_settings_entry_alone_forges_nothing() -> None:
+    """The token's hash is not the key; nor is one session's signature good for another name."""
+    for key in (ADA.digest, ADA.digest.encode(), bytes.fromhex(ADA.digest)):
+        assert Sessions([ADA], REDIS).read(TimestampSigner(key, salt="session").sign("ada.x").decode()) is None
+    other = Sessions([ADA, BOB], REDIS).open(BOB)
+    assert Sessions([ADA, BOB], REDIS).read(other.replace("bob", "ada")) is None
+
+
+def test_each_session_has_forms_of_its_own() -> None:
+    """Two sessions of one token do not share the token of their forms."""
+    sessions = Sessions([ADA], REDIS)
+    first, second = sessions.read(sessions.open(ADA)), sessions.read(sessions.open(ADA))
+    assert first is not None
+    assert second is not None
+    assert first.csrf != second.csrf
+
+
+def test_attempts_are_counted_by_address_and_window() -> None:
+    """Beyond the limit it says how long to wait; a flood of addresses is counted as one."""
+    clock = Clock()
+    attempts = Attempts(clock)
+    for _ in range(MOST_ATTEMPTS):
+        attempts.count("a")
+    attempts.count("b")
+    clock.now += WINDOW - 1
+    with pytest.raises(HTTPException) as refused:
+        attempts.count("a")
+    assert {"Retry-After": "2"} == refused.value.headers
+    clock.now += 1
+    attempts.count("a")
+
+    for number in range(MOST_ADDRESSES + MOST_ATTEMPTS - 1):
+        attempts.count(str(number))
+    with pytest.raises(HTTPException):
+        attempts.count("one more")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        *((None, words.NONE), (-3.0, "0 ms"), (0.0004, "0 ms"), (0.34, "340 ms"), (1.44, "1.4 s"), (12.2, "12 s")),
+        *((119.0, "119 s"), (120.0, "2 min"), (7199.0, "120 min"), (7200.0, "2 h"), (1e9, "11,574 d")),
+    ],
+)
+def test_durations(seconds: float | None, told: str) -> None:
+    """In the unit that fits."""
+    assert told == words.duration(seconds)
+
+
+def test_moments() -> None:
+    """In UTC, and relative to now; what is no date is a dash."""
+    assert "2026-11-25 02:05:06 UTC" == words.moment(1_795_572_306.0)
+    assert [words.NONE] * 4 == [words.moment(at) for at in (None, 0.0, 1e300, float("nan"))]
+    assert ["3 min ago", "in 5 h"] == [words.ago(at, 100_000.0) for at in (99_820.0, 118_000.0)]
+    assert "1.5 GiB" == words.memory(1.5 * 2**30)
+
+
+def test_text_is_made_harmless() -> None:
+    """Escapes are visible, the text's direction is not turned, surrogates are gone, lines stay lines."""
+    assert "a\n\tb␛[31m\ufffdc?␀" == words.printable("a\n\tb\x1b[31m\u202ec\ud800\x00")
+    assert "ab … and 3 more characters" == words.short("abcde", 2)
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": [1, None, True]}, "x" * 10_000_000, [[1] * 1000] * 1000, {"\ud800": "<b>"}, {"a": {1, 2}}, 3.5]
+)
+def test_json_is_bounded(value: Any) -> None:
+    """What is short is whole; of what is long, no more than the beginning is made."""
+    told = words.pretty(value)
+    assert len(told) <= words.LONGEST_JSON + 20
+    if len(told) < words.LONGEST_JSON and not isinstance(value, dict):
+        assert value == json.loads(told)
+
+
+def test_json_that_is_nested_too_deeply() -> None:
+    """It is no fault."""
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert words.pretty(deep).endswith("… and more")
+
+
+@pytest.mark.parametrize("job_id", ["a/b", "..", "a b", "a?b=c&d#e", "%2F", "ü", "\ud800"])
+def test_addresses_hold_any_id(job_id: str) -> None:
+    """In the query, encoded; nothing of it can end the value."""
+    told = words.address("/job", id=job_id, wire="rq", text="", start=None)
+    assert told.startswith("/admin/queues/job?id=")
+    assert told.endswith("&wire=rq")
+    assert not set(" #/") & set(told.removeprefix("/admin/queues/job"))
+
+
+def test_bars_stand_on_each_other() -> None:
+    """As high as their share; nothing for zero, and something for little."""
+    assert "M0.125 28.0h0.75v-14.0h-0.75z" == sparkline.bars([5, 0], 10)
+    assert "M0.125 14.0h0.75v-14.0h-0.75z" == sparkline.bars([5], 10, [5])
+    assert "M0.125 28.0h0.75v-1.0h-0.75z" == sparkline.bars([1], 1000)
+    assert "" == sparkline.bars([], 0) == sparkline.bars([0, 0], 0)
+
+
+def test_lines_have_gaps() -> None:
+    """Where nothing was measured; what stands alone is a dash."""
+    assert "M0.5 27.0L1.5 1.0M3 14.0h1" == sparkline.line([0.0, 2.0, None, 1.0], 2.0)
+    assert "" == sparkline.line([None], 0.0)
+
+
+def minute(**counts: Any) -> Minute:
+    """A minute with these counts."""
+    nothing = {"done": 0, "retried": 0, "dead": 0, "wait_p50": None, "wait_p95": None, "run_p50": None, "run_p95": None}
+    return Minute(at=60.0, **(nothing | counts))
+
+
+def test_graphs_of_an_hour() -> None:
+    """Totals, the peak, and the last wait that was measured."""
+    measured = minute(done=4, dead=2, wait_p50=0.1, wait_p95=0.4)
+    graphs = graphs_of([minute(retried=1), measured, minute(done=1)])
+
+    assert (5, 1, 2) == graphs.totals
+    assert (6, 0.4, measured) == (graphs.peak, graphs.longest, graphs.latest)
+    assert (None, "") == (graphs_of([]).latest, graphs_of([]).done)
+
+
+def worker(queue: str, *wires: Wire) -> WorkerView:
+    """A worker of a queue."""
+    return WorkerView(name="w", host="h", pid=1, started_at=0.0, queues=(queue,), wires=wires)
+
+
+@pytest.mark.parametrize(
+    ("workers", "told"),
+    [
+        ([], ["No worker serves this queue."]),
+        ([worker("other", Wire.RQ, Wire.BULLMQ)], ["No worker serves this queue."]),
+        ([worker("work", Wire.RQ)], ["No worker serves BullMQ jobs of this queue."]),
+        ([worker("work", Wire.RQ), worker("work", Wire.BULLMQ)], []),
+    ],
+)
+def test_alarms(workers: list[WorkerView], told: list[str]) -> None:
+    """A queue that nobody serves, or a wire of it."""
+    counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
+    assert told == alarms(QueueStats(queue="work", paused=False, counts=counts, oldest=None), workers)
