@@ -24,7 +24,7 @@ from queue_lib.dashboard.guard import (
     is_https,
     signed_in_form,
 )
-from queue_lib.dashboard.pages import ASSETS, STATIC, page
+from queue_lib.dashboard.pages import ASSETS, STATIC, VERSIONS, page
 from queue_lib.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.dashboard.words import address
 
@@ -45,9 +45,9 @@ def to_sign_in(request: Request) -> RedirectResponse:
 
 
 @router.get("/static/{version}/{name}")
-async def static(version: str, name: str) -> Response:  # noqa: ARG001 -- there is one version
-    """Style and script; nothing secret is in them."""
-    if name not in STATIC:
+async def static(version: str, name: str) -> Response:
+    """Style and script; nothing secret is in them. Another version's is not given: it would be kept for a year."""
+    if VERSIONS.get(name) != version:
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such file")
     return Response(
         ASSETS[name], media_type=STATIC[name], headers={"Cache-Control": f"public, max-age={YEAR}, immutable"}

@@ -23,6 +23,7 @@ STATIC = {
     "icon.svg": "image/svg+xml",
 }
 ASSETS = {name: (HERE / "static" / name).read_bytes() for name in STATIC}
+VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in ASSETS.items()}
 # What an action says when it is done. Nothing else of the address is repeated, so that no link can put words here.
 SAID = {
     "paused": "Paused: no more jobs are handed out, on both wires. What runs goes on.",
@@ -49,7 +50,7 @@ SAID = {
 
 def _static(name: str) -> str:
     """An address that changes with the file, so that browsers may keep it."""
-    return f"{PREFIX}/static/{hashlib.sha256(ASSETS[name]).hexdigest()[:12]}/{name}"
+    return f"{PREFIX}/static/{VERSIONS[name]}/{name}"
 
 
 TEMPLATES = Environment(
@@ -64,6 +65,7 @@ TEMPLATES = Environment(
 TEMPLATES.filters |= {
     "short": words.short,
     "pretty": words.pretty,
+    "glance": words.glance,
     "number": words.number,
     "duration": words.duration,
     "moment": words.moment,

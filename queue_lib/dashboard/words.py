@@ -14,6 +14,7 @@ from queue_lib.job import Wire
 
 LONGEST = 20_000  # characters of a text
 LONGEST_JSON = 50_000  # characters of a payload or a result
+LONGEST_GLANCE = 160  # characters of it in a list
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
 KIB = 1024
 NONE = "\N{EN DASH}"
@@ -43,13 +44,23 @@ def short(text: str, most: int = LONGEST) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON, indented. No more is made than is shown: a payload may have megabytes, or be nested without end."""
+    """JSON, indented."""
+    return _json(value, LONGEST_JSON, "\n… and more", indent=2)
+
+
+def glance(value: Any) -> str:
+    """JSON, the beginning of it, in one line."""
+    return _json(value, LONGEST_GLANCE, " …")
+
+
+def _json(value: Any, most: int, more: str, indent: int | None = None) -> str:
+    """No more is made than is shown: a payload may have megabytes, or be nested without end."""
     written, length = [], 0
-    for chunk in json.JSONEncoder(indent=2, ensure_ascii=False, default=str).iterencode(value):
-        written.append(chunk[: LONGEST_JSON + 1])
+    for chunk in json.JSONEncoder(indent=indent, ensure_ascii=False, default=str).iterencode(value):
+        written.append(chunk[: most + 1])
         length += len(chunk)
-        if length > LONGEST_JSON:
-            return "".join(written)[:LONGEST_JSON] + "\n… and more"
+        if length > most:
+            return "".join(written)[:most] + more
     return "".join(written)
 
 

@@ -498,6 +498,18 @@ async def test_a_fault_is_a_page_without_details(
     assert "secret detail" not in page.text
 
 
+async def test_style_and_script_may_be_kept(stranger: Browser) -> None:
+    """Under an address that changes with them; that of another version, as in a deploy under way, is refused."""
+    page = await stranger.get("/login")
+    for path in re.findall(rf'(?:href|src)="{PREFIX}(/static/[^"]+)"', page.text):
+        file = await stranger.get(path)
+        assert (200, True) == (file.status_code, "immutable" in file.headers["cache-control"])
+        other = await stranger.get(re.sub("/static/[^/]+", "/static/0123456789ab", path))
+        assert (404, "no-store") == (other.status_code, other.headers["cache-control"])
+    assert "<script>" not in page.text
+    assert " style=" not in page.text
+
+
 async def test_the_dashboard_is_not_in_the_openapi_document(parts: tuple[FastAPI, FastAPI]) -> None:
     """It is for people."""
     assert not [path for path in parts[0].openapi()["paths"] if path.startswith(PREFIX)]

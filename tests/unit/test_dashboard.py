@@ -147,6 +147,7 @@ def test_text_is_made_harmless() -> None:
 )
 def test_json_is_bounded(value: Any) -> None:
     """What is short is whole; of what is long, no more than the beginning is made."""
+    assert len(words.glance(value)) <= words.LONGEST_GLANCE + 2
     told = words.pretty(value)
     assert len(told) <= words.LONGEST_JSON + 20
     if len(told) < words.LONGEST_JSON and not isinstance(value, dict):
