@@ -17,7 +17,7 @@ from queue_lib.dashboard.pages import done, page
 from queue_lib.job import Wire
 
 COUNT = 50  # letters on a page
-STEP = 200  # letters that are read at once
+STEP = 25  # letters that are read at once: each may have a payload of megabytes
 SEARCHED = 2000  # letters that one page looks at
 AT_ONCE = 1000  # letters that one action replays
 LONGEST = 15.0  # seconds of one action: routers give up after 30
@@ -73,16 +73,20 @@ class Found:
 async def find(admin: Admin, wanted: Wanted, start: int, count: int, most: int) -> Found:
     """Letters that are meant, from the `start`-th newest on, until there are `count` (or the rest of a step more).
 
-    At most `most` are looked at.
+    They are without their payloads and stack traces. At most `most` are looked at.
     """
-    step, now = min(count, STEP), time.time()
+    now = time.time()
     found: list[Letter] = []
     last = await admin.letter_count() - start
     end, stop = last, max(last - most, 0)
     while end > stop and len(found) < count:
-        first = max(end - step, 0)
+        first = max(end - STEP, 0)
         read = await admin.letter_page(first, end - first)
-        found += [letter for letter in reversed(read) if wanted.admits(letter, letter.failed_at / 1000, now)]
+        found += [
+            letter.model_copy(update={"data": None, "stack": ""})
+            for letter in reversed(read)
+            if wanted.admits(letter, letter.failed_at / 1000, now)
+        ]
         end = first
     return Found(found, start + last - end if end > 0 else None)
 
@@ -115,11 +119,12 @@ async def replay_all(admin: Acting, chosen: Chosen) -> Response:
     until = time.monotonic() + LONGEST
     found = await find(admin, chosen.wanted(), 0, AT_ONCE, AT_ONCE * 20)
     replayed, more = 0, found.resume is not None
-    for letter in found.letters:
+    for each in found.letters:
         if time.monotonic() > until:
             more = True
             break
-        replayed += await admin.replay(letter) in {Replay.RETRIED, Replay.ENQUEUED}
+        letter = await admin.letter(each.letter_id)
+        replayed += letter is not None and await admin.replay(letter) in {Replay.RETRIED, Replay.ENQUEUED}
     return done("/letters", "replayed-some" if more else "replayed", replayed, **chosen.query())
 
 

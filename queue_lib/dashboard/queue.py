@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -139,7 +139,8 @@ async def _failed(admin: Admin, queue: str, wire: Wire, text: str) -> tuple[list
     until = time.monotonic() + LONGEST / 2
     while start is not None and len(found) < AT_ONCE and time.monotonic() < until:
         search = await admin.search(queue, State.FAILED, wire, text, start=start, count=AT_ONCE - len(found))
-        found, start = found + search.jobs, search.resume
+        found += [replace(job, data=None) for job in search.jobs]
+        start = search.resume
     return found, start is not None
 
 

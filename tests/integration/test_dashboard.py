@@ -406,6 +406,22 @@ async def test_dead_letters_are_found_replayed_and_dropped(ada: Browser, mess: M
     assert "There are no dead letters." in (await ada.get("/letters")).text
 
 
+async def test_pages_of_letters_follow_each_other(ada: Browser, mess: Mess) -> None:
+    """The newest first, none left out; what is no letter of ours is passed over."""
+    await fill(mess, dead=40)
+    await mess.bullmq("somebody else's", {}, queue="dead")
+    seen, path = [], "/letters"
+    while path:
+        page = (await ada.get(path)).text
+        seen += re.findall(r'href="[^"]+/letter\?id=([^"&]+)"', page)
+        following = re.findall(rf'href="{PREFIX}([^"]+)" rel="next"', page)
+        path = html.unescape(following[0]) if following else ""
+
+    assert [80, 80] == [len(seen), len(set(seen))]
+    assert 40 == sum(letter.startswith("rq-") for letter in seen[:41])
+    assert 40 == len(await _letters(ada, wire="bullmq"))
+
+
 async def _letters(browser: Browser, **query: str) -> list[str]:
     page = await browser.get("/letters", params=query)
     return re.findall(r'href="[^"]+/letter\?id=([^"&]+)"', page.text)

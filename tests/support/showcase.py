@@ -40,7 +40,7 @@ PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"
 async def fill(mess: Mess, *, jobs: int = 40, dead: int = 2) -> None:
     """Fill the empty Redis; `dead` jobs of each wire have failed for good."""
     for queue, name, data in ((PUSHES, "push-notification", PUSH), (FILES, "process-image", IMAGE)):
-        await mess.bullmq(name, *[data] * jobs, queue=queue.name, attempts=3)
+        await mess.bullmq(name, *[data] * (jobs + dead), queue=queue.name, attempts=3)
         mess.rq(name, *[data] * (jobs // 2 + dead), queue=queue.name)
         await mess.bullmq(name, *[data] * 3, queue=queue.name, delay=3_600_000)
     setup = Setup(
