@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
-ADMIN_THREADS = 3  # for RQ's methods: several clients of the web process are served at once
+ADMIN_THREADS = 5  # for RQ's methods: several clients of the web process are served at once
 BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
 
 

@@ -91,14 +91,14 @@ def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.R
 def synchronous_client(parts: dict[str, Any], *, name: str, threads: int = 1) -> redis.Redis:
     """A client for RQ's synchronous methods, called by so many threads at once; replies are bytes.
 
-    Each needs one connection, and a second one where RQ reads while it holds a transaction open: with fewer, threads
-    that have one each would wait for each other.
+    Each needs one connection, and a second one where RQ reads while it holds a transaction open. One more than there
+    are threads is enough: whoever gets it ends, and gives both back. Without it all would wait for each other.
     """
     kind = parts.get("connection_class")
     if kind is not None:  # the URL's scheme wants another kind than the default, and `options` has named asyncio's
         parts = parts | {"connection_class": SYNCHRONOUS[kind]}
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
-        max_connections=2 * threads, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
+        max_connections=threads + 1, timeout=int(ANSWER_TIMEOUT), client_name=name, **parts
     )
     return redis.Redis.from_pool(pool)
 

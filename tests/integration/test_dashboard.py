@@ -18,11 +18,13 @@ from structlog.testing import capture_logs
 from embedded.redis_server import RedisServer
 from processors.forms import FORMS
 from queue_lib import wiring
+from queue_lib.admin import Admin, Wanted
 from queue_lib.api import tokens
 from queue_lib.api.app import build
 from queue_lib.dashboard.app import install
 from queue_lib.dashboard.guard import MOST_ATTEMPTS, PREFIX
 from queue_lib.dashboard.headers import HEADERS
+from queue_lib.job import Wire
 from queue_lib.settings import WorkerSettings, load
 from tests.support.showcase import FILES, IMAGE, fill
 
@@ -443,6 +445,15 @@ async def test_two_operators_at_once(ada: Browser, parts: tuple[FastAPI, FastAPI
     assert 20 == int(mess.redis.llen(f"bull:{FILES.name}:wait")) - before
     assert len(set(mess.redis.lrange(f"bull:{FILES.name}:wait", 0, -1))) == mess.redis.llen(f"bull:{FILES.name}:wait")
     assert [] == await _letters(ada)
+
+
+async def test_twenty_operators_at_once(parts: tuple[FastAPI, FastAPI], mess: Mess) -> None:
+    """They wait for each other's turn, and for nobody's connection."""
+    await fill(mess, dead=20)
+    admin: Admin = parts[0].state.admin
+    failed = await admin.failed(Wanted(wire=Wire.RQ))
+    async with asyncio.timeout(10):
+        assert [True] * 20 == await asyncio.gather(*(admin.retry(job) for job in failed))
 
 
 async def test_the_overview_shows_counts_graphs_and_alarms(ada: Browser, mess: Mess) -> None:
