@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready)
 
-.PHONY: setup demo test check unit bench screenshots requirements clean
+.PHONY: setup demo dashboard test check unit bench screenshots requirements clean
 
 setup: .venv/.ready $(NODE_READY)
 
@@ -19,6 +19,9 @@ tests/node/node_modules/.ready: tests/node/package-lock.json
 
 demo: setup
 	$(BIN)/python -m demo
+
+dashboard: setup
+	$(BIN)/python -m demo.dashboard
 
 test: check
 	$(BIN)/python -m pytest

@@ -28,7 +28,7 @@ PATIENCE = 45.0  # seconds, for all jobs together
 
 async def play() -> list[str]:
     """Build, enqueue, stop, look; returns what is missing. Raises DemoError if it can't be played to its end."""
-    _clear(OUTPUT)
+    clear(OUTPUT)
     async with AsyncExitStack() as cleanup:
         stage = await build(cleanup, OUTPUT)
         await stage.worker.until_started()
@@ -38,7 +38,8 @@ async def play() -> list[str]:
         return await _report(stage, plan, before, ended)
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
+    """An empty folder. Raises DemoError."""
     try:
         if folder.exists():
             shutil.rmtree(folder)

@@ -16,7 +16,8 @@ from demo.failure import DemoError
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-WORKER = Path(__file__).resolve().parents[1] / "worker.py"
+PROJECT = Path(__file__).resolve().parents[1]
+WORKER = PROJECT / "worker.py"
 STOP_TIMEOUT = 30.0  # seconds; the worker's own grace time is 22
 LAST_LINES = 5
 DETAILS = ("name", "wire", "attempt", "seconds", "reason", "host")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -42,6 +46,40 @@ def checkout(tmp_path: Path) -> Path:
     if (PROJECT / NODE_MODULES).is_dir():
         (copy / NODE_MODULES).symlink_to(PROJECT / NODE_MODULES)
     return copy
+
+
+async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
+    """It says where it is and with which token; jobs come in on both wires until it is interrupted."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "demo.dashboard"),
+        cwd=checkout,
+        env={"PATH": os.defpath},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        said = await asyncio.wait_for(_until_said(process, b"Ctrl-C"), 60)
+        [url] = re.findall(r"(http://\S+)/admin/queues", said)
+        [token] = re.findall(r"the token: (\S+)", said)
+        async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
+            assert 200 == (await http.get("/admin/queues/login")).status_code
+            done: dict[str, int] = {}
+            async with asyncio.timeout(30):
+                while min(done.values(), default=0) == 0:
+                    stats = (await http.get("/queue/stats")).json()
+                    done = {wire: of["completed"] for wire, of in stats["queues"][0]["wires"].items()}
+        process.send_signal(signal.SIGINT)
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert (0, b"") == (process.returncode, errors)
+    assert {"bullmq", "rq"} == set(done)
+
+
+async def _until_said(process: asyncio.subprocess.Process, words: bytes) -> str:
+    assert process.stdout is not None
+    return (await process.stdout.readuntil(words)).decode()
 
 
 def play(checkout: Path, path: str = os.defpath) -> tuple[int, str]:
