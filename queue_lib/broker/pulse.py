@@ -24,6 +24,7 @@ SILENCE = 60  # seconds after its last pulse at which a worker is forgotten
 KEPT = 24 * 3600  # seconds that counts are kept
 MOST_WORKERS = 500
 SCRIPT = (Path(__file__).parent / "pulse.lua").read_text()
+READ = (Path(__file__).parent / "minutes.lua").read_text()
 
 
 class Pulses(Protocol):
@@ -50,6 +51,7 @@ class RedisPulses:
         self._client = client
         self._prefix = f"{prefix}:pulse"
         self._send = client.register_script(SCRIPT)
+        self._read = client.register_script(READ)
 
     async def send(self, worker: WorkerView, tallies: Tallies) -> None:
         """Run the script."""
@@ -77,13 +79,13 @@ class RedisPulses:
         return sorted((view for view in views if view is not None), key=lambda view: view.name)
 
     async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
-        """Read a hash for each minute, in one round trip."""
+        """Run the script."""
         with outages_translated():
-            async with self._client.pipeline(transaction=False) as pipe:
-                for number in numbers:
-                    pipe.hgetall(self._minute(queue, number))
-                found = await pipe.execute()
-        return [{what: int(text) for what, text in counts.items() if _is_count(text)} for counts in found]
+            found: Any = await self._read(keys=[self._minute(queue, number) for number in numbers])
+        return [
+            {what: int(text) for what, text in zip(words[::2], words[1::2], strict=True) if _is_count(text)}
+            for words in found
+        ]
 
     @property
     def _workers(self) -> str:
