@@ -136,6 +136,20 @@ def test_odd_films(film: Callable[[str], Path], recipe: str, size: tuple[int, in
     assert not report["truncated"]
 
 
+@pytest.mark.parametrize(("recipe", "remuxed"), [("bt709", False), ("bt709-safe", True), ("hdr-red", False)])
+def test_the_poster_has_the_films_colours(
+    film: Callable[[str], Path],
+    recipe: str,
+    remuxed: bool,
+) -> None:
+    """A JPEG is read in another matrix than an HD film, and looks like it nevertheless."""
+    report = run(film(recipe))
+
+    assert remuxed == report["remuxed"]
+    with Image.open("poster.jpg") as poster:
+        assert pytest.approx(films.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((50, 50))
+
+
 def test_tones_are_mapped(film: Callable[[str], Path]) -> None:
     """A film of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
     report = run(film("hdr"))

@@ -20,6 +20,10 @@ HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=no
 LARGE = ("-f", "lavfi", "-i", "testsrc2=s=3840x2160:r=30:d=1")
 MPEG4 = ("-c:v", "mpeg4", "-q:v", "5")
 ROUGH = ("-c:v", "mpeg4", "-q:v", "31")  # noise in few bytes
+RED = ("-f", "lavfi", "-i", "color=red:s=320x240:r=10:d=0.5")
+# As films in HD have it: in this matrix, and saying so.
+SAYS_BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+BT709 = ("-vf", f"format=gbrp,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{SAYS_BT709}")
 HLG = ("-vf", "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le")
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -46,6 +50,9 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "webm": (*PICTURE, "-c:v", "libvpx", "-f", "webm"),
     "uneven": (*PICTURE, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
     "hdr": (*PICTURE, *HLG, "-c:v", "libx264", "-f", "mp4"),
+    "hdr-red": (*RED, *HLG, "-c:v", "libx264", "-f", "mp4"),
+    "bt709": (*RED, *BT709, "-c:v", "mpeg4", "-q:v", "2", "-f", "mp4"),
+    "bt709-safe": (*RED, *BT709, "-c:v", "libx264", "-f", "mp4"),
     "two-minutes": ("-f", "lavfi", "-i", "color=s=64x64:r=1:d=120", *MPEG4, "-f", "mp4"),
     "mp3-with-cover": (
         *(*SOUND, "-f", "lavfi", "-i", "color=s=64x64:d=0.04:r=25", "-map", "0", "-map", "1", "-c:a", "libmp3lame"),
@@ -79,6 +86,14 @@ def faststart(source: Path, path: Path) -> None:
 def ffmpeg(*arguments: str) -> None:
     """Run it."""
     subprocess.run([tools().ffmpeg, "-v", "error", "-y", *arguments], check=True, capture_output=True)
+
+
+def first_pixel(path: Path) -> tuple[int, int, int]:
+    """The colour of the film's first pixel, red, green and blue, in the matrix that the film says it has."""
+    shown = ("-vf", "scale=flags=accurate_rnd+full_chroma_int,format=rgb24", "-frames:v", "1", "-f", "rawvideo", "-")
+    command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *shown]
+    red, green, blue = subprocess.run(command, check=True, capture_output=True).stdout[:3]
+    return red, green, blue
 
 
 def running() -> list[int]:

@@ -56,9 +56,7 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
         **{"c:a": "aac", "b:a": "128k", "ac": 2},
         **{"f": "mp4", "movflags": "+faststart", **CLEAN},
     )
-    small = branches[1].filter("fps", POSTER_FPS, round="up").filter("scale", f"min({POSTER_WIDTH},iw)", -2)
-    poster = _poster(small.filter("thumbnail", POSTER_FRAMES))
-    return _compiled(tool, film, poster)
+    return _compiled(tool, film, _poster(branches[1].filter("fps", POSTER_FPS, round="up")))
 
 
 def remux_command(tool: Path, probe: Probe) -> list[str]:
@@ -73,8 +71,7 @@ def remux_command(tool: Path, probe: Probe) -> list[str]:
 def poster_command(tool: Path, probe: Probe) -> list[str]:
     """A poster from the keyframes alone."""
     source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", **GUARDED)
-    small = source[str(probe.index)].filter("scale", f"min({POSTER_WIDTH},iw)", -2)
-    return _compiled(tool, _poster(small.filter("thumbnail", POSTER_FRAMES)))
+    return _compiled(tool, _poster(source[str(probe.index)]))
 
 
 def _toned(stream: Any, version: int, probe: Probe, plan: Plan) -> Any:
@@ -91,8 +88,10 @@ def _toned(stream: Any, version: int, probe: Probe, plan: Plan) -> Any:
 
 
 def _poster(stream: Any) -> Any:
-    whole = stream.filter("format", "yuvj420p")
-    return ffmpeg.output(whole, POSTER, **{"frames:v": 1, "q:v": 3, "update": 1, "f": "image2", "map_metadata": -1})
+    """The most typical of these pictures, in the matrix and the range that every JPEG is read in."""
+    small = stream.filter("scale", f"min({POSTER_WIDTH},iw)", -2, out_color_matrix="bt601", out_range="pc")
+    chosen = small.filter("format", "yuvj420p").filter("thumbnail", POSTER_FRAMES)
+    return ffmpeg.output(chosen, POSTER, **{"frames:v": 1, "q:v": 3, "update": 1, "f": "image2", "map_metadata": -1})
 
 
 def _compiled(tool: Path, *outputs: Any) -> list[str]:
