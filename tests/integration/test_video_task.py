@@ -106,6 +106,16 @@ def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(film: Callable[[str
     assert Path("poster.jpg").is_file()
 
 
+def test_what_a_camera_wrote_between_the_pictures_is_gone(film: Callable[[str], Path]) -> None:
+    """Messages inside of H.264 (SEI) do not get through a remux; all pictures do."""
+    report = run(film("place-inside"))
+
+    assert report["remuxed"]
+    assert b"SecretPlace" in film("place-inside").read_bytes()
+    assert b"SecretPlace" not in Path("video.mp4").read_bytes()
+    assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+
+
 @pytest.mark.parametrize(
     ("recipe", "size"),
     [

@@ -32,6 +32,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
         *(*PICTURE, *SOUND, *H264, "-profile:v", "main", "-c:a", "aac", "-shortest", "-metadata", "title=SecretTitle"),
         *("-metadata", "location=+52.5+013.4/", "-f", "mp4"),
     ),
+    # Where cameras write it: between the pictures.
+    "place-inside": (*PICTURE, *H264, "-bsf:v", f"h264_metadata=sei_user_data={'0' * 32}+SecretPlace", "-f", "mp4"),
     "odd": ("-f", "lavfi", "-i", "testsrc2=s=641x479:r=10:d=1", "-c:v", "libx264", "-pix_fmt", "yuv444p", "-f", "mp4"),
     "silent": (*PICTURE, *MPEG4, "-f", "mp4"),
     "sound": (*SOUND, "-c:a", "aac", "-f", "mp4"),

@@ -34,6 +34,9 @@ STACK, THREADS = 2 * MEBIBYTE, 16  # of each of ffmpeg's threads, and how many t
 NO_MEMORY = re.compile(rb"Out of memory|Cannot allocate|malloc of size|get_buffer\(\) failed|Resource temporarily un")
 NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
+# The units of H.264 that pictures are made of: slices, parameter sets and ends. Cameras and drones write place and time
+# into the others (SEI, type 6, and types that nobody has defined).
+PICTURES = "filter_units=pass_types=1-5|7-11"
 CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
 
 
@@ -60,11 +63,10 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
 
 
 def remux_command(tool: Path, probe: Probe) -> list[str]:
-    """The same pictures and sound in a new file, its index in front."""
+    """The same pictures (of H.264) and sound in a new file, its index in front."""
     source = ffmpeg.input(SOURCE, **GUARDED)
-    film = ffmpeg.output(
-        source[str(probe.index)], source["a:0?"], FILM, **{"c": "copy", "f": "mp4", "movflags": "+faststart", **CLEAN}
-    )
+    wrapping = {"c": "copy", "bsf:v": PICTURES, "f": "mp4", "movflags": "+faststart", **CLEAN}
+    film = ffmpeg.output(source[str(probe.index)], source["a:0?"], FILM, **wrapping)
     return _compiled(tool, film)
 
 
