@@ -40,6 +40,7 @@ def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source
         "maxDuration": 60,
         "maxPixels": MAX_PIXELS,
         "memory": 290 * MEBIBYTE,
+        "remux": True,
     }
     since = time.perf_counter()
     loop.run_until_complete(sandbox.run(Task("video", folder, arguments, Limits(300, 300.0, FILE))))

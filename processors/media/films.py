@@ -12,6 +12,7 @@ from pydantic import Field
 from processors.media.payload import VideoPayload, VideoResult
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.media.video.task import ENCODE
 from processors.media.video.tools import Tools, ToolsMissingError, find
 from processors.media.workshop import Output, believed, fetched, publish, row_of, tally_bytes
 from queue_lib.errors import PermanentError, SnoozeError
@@ -68,7 +69,6 @@ async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmRepor
     """Make `video.mp4` and `poster.jpg` of the file `source`. Raises PermanentError where no attempt can help."""
     if isinstance(parts.tools, str):
         raise PermanentError(parts.tools)
-    seconds = max(1.0, context.remaining() - SLACK)
     arguments = {
         "ffmpeg": str(parts.tools.ffmpeg),
         "ffprobe": str(parts.tools.ffprobe),
@@ -76,16 +76,23 @@ async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmRepor
         "maxDuration": parts.films.duration,
         "maxPixels": MAX_PIXELS,
         "memory": parts.films.memory,
+        "remux": True,
     }
-    # Two threads decode and encode at most: processor time runs twice as fast as the clock.
-    limits = Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
 
     async def tell(percent: float) -> None:
         await context.progress(5 + round(percent * 0.85))
 
-    made = await parts.sandbox.run(Task("video", folder, arguments, limits), tell)
+    made = await parts.sandbox.run(Task("video", folder, arguments, _limits(context)), tell)
+    if made == ENCODE:
+        made = await parts.sandbox.run(Task("video", folder, arguments | ENCODE, _limits(context)), tell)
     with believed():
         return FilmReport.model_validate(made)
+
+
+def _limits(context: Context) -> Limits:
+    """Two threads decode and encode at most: processor time runs twice as fast as the clock."""
+    seconds = max(1.0, context.remaining() - SLACK)
+    return Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
 
 
 class ProcessVideo:

@@ -84,6 +84,15 @@ async def test_a_large_film_fits_its_memory(
     assert "30" == films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
 
 
+async def test_a_film_without_a_keyframe_is_encoded(studio: MediaParts, store: FolderStore) -> None:
+    """Where the keyframes alone show nothing a second task looks at all frames, with the memory for it."""
+    films.make("no-keyframe", store.folder / "uploads" / "a.mp4")
+    result = await ProcessVideo(studio)(JOB, FakeContext())
+
+    assert not result.remuxed
+    assert int(films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]) > 10
+
+
 async def test_a_film_that_memory_is_too_short_for(studio: MediaParts, store: FolderStore) -> None:
     """It is not the film that is at fault, and the operator reads what to change."""
     films.make("4k-ten-bits", store.folder / "uploads" / "a.mp4")

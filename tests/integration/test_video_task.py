@@ -57,6 +57,7 @@ def run(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) 
         "maxDuration": 60.0,
         "maxPixels": 4096 * 2304,
         "memory": 290 * MEBIBYTE,
+        "remux": True,
         **changes,
     }
     return task.run(arguments, parent or FakeParent())
@@ -114,6 +115,31 @@ def test_what_a_camera_wrote_between_the_pictures_is_gone(film: Callable[[str], 
     assert b"SecretPlace" in film("place-inside").read_bytes()
     assert b"SecretPlace" not in Path("video.mp4").read_bytes()
     assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+
+
+def test_what_was_cut_away_is_not_published(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """A film whose editor has kept the whole and a list of edits becomes a film of what is shown, and no more."""
+    films.cut(film("safe"), tmp_path / "cut", 0.6)
+    shown = films.look(tmp_path / "cut")["video"]["nb_read_frames"]
+    assert ("10", "25") == (shown, films.kept(tmp_path / "cut"))
+
+    report = run(tmp_path / "cut")
+
+    assert (False, False) == (report["remuxed"], report["truncated"])
+    assert shown == films.look(Path("video.mp4"))["video"]["nb_read_frames"] == films.kept(Path("video.mp4"))
+
+
+def test_sound_that_was_cut_away_is_not_published(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """What was said before the film's begin is left out as well."""
+    whole = str(film("safe"))
+    arguments = ("-i", whole, "-ss", "0.6", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "mp4")
+    films.ffmpeg(*arguments, str(tmp_path / "cut"))
+
+    report = run(tmp_path / "cut")
+
+    assert (False, "aac") == (report["remuxed"], report["audio"])
+    sound = films.look(Path("video.mp4"), "-ignore_editlist", "1")["audio"]
+    assert float(sound["duration"]) == pytest.approx(0.4, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ RECIPES: dict[str, tuple[str, ...]] = {
     ),
     # Where cameras write it: between the pictures.
     "place-inside": (*PICTURE, *H264, "-bsf:v", f"h264_metadata=sei_user_data={'0' * 32}+SecretPlace", "-f", "mp4"),
+    # Its decoder can begin at the pictures that are whole, but none says that it is one to begin at.
+    "no-keyframe": (
+        *(*PICTURE, *H264, "-x264-params", "open-gop=1:keyint=10:min-keyint=1:bframes=2"),
+        *("-bsf:v", "filter_units=remove_types=5|6", "-f", "mp4"),
+    ),
     "odd": ("-f", "lavfi", "-i", "testsrc2=s=641x479:r=10:d=1", "-c:v", "libx264", "-pix_fmt", "yuv444p", "-f", "mp4"),
     "silent": (*PICTURE, *MPEG4, "-f", "mp4"),
     "sound": (*SOUND, "-c:a", "aac", "-f", "mp4"),
@@ -80,6 +85,16 @@ def rotated(source: Path, path: Path, degrees: int) -> None:
     ffmpeg(*command)
 
 
+def cut(source: Path, path: Path, start: float) -> None:
+    """The film from `start` seconds on, as phones cut: all is kept from the keyframe before, with a list of edits."""
+    ffmpeg("-ss", str(start), "-i", str(source), "-c", "copy", "-f", "mp4", str(path))
+
+
+def kept(path: Path) -> str:
+    """How many frames there are in a film, whatever its list of edits leaves out."""
+    return str(look(path, "-ignore_editlist", "1")["video"]["nb_read_frames"])
+
+
 def faststart(source: Path, path: Path) -> None:
     """The film, its index in front."""
     ffmpeg("-i", str(source), "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(path))
@@ -104,12 +119,13 @@ def running() -> list[int]:
     return [each.pid for each in processes if Path(each.info["exe"] or "") == tools().ffmpeg]
 
 
-def look(path: Path) -> dict[str, Any]:
+def look(path: Path, *options: str) -> dict[str, Any]:
     """What ffprobe says, with all frames counted: {"format": ..., "video": ..., "audio": ... or None}."""
     command: list[str | Path] = [
         tools().ffprobe,
         "-v",
         "error",
+        *options,
         "-count_frames",
         "-show_format",
         "-show_streams",

@@ -39,13 +39,13 @@ class Plan:
     need: int
 
 
-def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int) -> Plan:
+def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int, *, may_remux: bool = True) -> Plan:
     """Decide, with `memory` bytes at most. Raises RefusedError for a film beyond the limits."""
     refuse_longer(probe, max_duration)
     if probe.width * probe.height > max_pixels:
         msg = f"the film has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
         raise RefusedError(msg)
-    if _is_fit_for_the_web(probe):
+    if may_remux and _is_fit_for_the_web(probe):
         return Plan(remux=True, width=probe.width, height=probe.height, need=min(REMUX, memory))
     for long, short in SIZES:
         width, height = _fitted(probe, long, short)

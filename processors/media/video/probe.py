@@ -18,6 +18,7 @@ PATIENCE = 60.0  # seconds
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf"
 # Without the formats a playlist that is named film.mp4 makes ffmpeg read other files, and text becomes a film.
 GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+LEAD_IN = 0.2  # seconds of sound that an encoder may need before the film's begin
 HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
 
 
@@ -71,18 +72,7 @@ class Probe:
 
 def probe(ffprobe: Path, file: str) -> Probe:
     """Look into a file of this folder. Raises RefusedError for what is no film."""
-    guards = [part for name, value in GUARDED.items() for part in (f"-{name}", value)]
-    command: list[str | Path] = [
-        ffprobe,
-        "-v",
-        "error",
-        *guards,
-        "-show_format",
-        "-show_streams",
-        "-of",
-        "json",
-        f"file:{file}",
-    ]
+    command = [*_command(ffprobe), "-show_format", "-show_streams", "-of", "json", f"file:{file}"]
     try:
         answer = subprocess.run(
             command,
@@ -101,6 +91,33 @@ def probe(ffprobe: Path, file: str) -> Probe:
     if answer.returncode > 0:
         raise RefusedError(_no_film(answer.stderr))
     return _read(json.loads(answer.stdout.decode(errors="replace")))
+
+
+def hides(ffprobe: Path, file: str, film: Probe) -> bool:
+    """Whether the file has pictures, or more than LEAD_IN of sound, that no player shows; or that can't be told.
+
+    Who cuts a film on a phone may get a file with all of it and a list of edits. All of the file is read for this.
+    """
+    shape = ("-show_entries", "packet=stream_index,duration_time,flags", "-of", "csv=p=0")
+    hidden = 0.0
+    with subprocess.Popen(
+        [*_command(ffprobe), *shape, f"file:{file}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=tie(),  # noqa: PLW1509 -- this process has one thread
+    ) as process:
+        for line in process.stdout or ():
+            index, seconds, flags = (*line.split(","), "", "")[:3]
+            if "D" in flags:
+                hidden += LEAD_IN if index == str(film.index) else _number(seconds)
+    return hidden >= LEAD_IN or process.returncode != 0
+
+
+def _command(ffprobe: Path) -> list[str]:
+    guards = [part for name, value in GUARDED.items() for part in (f"-{name}", value)]
+    return [str(ffprobe), "-v", "error", *guards]
 
 
 def _no_film(stderr: bytes) -> str:

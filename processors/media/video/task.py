@@ -9,20 +9,22 @@ from processors.media.sandbox.wire import RefusedError
 from processors.media.video.encode import FILM, POSTER, STACK, THREADS, encode_command, poster_command, remux_command
 from processors.media.video.encode import run as run_ffmpeg
 from processors.media.video.plan import plan, refuse_longer
-from processors.media.video.probe import probe
+from processors.media.video.probe import hides, probe
 
 if TYPE_CHECKING:
     from processors.media.sandbox.wire import Parent
+    from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 
+ENCODE = {"remux": False}  # in place of a report: not to be remuxed; this among the arguments of another task
 CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a film that is shorter than its claim by more than this was cut off
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Make `video.mp4` and `poster.jpg` from the file `source`. Raises RefusedError.
+    """Make `video.mp4` and `poster.jpg` from the file `source`; returns the report, or ENCODE. Raises RefusedError.
 
     `arguments`: the paths `ffmpeg` and `ffprobe` and ffmpeg's `version`; `maxDuration` (seconds), `maxPixels` of a
-    frame, `memory` (bytes).
+    frame, `memory` (bytes); `remux`: whether it may be.
     """
     ffmpeg, ffprobe = Path(arguments["ffmpeg"]), Path(arguments["ffprobe"])
     if Path("source").stat().st_size == 0:
@@ -30,19 +32,37 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         raise RefusedError(msg)
     film = probe(ffprobe, "source")
     longest = arguments["maxDuration"]
-    made = plan(film, longest, arguments["maxPixels"], arguments["memory"])
+    made = _planned(film, arguments)
     parent.reserve(made.need, THREADS * STACK)
-    if made.remux:
-        run_ffmpeg(remux_command(ffmpeg, film), film.duration, parent)
-        run_ffmpeg(poster_command(ffmpeg, film), 0.0, parent)
-    else:
+    if not made.remux:
         run_ffmpeg(encode_command(ffmpeg, arguments["version"], film, made, longest + 1), film.duration, parent)
+    elif not _remuxed(ffmpeg, film, parent):
+        return ENCODE  # which needs more memory than this task has
     if not Path(POSTER).is_file():
         msg = "the film is damaged: not one picture of it can be decoded"
         raise RefusedError(msg)
     result = probe(ffprobe, FILM)
     refuse_longer(result, longest)  # again: what the upload says of its duration need not be true
     return _report(film, result, remuxed=made.remux)
+
+
+def _planned(film: Probe, arguments: dict[str, Any]) -> Plan:
+    """What is to be done. Raises RefusedError for a film beyond the limits."""
+    limits = arguments["maxDuration"], arguments["maxPixels"], arguments["memory"]
+    planned = plan(film, *limits, may_remux=arguments["remux"])
+    if planned.remux and hides(Path(arguments["ffprobe"]), "source", film):
+        return plan(film, *limits, may_remux=False)
+    return planned
+
+
+def _remuxed(ffmpeg: Path, film: Probe, parent: Parent) -> bool:
+    """Wrap the film anew; False if that can't be done, or no keyframe of it is good for a poster."""
+    try:
+        run_ffmpeg(remux_command(ffmpeg, film), film.duration, parent)
+        run_ffmpeg(poster_command(ffmpeg, film), 0.0, parent)
+    except RefusedError:
+        return False
+    return Path(POSTER).is_file()
 
 
 def _report(source: Probe, result: Probe, *, remuxed: bool) -> dict[str, Any]:
