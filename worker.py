@@ -46,7 +46,14 @@ async def work(settings: Loaded, stop: Stop) -> int:
         routes = registry.build(
             push=Parts(storage.subscriptions, sender, push.payload_style()),
             media=MediaParts(
-                storage.objects, storage.files, storage.avatars, sandbox, tools, media.films(), media.avatar_sizes
+                objects=storage.objects,
+                files=storage.files,
+                avatars=storage.avatars,
+                sandbox=sandbox,
+                tools=tools,
+                films=media.films(),
+                places=media.places(),
+                avatar_sizes=media.avatar_sizes,
             ),
         )
         mill = wiring.mill(worker, queues, Registry(routes), tallies=TALLIES, checks=storage.checks())

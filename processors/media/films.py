@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import structlog
@@ -15,11 +13,10 @@ from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.task import ENCODE
 from processors.media.video.tools import Tools, ToolsMissingError, find
 from processors.media.workshop import Output, believed, fetched, publish, row_of, tally_bytes
-from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.errors import PermanentError
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from processors.media.parts import MediaParts
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
 SLACK = 10.0  # seconds of the job's time for what comes after the encoding
-ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again: any of these
 POSTER = Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0)
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
@@ -101,11 +97,10 @@ class ProcessVideo:
     def __init__(self, parts: MediaParts) -> None:
         """Take where films and rows are, where to encode, with what, and the limits."""
         self._parts = parts
-        self._running = 0
 
     async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
         """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
-        with self._place():
+        with self._parts.places.one():
             async with fetched(self._parts.objects, payload.file_path, self._parts.films.upload) as folder:
                 await context.progress(5)
                 report = await encode(self._parts, folder, context)
@@ -113,18 +108,6 @@ class ProcessVideo:
                 tally_bytes(context, folder, (film_of(report), POSTER))
                 await context.progress(100)
         return result
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the places for films. They are fewer than the queue's, so that a film never starves pictures."""
-        if self._running >= self._parts.films.concurrency:
-            msg = "another film is being encoded (VIDEO_CONCURRENCY)"
-            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME))  # noqa: S311 -- so that they don't all come at once
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
 
     async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
         film, poster = [

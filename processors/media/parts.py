@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from queue_lib.errors import SnoozeError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from processors.media.sandbox.client import Sandbox
     from processors.media.video.tools import Tools
@@ -14,11 +18,33 @@ if TYPE_CHECKING:
     from storage.ports import Avatars, Files
 
 
+ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again: any of these
+
+
+class FilmPlaces:
+    """The places for films, of all jobs that make one. They are fewer than the queue's: no film starves pictures."""
+
+    def __init__(self, count: int) -> None:
+        """So many at once."""
+        self._free = count
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Have one of them. Raises SnoozeError where none is free."""
+        if self._free <= 0:
+            msg = "another film is being encoded (VIDEO_CONCURRENCY)"
+            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME))  # noqa: S311 -- so that they don't all come at once
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
 @dataclass(frozen=True, slots=True)
 class FilmLimits:
-    """`concurrency` films at once, each of at most `duration` seconds and `upload` bytes; `memory` bytes for one."""
+    """A film has at most `duration` seconds and `upload` bytes; `memory` bytes are for encoding one."""
 
-    concurrency: int
     duration: float
     upload: int
     memory: int
@@ -37,4 +63,5 @@ class MediaParts:
     sandbox: Sandbox
     tools: Tools | str
     films: FilmLimits
+    places: FilmPlaces
     avatar_sizes: Sequence[int]

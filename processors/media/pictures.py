@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_UPLOAD = 64 * MEBIBYTE
 LIMITS = Limits(cpu=60, wall=120.0, file=128 * MEBIBYTE)
+GIF = b"GIF8"
 COLUMNS = ("width", "height", "bytes", "blurhash", "dominantColor")  # of the row, where the app has them
 
 
@@ -67,12 +69,14 @@ class ProcessImage:
 
     async def _make(self, folder: Path, options: ImageOptions, context: Context) -> PictureReport:
         arguments = options.model_dump(exclude={"hashed_keys"})
-        made = await self._parts.sandbox.run(Task("image", folder, arguments, LIMITS))
-        with believed():
-            report = PictureReport.model_validate(made)
-        if options.animation == "mp4" and report.kind == "GIF" and report.animation is not None:
-            film = film_of(await encode(self._parts, folder, context))
-            return report.model_copy(update={"files": (*report.files, film), "animation": "mp4"})
+        may_be_film = options.animation == "mp4" and _is_gif(folder / "source")
+        with self._parts.places.one() if may_be_film else nullcontext():
+            made = await self._parts.sandbox.run(Task("image", folder, arguments, LIMITS))
+            with believed():
+                report = PictureReport.model_validate(made)
+            if may_be_film and report.kind == "GIF" and report.animation is not None:
+                film = film_of(await encode(self._parts, folder, context))
+                return report.model_copy(update={"files": (*report.files, film), "animation": "mp4"})
         return report
 
     async def _publish(self, folder: Path, files: Sequence[Output], payload: ImagePayload) -> dict[str, Stored]:
@@ -112,6 +116,12 @@ class OptimizeAvatar:
         return AvatarResult(
             urls=urls, blurhash=report.blurhash, dominant_color=report.dominant_color, animation=report.animation
         )
+
+
+def _is_gif(path: Path) -> bool:
+    """Whether it begins as a GIF does; if it moves, only a child may find out."""
+    with path.open("rb") as file:
+        return file.read(len(GIF)) == GIF
 
 
 def _variant(file: Output, place: Stored) -> Variant:

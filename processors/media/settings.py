@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from processors.media.parts import FilmLimits
+from processors.media.parts import FilmLimits, FilmPlaces
 from processors.media.sandbox.limits import MEBIBYTE
 
 PICTURES_SHARE = 60  # MiB that a film leaves to pictures
@@ -60,10 +60,13 @@ class MediaSettings(BaseSettings):
         """Bytes for all encoders."""
         return self.media_memory * MEBIBYTE
 
+    def places(self) -> FilmPlaces:
+        """The places for films."""
+        return FilmPlaces(self.video_concurrency)
+
     def films(self) -> FilmLimits:
         """The limits of films; one leaves room for a picture beside it."""
         return FilmLimits(
-            concurrency=self.video_concurrency,
             duration=self.video_max_duration,
             upload=self.video_max_upload * MEBIBYTE,
             memory=(self.media_memory - PICTURES_SHARE) * MEBIBYTE,

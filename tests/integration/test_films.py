@@ -116,6 +116,25 @@ async def test_a_film_never_takes_the_pictures_places(studio: MediaParts) -> Non
     assert (await process(JOB, FakeContext())).width == 320
 
 
+async def test_a_film_of_a_gif_takes_a_films_place(studio: MediaParts, store: FolderStore) -> None:
+    """Pictures that become films count as films, and other pictures do not."""
+    process = ProcessImage(studio)
+    gif, still = (
+        ImagePayload.model_validate(
+            {"fileId": "file-1", "filePath": f"uploads/{name}", "userId": 1, "options": {"animation": "mp4"}}
+        )
+        for name in ("a.gif", "a.png")
+    )
+    films.make("gif", store.folder / "uploads" / "a.gif")
+
+    with studio.places.one():
+        with pytest.raises(SnoozeError, match="VIDEO_CONCURRENCY"):
+            await process(gif, FakeContext())
+        assert (await process(still, FakeContext())).animation is None
+
+    assert (await process(gif, FakeContext())).animation == "mp4"
+
+
 async def test_without_ffmpeg_a_film_is_a_dead_letter(studio: MediaParts) -> None:
     """It says what to install; pictures go on."""
     with structlog.testing.capture_logs() as lines:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.parts import FilmLimits, MediaParts
+from processors.media.parts import FilmLimits, FilmPlaces, MediaParts
 from processors.media.sandbox.client import Sandbox
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
@@ -127,8 +127,8 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def parts(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaParts:
     """All that the processors need."""
-    films = FilmLimits(concurrency=1, duration=60.0, upload=MAX_UPLOAD, memory=290 * MEBIBYTE)
-    return MediaParts(store, files, MemoryAvatars(), sandbox, "no ffmpeg", films, (64, 256))
+    films = FilmLimits(duration=60.0, upload=MAX_UPLOAD, memory=290 * MEBIBYTE)
+    return MediaParts(store, files, MemoryAvatars(), sandbox, "no ffmpeg", films, FilmPlaces(1), (64, 256))
 
 
 @pytest.fixture
