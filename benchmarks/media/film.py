@@ -37,6 +37,7 @@ def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source
         "ffmpeg": str(tools.ffmpeg),
         "ffprobe": str(tools.ffprobe),
         "version": tools.version,
+        "av1": tools.av1,
         "maxDuration": 60,
         "maxPixels": MAX_PIXELS,
         "memory": 290 * MEBIBYTE,

@@ -69,6 +69,7 @@ async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmRepor
         "ffmpeg": str(parts.tools.ffmpeg),
         "ffprobe": str(parts.tools.ffprobe),
         "version": parts.tools.version,
+        "av1": parts.tools.av1,
         "maxDuration": parts.films.duration,
         "maxPixels": MAX_PIXELS,
         "memory": parts.films.memory,

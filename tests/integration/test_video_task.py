@@ -54,6 +54,7 @@ def run(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) 
         "ffmpeg": str(tools.ffmpeg),
         "ffprobe": str(tools.ffprobe),
         "version": tools.version,
+        "av1": tools.av1,
         "maxDuration": 60.0,
         "maxPixels": 4096 * 2304,
         "memory": 290 * MEBIBYTE,
@@ -274,6 +275,12 @@ def test_what_is_beyond_the_limits_is_refused(
     with pytest.raises(RefusedError, match=reason):
         run(film(recipe), **changes)
     assert ["source"] == [path.name for path in Path().iterdir()]
+
+
+def test_av1_without_a_decoder(film: Callable[[str], Path]) -> None:
+    """It is not the film that is at fault, and the operator reads what to change."""
+    with pytest.raises(RefusedError, match=r"this ffmpeg can't decode AV1; set FFMPEG_PATH"):
+        run(film("av1"), av1=False)
 
 
 def test_a_film_that_hides_its_length_is_refused(film: Callable[[str], Path], tmp_path: Path) -> None:

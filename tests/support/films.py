@@ -55,6 +55,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "full-range": (*PICTURE, "-c:v", "libx264", "-pix_fmt", "yuvj420p", "-color_range", "pc", "-f", "mp4"),
     "gif": (*PICTURE, "-f", "gif"),
     "webm": (*PICTURE, "-c:v", "libvpx", "-f", "webm"),
+    "av1": (*PICTURE, "-c:v", "libsvtav1", "-preset", "12", "-f", "mp4"),
     "uneven": (*PICTURE, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
     "hdr": (*PICTURE, *HLG, "-c:v", "libx264", "-f", "mp4"),
     "hdr-red": (*RED, *HLG, "-c:v", "libx264", "-f", "mp4"),

@@ -23,14 +23,17 @@ CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a film that is shorter than its claim by m
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     """Make `video.mp4` and `poster.jpg` from the file `source`; returns the report, or ENCODE. Raises RefusedError.
 
-    `arguments`: the paths `ffmpeg` and `ffprobe` and ffmpeg's `version`; `maxDuration` (seconds), `maxPixels` of a
-    frame, `memory` (bytes); `remux`: whether it may be.
+    `arguments`: the paths `ffmpeg` and `ffprobe`, ffmpeg's `version` and whether it decodes `av1`; `maxDuration`
+    (seconds), `maxPixels` of a frame, `memory` (bytes); `remux`: whether it may be.
     """
     ffmpeg, ffprobe = Path(arguments["ffmpeg"]), Path(arguments["ffprobe"])
     if Path("source").stat().st_size == 0:
         msg = "the file is empty"
         raise RefusedError(msg)
     film = probe(ffprobe, "source")
+    if film.codec == "av1" and not arguments["av1"]:
+        msg = "this ffmpeg can't decode AV1; set FFMPEG_PATH to one that has libdav1d"
+        raise RefusedError(msg)
     longest = arguments["maxDuration"]
     made = _planned(film, arguments)
     parent.reserve(made.need, THREADS * STACK)

