@@ -233,6 +233,27 @@ def test_a_film_that_was_cut_off_is_said_to_be(film: Callable[[str], Path], tmp_
     assert int(films.look(Path("video.mp4"))["video"]["nb_read_frames"]) > 10
 
 
+def test_a_film_that_starts_late_is_as_long_as_it_is(film: Callable[[str], Path]) -> None:
+    """A part of a recording, whose clock went on: neither too long, nor cut off."""
+    assert "501.000000" == films.look(film("late"))["format"]["duration"]
+
+    report = run(film("late"))
+
+    assert (pytest.approx(1.0), False) == (report["duration"], report["truncated"])
+
+
+def test_subtitles_may_be_longer_than_the_film(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """They are not taken along, and nothing of the film is missing."""
+    (tmp_path / "words.srt").write_text(
+        "1\n00:00:00,000 --> 00:00:01,000\nHello\n\n2\n00:00:19,000 --> 00:00:20,000\nthere\n"
+    )
+    source = ("-i", str(film("plain")), "-i", str(tmp_path / "words.srt"), "-map", "0", "-map", "1", "-c", "copy")
+    films.ffmpeg(*source, "-f", "matroska", str(tmp_path / "film"))
+    assert float(films.look(tmp_path / "film")["format"]["duration"]) > 19
+
+    assert not run(tmp_path / "film")["truncated"]
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

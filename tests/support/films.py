@@ -56,6 +56,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "gif": (*PICTURE, "-f", "gif"),
     "webm": (*PICTURE, "-c:v", "libvpx", "-f", "webm"),
     "av1": (*PICTURE, "-c:v", "libsvtav1", "-preset", "12", "-f", "mp4"),
+    "late": (*PICTURE, *MPEG4, "-output_ts_offset", "500", "-f", "matroska"),
     "uneven": (*PICTURE, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
     "hdr": (*PICTURE, *HLG, "-c:v", "libx264", "-f", "mp4"),
     "hdr-red": (*RED, *HLG, "-c:v", "libx264", "-f", "mp4"),

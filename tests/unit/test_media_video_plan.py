@@ -144,6 +144,24 @@ def test_no_command_opens_anything_else(film: Probe, version: int) -> None:
         assert "-nostdin" in command
 
 
+@pytest.mark.parametrize(
+    ("whole", "stream", "seconds"),
+    [
+        ({"duration": "20.0"}, {"duration": "2.0"}, 2.0),
+        ({"duration": "20.0"}, {}, 20.0),
+        ({"duration": "502.0", "start_time": "500.0"}, {}, 502.0),
+        ({"duration": "502.0", "start_time": "500.0", "format_name": "matroska,webm"}, {}, 2.0),
+        ({"duration": "2.0", "start_time": "500.0", "format_name": "matroska,webm"}, {}, 2.0),
+        ({"duration": "20.0"}, {"start_time": "3600.0", "tags": {"DURATION": "01:00:02.500000000"}}, 2.5),
+        ({"duration": "20.0"}, {"tags": {"DURATION": "soon"}}, 20.0),
+        ({}, {}, 0.0),
+    ],
+)
+def test_how_long_a_film_is(whole: dict[str, Any], stream: dict[str, Any], seconds: float) -> None:
+    """As long as its streams are; Matroska says when they end."""
+    assert seconds == probe._duration(whole, stream)
+
+
 def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does ffprobe."""
     seen: list[str] = []

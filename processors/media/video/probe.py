@@ -18,6 +18,7 @@ PATIENCE = 60.0  # seconds
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf"
 # Without the formats a playlist that is named film.mp4 makes ffmpeg read other files, and text becomes a film.
 GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 LEAD_IN = 0.2  # seconds of sound that an encoder may need before the film's begin
 HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
 
@@ -137,7 +138,8 @@ def _read(told: dict[str, Any]) -> Probe:
     if not width or not height:
         msg = "the film is damaged: its picture has no size"
         raise RefusedError(msg)
-    whole = told.get("format", {})
+    duration = _duration(told.get("format", {}), film, *sounds[:1])
+    size = _number(told.get("format", {}).get("size"))
     return Probe(
         index=int(film["index"]),
         codec=str(film.get("codec_name", "")),
@@ -151,14 +153,34 @@ def _read(told: dict[str, Any]) -> Probe:
         fps=_ratio(film.get("avg_frame_rate"), "/"),
         transfer=str(film.get("color_transfer", "")),
         color_range=str(film.get("color_range", "")),
-        duration=max(_number(whole.get("duration")), _number(film.get("duration"))),
-        bit_rate=int(_number(whole.get("bit_rate"))),
+        duration=duration,
+        bit_rate=int(8 * size / duration) if duration else 0,
         audio=str(sounds[0].get("codec_name", "unknown")) if sounds else None,
     )
 
 
 def _is_cover(stream: dict[str, Any]) -> bool:
     return bool(stream.get("disposition", {}).get("attached_pic"))
+
+
+def _duration(whole: dict[str, Any], *streams: dict[str, Any]) -> float:
+    """Of the longest of these streams; where none says, that of the file, which may have longer subtitles."""
+    end = _number(whole.get("duration"))
+    is_matroska = "matroska" in whole.get("format_name", "")
+    return max(map(_length, streams)) or (_from_start(end, whole) if is_matroska else end)
+
+
+def _length(stream: dict[str, Any]) -> float:
+    if said := _number(stream.get("duration")):
+        return said
+    clock = CLOCK.match(str(stream.get("tags", {}).get("DURATION", "")))
+    return _from_start(60 * (60 * float(clock[1]) + float(clock[2])) + float(clock[3]), stream) if clock else 0.0
+
+
+def _from_start(end: float, part: dict[str, Any]) -> float:
+    """How long it lasts: Matroska says when it ends, and it need not start at 0."""
+    start = max(0.0, _number(part.get("start_time")))
+    return end - start if end > start else end
 
 
 def _rotation(stream: dict[str, Any]) -> int:
