@@ -220,6 +220,40 @@ def test_rotation_is_baked_in(film: Callable[[str], Path], tmp_path: Path, degre
         assert expected == poster.size
 
 
+def test_a_mirrored_film_is_put_right(film: Callable[[str], Path], tmp_path: Path) -> None:
+    """A matrix that no rotation is, is baked in as well."""
+    films.flipped(film("upside-down"), tmp_path / "flipped")
+    red, green, _ = films.first_pixel(film("upside-down"))
+    assert green > red
+
+    assert not run(tmp_path / "flipped")["remuxed"]
+
+    red, green, _ = films.first_pixel(Path("video.mp4"))
+    assert red > green
+    with Image.open("poster.jpg") as poster:
+        assert pytest.approx(films.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((10, 10))
+
+
+def test_an_interlaced_film_is_woven(film: Callable[[str], Path]) -> None:
+    """Browsers show both halves of a picture at once: it has one time afterwards."""
+    assert "tt" == films.look(film("interlaced"))["video"]["field_order"]
+
+    assert not run(film("interlaced"))["remuxed"]
+
+    seen = films.look(Path("video.mp4"))["video"]
+    assert ("progressive", "25") == (seen["field_order"], seen["nb_read_frames"])
+    assert films.combed(film("interlaced")) > 5000
+    assert films.combed(Path("video.mp4")) < 100
+
+
+def test_a_fast_film_is_slowed_to_what_screens_show(film: Callable[[str], Path]) -> None:
+    """Frames are dropped, time is not stretched."""
+    report = run(film("fast"))
+
+    assert (False, pytest.approx(0.5, abs=0.05)) == (report["remuxed"], report["duration"])
+    assert "60/1" == films.look(Path("video.mp4"))["video"]["avg_frame_rate"]
+
+
 def test_a_film_that_was_cut_off_is_said_to_be(film: Callable[[str], Path], tmp_path: Path) -> None:
     """What there is of it is made, and the report says that it is less than was claimed."""
     films.ffmpeg(*("-stream_loop", "3", "-i", str(film("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))

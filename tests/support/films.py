@@ -24,6 +24,7 @@ RED = ("-f", "lavfi", "-i", "color=red:s=320x240:r=10:d=0.5")
 # As films in HD have it: in this matrix, and saying so.
 SAYS_BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 BT709 = ("-vf", f"format=gbrp,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{SAYS_BT709}")
+BARS = "lum='if(lt(mod(X+8*N,80),40),235,16)'"
 HLG = ("-vf", "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le")
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -57,6 +58,16 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "webm": (*PICTURE, "-c:v", "libvpx", "-f", "webm"),
     "av1": (*PICTURE, "-c:v", "libsvtav1", "-preset", "12", "-f", "mp4"),
     "late": (*PICTURE, *MPEG4, "-output_ts_offset", "500", "-f", "matroska"),
+    # Upright bars that move: they are at two places at once, in every other line.
+    "interlaced": (
+        *("-f", "lavfi", "-i", "color=s=320x240:r=50:d=1", "-vf", f"geq={BARS}:cb=128:cr=128,interlace=lowpass=0"),
+        *("-flags", "+ilme+ildct", *H264, "-x264-params", "tff=1", "-f", "mp4"),
+    ),
+    "fast": ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=240:d=0.5", *H264, "-f", "mp4"),
+    "upside-down": (
+        *("-f", "lavfi", "-i", "color=red:s=64x64:r=10:d=0.5,format=yuv420p,drawbox=h=32:color=lime:t=fill"),
+        *(*H264, "-f", "mp4"),
+    ),
     "uneven": (*PICTURE, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
     "hdr": (*PICTURE, *HLG, "-c:v", "libx264", "-f", "mp4"),
     "hdr-red": (*RED, *HLG, "-c:v", "libx264", "-f", "mp4"),
@@ -97,6 +108,11 @@ def kept(path: Path) -> str:
     return str(look(path, "-ignore_editlist", "1")["video"]["nb_read_frames"])
 
 
+def flipped(source: Path, path: Path) -> None:
+    """The film, with a display matrix that turns it upside down as a mirror does."""
+    ffmpeg("-display_vflip", "-i", str(source), "-c", "copy", "-f", "mp4", str(path))
+
+
 def faststart(source: Path, path: Path) -> None:
     """The film, its index in front."""
     ffmpeg("-i", str(source), "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(path))
@@ -105,6 +121,18 @@ def faststart(source: Path, path: Path) -> None:
 def ffmpeg(*arguments: str) -> None:
     """Run it."""
     subprocess.run([tools().ffmpeg, "-v", "error", "-y", *arguments], check=True, capture_output=True)
+
+
+def combed(path: Path) -> int:
+    """In how many places of the film's 10th picture a line is unlike both of its neighbours."""
+    tenth = ("-vf", "select='eq(n,9)',format=gray", "-frames:v", "1", "-f", "rawvideo", "-")
+    command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *tenth]
+    grey = subprocess.run(command, check=True, capture_output=True).stdout
+    width = int(SIZE.partition("x")[0])
+    return sum(
+        abs(2 * line - above - below) > 200  # of 438
+        for above, line, below in zip(grey, grey[width:], grey[2 * width :], strict=False)
+    )
 
 
 def first_pixel(path: Path) -> tuple[int, int, int]:

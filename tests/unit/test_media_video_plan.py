@@ -25,7 +25,9 @@ SAFE = Probe(
     height=1080,
     pixel=1.0,
     rotation=0,
+    mirrored=False,
     fps=30.0,
+    interlaced=False,
     transfer="bt709",
     color_range="tv",
     duration=10.0,
@@ -41,7 +43,9 @@ def decide(memory: int = MEMORY, **changes: Any) -> Plan:
     return plan(replace(SAFE, **changes), 60.0, 4096 * 2304, memory)
 
 
-@pytest.mark.parametrize("changes", [{}, {"audio": None}, {"width": 1080, "height": 1920}, {"profile": "Main"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"audio": None}, {"width": 1080, "height": 1920}, {"profile": "Main"}, {"fps": 60.02}]
+)
 def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
     """Every browser plays it as it is."""
     assert decide(**changes).remux
@@ -58,6 +62,9 @@ def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
         ({"bit_rate": 20_000_000}, (1920, 1080)),
         ({"transfer": "smpte2084"}, (1920, 1080)),
         ({"rotation": 180}, (1920, 1080)),
+        ({"mirrored": True}, (1920, 1080)),
+        ({"interlaced": True}, (1920, 1080)),
+        ({"fps": 240.0}, (1920, 1080)),
         ({"rotation": -90}, (1080, 1920)),
         ({"rotation": 90, "width": 641, "height": 479}, (478, 640)),
         ({"width": 1440, "pixel": 4 / 3, "audio": None}, (1920, 1080)),

@@ -43,7 +43,10 @@ CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no p
 def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[str]:
     """One decode, of so many `seconds` at most, to H.264 with AAC and to the poster."""
     source = ffmpeg.input(SOURCE, threads=1, t=seconds, **GUARDED)
-    shown = _toned(source[str(probe.index)], version, probe, plan).filter("setsar", 1)
+    pictures = source[str(probe.index)]
+    if probe.interlaced:
+        pictures = pictures.filter("bwdif", mode="send_frame", deint="interlaced")
+    shown = _toned(pictures, version, probe, plan).filter("setsar", 1)
     if probe.fps > MAX_FPS:
         shown = shown.filter("fps", MAX_FPS)
     branches = shown.filter("format", "yuv420p").filter_multi_output("split", 2)

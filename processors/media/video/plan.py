@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 LONG, SHORT = 1920, 1080  # pixels
 SIZES = ((LONG, SHORT), (1280, 720))  # the second where memory is short
 MAX_FPS = 60.0
+CLOCKS = 1.02  # a phone's 60 frames a second are a few more, or less
 MAX_BIT_RATE = 6_000_000  # bits a second, for 1080p; what is above is encoded again
 SAFE_PROFILES = frozenset({"Baseline", "Constrained Baseline", "Main", "High"})
 # What ffmpeg 8 takes with one thread for each part, as measured: itself, what encoder, poster and queues hold for each
-# pixel of the result (bytes), more where tones are mapped, and frames of the source between decoder and scaler.
-ITSELF, HELD, TONES, QUEUED = 25 * MEBIBYTE, 45, 14, 8
+# pixel of the result (bytes), more where tones are mapped, frames of the source between decoder and scaler, and more of
+# them where they are interlaced.
+ITSELF, HELD, TONES, QUEUED, WOVEN = 25 * MEBIBYTE, 45, 14, 8, 5
 # Frames that a decoder may have to keep: as many as have so many pixels (level 5.2 of H.264, table A-1, and of H.265,
 # A.4.2, both a little less), or MOST_KEPT where a level beyond those is claimed.
 KEPT, MOST_KEPT = 54_000_000, 16
@@ -72,7 +74,8 @@ def _is_fit_for_the_web(probe: Probe) -> bool:
         and probe.audio in {None, "aac"}
         and (width <= LONG and height <= SHORT)
         and probe.pixel == 1.0
-        and probe.rotation == 0
+        and (probe.rotation == 0 and not probe.mirrored)
+        and (probe.fps <= MAX_FPS * CLOCKS and not probe.interlaced)
         and 0 < probe.bit_rate <= MAX_BIT_RATE
         and not probe.is_hdr
     )
@@ -83,8 +86,9 @@ def _need(probe: Probe, pixels: int) -> int:
     kept = MOST_KEPT
     if probe.level <= LEVELS.get(probe.codec, probe.level):
         kept = min(MOST_KEPT, KEPT // (probe.width * probe.height))
+    kept += QUEUED + WOVEN * probe.interlaced
     held = HELD + TONES * probe.is_hdr
-    return ITSELF + pixels * held + (QUEUED + kept) * probe.width * probe.height * probe.depth * probe.samples // 2
+    return ITSELF + pixels * held + kept * probe.width * probe.height * probe.depth * probe.samples // 2
 
 
 def _fitted(probe: Probe, long: int, short: int) -> tuple[int, int]:

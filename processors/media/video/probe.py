@@ -18,6 +18,8 @@ PATIENCE = 60.0  # seconds
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf"
 # Without the formats a playlist that is named film.mp4 makes ffmpeg read other files, and text becomes a film.
 GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+FIELDS = frozenset({"tt", "bb", "tb", "bt"})  # in which order the two halves of an interlaced picture come
+NUMBER = re.compile(r"(?<=\s)-?\d+(?=\s)")
 CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 LEAD_IN = 0.2  # seconds of sound that an encoder may need before the film's begin
 HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
@@ -27,8 +29,8 @@ HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
 class Probe:
     """A film. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
 
-    `pixel` is the width of a pixel by its height, `rotation` in degrees, `fps` frames and `bit_rate` bits a second (0:
-    not said); `level` is the codec's, in its own numbers.
+    `pixel` is the width of a pixel by its height, `rotation` in degrees, beside which it may be `mirrored`; `fps` is
+    frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers.
     """
 
     index: int
@@ -40,7 +42,9 @@ class Probe:
     height: int
     pixel: float
     rotation: int
+    mirrored: bool
     fps: float
+    interlaced: bool
     transfer: str
     color_range: str
     duration: float
@@ -150,7 +154,9 @@ def _read(told: dict[str, Any]) -> Probe:
         height=height,
         pixel=_ratio(film.get("sample_aspect_ratio"), ":") or 1.0,
         rotation=_rotation(film),
+        mirrored=_is_mirrored(film),
         fps=_ratio(film.get("avg_frame_rate"), "/"),
+        interlaced=film.get("field_order") in FIELDS,
         transfer=str(film.get("color_transfer", "")),
         color_range=str(film.get("color_range", "")),
         duration=duration,
@@ -188,6 +194,15 @@ def _rotation(stream: dict[str, Any]) -> int:
         if "rotation" in data:
             return round(_number(data["rotation"]))
     return 0
+
+
+def _is_mirrored(stream: dict[str, Any]) -> bool:
+    """Whether its matrix (three rows of three, each row with its number before) turns left into right."""
+    for data in stream.get("side_data_list", []):
+        matrix = [int(number) for number in NUMBER.findall(str(data.get("displaymatrix", "")))]
+        if len(matrix) == 9:  # noqa: PLR2004
+            return matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0
+    return False
 
 
 def _ratio(text: Any, sign: str) -> float:
