@@ -44,6 +44,7 @@ class FilmReport(Model):
     truncated: bool
     remuxed: bool
     tone_mapped: bool
+    sound_dropped: bool
 
 
 def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:

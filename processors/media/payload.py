@@ -113,6 +113,7 @@ class VideoResult(Model):
     """Where the film and its poster are. `duration` is in seconds.
 
     `truncated`: the upload ended before the time that it claimed. `remuxed`: it was fit for the web as it was.
+    `soundDropped`: its sound is of a kind that can't be decoded, and `audio` is null.
     """
 
     url: str
@@ -126,6 +127,7 @@ class VideoResult(Model):
     truncated: bool
     remuxed: bool
     tone_mapped: bool
+    sound_dropped: bool
 
 
 class AvatarOptions(Model):

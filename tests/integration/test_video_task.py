@@ -89,6 +89,7 @@ def test_a_film_becomes_one_that_every_browser_plays(film: Callable[[str], Path]
         "truncated": False,
         "remuxed": False,
         "toneMapped": False,
+        "soundDropped": False,
     }
     assert parent.percents == sorted(parent.percents)
     assert 1 == len(parent.reserved)
@@ -194,6 +195,26 @@ def test_tones_are_mapped(film: Callable[[str], Path]) -> None:
     seen = films.look(Path("video.mp4"))["video"]
     assert report["toneMapped"]
     assert ("bt709", "bt709") == (seen["color_transfer"], seen["color_primaries"])
+
+
+@pytest.mark.parametrize(
+    ("container", "changes"),
+    [("matroska", {b"A_AAC": b"A_XYZ"}), ("mp4", {b"mp4a": b"ac-4", b"esds": b"free"})],
+)
+def test_sound_that_can_t_be_decoded_is_left_out(
+    film: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
+) -> None:
+    """A kind that ffmpeg does not know, and one that it knows and can't decode: the film goes without, and says so."""
+    films.ffmpeg("-i", str(film("safe")), "-c", "copy", "-f", container, str(tmp_path / "film"))
+    data = (tmp_path / "film").read_bytes()
+    for known, unknown in changes.items():
+        assert 1 == data.count(known)
+        data = data.replace(known, unknown)
+
+    report = run(data)
+
+    assert (None, True) == (report["audio"], report["soundDropped"])
+    assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
 def test_uneven_times_are_kept(film: Callable[[str], Path]) -> None:

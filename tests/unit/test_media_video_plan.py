@@ -33,6 +33,7 @@ SAFE = Probe(
     duration=10.0,
     bit_rate=4_000_000,
     audio="aac",
+    unheard=False,
 )
 MEMORY = 290 * MEBIBYTE
 TOOL = Path("/bin/ffmpeg")

@@ -52,7 +52,7 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
     branches = shown.filter("format", "yuv420p").filter_multi_output("split", 2)
     film = ffmpeg.output(
         branches[0],
-        source["a:0?"],
+        *_sound(source, probe),
         FILM,
         **{"c:v": "libx264", "profile:v": "high", "preset": "veryfast", "crf": 23, "threads": 1},
         maxrate=MAX_BIT_RATE,
@@ -69,7 +69,7 @@ def remux_command(tool: Path, probe: Probe) -> list[str]:
     """The same pictures (of H.264) and sound in a new file, its index in front."""
     source = ffmpeg.input(SOURCE, **GUARDED)
     wrapping = {"c": "copy", "bsf:v": PICTURES, "f": "mp4", "movflags": "+faststart", **CLEAN}
-    film = ffmpeg.output(source[str(probe.index)], source["a:0?"], FILM, **wrapping)
+    film = ffmpeg.output(source[str(probe.index)], *_sound(source, probe), FILM, **wrapping)
     return _compiled(tool, film)
 
 
@@ -77,6 +77,10 @@ def poster_command(tool: Path, probe: Probe) -> list[str]:
     """A poster from the keyframes alone."""
     source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", **GUARDED)
     return _compiled(tool, _poster(source[str(probe.index)]))
+
+
+def _sound(source: Any, probe: Probe) -> list[Any]:
+    return [source["a:0"]] if probe.audio is not None else []
 
 
 def _toned(stream: Any, version: int, probe: Probe, plan: Plan) -> Any:

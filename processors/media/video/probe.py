@@ -30,7 +30,8 @@ class Probe:
     """A film. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
 
     `pixel` is the width of a pixel by its height, `rotation` in degrees, beside which it may be `mirrored`; `fps` is
-    frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers.
+    frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers. `audio` is the
+    codec of the sound that can be decoded, `unheard`: there is some that can't.
     """
 
     index: int
@@ -50,6 +51,7 @@ class Probe:
     duration: float
     bit_rate: int
     audio: str | None
+    unheard: bool
 
     @property
     def is_hdr(self) -> bool:
@@ -142,7 +144,8 @@ def _read(told: dict[str, Any]) -> Probe:
     if not width or not height:
         msg = "the film is damaged: its picture has no size"
         raise RefusedError(msg)
-    duration = _duration(told.get("format", {}), film, *sounds[:1])
+    heard = [each for each in sounds[:1] if "codec_name" in each and "sample_fmt" in each]
+    duration = _duration(told.get("format", {}), film, *heard)
     size = _number(told.get("format", {}).get("size"))
     return Probe(
         index=int(film["index"]),
@@ -161,7 +164,8 @@ def _read(told: dict[str, Any]) -> Probe:
         color_range=str(film.get("color_range", "")),
         duration=duration,
         bit_rate=int(8 * size / duration) if duration else 0,
-        audio=str(sounds[0].get("codec_name", "unknown")) if sounds else None,
+        audio=str(heard[0]["codec_name"]) if heard else None,
+        unheard=len(sounds) > 0 and not heard,
     )
 
 

@@ -80,4 +80,5 @@ def _report(source: Probe, result: Probe, *, remuxed: bool) -> dict[str, Any]:
         "truncated": is_cut,
         "remuxed": remuxed,
         "toneMapped": source.is_hdr and not remuxed,
+        "soundDropped": source.unheard,
     }
