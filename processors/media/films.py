@@ -64,13 +64,12 @@ def film_of(report: FilmReport) -> Output:
 
 async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmReport:
     """Make `video.mp4` and `poster.jpg` of the file `source`. Raises PermanentError where no attempt can help."""
-    if isinstance(parts.tools, str):
-        raise PermanentError(parts.tools)
+    tools = _tools(parts)
     arguments = {
-        "ffmpeg": str(parts.tools.ffmpeg),
-        "ffprobe": str(parts.tools.ffprobe),
-        "version": parts.tools.version,
-        "av1": parts.tools.av1,
+        "ffmpeg": str(tools.ffmpeg),
+        "ffprobe": str(tools.ffprobe),
+        "version": tools.version,
+        "av1": tools.av1,
         "maxDuration": parts.films.duration,
         "maxPixels": MAX_PIXELS,
         "memory": parts.films.memory,
@@ -85,6 +84,13 @@ async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmRepor
         made = await parts.sandbox.run(Task("video", folder, arguments | ENCODE, _limits(context)), tell)
     with believed():
         return FilmReport.model_validate(made)
+
+
+def _tools(parts: MediaParts) -> Tools:
+    """Raises PermanentError where there are none."""
+    if isinstance(parts.tools, str):
+        raise PermanentError(parts.tools)
+    return parts.tools
 
 
 def _limits(context: Context) -> Limits:
@@ -102,6 +108,7 @@ class ProcessVideo:
 
     async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
         """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
+        _tools(self._parts)  # before a film is fetched for nothing
         with self._parts.places.one():
             async with fetched(self._parts.objects, payload.file_path, self._parts.films.upload) as folder:
                 await context.progress(5)

@@ -136,14 +136,16 @@ async def test_a_film_of_a_gif_takes_a_films_place(studio: MediaParts, store: Fo
 
 
 async def test_without_ffmpeg_a_film_is_a_dead_letter(studio: MediaParts) -> None:
-    """It says what to install; pictures go on."""
+    """It says what to install, and the film is not even fetched; pictures go on."""
     with structlog.testing.capture_logs() as lines:
         reason = tools_or_reason("/nowhere/ffmpeg", None)
     assert [("no_ffmpeg", reason)] == [(line["event"], line["reason"]) for line in lines]
     parts = dataclasses.replace(studio, tools=reason)
 
+    context = FakeContext()
     with pytest.raises(PermanentError, match=r"/nowhere/ffmpeg can't be used .* set FFMPEG_PATH"):
-        await ProcessVideo(parts)(JOB, FakeContext())
+        await ProcessVideo(parts)(JOB, context)
+    assert [] == context.reports
 
 
 async def test_a_picture_is_no_film(studio: MediaParts, store: FolderStore) -> None:
