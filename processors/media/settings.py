@@ -30,7 +30,10 @@ class MediaSettings(BaseSettings):
         "has no room waits; what would never have any is refused.",
     )
     video_concurrency: int = Field(
-        1, ge=1, description="How many of the `file-processing` jobs under way may be films (`process-video`)."
+        1,
+        ge=1,
+        description="How many of the `file-processing` jobs under way may be films (`process-video`, and "
+        "`process-image` of a GIF with `animation: mp4`).",
     )
     video_max_duration: float = Field(600.0, gt=0, description="Seconds; a longer film is refused.")
     video_max_upload: int = Field(1024, ge=1, description="MiB; a larger film is refused.")
