@@ -145,6 +145,7 @@ def first_pixel(path: Path) -> tuple[int, int, int]:
 
 def running() -> list[int]:
     """The numbers of all encoders that run on this machine."""
+    psutil.process_iter.cache_clear()  # it keeps what a process was before it became ffmpeg
     processes = psutil.process_iter(["exe"])
     return [each.pid for each in processes if Path(each.info["exe"] or "") == tools().ffmpeg]
 
