@@ -577,16 +577,48 @@ def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
         assert original.stripped(kind, data[: len(data) // 2]) is None
 
 
+EMPTY_SCAN = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of one layer, and without pixels
+SCANS = EMPTY_SCAN * 100
+
+
 @pytest.mark.parametrize("progressive", [True, False])
 def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> None:
     """A small JPEG of 500 scans would take half a minute in one call that nothing interrupts."""
     data = bytes_of(Image.effect_noise((400, 300), 50).convert("RGB"), "JPEG", progressive=progressive)
     last = data.rindex(b"\xff\xda")
-    scan = data[last:-2] if progressive else b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of one layer, and without pixels
+    scan = data[last:-2] if progressive else EMPTY_SCAN
     bomb = data[:last] + scan * 500 + data[-2:]
 
     with pytest.raises(RefusedError, match="more than 64 scans"):
         run(tmp_path, bomb)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PLAIN + b"\0\0\0\x18ftypmp42" + SCANS, id="a film behind it"),
+        pytest.param(PLAIN[:2] + b"\xff\xe1\x04\0Exif" + SCANS.ljust(1018) + PLAIN[2:], id="a preview's in EXIF"),
+        pytest.param(PLAIN[:2] + b"\xff" * 9 + PLAIN[2:] + SCANS, id="filled up before a marker"),
+    ],
+)
+def test_only_the_picture_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
+    """A phone's film behind the picture, and what a segment holds, look like scans and are none."""
+    assert (1600, 1200) == made(tmp_path, wishes(box=(1600, 1200)), data).size
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        pytest.param(b"junk", id="junk between segments"),
+        pytest.param(b"\xff\x02\xff\xff", id="a marker that is none"),
+        pytest.param(b"\xff\xfe\0\0", id="a segment shorter than its length"),
+        pytest.param(b"\xff\0\xff\xd7\xff\xff", id="a stuffed byte, a restart, and a marker filled up"),
+    ],
+)
+def test_no_scan_hides(tmp_path: Path, hiding: bytes) -> None:
+    """Where libjpeg would go on and find a scan it is counted, whatever stands before it."""
+    with pytest.raises(RefusedError, match="more than 64 scans"):
+        run(tmp_path, PLAIN[:-2] + (hiding + EMPTY_SCAN) * 100 + PLAIN[-2:])
 
 
 def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import struct
 import warnings
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from processors.media.image.colour import is_srgb
+from processors.media.image.original import JPEG_SCAN, jpeg_segments
 from processors.media.image.write import ENCODING
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
@@ -38,7 +38,6 @@ MAX_PIXELS = 100_000_000
 MAX_SIDE = 32_767  # pixels
 # A baseline JPEG has one scan or three, a progressive one about ten. One of 500 takes 26 s in a single call.
 MAX_SCANS = 64
-SCAN = re.compile(b"\xff\xda")  # finds in half of the time that bytes.count takes
 # Bytes of memory for each pixel that is decoded, as measured with Pillow 13 (Pillow keeps three copies of a WebP).
 BYTES_A_PIXEL = {"JPEG": 4, "PNG": 8, "GIF": 9, "AVIF": 9, "HEIF": 9, "WEBP": 15}
 PROGRESSIVE = 3  # bytes for each pixel in the file: the coefficients of all of it
@@ -202,7 +201,8 @@ def _too_large() -> str:
 
 
 def _check_scans(path: Path) -> None:
-    if sum(1 for _ in SCAN.finditer(path.read_bytes())) > MAX_SCANS:
+    scans = sum(marker == JPEG_SCAN for marker, _, _ in jpeg_segments(path.read_bytes()))
+    if scans > MAX_SCANS:
         msg = f"the picture is stored in more than {MAX_SCANS} scans"
         raise RefusedError(msg)
 
