@@ -544,6 +544,28 @@ def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: s
     assert not result.compressed.getexif()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", id="JFIF"),
+        pytest.param(b"\xff\xe0\0\x1fJFIF\0\1\1\0\0\1\0\1\5\1SecretPreview!!", id="JFIF with a preview"),
+        pytest.param(adobe(1), id="Adobe"),
+        pytest.param(b"\xff\xee\0\x14Adobe\0\x64\0\0\0\0\1Secret", id="more of Adobe's"),
+    ],
+)
+def test_a_jpeg_s_own_pixels_keep_what_decodes_them(tmp_path: Path, head: bytes) -> None:
+    """Of the segments beside the pixels JFIF and Adobe's word stay, and nothing that is written elsewhere in them."""
+    hidden = (b"\xff\xe0\0\x0dJFXX\0Secret", b"\xff\xee\0\x08Secret", b"\xff\xe1\0\x08Secret", b"\xff\xfe\0\x08Secret")
+    data = segment(bytes_of(Image.effect_noise((200, 150), 90).convert("RGB"), "JPEG", quality=10), head)
+    end = 4 + int.from_bytes(data[4:6])
+
+    run(tmp_path, data[:end] + b"".join(hidden) + data[end:])
+
+    kept = (tmp_path / "compressed.jpg").read_bytes()
+    assert (data[end:], b"Secret" in kept) == (kept[-len(data[end:]) :], False)
+    assert {b"\xff\xe0": 18, b"\xff\xee": 16}[head[:2]] == len(kept) - len(data[end:]) - 2
+
+
 def test_an_animation_that_is_cut_is_not_kept_in_secret(tmp_path: Path) -> None:
     """Where the first frame is wanted, the upload's own pixels, which move, are no way to save bytes."""
     frames = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(3)]

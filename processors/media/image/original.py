@@ -13,9 +13,11 @@ JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # What begins a segment or ends the picture. A scan goes on behind a restart and a byte that is stuffed with a zero; and
 # as libjpeg does, all that is no marker is skipped where one is due.
 JPEG_MARKER = re.compile(b"\xff[\xc0-\xcf\xd8-\xfe]")
-JPEG_AGAIN, JPEG_ENDS, JPEG_SCAN, JPEG_COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
-JPEG_APPS = range(0xE0, 0xF0)
-JPEG_KEPT_APPS = frozenset({0xE0, 0xEE})  # JFIF; Adobe's, without which colours are guessed
+JPEG_AGAIN, JPEG_ENDS, JPEG_SCAN = 0xD8, 0xD9, 0xDA
+JPEG_PIXELS = range(0xC0, 0xE0)  # frames, tables and scans
+# What else is kept, by marker: how it begins, and its bytes. JFIF's end with the size of a preview, which is cut off.
+JPEG_HEADERS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
+JPEG_HEADER = 12  # bytes of these that matter
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"IDAT", b"IEND"})
 WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
@@ -57,11 +59,21 @@ def _jpeg(data: bytes) -> bytes:
         raise ValueError
     kept, marker = [JPEG_START], 0
     for marker, start, end in jpeg_segments(data):
-        if marker != JPEG_COMMENT and (marker not in JPEG_APPS or marker in JPEG_KEPT_APPS):
-            kept.append(data[start:end])
+        kept.append(data[start:end] if marker in JPEG_PIXELS else _jpeg_header(marker, data[start + 4 : end]))
     if marker != JPEG_ENDS:
         raise ValueError
     return b"".join(kept)
+
+
+def _jpeg_header(marker: int, body: bytes) -> bytes:
+    """What is kept of a segment that has no pixels: JFIF without a preview, and Adobe's word on how colours are stored.
+
+    Old cameras keep previews in further segments of JFIF's number, and anybody may write text in Adobe's.
+    """
+    start, size = JPEG_HEADERS.get(marker, (b"", 0))
+    if not start or not body.startswith(start) or len(body) < size:
+        return b""
+    return bytes([JPEG_START[0], marker]) + struct.pack(">H", 2 + size) + body[:JPEG_HEADER].ljust(size, b"\0")
 
 
 def _png(data: bytes) -> bytes:
