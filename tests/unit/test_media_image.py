@@ -656,6 +656,46 @@ def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
     assert all(len(need) == 1 for need in needs)
 
 
+def in_scans(picture: Image.Image) -> bytes:
+    """A baseline JPEG that stores one layer after the other."""
+    layers = [bytes_of(layer, "JPEG") for layer in picture.convert("YCbCr").split()]
+    start, scan = (layers[0].index(mark) for mark in (b"\xff\xc0", b"\xff\xda"))
+    shape = layers[0][start + 4 : start + 9]  # bits, height, width
+    frame = b"\xff\xc0\0\x11" + shape + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    tables = layers[0][start + 13 : scan]
+    scans = [b"\xff\xda\0\x08\1%c\0\0\x3f\0" % number + layer[scan + 10 : -2] for number, layer in enumerate(layers, 1)]
+    return layers[0][:start] + frame + tables + b"".join(scans) + b"\xff\xd9"
+
+
+LARGE = Image.new("RGB", (1200, 800), WHITE)
+
+
+@pytest.mark.parametrize(
+    ("data", "layers"),
+    [
+        pytest.param(bytes_of(LARGE, "JPEG"), 0, id="one scan"),
+        pytest.param(bytes_of(LARGE.convert("CMYK"), "JPEG"), 0, id="one scan, CMYK"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=2), 1.5, id="progressive 4:2:0"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=1), 2, id="progressive 4:2:2"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=0), 3, id="progressive 4:4:4"),
+        pytest.param(bytes_of(LARGE.convert("L"), "JPEG", progressive=True), 1, id="progressive grey"),
+        pytest.param(bytes_of(LARGE.convert("CMYK"), "JPEG", progressive=True), 4, id="progressive CMYK"),
+        pytest.param(in_scans(LARGE), 3, id="a scan for each layer"),
+    ],
+)
+def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data: bytes, layers: float) -> None:
+    """Until the last scan two bytes are kept for each pixel of each layer, however small the result."""
+    (tmp_path / "source").write_bytes(data)
+    parent = FakeParent()
+
+    with decode.opened(tmp_path / "source") as picture:
+        source = decode.decode(picture, 0.25, ["jpeg"], parent)
+
+    small = decode.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
+    assert [small + 2 * 1200 * 800 * layers] == parent.reserved
+    assert close(WHITE, source.pixels.convert("RGB").getpixel((150, 100)))
+
+
 def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
     """A task that gets no memory says why, and decodes nothing."""
     Image.new("RGB", (3000, 2000)).save(tmp_path / "source", "PNG")

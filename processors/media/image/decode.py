@@ -40,7 +40,7 @@ MAX_SIDE = 32_767  # pixels
 MAX_SCANS = 64
 # Bytes of memory for each pixel that is decoded, as measured with Pillow 13 (Pillow keeps three copies of a WebP).
 BYTES_A_PIXEL = {"JPEG": 4, "PNG": 8, "GIF": 9, "AVIF": 9, "HEIF": 9, "WEBP": 15}
-PROGRESSIVE = 3  # bytes for each pixel in the file: the coefficients of all of it
+COEFFICIENT = 2  # bytes: of each layer's pixels, in the file, where several scans make up a JPEG
 YCBCR = [1, 2, 3]  # a JPEG's numbers for its layers
 RENDERING = 9  # bytes for each pixel of the largest result: resized, then turned or put on a background
 BASE = 8 * MEBIBYTE  # bytes for everything else
@@ -104,7 +104,7 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     with Image.open(path, formats=_formats(path)) as picture:
         _check_size(picture.size)
         if kind(picture) == "JPEG":
-            _check_scans(path)
+            picture.info["scans"] = _count_scans(path)
         yield picture
 
 
@@ -200,16 +200,24 @@ def _too_large() -> str:
     return f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
 
 
-def _check_scans(path: Path) -> None:
+def _count_scans(path: Path) -> int:
     scans = sum(marker == JPEG_SCAN for marker, _, _ in jpeg_segments(path.read_bytes()))
     if scans > MAX_SCANS:
         msg = f"the picture is stored in more than {MAX_SCANS} scans"
         raise RefusedError(msg)
+    return scans
 
 
 def _need(picture: ImageFile.ImageFile, full: Size) -> int:
     """Bytes that decoding takes. `picture` has its draft size by now."""
     need = BASE + picture.width * picture.height * BYTES_A_PIXEL[kind(picture)]
-    if picture.info.get("progressive"):
-        need += PROGRESSIVE * full[0] * full[1]
+    if isinstance(picture, JpegImageFile) and (picture.info.get("progressive") or picture.info.get("scans", 1) > 1):
+        need += round(full[0] * full[1] * COEFFICIENT * _layers(picture))
     return need
+
+
+def _layers(picture: JpegImageFile) -> float:
+    """How many layers of full size those of a JPEG amount to: 1.5 where colours are kept for two by two pixels."""
+    shares = [across * down for _, across, down, _ in picture.layer]
+    full = max(across for _, across, _, _ in picture.layer) * max(down for _, _, down, _ in picture.layer)
+    return sum(shares) / max(1, full)
