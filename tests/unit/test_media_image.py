@@ -497,6 +497,20 @@ def test_what_iphones_take(tmp_path: Path) -> None:
     assert close(BLUE, result.compressed.getpixel((350, 150)))
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_avif_of_a_general_brand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    """A file whose first brand is that of all HEIF is read as AVIF where it names that as well, with the extra or not."""
+    if not installed:
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    data = bytes_of(halves((400, 300), RED, BLUE), "AVIF", quality=90)
+    assert (b"avif", True) == (data[8:12], b"mif1" in data[16:32])
+
+    result = run(tmp_path, data[:8] + b"mif1" + data[12:16] + data[16:32].replace(b"mif1", b"avif") + data[32:])
+
+    assert ("AVIF", (400, 300)) == (result.report["kind"], result.size)
+    assert close(RED, result.compressed.getpixel((50, 150)))
+
+
 def test_heic_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is not, the job says what to install."""
     monkeypatch.setitem(sys.modules, "pillow_heif", None)

@@ -34,6 +34,8 @@ Box = tuple[float, float, float, float]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+BRANDS = 256  # bytes of a file in which its brands are looked for
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 32_767  # pixels
 # A baseline JPEG has one scan or three, a progressive one about ten. One of 500 takes 26 s in a single call.
@@ -173,9 +175,7 @@ def scaled(size: Size, scale: float) -> Size:
 
 
 def _formats(path: Path) -> tuple[str, ...]:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] != b"ftyp" or head[8:12] not in HEIC_BRANDS:
+    if not _is_heic(path):
         return FORMATS
     try:
         importlib.import_module("pillow_heif").register_heif_opener()
@@ -183,6 +183,15 @@ def _formats(path: Path) -> tuple[str, ...]:
         msg = "HEIC pictures need the package pillow-heif; it comes with pushmill's extra `heic`"
         raise RefusedError(msg) from error
     return ("HEIF", *FORMATS)
+
+
+def _is_heic(path: Path) -> bool:
+    """Whether the file names itself HEIC. An AVIF may bear the general brand that HEIC has as well, beside its own."""
+    with path.open("rb") as file:
+        head = file.read(BRANDS)
+    length, name, brand = int.from_bytes(head[:4]), head[4:8], head[8:12]
+    compatible = {head[place : place + 4] for place in range(16, min(length, len(head)), 4)}
+    return name == b"ftyp" and brand in HEIC_BRANDS and not AVIF_BRANDS & compatible
 
 
 def _check_size(size: Size) -> None:
