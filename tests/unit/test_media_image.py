@@ -498,8 +498,8 @@ def test_what_iphones_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_an_avif_of_a_general_brand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
-    """A file whose first brand is that of all HEIF is read as AVIF where it names that as well, with the extra or not."""
+def test_an_avif_of_a_general_brand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
+    """A file whose first brand is that of all HEIF is an AVIF where it names that as well, with the extra or not."""
     if not installed:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
     data = bytes_of(halves((400, 300), RED, BLUE), "AVIF", quality=90)
@@ -759,6 +759,65 @@ def test_a_damaged_profile_is_left_out(tmp_path: Path, picture: Image.Image, pro
 def test_damaged_exif_is_left_out(tmp_path: Path) -> None:
     """EXIF data that can't be read is no reason to refuse a picture."""
     assert run(tmp_path, Image.new("RGB", (40, 30)), "JPEG", exif=b"Exif\0\0nonsense").size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"\0\x0c\0\0\0\1\0\0\0\x1a" + struct.pack(">d", math.inf), id="an infinite number"),
+        pytest.param(b"\0\x0c\0\0\0\1\0\0\0\x1a" + struct.pack(">d", math.nan), id="no number"),
+        pytest.param(b"\0\x05\0\0\0\1\0\0\0\x1a" + bytes(8), id="a division by zero"),
+        pytest.param(b"\0\x03\0\0\0\1\0\x09\0\0", id="none of the eight"),
+    ],
+)
+def test_an_orientation_that_is_none_counts_as_upright(tmp_path: Path, value: bytes) -> None:
+    """A picture whose orientation can't be read, or is no orientation, is left as it is stored, and may be kept."""
+    exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\1\x01\x12" + value[:10] + bytes(4) + value[10:]
+
+    result = run(tmp_path, Image.effect_noise((40, 30), 90), "JPEG", exif=exif, quality=5)
+
+    assert (40, 30) == result.size
+    assert (tmp_path / "source").stat().st_size - len(exif) - 4 == result.report["files"][0]["bytes"]
+
+
+AVIF = bytes_of(Image.effect_noise((96, 80), 60).convert("RGB"), "AVIF")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(AVIF.replace(b"mdat\x12\0", b"mdat" + bytes(2)), id="an AVIF's pixels"),
+        pytest.param(AVIF.replace(b"iloc", b"ilox"), id="an AVIF's parts"),
+        pytest.param(AVIF.replace(b"nclx\0\1\0\x0d\0\6", b"nclx\0\1\0\x0d\0\x22"), id="an AVIF's colours"),
+    ],
+)
+def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
+    """Damage is refused for good, whatever the decoder raises for it."""
+    with pytest.raises(RefusedError, match=r"the picture is damaged: \w"):
+        run(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("Failed to decode image: Not implemented"), "damaged: Failed to decode image"),
+        (ZeroDivisionError(), "damaged: ZeroDivisionError"),
+        (KeyError("a"), "damaged: 'a'"),
+    ],
+)
+def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
+    """Errors of Python's own mean that the bytes are bad, and say at least their names."""
+    with pytest.raises(RefusedError, match=words), decode.refusing():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "words", ["ERROR assembling WebP: -3", "ERROR adding frame. WebPEncodingError: 1", "Out of memory"]
+)
+def test_a_library_without_memory_is_no_damage(words: str) -> None:
+    """What libwebp and libavif say of memory is told apart."""
+    with pytest.raises(MemoryError), decode.refusing():
+        raise RuntimeError(words)
 
 
 PHOTO = Image.effect_noise((400, 300), 50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import struct
 import warnings
 from contextlib import contextmanager
@@ -47,7 +48,14 @@ YCBCR = [1, 2, 3]  # a JPEG's numbers for its layers
 RENDERING = 9  # bytes for each pixel of the largest result: resized, then turned or put on a background
 BASE = 8 * MEBIBYTE  # bytes for everything else
 
+# What hostile bytes lead Python to, in Pillow and in what it calls, beside the errors that it raises on purpose.
+MISHAPS = (RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError)
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, *MISHAPS)
+# What libwebp, libavif and Pillow say where memory has run out.
+NO_MEMORY = re.compile(r"assembling WebP: -3|WebPEncodingError: [12]\b|out of memory", re.IGNORECASE)
+
 ORIENTATION_TAG = 0x0112
+UPRIGHT, ORIENTATIONS = 1, range(1, 9)
 LYING = frozenset({5, 6, 7, 8})
 
 
@@ -78,7 +86,10 @@ class Source:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn what Pillow says of bad input into RefusedError; a fault of the system (it has a number) stays one."""
+    """Turn what Pillow says of bad input into RefusedError; a fault of the system (it has a number) stays one.
+
+    Raises MemoryError where a library ran out of it.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -89,10 +100,12 @@ def refusing() -> Iterator[None]:
         raise RefusedError(msg) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedError(_too_large()) from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except DAMAGE as error:
         if getattr(error, "errno", None) is not None:
             raise
-        msg = f"the picture is damaged: {error}"
+        if NO_MEMORY.search(str(error)):
+            raise MemoryError from error
+        msg = f"the picture is damaged: {str(error) or type(error).__name__}"
         raise RefusedError(msg) from error
 
 
@@ -164,9 +177,10 @@ def resizable(picture: Image.Image) -> Image.Image:
 def orientation_of(picture: Image.Image) -> int:
     """EXIF's number of how the camera lay, 1 to 8."""
     try:
-        return int(picture.getexif().get(ORIENTATION_TAG, 1))
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        return 1  # damaged EXIF data is no reason to refuse the picture
+        orientation = int(picture.getexif().get(ORIENTATION_TAG, UPRIGHT))
+    except DAMAGE:
+        return UPRIGHT  # damaged EXIF data is no reason to refuse the picture
+    return orientation if orientation in ORIENTATIONS else UPRIGHT
 
 
 def scaled(size: Size, scale: float) -> Size:
