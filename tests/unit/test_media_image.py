@@ -334,6 +334,20 @@ def test_the_background_is_a_choice(tmp_path: Path) -> None:
     assert close(BLUE, result.compressed.getpixel((350, 150)))
 
 
+@pytest.mark.parametrize("alpha", ["flatten", "keep"])
+def test_the_background_has_no_part_in_the_picture_s_profile(tmp_path: Path, alpha: str) -> None:
+    """The colour that the job names is sRGB, whatever the upload's numbers mean; the picture is converted first."""
+    picture = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
+    profile = swapped_profile()
+
+    result = made(tmp_path, wishes(background="#ff0000", alpha=alpha), picture, icc_profile=profile)
+
+    assert close(RED, result.thumbnail.getpixel((300, 120)))
+    assert close(GREEN, result.thumbnail.getpixel((20, 120)))
+    shown = result.compressed.getpixel((350, 150))
+    assert close(RED, shown) if alpha == "flatten" else (0, 0, 0, 0) == shown
+
+
 def test_formats_and_widths(tmp_path: Path) -> None:
     """Each width comes in each format; a width beyond the upload's is not made up."""
     wanted = wishes(formats=["jpeg", "webp", "avif"], widths=[640, 3000], progressive=True)
