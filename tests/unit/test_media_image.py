@@ -298,6 +298,40 @@ def test_the_first_frame_of_an_animation_may_be_asked_for(tmp_path: Path) -> Non
     assert close(RED, result.compressed.convert("RGB").getpixel((20, 15)))
 
 
+def fallback_png() -> bytes:
+    """An animated PNG, green then half blue, with a red picture before it for those who can't show it move."""
+    frames = [Image.new("RGBA", (400, 300), (*GREEN, 255)), halves((400, 300), (*BLUE, 255), (0, 0, 0, 0), "RGBA")]
+    red = Image.new("RGBA", (400, 300), (*RED, 255))
+    return bytes_of(red, "PNG", save_all=True, append_images=frames, default_image=True, duration=[70, 80])
+
+
+def test_a_png_s_picture_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: Path) -> None:
+    """An animated PNG that has one beside its frames is kept without it, and the thumbnail shows the first frame."""
+    result = run(tmp_path, fallback_png())
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        assert 2 == getattr(picture, "n_frames", 1)
+        for number, (colour, duration) in enumerate(((GREEN, 70), (BLUE, 80))):
+            picture.seek(number)
+            assert close(colour, picture.convert("RGB").getpixel((50, 150)))
+            assert duration == picture.info["duration"]
+    assert close(GREEN, result.thumbnail.getpixel((100, 100)))
+    assert close(GREEN, made(tmp_path, wishes(animation="first-frame"), fallback_png()).compressed.getpixel((100, 100)))
+
+
+def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
+    """Libwebp keeps all frames that it has made until the last one, which an upload of more bytes has more of."""
+    needs = []
+    for count in (2, 6):
+        parent = FakeParent()
+        frames = [Image.effect_noise((64, 48), 90) for _ in range(count)]
+        frames[0].save(tmp_path / "source", "GIF", save_all=True, append_images=frames[1:])
+        task.run(wishes(), parent)
+        needs.append((*parent.reserved, (tmp_path / "source").stat().st_size))
+
+    assert 2 * (needs[1][1] - needs[0][1]) == needs[1][0] - needs[0][0]
+
+
 @pytest.mark.parametrize(("frames", "size"), [(1001, (2, 2)), (40, (4000, 3000))])
 def test_an_animation_has_its_limits(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
     """Too many frames, or too many pixels in all of them together, are refused before they are rendered."""
