@@ -28,6 +28,8 @@ FileId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$", coerce_numbers_
 UserId = Annotated[str, Field(min_length=1, max_length=200, coerce_numbers_to_str=True)]
 Quality = Annotated[int, Field(ge=1, le=95)]
 Side = Annotated[int, Field(ge=16, le=4096)]
+SMALLEST_AVATAR, LARGEST_AVATAR = 16, 2048  # pixels
+AvatarSide = Annotated[int, Field(ge=SMALLEST_AVATAR, le=LARGEST_AVATAR)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
@@ -136,7 +138,7 @@ class AvatarOptions(Model):
     `animation`: with `keep` the WebPs of an animation move, and its JPEGs show the first frame.
     """
 
-    sizes: Annotated[tuple[Side, ...], Field(min_length=1, max_length=10)] | None = None
+    sizes: Annotated[tuple[AvatarSide, ...], Field(min_length=1, max_length=10)] | None = None
     formats: Annotated[tuple[Literal["webp", "jpeg"], ...], Field(min_length=1, max_length=2)] = ("webp", "jpeg")
     crop: Crop = "top"
     background: Colour = "#ffffff"

@@ -8,11 +8,11 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from processors.media.parts import FilmLimits, FilmPlaces
+from processors.media.payload import LARGEST_AVATAR, SMALLEST_AVATAR
 from processors.media.sandbox.limits import MEBIBYTE
 
 PICTURES_SHARE = 60  # MiB that a film leaves to pictures
 SEEN_BY_CHILDREN = frozenset({"path", "ld_library_path", "pythonhome"})
-SMALLEST, LARGEST = 16, 2048  # pixels of an avatar
 
 
 class MediaSettings(BaseSettings):
@@ -49,8 +49,8 @@ class MediaSettings(BaseSettings):
         if not isinstance(value, str):
             return value
         sizes = [part.strip() for part in value.split(",")]
-        if not all(size.isdecimal() and SMALLEST <= int(size) <= LARGEST for size in sizes):
-            msg = f"not a list of sizes of {SMALLEST} to {LARGEST} pixels; it looks like 32,64,128"
+        if not all(size.isdecimal() and SMALLEST_AVATAR <= int(size) <= LARGEST_AVATAR for size in sizes):
+            msg = f"not a list of sizes of {SMALLEST_AVATAR} to {LARGEST_AVATAR} pixels; it looks like 32,64,128"
             raise ValueError(msg)
         return sizes
 

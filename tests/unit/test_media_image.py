@@ -298,6 +298,40 @@ def test_the_first_frame_of_an_animation_may_be_asked_for(tmp_path: Path) -> Non
     assert close(RED, result.compressed.convert("RGB").getpixel((20, 15)))
 
 
+def fallback_png() -> bytes:
+    """An animated PNG, green then half blue, with a red picture before it for those who can't show it move."""
+    frames = [Image.new("RGBA", (400, 300), (*GREEN, 255)), halves((400, 300), (*BLUE, 255), (0, 0, 0, 0), "RGBA")]
+    red = Image.new("RGBA", (400, 300), (*RED, 255))
+    return bytes_of(red, "PNG", save_all=True, append_images=frames, default_image=True, duration=[70, 80])
+
+
+def test_a_png_s_picture_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: Path) -> None:
+    """An animated PNG that has one beside its frames is kept without it, and the thumbnail shows the first frame."""
+    result = run(tmp_path, fallback_png())
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        assert 2 == getattr(picture, "n_frames", 1)
+        for number, (colour, duration) in enumerate(((GREEN, 70), (BLUE, 80))):
+            picture.seek(number)
+            assert close(colour, picture.convert("RGB").getpixel((50, 150)))
+            assert duration == picture.info["duration"]
+    assert close(GREEN, result.thumbnail.getpixel((100, 100)))
+    assert close(GREEN, made(tmp_path, wishes(animation="first-frame"), fallback_png()).compressed.getpixel((100, 100)))
+
+
+def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
+    """Libwebp keeps all frames that it has made until the last one, which an upload of more bytes has more of."""
+    needs = []
+    for count in (2, 6):
+        parent = FakeParent()
+        frames = [Image.effect_noise((64, 48), 90) for _ in range(count)]
+        frames[0].save(tmp_path / "source", "GIF", save_all=True, append_images=frames[1:])
+        task.run(wishes(), parent)
+        needs.append((*parent.reserved, (tmp_path / "source").stat().st_size))
+
+    assert 2 * (needs[1][1] - needs[0][1]) == needs[1][0] - needs[0][0]
+
+
 @pytest.mark.parametrize(("frames", "size"), [(1001, (2, 2)), (40, (4000, 3000))])
 def test_an_animation_has_its_limits(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
     """Too many frames, or too many pixels in all of them together, are refused before they are rendered."""
@@ -332,6 +366,20 @@ def test_the_background_is_a_choice(tmp_path: Path) -> None:
     result = made(tmp_path, wishes(background="#0000ff"), picture)
 
     assert close(BLUE, result.compressed.getpixel((350, 150)))
+
+
+@pytest.mark.parametrize("alpha", ["flatten", "keep"])
+def test_the_background_has_no_part_in_the_picture_s_profile(tmp_path: Path, alpha: str) -> None:
+    """The colour that the job names is sRGB, whatever the upload's numbers mean; the picture is converted first."""
+    picture = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
+    profile = swapped_profile()
+
+    result = made(tmp_path, wishes(background="#ff0000", alpha=alpha), picture, icc_profile=profile)
+
+    assert close(RED, result.thumbnail.getpixel((300, 120)))
+    assert close(GREEN, result.thumbnail.getpixel((20, 120)))
+    shown = result.compressed.getpixel((350, 150))
+    assert close(RED, shown) if alpha == "flatten" else (0, 0, 0, 0) == shown
 
 
 def test_formats_and_widths(tmp_path: Path) -> None:
@@ -497,6 +545,20 @@ def test_what_iphones_take(tmp_path: Path) -> None:
     assert close(BLUE, result.compressed.getpixel((350, 150)))
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_avif_of_a_general_brand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
+    """A file whose first brand is that of all HEIF is an AVIF where it names that as well, with the extra or not."""
+    if not installed:
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    data = bytes_of(halves((400, 300), RED, BLUE), "AVIF", quality=90)
+    assert (b"avif", True) == (data[8:12], b"mif1" in data[16:32])
+
+    result = run(tmp_path, data[:8] + b"mif1" + data[12:16] + data[16:32].replace(b"mif1", b"avif") + data[32:])
+
+    assert ("AVIF", (400, 300)) == (result.report["kind"], result.size)
+    assert close(RED, result.compressed.getpixel((50, 150)))
+
+
 def test_heic_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is not, the job says what to install."""
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -544,6 +606,28 @@ def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: s
     assert not result.compressed.getexif()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", id="JFIF"),
+        pytest.param(b"\xff\xe0\0\x1fJFIF\0\1\1\0\0\1\0\1\5\1SecretPreview!!", id="JFIF with a preview"),
+        pytest.param(adobe(1), id="Adobe"),
+        pytest.param(b"\xff\xee\0\x14Adobe\0\x64\0\0\0\0\1Secret", id="more of Adobe's"),
+    ],
+)
+def test_a_jpeg_s_own_pixels_keep_what_decodes_them(tmp_path: Path, head: bytes) -> None:
+    """Of the segments beside the pixels JFIF and Adobe's word stay, and nothing that is written elsewhere in them."""
+    hidden = (b"\xff\xe0\0\x0dJFXX\0Secret", b"\xff\xee\0\x08Secret", b"\xff\xe1\0\x08Secret", b"\xff\xfe\0\x08Secret")
+    data = segment(bytes_of(Image.effect_noise((200, 150), 90).convert("RGB"), "JPEG", quality=10), head)
+    end = 4 + int.from_bytes(data[4:6])
+
+    run(tmp_path, data[:end] + b"".join(hidden) + data[end:])
+
+    kept = (tmp_path / "compressed.jpg").read_bytes()
+    assert (data[end:], b"Secret" in kept) == (kept[-len(data[end:]) :], False)
+    assert {b"\xff\xe0": 18, b"\xff\xee": 16}[head[:2]] == len(kept) - len(data[end:]) - 2
+
+
 def test_an_animation_that_is_cut_is_not_kept_in_secret(tmp_path: Path) -> None:
     """Where the first frame is wanted, the upload's own pixels, which move, are no way to save bytes."""
     frames = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(3)]
@@ -577,16 +661,48 @@ def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
         assert original.stripped(kind, data[: len(data) // 2]) is None
 
 
+EMPTY_SCAN = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of one layer, and without pixels
+SCANS = EMPTY_SCAN * 100
+
+
 @pytest.mark.parametrize("progressive", [True, False])
 def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> None:
     """A small JPEG of 500 scans would take half a minute in one call that nothing interrupts."""
     data = bytes_of(Image.effect_noise((400, 300), 50).convert("RGB"), "JPEG", progressive=progressive)
     last = data.rindex(b"\xff\xda")
-    scan = data[last:-2] if progressive else b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of one layer, and without pixels
+    scan = data[last:-2] if progressive else EMPTY_SCAN
     bomb = data[:last] + scan * 500 + data[-2:]
 
     with pytest.raises(RefusedError, match="more than 64 scans"):
         run(tmp_path, bomb)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PLAIN + b"\0\0\0\x18ftypmp42" + SCANS, id="a film behind it"),
+        pytest.param(PLAIN[:2] + b"\xff\xe1\x04\0Exif" + SCANS.ljust(1018) + PLAIN[2:], id="a preview's in EXIF"),
+        pytest.param(PLAIN[:2] + b"\xff" * 9 + PLAIN[2:] + SCANS, id="filled up before a marker"),
+    ],
+)
+def test_only_the_picture_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
+    """A phone's film behind the picture, and what a segment holds, look like scans and are none."""
+    assert (1600, 1200) == made(tmp_path, wishes(box=(1600, 1200)), data).size
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        pytest.param(b"junk", id="junk between segments"),
+        pytest.param(b"\xff\x02\xff\xff", id="a marker that is none"),
+        pytest.param(b"\xff\xfe\0\0", id="a segment shorter than its length"),
+        pytest.param(b"\xff\0\xff\xd7\xff\xff", id="a stuffed byte, a restart, and a marker filled up"),
+    ],
+)
+def test_no_scan_hides(tmp_path: Path, hiding: bytes) -> None:
+    """Where libjpeg would go on and find a scan it is counted, whatever stands before it."""
+    with pytest.raises(RefusedError, match="more than 64 scans"):
+        run(tmp_path, PLAIN[:-2] + (hiding + EMPTY_SCAN) * 100 + PLAIN[-2:])
 
 
 def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
@@ -600,6 +716,46 @@ def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
 
     assert needs == sorted(needs, reverse=True)
     assert all(len(need) == 1 for need in needs)
+
+
+def in_scans(picture: Image.Image) -> bytes:
+    """A baseline JPEG that stores one layer after the other."""
+    layers = [bytes_of(layer, "JPEG") for layer in picture.convert("YCbCr").split()]
+    start, scan = (layers[0].index(mark) for mark in (b"\xff\xc0", b"\xff\xda"))
+    shape = layers[0][start + 4 : start + 9]  # bits, height, width
+    frame = b"\xff\xc0\0\x11" + shape + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    tables = layers[0][start + 13 : scan]
+    scans = [b"\xff\xda\0\x08\1%c\0\0\x3f\0" % number + layer[scan + 10 : -2] for number, layer in enumerate(layers, 1)]
+    return layers[0][:start] + frame + tables + b"".join(scans) + b"\xff\xd9"
+
+
+LARGE = Image.new("RGB", (1200, 800), WHITE)
+
+
+@pytest.mark.parametrize(
+    ("data", "layers"),
+    [
+        pytest.param(bytes_of(LARGE, "JPEG"), 0, id="one scan"),
+        pytest.param(bytes_of(LARGE.convert("CMYK"), "JPEG"), 0, id="one scan, CMYK"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=2), 1.5, id="progressive 4:2:0"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=1), 2, id="progressive 4:2:2"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=0), 3, id="progressive 4:4:4"),
+        pytest.param(bytes_of(LARGE.convert("L"), "JPEG", progressive=True), 1, id="progressive grey"),
+        pytest.param(bytes_of(LARGE.convert("CMYK"), "JPEG", progressive=True), 4, id="progressive CMYK"),
+        pytest.param(in_scans(LARGE), 3, id="a scan for each layer"),
+    ],
+)
+def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data: bytes, layers: float) -> None:
+    """Until the last scan two bytes are kept for each pixel of each layer, however small the result."""
+    (tmp_path / "source").write_bytes(data)
+    parent = FakeParent()
+
+    with decode.opened(tmp_path / "source") as picture:
+        source = decode.decode(picture, 0.25, ["jpeg"], parent)
+
+    small = decode.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
+    assert [small + 2 * 1200 * 800 * layers] == parent.reserved
+    assert close(WHITE, source.pixels.convert("RGB").getpixel((150, 100)))
 
 
 def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
@@ -651,6 +807,65 @@ def test_a_damaged_profile_is_left_out(tmp_path: Path, picture: Image.Image, pro
 def test_damaged_exif_is_left_out(tmp_path: Path) -> None:
     """EXIF data that can't be read is no reason to refuse a picture."""
     assert run(tmp_path, Image.new("RGB", (40, 30)), "JPEG", exif=b"Exif\0\0nonsense").size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"\0\x0c\0\0\0\1\0\0\0\x1a" + struct.pack(">d", math.inf), id="an infinite number"),
+        pytest.param(b"\0\x0c\0\0\0\1\0\0\0\x1a" + struct.pack(">d", math.nan), id="no number"),
+        pytest.param(b"\0\x05\0\0\0\1\0\0\0\x1a" + bytes(8), id="a division by zero"),
+        pytest.param(b"\0\x03\0\0\0\1\0\x09\0\0", id="none of the eight"),
+    ],
+)
+def test_an_orientation_that_is_none_counts_as_upright(tmp_path: Path, value: bytes) -> None:
+    """A picture whose orientation can't be read, or is no orientation, is left as it is stored, and may be kept."""
+    exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\1\x01\x12" + value[:10] + bytes(4) + value[10:]
+
+    result = run(tmp_path, Image.effect_noise((40, 30), 90), "JPEG", exif=exif, quality=5)
+
+    assert (40, 30) == result.size
+    assert (tmp_path / "source").stat().st_size - len(exif) - 4 == result.report["files"][0]["bytes"]
+
+
+AVIF = bytes_of(Image.effect_noise((96, 80), 60).convert("RGB"), "AVIF")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(AVIF.replace(b"mdat\x12\0", b"mdat" + bytes(2)), id="an AVIF's pixels"),
+        pytest.param(AVIF.replace(b"iloc", b"ilox"), id="an AVIF's parts"),
+        pytest.param(AVIF.replace(b"nclx\0\1\0\x0d\0\6", b"nclx\0\1\0\x0d\0\x22"), id="an AVIF's colours"),
+    ],
+)
+def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
+    """Damage is refused for good, whatever the decoder raises for it."""
+    with pytest.raises(RefusedError, match=r"the picture is damaged: \w"):
+        run(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("Failed to decode image: Not implemented"), "damaged: Failed to decode image"),
+        (ZeroDivisionError(), "damaged: ZeroDivisionError"),
+        (KeyError("a"), "damaged: 'a'"),
+    ],
+)
+def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
+    """Errors of Python's own mean that the bytes are bad, and say at least their names."""
+    with pytest.raises(RefusedError, match=words), decode.refusing():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "words", ["ERROR assembling WebP: -3", "ERROR adding frame. WebPEncodingError: 1", "Out of memory"]
+)
+def test_a_library_without_memory_is_no_damage(words: str) -> None:
+    """What libwebp and libavif say of memory is told apart."""
+    with pytest.raises(MemoryError), decode.refusing():
+        raise RuntimeError(words)
 
 
 PHOTO = Image.effect_noise((400, 300), 50)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.image.animation import Frames, Shape, animate, count_frames, first_frame, loops, need
+from processors.media.image.animation import Frames, Shape, animate, count_frames, first_frame, first_of, loops, need
 from processors.media.image.decode import decode, is_animated, kind, opened, orientation_of, refusing
 from processors.media.image.facts import facts_of
-from processors.media.image.render import cover_scale, cut, flattened, part_of, render, upright_size
+from processors.media.image.render import cover_scale, cut, part_of, render, upright_size
 from processors.media.image.write import Written, save
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         own, moving = kind(picture), is_animated(picture)
         if moving and wishes.animation == "keep" and "webp" in wishes.formats:
             return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
+        if moving:
+            picture.seek(first_of(picture))
         size = upright_size(picture.size, orientation_of(picture))
         scale = cover_scale(size, (largest, largest))
         source = decode(picture, scale, wishes.formats, parent)
@@ -59,8 +61,9 @@ def _stills(square: Image.Image, wishes: Wishes, formats: list[str]) -> list[Wri
 def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
     """WebP that moves in each size; what the first frame has there is seen of all. JPEG has that frame alone."""
     largest, count = max(wishes.sizes), count_frames(picture)
-    parent.reserve(need(picture, (largest, largest)))
-    first = flattened(first_frame(picture).pixels, wishes.background)
+    side = min(largest, *picture.size)
+    parent.reserve(need(picture, (side, side), SOURCE.stat().st_size))
+    first = render(first_frame(picture), 1.0, wishes.background)
     square = cut(first, (largest, largest), wishes.crop)
     files = _stills(square, wishes, [form for form in wishes.formats if form != "webp"])
     for side in wishes.sizes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processors.media.document.guard import refusing
 from processors.media.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def pages(path: Path, max_pages: int, parent: Parent) -> Iterator[str]:
     from pypdf import PdfReader  # noqa: PLC0415 -- 20 MB that a picture's process has no use for
     from pypdf.errors import PyPdfError  # noqa: PLC0415
 
-    try:
+    with refusing(PyPdfError):
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):
             msg = "the document is protected by a password"
@@ -27,14 +28,12 @@ def pages(path: Path, max_pages: int, parent: Parent) -> Iterator[str]:
         for number in range(min(count, max_pages)):
             yield reader.pages[number].extract_text()
             parent.progress(100 * (number + 1) / count)
-    # Hostile bytes lead the library to any of these, as well as to its own.
-    except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        msg = f"the document is damaged: {error or type(error).__name__}"
-        raise RefusedError(msg) from error
 
 
 def count_pages(path: Path) -> int:
     """How many pages there are; `pages` has read some by then."""
     from pypdf import PdfReader  # noqa: PLC0415
+    from pypdf.errors import PyPdfError  # noqa: PLC0415
 
-    return len(PdfReader(path).pages)
+    with refusing(PyPdfError):
+        return len(PdfReader(path).pages)

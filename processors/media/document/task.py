@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from processors.media.sandbox.wire import Parent
 
 SOURCE, RESULT = Path("source"), Path("text.txt")
-# Bytes: the library, and what it makes of each byte of the file.
-NEED = {"pdf": (60 * MEBIBYTE, 6), "docx": (60 * MEBIBYTE, 6), "text": (16 * MEBIBYTE, 8)}
+# Bytes of memory: what the code takes, and for each byte that is read.
+PDF_BASE, PDF_COPIES = 80 * MEBIBYTE, 3
+TEXT_BASE, TEXT_COPIES = 16 * MEBIBYTE, 8
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
@@ -25,8 +26,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     `arguments`: `maxCharacters`, `maxPages`, `maxUnpacked` (bytes of a DOCX) and `hint`, a content type.
     """
     kind = kind_of(SOURCE)
-    base, factor = NEED[kind]
-    parent.reserve(base + factor * SOURCE.stat().st_size)
+    parent.reserve(_need(kind, arguments))
     characters, pages, is_cut = _write(_parts(kind, arguments, parent), arguments["maxCharacters"])
     if kind == "pdf":
         is_cut = is_cut or pdf.count_pages(SOURCE) > pages
@@ -39,11 +39,20 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     }
 
 
+def _need(kind: str, arguments: dict[str, Any]) -> int:
+    size = SOURCE.stat().st_size
+    if kind == "docx":
+        return docx.need(SOURCE, arguments["maxUnpacked"])
+    if kind == "pdf":
+        return PDF_BASE + PDF_COPIES * size
+    return TEXT_BASE + TEXT_COPIES * min(size, text.wanted(arguments["maxCharacters"]))
+
+
 def _parts(kind: str, arguments: dict[str, Any], parent: Parent) -> Iterator[str]:
     if kind == "pdf":
         yield from pdf.pages(SOURCE, arguments["maxPages"], parent)
     elif kind == "docx":
-        yield from docx.blocks(SOURCE, arguments["maxUnpacked"])
+        yield from docx.blocks(SOURCE)
     else:
         yield text.read(SOURCE, arguments["maxCharacters"])
 

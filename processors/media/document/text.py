@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
-from processors.media.document.sniff import TAKEN
+from processors.media.document.sniff import CONTROLS, TAKEN
 from processors.media.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A byte order mark decides; without one it is UTF-8, or else what old Windows programs write.
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BINARY = re.compile(CONTROLS)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MAX_BYTES_A_CHARACTER = 4
 
@@ -22,12 +22,17 @@ MAX_BYTES_A_CHARACTER = 4
 def read(path: Path, max_characters: int) -> str:
     """The text of a file, of which no more is read than is wanted. Raises RefusedError for what is no text."""
     with path.open("rb") as file:
-        data = file.read((max_characters + 2) * MAX_BYTES_A_CHARACTER)
+        data = file.read(wanted(max_characters))
     text = _decoded(data)
     if BINARY.search(text):
         msg = f"not a document of a known kind; taken are {TAKEN}"
         raise RefusedError(msg)
     return text
+
+
+def wanted(max_characters: int) -> int:
+    """The bytes that are read for so many characters, at most."""
+    return (max_characters + 2) * MAX_BYTES_A_CHARACTER
 
 
 def _decoded(data: bytes) -> str:

@@ -24,6 +24,7 @@ MAX_FRAMES = 1000
 MAX_PIXELS = 300_000_000  # of all frames together
 DEFAULT_DURATION = 100  # milliseconds, as browsers take a frame without one
 OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
+UPLOAD_COPIES = 2  # bytes for each byte of the upload: libwebp keeps all frames, and then copies them into a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Frames(Image.Image):
         self.n_frames = count
         self.durations: list[int] = []
         self._picture = picture
+        self._first = first_of(picture)
         self._shape = shape
         self._parent = parent
         self._profile = picture.info.get("icc_profile") or b""
@@ -60,7 +62,7 @@ class Frames(Image.Image):
         return 0
 
     def _show(self, number: int) -> None:
-        self._picture.seek(number)
+        self._picture.seek(self._first + number)
         size, area = self._shape.size, self._shape.area
         frame = self._picture.convert("RGBA").resize(size, Resampling.LANCZOS, box=area, reducing_gap=2.0)
         shown = to_srgb(frame, self._profile)
@@ -75,10 +77,10 @@ def fitted(picture: ImageFile.ImageFile, box: Size) -> Shape:
     return Shape(scaled(picture.size, fit_scale(picture.size, box)), (0, 0, *picture.size))
 
 
-def need(picture: ImageFile.ImageFile, size: Size) -> int:
-    """The bytes of memory for an animation of this size."""
-    copies = 2 * BYTES_A_PIXEL[kind(picture)]
-    return BASE + picture.width * picture.height * copies + size[0] * size[1] * OUTPUT_COPIES
+def need(picture: ImageFile.ImageFile, size: Size, upload: int) -> int:
+    """The bytes of memory for an animation of this size, made of `upload` bytes."""
+    frames = picture.width * picture.height * 2 * BYTES_A_PIXEL[kind(picture)] + size[0] * size[1] * OUTPUT_COPIES
+    return BASE + frames + upload * UPLOAD_COPIES
 
 
 def animate(frames: Frames, variant: str, quality: int, loop: int) -> Written:
@@ -94,9 +96,14 @@ def loops(picture: ImageFile.ImageFile) -> int:
     return int(picture.info.get("loop", 1))
 
 
+def first_of(picture: ImageFile.ImageFile) -> int:
+    """The number of the first frame. A PNG may have a picture before it, for those who can't show it move."""
+    return 1 if getattr(picture, "default_image", False) else 0
+
+
 def first_frame(picture: ImageFile.ImageFile) -> Source:
     """The first frame as a picture of its own."""
-    picture.seek(0)
+    picture.seek(first_of(picture))
     profile = picture.info.get("icc_profile") or b""
     return Source(picture.convert("RGBA"), (0, 0, *picture.size), picture.size, picture.mode, 1, profile)
 
@@ -104,10 +111,10 @@ def first_frame(picture: ImageFile.ImageFile) -> Source:
 def count_frames(picture: ImageFile.ImageFile) -> int:
     """How many frames there are. Raises RefusedError if they are too many or too large."""
     area = picture.width * picture.height
-    count = 1
+    first, count = first_of(picture), 1
     try:
         while True:
-            picture.seek(count)
+            picture.seek(first + count)
             count += 1
             if count > MAX_FRAMES or count * area > MAX_PIXELS:
                 msg = f"the animation has more than {MAX_FRAMES} frames or {MAX_PIXELS // 1_000_000} million pixels"

@@ -15,20 +15,18 @@ def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     """
     if picture.mode == "YCbCr":
         return picture
-    if picture.mode == "RGBA":
-        opaque = to_srgb(picture.convert("RGB"), profile)
-        opaque.putalpha(picture.getchannel("A"))
-        return opaque
-    if not profile:
-        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    return _converted(picture, profile, mode) or (picture if picture.mode == mode else picture.convert(mode))
+
+
+def _converted(picture: Image.Image, profile: bytes, mode: str) -> Image.Image | None:
+    if is_srgb(profile):
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return picture.convert("RGB")
-        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return picture.convert("RGB")
-    return converted or picture
+        return None
 
 
 def is_srgb(profile: bytes) -> bool:

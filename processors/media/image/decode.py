@@ -14,6 +14,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from processors.media.image.colour import is_srgb
+from processors.media.image.original import JPEG_SCAN, jpeg_segments
 from processors.media.image.write import ENCODING
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
@@ -34,19 +35,27 @@ Box = tuple[float, float, float, float]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+BRANDS = 256  # bytes of a file in which its brands are looked for
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 32_767  # pixels
 # A baseline JPEG has one scan or three, a progressive one about ten. One of 500 takes 26 s in a single call.
 MAX_SCANS = 64
-SCAN = re.compile(b"\xff\xda")  # finds in half of the time that bytes.count takes
 # Bytes of memory for each pixel that is decoded, as measured with Pillow 13 (Pillow keeps three copies of a WebP).
 BYTES_A_PIXEL = {"JPEG": 4, "PNG": 8, "GIF": 9, "AVIF": 9, "HEIF": 9, "WEBP": 15}
-PROGRESSIVE = 3  # bytes for each pixel in the file: the coefficients of all of it
+COEFFICIENT = 2  # bytes: of each layer's pixels, in the file, where several scans make up a JPEG
 YCBCR = [1, 2, 3]  # a JPEG's numbers for its layers
 RENDERING = 9  # bytes for each pixel of the largest result: resized, then turned or put on a background
 BASE = 8 * MEBIBYTE  # bytes for everything else
 
+# What hostile bytes lead Python to, in Pillow and in what it calls, beside the errors that it raises on purpose.
+MISHAPS = (RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError)
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, *MISHAPS)
+# What libwebp, libavif and Pillow say where memory has run out.
+NO_MEMORY = re.compile(r"assembling WebP: -3|WebPEncodingError: [12]\b|out of memory", re.IGNORECASE)
+
 ORIENTATION_TAG = 0x0112
+UPRIGHT, ORIENTATIONS = 1, range(1, 9)
 LYING = frozenset({5, 6, 7, 8})
 
 
@@ -77,7 +86,10 @@ class Source:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn what Pillow says of bad input into RefusedError; a fault of the system (it has a number) stays one."""
+    """Turn what Pillow says of bad input into RefusedError; a fault of the system (it has a number) stays one.
+
+    Raises MemoryError where a library ran out of it.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -88,10 +100,12 @@ def refusing() -> Iterator[None]:
         raise RefusedError(msg) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedError(_too_large()) from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except DAMAGE as error:
         if getattr(error, "errno", None) is not None:
             raise
-        msg = f"the picture is damaged: {error}"
+        if NO_MEMORY.search(str(error)):
+            raise MemoryError from error
+        msg = f"the picture is damaged: {str(error) or type(error).__name__}"
         raise RefusedError(msg) from error
 
 
@@ -105,7 +119,7 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     with Image.open(path, formats=_formats(path)) as picture:
         _check_size(picture.size)
         if kind(picture) == "JPEG":
-            _check_scans(path)
+            picture.info["scans"] = _count_scans(path)
         yield picture
 
 
@@ -163,9 +177,10 @@ def resizable(picture: Image.Image) -> Image.Image:
 def orientation_of(picture: Image.Image) -> int:
     """EXIF's number of how the camera lay, 1 to 8."""
     try:
-        return int(picture.getexif().get(ORIENTATION_TAG, 1))
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        return 1  # damaged EXIF data is no reason to refuse the picture
+        orientation = int(picture.getexif().get(ORIENTATION_TAG, UPRIGHT))
+    except DAMAGE:
+        return UPRIGHT  # damaged EXIF data is no reason to refuse the picture
+    return orientation if orientation in ORIENTATIONS else UPRIGHT
 
 
 def scaled(size: Size, scale: float) -> Size:
@@ -174,9 +189,7 @@ def scaled(size: Size, scale: float) -> Size:
 
 
 def _formats(path: Path) -> tuple[str, ...]:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] != b"ftyp" or head[8:12] not in HEIC_BRANDS:
+    if not _is_heic(path):
         return FORMATS
     try:
         importlib.import_module("pillow_heif").register_heif_opener()
@@ -184,6 +197,15 @@ def _formats(path: Path) -> tuple[str, ...]:
         msg = "HEIC pictures need the package pillow-heif; it comes with pushmill's extra `heic`"
         raise RefusedError(msg) from error
     return ("HEIF", *FORMATS)
+
+
+def _is_heic(path: Path) -> bool:
+    """Whether the file names itself HEIC. An AVIF may bear the general brand that HEIC has as well, beside its own."""
+    with path.open("rb") as file:
+        head = file.read(BRANDS)
+    length, name, brand = int.from_bytes(head[:4]), head[4:8], head[8:12]
+    compatible = {head[place : place + 4] for place in range(16, min(length, len(head)), 4)}
+    return name == b"ftyp" and brand in HEIC_BRANDS and not AVIF_BRANDS & compatible
 
 
 def _check_size(size: Size) -> None:
@@ -201,15 +223,24 @@ def _too_large() -> str:
     return f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
 
 
-def _check_scans(path: Path) -> None:
-    if sum(1 for _ in SCAN.finditer(path.read_bytes())) > MAX_SCANS:
+def _count_scans(path: Path) -> int:
+    scans = sum(marker == JPEG_SCAN for marker, _, _ in jpeg_segments(path.read_bytes()))
+    if scans > MAX_SCANS:
         msg = f"the picture is stored in more than {MAX_SCANS} scans"
         raise RefusedError(msg)
+    return scans
 
 
 def _need(picture: ImageFile.ImageFile, full: Size) -> int:
     """Bytes that decoding takes. `picture` has its draft size by now."""
     need = BASE + picture.width * picture.height * BYTES_A_PIXEL[kind(picture)]
-    if picture.info.get("progressive"):
-        need += PROGRESSIVE * full[0] * full[1]
+    if isinstance(picture, JpegImageFile) and (picture.info.get("progressive") or picture.info.get("scans", 1) > 1):
+        need += round(full[0] * full[1] * COEFFICIENT * _layers(picture))
     return need
+
+
+def _layers(picture: JpegImageFile) -> float:
+    """How many layers of full size those of a JPEG amount to: 1.5 where colours are kept for two by two pixels."""
+    shares = [across * down for _, across, down, _ in picture.layer]
+    full = max(across for _, across, _, _ in picture.layer) * max(down for _, _, down, _ in picture.layer)
+    return sum(shares) / max(1, full)

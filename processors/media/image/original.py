@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-JPEG_SCAN, JPEG_COMMENT = 0xDA, 0xFE
-JPEG_APPS = range(0xE0, 0xF0)
-JPEG_KEPT_APPS = frozenset({0xE0, 0xEE})  # JFIF; Adobe's, without which colours are guessed
-JPEG_RESTARTS = range(0xD0, 0xD8)
+# What begins a segment or ends the picture. A scan goes on behind a restart and a byte that is stuffed with a zero; and
+# as libjpeg does, all that is no marker is skipped where one is due.
+JPEG_MARKER = re.compile(b"\xff[\xc0-\xcf\xd8-\xfe]")
+JPEG_AGAIN, JPEG_ENDS, JPEG_SCAN = 0xD8, 0xD9, 0xDA
+JPEG_PIXELS = range(0xC0, 0xE0)  # frames, tables and scans
+# What else is kept, by marker: how it begins, and its bytes. JFIF's end with the size of a preview, which is cut off.
+JPEG_HEADERS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
+JPEG_HEADER = 12  # bytes of these that matter
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"IDAT", b"IEND"})
 WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
@@ -31,30 +36,44 @@ def stripped(kind: str, data: bytes) -> bytes | None:
         return None
 
 
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, beginning and end of each segment of a JPEG (ITU T.81, annex B), the last one being the picture's end.
+
+    A scan's coded data belong to it. What follows the picture (a phone's film, a preview) is not looked at, and neither
+    is what a segment holds. A picture that is cut off has no end.
+    """
+    found = JPEG_MARKER.search(data, len(JPEG_START))
+    while found:
+        marker, start = data[found.start() + 1], found.start()
+        if marker == JPEG_ENDS:
+            yield marker, start, found.end()
+            return
+        length = 0 if marker == JPEG_AGAIN else max(2, int.from_bytes(data[found.end() : found.end() + 2]))
+        end = found.end() + length
+        found = JPEG_MARKER.search(data, end)
+        yield marker, start, found.start() if found and marker == JPEG_SCAN else end
+
+
 def _jpeg(data: bytes) -> bytes:
-    """JPEG (ITU T.81, annex B): segments, and after each start of a scan coded data up to the next marker."""
     if not data.startswith(JPEG_START):
         raise ValueError
-    kept, place = [JPEG_START], 2
-    while data[place : place + 2] != JPEG_END:
-        if data[place] != JPEG_START[0]:
-            raise ValueError
-        marker = data[place + 1]
-        end = place + 2 + struct.unpack_from(">H", data, place + 2)[0]
-        if marker == JPEG_SCAN:
-            end = _end_of_scan(data, end)
-        if marker != JPEG_COMMENT and (marker not in JPEG_APPS or marker in JPEG_KEPT_APPS):
-            kept.append(data[place:end])
-        place = end
-    return b"".join([*kept, JPEG_END])
+    kept, marker = [JPEG_START], 0
+    for marker, start, end in jpeg_segments(data):
+        kept.append(data[start:end] if marker in JPEG_PIXELS else _jpeg_header(marker, data[start + 4 : end]))
+    if marker != JPEG_ENDS:
+        raise ValueError
+    return b"".join(kept)
 
 
-def _end_of_scan(data: bytes, place: int) -> int:
-    while True:
-        place = data.index(b"\xff", place)
-        if data[place + 1] not in {0, *JPEG_RESTARTS}:
-            return place
-        place += 2
+def _jpeg_header(marker: int, body: bytes) -> bytes:
+    """What is kept of a segment that has no pixels: JFIF without a preview, and Adobe's word on how colours are stored.
+
+    Old cameras keep previews in further segments of JFIF's number, and anybody may write text in Adobe's.
+    """
+    start, size = JPEG_HEADERS.get(marker, (b"", 0))
+    if not start or not body.startswith(start) or len(body) < size:
+        return b""
+    return bytes([JPEG_START[0], marker]) + struct.pack(">H", 2 + size) + body[:JPEG_HEADER].ljust(size, b"\0")
 
 
 def _png(data: bytes) -> bytes:

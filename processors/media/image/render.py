@@ -39,17 +39,17 @@ def upright_size(size: Size, orientation: int) -> Size:
 
 
 def render(source: Source, scale: float, background: str | None = "#ffffff") -> Image.Image:
-    """The whole picture: resized, put on `background`, converted to sRGB and turned upright, in that order.
+    """The whole picture: resized, converted to sRGB, put on `background` and turned upright, in that order.
 
     Resizing comes first, so that the rest works on few pixels. Without a background transparency stays.
     """
     size = scaled(source.full, scale)
-    resized = source.pixels
+    frame = source.pixels
     if size != source.pixels.size or source.box != (0, 0, *size):
-        resized = _resized(source.pixels, size, source.box, REDUCING_GAP)
+        frame = _resized(source.pixels, size, source.box, REDUCING_GAP)
+    frame = to_srgb(frame, source.profile)
     if background is not None:
-        resized = flattened(resized, background)
-    frame = to_srgb(resized, source.profile)
+        frame = flattened(frame, background)
     turn = UPRIGHT.get(source.orientation)
     return frame if turn is None else frame.transpose(turn)
 

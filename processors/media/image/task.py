@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.image.animation import Frames, animate, count_frames, first_frame, fitted, loops, need
+from processors.media.image.animation import Frames, animate, count_frames, first_frame, first_of, fitted, loops, need
 from processors.media.image.colour import is_srgb
 from processors.media.image.decode import Size, Source, decode, is_animated, kind, opened, orientation_of, refusing
 from processors.media.image.facts import facts_of
@@ -54,6 +54,8 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         own = kind(picture)
         if moving and (wishes.animation == "keep" or (wishes.animation == "mp4" and own != "GIF")):
             return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
+        if moving:
+            picture.seek(first_of(picture))
         source = _decode(picture, wishes, parent)
     if moving:
         wishes = replace(wishes, original=False)  # it would move
@@ -125,7 +127,7 @@ def _thumbnail(source: Source, frame: Image.Image, wishes: Wishes) -> Written:
 
 def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
     count, shape = count_frames(picture), fitted(picture, wishes.box)
-    parent.reserve(need(picture, shape.size))
+    parent.reserve(need(picture, shape.size, SOURCE.stat().st_size))
     result = animate(Frames(picture, count, shape, parent), "compressed", wishes.quality, loops(picture))
     frame = first_frame(picture)
     seen = render(frame, fit_scale(frame.full, wishes.box), wishes.background)
