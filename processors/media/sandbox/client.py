@@ -7,13 +7,17 @@ import json
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
+from processors.media.sandbox import kernel
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.sandbox.memory import MemoryBudget, Share
+from processors.media.sandbox.wire import one_line
 from queue_lib.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...`
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
 PATIENCE = 10.0  # seconds that the end of a killed child is waited for
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,17 @@ class Task:
 
 
 class Sandbox:
-    """Runs tasks in child processes. `env` is all of the environment that they see: keep credentials out of it."""
+    """Runs tasks in child processes. `env` is all of the environment that they see: keep credentials out of it.
+
+    What this process has in its own environment and memory no child can read, nor any process of the same user: see
+    `kernel.hide`.
+    """
 
     server = "processors.media.sandbox.server"  # the module of the server's process
 
     def __init__(self, env: Mapping[str, str] | None = None, memory: int = 350 * MEBIBYTE) -> None:
         """Nothing runs yet. `memory` is what all tasks together may reserve, in bytes."""
+        kernel.hide()
         self._env = dict(env or {})
         self._memory = MemoryBudget(memory)
         self._control: socket.socket | None = None
@@ -88,8 +99,12 @@ class Sandbox:
     async def _start(self, task: Task) -> Run:
         channel, ours = socket.socketpair()
         ending, ours_ending = socket.socketpair()
-        with channel, ending:
-            await self._hand_over(channel.fileno(), ending.fileno())
+        with ExitStack() as undone:
+            for each in (ours, ours_ending):
+                undone.enter_context(each)
+            with channel, ending:
+                await self._hand_over(channel.fileno(), ending.fileno())
+            undone.pop_all()
         run = Run(
             await asyncio.open_connection(sock=ours, limit=LONGEST_MESSAGE),
             await asyncio.open_connection(sock=ours_ending),
@@ -118,13 +133,31 @@ class Sandbox:
                 *(sys.executable, "-m", self.server, str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
                 cwd=PROJECT,
                 env=TUNED | self._env,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        try:
+            await _until_ready(ours, self._process)
+        except BaseException:
+            ours.close()
+            raise
         self._control = ours
         return ours
+
+
+async def _until_ready(control: socket.socket, server: asyncio.subprocess.Process) -> None:
+    """Wait until the server serves. Raises TransientError with its last words if it ends instead."""
+    control.setblocking(False)  # noqa: FBT003 -- the socket's own signature
+    ready = await asyncio.get_running_loop().sock_recv(control, 100)
+    if not ready:
+        said = await server.stderr.read() if server.stderr is not None else b""
+        msg = f"the sandbox can't start: {one_line(said.decode(errors='replace').strip().rpartition(chr(10))[2])}"
+        raise TransientError(msg)
+    control.setblocking(True)  # noqa: FBT003
+    _log.debug("sandbox_started", **json.loads(ready))
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
