@@ -99,7 +99,7 @@ class ProcessVideo:
     async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
         """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
         with self._place():
-            async with fetched(self._parts.objects, payload.file_path, self._parts.films.upload) as folder:
+            async with fetched(self._parts, payload.file_path, self._parts.films.upload) as folder:
                 await context.progress(5)
                 report = await encode(self._parts, folder, context)
                 result = await self._publish(folder, report, payload)

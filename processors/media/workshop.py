@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import tempfile
 import time
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -20,7 +18,9 @@ from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
+    from pathlib import Path
 
+    from processors.media.parts import MediaParts
     from queue_lib.processor import Context
     from storage.objects.base import ObjectStore, Stored
 
@@ -74,15 +74,15 @@ def believed() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def fetched(objects: ObjectStore, key: str, max_bytes: int) -> AsyncIterator[Path]:
+async def fetched(parts: MediaParts, key: str, max_bytes: int) -> AsyncIterator[Path]:
     """A folder with the upload in the file `source`, gone when the job ends.
 
     Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away.
     """
-    folder = Path(tempfile.mkdtemp(prefix="pushmill-"))
+    folder = await parts.sandbox.folder()
     try:
         with outages_put_off(), _final(key, max_bytes):
-            await objects.fetch(key, folder / "source", max_bytes)
+            await parts.objects.fetch(key, folder / "source", max_bytes)
             yield folder
     finally:
         await asyncio.to_thread(_remove, folder)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from processors.media.sandbox import kernel
+from processors.media.sandbox.folders import Folders
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.sandbox.memory import MemoryBudget, Share
 from processors.media.sandbox.wire import one_line
@@ -66,6 +67,13 @@ class Sandbox:
         self._control: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self._folders = Folders()
+        self._making = asyncio.Lock()
+
+    async def folder(self) -> Path:
+        """An empty folder for a task. Whoever asks removes it; if this process is killed, the next one does."""
+        async with self._making:
+            return await asyncio.to_thread(self._folders.new)
 
     async def run(self, task: Task, tell: Tell | None = None) -> dict[str, Any]:
         """Do the task; returns what it returned. `tell` gets its progress, in percent.
@@ -89,12 +97,13 @@ class Sandbox:
         return _verdict(task, report, status)
 
     async def close(self) -> None:
-        """End the server, and with it all children."""
+        """End the server, and with it all children; remove all folders."""
         if self._control is not None:
             self._control.close()
             self._control = None
         if self._process is not None:
             await self._process.wait()
+        await asyncio.to_thread(self._folders.close)
 
     async def _start(self, task: Task) -> Run:
         channel, ours = socket.socketpair()
