@@ -29,6 +29,7 @@ FILE = 2048 * MEBIBYTE
 SLACK = 10.0  # seconds of the job's time for what comes after the encoding
 ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again: any of these
 POSTER = Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0)
+PATIENCE = 60.0  # seconds: longer than pictures need to end, and than one that goes first is waited for
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
@@ -78,7 +79,7 @@ async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmRepor
         "memory": parts.films.memory,
     }
     # Two threads decode and encode at most: processor time runs twice as fast as the clock.
-    limits = Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
+    limits = Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE, patience=PATIENCE)
 
     async def tell(percent: float) -> None:
         await context.progress(5 + round(percent * 0.85))

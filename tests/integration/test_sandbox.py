@@ -16,7 +16,7 @@ import pytest
 
 from processors.media.sandbox.client import PROJECT, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from queue_lib.errors import PermanentError, TransientError
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from tests.support.sandbox_tasks import BrokenSandbox, PlaySandbox
 
 if TYPE_CHECKING:
@@ -162,6 +162,25 @@ async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySa
     assert not second.done()
     (tmp_path / "go").touch()
     assert ({}, {}) == (await first, await second)
+
+
+async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """It uses up neither its slot nor an attempt while a film has the memory; the child is gone, and so is its wish."""
+    film = asyncio.create_task(
+        sandbox.run(
+            task(tmp_path, "hold", reserve=60 * MEBIBYTE, holds=str(tmp_path / "1"), until=str(tmp_path / "go"))
+        )
+    )
+    await until((tmp_path / "1").exists)
+    hasty = Limits(cpu=20, wall=20.0, file=MEBIBYTE, patience=0.2)
+    with pytest.raises(SnoozeError, match=r"others have the 60 MiB of memory that it needs") as put_off:
+        await sandbox.run(task(tmp_path, "swallow", hasty, reserve=60 * MEBIBYTE, take=1))
+    assert 20 <= put_off.value.delay <= 30
+    (tmp_path / "go").touch()
+    assert ({}, {"length": 1}) == (
+        await film,
+        await sandbox.run(task(tmp_path, "swallow", hasty, reserve=60 * MEBIBYTE, take=1)),
+    )
 
 
 async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ from processors.media.sandbox.folders import Folders
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.sandbox.memory import MemoryBudget, Share
 from processors.media.sandbox.wire import one_line
-from queue_lib.errors import PermanentError, TransientError
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,6 +31,7 @@ PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...`
 # A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of a picture's time.
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
+ANOTHER_TIME = (20.0, 30.0)  # seconds until a task that has waited in vain comes again; memory.RETURN is longer
 PATIENCE = 10.0  # seconds that the end of a killed child is waited for
 
 _log = structlog.get_logger()
@@ -79,12 +81,16 @@ class Sandbox:
         """Do the task; returns what it returned. `tell` gets its progress, in percent.
 
         Raises PermanentError where it refuses its input or goes beyond a limit, TransientError where it fails, is
-        killed or has not ended within `limits.wall` seconds. A run that is cancelled kills the child first, and all
+        killed or has not ended within `limits.wall` seconds, SnoozeError where others keep the memory that it needs.
+        A run that is cancelled kills the child first, and all
         that it has started.
         """
         run = await self._start(task)
         try:
-            async with self._memory.share() as share, asyncio.timeout(task.limits.wall) as limit:
+            async with (
+                self._memory.share(task.limits.patience) as share,
+                asyncio.timeout(task.limits.wall) as limit,
+            ):
                 report = await run.listen(share, limit, tell)
                 status = await run.ended()
         except TimeoutError as error:
@@ -204,7 +210,11 @@ class Run:
         """Answer a wish for memory. The time in which a child stands in line is not its own."""
         left = (limit.when() or 0.0) - asyncio.get_running_loop().time()
         limit.reschedule(None)
-        refusal = {} if await share.take(need) else {"refused": _too_much(need)}
+        try:
+            refusal = {} if await share.take(need) else {"refused": _too_much(need)}
+        except TimeoutError as error:
+            msg = f"others have the {need // MEBIBYTE} MiB of memory that it needs (MEDIA_MEMORY)"
+            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME)) from error  # noqa: S311 -- not all at once
         limit.reschedule(asyncio.get_running_loop().time() + left)
         self.say(json.dumps(refusal).encode() + b"\n")
 
