@@ -21,15 +21,16 @@ class Folders:
 
     def __init__(self, root: Path | None = None) -> None:
         """Nothing is made yet. `root` is where (default: the system's directory for temporary files)."""
-        self._root = root or Path(tempfile.gettempdir())
+        self._root = root
         self._home: Path | None = None
         self._lock = -1
 
     def new(self) -> Path:
         """An empty folder. The first time, what killed workers of this user have left is removed. It blocks."""
         if self._home is None:
-            self._sweep()
-            self._home, self._lock = self._locked()
+            root = self._root or Path(tempfile.gettempdir())
+            _sweep(root)
+            self._home, self._lock = _locked(root)
         return Path(tempfile.mkdtemp(dir=self._home))
 
     def close(self) -> None:
@@ -39,21 +40,23 @@ class Folders:
             os.close(self._lock)
             self._home = None
 
-    def _locked(self) -> tuple[Path, int]:
-        """A new directory and the descriptor that holds its lock. Another process may sweep it before it is locked."""
-        while True:
-            home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._root))
-            if (lock := _lock(home)) is None:
-                continue
-            if home.exists():
-                return home, lock
-            os.close(lock)
 
-    def _sweep(self) -> None:
-        for home in self._root.glob(f"{PREFIX}*"):
-            if (lock := _lock(home)) is not None:
-                shutil.rmtree(home, ignore_errors=True)
-                os.close(lock)
+def _locked(root: Path) -> tuple[Path, int]:
+    """A new directory and the descriptor that holds its lock. Another process may sweep it before it is locked."""
+    while True:
+        home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+        if (lock := _lock(home)) is None:
+            continue
+        if home.exists():
+            return home, lock
+        os.close(lock)
+
+
+def _sweep(root: Path) -> None:
+    for home in root.glob(f"{PREFIX}*"):
+        if (lock := _lock(home)) is not None:
+            shutil.rmtree(home, ignore_errors=True)
+            os.close(lock)
 
 
 def _lock(home: Path) -> int | None:
