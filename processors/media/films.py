@@ -121,8 +121,9 @@ class ProcessVideo:
             self._running -= 1
 
     async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
+        upload, hashed = payload.file_path, payload.options.hashed_keys
         film, poster = [
-            await publish(self._parts.objects, folder, output, payload.file_id, hashed=payload.options.hashed_keys)
+            await publish(self._parts.objects, folder, output, payload.file_id, upload=upload, hashed=hashed)
             for output in (film_of(report), POSTER)
         ]
         result = VideoResult(url=film.url, poster_url=poster.url, **report.model_dump())

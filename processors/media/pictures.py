@@ -78,7 +78,9 @@ class ProcessImage:
     async def _publish(self, folder: Path, files: Sequence[Output], payload: ImagePayload) -> dict[str, Stored]:
         hashed = payload.options.hashed_keys
         return {
-            file.name: await publish(self._parts.objects, folder, file, payload.file_id, hashed=hashed)
+            file.name: await publish(
+                self._parts.objects, folder, file, payload.file_id, upload=payload.file_path, hashed=hashed
+            )
             for file in files
         }
 
@@ -101,7 +103,10 @@ class OptimizeAvatar:
             with believed():
                 report = PictureReport.model_validate(made)
             base = f"avatars/{quote(payload.user_id, safe='')}"
-            stored = [await publish(self._parts.objects, folder, file, base, hashed=True) for file in report.files]
+            stored = [
+                await publish(self._parts.objects, folder, file, base, upload=payload.file_path, hashed=True)
+                for file in report.files
+            ]
             tally_bytes(context, folder, report.files)
             await context.progress(90)
             urls: dict[str, dict[str, str]] = {}

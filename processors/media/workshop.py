@@ -111,13 +111,21 @@ def _final(key: str, max_bytes: int) -> Iterator[None]:
         raise PermanentError(str(error)) from error
 
 
-async def publish(objects: ObjectStore, folder: Path, output: Output, base: str, *, hashed: bool) -> Stored:
-    """Store one result under a key that begins with `base`. With `hashed` the key changes with the content."""
+async def publish(
+    objects: ObjectStore, folder: Path, output: Output, base: str, *, upload: str, hashed: bool
+) -> Stored:
+    """Store one result under a key that begins with `base`. With `hashed` the key changes with the content.
+
+    Raises PermanentError where that is the key of the `upload`: the job could not run a second time.
+    """
     path = folder / output.name
     if path.is_symlink() or not path.is_file():
         msg = f"the task has not made the file {output.name}"
         raise TransientError(msg)
     key = f"{base}-{output.variant}{f'-{_digest(path)}' if hashed else ''}{path.suffix}"
+    if key == upload:
+        msg = f"the result would replace the upload {upload!r}; store uploads under other keys, as in uploads/"
+        raise PermanentError(msg)
     return await objects.store(path, key, output.content_type, FOR_EVER if hashed else FOR_A_DAY)
 
 
