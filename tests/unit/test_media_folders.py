@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CODE = (
-    "import pathlib, sys, time; from processors.media.sandbox.folders import Folders; folders = Folders(pathlib.Path("
-    "sys.argv[1])); folder = folders.new(); (folder / 'source').touch(); print(folder, flush=True); time.sleep(60)"
+    "import pathlib, sys; from processors.media.sandbox.folders import Folders; folders = Folders(pathlib.Path("
+    "sys.argv[1])); folder = folders.new(); (folder / 'source').touch(); print(folder, flush=True); sys.stdin.read()"
 )
 
 
 def test_what_a_killed_worker_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
     """As long as it lives nobody touches its folders; once it was killed, the next worker does at its first job."""
     command = [sys.executable, "-c", CODE, str(tmp_path)]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as worker:
+    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         source = tmp_path / worker.stdout.readline().strip() / "source"
         beside = Folders(tmp_path)
