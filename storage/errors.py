@@ -27,6 +27,10 @@ class StorageAwayError(StorageError):
     """The database or the object store does not answer now; the same call may work in a while."""
 
 
+class StorageRefusedError(StorageError):
+    """The object store refuses what it was asked for; only its code is told, as its message may name accounts."""
+
+
 class SchemaError(StorageError):
     """The database is reachable but lacks a table or a column that the worker needs; the message names it."""
 

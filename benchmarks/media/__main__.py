@@ -25,6 +25,7 @@ from benchmarks.media import pictures
 from processors.media.payload import ImageOptions
 from processors.media.pictures import LIMITS
 from processors.media.sandbox.client import Sandbox, Task
+from queue_lib.observe import memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -103,8 +104,8 @@ class Memory:
             total = 0
             for pid in self._pids():
                 try:
-                    total += psutil.Process(pid).memory_full_info().pss
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
+                    total += memory.of(psutil.Process(pid))
+                except psutil.NoSuchProcess:
                     continue
             self.peak = max(self.peak, total)
 

@@ -30,6 +30,7 @@ from benchmarks.harness import in_turn, median
 from benchmarks.media import pictures
 from embedded.push_service import SUBJECT, make_vapid_keys
 from embedded.redis_server import RedisServer
+from queue_lib.observe import memory
 from tests.support.postgres import PostgresServer, running_postgres
 
 if TYPE_CHECKING:
@@ -129,11 +130,8 @@ class Stage:
 
 
 def _memory(pid: int) -> int:
-    total = 0
-    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += process.memory_full_info().pss
-    return total
+    worker = psutil.Process(pid)
+    return sum(map(memory.of, (worker, *worker.children(recursive=True))))
 
 
 def _processor_time(pid: int) -> float:

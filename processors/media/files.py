@@ -52,7 +52,7 @@ class ProcessFile:
     async def __call__(self, payload: FileJob, context: Context, /) -> PictureFileResult | TextResult:
         """Run one job. Raises PermanentError for an upload, an object or a row that no attempt can help."""
         job = payload.root
-        async with fetched(self._parts.objects, job.file_path, MAX_UPLOAD) as folder:
+        async with fetched(self._parts, job.file_path, MAX_UPLOAD) as folder:
             await context.progress(10)
             work = self._text(job, folder) if isinstance(job, ExtractText) else self._picture(job, folder)
             output, result = await work
@@ -66,7 +66,7 @@ class ProcessFile:
             report = PictureReport.model_validate(made)
             output = report.output("compressed")
         renamed = output.model_copy(update={"variant": job.operation})
-        stored = await publish(self._parts.objects, folder, renamed, job.file_id, hashed=False)
+        stored = await publish(self._parts.objects, folder, renamed, job.file_id, upload=job.file_path, hashed=False)
         values = output.model_dump(include={"format", "width", "height", "bytes"})
         urls = {"compressedUrl": stored.lasting, "url": stored.lasting}
         await self._parts.files.mark_processed(job.file_id, values | urls)
@@ -87,7 +87,7 @@ class ProcessFile:
         output = Output(
             variant="text", name="text.txt", format="text", content_type="text/plain; charset=utf-8", bytes=report.bytes
         )
-        stored = await publish(self._parts.objects, folder, output, job.file_id, hashed=False)
+        stored = await publish(self._parts.objects, folder, output, job.file_id, upload=job.file_path, hashed=False)
         await self._parts.files.mark_processed(job.file_id, {"textUrl": stored.lasting, "pages": report.pages})
         return output, TextResult(operation=job.operation, text_url=stored.url, **report.model_dump())
 

@@ -26,6 +26,7 @@ MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
 SLACK = 10.0  # seconds of the job's time for what comes after the encoding
 POSTER = Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0)
+PATIENCE = 60.0  # seconds: longer than pictures need to end, and than one that goes first is waited for
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
@@ -96,7 +97,7 @@ def _tools(parts: MediaParts) -> Tools:
 def _limits(context: Context) -> Limits:
     """Two threads decode and encode at most: processor time runs twice as fast as the clock."""
     seconds = max(1.0, context.remaining() - SLACK)
-    return Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE)
+    return Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE, patience=PATIENCE)
 
 
 class ProcessVideo:
@@ -110,7 +111,7 @@ class ProcessVideo:
         """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
         _tools(self._parts)  # before a film is fetched for nothing
         with self._parts.places.one():
-            async with fetched(self._parts.objects, payload.file_path, self._parts.films.upload) as folder:
+            async with fetched(self._parts, payload.file_path, self._parts.films.upload) as folder:
                 await context.progress(5)
                 report = await encode(self._parts, folder, context)
                 result = await self._publish(folder, report, payload)
@@ -119,8 +120,9 @@ class ProcessVideo:
         return result
 
     async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
+        upload, hashed = payload.file_path, payload.options.hashed_keys
         film, poster = [
-            await publish(self._parts.objects, folder, output, payload.file_id, hashed=payload.options.hashed_keys)
+            await publish(self._parts.objects, folder, output, payload.file_id, upload=upload, hashed=hashed)
             for output in (film_of(report), POSTER)
         ]
         result = VideoResult(url=film.url, poster_url=poster.url, **report.model_dump())

@@ -35,7 +35,7 @@ class ProcessImage:
 
     async def __call__(self, payload: ImagePayload, context: Context, /) -> ImageResult:
         """Run one job. Raises PermanentError for a picture, an object or a row that no attempt can help."""
-        async with fetched(self._parts.objects, payload.file_path, MAX_UPLOAD) as folder:
+        async with fetched(self._parts, payload.file_path, MAX_UPLOAD) as folder:
             await context.progress(10)
             report = await self._make(folder, payload.options, context)
             await context.progress(50)
@@ -82,7 +82,9 @@ class ProcessImage:
     async def _publish(self, folder: Path, files: Sequence[Output], payload: ImagePayload) -> dict[str, Stored]:
         hashed = payload.options.hashed_keys
         return {
-            file.name: await publish(self._parts.objects, folder, file, payload.file_id, hashed=hashed)
+            file.name: await publish(
+                self._parts.objects, folder, file, payload.file_id, upload=payload.file_path, hashed=hashed
+            )
             for file in files
         }
 
@@ -98,14 +100,17 @@ class OptimizeAvatar:
         """Run one job. Raises PermanentError for a picture, an object or a user that no attempt can help."""
         options = payload.options
         arguments = options.model_dump() | {"sizes": options.sizes or tuple(self._parts.avatar_sizes)}
-        async with fetched(self._parts.objects, payload.file_path, MAX_UPLOAD) as folder:
+        async with fetched(self._parts, payload.file_path, MAX_UPLOAD) as folder:
             await context.progress(10)
             made = await self._parts.sandbox.run(Task("avatar", folder, arguments, LIMITS))
             await context.progress(50)
             with believed():
                 report = PictureReport.model_validate(made)
             base = f"avatars/{quote(payload.user_id, safe='')}"
-            stored = [await publish(self._parts.objects, folder, file, base, hashed=True) for file in report.files]
+            stored = [
+                await publish(self._parts.objects, folder, file, base, upload=payload.file_path, hashed=True)
+                for file in report.files
+            ]
             tally_bytes(context, folder, report.files)
             await context.progress(90)
             urls: dict[str, dict[str, str]] = {}

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import tempfile
 import time
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -20,7 +18,9 @@ from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
+    from pathlib import Path
 
+    from processors.media.parts import MediaParts
     from queue_lib.processor import Context
     from storage.objects.base import ObjectStore, Stored
 
@@ -74,15 +74,15 @@ def believed() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def fetched(objects: ObjectStore, key: str, max_bytes: int) -> AsyncIterator[Path]:
+async def fetched(parts: MediaParts, key: str, max_bytes: int) -> AsyncIterator[Path]:
     """A folder with the upload in the file `source`, gone when the job ends.
 
     Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away.
     """
-    folder = Path(tempfile.mkdtemp(prefix="pushmill-"))
+    folder = await parts.sandbox.folder()
     try:
         with outages_put_off(), _final(key, max_bytes):
-            await objects.fetch(key, folder / "source", max_bytes)
+            await parts.objects.fetch(key, folder / "source", max_bytes)
             yield folder
     finally:
         await asyncio.to_thread(_remove, folder)
@@ -111,13 +111,21 @@ def _final(key: str, max_bytes: int) -> Iterator[None]:
         raise PermanentError(str(error)) from error
 
 
-async def publish(objects: ObjectStore, folder: Path, output: Output, base: str, *, hashed: bool) -> Stored:
-    """Store one result under a key that begins with `base`. With `hashed` the key changes with the content."""
+async def publish(
+    objects: ObjectStore, folder: Path, output: Output, base: str, *, upload: str, hashed: bool
+) -> Stored:
+    """Store one result under a key that begins with `base`. With `hashed` the key changes with the content.
+
+    Raises PermanentError where that is the key of the `upload`: the job could not run a second time.
+    """
     path = folder / output.name
     if path.is_symlink() or not path.is_file():
         msg = f"the task has not made the file {output.name}"
         raise TransientError(msg)
     key = f"{base}-{output.variant}{f'-{_digest(path)}' if hashed else ''}{path.suffix}"
+    if key == upload:
+        msg = f"the result would replace the upload {upload!r}; store uploads under other keys, as in uploads/"
+        raise PermanentError(msg)
     return await objects.store(path, key, output.content_type, FOR_EVER if hashed else FOR_A_DAY)
 
 

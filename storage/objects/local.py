@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -18,6 +19,7 @@ from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 if TYPE_CHECKING:
     from storage.objects.location import LocalLocation
 
+INCOMING = ".incoming-"  # how what is being written is called; a killed process leaves it
 READABLE = 0o644  # whoever serves the directory is not always who writes it
 
 
@@ -39,7 +41,13 @@ class LocalStore:
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:  # noqa: ARG002 -- the port's
         """Copy the file `source` into the directory; returns where it is."""
-        await in_thread(None, partial(self._copy_in, source, self._path(key)))
+        try:
+            await in_thread(None, partial(self._copy_in, source, self._path(key)))
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            msg = f"a part of the key is longer than the file system allows: {key[:100]!r}"
+            raise InvalidKeyError(msg) from error
         url = f"{self._public_base_url}/{quote(key)}"
         return Stored(url, url)
 
@@ -56,10 +64,16 @@ class LocalStore:
             raise StorageUnavailableError(msg) from error
 
     def _path(self, key: str) -> Path:
-        """Where the object is, symbolic links followed; InvalidKeyError if they lead out of the store."""
+        """Where the object is, symbolic links followed; InvalidKeyError if they lead out of the store.
+
+        Or if that is where an object is written before it has its name.
+        """
         path = Path(os.path.realpath(self._root / check_key(key)))
         if not path.is_relative_to(self._root):
             msg = f"leads out of the store: {key[:100]!r}"
+            raise InvalidKeyError(msg)
+        if path.name.startswith(INCOMING):
+            msg = f"no object has such a key: {key[:100]!r}"
             raise InvalidKeyError(msg)
         return path
 
@@ -71,7 +85,7 @@ class LocalStore:
     def _copy_in(self, source: Path, path: Path, stop: Stop) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written beside it and renamed: a reader sees the old object or the new one, never half of it.
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=INCOMING)
         try:
             with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
                 shutil.copyfileobj(original, file, CHUNK)

@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from storage.errors import ObjectNotFoundError, StorageAwayError, StorageUnavailableError
+from storage.errors import ObjectNotFoundError, StorageAwayError, StorageRefusedError, StorageUnavailableError
 from storage.objects.base import Stored, check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
@@ -40,6 +40,8 @@ ATTEMPTS = 3  # requests in all, the first one included
 THREADS = 4  # a process runs three file jobs at once; one is spare for a transfer that was left alone
 PROBE_KEY = ".pushmill-check"  # nobody stores it: that the service can say so shows that it lets us read and list
 SERVER_ERROR = 500  # and above: the service's own trouble
+TOO_MANY_REQUESTS = 429
+PASSING = frozenset({"RequestTimeout", "OperationAborted"})  # 400 and 409, but neither is the request's fault
 MISSING = frozenset({"NoSuchKey", "404"})
 # With threads of its own, a transfer needs twice the memory and is no faster here.
 TRANSFER = TransferConfig(use_threads=False)
@@ -184,15 +186,20 @@ def _code(error: ClientError) -> str:
 
 @contextmanager
 def _outages_told() -> Iterator[None]:
-    """StorageAwayError for what passes: no connection, no answer in time, a service that is overloaded."""
+    """StorageAwayError for what passes: no connection, no answer in time, a service that is overloaded.
+
+    StorageRefusedError for all else that the service says.
+    """
     try:
         yield
     except (HTTPClientError, IncompleteReadError, NoConnectionError, ClientError, S3UploadFailedError) as error:
-        if isinstance(error, ClientError) and _status(error) < SERVER_ERROR:
-            raise
+        if isinstance(error, ClientError) and not _passes(error):
+            msg = f"the object store refuses {error.operation_name} ({_code(error)})"
+            raise StorageRefusedError(msg) from None  # a trace with the whole of it would be kept with the job
         msg = f"the object store does not answer ({type(error).__name__})"
         raise StorageAwayError(msg) from error
 
 
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+def _passes(error: ClientError) -> bool:
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return status >= SERVER_ERROR or status == TOO_MANY_REQUESTS or _code(error) in PASSING

@@ -16,6 +16,7 @@ from bullmq import Queue as BullQueue
 from PIL import Image
 from redis import Redis
 
+from queue_lib.observe import memory
 from tests.support import films
 from tests.support.mills import rq_enqueue
 from tests.support.s3 import CREDENTIALS
@@ -226,11 +227,8 @@ async def add_mixed(app: App, number: int) -> None:
 
 def tree(pid: int) -> int:
     """Bytes of the process and all that it has started, each shared page counted once (proportional set size)."""
-    total = 0
-    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            total += process.memory_full_info().pss
-    return total
+    worker = psutil.Process(pid)
+    return sum(map(memory.of, (worker, *worker.children(recursive=True))))
 
 
 async def until(condition: Any) -> None:

@@ -47,6 +47,12 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+def left(work: Path) -> list[str]:
+    """The folders that jobs have left in the one that the process has for them."""
+    [home] = work.iterdir()
+    return names(home)
+
+
 async def test_an_upload_becomes_two_pictures_and_a_row(
     parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
 ) -> None:
@@ -72,7 +78,7 @@ async def test_an_upload_becomes_two_pictures_and_a_row(
         assert ("JPEG", (1440, 1080)) == (picture.format, picture.size)
     with Image.open(store.folder / "file-1-thumbnail.jpg") as picture:
         assert ("JPEG", (320, 240)) == (picture.format, picture.size)
-    assert names(work) == []
+    assert left(work) == []
 
 
 async def test_caches_ask_again_after_a_day(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
@@ -99,7 +105,7 @@ async def test_an_upload_that_is_no_picture_is_permanent(
         await ProcessImage(parts)(JOB, context)
 
     assert files.rows == {"file-1": {}}
-    assert names(work) == []
+    assert left(work) == []
 
 
 async def test_an_upload_that_is_missing_is_permanent(
@@ -175,6 +181,18 @@ async def test_keys_may_change_with_the_content(parts: MediaParts, store: Folder
     assert (320, 240, "jpeg") == (variant.width, variant.height, variant.format)
 
 
+async def test_the_upload_is_never_replaced(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
+    """An upload that is called as its result would be is refused, and stays as it is."""
+    upload = (store.folder / "uploads" / "a.png").rename(store.folder / "file-1-compressed.jpg")
+    before = upload.read_bytes()
+    job = ImagePayload.model_validate({"fileId": "file-1", "filePath": upload.name, "userId": 1})
+
+    with pytest.raises(PermanentError, match=r"would replace the upload 'file-1-compressed\.jpg'"):
+        await ProcessImage(parts)(job, context)
+
+    assert before == upload.read_bytes()
+
+
 async def test_an_avatar(parts: MediaParts, store: FolderStore, context: FakeContext, work: Path) -> None:
     """Squares of each size in both formats, under keys that change with the content, and the user's row."""
     job = AvatarPayload.model_validate({"userId": "auth0|1/2", "filePath": "uploads/a.png"})
@@ -189,7 +207,7 @@ async def test_an_avatar(parts: MediaParts, store: FolderStore, context: FakeCon
     assert isinstance(parts.avatars, MemoryAvatars)
     assert parts.avatars.rows == {"auth0|1/2": result.urls["256"]["webp"].replace("https://cdn.test/", "kept:")}
     assert {"public, max-age=31536000, immutable"} == {cache for _, cache in store.stored.values()}
-    assert names(work) == []
+    assert left(work) == []
 
 
 @pytest.mark.parametrize(("animation", "frames", "said"), [("keep", 3, "kept"), ("first-frame", 1, "first-frame")])

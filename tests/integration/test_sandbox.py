@@ -16,8 +16,8 @@ import pytest
 
 from processors.media.sandbox.client import PROJECT, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from queue_lib.errors import PermanentError, TransientError
-from tests.support.sandbox_tasks import PlaySandbox
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from tests.support.sandbox_tasks import BrokenSandbox, PlaySandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -164,6 +164,25 @@ async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySa
     assert ({}, {}) == (await first, await second)
 
 
+async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """It uses up neither its slot nor an attempt while a film has the memory; the child is gone, and so is its wish."""
+    film = asyncio.create_task(
+        sandbox.run(
+            task(tmp_path, "hold", reserve=60 * MEBIBYTE, holds=str(tmp_path / "1"), until=str(tmp_path / "go"))
+        )
+    )
+    await until((tmp_path / "1").exists)
+    hasty = Limits(cpu=20, wall=20.0, file=MEBIBYTE, patience=0.2)
+    with pytest.raises(SnoozeError, match=r"others have the 60 MiB of memory that it needs") as put_off:
+        await sandbox.run(task(tmp_path, "swallow", hasty, reserve=60 * MEBIBYTE, take=1))
+    assert 20 <= put_off.value.delay <= 30
+    (tmp_path / "go").touch()
+    assert ({}, {"length": 1}) == (
+        await film,
+        await sandbox.run(task(tmp_path, "swallow", hasty, reserve=60 * MEBIBYTE, take=1)),
+    )
+
+
 async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """What a task had is there for the next one, however the task has ended."""
     async with asyncio.timeout(20):
@@ -227,6 +246,67 @@ async def test_what_a_task_leaves_behind_is_ended(sandbox: PlaySandbox, tmp_path
     """A child that ends and leaves a process of its own behind does not keep the job waiting, nor the process alive."""
     report = await sandbox.run(task(tmp_path, "sleep", pids=str(tmp_path / "pids"), leave=True))
     await until(partial(is_over, report["pid"]))
+
+
+@linux_only
+@pytest.mark.parametrize("stay", [False, True])
+async def test_who_leaves_its_session_is_ended_as_well(sandbox: PlaySandbox, tmp_path: Path, *, stay: bool) -> None:
+    """A grandchild in a session of its own is gone before the run's results can be used, or the sandbox is closed."""
+    pids = tmp_path / "pids"
+    run = asyncio.create_task(sandbox.run(task(tmp_path, "desert", pids=str(pids), stay=stay)))
+    await until(pids.exists)
+    if stay:
+        await sandbox.close()
+        run.cancel()
+    await asyncio.wait([run])
+    assert is_over(int(pids.read_text()))
+
+
+@linux_only
+async def test_nothing_that_a_child_writes_is_in_the_workers_log(
+    sandbox: PlaySandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a decoder's warnings nor lines that an upload has forged; however many they are, the child goes on."""
+    await sandbox.run(task(tmp_path, "swallow", take=1))
+    capfd.readouterr()  # the line that says that the sandbox was started
+    flood = '{"event": "job_failed"}\n' * 20_000
+    report = await sandbox.run(task(tmp_path, "shout", Limits(cpu=20, wall=5.0, file=MEBIBYTE), line=flood))
+
+    assert ({"server": "PermissionError"}, ("", "")) == (report, capfd.readouterr())
+
+
+async def test_a_sandbox_that_cannot_start_says_why() -> None:
+    """The last words of the server are the job's reason."""
+    sandbox = BrokenSandbox()
+    with pytest.raises(TransientError, match=r"the sandbox can't start: .*No module named tests"):
+        await sandbox.run(task(Path(), "look"))
+    await sandbox.close()
+
+
+@linux_only
+async def test_a_child_reads_nothing_of_other_processes(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """Neither the environment nor the memory of the worker, the fork server and another child, whoever the user is."""
+    other, (child, _, server) = await started(sandbox, tmp_path)
+    for pid in (os.getpid(), server, child):
+        assert {"environ": "denied", "mem": "denied"} == await sandbox.run(task(tmp_path, "spy", pid=pid))
+    other.cancel()
+    await asyncio.wait([other])
+
+
+@linux_only
+async def test_a_child_has_no_network(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """Not even this machine's own, where the kernel allows a process without privileges to leave it."""
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with server:
+        report = await sandbox.run(task(tmp_path, "dial", port=server.sockets[0].getsockname()[1]))
+
+    assert {"connected": not may_leave_the_network()} == report
+
+
+def may_leave_the_network() -> bool:
+    """Whether this machine lets anybody do so."""
+    code = "import sys; from processors.media.sandbox import kernel; sys.exit(not kernel.disconnect())"
+    return subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["\n", "[1]\n", '{"done": 1}\n', "nonsense\n", '{"done": {}', '{"reserve": "x"}\n'])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,12 @@ class PlaySandbox(Sandbox):
     """The sandbox with the tasks below."""
 
     server = "tests.support.sandbox_tasks"
+
+
+class BrokenSandbox(Sandbox):
+    """A sandbox whose server can't start."""
+
+    server = "tests.support.there_is_none"
 
 
 def look(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
@@ -91,6 +98,57 @@ def hold(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     return {}
 
 
+def shout(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Write to standard output and standard error, as it is and after having looked for the server's."""
+    line = arguments["line"].encode()
+    for number in (1, 2):
+        os.write(number, line)
+    try:
+        Path(f"/proc/{os.getppid()}/fd/2").write_bytes(line)
+    except OSError as error:
+        return {"server": type(error).__name__}
+    return {"server": "open"}
+
+
+def spy(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Read the environment and the memory of a process; what came of it."""
+    return {name: _attempt(f"/proc/{arguments['pid']}/{name}") for name in ("environ", "mem")}
+
+
+def _attempt(path: str) -> str:
+    try:
+        with Path(path).open("rb", buffering=0):
+            return "open"
+    except PermissionError:
+        return "denied"
+
+
+def dial(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Connect to a port of this machine."""
+    try:
+        with socket.create_connection(("127.0.0.1", arguments["port"]), 5):
+            return {"connected": True}
+    except OSError:
+        return {"connected": False}
+
+
+def desert(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Leave a process behind that has a session of its own and another parent, and tell its number."""
+    middle = os.fork()
+    if middle == 0:
+        os.setsid()
+        if deserter := os.fork():
+            part = Path(arguments["pids"] + ".part")
+            part.write_text(str(deserter))
+            part.rename(arguments["pids"])
+            os._exit(0)
+        time.sleep(HOUR)
+    os.waitpid(middle, 0)
+    if arguments.get("stay"):
+        time.sleep(HOUR)
+    return {}
+
+
 def babble(arguments: dict[str, Any], parent: Parent) -> NoReturn:
     """Write what is no message."""
     stream = parent._stream  # type: ignore[attr-defined]
@@ -99,7 +157,8 @@ def babble(arguments: dict[str, Any], parent: Parent) -> NoReturn:
     os._exit(0)
 
 
-PLAYS = {each.__name__: each for each in (look, end, fail, spin, swallow, fill, sleep, hold, babble)}
+TASKS = (look, end, fail, spin, swallow, fill, sleep, hold, babble, shout, spy, dial, desert)
+PLAYS = {each.__name__: each for each in TASKS}
 
 if __name__ == "__main__":
     child.task = PLAYS.__getitem__  # type: ignore[assignment]

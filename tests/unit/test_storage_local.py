@@ -57,6 +57,23 @@ async def test_links_out_of_the_store(store: LocalStore, root: Path, source: Pat
     assert {"secret": b"secret"} == _contents(outside)
 
 
+async def test_what_is_being_written_is_no_object(store: LocalStore, root: Path, source: Path, tmp_path: Path) -> None:
+    """What a killed process has left half written can't be fetched, nor written to, under its name."""
+    (root / "dir").mkdir()
+    (root / "dir" / ".incoming-x1").write_text("hal")
+
+    with pytest.raises(InvalidKeyError, match="no object has such a key"):
+        await store.fetch("dir/.incoming-x1", tmp_path / "target", 100)
+    with pytest.raises(InvalidKeyError, match="no object has such a key"):
+        await store.store(source, ".incoming-x2", "image/png", "no-cache")
+
+
+async def test_a_name_that_the_file_system_cannot_hold(store: LocalStore, source: Path) -> None:
+    """It is the key's fault, and not one that passes."""
+    with pytest.raises(InvalidKeyError, match="longer than the file system allows"):
+        await store.store(source, f"avatars/{'%C3%BC' * 100}.png", "image/png", "no-cache")
+
+
 async def test_a_root_that_is_a_link(root: Path, source: Path, tmp_path: Path) -> None:
     """The directory itself may be a symbolic link."""
     (tmp_path / "alias").symlink_to(root)

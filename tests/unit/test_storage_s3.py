@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from storage.errors import ObjectTooLargeError, StorageAwayError
+from storage.errors import ObjectTooLargeError, StorageAwayError, StorageRefusedError
 from storage.objects import s3 as s3_module
 from storage.objects.location import S3Location
 from storage.objects.s3 import S3Store, make_client, reason, s3_base_url
@@ -154,6 +155,37 @@ async def test_a_download_that_breaks_off_is_an_outage(tmp_path: Path, error: Ex
     await store.close()
 
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (429, "SlowDown", StorageAwayError),
+        (429, "TooManyRequests", StorageAwayError),
+        (400, "RequestTimeout", StorageAwayError),
+        (409, "OperationAborted", StorageAwayError),
+        (503, "SlowDown", StorageAwayError),
+        (403, "AccessDenied", StorageRefusedError),
+    ],
+)
+async def test_what_passes_and_what_does_not(tmp_path: Path, status: int, code: str, expected: type[Exception]) -> None:
+    """A service that has too much to do is away; what it refuses is said by its code, and names no account."""
+
+    def refuse(**_: object) -> None:
+        error: Any = {"Code": code, "Message": "User: arn:aws:iam::1234:user/me is not authorized"}
+        raise ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item]
+
+    client: Any = SimpleNamespace(
+        meta=SimpleNamespace(endpoint_url="https://s3.amazonaws.com"), get_object=refuse, close=lambda: None
+    )
+    store = S3Store(client, S3Location("shop"))
+    with pytest.raises(expected) as caught:
+        await store.fetch("a.jpg", tmp_path / "target", 10)
+    await store.close()
+
+    if expected is StorageRefusedError:
+        assert "the object store refuses GetObject (AccessDenied)" == str(caught.value)
+        assert "arn:" not in "".join(traceback.format_exception(caught.value))
 
 
 class UnreadBody:

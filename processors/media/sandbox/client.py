@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
+from processors.media.sandbox import kernel
+from processors.media.sandbox.folders import Folders
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.sandbox.memory import MemoryBudget, Share
-from queue_lib.errors import PermanentError, TransientError
+from processors.media.sandbox.wire import one_line
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -25,7 +31,10 @@ PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...`
 # A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of a picture's time.
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
+ANOTHER_TIME = (20.0, 30.0)  # seconds until a task that has waited in vain comes again; memory.RETURN is longer
 PATIENCE = 10.0  # seconds that the end of a killed child is waited for
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +53,44 @@ class Task:
 
 
 class Sandbox:
-    """Runs tasks in child processes. `env` is all of the environment that they see: keep credentials out of it."""
+    """Runs tasks in child processes. `env` is all of the environment that they see: keep credentials out of it.
+
+    What this process has in its own environment and memory no child can read, nor any process of the same user: see
+    `kernel.hide`.
+    """
 
     server = "processors.media.sandbox.server"  # the module of the server's process
 
     def __init__(self, env: Mapping[str, str] | None = None, memory: int = 350 * MEBIBYTE) -> None:
         """Nothing runs yet. `memory` is what all tasks together may reserve, in bytes."""
+        kernel.hide()
         self._env = dict(env or {})
         self._memory = MemoryBudget(memory)
         self._control: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self._folders = Folders()
+        self._making = asyncio.Lock()
+
+    async def folder(self) -> Path:
+        """An empty folder for a task. Whoever asks removes it; if this process is killed, the next one does."""
+        async with self._making:
+            return await asyncio.to_thread(self._folders.new)
 
     async def run(self, task: Task, tell: Tell | None = None) -> dict[str, Any]:
         """Do the task; returns what it returned. `tell` gets its progress, in percent.
 
         Raises PermanentError where it refuses its input or goes beyond a limit, TransientError where it fails, is
-        killed or has not ended within `limits.wall` seconds. A run that is cancelled kills the child first, and all
+        killed or has not ended within `limits.wall` seconds, SnoozeError where others keep the memory that it needs.
+        A run that is cancelled kills the child first, and all
         that it has started.
         """
         run = await self._start(task)
         try:
-            async with self._memory.share() as share, asyncio.timeout(task.limits.wall) as limit:
+            async with (
+                self._memory.share(task.limits.patience) as share,
+                asyncio.timeout(task.limits.wall) as limit,
+            ):
                 report = await run.listen(share, limit, tell)
                 status = await run.ended()
         except TimeoutError as error:
@@ -78,18 +103,23 @@ class Sandbox:
         return _verdict(task, report, status)
 
     async def close(self) -> None:
-        """End the server, and with it all children."""
+        """End the server, and with it all children; remove all folders."""
         if self._control is not None:
             self._control.close()
             self._control = None
         if self._process is not None:
             await self._process.wait()
+        await asyncio.to_thread(self._folders.close)
 
     async def _start(self, task: Task) -> Run:
         channel, ours = socket.socketpair()
         ending, ours_ending = socket.socketpair()
-        with channel, ending:
-            await self._hand_over(channel.fileno(), ending.fileno())
+        with ExitStack() as undone:
+            for each in (ours, ours_ending):
+                undone.enter_context(each)
+            with channel, ending:
+                await self._hand_over(channel.fileno(), ending.fileno())
+            undone.pop_all()
         run = Run(
             await asyncio.open_connection(sock=ours, limit=LONGEST_MESSAGE),
             await asyncio.open_connection(sock=ours_ending),
@@ -118,13 +148,31 @@ class Sandbox:
                 *(sys.executable, "-m", self.server, str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
                 cwd=PROJECT,
                 env=TUNED | self._env,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        try:
+            await _until_ready(ours, self._process)
+        except BaseException:
+            ours.close()
+            raise
         self._control = ours
         return ours
+
+
+async def _until_ready(control: socket.socket, server: asyncio.subprocess.Process) -> None:
+    """Wait until the server serves. Raises TransientError with its last words if it ends instead."""
+    control.setblocking(False)  # noqa: FBT003 -- the socket's own signature
+    ready = await asyncio.get_running_loop().sock_recv(control, 100)
+    if not ready:
+        said = await server.stderr.read() if server.stderr is not None else b""
+        msg = f"the sandbox can't start: {one_line(said.decode(errors='replace').strip().rpartition(chr(10))[2])}"
+        raise TransientError(msg)
+    control.setblocking(True)  # noqa: FBT003
+    _log.debug("sandbox_started", **json.loads(ready))
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -162,7 +210,11 @@ class Run:
         """Answer a wish for memory. The time in which a child stands in line is not its own."""
         left = (limit.when() or 0.0) - asyncio.get_running_loop().time()
         limit.reschedule(None)
-        refusal = {} if await share.take(need) else {"refused": _too_much(need)}
+        try:
+            refusal = {} if await share.take(need) else {"refused": _too_much(need)}
+        except TimeoutError as error:
+            msg = f"others have the {need // MEBIBYTE} MiB of memory that it needs (MEDIA_MEMORY)"
+            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME)) from error  # noqa: S311 -- not all at once
         limit.reschedule(asyncio.get_running_loop().time() + left)
         self.say(json.dumps(refusal).encode() + b"\n")
 

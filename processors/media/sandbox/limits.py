@@ -24,11 +24,15 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`cpu` and `wall` in seconds, `file` in bytes: the largest file that may be written."""
+    """`cpu` and `wall` in seconds, `file` in bytes: the largest file that may be written.
+
+    `patience`: seconds that the task waits for memory. Its slot waits with it, and no other job can have that one.
+    """
 
     cpu: int
     wall: float
     file: int
+    patience: float = 10.0
 
 
 def apply(cpu: int, file: int) -> None:
