@@ -24,7 +24,7 @@ dashboard: setup
 	$(BIN)/python -m demo.dashboard
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check --quiet .

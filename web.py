@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 
 from processors.forms import FORMS
@@ -19,6 +20,7 @@ from queue_lib.observe import log
 from queue_lib.settings import WorkerSettings, load
 
 if TYPE_CHECKING:
+    import socket
     from types import FrameType
 
     from queue_lib.api.watch import Watch
@@ -33,6 +35,12 @@ class Server(uvicorn.Server):
         """`watch` has the clients that wait."""
         super().__init__(config)
         self._watch = watch
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so once it listens."""
+        await super().startup(sockets)
+        if self.started:
+            structlog.get_logger().info("started")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Let them go."""

@@ -43,7 +43,6 @@ def build(
         async with opened() as admin:
             app.state.admin = admin
             watching = asyncio.create_task(app.state.scraped.watch_loop())
-            _log.info("started")
             yield
             watching.cancel()
 

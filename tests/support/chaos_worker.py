@@ -146,8 +146,9 @@ class Chaos:
 
 
 def read(record: Path) -> list[dict[str, Any]]:
-    """The lines of a record."""
-    return [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+    """The lines of a record, but for one that is being written."""
+    text = record.read_text() if record.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def broken(launcher: Launcher, after: float) -> Launcher:
