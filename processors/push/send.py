@@ -121,7 +121,7 @@ class PushSender:
                 return delivery
             refusals.append(delivery)
             if signer is known:
-                del self._earlier_keys[hash(endpoint.url)]
+                self._earlier_keys.pop(hash(endpoint.url), None)  # another message may have been first
         others = (each for each in refusals if each.kind is not Kind.KEY_MISMATCH)
         return next(others, refusals[0])
 

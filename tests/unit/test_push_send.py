@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ class Sender(PushSender):
 
     async def _send_as(self, signer: Any, *_: Any) -> Delivery:
         self.tried.append(signer)
+        await asyncio.sleep(0)  # another message may come in between
         return Delivery(self._answers[signer])
 
 
@@ -57,3 +59,13 @@ async def test_an_outage_does_not_make_it_forget_the_key() -> None:
 async def test_a_mismatch_is_one_only_if_all_keys_say_so(other: Kind) -> None:
     """A row is deleted for a mismatch, and must not be for a key that the service refuses altogether."""
     assert await Sender().answered(current=Kind.KEY_MISMATCH, earlier=other) is other
+
+
+async def test_two_messages_at_once_find_out_that_a_key_works_no_more() -> None:
+    """Two jobs for one device: both try the other key, whichever has forgotten the first one before."""
+    sender = Sender()
+    await sender.answered(current=Kind.KEY_MISMATCH, earlier=Kind.SENT)
+
+    ends = await asyncio.gather(*(sender.answered(current=Kind.SENT, earlier=Kind.KEY_MISMATCH) for _ in range(2)))
+
+    assert ends == [Kind.SENT, Kind.SENT]
