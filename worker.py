@@ -22,6 +22,7 @@ from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
 from queue_lib.processor import Registry
 from queue_lib.runner.process import Stop, run, serve
+from queue_lib.runner.processes import run_all
 from queue_lib.settings import WorkerSettings
 from storage.facade import Storage
 from storage.settings import StorageSettings
@@ -67,7 +68,8 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(str(error))
     log.configure(settings[0].log_level, settings[0].log_format)
-    run(partial(work, settings), settings[0].shutdown_grace)
+    grace = settings[0].shutdown_grace
+    run_all([partial(run, partial(work, share), grace) for share in wiring.shares(settings)])
 
 
 if __name__ == "__main__":

@@ -23,11 +23,13 @@ class Retention:
 class Queue:
     """One row of the table: a queue's budget and its policy, the same for both wires.
 
-    `concurrency` is per process; the rate of `rate_max` jobs in `rate_duration` seconds holds across all processes
-    (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds) apply where the producer chose none.
+    A worker serves the queue in so many `processes`, `concurrency` is that of each; the rate of `rate_max` jobs in
+    `rate_duration` seconds holds across all processes (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds)
+    apply where the producer chose none.
     """
 
     name: str
+    processes: int = 1
     concurrency: int
     rate_max: int
     rate_duration: float = 1.0

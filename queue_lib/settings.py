@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 ENV_FILE = ".env"
+PROCESSES = "Processes of one worker that take its jobs; more than one only where the queue keeps a whole core busy."
 
 
 class WorkerSettings(BaseSettings):
@@ -56,7 +57,8 @@ class WorkerSettings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Where the worker serves `/metrics`, `/healthz` and `/readyz`. Default: nowhere.",
+        description="Where the worker serves `/metrics`, `/healthz` and `/readyz`. Default: nowhere. "
+        "A second process serves the next port, and so on.",
     )
     metrics_host: str = Field(
         "127.0.0.1",
@@ -141,6 +143,7 @@ def queue_settings(queue: Queue) -> type[BaseSettings]:
         f"{queue.name}-settings",
         __base__=_QueueSettings,
         __cls_kwargs__={"env_prefix": f"{env_name(queue)}_"},
+        processes=(int, Field(queue.processes, ge=1, le=32, description=PROCESSES)),
         concurrency=(int, Field(queue.concurrency, ge=1, le=1000, description="Jobs at once in one process.")),
         rate_max=(int, Field(queue.rate_max, ge=0, description="Jobs in one window, over all processes; 0: no limit.")),
         rate_duration=(float, Field(queue.rate_duration, ge=0.001, description="Length of that window, in seconds.")),
@@ -163,6 +166,7 @@ def apply(queue: Queue, values: Any) -> Queue:
     """The row with the environment's values in it."""
     return Queue(
         name=queue.name,
+        processes=values.processes,
         concurrency=values.concurrency,
         rate_max=values.rate_max,
         rate_duration=values.rate_duration,

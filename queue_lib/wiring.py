@@ -72,6 +72,25 @@ def load_all(worker: type[WorkerSettings], *others: type[BaseSettings]) -> tuple
     return (*loaded[:count], tuple(queue for queue in table if queue.name in served))
 
 
+def shares(loaded: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """What `load_all` has loaded, as each process of the worker is to have it.
+
+    A process has the queues that are served by as many and more, and its own port.
+    """
+    worker, *others, queues = loaded
+    count = max(queue.processes for queue in queues)
+    return [_share(worker, others, queues, number) for number in range(count)]
+
+
+def _share(
+    worker: WorkerSettings, others: Sequence[BaseSettings], queues: Sequence[Queue], number: int
+) -> tuple[Any, ...]:
+    served = tuple(queue for queue in queues if number < queue.processes)
+    port = worker.metrics_port and worker.metrics_port + number
+    own = worker.model_copy(update={"queues": tuple(queue.name for queue in served), "metrics_port": port})
+    return (own, *others, served)
+
+
 def redis_options(settings: WorkerSettings) -> dict[str, Any]:
     """Connection options of redis-py. Raises ConfigurationError."""
     return options(settings.redis, ca=settings.redis_tls_ca, insecure=settings.redis_tls_insecure)

@@ -49,8 +49,8 @@ async def serve(host: str, port: int, pages: Pages) -> AsyncIterator[int]:
     site = _Site(pages)
     try:
         server = await asyncio.start_server(site.connected, host, port, limit=MAX_HEAD)
-    except OSError as error:
-        msg = f"METRICS_PORT: can't listen on {host}:{port} ({error.strerror or error})"
+    except (OSError, OverflowError) as error:  # the latter: there is no such port
+        msg = f"METRICS_PORT: can't listen on {host}:{port} ({getattr(error, 'strerror', None) or error})"
         raise ConfigurationError(msg) from None
     try:
         yield server.sockets[0].getsockname()[1]

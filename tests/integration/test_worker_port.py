@@ -146,3 +146,10 @@ async def test_a_port_that_is_taken(port: int) -> None:
     with pytest.raises(ConfigurationError, match=rf"METRICS_PORT: can't listen on 127.0.0.1:{port}"):
         async with http.serve("127.0.0.1", port, {}):
             pass
+
+
+async def test_a_port_beyond_the_last_is_a_fault_of_the_settings() -> None:
+    """A second process has the next port, and after 65535 there is none."""
+    with pytest.raises(ConfigurationError, match=r"METRICS_PORT: can't listen on 127\.0\.0\.1:65536"):
+        async with http.serve("127.0.0.1", 65536, {}):
+            pass

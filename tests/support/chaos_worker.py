@@ -24,6 +24,7 @@ from queue_lib.errors import ConfigurationError, PermanentError, SnoozeError, Tr
 from queue_lib.observe import log
 from queue_lib.processor import Model, Registry, Route
 from queue_lib.runner.process import Stop, run, serve
+from queue_lib.runner.processes import run_all
 from queue_lib.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -180,7 +181,8 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(str(error))
     log.configure(settings[0].log_level, settings[0].log_format)
-    run(partial(work, settings), settings[0].shutdown_grace)
+    grace = settings[0].shutdown_grace
+    run_all([partial(run, partial(work, share), grace) for share in wiring.shares(settings)])
 
 
 if __name__ == "__main__":

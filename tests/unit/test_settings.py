@@ -8,7 +8,7 @@ from queue_lib.errors import ConfigurationError
 from queue_lib.job import Backoff, Wire
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings
-from queue_lib.wiring import load_all, redis_options
+from queue_lib.wiring import load_all, redis_options, shares
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,26 @@ def test_a_process_may_serve_some_queues_and_wires(monkeypatch: pytest.MonkeyPat
     worker, queues = load_all(WorkerSettings)
     assert ["file-processing"] == [queue.name for queue in queues]
     assert (Wire.RQ,) == worker.wires
+
+
+def test_each_process_has_the_queues_that_so_many_serve_and_a_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every process has the first share or a smaller one; what else was loaded is the same for all."""
+    monkeypatch.setenv("PUSH_NOTIFICATIONS_PROCESSES", "3")
+    monkeypatch.setenv("FILE_PROCESSING_PROCESSES", "2")
+    monkeypatch.setenv("METRICS_PORT", "9464")
+    loaded = shares(load_all(WorkerSettings))
+
+    both, pushes = ("push-notifications", "file-processing"), ("push-notifications",)
+    assert [both, both, pushes] == [tuple(queue.name for queue in queues) for _, queues in loaded]
+    assert [both, both, pushes] == [worker.queues for worker, _ in loaded]
+    assert [9464, 9465, 9466] == [worker.metrics_port for worker, _ in loaded]
+
+
+def test_one_process_is_what_was_loaded() -> None:
+    """Without a word about processes there is one, for all queues, without a port."""
+    loaded = load_all(WorkerSettings)
+
+    assert [loaded] == shares(loaded)
 
 
 def test_all_faults_are_told_at_once_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
