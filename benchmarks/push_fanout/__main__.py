@@ -31,12 +31,16 @@ NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
 
 
 def contestants(stage: Stage, database: str) -> dict[str, Start]:
-    """How to start each worker; the peer also with as many connections as ours, for it has no bound of its own."""
+    """How to start each worker: ours also as two processes, as the machine has two cores; the peer also with as many
+    connections as ours, for it has no bound of its own.
+    """
     env = stage.env(database)
     trusting = {"NODE_EXTRA_CA_CERTS": str(stage.certificate)}
     peer = ["node", str(HERE / "peer.mjs")]
+    worker, ours = [sys.executable, str(PROJECT / "worker.py")], _ours(stage, env)
     return {
-        "ours": partial(stage.worker, [sys.executable, str(PROJECT / "worker.py")], _ours(stage, env)),
+        "ours": partial(stage.worker, worker, ours),
+        "ours, two processes": partial(stage.worker, worker, ours | {"PUSH_NOTIFICATIONS_PROCESSES": "2"}),
         "peer": partial(stage.worker, peer, env | trusting),
         "peer, 50 sockets": partial(stage.worker, peer, env | trusting | {"SOCKETS": "50"}),
     }
@@ -113,12 +117,13 @@ def _resident(worker: subprocess.Popen[bytes]) -> int:
 def compare(title: str, stage: Stage, measure: Callable[[Stage, Start], float]) -> None:
     """Run all in turn and print their medians."""
     runs = in_turn({name: partial(measure, stage, start) for name, start in contestants(stage, "app").items()}, ROUNDS)
-    best = max(median(figures) for name, figures in runs.items() if name != "ours")
+    best = max(median(figures) for name, figures in runs.items() if name.startswith("peer"))
     print(f"\n{title}")
     for name, figures in runs.items():
         each = ", ".join(f"{figure:,.0f}" for figure in figures)
         print(f"| {name} | {median(figures):,.0f} | {each} |")
-    print(f"ours : the better peer = {median(runs['ours']) / best:.2f}")
+    for name in ("ours", "ours, two processes"):
+        print(f"{name} : the better peer = {median(runs[name]) / best:.2f}")
 
 
 def main(parts: list[str]) -> None:
