@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 from typing import TYPE_CHECKING
 
+import httpx
 import psutil
 
-from tests.support.chaos_worker import FILES
+from tests.support.chaos_worker import FILES, PUSHES
 from tests.support.polling import until
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
+    from tests.support.app import App
     from tests.support.wires import Mess
     from tests.support.worker_process import WorkerProcess
 
@@ -115,3 +120,28 @@ async def test_a_worker_of_one_process_has_no_leader(mess: Mess) -> None:
         await worker.logged("job_done")
 
     assert {worker.pid} == {line["pid"] for line in mess.record}
+
+
+async def test_the_real_worker_tells_of_each_process(app: App) -> None:
+    """Each process answers at a port of its own for the queues that it serves, and shares what it was started with."""
+    port = _two_free_ports()
+    async with app.worker(**ENV, METRICS_PORT=str(port)) as worker:
+        await worker.logged("started", 2)
+        async with httpx.AsyncClient() as client:
+            answers = [await client.get(f"http://127.0.0.1:{port + number}/readyz") for number in (0, 1)]
+        status, _ = await worker.terminate(4)
+
+    assert [200, 200] == [answer.status_code for answer in answers]
+    queues = [{loop["queue"] for loop in answer.json()["loops"]} for answer in answers]
+    assert [{PUSHES, FILES}, {PUSHES}] == queues
+    assert 0 == status
+    assert not worker.stderr
+
+
+def _two_free_ports() -> int:
+    """A port that is free, as the next one is."""
+    while True:
+        port = free_port()
+        with socket.socket() as next_one, contextlib.suppress(OSError, OverflowError):
+            next_one.bind(("127.0.0.1", port + 1))
+            return port
