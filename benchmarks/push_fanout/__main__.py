@@ -31,9 +31,7 @@ NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
 
 
 def contestants(stage: Stage, database: str) -> dict[str, Start]:
-    """How to start each worker: ours also as two processes, as the machine has two cores; the peer also with as many
-    connections as ours, for it has no bound of its own.
-    """
+    """How to start each worker: ours also as two processes, one a core; the peer also with as many sockets as ours."""
     env = stage.env(database)
     trusting = {"NODE_EXTRA_CA_CERTS": str(stage.certificate)}
     peer = ["node", str(HERE / "peer.mjs")]

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from bullmq import Queue
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -145,7 +146,8 @@ class Stage:
                     time.sleep(0.02)
                 yield process
             finally:
-                process.kill()
+                for each in (*psutil.Process(process.pid).children(recursive=True), process):
+                    each.kill()
                 process.wait()
 
 
