@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from processors.media.avatar import task
 from processors.media.payload import AvatarPayload
 from processors.media.settings import MediaSettings
+from tests.support.images import GREEN, RED, close, fallback_png, opened, swapped_profile
 from tests.support.media import FakeParent
-from tests.unit.test_media_image import GREEN, RED, close, fallback_png, opened, swapped_profile
 
 MEBIBYTE = 1024 * 1024
 

@@ -1,0 +1,226 @@
+"""Pictures that are damaged, bombs, or more than there is memory for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from processors.media.image import decode, task
+from processors.media.sandbox.wire import RefusedError
+from tests.support.images import (
+    PLAIN,
+    WHITE,
+    bytes_of,
+    close,
+    made,
+    run,
+    sized_png,
+)
+from tests.support.media import FakeParent, wishes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task works in its folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+EMPTY_SCAN = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of one layer, and without pixels
+SCANS = EMPTY_SCAN * 100
+
+
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> None:
+    """A small JPEG of 500 scans would take half a minute in one call that nothing interrupts."""
+    data = bytes_of(Image.effect_noise((400, 300), 50).convert("RGB"), "JPEG", progressive=progressive)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last:-2] if progressive else EMPTY_SCAN
+    bomb = data[:last] + scan * 500 + data[-2:]
+
+    with pytest.raises(RefusedError, match="more than 64 scans"):
+        run(tmp_path, bomb)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PLAIN + b"\0\0\0\x18ftypmp42" + SCANS, id="a film behind it"),
+        pytest.param(PLAIN[:2] + b"\xff\xe1\x04\0Exif" + SCANS.ljust(1018) + PLAIN[2:], id="a preview's in EXIF"),
+        pytest.param(PLAIN[:2] + b"\xff" * 9 + PLAIN[2:] + SCANS, id="filled up before a marker"),
+    ],
+)
+def test_only_the_picture_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
+    """A phone's film behind the picture, and what a segment holds, look like scans and are none."""
+    assert (1600, 1200) == made(tmp_path, wishes(box=(1600, 1200)), data).size
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        pytest.param(b"junk", id="junk between segments"),
+        pytest.param(b"\xff\x02\xff\xff", id="a marker that is none"),
+        pytest.param(b"\xff\xfe\0\0", id="a segment shorter than its length"),
+        pytest.param(b"\xff\0\xff\xd7\xff\xff", id="a stuffed byte, a restart, and a marker filled up"),
+    ],
+)
+def test_no_scan_hides(tmp_path: Path, hiding: bytes) -> None:
+    """Where libjpeg would go on and find a scan it is counted, whatever stands before it."""
+    with pytest.raises(RefusedError, match="more than 64 scans"):
+        run(tmp_path, PLAIN[:-2] + (hiding + EMPTY_SCAN) * 100 + PLAIN[-2:])
+
+
+def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
+    """A WebP takes more of it than a PNG, and that more than a JPEG that is decoded at a fraction."""
+    needs = []
+    for kind in ("WEBP", "PNG", "JPEG"):
+        Image.new("RGB", (3000, 2000)).save(tmp_path / "source", kind)
+        parent = FakeParent()
+        task.run(wishes(), parent)
+        needs.append(parent.reserved)
+
+    assert needs == sorted(needs, reverse=True)
+    assert all(len(need) == 1 for need in needs)
+
+
+def in_scans(picture: Image.Image) -> bytes:
+    """A baseline JPEG that stores one layer after the other."""
+    layers = [bytes_of(layer, "JPEG") for layer in picture.convert("YCbCr").split()]
+    start, scan = (layers[0].index(mark) for mark in (b"\xff\xc0", b"\xff\xda"))
+    shape = layers[0][start + 4 : start + 9]  # bits, height, width
+    frame = b"\xff\xc0\0\x11" + shape + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    tables = layers[0][start + 13 : scan]
+    scans = [b"\xff\xda\0\x08\1%c\0\0\x3f\0" % number + layer[scan + 10 : -2] for number, layer in enumerate(layers, 1)]
+    return layers[0][:start] + frame + tables + b"".join(scans) + b"\xff\xd9"
+
+
+LARGE = Image.new("RGB", (1200, 800), WHITE)
+
+
+@pytest.mark.parametrize(
+    ("data", "layers"),
+    [
+        pytest.param(bytes_of(LARGE, "JPEG"), 0, id="one scan"),
+        pytest.param(bytes_of(LARGE.convert("CMYK"), "JPEG"), 0, id="one scan, CMYK"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=2), 1.5, id="progressive 4:2:0"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=1), 2, id="progressive 4:2:2"),
+        pytest.param(bytes_of(LARGE, "JPEG", progressive=True, subsampling=0), 3, id="progressive 4:4:4"),
+        pytest.param(bytes_of(LARGE.convert("L"), "JPEG", progressive=True), 1, id="progressive grey"),
+        pytest.param(bytes_of(LARGE.convert("CMYK"), "JPEG", progressive=True), 4, id="progressive CMYK"),
+        pytest.param(in_scans(LARGE), 3, id="a scan for each layer"),
+    ],
+)
+def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data: bytes, layers: float) -> None:
+    """Until the last scan two bytes are kept for each pixel of each layer, however small the result."""
+    (tmp_path / "source").write_bytes(data)
+    parent = FakeParent()
+
+    with decode.opened(tmp_path / "source") as picture:
+        source = decode.decode(picture, 0.25, ["jpeg"], parent)
+
+    small = decode.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
+    assert [small + 2 * 1200 * 800 * layers] == parent.reserved
+    assert close(WHITE, source.pixels.convert("RGB").getpixel((150, 100)))
+
+
+def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
+    """A task that gets no memory says why, and decodes nothing."""
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "source", "PNG")
+
+    with pytest.raises(RefusedError, match="too much"):
+        task.run(wishes(), FakeParent(refuses="too much"))
+
+    assert ["source"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_damaged_exif_is_left_out(tmp_path: Path) -> None:
+    """EXIF data that can't be read is no reason to refuse a picture."""
+    assert run(tmp_path, Image.new("RGB", (40, 30)), "JPEG", exif=b"Exif\0\0nonsense").size == (40, 30)
+
+
+AVIF = bytes_of(Image.effect_noise((96, 80), 60).convert("RGB"), "AVIF")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(AVIF.replace(b"mdat\x12\0", b"mdat" + bytes(2)), id="an AVIF's pixels"),
+        pytest.param(AVIF.replace(b"iloc", b"ilox"), id="an AVIF's parts"),
+        pytest.param(AVIF.replace(b"nclx\0\1\0\x0d\0\6", b"nclx\0\1\0\x0d\0\x22"), id="an AVIF's colours"),
+    ],
+)
+def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
+    """Damage is refused for good, whatever the decoder raises for it."""
+    with pytest.raises(RefusedError, match=r"the picture is damaged: \w"):
+        run(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("Failed to decode image: Not implemented"), "damaged: Failed to decode image"),
+        (ZeroDivisionError(), "damaged: ZeroDivisionError"),
+        (KeyError("a"), "damaged: 'a'"),
+    ],
+)
+def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
+    """Errors of Python's own mean that the bytes are bad, and say at least their names."""
+    with pytest.raises(RefusedError, match=words), decode.refusing():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "words", ["ERROR assembling WebP: -3", "ERROR adding frame. WebPEncodingError: 1", "Out of memory"]
+)
+def test_a_library_without_memory_is_no_damage(words: str) -> None:
+    """What libwebp and libavif say of memory is told apart."""
+    with pytest.raises(MemoryError), decode.refusing():
+        raise RuntimeError(words)
+
+
+PHOTO = Image.effect_noise((400, 300), 50)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"Hello, world\n" * 100, "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+        (bytes_of(PHOTO, "BMP"), "not a picture"),
+        (bytes_of(PHOTO, "TIFF"), "not a picture"),
+        (bytes_of(PHOTO, "PPM"), "not a picture"),
+        (bytes_of(PHOTO, "JPEG")[:5000], "damaged"),
+        (bytes_of(PHOTO, "PNG")[:5000], "damaged"),
+        (bytes_of(PHOTO, "GIF")[:5000], "damaged"),
+        (bytes_of(PHOTO, "JPEG")[:20], "not a picture"),
+        (sized_png(100, 100), "damaged"),
+        (sized_png(10_001, 10_000), "more than 100 million pixels"),
+        (sized_png(14_000, 14_000), "more than 100 million pixels"),
+        (sized_png(50_000, 50_000), "more than 100 million pixels"),
+        (sized_png(100_000, 900), "wider or higher than 32,767 pixels"),
+    ],
+)
+def test_bad_input_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    """What is no picture, of another format, cut off or too large is refused with the reason."""
+    with pytest.raises(RefusedError, match=reason):
+        run(tmp_path, data)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_cut_files_of_newer_formats_are_refused(tmp_path: Path, kind: str) -> None:
+    """A WebP or AVIF that ends early is refused, in whichever words."""
+    data = bytes_of(PHOTO, kind)
+
+    with pytest.raises(RefusedError):
+        run(tmp_path, data[: len(data) // 2])
+
+
+def test_a_fault_of_the_system_is_not_the_picture_s() -> None:
+    """A file that is not there stays what it is."""
+    with pytest.raises(FileNotFoundError):
+        task.run(wishes(), FakeParent())
