@@ -10,6 +10,7 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
@@ -125,7 +126,7 @@ class Pulse:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives seconds since the epoch."""
         self._clock = clock
-        self._running: dict[tuple[str, Wire, str], RunningJob] = {}
+        self._running: dict[tuple[str, Wire, str], tuple[Job, float]] = {}  # and since when, in seconds
         self._tallies: Tallies = {}
 
     def __call__(self, event: Event) -> None:
@@ -143,7 +144,8 @@ class Pulse:
 
     def running(self) -> tuple[RunningJob, ...]:
         """The jobs that run, the longest first."""
-        return tuple(self._running.values())[:MOST_RUNNING]
+        longest = islice(self._running.values(), MOST_RUNNING)
+        return tuple(_running(job, since) for job, since in longest)
 
     def take(self) -> Tallies:
         """What was counted since it was last taken."""
@@ -158,14 +160,7 @@ class Pulse:
                 self._tallies.setdefault((queue, minute), Counter()).update(counts)
 
     def _start(self, job: Job) -> None:
-        self._running[_key(job)] = RunningJob(
-            queue=job.queue,
-            wire=job.wire,
-            id=_short(job.id),
-            name=_short(job.name),
-            attempt=job.attempt,
-            since=self._clock(),
-        )
+        self._running[_key(job)] = job, self._clock()
         if job.waited is not None:
             self._now(job.queue)[f"{WAIT}{bucket(job.waited)}"] += 1
 
@@ -185,6 +180,17 @@ class Pulse:
 
 def _key(job: Job) -> tuple[str, Wire, str]:
     return job.queue, job.wire, job.id
+
+
+def _running(job: Job, since: float) -> RunningJob:
+    return RunningJob(
+        queue=job.queue,
+        wire=job.wire,
+        id=_short(job.id),
+        name=_short(job.name),
+        attempt=job.attempt,
+        since=since,
+    )
 
 
 def _short(text: str) -> str:
