@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 from typing import Any, TextIO, assert_never
@@ -39,14 +40,13 @@ def configure(level: str, form: str, out: TextIO | None = None) -> None:
     console = form == "console" or (form == "auto" and out.isatty())
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if console else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
     # The libraries' own loggers are quiet: what they have to say reaches us as exceptions.
@@ -55,6 +55,14 @@ def configure(level: str, form: str, out: TextIO | None = None) -> None:
     rq = logging.getLogger("rq")
     rq.addHandler(logging.NullHandler())
     rq.propagate = False
+
+
+# Made once: `json.dumps` with options makes one for each call. What JSON does not have is shown as Python shows it.
+_encode = json.JSONEncoder(default=repr).encode
+
+
+def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    return _encode(event)
 
 
 class LogObserver:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
+from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from queue_lib.job import Wire
 from queue_lib.observe.events import (
@@ -18,9 +22,12 @@ from queue_lib.observe.events import (
     Tallied,
     Told,
 )
-from queue_lib.observe.log import describe
+from queue_lib.observe.log import configure, describe
 from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
 from tests.support.fakes import make_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 JOB = make_job(data={"endpoint": "https://push.example/s3cret"})
 OF_JOB = {"queue": "work", "wire": "bullmq", "id": "1", "name": "greet", "attempt": 1, "seconds": 0.25}
@@ -88,3 +95,24 @@ def test_an_event_is_one_line(event: Told, level: int, word: str, fields: dict[s
     """Each event has its level, its word and its fields; payloads and results are not among them."""
     assert (level, word, fields) == describe(event)
     assert "s3cret" not in str(describe(event))
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What the log writes, as JSON."""
+    before, out = structlog.get_config(), io.StringIO()
+    configure("info", "json", out)
+    yield out
+    structlog.configure(**before)
+
+
+def test_a_line_is_json_whatever_is_in_it(lines: io.StringIO) -> None:
+    """What JSON does not have is shown as Python shows it, and an exception as its traceback."""
+    structlog.get_logger().info("odd", value={1}, exc_info=ValueError("it\nbroke"))
+    structlog.get_logger().warning("even")
+
+    odd, even = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert ("odd", "info", "{1}") == (odd["event"], odd["level"], odd["value"])
+    assert odd["exception"].endswith("ValueError: it\nbroke")
+    assert ("even", "warning") == (even["event"], even["level"])
+    assert even["timestamp"].endswith("Z")
