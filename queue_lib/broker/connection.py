@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from queue_lib.broker.direct import DIRECT
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -74,10 +75,11 @@ def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.R
     `decode` turns replies into str (BullMQ's way), with replacement characters for what is not UTF-8: one hostile
     byte must not make a queue unreadable.
     """
+    kind = parts.get("connection_class", redis.asyncio.Connection)
     pool = redis.asyncio.BlockingConnectionPool(
         max_connections=2,
         timeout=int(ANSWER_TIMEOUT),
-        **parts,
+        **parts | {"connection_class": DIRECT[kind]},
         decode_responses=decode,
         encoding_errors="replace",
         client_name=name,
