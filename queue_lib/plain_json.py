@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pydantic_core
-from pydantic import BaseModel
 
 MAX_RESULT = 64 * 1024
 MAX_LETTER = 8 * 1024 * 1024
@@ -18,10 +17,9 @@ def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
     A value that can't be shown as it is becomes a text or a note; nothing is raised.
     """
     try:
-        plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
-        if plain is None or isinstance(plain, bool):
-            return plain
-        text = pydantic_core.to_json(plain, by_alias=True, serialize_unknown=True, inf_nan_mode="null")
+        if value is None or isinstance(value, bool):
+            return value
+        text = pydantic_core.to_json(value, by_alias=True, serialize_unknown=True, inf_nan_mode="null")
         return json.loads(text) if len(text) <= max_bytes else _note(f"too large: {len(text)} bytes")
     except (ValueError, TypeError, RecursionError, pydantic_core.PydanticSerializationError) as error:
         return _note(f"{type(value).__name__} is not JSON: {error}")
