@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from processors.media.sandbox import child, limits, server
 from processors.media.sandbox.client import Sandbox
 from processors.media.sandbox.wire import Parent, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOUR = 3600
 
@@ -123,6 +127,39 @@ def _attempt(path: str) -> str:
         return "denied"
 
 
+def meddle(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
+    """Change each of the files, in its own folder and outside, and signal a process; what came of each."""
+    deeds: dict[str, Callable[[], object]] = {
+        "write within": lambda: Path("own").write_text("x"),
+        "rename within": lambda: Path("own").rename("renamed"),
+        "make a folder within": Path("sub").mkdir,
+        "write to null": lambda: Path(os.devnull).write_text("x"),
+        "signal its own": _signal_own,
+        "create": lambda: Path(arguments["beside"]).write_text("x"),
+        "write": lambda: os.close(os.open(arguments["victim"], os.O_WRONLY)),
+        "truncate": lambda: os.truncate(arguments["victim"], 0),
+        "remove": lambda: Path(arguments["removed"]).unlink(),
+        "move in": lambda: Path(arguments["moved"]).rename("moved"),
+        "signal": lambda: os.kill(arguments["pid"], signal.SIGUSR2),
+    }
+    return {name: _deed(deed) for name, deed in deeds.items()}
+
+
+def _signal_own() -> None:
+    started = subprocess.Popen(["/bin/sleep", str(HOUR)], preexec_fn=limits.tie())  # noqa: PLW1509 -- one thread
+    started.terminate()
+    started.kill()
+    started.wait()
+
+
+def _deed(deed: Callable[[], object]) -> str:
+    try:
+        deed()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+
 def dial(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
     """Connect to a port of this machine."""
     try:
@@ -157,7 +194,7 @@ def babble(arguments: dict[str, Any], parent: Parent) -> NoReturn:
     os._exit(0)
 
 
-TASKS = (look, end, fail, spin, swallow, fill, sleep, hold, babble, shout, spy, dial, desert)
+TASKS = (look, end, fail, spin, swallow, fill, sleep, hold, babble, shout, spy, meddle, dial, desert)
 PLAYS = {each.__name__: each for each in TASKS}
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from processors.media.sandbox import limits
+from processors.media.sandbox import landlock, limits
 from processors.media.sandbox.wire import RefusedError, SocketParent, one_line
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def _report(parent: SocketParent) -> dict[str, Any]:
         os.chdir(request["folder"])
         limits.apply(request["cpu"], request["file"])
         limits.limit_memory(limits.PROBING)
-        return {"done": task(request["task"])(request["arguments"], parent)}
+        run = task(request["task"])  # before it is confined: Python may keep what it has compiled
+        landlock.confine(request["folder"])
+        return {"done": run(request["arguments"], parent)}
     except RefusedError as error:
         return {"refused": one_line(error)}
     except MemoryError:

@@ -111,7 +111,7 @@ def _compiled(tool: Path, *outputs: Any) -> list[str]:
 def run(command: list[str], duration: float, parent: Parent) -> None:
     """Run ffmpeg, reporting progress towards `duration` (seconds). Raises RefusedError where the film is at fault."""
     furthest = 0.0
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile(dir=".") as complaints:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

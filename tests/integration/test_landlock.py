@@ -1,0 +1,89 @@
+"""What a child that was taken over can change. Where there is no Landlock, tasks run all the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from processors.media.sandbox import landlock
+from processors.media.sandbox.client import Task
+from processors.media.sandbox.limits import MEBIBYTE, Limits
+from tests.support.sandbox_tasks import PlaySandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+LIMITS = Limits(cpu=20, wall=30.0, file=MEBIBYTE)
+ITS_OWN = ("write within", "rename within", "make a folder within", "write to null", "signal its own")
+SINCE = {"create": 1, "write": 1, "truncate": 3, "remove": 1, "move in": 1, "signal": 6}  # version of Landlock
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[PlaySandbox]:
+    """A sandbox with 100 MiB to share."""
+    sandbox = PlaySandbox({"PATH": "/bin"}, 100 * MEBIBYTE)
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the same user, as the worker is one."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+async def test_a_child_changes_its_own_folder_alone(
+    sandbox: PlaySandbox, other: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """It writes nothing beside its folder nor in another job's, and signals nobody; within, it does as it likes."""
+    folder, another = tmp_path / "job", tmp_path / "another"
+    for each in (folder, another):
+        each.mkdir()
+    files = {name: another / name for name in ("victim", "removed", "moved")}
+    for each in files.values():
+        each.write_text("whole")
+    arguments: dict[str, object] = {name: str(path) for name, path in files.items()}
+    arguments |= {"beside": str(tmp_path / "beside"), "pid": other.pid}
+
+    report = await sandbox.run(Task("meddle", folder, arguments, LIMITS))
+
+    version = landlock.offered()
+    refused = {name: "PermissionError" if version >= since else "done" for name, since in SINCE.items()}
+    assert dict.fromkeys(ITS_OWN, "done") | refused == report
+
+
+def test_a_kernel_without_it_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where there is no Landlock, or it is not allowed, nothing changes."""
+    for number in landlock.MISSING:
+
+        def call(*_: object, number: int = number) -> int:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(landlock, "_call", call)
+        assert not landlock.confine(str(tmp_path))
+
+
+def test_another_error_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A kernel that has it and does not do it is no reason to go on without."""
+
+    def call(*_: object) -> int:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(landlock, "_call", call)
+    with pytest.raises(OSError, match="Invalid"):
+        landlock.confine(str(tmp_path))
+
+
+def test_older_versions_are_asked_for_less() -> None:
+    """Each right is asked for from the version on that has it; an older kernel would refuse it all."""
+    first, second, third, fifth = (landlock._rights(version) for version in (1, 2, 3, 5))
+
+    assert (0x1FF2, 0x3FF2, 0x7FF2, 0x7FF2, 0xFFF2) == (first, second, third, landlock._rights(4), fifth)
