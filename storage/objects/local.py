@@ -7,6 +7,8 @@ import os
 import shutil
 import stat
 import tempfile
+import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from storage.objects.location import LocalLocation
 
 INCOMING = ".incoming-"  # how what is being written is called; a killed process leaves it
+ABANDONED = 86400.0  # seconds since the last byte, after which nobody writes it any more
 READABLE = 0o644  # whoever serves the directory is not always who writes it
 
 
@@ -32,8 +35,12 @@ class LocalStore:
         self._public_base_url = public_base_url or self._root.as_uri()
 
     async def check(self) -> None:
-        """Make the directory if it is missing, and see that it can be written: else StorageUnavailableError."""
+        """Make the directory if it is missing, and see that it can be written: else StorageUnavailableError.
+
+        What killed processes have left half written more than a day ago is removed.
+        """
         await in_thread(None, self._probe)
+        await in_thread(None, self._sweep)
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
         """Copy to the file `target`; returns the size in bytes."""
@@ -62,6 +69,15 @@ class LocalStore:
         except OSError as error:
             msg = f"STORAGE_URL: the directory {self._root} can't be written: {error.strerror}"
             raise StorageUnavailableError(msg) from error
+
+    def _sweep(self, stop: Stop) -> None:
+        oldest = time.time() - ABANDONED
+        for directory, _, names in os.walk(self._root):  # follows no links
+            stop.check()
+            for path in (Path(directory, name) for name in names if name.startswith(INCOMING)):
+                with suppress(OSError):  # another process sweeps as well, or it is another user's
+                    if path.lstat().st_mtime < oldest:
+                        path.unlink()
 
     def _path(self, key: str) -> Path:
         """Where the object is, symbolic links followed; InvalidKeyError if they lead out of the store.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +68,24 @@ async def test_what_is_being_written_is_no_object(store: LocalStore, root: Path,
         await store.fetch("dir/.incoming-x1", tmp_path / "target", 100)
     with pytest.raises(InvalidKeyError, match="no object has such a key"):
         await store.store(source, ".incoming-x2", "image/png", "no-cache")
+
+
+async def test_what_was_left_half_written_is_removed(store: LocalStore, root: Path, tmp_path: Path) -> None:
+    """The check at start removes what is older than a day; not objects, nor what is behind a link."""
+    outside = tmp_path / "outside"
+    for directory in (root / "dir", outside):
+        directory.mkdir()
+    (root / "link").symlink_to(outside)
+    long_ago = time.time() - 90_000
+    for path in (root / "dir" / ".incoming-old", root / "dir" / "object", outside / ".incoming-old"):
+        path.write_bytes(b"x")
+        os.utime(path, (long_ago, long_ago))
+    (root / "dir" / ".incoming-new").write_bytes(b"x")
+
+    await store.check()
+
+    assert {"object": b"x", ".incoming-new": b"x"} == _contents(root / "dir")
+    assert {".incoming-old": b"x"} == _contents(outside)
 
 
 async def test_a_name_that_the_file_system_cannot_hold(store: LocalStore, source: Path) -> None:
