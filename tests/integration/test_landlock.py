@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pillow_heif
 import pytest
+from PIL import Image
 
 from processors.media.sandbox import landlock
-from processors.media.sandbox.client import Task
+from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
+from tests.support.documents import make_docx, make_pdf
+from tests.support.media import wishes
 from tests.support.sandbox_tasks import PlaySandbox
 
 if TYPE_CHECKING:
@@ -87,3 +92,34 @@ def test_older_versions_are_asked_for_less() -> None:
     first, second, third, fifth = (landlock._rights(version) for version in (1, 2, 3, 5))
 
     assert (0x1FF2, 0x3FF2, 0x7FF2, 0x7FF2, 0xFFF2) == (first, second, third, landlock._rights(4), fifth)
+
+
+def _heic() -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (640, 480), (200, 30, 30))).save(file)
+    return file.getvalue()
+
+
+TEXT = {"maxCharacters": 1000, "maxPages": 5, "maxUnpacked": MEBIBYTE, "hint": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "upload", "arguments", "result"),
+    [
+        pytest.param("image", _heic(), wishes(), "compressed.jpg", id="HEIC"),
+        pytest.param("document", make_pdf("Dear Ada,"), TEXT, "text.txt", id="PDF"),
+        pytest.param("document", make_docx(), TEXT, "text.txt", id="DOCX"),
+        pytest.param("document", b"Dear Ada,", TEXT, "text.txt", id="text"),
+    ],
+)
+async def test_what_it_may_do_is_enough_for_every_decoder(
+    tmp_path: Path, name: str, upload: bytes, arguments: dict[str, Any], result: str
+) -> None:
+    """A real child reads what it needs of libraries, and leaves its result; films have tests of their own."""
+    (tmp_path / "source").write_bytes(upload)
+    sandbox = Sandbox()
+    await sandbox.run(Task(name, tmp_path, arguments, LIMITS))
+    await sandbox.close()
+
+    made = (tmp_path / result).read_bytes()
+    assert made.startswith(b"\xff\xd8") if name == "image" else b"Dear Ada," in made
