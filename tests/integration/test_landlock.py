@@ -118,8 +118,10 @@ async def test_what_it_may_do_is_enough_for_every_decoder(
     """A real child reads what it needs of libraries, and leaves its result; films have tests of their own."""
     (tmp_path / "source").write_bytes(upload)
     sandbox = Sandbox()
-    await sandbox.run(Task(name, tmp_path, arguments, LIMITS))
-    await sandbox.close()
+    try:
+        await sandbox.run(Task(name, tmp_path, arguments, LIMITS))
+    finally:
+        await sandbox.close()
 
     made = (tmp_path / result).read_bytes()
     assert made.startswith(b"\xff\xd8") if name == "image" else b"Dear Ada," in made
