@@ -33,14 +33,17 @@ class LocalStore:
         """Take the directory, and the URL under which it is served (default: its file URL)."""
         self._root = Path(os.path.realpath(location.root))
         self._public_base_url = public_base_url or self._root.as_uri()
+        self._is_swept = False
 
     async def check(self) -> None:
         """Make the directory if it is missing, and see that it can be written: else StorageUnavailableError.
 
-        What killed processes have left half written more than a day ago is removed.
+        The first time, at start, what killed processes have left half written more than a day ago is removed.
         """
         await in_thread(None, self._probe)
-        await in_thread(None, self._sweep)
+        if not self._is_swept:  # readiness asks every ten seconds, and this looks at every directory
+            self._is_swept = True
+            await in_thread(None, self._sweep)
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
         """Copy to the file `target`; returns the size in bytes."""

@@ -88,6 +88,18 @@ async def test_what_was_left_half_written_is_removed(store: LocalStore, root: Pa
     assert {".incoming-old": b"x"} == _contents(outside)
 
 
+async def test_readiness_does_not_look_through_the_whole_store(store: LocalStore, root: Path) -> None:
+    """It asks again and again: only the first check, at start, removes anything."""
+    await store.check()
+    old = root / ".incoming-old"
+    old.write_bytes(b"x")
+    os.utime(old, (0, 0))
+
+    await store.check()
+
+    assert old.exists()
+
+
 async def test_a_name_that_the_file_system_cannot_hold(store: LocalStore, source: Path) -> None:
     """It is the key's fault, and not one that passes."""
     with pytest.raises(InvalidKeyError, match="longer than the file system allows"):
