@@ -11,7 +11,7 @@ from bullmq import Job as BullJob
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queue_lib.broker.bullmq.parse import MALFORMED, keep, to_job
+from queue_lib.broker.bullmq.parse import MALFORMED, keep, keeps_none, to_job
 from queue_lib.job import Backoff
 from queue_lib.queues import QUEUES, Retention
 
@@ -96,6 +96,24 @@ def test_a_verdict_of_bullmq_is_kept() -> None:
 def test_retention_options(option: Any, expected: Any) -> None:
     """The producer's removeOnComplete wins; without one the queue's retention holds."""
     assert expected == keep(option, Retention(age=60.0, count=5))
+
+
+@pytest.mark.parametrize(
+    ("kept", "none"),
+    [
+        (True, True),
+        (0, True),
+        ({"count": 0}, True),
+        (False, False),
+        (1, False),
+        ({"count": 1}, False),
+        ({"age": 0}, False),
+        (None, False),
+    ],
+)
+def test_who_is_deleted_as_it_ends(kept: Any, none: bool) -> None:
+    """Then a job that is not there any more is no sign of trouble."""
+    assert none is keeps_none(kept)
 
 
 @given(

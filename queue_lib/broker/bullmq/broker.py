@@ -18,6 +18,7 @@ from queue_lib.broker.bullmq.parse import MALFORMED, bare, to_job
 from queue_lib.broker.bullmq.worker import LoopLessWorker
 from queue_lib.broker.connection import BLOCK, client, outages_translated
 from queue_lib.broker.refused import refused
+from queue_lib.broker.strays import Strays
 from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
@@ -57,11 +58,13 @@ class BullMQBroker:
         self._room: dict[str, Callable[[], int]] = {}
         self._asleep: set[str] = set()  # queues whose consumer waits for news, or has ended
         self._claims = 0
+        self._strays = Strays(self._queues, self._put_strays_back)
 
     async def start(self) -> None:
         """Connect; from now on Node's `getWorkers()` lists this worker."""
         with outages_translated():
             await asyncio.gather(*(each.ping() for each in (self._client, *self._listeners.values())))
+        self._strays.watch(self._client)
 
     async def ping(self) -> None:
         """Ask over the connection for commands."""
@@ -70,6 +73,7 @@ class BullMQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
+        await self._strays.collect(queue.name)
         while self._ahead[queue.name]:
             ahead = self._ahead[queue.name].popleft()
             if not ahead.is_lost:
@@ -81,10 +85,19 @@ class BullMQBroker:
             fields, job_id, limited_ms, next_due_ms = await worker.backend.moveToActive(token, worker.opts)
         if fields:
             return await self._lease(queue, fields, str(job_id), token)
+        if self._strays.are_suspected(queue.name):
+            return NotNow(0.0, listen=False)
         if limited_ms and limited_ms > 0:
             return NotNow(min(limited_ms / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
         until = next_due_ms / 1000 - time.time() if next_due_ms else BLOCK
         return NotNow(min(max(until, 0.0), BLOCK), listen=True)
+
+    async def _put_strays_back(self, queue: str) -> None:
+        worker, held = self._workers[queue], self._held[queue]
+        found = await worker.scripts.active_under(f"{worker.id}:")
+        for job_id, token in [(job_id, token) for job_id, token in found if job_id not in held]:
+            with contextlib.suppress(LeaseLostError):  # it has run out meanwhile
+                await worker.scripts.give_back(job_id, token)
 
     async def _lease(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> BullLease:
         worker = self._workers[queue.name]
@@ -140,15 +153,19 @@ class BullMQBroker:
         ahead = self._ahead[queue.name]
         while ahead:
             lease = ahead.popleft()
-            self.forget(lease)
-            with contextlib.suppress(BrokerUnavailableError, LeaseLostError):  # its lock runs out by itself
+            try:
                 await lease.release()
+            except (BrokerUnavailableError, LeaseLostError):
+                lease.abandon()
+
+    def holds(self, lease: BullLease) -> bool:
+        """Whether the lease is neither settled nor known to be lost."""
+        return self._held[lease.queue.name].get(lease.job.id) is lease
 
     def forget(self, lease: BullLease) -> None:
         """The lease is settled or lost: renew it no more. A newer one of the same job stays."""
-        held = self._held[lease.queue.name]
-        if held.get(lease.job.id) is lease:
-            del held[lease.job.id]
+        if self.holds(lease):
+            del self._held[lease.queue.name][lease.job.id]
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait on the queue's marker: a sorted set that every producer of jobs adds to, scored by when they are due."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from bullmq import Job as BullJob
 
 from queue_lib.broker.base import Lease
-from queue_lib.broker.bullmq.parse import keep
+from queue_lib.broker.bullmq.parse import keep, keeps_none
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from queue_lib.broker.bullmq.broker import BullMQBroker
     from queue_lib.broker.bullmq.worker import LoopLessWorker
@@ -53,9 +53,11 @@ class BullLease(Lease):
         while it ran: BullMQ lets neither complete.
         """
         kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed)
-        with self._broker.fetching(self.queue) as fetch, self._settling():
-            moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
-        fields, job_id, *_ = moved["result"] or (None, None)
+        moved: dict[str, Any] = {}
+        with self._broker.fetching(self.queue) as fetch:
+            async with self._settling(kept):
+                moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
+        fields, job_id, *_ = moved.get("result") or (None, None)
         if fields:
             await self._broker.fetched(self.queue, fields, str(job_id), self.token)
 
@@ -63,7 +65,7 @@ class BullLease(Lease):
         """Delay, or put back in line if there is no delay; the attempt is counted."""
         fields = {"fieldsToUpdate": self._failed(failure)}
         backend, job_id = self._worker.backend, self.job.id
-        with self._settling():
+        async with self._settling():
             if delay > 0:
                 await backend.moveToDelayed(job_id, _now(), math.ceil(delay * 1000), self.token, fields)
             else:
@@ -71,7 +73,7 @@ class BullLease(Lease):
 
     async def snooze(self, delay: float) -> None:
         """Delay without counting the attempt."""
-        with self._settling():
+        async with self._settling():
             await self._worker.backend.moveToDelayed(
                 self.job.id, _now(), max(1, math.ceil(delay * 1000)), self.token, {"skipAttempt": True}
             )
@@ -81,14 +83,14 @@ class BullLease(Lease):
         self._raw.attempts = self.job.max_attempts  # so that the script can tell that retries are exhausted
         kept = keep(self._raw.opts.get("removeOnFail"), self.queue.keep_failed)
         fields = self._failed(failure)
-        with self._settling():
+        async with self._settling(kept):
             await self._worker.backend.moveToFailed(
                 self._raw, failure.reason, kept, self.token, fetch_next=False, fields_to_update=fields
             )
 
     async def release(self) -> None:
         """Move back to the front of the line."""
-        with self._settling():
+        async with self._settling():
             await self._worker.scripts.give_back(self.job.id, self.token)
 
     def abandon(self) -> None:
@@ -130,15 +132,32 @@ class BullLease(Lease):
         kept = traces[-limit:] if isinstance(limit, int) and limit > 0 else [] if limit == 0 else traces
         return {"failedReason": failure.reason, "stacktrace": json.dumps(kept, separators=(",", ":"))}
 
-    @contextlib.contextmanager
-    def _settling(self) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def _settling(self, kept: Any = None) -> AsyncIterator[None]:
+        """What ends the lease. `kept` is how long the scripts keep the job afterwards, if it has ended.
+
+        redis-py sends a command again whose answer was lost with the connection; the second one finds no lock.
+        """
+        if not self._broker.holds(self):
+            msg = f"job {self.job.id} is no longer leased to this worker"
+            raise LeaseLostError(msg)
         try:
             with outages_translated():
                 yield
         except LeaseLostError:
-            self._broker.forget(self)
-            raise
+            if not await self._have_settled(kept):
+                self._broker.forget(self)
+                raise
         self._broker.forget(self)
+
+    async def _have_settled(self, kept: Any) -> bool:
+        """Whether this attempt was counted and none was started since, or the job is gone as it should be."""
+        client, key = self._worker.backend.conn, self._worker.backend.toKey(self.job.id)
+        with outages_translated():
+            made, started = await client.hmget(key, "atm", "ats")
+        if started is None:
+            return keeps_none(kept)
+        return (int(made or 0), started) == (self.job.attempt, str(self._raw.attemptsStarted))
 
 
 def _now() -> int:

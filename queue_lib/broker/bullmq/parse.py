@@ -78,6 +78,13 @@ def keep(option: Any, retention: Retention) -> Any:
     return {key: value for key, value in bounds.items() if value is not None}
 
 
+def keeps_none(kept: Any) -> bool:
+    """Whether a job is deleted as it ends; `kept` is what `keep` returns, or None for one that has not ended."""
+    if kept is None or isinstance(kept, bool):
+        return kept is True
+    return (kept.get("count") if isinstance(kept, dict) else kept) == 0
+
+
 def _check(raw: Any) -> None:
     """What the scripts would stumble over when the job is settled."""
     for name in RETENTIONS:

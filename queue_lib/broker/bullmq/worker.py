@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
 TYPICAL_OF_SCHEDULERS = (LeaseLostError, ValueError, TypeError, KeyError, AttributeError)
 METRICS_MINUTES = 7 * 24 * 60  # kept for `queue.getMetrics()` and the dashboards' charts
-HEAL_LIMITER = (Path(__file__).parent / "heal_limiter.lua").read_text()
+HERE = Path(__file__).parent
+HEAL_LIMITER = (HERE / "heal_limiter.lua").read_text()
 
 
 class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
-    """The package's scripts, plus two things that it leaves out: the worker's name on a job, and giving a job back."""
+    """The package's scripts, plus what it lacks: the worker's name on a job, giving one back, and finding our own."""
 
     async def moveToActive(self, token: str, opts: dict[str, Any]) -> list[Any]:  # noqa: N802 -- the package's name
         """Claim the next job; as in Node, `processedBy` is set to the worker's name."""
@@ -72,6 +73,11 @@ class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
         if code < 0:
             raise self.finishedErrors({"code": code, "jobId": job_id, "command": "give_back", "state": "active"})
 
+    async def active_under(self, tokens: str) -> list[tuple[str, str]]:
+        """The id and token of each active job whose token begins so."""
+        found = await self.commands["strays"](keys=self.getKeys(["active"]), args=[self.keys[""], tokens])
+        return list(zip(found[::2], found[1::2], strict=True))
+
 
 class LoopLessWorker(Worker):  # type: ignore[misc]
     """A Worker that never runs by itself: the runner drives it."""
@@ -104,6 +110,7 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
         connection.commands["moveJobFromActiveToWait"] = client.register_script(
             loadScript("moveJobFromActiveToWait-9.lua")
         )
+        connection.commands["strays"] = client.register_script((HERE / "strays.lua").read_text())
         self.backend = RedisBackend(queue.name, connection, None, prefix, owns_connection=False)
         self.scripts = self.backend.scripts = NamedScripts(prefix, queue.name, connection)
 

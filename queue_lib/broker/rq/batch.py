@@ -48,7 +48,7 @@ class Batch:
         fill(pipe)
         commands = [[_word(word) for word in words] for words, _ in pipe.command_stack]
         verdict, dependents = await self._script(
-            keys=[started_key(job.origin), job.dependents_key, intermediate_key(job.origin)],
+            keys=[started_key(job.origin), job.dependents_key, intermediate_key(job.origin), job.key],
             # Redis's msgpack is of the time before strings and bytes were told apart.
             args=[msgpack.packb(commands, use_bin_type=False), holder, "1" if unless_dependents else "", job.id],
         )

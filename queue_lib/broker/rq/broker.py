@@ -22,11 +22,20 @@ from queue_lib.broker.base import Chore, Lease, NotNow, Setup
 from queue_lib.broker.connection import BLOCK, client, outages_translated, synchronous_client
 from queue_lib.broker.refused import refused
 from queue_lib.broker.rq.batch import Batch
-from queue_lib.broker.rq.lanes import intermediate_key, lanes, listened, scheduled_key, started_key, waiting_key
+from queue_lib.broker.rq.lanes import (
+    executions_key,
+    intermediate_key,
+    lanes,
+    listened,
+    scheduled_key,
+    started_key,
+    waiting_key,
+)
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import apply_retention
 from queue_lib.broker.rq.worker import RegisteredWorker
+from queue_lib.broker.strays import Strays
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
@@ -68,6 +77,8 @@ class RQBroker:
         self.batch = Batch(self.client, self._sync)
         self._claim = self.client.register_script((HERE / "claim.lua").read_text())
         self._recover_script = self.client.register_script((HERE / "recover.lua").read_text())
+        self._find_strays = self.client.register_script((HERE / "strays.lua").read_text())
+        self._put_back = self.client.register_script((HERE / "put_back.lua").read_text())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rq")
         self._queues = {queue.name: queue for queue in queues}
         self._claim_keys = {queue.name: _claim_keys(queue.name, setup.prefix) for queue in queues}
@@ -78,15 +89,17 @@ class RQBroker:
         }
         self._lanes: dict[str, Lane] = {}
         self._held: set[RQLease] = set()
-        self._claimed: dict[str, list[tuple[str, str, Raw]]] = {queue.name: [] for queue in queues}
+        self._starting: set[str] = set()  # ids of jobs that are claimed and being marked as started
+        self._strays = Strays(self._queues, self._put_strays_back)
         self._last_beat = 0.0
         self.worker: RegisteredWorker
 
     async def start(self) -> None:
         """Connect and register: `rq info` shows this worker from now on."""
         with outages_translated():
-            await asyncio.gather(*(listener.connect() for listener in self._listeners.values()))
+            await asyncio.gather(self.client.ping(), *(listener.connect() for listener in self._listeners.values()))
             await self.in_thread(self._register)
+        self._strays.watch(self.client)
 
     def _register(self) -> None:
         names = [lane for queue in self._queues for lane in lanes(queue)]
@@ -103,8 +116,7 @@ class RQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job of the first lane that has one, and mark it as started."""
-        if self._claimed[queue.name]:
-            return await self._lease(queue, *self._claimed[queue.name].pop())
+        await self._strays.collect(queue.name)
         window_ms = max(1, round(queue.rate_duration * 1000)) if queue.rate_max else ""  # "": as the app has set it
         now = time.time()
         args: list[str | int | float] = [
@@ -113,6 +125,7 @@ class RQBroker:
             now,
             utcformat(datetime.fromtimestamp(now, UTC)),
             JOB_PREFIX,
+            self._worker_name,
         ]
         with outages_translated():
             answer, *rest = await self._claim(keys=self._claim_keys[queue.name], args=args)
@@ -120,6 +133,8 @@ class RQBroker:
             case b"job":
                 lane_number, job_id, fields = rest
                 return await self._lease(queue, lanes(queue.name)[lane_number - 1], _text(job_id), _fields(fields))
+            case _ if self._strays.are_suspected(queue.name):
+                return NotNow(0.0, listen=False)
             case b"limited":
                 return NotNow(min(rest[0] / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
             case b"paused":
@@ -143,17 +158,33 @@ class RQBroker:
             rq_job.failure_ttl = int(queue.keep_failed.age)
         if rq_job.result_ttl is None:
             rq_job.result_ttl = int(queue.keep_completed.age)
+        self._starting.add(job_id)
         try:
             with outages_translated():
                 execution = await self._begin(rq_job)
         except BrokerUnavailableError:
-            self._claimed[queue.name].append((lane, job_id, fields))  # it is ours to begin, once the server is back
+            self._strays.suspect(queue.name)  # this job is one: begun or not, it goes back in line
             raise
+        finally:
+            self._starting.discard(job_id)
         if execution is None:
             return NotNow(0.0, listen=False)
         lease = RQLease(job, rq_job, execution, self._lanes[lane], queue, self)
         self._held.add(lease)
         return lease
+
+    async def _put_strays_back(self, queue: str) -> None:
+        keys = [key for lane in lanes(queue) for key in (intermediate_key(lane), started_key(lane))]
+        found = await self._find_strays(keys=keys, args=[self._worker_name, JOB_PREFIX, EXECUTION_PREFIX])
+        held = {lease.execution.composite_key for lease in self._held}
+        strays = [
+            (lanes(queue)[number - 1], job_id, member)
+            for number, job_id, member in zip(found[::3], found[1::3], found[2::3], strict=True)
+            if (_text(member) not in held if member else _text(job_id) not in self._starting)
+        ]
+        for lane, job_id, member in strays:
+            keys = [waiting_key(lane), intermediate_key(lane), started_key(lane), executions_key(self._worker_name)]
+            await self._put_back(keys=keys, args=[job_id, member, JOB_PREFIX, EXECUTION_PREFIX])
 
     async def _begin(self, rq_job: GuardedJob) -> Execution | None:
         """Mark a claimed job as started, with an execution: one step. None if others have recovered it meanwhile."""
@@ -236,6 +267,10 @@ class RQBroker:
             for lane in lanes(queue.name):
                 with outages_translated():
                     await self.in_thread(partial(apply_retention, self._lanes[lane], queue))
+
+    def holds(self, lease: RQLease) -> bool:
+        """Whether the lease is neither settled nor known to be lost."""
+        return lease in self._held
 
     def forget(self, lease: RQLease) -> None:
         """The lease is settled or lost: renew it no more."""

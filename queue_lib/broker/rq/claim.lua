@@ -10,7 +10,7 @@
     KEYS[n+2] rq:scheduled:<lane> (sorted set of job ids, scored by second)
     ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds ('': as the app has set it)
     ARGV[3] now, seconds since the epoch       ARGV[4] now, as RQ writes it
-    ARGV[5] prefix of the job hashes
+    ARGV[5] prefix of the job hashes           ARGV[6] the worker's name
   Returns {'job', number of the lane from 1, id, fields} | {'gone', id} | {'limited', milliseconds} | {'paused'}
         | {'empty', second of the next scheduled job or ''}
 ]]
@@ -58,7 +58,7 @@ for lane = 4, #KEYS, 3 do
       return {'gone', id}
     end
     if max > 0 and redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], duration) end
-    redis.call('HSET', ARGV[5] .. id, 'claimed_at', now)
+    redis.call('HSET', ARGV[5] .. id, 'claimed_at', now, 'claimed_by', ARGV[6])
     return {'job', (lane - 1) / 3, id, fields}
   end
 end

@@ -6,6 +6,7 @@ RQ has no priorities inside a queue. A producer uses the lane `<queue>-high` or 
 from __future__ import annotations
 
 from rq.defaults import RQ_KEY_PREFIX
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
 
 SUFFIXES = ("-high", "", "-low")
 LISTENED = ("-high", "")  # a connection each; the low lane is looked into at every claim
@@ -39,3 +40,8 @@ def scheduled_key(lane: str) -> str:
 def started_key(lane: str) -> str:
     """The sorted set of running executions."""
     return f"{RQ_KEY_PREFIX}:wip:{lane}"
+
+
+def executions_key(worker: str) -> str:
+    """The set of a worker's running executions."""
+    return WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker)

@@ -59,6 +59,7 @@ class RQLease(Lease):
 
     async def done(self, result: Any) -> None:
         """Finish, keep the result, and let waiting dependents go."""
+        self._check()
         rq_job = self.rq_job
         rq_job.ended_at = now()
         rq_job._result = result  # noqa: SLF001 -- where RQ's worker puts it, too
@@ -76,6 +77,10 @@ class RQLease(Lease):
         rq_job._status = JobStatus.FINISHED  # noqa: SLF001
         worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
         worker.rest()
+
+    def _check(self) -> None:
+        if not self._broker.holds(self):
+            raise self._lost()
 
     def _lost(self) -> LeaseLostError:
         self._broker.forget(self)
@@ -211,6 +216,7 @@ class RQLease(Lease):
 
         False if the job has dependents and nothing was written because of them.
         """
+        self._check()
         worker, rq_job = self._broker.worker, self.rq_job
 
         def fill_and_end(pipe: Pipeline) -> None:

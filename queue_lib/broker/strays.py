@@ -1,0 +1,56 @@
+"""Strays: jobs that the server has handed to this worker in an answer that was lost with its connection.
+
+redis-py sends the command again over a new connection, and that claims another job; nobody would know of the first one
+until its lease runs out. So after every new connection a worker looks for jobs that it has and does not know of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from queue_lib.broker.connection import outages_translated
+from queue_lib.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    import redis.asyncio
+    from redis.asyncio.connection import AbstractConnection
+
+
+class Strays:
+    """The queues that may have some."""
+
+    def __init__(self, queues: Collection[str], put_back: Callable[[str], Awaitable[None]]) -> None:
+        """`put_back` puts a queue's strays back in line; it may raise redis-py's errors."""
+        self._queues = queues
+        self._put_back = put_back
+        self._suspected: set[str] = set()
+
+    def watch(self, client: redis.asyncio.Redis) -> None:
+        """From now on, suspect every queue when this client, which is connected and has one connection, reconnects."""
+        if client.connection is not None:
+            client.connection.register_connect_callback(self._reconnected)  # type: ignore[no-untyped-call]
+
+    def _reconnected(self, _: AbstractConnection) -> None:
+        self._suspected.update(self._queues)
+
+    def suspect(self, queue: str) -> None:
+        """An answer was lost, or what it asked for could not be done."""
+        self._suspected.add(queue)
+
+    def are_suspected(self, queue: str) -> bool:
+        """Whether `collect` would look."""
+        return queue in self._suspected
+
+    async def collect(self, queue: str) -> None:
+        """Put the queue's strays back in line, if there may be any. Raises BrokerUnavailableError."""
+        if queue not in self._suspected:
+            return
+        self._suspected.discard(queue)  # a connection that is lost meanwhile brings it back
+        try:
+            with outages_translated():
+                await self._put_back(queue)
+        except BrokerUnavailableError:
+            self._suspected.add(queue)
+            raise

@@ -1,0 +1,113 @@
+"""The server does what it is asked, and the answer is lost with the connection: no job is stranded, none done twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queue_lib.broker.base import State
+from queue_lib.outcome import Failure
+from tests.support.lossy_link import LossyLink
+from tests.support.mills import QUEUE, Mill, redis_mill
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from queue_lib.broker.base import Broker, Lease
+
+pytestmark = pytest.mark.parametrize("wire", ["bullmq", "rq"])
+FAILURE = Failure("it broke", "Traceback: it broke")
+LONG = 3600.0  # seconds: no lease runs out in a test
+
+
+@pytest.fixture
+async def link(redis_url: str) -> AsyncIterator[LossyLink]:
+    """The way to the shared server."""
+    async with LossyLink(redis_url) as link:
+        yield link
+
+
+@pytest.fixture
+async def mill(link: LossyLink, wire: str) -> AsyncIterator[Mill]:
+    """One wire whose answers may get lost."""
+    async with redis_mill(link.url, wire) as mill:
+        yield mill
+
+
+@pytest.fixture
+async def broker(mill: Mill) -> Broker:
+    """A worker's broker."""
+    return await mill.broker(lease_duration=LONG)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+async def test_a_claim(mill: Mill, broker: Broker, link: LossyLink, after: int) -> None:
+    """What was claimed with the lost answer is claimed again, by this worker or another, as if it had waited."""
+    await broker.claim(QUEUE)  # the scripts are known to the server from here on
+    ids = {await mill.enqueue("greet", number) for number in range(3)}
+    link.lose(after)
+    leases = [await mill.claim(broker) for _ in ids]
+
+    assert 1 == link.lost
+    assert ids == {lease.job.id for lease in leases}
+    for lease in leases:
+        assert 1 == lease.job.attempt
+        await lease.done("ok")
+    assert {State.COMPLETED: 3} == {state: n for state, n in (await mill.inspector.counts(QUEUE.name)).items() if n}
+
+
+async def test_a_job_that_is_held_stays_where_it_is(mill: Mill, broker: Broker, link: LossyLink) -> None:
+    """The search after a lost answer leaves alone what this worker, or another one, is at."""
+    other = await mill.broker(lease_duration=LONG)
+    ids = [await mill.enqueue("greet", number) for number in range(4)]
+    held = [await mill.claim(broker), await mill.claim(other)]
+    link.lose()
+    held += [await mill.claim(broker), await mill.claim(broker)]
+
+    assert 1 == link.lost
+    assert sorted(ids) == sorted(lease.job.id for lease in held)
+    for lease in held:
+        await lease.done("ok")
+    assert not any(lease.is_lost for lease in held)
+
+
+async def test_a_completion(mill: Mill, broker: Broker, link: LossyLink) -> None:
+    """The job is done, once; the one that came with the lost answer is claimed next."""
+    room = iter((0, 1))  # the second one brings the third
+    broker.reserve_for(QUEUE, lambda: next(room))
+    job_id, next_id = await settle_two(mill, broker, link, lambda lease: lease.done({"sent": 1}))
+
+    view = await mill.view(job_id)
+    assert (State.COMPLETED, {"sent": 1}, 1) == (view.state, view.result, view.attempts_made)
+    assert next_id == (await mill.claim(broker)).job.id
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.5])
+async def test_a_retry(mill: Mill, broker: Broker, link: LossyLink, delay: float) -> None:
+    """One attempt is counted."""
+    await settle_two(mill, broker, link, lambda lease: lease.retry(delay, FAILURE))
+    assert [1, 2, 2] == sorted([(await mill.claim(broker)).job.attempt for _ in range(3)])
+
+
+async def test_a_burial(mill: Mill, broker: Broker, link: LossyLink) -> None:
+    """The job has failed, with its reason."""
+    job_id, _ = await settle_two(mill, broker, link, lambda lease: lease.bury(FAILURE))
+    view = await mill.view(job_id)
+    assert (State.FAILED, "it broke") == (view.state, view.reason)
+
+
+async def settle_two(
+    mill: Mill, broker: Broker, link: LossyLink, settle: Callable[[Lease], Awaitable[None]]
+) -> tuple[str, str]:
+    """Settle two jobs, the second one with a lost answer; the first makes the scripts known to the server.
+
+    Returns the ids of the second one, and of a third that waits.
+    """
+    _, second_id, third_id = [await mill.enqueue("greet", number) for number in range(3)]
+    first, second = await mill.claim(broker), await mill.claim(broker)
+    await settle(first)
+    link.lose()
+    await settle(second)
+    assert 1 == link.lost
+    return second_id, third_id

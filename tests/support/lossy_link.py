@@ -1,0 +1,83 @@
+"""A way to a server on which an answer can get lost: the server has done what it was asked, and nobody hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class LossyLink:
+    """Passes bytes between clients and one server; as a context manager it listens; the clients close before it."""
+
+    def __init__(self, url: str) -> None:
+        """To the server of this URL."""
+        self._port = urlsplit(url).port
+        self._passed: list[int] = []  # answers still to pass before one is lost
+        self._served: set[asyncio.Task[Any]] = set()
+        self.lost = 0
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Listen no more; what is open ends with its client."""
+        self._server.close()
+        await asyncio.gather(*self._served)
+
+    def lose(self, after: int = 0) -> None:
+        """Lose the answer that comes after so many more, and the connection with it."""
+        self._passed = [after]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served = asyncio.current_task()
+        assert served is not None
+        self._served.add(served)
+        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        ways = [
+            asyncio.create_task(self._commands(reader, its_writer)),
+            asyncio.create_task(self._answers(its_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _close(ways, [writer, its_writer])
+            self._served.discard(served)
+
+    async def _commands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+            await writer.drain()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(65_536):
+            if self._is_lost():
+                return
+            writer.write(chunk)
+            await writer.drain()
+
+    def _is_lost(self) -> bool:
+        if not self._passed:
+            return False
+        if (left := self._passed.pop()) > 0:
+            self._passed.append(left - 1)
+            return False
+        self.lost += 1
+        return True
+
+
+async def _close(ways: Sequence[asyncio.Task[None]], writers: Sequence[asyncio.StreamWriter]) -> None:
+    for way in ways:
+        way.cancel()
+    await asyncio.gather(*ways, return_exceptions=True)
+    for writer in writers:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
