@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from queue_lib.broker.base import State
+from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from tests.support.lossy_link import LossyLink
 from tests.support.mills import QUEUE, Mill, redis_mill
@@ -81,6 +83,27 @@ async def test_a_completion(mill: Mill, broker: Broker, link: LossyLink) -> None
     view = await mill.view(job_id)
     assert (State.COMPLETED, {"sent": 1}, 1) == (view.state, view.result, view.attempts_made)
     assert next_id == (await mill.claim(broker)).job.id
+
+
+async def test_a_claim_that_is_answered_says_that_the_server_is_there(
+    mill: Mill, broker: Broker, link: LossyLink
+) -> None:
+    """No job that was fetched before the server went away makes it look as if it were back."""
+    broker.reserve_for(QUEUE, lambda: 1)
+    ids = [await mill.enqueue("greet", number) for number in range(3)]
+    first = await mill.claim(broker)
+    done = asyncio.create_task(first.done("ok"))
+    await asyncio.sleep(0)  # its command is under way: the claim's is the next
+    link.lose(after=1)
+    link.refuse()
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailableError):
+            await broker.claim(QUEUE)
+    await done
+    await link.listen()
+
+    assert 1 == link.lost
+    assert sorted(ids[1:]) == sorted([(await mill.claim(broker)).job.id for _ in ids[1:]])
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.5])

@@ -17,20 +17,34 @@ class LossyLink:
     def __init__(self, url: str) -> None:
         """To the server of this URL."""
         self._port = urlsplit(url).port
+        self._own_port = 0
         self._passed: list[int] = []  # answers still to pass before one is lost
         self._served: set[asyncio.Task[Any]] = set()
         self.lost = 0
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        await self.listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Listen no more; what is open ends with its client."""
-        self._server.close()
+        self.refuse()
         await asyncio.gather(*self._served)
+
+    async def listen(self) -> None:
+        """Take connections, at the same address as ever."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._own_port)
+        self._own_port = self._server.sockets[0].getsockname()[1]
+
+    def refuse(self) -> None:
+        """Take no new connections, as a server that is away."""
+        self._server.close()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"redis://127.0.0.1:{self._own_port}"
 
     def lose(self, after: int = 0) -> None:
         """Lose the answer that comes after so many more, and the connection with it."""

@@ -58,6 +58,7 @@ class BullMQBroker:
         self._room: dict[str, Callable[[], int]] = {}
         self._asleep: set[str] = set()  # queues whose consumer waits for news, or has ended
         self._claims = 0
+        self._unanswered: set[str] = set()  # queues whose last claim failed
         self._strays = Strays(self._queues, self._put_strays_back)
 
     async def start(self) -> None:
@@ -74,15 +75,17 @@ class BullMQBroker:
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
         await self._strays.collect(queue.name)
-        while self._ahead[queue.name]:
+        while self._is_ready(queue):
             ahead = self._ahead[queue.name].popleft()
             if not ahead.is_lost:
                 return ahead
         worker = self._workers[queue.name]
         self._claims += 1
         token = f"{worker.id}:{self._claims}"
+        self._unanswered.add(queue.name)
         with outages_translated():
             fields, job_id, limited_ms, next_due_ms = await worker.backend.moveToActive(token, worker.opts)
+        self._unanswered.discard(queue.name)
         if fields:
             return await self._lease(queue, fields, str(job_id), token)
         if self._strays.are_suspected(queue.name):
@@ -91,6 +94,13 @@ class BullMQBroker:
             return NotNow(min(limited_ms / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
         until = next_due_ms / 1000 - time.time() if next_due_ms else BLOCK
         return NotNow(min(max(until, 0.0), BLOCK), listen=True)
+
+    def _is_ready(self, queue: Queue) -> bool:
+        """Whether a job was fetched ahead. After a claim that failed it waits for one that does not.
+
+        So a claim that succeeds says that the server is there.
+        """
+        return bool(self._ahead[queue.name]) and queue.name not in self._unanswered
 
     async def _put_strays_back(self, queue: str) -> None:
         worker, held = self._workers[queue], self._held[queue]
@@ -169,7 +179,7 @@ class BullMQBroker:
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
         """Wait on the queue's marker: a sorted set that every producer of jobs adds to, scored by when they are due."""
-        if self._ahead[queue.name]:
+        if self._is_ready(queue):
             return
         self._asleep.add(queue.name)
         await (self._listen(queue, pause.seconds) if pause.listen else asyncio.sleep(pause.seconds))
