@@ -27,12 +27,18 @@ class _Direct(AbstractConnection):
             async with asyncio.timeout(self.socket_timeout):
                 await self._send_packed_command(command)
         except OSError as error:  # a TimeoutError is one
-            await self.disconnect(nowait=True)
+            await self._drop()
             msg = f"Error while writing to socket: {type(error).__name__} {error}"
             raise RedisConnectionError(msg) from error
         except BaseException:
-            await self.disconnect(nowait=True)  # half of it may be sent
+            await self._drop()
             raise
+
+    async def _drop(self) -> None:
+        """Close at once. A close that waits for what is not sent yet would have a command arrive that was given up."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await self.disconnect(nowait=True)
 
 
 class _DirectConnection(_Direct, Connection):
