@@ -74,7 +74,7 @@ class Context(Protocol):
         """Add a job, unless there is one with its id. Raises BrokerUnavailableError as `note` does."""
 
     def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Tell the log and the metrics how often what happened: as in `push_deliveries`, {origin: {kind: n}}."""
+        """Tell the log and the metrics, as the run ends, what happened how often: `metric`, {origin: {kind: n}}."""
 
 
 class Processor(Protocol[PayloadT_contra]):

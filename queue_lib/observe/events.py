@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queue_lib.job import Job, Wire
     from queue_lib.outcome import Failure, Outcome
+
+# What a run has counted: metric -> as in {push service: {result: how often}}.
+Tallies = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class JobSettled:
     job: Job
     outcome: Outcome
     seconds: float
+    tallies: Tallies = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class JobReleased:
 
     job: Job
     seconds: float
+    tallies: Tallies = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class JobLost:
     job: Job
     seconds: float
     reason: str
+    tallies: Tallies = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +78,6 @@ class JobsRecovered:
 
 
 @dataclass(frozen=True, slots=True)
-class Tallied:
-    """What a run has counted for the metrics: `counts` as in {push service: {result: how often}}."""
-
-    job: Job
-    metric: str
-    counts: dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
 class RateLimited:
     """A claim has to wait `seconds` until the queue's window is over."""
 
@@ -106,7 +103,7 @@ class Breakdown:
 
 
 Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already
-Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered | Tallied
+Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered
 Event = Told | Untold
 Observer = Callable[[Event], None]
 

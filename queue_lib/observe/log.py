@@ -19,7 +19,6 @@ from queue_lib.observe.events import (
     JobSettled,
     JobsRecovered,
     JobStarted,
-    Tallied,
     Told,
     Untold,
 )
@@ -85,17 +84,15 @@ def describe(event: Told) -> tuple[int, str, Fields]:
     match event:
         case JobStarted(job):
             return logging.DEBUG, "job_started", _of_job(job)
-        case JobSettled(job, outcome, seconds):
+        case JobSettled(job, outcome, seconds, tallies):
             level, name, extra = _settled(outcome)
-            return level, name, {**_of_job(job, seconds), **extra}
-        case JobReleased(job, seconds):
-            return logging.INFO, "job_released", _of_job(job, seconds)
-        case JobLost(job, seconds, reason):
-            return logging.WARNING, "job_lost", {**_of_job(job, seconds), "reason": reason}
+            return level, name, {**_of_job(job, seconds), **extra, **tallies}
+        case JobReleased(job, seconds, tallies):
+            return logging.INFO, "job_released", {**_of_job(job, seconds), **tallies}
+        case JobLost(job, seconds, reason, tallies):
+            return logging.WARNING, "job_lost", {**_of_job(job, seconds), "reason": reason, **tallies}
         case BrokerLost() | BrokerBack() | JobsRecovered():
             return _of_broker(event)
-        case Tallied(job, metric, counts):
-            return logging.INFO, metric, {**_of_job(job), "counts": counts}
         case _:
             assert_never(event)
 

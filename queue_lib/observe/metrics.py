@@ -23,7 +23,6 @@ from queue_lib.observe.events import (
     JobsRecovered,
     JobStarted,
     RateLimited,
-    Tallied,
 )
 from queue_lib.outcome import Dead, Done, Retry, Snooze
 
@@ -160,7 +159,6 @@ class Metrics:
             JobsRecovered: lambda event: self._recovered.labels(event.wire).inc(len(event.job_ids)),
             FollowUpAdded: self._follow_up_added,
             Breakdown: lambda event: self._faults.labels(event.word).inc(),
-            Tallied: self._tallied,
         }
         self._begin_at_zero()
 
@@ -169,6 +167,9 @@ class Metrics:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
+        if isinstance(event, JobSettled | JobReleased | JobLost):
+            for metric, counts in event.tallies.items():
+                self._tallied(event.job, metric, counts)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"pushmill_{name}", meaning, labels, registry=self._registry)
@@ -191,10 +192,10 @@ class Metrics:
         self._limited.labels(event.queue, event.wire).inc()
         self._limited_for.labels(event.queue, event.wire).inc(event.seconds)
 
-    def _tallied(self, event: Tallied) -> None:
-        if event.metric not in self._tallies:
+    def _tallied(self, job: Job, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        if metric not in self._tallies:
             return
-        tally, counter = self._tallies[event.metric]
-        name = self._name(event.job.queue, event.job.name)
-        for values, count in tally.samples(event.counts):
+        tally, counter = self._tallies[metric]
+        name = self._name(job.queue, job.name)
+        for values, count in tally.samples(counts):
             counter.labels(name, *values).inc(count)

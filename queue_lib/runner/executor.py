@@ -18,7 +18,15 @@ from queue_lib.errors import (
     PermanentError,
     TransientError,
 )
-from queue_lib.observe.events import FollowUpAdded, JobLost, JobReleased, JobSettled, JobStarted, Observer, Tallied
+from queue_lib.observe.events import (
+    FollowUpAdded,
+    JobLost,
+    JobReleased,
+    JobSettled,
+    JobStarted,
+    Observer,
+    Tallies,
+)
 from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
 from queue_lib.plain_json import to_json
 from queue_lib.processor import faults
@@ -38,14 +46,15 @@ RECORD_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, *(15.0,) * 40)  # seconds: 
 
 
 class RunContext:
-    """The Context of one run: deadline in monotonic seconds, the rest through the lease and the observer."""
+    """The Context of one run, which `started` in monotonic seconds: the rest through the lease and the observer."""
 
-    def __init__(self, lease: Lease, deadline: float, observe: Observer) -> None:
+    def __init__(self, lease: Lease, started: float, observe: Observer) -> None:
         """Serve one run of the lease's job."""
         self.job = lease.job
+        self.tallies: dict[str, dict[str, dict[str, int]]] = {}
         self._observe = observe
         self._lease = lease
-        self._deadline = deadline
+        self._deadline = started + lease.job.timeout
         self._next_progress = 0.0
 
     def remaining(self) -> float:
@@ -79,8 +88,12 @@ class RunContext:
         self._observe(FollowUpAdded(self.job, follow_up.name))
 
     def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Report counts."""
-        self._observe(Tallied(self.job, metric, {key: dict(kinds) for key, kinds in counts.items()}))
+        """Keep counts, to be reported with the end of the run."""
+        mine = self.tallies.setdefault(metric, {})
+        for key, kinds in counts.items():
+            total = mine.setdefault(key, {})
+            for kind, count in kinds.items():
+                total[kind] = total.get(kind, 0) + count
 
 
 class Executor:
@@ -107,27 +120,28 @@ class Executor:
     async def run(self, lease: Lease) -> None:
         """Take one lease from claim to settled."""
         started = time.monotonic()
+        context = RunContext(lease, started, self._observe)
         self._observe(JobStarted(lease.job))
         try:
-            outcome = await self._attempt(lease)
+            outcome = await self._attempt(lease, context)
         except LeaseLostError as error:
-            self._observe(JobLost(lease.job, time.monotonic() - started, str(error)))
+            self._observe(JobLost(lease.job, time.monotonic() - started, str(error), context.tallies))
             return
         except asyncio.CancelledError:
-            await self.give_back(lease, started)
+            await self._settle(lease, started, lease.release, context.tallies)
             return
-        await self._settle(lease, started, lambda: self._record(lease, outcome))
+        await self._settle(lease, started, lambda: self._record(lease, outcome), context.tallies)
 
-    async def give_back(self, lease: Lease, started: float | None = None) -> None:
-        """Return a job to its queue: the process is stopping. `started` is in monotonic seconds."""
-        await self._settle(lease, time.monotonic() if started is None else started, lease.release)
+    async def give_back(self, lease: Lease) -> None:
+        """Return a job to its queue: the process is stopping."""
+        await self._settle(lease, time.monotonic(), lease.release, {})
 
-    async def _attempt(self, lease: Lease) -> Outcome:
+    async def _attempt(self, lease: Lease, context: RunContext) -> Outcome:
         job = lease.job
         try:
             route = self._route(job)
             payload = _parse(route, job)
-            return Done(to_json(await self._perform(route, payload, lease)))
+            return Done(to_json(await self._perform(route, payload, lease, context)))
         except LeaseLostError:
             raise
         except asyncio.CancelledError:
@@ -147,9 +161,9 @@ class Executor:
             raise PermanentError(msg)
         return route
 
-    async def _perform(self, route: Route[Any], payload: BaseModel, lease: Lease) -> Any:
+    async def _perform(self, route: Route[Any], payload: BaseModel, lease: Lease, context: RunContext) -> Any:
         with self._interruptible(lease):
-            return await _in_time(route, payload, lease, self._observe)
+            return await _in_time(route, payload, context)
 
     @contextlib.contextmanager
     def _interruptible(self, lease: Lease) -> Iterator[None]:
@@ -191,18 +205,21 @@ class Executor:
                 assert_never(outcome)
         return outcome
 
-    async def _settle(self, lease: Lease, started: float, record: Callable[[], Awaitable[Outcome | None]]) -> None:
+    async def _settle(
+        self, lease: Lease, started: float, record: Callable[[], Awaitable[Outcome | None]], tallies: Tallies
+    ) -> None:
         """Record an ending, and report what became of it. Whatever happens, the process and its other jobs go on."""
         job, spent = lease.job, time.monotonic() - started
         try:
             outcome = await self._persist(record)
         except LeaseLostError as error:
-            self._observe(JobLost(job, spent, str(error)))
+            self._observe(JobLost(job, spent, str(error), tallies))
         except Exception as error:  # noqa: BLE001 -- one job that can't be recorded must not end all the others
             lease.abandon()
-            self._observe(JobLost(job, spent, Failure.of(error).reason))
+            self._observe(JobLost(job, spent, Failure.of(error).reason, tallies))
         else:
-            self._observe(JobReleased(job, spent) if outcome is None else JobSettled(job, outcome, spent))
+            end = JobReleased(job, spent, tallies) if outcome is None else JobSettled(job, outcome, spent, tallies)
+            self._observe(end)
 
     async def _persist(self, record: Callable[[], Awaitable[Outcome | None]]) -> Outcome | None:
         """Record through an outage of the broker, if need be: the work is done and must not be lost."""
@@ -227,10 +244,9 @@ def _check(lease: Lease) -> None:
         raise LeaseLostError(msg)
 
 
-async def _in_time(route: Route[Any], payload: BaseModel, lease: Lease, observe: Observer) -> Any:
+async def _in_time(route: Route[Any], payload: BaseModel, context: RunContext) -> Any:
     """Run the processor until the job's deadline. Raises TransientError there."""
-    seconds = lease.job.timeout
-    context = RunContext(lease, time.monotonic() + seconds, observe)
+    seconds = context.job.timeout
     try:
         async with asyncio.timeout(seconds) as limit:
             return await route.processor(payload, context)

@@ -35,7 +35,9 @@ async def test_a_line_a_job_and_no_secrets(app: App, push_service: PushService) 
     assert sorted(done) == sorted(line["id"] for line in worker.lines("job_done"))
     assert sorted(dead) == sorted(line["id"] for line in worker.lines("job_dead"))
     fields = {"queue", "wire", "id", "name", "attempt", "seconds", "outcome", "event", "level", "timestamp"}
-    assert all(fields == line.keys() - {"reason"} for line in worker.log if line["event"].startswith("job_"))
+    counted = {"push_deliveries", "push_pruned", "media_bytes"}
+    assert all(fields == line.keys() - {"reason", *counted} for line in worker.log if line["event"].startswith("job_"))
+    assert counted == {name for line in worker.lines("job_done") for name in line} & counted
     assert all(line["reason"] for line in worker.lines("job_dead"))
 
     secrets = [PASSWORD, app.env["VAPID_PRIVATE_KEY"], TITLE, BODY, "s3cr3t-value"]

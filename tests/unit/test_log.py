@@ -19,7 +19,6 @@ from queue_lib.observe.events import (
     JobSettled,
     JobsRecovered,
     JobStarted,
-    Tallied,
     Told,
 )
 from queue_lib.observe.log import configure, describe
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 JOB = make_job(data={"endpoint": "https://push.example/s3cret"})
 OF_JOB = {"queue": "work", "wire": "bullmq", "id": "1", "name": "greet", "attempt": 1, "seconds": 0.25}
 FAILURE = Failure("it broke", "Traceback")
+COUNTED = {"push_deliveries": {"https://push.example": {"sent": 2}}}
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,13 @@ FAILURE = Failure("it broke", "Traceback")
             {"wire": "rq", "queue": "work", "ids": ["1", "2"]},
         ),
         (
-            Tallied(JOB, "push_deliveries", {"https://push.example": {"sent": 2}}),
+            JobSettled(JOB, Done(None), 0.25, COUNTED),
             logging.INFO,
-            "push_deliveries",
-            {key: value for key, value in OF_JOB.items() if key != "seconds"}
-            | {"counts": {"https://push.example": {"sent": 2}}},
+            "job_done",
+            OF_JOB | {"outcome": "done", "push_deliveries": {"https://push.example": {"sent": 2}}},
         ),
+        (JobReleased(JOB, 0.25, COUNTED), logging.INFO, "job_released", OF_JOB | COUNTED),
+        (JobLost(JOB, 0.25, "away", COUNTED), logging.WARNING, "job_lost", OF_JOB | {"reason": "away"} | COUNTED),
     ],
 )
 def test_an_event_is_one_line(event: Told, level: int, word: str, fields: dict[str, object]) -> None:

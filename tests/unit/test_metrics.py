@@ -22,7 +22,6 @@ from queue_lib.observe.events import (
     JobsRecovered,
     JobStarted,
     RateLimited,
-    Tallied,
     to_all,
 )
 from queue_lib.observe.metrics import LONGEST_WAIT, Metrics
@@ -130,10 +129,9 @@ def test_what_processors_count() -> None:
         "other": {"sent": 1},
     }
     read = told(
-        Tallied(JOB, "push_deliveries", deliveries),
-        Tallied(JOB, "push_pruned", {"subscriptions": {"gone": 3}}),
-        Tallied(JOB, "media_bytes", {"in": {"upload": 1000}, "out": {"files": 300}}),
-        Tallied(JOB, "greetings", {"here": {"sent": 1}}),
+        JobSettled(JOB, Done(None), 1.0, {"push_deliveries": deliveries, "greetings": {"here": {"sent": 1}}}),
+        JobReleased(JOB, 1.0, {"push_pruned": {"subscriptions": {"gone": 3}}}),
+        JobLost(JOB, 1.0, "away", {"media_bytes": {"in": {"upload": 1000}, "out": {"files": 300}}}),
     )
 
     assert 2 == read("pushmill_push_results_total", name="greet", service="google", result="sent")

@@ -18,7 +18,7 @@ from queue_lib.admin import Admin, QueueStats
 from queue_lib.api.metrics import Scraped
 from queue_lib.broker.base import State
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, BrokerLost, FollowUpAdded, JobSettled, JobStarted, RateLimited, Tallied
+from queue_lib.observe.events import Breakdown, BrokerLost, FollowUpAdded, JobSettled, JobStarted, RateLimited
 from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.pulse import WorkerView
 from queue_lib.observe.vitals import Vitals
@@ -76,16 +76,18 @@ async def worker() -> CollectorRegistry:
     job = make_job(queue=PUSHES, name="push-notification", waited=1.0)
     results = {kind.value: 1 for kind in Kind}
     origins = {f"https://{host}": results for host in SERVICES}
+    tallies = {
+        "push_deliveries": origins,
+        "push_pruned": {"subscriptions": {"gone": 1}},
+        "media_bytes": {"in": {"upload": 1}, "out": {"files": 1}},
+    }
     for event in (
         JobStarted(job),
-        JobSettled(job, Done(None), 1.0),
+        JobSettled(job, Done(None), 1.0, tallies),
         BrokerLost(Wire.RQ, PUSHES, ""),
         RateLimited(Wire.RQ, PUSHES, 1.0),
         FollowUpAdded(job, "push-follow-up"),
         Breakdown("loop_ended", Failure("")),
-        Tallied(job, "push_deliveries", origins),
-        Tallied(job, "push_pruned", {"subscriptions": {"gone": 1}}),
-        Tallied(job, "media_bytes", {"in": {"upload": 1}, "out": {"files": 1}}),
     ):
         metrics(event)
     return registry
