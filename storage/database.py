@@ -7,28 +7,30 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.database_url import DatabaseUrl, parse_database_url
 from storage.errors import StorageAwayError, StorageUnavailableError
-from storage.reader import Reader
+from storage.reader import BROKEN, Reader
 from storage.tables import AppTable, reflect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 
-    from sqlalchemy import Row, Select, Table
+    from sqlalchemy import Select, Table
 
     from storage.settings import StorageSettings
+
+    Read = Callable[[Sequence[Any]], Coroutine[Any, Any, Sequence[Sequence[Any]]]]
 
 POOL_SIZE = 5
 POOL_TIMEOUT = 10.0  # seconds that a caller waits for a free connection
 STATEMENT_TIMEOUT = 30.0  # seconds, the wait for a connection included
 LOCK_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 MAX_REASON = 300  # characters
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError)
+AWAY = (*BROKEN, PoolTimeoutError, TimeoutError)
 
 
 class Database:
@@ -38,7 +40,7 @@ class Database:
         """Take an engine whose connections commit by themselves, and the tables."""
         self._engine = engine
         self._tables = tables
-        self._reader = Reader(engine)
+        self._readers: list[Reader] = []
 
     @classmethod
     async def open(cls, settings: StorageSettings, needs: Collection[AppTable]) -> Self:
@@ -77,13 +79,19 @@ class Database:
         async with _in_time(), self._engine.connect() as connection:
             yield connection
 
-    async def read(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        """All rows of a query that runs all the time, over a connection of its own, one query after another.
+    def reader(self, query: Select[Any]) -> Read:
+        """Whoever reads all rows of a query that runs all the time, over a connection of its own, one after another.
 
-        Raises StorageAwayError as `connection` does.
+        The query has one parameter, which is expanding. Reading raises StorageAwayError as `connection` does.
         """
-        async with _in_time():
-            return await self._reader.rows(query, values)
+        reader = Reader(self._engine, query)
+        self._readers.append(reader)
+
+        async def read(wanted: Sequence[Any]) -> Sequence[Sequence[Any]]:
+            async with _in_time():
+                return await reader.rows(wanted)
+
+        return read
 
     async def check(self) -> None:
         """See whether it answers. Raises StorageAwayError."""
@@ -92,7 +100,8 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._reader.close()
+        for reader in self._readers:
+            await reader.close()
         await self._engine.dispose()
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Integer,
-    Row,
     Select,
     Uuid,
     and_,
@@ -57,9 +56,8 @@ class SqlSubscriptions:
             # As the driver gives it: a column that SQLite calls a date may hold Prisma's milliseconds.
             wanted.append(type_coerce(columns[EXPIRATION], NullType()))
         self._all = select(*wanted).order_by(columns.id)
-        # Built once: every push job asks for its user's.
         users = bindparam("users", type_=id_type(columns.userId), expanding=True)
-        self._of_users = self._all.where(columns.userId.in_(users))
+        self._of_users = database.reader(self._all.where(columns.userId.in_(users)))  # every push job asks for one
         self._by_user = Together(self._look_up, USERS_AT_ONCE if _compares_as_python(columns.userId) else 1)
 
     async def of_user(self, user_id: str) -> list[Subscription]:
@@ -95,14 +93,14 @@ class SqlSubscriptions:
 
     async def _look_up(self, users: Sequence[Any]) -> dict[Any, list[Subscription]]:
         """The subscriptions of each of these users."""
-        rows = await self._database.read(self._of_users, {"users": users})
+        rows = await self._of_users(users)
         if len(users) == 1:  # all are his, however the database compares
             return {users[0]: [_subscription(row) for row in rows]}
         found: dict[Any, list[Subscription]] = {user: [] for user in users}
         for row in rows:
-            if row.userId not in found:  # it compares in its own way after all, as SQLite with NOCASE
+            if row[1] not in found:  # it compares in its own way after all, as SQLite with NOCASE
                 return {user: (await self._look_up([user]))[user] for user in users}
-            found[row.userId].append(_subscription(row))
+            found[row[1]].append(_subscription(row))
         return found
 
     async def _read(self, query: Select[Any]) -> list[Subscription]:
@@ -135,8 +133,8 @@ def _compares_as_python(column: Column[Any]) -> bool:
     return isinstance(column.type, Integer | Uuid)
 
 
-def _subscription(row: Row[Any]) -> Subscription:
-    row_id, user_id, endpoint, p256dh, auth, *expiration = tuple(row)
+def _subscription(row: Sequence[Any]) -> Subscription:
+    row_id, user_id, endpoint, p256dh, auth, *expiration = row
     return Subscription(
         id=str(row_id),
         user_id=str(user_id),
