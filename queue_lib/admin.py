@@ -371,7 +371,8 @@ class Admin:
         letter = await self._letters.find(letter_id(job.wire, job.queue, job.id))
         if not await self._on(job.wire).retry(job.queue, job.id):
             return False
-        await self._drop_if_same(letter)
+        if letter is not None:  # a job that has failed again by now has a new one, which stays
+            await self._letters.drop(letter.letter_id, letter.failed_at)
         self._act.info("job_retried", **_fields(job))
         return True
 
@@ -380,12 +381,6 @@ class Admin:
             msg = f"this process does not serve the wire {wire.value} (WIRES)"
             raise PermanentError(msg)
         return self._inspectors[wire]
-
-    async def _drop_if_same(self, letter: Letter | None) -> None:
-        """Drop the letter of a job that runs again, unless it has failed again by now and this is the new one's."""
-        now = await self._letters.find(letter.letter_id) if letter is not None else None
-        if letter is not None and now is not None and now.failed_at == letter.failed_at:
-            await self._letters.drop(letter.letter_id)
 
     async def letters(self, wanted: Wanted) -> list[Letter]:
         """The letters that are meant, without their payloads and stacks, the oldest first."""
@@ -428,13 +423,16 @@ class Admin:
             again = Addition(name=letter.name, data=letter.data, job_id=f"replay-{told}")
             await inspector.add(letter.queue, again)
             outcome = Replay.ENQUEUED
-        await self._drop_if_same(letter)
+        await self._letters.drop(letter.letter_id, letter.failed_at)  # not the new one, if it has failed again by now
         self._act.info("letter_replayed", outcome=outcome.value, **_fields(letter))
         return outcome
 
     async def drop(self, letter: Letter) -> bool:
-        """Delete a letter; the job stays in its failed set until that is cleared out. False if it is gone."""
-        dropped = await self._letters.drop(letter.letter_id)
+        """Delete a letter; the job stays in its failed set until that is cleared out. False if it is gone.
+
+        A newer letter of the same job stays.
+        """
+        dropped = await self._letters.drop(letter.letter_id, letter.failed_at)
         if dropped:
             self._act.info("letter_dropped", **_fields(letter))
         return dropped

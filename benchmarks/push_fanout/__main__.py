@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Start = Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
 
-ROUNDS = 3
+ROUNDS = 5
 DEVICES, USERS, RATE, SECONDS = 10_000, 3_000, 50, 10
 MEGABYTE = 1024 * 1024
 NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
@@ -113,15 +113,16 @@ def _resident(worker: subprocess.Popen[bytes]) -> int:
 
 
 def compare(title: str, stage: Stage, measure: Callable[[Stage, Start], float]) -> None:
-    """Run all in turn and print their medians."""
+    """Run all in turn and print their medians, and that of the rounds' ratios: a round is over in a minute."""
     runs = in_turn({name: partial(measure, stage, start) for name, start in contestants(stage, "app").items()}, ROUNDS)
-    best = max(median(figures) for name, figures in runs.items() if name.startswith("peer"))
+    best = [max(figures) for figures in zip(*(runs[name] for name in runs if name.startswith("peer")), strict=True)]
     print(f"\n{title}")
     for name, figures in runs.items():
         each = ", ".join(f"{figure:,.0f}" for figure in figures)
         print(f"| {name} | {median(figures):,.0f} | {each} |")
     for name in ("ours", "ours, two processes"):
-        print(f"{name} : the better peer = {median(runs[name]) / best:.2f}")
+        ratios = [mine / theirs for mine, theirs in zip(runs[name], best, strict=True)]
+        print(f"{name} : the better peer = {median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
 
 
 def main(parts: list[str]) -> None:

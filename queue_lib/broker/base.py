@@ -355,5 +355,5 @@ class Letters(Protocol):
     async def find(self, letter_id: str) -> Letter | None:
         """One letter, or None."""
 
-    async def drop(self, letter_id: str) -> bool:
-        """Delete a letter; False if there is none."""
+    async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
+        """Delete a letter; False if there is none, or one of another time than `failed_at` (milliseconds)."""

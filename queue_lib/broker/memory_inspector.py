@@ -170,9 +170,13 @@ class MemoryDeadLetters:
         """One letter."""
         return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)
 
-    async def drop(self, letter_id: str) -> bool:
+    async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
         """Delete a letter."""
-        kept = [letter for letter in self._store.letters if _id(letter) != letter_id]
+
+        def is_meant(letter: DeadLetter) -> bool:
+            return _id(letter) == letter_id and failed_at in {None, _read(letter).failed_at}
+
+        kept = [letter for letter in self._store.letters if not is_meant(letter)]
         dropped = len(kept) < len(self._store.letters)
         self._store.letters = kept
         return dropped

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bullmq import Queue as BullQueue
+from bullmq.redis_connection import loadScript
 
 from queue_lib.broker.base import Letter, letter_id
 from queue_lib.broker.connection import outages_translated
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.base import DeadLetter
 
+# Before the package's script, whose KEYS[1] is the letter's hash: nothing is removed that was added meanwhile.
+IF_SAME = "if (redis.call('HGET', KEYS[1], 'timestamp') or '') ~= ARGV[4] then return 0 end\n"
+
 
 class BullMQDeadLetters:
     """Adds letters to the `dead` queue, where the app's own BullMQ finds them."""
@@ -25,6 +29,7 @@ class BullMQDeadLetters:
         self._client = client
         options: dict[str, Any] = {"connection": client, "prefix": prefix}
         self._queue = BullQueue(DEAD_QUEUE, options)
+        self._remove = client.register_script(IF_SAME + loadScript("removeJob-2.lua"))
 
     async def add(self, letter: DeadLetter) -> None:
         """Add the letter under an id made of the job's, in place of an older one."""
@@ -51,18 +56,24 @@ class BullMQDeadLetters:
         with outages_translated():
             return _letter(letter_id, await self._queue.backend.getJobData(letter_id) or {})
 
-    async def drop(self, letter_id: str) -> bool:
-        """Delete a letter."""
+    async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
+        """Delete a letter, in one step with the question whether it is still the one that was read."""
+        key = self._queue.toKey(letter_id)
         with outages_translated():
-            if not await self._client.exists(
-                self._queue.toKey(letter_id)
-            ):  # BullMQ is content with one that is not there
+            fields: Any = await self._client.hgetall(key)
+            if not fields or not (failed_at is None or _failed_at(letter_id, fields) == failed_at):
                 return False
-            return bool(await self._queue.backend.remove(letter_id, remove_children=False))
+            arguments = [letter_id, 0, self._queue.toKey(""), fields.get("timestamp", "")]
+            return bool(await self._remove(keys=[key, self._queue.toKey("repeat")], args=arguments))
 
     async def close(self) -> None:
         """Close the connection."""
         await self._client.aclose()
+
+
+def _failed_at(entry_id: str, fields: dict[str, str]) -> int | None:
+    letter = _letter(entry_id, fields)
+    return None if letter is None else letter.failed_at
 
 
 def _letter(entry_id: str, fields: dict[str, str]) -> Letter | None:

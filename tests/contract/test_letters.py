@@ -1,0 +1,49 @@
+"""Dead letters: a newer one of the same job is never dropped for an older one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from queue_lib.broker.base import DeadLetter, letter_id
+from queue_lib.outcome import Failure
+from tests.support.fakes import make_job
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.support.mills import Mill
+
+JOB = make_job()
+ID = letter_id(JOB.wire, JOB.queue, JOB.id)
+
+
+def letter(failed_at: float) -> DeadLetter:
+    """The job's letter, from when it failed (seconds)."""
+    return DeadLetter(job=JOB, failure=Failure("it broke"), failed_at=failed_at)
+
+
+async def test_a_letter_of_another_time_stays(mill: Mill) -> None:
+    """A job that has failed again has a new letter; who wants the old one dropped comes too late."""
+    await mill.dead_letters.add(letter(1000.0))
+    await mill.dead_letters.add(letter(2000.0))
+
+    assert not await mill.dead_letters.drop(ID, 1_000_000)
+    assert 1 == await mill.dead_letters.count()
+    assert await mill.dead_letters.drop(ID, 2_000_000)
+    assert not await mill.dead_letters.drop(ID)
+    assert 0 == await mill.dead_letters.count()
+
+
+async def test_a_letter_that_comes_in_between_stays(bullmq: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the old one and its removal."""
+    letters = bullmq.dead_letters
+    await letters.add(letter(1000.0))
+    remove = letters._remove
+
+    async def and_a_new_one(**words: Any) -> Any:
+        await letters.add(letter(2000.0))
+        return await remove(**words)
+
+    monkeypatch.setattr(letters, "_remove", and_a_new_one)
+    assert not await letters.drop(ID, 1_000_000)
+    assert 2_000_000 == (await letters.find(ID)).failed_at
