@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.broker.base import State
+from queue_lib.broker.base import NotNow, State
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from tests.support.lossy_link import LossyLink
@@ -85,8 +86,9 @@ async def test_a_completion(mill: Mill, broker: Broker, link: LossyLink) -> None
     assert next_id == (await mill.claim(broker)).job.id
 
 
+@pytest.mark.parametrize("suspected", [False, True])
 async def test_a_claim_that_is_answered_says_that_the_server_is_there(
-    mill: Mill, broker: Broker, link: LossyLink
+    mill: Mill, broker: Broker, link: LossyLink, suspected: bool
 ) -> None:
     """No job that was fetched before the server went away makes it look as if it were back."""
     broker.reserve_for(QUEUE, lambda: 1)
@@ -96,9 +98,14 @@ async def test_a_claim_that_is_answered_says_that_the_server_is_there(
     await asyncio.sleep(0)  # its command is under way: the claim's is the next
     link.lose(after=1)
     link.refuse()
+    if suspected:
+        broker._strays.suspect(QUEUE.name)  # type: ignore[attr-defined]  # both wires have it
     for _ in range(2):
         with pytest.raises(BrokerUnavailableError):
             await broker.claim(QUEUE)
+        since = time.monotonic()
+        await broker.wait(QUEUE, NotNow(0.2, listen=False))
+        assert time.monotonic() - since >= 0.19
     await done
     await link.listen()
 

@@ -74,7 +74,9 @@ class BullMQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
-        await self._strays.collect(queue.name)
+        if self._strays.are_suspected(queue.name):
+            self._unanswered.add(queue.name)
+            await self._strays.collect(queue.name)
         while self._is_ready(queue):
             ahead = self._ahead[queue.name].popleft()
             if not ahead.is_lost:

@@ -21,5 +21,5 @@ elseif redis.call('LREM', KEYS[3], 1, ARGV[4]) == 0 then
 end
 if ARGV[3] == '1' and dependents > 0 then return {'dependents', dependents} end
 for _, command in ipairs(cmsgpack.unpack(ARGV[1])) do redis.call(unpack(command)) end
-if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('HSET', KEYS[4], 'settled_by', ARGV[2]) end
+if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then redis.call('HSET', KEYS[4], 'settled_by', ARGV[2]) end
 return {'ok', dependents}
