@@ -1,0 +1,33 @@
+"""A run of a push job over fakes, and what it has counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processors.push.payload import PushPayload
+from processors.push.processor import PushNotification
+from tests.support.fakes import FakeContext
+from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts
+
+COUNTS = ("sent", "failed", "pruned", "retrying", "skipped", "total")
+
+
+def job(**options: Any) -> PushPayload:
+    """A payload for user 1."""
+    return PushPayload.model_validate({"userId": 1, "payload": {"title": "t", "body": "b"}, "options": options})
+
+
+async def run(
+    subscriptions: FakeSubscriptions | int,
+    sender: FakeSender,
+    context: FakeContext | None = None,
+    payload: PushPayload | None = None,
+    clock: Clock | None = None,
+) -> tuple[int, ...]:
+    """Run a job; returns the counts of its result, which add up."""
+    rows = FakeSubscriptions(subscriptions) if isinstance(subscriptions, int) else subscriptions
+    parts = make_parts(rows, sender, clock)
+    result = await PushNotification(parts)(payload or job(), context or FakeContext())
+    counts = tuple(getattr(result, name) for name in COUNTS)
+    assert sum(counts[:-1]) == counts[-1]
+    return counts
