@@ -1,4 +1,4 @@
-"""The two wires on one server, for tests of what holds between them."""
+"""Each wire in turn, the two on one server, and an operator of one wire."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.mills import Mill, memory_mill, redis_mill
+from queue_lib.admin import Admin
+from queue_lib.processor import Form, Model
+from tests.support.mills import QUEUE, Mill, clock, memory_mill, redis_mill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+class Greeting(Model):
+    """The payload of the job `greet`."""
+
+    user_id: str
 
 
 @pytest.fixture
@@ -35,3 +43,12 @@ async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
     else:
         async with redis_mill(request.getfixturevalue("redis_url"), request.param) as mill:
             yield mill
+
+
+@pytest.fixture
+def admin(mill: Mill) -> Admin:
+    """An operator of this wire alone."""
+    forms = [Form("greet", QUEUE.name, Greeting), Form("call", QUEUE.name, Greeting, internal=True)]
+    return Admin(
+        [mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna", forms=forms, clock=clock(mill)
+    )

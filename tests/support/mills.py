@@ -27,7 +27,7 @@ from queue_lib.job import Backoff
 from queue_lib.queues import Queue, Retention
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     import redis
     import redis.asyncio
@@ -110,6 +110,11 @@ class Mill:
             assert time.monotonic() < deadline, f"job {job_id} is {view.state}, not {states}: {view}"
             await asyncio.sleep(0.02)
         return view
+
+
+def clock(mill: Mill) -> Callable[[], float]:
+    """The clock by which this wire's times are told."""
+    return time.monotonic if mill.name == "memory" else time.time
 
 
 @contextlib.asynccontextmanager
@@ -195,4 +200,4 @@ def rq_enqueue(connection: redis.Redis, name: str, data: Any, *, delay: float = 
     return target.enqueue(name, data, **kwargs).id
 
 
-__all__ = ["DeadLetter", "Mill", "memory_mill", "queue", "redis_mill", "rq_enqueue"]
+__all__ = ["DeadLetter", "Mill", "clock", "memory_mill", "queue", "redis_mill", "rq_enqueue"]

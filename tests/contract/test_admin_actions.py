@@ -1,0 +1,141 @@
+"""What an operator does to jobs, on every wire: retry, remove, promote, clean and drain."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import redis
+
+from queue_lib.admin import Admin, Wanted
+from queue_lib.broker.base import NotNow, State
+from tests.support.failed_jobs import FAILURE, fail, failed
+from tests.support.mills import QUEUE, Mill, redis_mill
+
+
+@pytest.mark.parametrize("attempts", [None, 2])
+async def test_a_retried_job_has_all_its_attempts_again(mill: Mill, admin: Admin, attempts: int | None) -> None:
+    """Also one that failed on its last attempt; and its letter is gone."""
+    broker = await mill.broker()
+    await mill.enqueue("greet", {}, attempts=attempts)
+    first = await mill.claim(broker)
+    for _ in range(first.job.max_attempts - 1):
+        await first.retry(0.0, FAILURE)
+        first = await mill.claim(broker)
+    assert first.job.is_last_attempt
+    await fail(mill, first)
+
+    [job] = await admin.failed(Wanted())
+    assert await admin.retry(job)
+    again = (await mill.claim(broker)).job
+
+    assert (1, attempts or QUEUE.attempts) == (again.attempt, again.max_attempts)
+    assert 0 == await admin.letter_count()
+    assert [] == await admin.failed(Wanted())
+
+
+async def test_two_operators_retry_a_job_once(mill: Mill, admin: Admin) -> None:
+    """The job runs once, and one of the two is told that it has not failed any more."""
+    await failed(mill, "greet")
+    [job] = await admin.failed(Wanted())
+
+    answers = await asyncio.gather(*(admin.retry(job) for _ in range(4)))
+
+    assert 1 == sum(answers)
+    broker = await mill.broker()
+    await mill.claim(broker)
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+
+
+async def test_a_job_that_runs_is_neither_retried_nor_removed(mill: Mill) -> None:
+    """Its worker has it."""
+    job_id = await mill.enqueue("greet", {})
+    lease = await mill.claim(await mill.broker())
+
+    assert not await mill.inspector.retry(QUEUE.name, job_id)
+    assert not await mill.inspector.remove(QUEUE.name, job_id)
+    await lease.done(None)
+    assert State.COMPLETED == (await mill.view(job_id)).state
+
+
+@pytest.mark.parametrize("delay", [0.0, 60.0])
+async def test_a_removed_job_is_gone(mill: Mill, delay: float) -> None:
+    """With all that was known of it."""
+    job_id = await mill.enqueue("greet", {}, delay=delay)
+
+    assert await mill.inspector.remove(QUEUE.name, job_id)
+    assert not await mill.inspector.remove(QUEUE.name, job_id)
+    assert await mill.inspector.find(QUEUE.name, job_id) is None
+    assert isinstance(await (await mill.broker()).claim(QUEUE), NotNow)
+
+
+@pytest.mark.parametrize(
+    ("wire", "key", "fields"),
+    [("bullmq", "bull:work:{}", {"stc": 9, "defa": "it stalled"}), ("rq", "rq:job:{}", {"crashes": 9})],
+)
+async def test_crashes_are_forgotten_with_a_retry(redis_url: str, wire: str, key: str, fields: dict[str, Any]) -> None:
+    """A job that was dead because its workers died is run again, and not buried at once for the old reason."""
+    async with redis_mill(redis_url, wire) as mill:
+        [job_id] = await failed(mill, "greet")
+        with redis.Redis.from_url(redis_url) as server:
+            server.hset(key.format(job_id), mapping=fields)
+
+        assert await mill.inspector.retry(QUEUE.name, job_id)
+
+        assert (await mill.claim(await mill.broker())).job.refusal is None
+
+
+async def test_old_jobs_are_cleaned_out(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that ended longer ago than was said, in as many steps as it takes; letters and other jobs stay."""
+    monkeypatch.setattr("queue_lib.admin.CLEANED_AT_ONCE", 2)
+    await failed(mill, *"abcde")
+    await mill.enqueue("greet", {})
+    waiting = await mill.enqueue("greet", {})
+    await (await mill.claim(mill.brokers[0])).done(None)
+
+    assert 0 == await admin.clean(QUEUE.name, State.FAILED, 60.0)
+    await asyncio.sleep(1.1 if mill.name == "rq" else 0.01)
+    assert 5 == await admin.clean(QUEUE.name, State.FAILED, 0.0)
+
+    counts = await mill.inspector.counts(QUEUE.name)
+    assert (0, 1, 1) == (counts[State.FAILED], counts[State.COMPLETED], counts[State.WAITING])
+    assert 1 == await admin.clean(QUEUE.name, State.COMPLETED, 0.0)
+    assert 5 == await admin.letter_count()
+    assert await mill.inspector.find(QUEUE.name, waiting) is not None
+    with pytest.raises(ValueError, match="waiting is not cleaned"):
+        await admin.clean(QUEUE.name, State.WAITING, 0.0)
+
+
+async def test_a_delayed_job_is_promoted(mill: Mill, admin: Admin) -> None:
+    """It runs now; one that is not delayed (any more) stays where it is."""
+    job_id = await mill.enqueue("greet", {}, delay=600.0)
+    view = await mill.view(job_id)
+
+    assert [True, False] == [await admin.promote(view), await admin.promote(view)]
+
+    lease = await mill.claim(await mill.broker())
+    assert (job_id, 1) == (lease.job.id, lease.job.attempt)
+    assert not await admin.promote(view)
+    await lease.done(None)
+    assert not await mill.inspector.promote(QUEUE.name, "none")
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+async def test_a_queue_is_drained(mill: Mill, admin: Admin, delayed: bool) -> None:
+    """Of what waits, and of what is delayed if that is said; what runs, and what has ended, stays."""
+    [dead] = await failed(mill, "greet")
+    running = await mill.enqueue("greet", {})
+    lease = await mill.claim(mill.brokers[0])
+    waiting = [await mill.enqueue("greet", {}) for _ in range(3)]
+    later = await mill.enqueue("greet", {}, delay=60.0)
+
+    assert 3 + delayed == await admin.drain(QUEUE.name, delayed=delayed)
+    assert 0 == await admin.drain(QUEUE.name, delayed=delayed)
+
+    counts = await mill.inspector.counts(QUEUE.name)
+    assert (0, not delayed) == (counts[State.WAITING], counts[State.DELAYED])
+    assert [None] * 3 == [await mill.inspector.find(QUEUE.name, each) for each in waiting]
+    assert (await mill.inspector.find(QUEUE.name, later) is None) == delayed
+    await lease.done(None)
+    assert {State.FAILED, State.COMPLETED} == {(await mill.view(each)).state for each in (dead, running)}

@@ -1,0 +1,59 @@
+"""Jobs that an operator adds, on every wire: as a producer does, and none that could only die."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queue_lib.broker.base import Addition, NotNow, State
+from queue_lib.errors import PermanentError
+from tests.support.mills import QUEUE, Mill
+
+if TYPE_CHECKING:
+    from queue_lib.admin import Admin
+
+
+async def test_a_job_is_added(mill: Mill, admin: Admin) -> None:
+    """As a producer adds it, with its own number of attempts; a second one with its id is not."""
+    addition = Addition(name="greet", data={"userId": "u", "more": 1}, job_id="hello-1", attempts=2)
+
+    assert ("hello-1", QUEUE.name) == await admin.add(addition, mill.inspector.wire)
+    assert ("hello-1", QUEUE.name) == await admin.add(addition, mill.inspector.wire)
+
+    broker = await mill.broker()
+    job = (await mill.claim(broker)).job
+    assert ("hello-1", "greet", {"userId": "u", "more": 1}, 2) == (job.id, job.name, job.data, job.max_attempts)
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+
+
+async def test_a_job_is_added_for_later(mill: Mill, admin: Admin) -> None:
+    """Under an id of the wire's own, and with the queue's attempts."""
+    job_id, _ = await admin.add(Addition(name="greet", data={"userId": "u"}, delay=60), mill.inspector.wire)
+
+    view = await mill.view(job_id)
+    assert (State.DELAYED, {"userId": "u"}) == (view.state, view.data)
+
+
+@pytest.mark.parametrize(
+    ("addition", "reason"),
+    [
+        (Addition(name="greeet", data={}), "no such job: 'greeet'; there are greet"),
+        (Addition(name="call", data={"userId": "u"}), "no such job: 'call'"),
+        (
+            Addition(name="greet", data={"userId": ["secret"]}),
+            "^bad payload for greet: userId: Input should be a valid string$",
+        ),
+        (Addition(name="greet", data="secret"), "^bad payload for greet: payload: "),
+        (Addition(name="greet", data={"userId": "u"}, job_id="12"), "a job's id"),
+        (Addition(name="greet", data={"userId": "u"}, job_id="a:b"), "a job's id"),
+        (Addition(name="greet", data={"userId": "u"}, job_id=""), "a job's id"),
+    ],
+)
+async def test_what_could_only_die_is_not_added(mill: Mill, admin: Admin, addition: Addition, reason: str) -> None:
+    """The reason says which field, and repeats no value."""
+    with pytest.raises(PermanentError, match=reason) as refused:
+        await admin.add(addition, mill.inspector.wire)
+
+    assert "secret" not in str(refused.value)
+    assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())

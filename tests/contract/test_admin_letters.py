@@ -1,0 +1,103 @@
+"""Dead letters in an operator's hands, on every wire: replayed or dropped, and kept where neither can be."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from queue_lib.admin import Admin, Replay, Wanted
+from queue_lib.broker.base import NotNow
+from queue_lib.errors import PermanentError
+from queue_lib.job import Wire
+from queue_lib.outcome import Failure
+from tests.support.failed_jobs import FAILURE, fail, failed
+from tests.support.mills import QUEUE, Mill
+
+
+async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:
+    """The very job, from its first attempt; the letter is gone."""
+    [job_id] = await failed(mill, "greet")
+    [letter] = await admin.letters(Wanted())
+    whole = await admin.letter(letter.letter_id)
+    assert whole is not None
+    assert (job_id, {"number": 0}, FAILURE.reason, FAILURE.stack) == (whole.id, whole.data, whole.reason, whole.stack)
+
+    assert Replay.RETRIED is await admin.replay(whole)
+
+    assert (job_id, 1) == ((lease := await mill.claim(await mill.broker())).job.id, lease.job.attempt)
+    assert await admin.letter(letter.letter_id) is None
+
+
+async def test_a_letter_outlives_its_job(mill: Mill, admin: Admin) -> None:
+    """Retention has removed the job: a new one gets the payload, and two operators make one of it."""
+    [job_id] = await failed(mill, "greet")
+    await mill.inspector.remove(QUEUE.name, job_id)
+    [letter] = await admin.letters(Wanted())
+    whole = await admin.letter(letter.letter_id)
+    assert whole is not None
+
+    assert {Replay.ENQUEUED} == set(await asyncio.gather(admin.replay(whole), admin.replay(whole)))
+
+    broker = await mill.broker()
+    job = (await mill.claim(broker)).job
+    assert ("greet", {"number": 0}, 1) == (job.name, job.data, job.attempt)
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+    assert 0 == await admin.letter_count()
+
+
+async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) -> None:
+    """Somebody has retried it by other means: it is not run twice."""
+    [job_id] = await failed(mill, "greet")
+    await mill.inspector.retry(QUEUE.name, job_id)
+    [letter] = await admin.letters(Wanted())
+
+    assert Replay.NOT_FAILED is await admin.replay(letter)
+
+    assert 1 == await admin.letter_count()
+    assert await admin.drop(letter)
+    assert not await admin.drop(letter)
+    assert 0 == await admin.letter_count()
+
+
+@pytest.mark.parametrize("by_letter", [True, False])
+async def test_the_letter_of_a_new_failure_stays(
+    mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch, by_letter: bool
+) -> None:
+    """A worker may fail with the job again before the operator's tool has dropped the old letter."""
+    await failed(mill, "greet")
+    [job], [letter] = await admin.failed(Wanted()), await admin.letters(Wanted())
+    retry = mill.inspector.retry
+
+    async def retry_and_fail(queue: str, job_id: str) -> bool:
+        await asyncio.sleep(0.01)
+        done = await retry(queue, job_id)
+        await fail(mill, await mill.claim(await mill.broker()), Failure("again"))
+        return done
+
+    monkeypatch.setattr(mill.inspector, "retry", retry_and_fail)
+    await (admin.replay(letter) if by_letter else admin.retry(job))
+
+    assert ["again"] == [each.reason for each in await admin.letters(Wanted())]
+
+
+async def test_a_wire_that_is_not_served(mill: Mill, admin: Admin) -> None:
+    """Nothing is done, and it is said."""
+    await failed(mill, "greet")
+    [letter] = await admin.letters(Wanted())
+    other = next(wire for wire in Wire if wire is not mill.inspector.wire)
+
+    with pytest.raises(PermanentError, match="does not serve the wire"):
+        await admin.replay(letter.model_copy(update={"wire": other}))
+    assert 1 == await admin.letter_count()
+
+
+async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Admin) -> None:
+    """It can't be enqueued again, and the letter stays."""
+    [job_id] = await failed(mill, "greet")
+    await mill.inspector.remove(QUEUE.name, job_id)
+    [letter] = await admin.letters(Wanted())
+    note = letter.model_copy(update={"data": {"unserializable": "too large"}})
+
+    assert Replay.NO_PAYLOAD is await admin.replay(note)
+    assert 1 == await admin.letter_count()

@@ -1,0 +1,142 @@
+"""What an operator sees of queues and workers, on every wire: counts, who works on what, and each minute's work."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import pytest
+import redis
+
+from queue_lib.admin import Admin
+from queue_lib.broker.base import State
+from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.outcome import Dead, Done, Outcome, Retry
+from queue_lib.runner.reporter import Reporter
+from tests.support.failed_jobs import FAILURE, failed
+from tests.support.mills import QUEUE, Mill, clock, redis_mill
+
+if TYPE_CHECKING:
+    from queue_lib.broker.base import Broker, Lease
+
+
+async def test_statistics(mill: Mill, admin: Admin) -> None:
+    """Counts by wire, the pause, and how long the next job has waited."""
+    await failed(mill, "greet")
+    await mill.enqueue("greet", {})
+    await mill.inspector.pause(QUEUE.name)
+
+    [stats] = await admin.stats()
+
+    assert (QUEUE.name, True) == (stats.queue, stats.paused)
+    assert (1, 1, 0) == tuple(stats.total(state) for state in (State.WAITING, State.FAILED, State.ACTIVE))
+    assert {mill.inspector.wire} == set(stats.counts)
+    assert stats.oldest is not None
+    assert 0 <= stats.oldest < 5
+
+
+@dataclass
+class Process:
+    """A worker process of one wire: it claims, and tells its pulse."""
+
+    mill: Mill
+    broker: Broker
+    pulse: Pulse
+    reporter: Reporter
+
+    @classmethod
+    async def start(cls, mill: Mill, name: str) -> Self:
+        """Start it."""
+        pulse = Pulse(clock(mill))
+        wires, queues = (mill.inspector.wire,), (QUEUE.name,)
+        me = WorkerView(name=name, host="here", pid=1, started_at=clock(mill)(), queues=queues, wires=wires)
+        return cls(mill, await mill.broker(), pulse, Reporter(me, pulse, mill.pulses, lambda: 5_000_000))
+
+    async def claim(self) -> Lease:
+        """Take a job, and tell that it starts."""
+        lease = await self.mill.claim(self.broker)
+        self.pulse(JobStarted(lease.job))
+        return lease
+
+    async def run(self, outcome: Outcome, seconds: float = 1.0) -> None:
+        """Run a job to this end."""
+        lease = await self.claim()
+        match outcome:
+            case Done(result):
+                await lease.done(result)
+            case Retry(delay, failure):
+                await lease.retry(delay, failure)
+            case Dead(failure):
+                await lease.bury(failure)
+        self.pulse(JobSettled(lease.job, outcome, seconds))
+
+
+async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> None:
+    """All that have sent a pulse, by name, until they sign off; a lost Redis has them back with the next pulse."""
+    first, second = await Process.start(mill, "a"), await Process.start(mill, "b")
+    job_id = await mill.enqueue("greet", {})
+    await first.claim()
+    await second.reporter.send()
+    await first.reporter.send()
+
+    seen, other = await admin.workers()
+
+    assert ("a", "here", 1, 5_000_000) == (seen.name, seen.host, seen.pid, seen.memory)
+    assert ((QUEUE.name,), (mill.inspector.wire,)) == (seen.queues, seen.wires)
+    assert seen.started_at <= seen.seen_at + 1  # the server counts in whole seconds
+    [running] = seen.running
+    assert (QUEUE.name, mill.inspector.wire, job_id, "greet", 1) == (
+        *(running.queue, running.wire, running.id),
+        *(running.name, running.attempt),
+    )
+    assert ("b", ()) == (other.name, other.running)
+    await first.reporter.sign_off()
+    assert ["b"] == [each.name for each in await admin.workers()]
+
+
+async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin) -> None:
+    """Each minute is there, oldest first, whether anything was done in it or not."""
+    processes = [await Process.start(mill, name) for name in "ab"]
+    for process in processes:
+        for outcome in (Done(None), Retry(60.0, FAILURE), Dead(FAILURE)):
+            await mill.enqueue("greet", {})
+            await process.run(outcome, seconds=4.0)
+        await process.reporter.send()
+        await process.reporter.send()
+    await processes[0].reporter.sign_off()
+
+    history = await admin.history(QUEUE.name, minutes=5)
+
+    now = clock(mill)()
+    assert [60.0] * 4 == [after.at - before.at for before, after in itertools.pairwise(history)]
+    assert now - 60 - 5 < history[-1].at <= now
+    assert (2, 2, 2) == tuple(sum(getattr(minute, name) for minute in history) for name in ("done", "retried", "dead"))
+    worked = [minute for minute in history if minute.done or minute.dead]
+    assert all(2.8 < (minute.run_p50 or 0) <= (minute.run_p95 or 0) < 5.7 for minute in worked)
+    assert all(0 <= (minute.wait_p50 or 0) <= (minute.wait_p95 or 0) < 5 for minute in worked)
+    assert any(minute.wait_p95 is not None for minute in worked)
+    assert {(0, None)} == {(minute.done, minute.run_p50) for minute in history[:3]}
+
+
+@pytest.mark.parametrize("minutes", [0, 1441])
+async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
+    """A day is kept."""
+    with pytest.raises(ValueError, match="a history has 1 to 1440 minutes"):
+        await admin.history(QUEUE.name, minutes)
+
+
+async def test_a_pulse_that_somebody_else_has_written(redis_url: str) -> None:
+    """It is left out, and the rest is there."""
+    async with redis_mill(redis_url, "bullmq") as mill:
+        await (await Process.start(mill, "b")).reporter.send()
+        with redis.Redis.from_url(redis_url) as server:
+            server.zadd("bull:pulse:workers", {"a": time.time()})
+            server.set("bull:pulse:worker:a", b'{"name": "\xff')
+            server.hset(f"bull:pulse:minute:work:{int(time.time() // 60)}", mapping={"done": "x", "dead": "1"})
+        admin = Admin([mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna")
+
+        assert ["b"] == [each.name for each in await admin.workers()]
+        assert (0, 1) == ((minute := (await admin.history(QUEUE.name))[-1]).done, minute.dead)
