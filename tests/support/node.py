@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 KIT = Path(__file__).parents[1] / "node"
+STOCK = "stock"  # the queue of the Node worker that is the yardstick
 
 
 class NodeError(Exception):

@@ -1,0 +1,81 @@
+"""Flows that a Next.js app has added: parents wait for children that our worker runs, also for those that fail.
+
+Where that is the app's choice, a Node worker runs beside ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.chaos_worker import FILES, PUSHES
+from tests.support.node import STOCK, NodeError, node, node_worker
+
+if TYPE_CHECKING:
+    from tests.support.wires import Mess
+
+pytestmark = pytest.mark.usefixtures("node_modules")
+
+
+async def test_a_flow(mess: Mess) -> None:
+    """A parent runs after its two children, which may be of another queue, and the app reads their values from it."""
+    children = [
+        {"name": "nap", "queueName": PUSHES, "data": {"n": 1, "seconds": [0.3]}},
+        {"name": "file-nap", "queueName": FILES, "data": {"n": 2, "seconds": [0.1]}},
+    ]
+    async with mess.worker():
+        flow, _, values = await node(
+            mess.url,
+            ("addFlow", PUSHES, {"name": "nap", "data": {"n": 0}, "children": children}),
+            ("waitUntilFinished", PUSHES, None, 5000),
+            ("job.getChildrenValues", PUSHES, None),
+        )
+
+    keys = [f"bull:{child['job']['queueName']}:{child['job']['id']}" for child in flow["children"]]
+    assert {key: {"data": child["data"]} for key, child in zip(keys, children, strict=True)} == values
+    assert flow["job"]["id"] == [line["id"] for line in mess.record if line["event"] == "start"][-1]
+
+
+@pytest.mark.parametrize("option", ["failParentOnFailure", "ignoreDependencyOnFailure", "removeDependencyOnFailure"])
+async def test_a_flow_with_a_failed_child(mess: Mess, option: str) -> None:
+    """What a child's failure does to its parent is the app's choice, and the same as with a Node worker."""
+    async with mess.worker(), node_worker(mess.url, STOCK):
+        ours, theirs = await asyncio.gather(*(_flow_fails(mess.url, queue, option) for queue in (PUSHES, STOCK)))
+
+    assert theirs == ours
+
+
+async def _flow_fails(url: str, queue: str, option: str) -> list[Any]:
+    """What is seen of the parent: how its wait ends, its state and its reason."""
+    child = {"name": "fail-for-good", "queueName": queue, "data": {"message": "never"}, "opts": {option: True}}
+    tree = {"name": "report", "data": {"seconds": [0]}, "children": [child]}
+    [flow] = await node(url, ("addFlow", queue, tree))
+    parent, child_id = flow["job"]["id"], flow["children"][0]["job"]["id"]
+    try:
+        await node(url, ("waitUntilFinished", queue, parent, 5000))
+        answer = ""
+    except NodeError as error:
+        answer = error.message
+    found, ignored = await node(url, ("getJob", queue, parent), ("job.getIgnoredChildrenFailures", queue, parent))
+    seen = [answer, found["state"], found["failedReason"], found["attemptsMade"], list(ignored.values())]
+    return [str(each).replace(queue, "QUEUE").replace(child_id, "CHILD").replace(parent, "PARENT") for each in seen]
+
+
+async def test_a_parent_without_its_child(mess: Mess) -> None:
+    """Where the app made no choice, the parent of a failed child waits; `job.retry()` of the child sets it free."""
+    child = {"name": "flaky", "queueName": PUSHES, "opts": {"attempts": 1}}
+    async with mess.worker() as worker:
+        [flow] = await node(mess.url, ("addFlow", PUSHES, {"name": "nap", "data": {}, "children": [child]}))
+        parent, child_id = flow["job"]["id"], flow["children"][0]["job"]["id"]
+        await worker.logged("job_dead", id=child_id)
+        before, _, values = await node(
+            mess.url,
+            ("getJob", PUSHES, parent),
+            ("job.retry", PUSHES, child_id),
+            ("waitUntilFinished", PUSHES, parent, 5000),
+        )
+
+    assert "waiting-children" == before["state"]
+    assert {"data": {}} == values

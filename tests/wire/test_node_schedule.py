@@ -1,0 +1,118 @@
+"""When our worker runs a Next.js app's jobs: by backoff, delay, priority, pause, rate limit and scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.chaos_worker import FILES, PUSHES
+from tests.support.node import node
+from tests.support.polling import until
+
+if TYPE_CHECKING:
+    from tests.support.wires import Mess
+
+pytestmark = pytest.mark.usefixtures("node_modules")
+
+
+async def test_backoff(mess: Mess) -> None:
+    """The app's exponential backoff is kept; an app that asks for nothing gets the queue's attempts and backoff."""
+    opts = {"attempts": 3, "backoff": {"type": "exponential", "delay": 300}}
+    async with mess.worker(PUSH_NOTIFICATIONS_BACKOFF="0.4", PUSH_NOTIFICATIONS_ATTEMPTS="2") as worker:
+        chosen, left = await node(mess.url, ("add", PUSHES, "fail", {}, opts), ("add", PUSHES, "fail", {}))
+        await worker.logged("job_dead", 2)
+
+    _assert_about([0.3, 0.6], _waits(mess, chosen["id"]))
+    _assert_about([0.4], _waits(mess, left["id"]))
+    assert [1, 2, 3] == [run["attempt"] for run in mess.runs(chosen["id"])]
+
+
+def _waits(mess: Mess, job_id: str) -> list[float]:
+    return [later["at"] - earlier["at"] for earlier, later in pairwise(mess.runs(job_id))]
+
+
+def _assert_about(expected: list[float], waits: list[float]) -> None:
+    """Never early, and at most 0.2 seconds late."""
+    assert len(expected) == len(waits)
+    assert all(right <= wait < right + 0.2 for right, wait in zip(expected, waits, strict=True)), waits
+
+
+async def test_a_delay(mess: Mess) -> None:
+    """A delay of 700 ms is not rounded up to a second, in an idle worker as in one with other jobs."""
+    async with mess.worker():
+        added = await node(mess.url, *(("add", PUSHES, "nap", {}, {"delay": delay}) for delay in (700, 1200, 700)))
+        await until(lambda: len(mess.done()) == 3)
+
+    waits = [mess.runs(job["id"])[0]["at"] - job["timestamp"] / 1000 for job in added]
+    _assert_about([0.7, 1.2, 0.7], waits)
+
+
+async def test_priorities(mess: Mess) -> None:
+    """Jobs without a priority come first, in order, then priority 1, 2, 3; `lifo` goes to the very front."""
+    opts: list[dict[str, Any]] = [{"priority": 3}, {"priority": 1}, {}, {"priority": 2}, {"priority": 1}, {}]
+    jobs = await node(mess.url, *(("add", PUSHES, "nap", {}, each) for each in (*opts, {"lifo": True})))
+
+    async with mess.worker(PUSH_NOTIFICATIONS_CONCURRENCY="1"):
+        await until(lambda: len(mess.done()) == len(jobs))
+
+    order = [line["id"] for line in mess.record if line["event"] == "start"]
+    assert [6, 2, 5, 1, 4, 3, 0] == [[job["id"] for job in jobs].index(job_id) for job_id in order]
+
+
+async def test_pause(mess: Mess) -> None:
+    """`queue.pause()` stops both wires of the queue, not its neighbour and not a running job; `resume()` undoes it."""
+    async with mess.worker() as worker:
+        running, *_ = await node(
+            mess.url,
+            ("add", PUSHES, "nap", {"seconds": [0.5]}),
+            ("events", PUSHES, 5000, "active"),
+            ("pause", PUSHES),
+            ("add", PUSHES, "nap", {}),
+            ("add", FILES, "file-nap", {}),
+        )
+        [late] = mess.rq("nap", {})
+        await asyncio.sleep(1.0)
+        assert [(PUSHES, running["id"]), (FILES, "1")] == sorted(
+            ((line["queue"], line["id"]) for line in worker.lines("job_done")), reverse=True
+        )
+        await node(mess.url, ("resume", PUSHES))
+        await worker.logged("job_done", 4)
+
+    assert {"1", "2", late} == mess.done()
+
+
+async def test_the_apps_rate_limits(mess: Mess) -> None:
+    """`queue.rateLimit(ms)` holds both wires back for that time; `setGlobalRateLimit` wins over the worker's limit."""
+    async with mess.worker(PUSH_NOTIFICATIONS_RATE_MAX="100", PUSH_NOTIFICATIONS_RATE_DURATION="0.5"):
+        await node(mess.url, ("rateLimit", PUSHES, 1500))
+        until_ms = mess.redis.pttl(f"bull:{PUSHES}:limiter")
+        held = asyncio.get_running_loop().time() + until_ms / 1000
+        ids = [*await mess.bullmq("nap", {}), *mess.rq("nap", {})]
+        await until(lambda: set(ids) <= mess.done())
+        assert 0 <= asyncio.get_running_loop().time() - held < 0.5
+
+        await node(mess.url, ("setGlobalRateLimit", PUSHES, 2, 500))
+        await asyncio.sleep(0.6)  # what was counted before is forgotten by then
+        more = [*await mess.bullmq("nap", *[{}] * 3), *mess.rq("nap", *[{}] * 3)]
+        await until(lambda: set(more) <= mess.done())
+
+    starts = sorted(line["at"] for line in mess.record if line["event"] == "start" and line["id"] in more)
+    assert 6 == len(starts)
+    assert starts[-1] - starts[0] > 0.95
+    assert max(starts[i + 2] - starts[i] for i in range(4)) < 0.8
+
+
+async def test_a_scheduler(mess: Mess) -> None:
+    """A job scheduler of the app goes on as long as we take its jobs: the worker adds the next one."""
+    async with mess.worker() as worker:
+        await node(mess.url, ("upsertJobScheduler", PUSHES, "tick", {"every": 400}, {"name": "nap", "data": {"n": 1}}))
+        done = await worker.logged("job_done", 4)
+        removed, *_ = await node(mess.url, ("removeJobScheduler", PUSHES, "tick"))
+
+    assert removed is True
+    assert all(line["id"].startswith("repeat:tick:") for line in done)
+    starts = [line["at"] for line in mess.record if line["event"] == "start"]
+    _assert_about([0.39] * 2, [later - earlier for earlier, later in pairwise(starts)][1:3])  # the first is at once
