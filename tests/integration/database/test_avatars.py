@@ -1,0 +1,39 @@
+"""The row of a user gets the URL of an avatar, where the app has a column for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.avatars import SqlAvatars
+from storage.database import Database
+from storage.errors import RowNotFoundError, SchemaError
+from storage.tables import AppTable
+from tests.support.prisma import TEXT_IDS, UUID_IDS, App, settings_of
+
+
+async def test_avatars(app: App) -> None:
+    """The row of a user gets the URL, in the column that the app has for it."""
+    app.sql(f'CREATE TABLE "User" ("id" {"TEXT" if app.ids is TEXT_IDS else "INTEGER"} PRIMARY KEY, "picture" TEXT)')
+    if app.ids is UUID_IDS:
+        app.sql('ALTER TABLE "User" ALTER COLUMN "id" TYPE UUID USING NULL')
+    app.insert("User", {"id": app.ids[0]}, {"id": app.ids[1]})
+    settings = settings_of(app.url, avatar_table="User", avatar_column="picture")
+    database = await Database.open(settings, set(AppTable))
+    avatars = SqlAvatars(database, settings.avatar_column)
+
+    await avatars.update(app.ids[0], "https://cdn/a.webp")
+    with pytest.raises(RowNotFoundError, match="no user has the id"):
+        await avatars.update(app.ids[3], "https://cdn/a.webp")
+    with pytest.raises(SchemaError, match='AVATAR_COLUMN: table "User" has no column "image"'):
+        SqlAvatars(database, "image")
+    await database.close()
+
+    assert [{"picture": "https://cdn/a.webp"}, {"picture": None}] == app.sql(
+        'SELECT "picture" FROM "User" ORDER BY "id"'
+    )
+
+
+async def test_a_missing_avatar_table(app: App) -> None:
+    """A table that is set and is not there is said at the start."""
+    with pytest.raises(SchemaError, match='there is no table "Nobody"; set AVATAR_TABLE'):
+        await Database.open(settings_of(app.url, avatar_table="Nobody"), set(AppTable))

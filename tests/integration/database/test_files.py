@@ -1,0 +1,95 @@
+"""The row of a file gets what a job has made of it, and no other row or column is touched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from storage.database import Database
+from storage.errors import RowNotFoundError
+from storage.files import SqlFiles
+from storage.tables import AppTable
+from tests.support.prisma import FILES, IMPOSSIBLE, TEXT_IDS, App, settings_of
+
+
+async def test_mark_processed(app: App, files: SqlFiles) -> None:
+    """The file's row gets the values whose columns exist; its other columns and the other rows stay."""
+    app.add_files()
+
+    await files.mark_processed(app.ids[0], {"compressedUrl": "https://cdn/c", "width": 640, "blurhash": "no column"})
+
+    marked, other = app.sql('SELECT * FROM "File" ORDER BY "id"')
+    assert ("holiday", "https://cdn/c", None, 640, True) == (
+        marked["name"],
+        marked["compressedUrl"],
+        marked["thumbnailUrl"],
+        marked["width"],
+        bool(marked["processed"]),
+    )
+    assert (None, None, False) == (other["compressedUrl"], other["updatedAt"], bool(other["processed"]))
+
+
+async def test_mark_processed_again(app: App, files: SqlFiles) -> None:
+    """A job that runs twice marks its file twice, and that is no error."""
+    app.add_files()
+
+    await files.mark_processed(app.ids[0], {"compressedUrl": "https://cdn/1"})
+    await files.mark_processed(app.ids[0], {"compressedUrl": "https://cdn/2"})
+
+    (row,) = app.sql('SELECT "compressedUrl" FROM "File" WHERE "processed"')
+    assert {"compressedUrl": "https://cdn/2"} == row
+
+
+async def test_a_row_that_has_its_values_is_not_touched(app: App, files: SqlFiles) -> None:
+    """A job that runs twice changes its row once: what looks for changes sees one."""
+    app.insert("File", {"id": app.ids[0], "name": "holiday"})
+    values = {"compressedUrl": "https://cdn/1", "width": 640, "thumbnailUrl": None}
+    await files.mark_processed(app.ids[0], values)
+    app.sql("""UPDATE "File" SET "updatedAt" = '2001-01-01 00:00:00'""")
+
+    await files.mark_processed(app.ids[0], values)
+    [row] = app.sql('SELECT * FROM "File"')
+    assert ("2001", True) == (str(row["updatedAt"])[:4], bool(row["processed"]))
+
+    await files.mark_processed(app.ids[0], values | {"width": 641})
+    [row] = app.sql('SELECT * FROM "File"')
+    assert (641, False) == (row["width"], str(row["updatedAt"]).startswith("2001"))
+
+
+@pytest.mark.parametrize("file", [3, 4])
+async def test_mark_an_unknown_file(app: App, files: SqlFiles, file: int) -> None:
+    """A file that does not exist is RowNotFoundError."""
+    app.add_files()
+
+    with pytest.raises(RowNotFoundError, match="no file has the id"):
+        await files.mark_processed(app.ids[file], {})
+
+
+async def test_mark_an_id_that_the_column_can_not_hold(app: App, files: SqlFiles) -> None:
+    """An id that the app's column could never hold is a file that does not exist, and no row is touched."""
+    app.add_files()
+
+    for file_id in IMPOSSIBLE:
+        with pytest.raises(RowNotFoundError, match="no file has the id"):
+            await files.mark_processed(file_id, {})
+
+    assert [] == app.sql('SELECT "id" FROM "File" WHERE "processed"')
+
+
+@pytest.mark.parametrize(("kind", "zone"), [("TIMESTAMP(3)", None), ("TIMESTAMPTZ(3)", UTC)])
+async def test_updated_at(postgres_url: str, kind: str, zone: Any) -> None:
+    """`updatedAt`, which Prisma's client would set, is set to now in UTC, whatever the database's time zone is."""
+    app = App(postgres_url, TEXT_IDS)
+    app.sql(f"ALTER DATABASE {make_url(postgres_url).database} SET timezone = 'Asia/Tokyo'")
+    app.sql(FILES.format(id="TEXT").replace("TIMESTAMP(3)", kind))
+    app.add_files()
+    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+
+    await SqlFiles(database).mark_processed(app.ids[0], {})
+    await database.close()
+
+    (row,) = app.sql('SELECT "updatedAt" FROM "File" WHERE "processed"')
+    assert abs(datetime.now(UTC).replace(tzinfo=zone) - row["updatedAt"]) < timedelta(seconds=10)

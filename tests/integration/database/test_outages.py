@@ -1,0 +1,114 @@
+"""A database that can't be reached, is none, or does not answer: at the start, and while jobs run."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from storage import database as database_module
+from storage.database import Database
+from storage.errors import RowNotFoundError, StorageAwayError, StorageUnavailableError
+from storage.files import SqlFiles
+from storage.tables import AppTable
+from tests.support.prisma import FILES, TEXT_IDS, App, settings_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.postgres import PostgresServer
+
+
+async def test_an_unreachable_server(unused_port: int) -> None:
+    """A server that does not answer is named by host and port, without the password."""
+    with pytest.raises(StorageUnavailableError) as caught:
+        await Database.open(settings_of(f"postgres://me:hunter2@127.0.0.1:{unused_port}/shop"), set(AppTable))
+
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"DATABASE_URL: the database at 127.0.0.1:{unused_port} can't be used: connection failed")
+    assert "hunter2" not in line
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+async def test_a_missing_database(postgres_server: PostgresServer) -> None:
+    """A database that the server does not have is said by its name."""
+    with pytest.raises(StorageUnavailableError, match='database "nowhere" does not exist'):
+        await Database.open(settings_of(postgres_server.url("nowhere")), set(AppTable))
+
+
+async def test_a_missing_sqlite_file(tmp_path: Path) -> None:
+    """A SQLite file that is missing is an error; it is not made."""
+    with pytest.raises(
+        StorageUnavailableError, match=f"the database at {tmp_path}/dev.db can't be used: there is no such"
+    ):
+        await Database.open(settings_of(f"sqlite:///{tmp_path}/dev.db"), set(AppTable))
+
+    assert not (tmp_path / "dev.db").exists()
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """A file that SQLite can't read is said by its name."""
+    (tmp_path / "dev.db").write_bytes(b"no database" * 100)
+
+    with pytest.raises(
+        StorageUnavailableError, match=f"the database at {tmp_path}/dev.db can't be used: file is not a"
+    ):
+        await Database.open(settings_of(f"sqlite:///{tmp_path}/dev.db"), set(AppTable))
+
+
+async def test_a_restart_of_the_server(postgres_url: str) -> None:
+    """After the server has dropped all connections, the next statement works."""
+    app = App(postgres_url, TEXT_IDS)
+    app.sql(FILES.format(id="TEXT"))
+    app.add_files()
+    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    app.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pushmill'")
+
+    await SqlFiles(database).mark_processed(app.ids[0], {})
+    await database.close()
+
+    assert [{"id": app.ids[0]}] == app.sql('SELECT "id" FROM "File" WHERE "processed"')
+
+
+async def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> None:
+    """A database that can't be reached while jobs run is told apart from a statement that is wrong."""
+    app = App(postgres_url, TEXT_IDS)
+    app.sql(FILES.format(id="TEXT"))
+    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_engine", SimpleNamespace(connect=_refuse))
+        with pytest.raises(StorageAwayError, match="the database does not answer"):
+            await SqlFiles(database).mark_processed("1", {})
+    await database.close()
+
+
+def _refuse() -> None:
+    raise ConnectionRefusedError
+
+
+async def test_a_statement_without_end(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement that takes too long counts as an outage, is over on the server too, and costs no later one."""
+    monkeypatch.setattr(database_module, "STATEMENT_TIMEOUT", 0.5)
+    app = App(postgres_url, TEXT_IDS)
+    app.sql(FILES.format(id="TEXT"))
+    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+
+    with pytest.raises(StorageAwayError, match="does not answer"):
+        async with database.connection() as connection:
+            await connection.execute(text("SELECT pg_sleep(60)"))
+
+    assert [] == app.sql("SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'")
+    with pytest.raises(RowNotFoundError):
+        await SqlFiles(database).mark_processed("nobody", {})
+    await database.close()

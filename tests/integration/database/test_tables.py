@@ -1,0 +1,50 @@
+"""The tables that the worker looks for at its start, and what it says of those that are missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.database import Database
+from storage.errors import SchemaError
+from storage.files import SqlFiles
+from storage.subscriptions import SqlSubscriptions
+from storage.tables import AppTable
+from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, settings_of
+
+
+async def test_what_is_missing_is_said_at_once(empty: App) -> None:
+    """Every missing table and column is one line of one error, with what to do about it."""
+    empty.sql('CREATE TABLE "push_subscriptions" ("id" TEXT, "userId" TEXT, "endpoint" TEXT, "auth_key" TEXT)')
+
+    with pytest.raises(SchemaError) as caught:
+        await Database.open(settings_of(empty.url, push_subscription_table="push_subscriptions"), set(AppTable))
+
+    assert [
+        'DATABASE_URL: table "push_subscriptions" has no column "p256dh"; add it to the app\'s Prisma schema',
+        'DATABASE_URL: table "push_subscriptions" has no column "auth"; add it to the app\'s Prisma schema',
+        'DATABASE_URL: there is no table "File"; set FILE_TABLE if the app calls it otherwise',
+    ] == str(caught.value).splitlines()
+
+
+async def test_only_what_is_needed(empty: App) -> None:
+    """A process that serves only pushes does not need the table of files."""
+    empty.sql(SUBSCRIPTIONS.format(id="TEXT"))
+
+    database = await Database.open(settings_of(empty.url), {AppTable.PUSH_SUBSCRIPTION})
+
+    assert [] == await SqlSubscriptions(database).of_user("nobody")
+    await database.close()
+
+
+async def test_prisma_schema(postgres_url: str) -> None:
+    """Tables are looked for in the schema that Prisma's `schema` parameter names."""
+    app = App(postgres_url, TEXT_IDS)
+    app.sql("CREATE SCHEMA shop")
+    app.sql(FILES.format(id="TEXT").replace('"File"', 'shop."File"'))
+    app.sql("""INSERT INTO shop."File" ("id") VALUES ('a')""")
+    database = await Database.open(settings_of(f"{postgres_url}&schema=shop&connection_limit=1"), {AppTable.FILE})
+
+    await SqlFiles(database).mark_processed("a", {"thumbnailUrl": "https://cdn/t"})
+    await database.close()
+
+    assert [{"thumbnailUrl": "https://cdn/t"}] == app.sql('SELECT "thumbnailUrl" FROM shop."File" WHERE "processed"')
