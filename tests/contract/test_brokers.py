@@ -37,7 +37,7 @@ async def test_an_empty_queue_says_how_long_to_wait(mill: Mill) -> None:
 
 
 async def test_a_server_that_is_there_answers(mill: Mill) -> None:
-    """Asking it takes no job and raises nothing; test_metrics.py has one that is away."""
+    """Asking it takes no job and raises nothing; tests/e2e/test_metrics.py has one that is away."""
     await mill.enqueue("greet", DATA)
     broker = await mill.broker()
     await broker.ping()

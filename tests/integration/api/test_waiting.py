@@ -15,7 +15,7 @@ from queue_lib.admin import Admin
 from queue_lib.api import events, watch
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
-from tests.integration.test_api import JOB, Client, api, client_of
+from tests.support.api_client import JOB, Client
 from tests.support.mills import Mill, queue, redis_mill
 from tests.support.polling import until
 
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
 FILES = queue(name="file-processing")
 FAILURE = Failure("no picture", "Traceback: no picture")
-
-
-@pytest.fixture
-async def ask(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
-    """A client of the API on the shared Redis."""
-    async with client_of(api(redis_url, monkeypatch)) as client:
-        yield client
 
 
 @pytest.fixture(params=["bullmq", "rq"])

@@ -1,0 +1,58 @@
+"""What is not the client's fault: Redis is away, or we have a bug."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from processors.forms import FORMS
+from queue_lib import wiring
+from queue_lib.admin import Admin
+from queue_lib.api import problems
+from queue_lib.api.app import build
+from queue_lib.observe.events import Breakdown, Event
+from queue_lib.settings import WorkerSettings, load
+from tests.support.api_client import FULL, JOB, SECRET, Client, client_of
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, with when to come back; the process goes on."""
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    [settings] = load(WorkerSettings)
+    away = build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=5)
+    async with client_of(away) as ask:
+        answers = [
+            await ask("GET", "/queue/stats"),
+            await ask("POST", "/queue/jobs", json=JOB),
+            await ask("GET", "/readyz"),
+        ]
+        alive = await ask("GET", "/healthz")
+
+    assert [(503, "5")] * 3 == [(answer.status_code, answer.headers["retry-after"]) for answer in answers]
+    assert 200 == alive.status_code
+
+
+async def test_a_fault_of_ours_shows_nothing(ask: Client, faults: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has the stack trace, the observer is told, and the client has a sentence."""
+    logged: list[tuple[str, Any]] = []
+    told = SimpleNamespace(error=lambda event, exc_info, **_: logged.append((event, exc_info)))
+    monkeypatch.setattr(problems, "_log", told)
+
+    async def broken(_: Admin) -> int:
+        msg = "secret"
+        raise LookupError(msg)
+
+    monkeypatch.setattr(Admin, "letter_count", broken)
+    answer = await ask.http.get("/queue/stats", headers={"Authorization": f"Bearer {SECRET}"})
+
+    assert (500, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    assert [("api_fault", LookupError)] == [(event, type(error)) for event, error in logged]
+    [fault] = faults
+    assert isinstance(fault, Breakdown)
+    assert ("api_fault", "LookupError") == (fault.word, fault.failure.kind)

@@ -1,0 +1,69 @@
+"""Jobs that have been submitted: found, browsed, promoted and removed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.api_client import IMAGE, JOB, Client
+
+
+async def test_the_same_id_in_two_places(ask: Client) -> None:
+    """BullMQ numbers its jobs in each queue: which one is meant must be said."""
+    await ask("POST", "/queue/jobs", json=JOB)
+    push = {"name": "push-notification", "data": {"userId": "u", "payload": {"title": "t", "body": "b"}}}
+    await ask("POST", "/queue/jobs", json=push)
+
+    several = await ask("GET", "/queue/jobs/1")
+    one = await ask("GET", "/queue/jobs/1?queue=push-notifications")
+    none = await ask("GET", "/queue/jobs/1?wire=rq")
+
+    assert (409, True) == (several.status_code, "queue=file-processing&wire=bullmq" in several.text)
+    assert (200, "push-notification") == (one.status_code, one.json()["name"])
+    assert 404 == none.status_code
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_jobs_are_browsed_and_searched(ask: Client, wire: str) -> None:
+    """Page after page, without payloads; a search says where to go on."""
+    users = ["anna", "berta", "carla"]
+    for user in users:
+        body = {**JOB, "data": {**IMAGE, "userId": user}, "options": {"wire": wire}}
+        await ask("POST", "/queue/jobs", json=body)
+    where = f"/queue/jobs?queue=file-processing&state=waiting&wire={wire}"
+
+    pages = [(await ask("GET", f"{where}&start={start}&count=2")).json() for start in (0, 2)]
+    found = (await ask("GET", f"{where}&text=BERTA")).json()
+
+    assert [(2, 3, 2), (1, 3, None)] == [(len(page["jobs"]), page["total"], page["resume"]) for page in pages]
+    assert not {"data", "stack", "log", "result"} & set(pages[0]["jobs"][0])
+    assert (1, None, None) == (len(found["jobs"]), found["total"], found["resume"])
+    assert pages[0]["jobs"][1]["id"] == found["jobs"][0]["id"]
+    assert 422 == (await ask("GET", where.replace("waiting", "lost"))).status_code
+    assert 422 == (await ask("GET", where.replace("file-processing", "mail"))).status_code
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_delayed_job_is_promoted(ask: Client, wire: str) -> None:
+    """Once; then it waits as the others do."""
+    where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire, "delay": 60_000}})).headers[
+        "location"
+    ]
+    due = (await ask("GET", where)).json()["dueAt"]
+    answers = [await ask("POST", where.replace("?", "/promote?")) for _ in range(2)]
+
+    assert due > 1_700_000_000_000
+    assert {"outcome": "promoted"} == answers[0].json()
+    assert (409, "the job is waiting, not delayed") == (answers[1].status_code, answers[1].json()["detail"])
+    job = (await ask("GET", where)).json()
+    assert ("waiting", None) == (job["state"], job["dueAt"])
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_job_is_removed(ask: Client, wire: str) -> None:
+    """Once; then there is none."""
+    where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire}})).headers["location"]
+    waits = await ask("POST", where.replace("?", "/retry?"))
+
+    assert (409, "the job is waiting, not failed") == (waits.status_code, waits.json()["detail"])
+    assert {"outcome": "removed"} == (await ask("DELETE", where)).json()
+    assert 404 == (await ask("DELETE", where)).status_code

@@ -1,0 +1,112 @@
+"""Queues as a whole: paused, drained, cleaned, their failed jobs retried; who works on them, and their history."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import redis
+
+from queue_lib.job import Wire
+from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.outcome import Done
+from queue_lib.runner.reporter import Reporter
+from tests.support.api_client import JOB, READ_SECRET, Client
+from tests.support.fakes import make_job
+from tests.support.mills import redis_mill
+
+if TYPE_CHECKING:
+    import httpx
+
+
+async def test_pause_and_resume(ask: Client) -> None:
+    """One queue, or all of them."""
+
+    async def paused() -> list[bool]:
+        return [queue["paused"] for queue in (await ask("GET", "/queue/stats")).json()["queues"]]
+
+    assert {"outcome": "paused"} == (await ask("POST", "/queue/pause?queue=file-processing")).json()
+    assert [False, True] == await paused()
+    await ask("POST", "/queue/pause")
+    assert [True, True] == await paused()
+    await ask("POST", "/queue/resume")
+    assert [False, False] == await paused()
+    assert 404 == (await ask("POST", "/queue/pause?queue=mail")).status_code
+
+
+async def test_a_queue_is_drained(ask: Client) -> None:
+    """Both wires of one queue, which must be named."""
+    for wire in ("bullmq", "rq"):
+        await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire}})
+        await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire, "delay": 60_000}})
+
+    assert [422, 404] == [(await ask("POST", f"/queue/drain{query}")).status_code for query in ("", "?queue=mail")]
+    assert {"removed": 0} == (await ask("POST", "/queue/drain?queue=push-notifications&delayed=true")).json()
+    assert {"removed": 2} == (await ask("POST", "/queue/drain?queue=file-processing")).json()
+    assert {"removed": 2} == (await ask("POST", "/queue/drain?queue=file-processing&delayed=true")).json()
+
+
+async def test_cleaning(ask: Client, redis_url: str) -> None:
+    """It takes what is old, and says how much that was."""
+    with redis.Redis.from_url(redis_url) as server:
+        server.hset("bull:file-processing:old", mapping={"name": "x", "data": "{}", "finishedOn": 1, "timestamp": 1})
+        server.zadd("bull:file-processing:failed", {"old": 1})
+
+    async def clean(state: str, query: str) -> httpx.Response:
+        return await ask("POST", f"/queue/clean/{state}?{query}")
+
+    assert {"removed": 0} == (await clean("completed", "older=0")).json()
+    assert {"removed": 0} == (await clean("failed", "older=0&queue=push-notifications")).json()
+    assert {"removed": 1} == (await clean("failed", "older=1000")).json()
+    assert [422, 404] == [(await clean("failed", query)).status_code for query in ("", "older=0&queue=mail")]
+
+
+async def test_failed_jobs_are_retried_by_a_filter(ask: Client, redis_url: str) -> None:
+    """Those to which all that was asked for applies."""
+    failed_at = round(time.time() * 1000) - 10_000
+    with redis.Redis.from_url(redis_url) as server:
+        for number in range(5):
+            fields = {"name": "x", "data": "{}", "opts": "{}", "timestamp": 1, "finishedOn": failed_at, "atm": 2}
+            fields["failedReason"] = f"fault {number}"
+            server.hset(f"bull:file-processing:{number}", mapping=fields)
+            server.zadd("bull:file-processing:failed", {str(number): failed_at})
+
+    async def retried(query: str) -> tuple[int, int]:
+        answer = (await ask("POST", f"/queue/retry/failed?{query}")).json()
+        return answer["matched"], answer["retried"]
+
+    assert (0, 0) == await retried("queue=push-notifications")
+    assert (0, 0) == await retried("wire=rq")
+    assert (0, 0) == await retried("older=60000")
+    assert (1, 1) == await retried("text=FAULT%203&name=x&newer=60000&queue=file-processing")
+    assert (2, 2) == await retried("limit=2")
+    assert (2, 2) == await retried("")
+    assert 404 == (await ask("POST", "/queue/retry/failed?queue=mail")).status_code
+
+
+async def test_workers_and_history(ask: Client, redis_url: str) -> None:
+    """Who works, on what, and what all of them have done of late; times in milliseconds."""
+    pulse = Pulse()
+    pulse(JobStarted(make_job(queue="file-processing", waited=0.5)))
+    pulse(JobSettled(make_job(queue="file-processing", id="2"), Done(None), 2.0))
+    async with redis_mill(redis_url, "bullmq") as mill:
+        me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
+        await Reporter(me, pulse, mill.pulses, lambda: 5).send()
+
+    [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
+    history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()
+
+    assert ("a", "dyno", 4, 1500, 5, ["rq"]) == (
+        *(worker["name"], worker["host"], worker["pid"]),
+        *(worker["startedAt"], worker["memory"], worker["wires"]),
+    )
+    assert [("file-processing", "1", 1)] == [(job["queue"], job["id"], job["attempt"]) for job in worker["running"]]
+    assert worker["seenAt"] > 1_700_000_000_000 < worker["running"][0]["since"]
+    assert ("file-processing", 3) == (history["queue"], len(history["minutes"]))
+    [minute] = [minute for minute in history["minutes"] if minute["done"]]
+    assert 1400 < minute["runP50"] <= minute["runP95"] < 2900
+    assert 350 < minute["waitP50"] < 750
+    assert [404, 422] == [
+        (await ask("GET", f"/queue/history?{query}")).status_code for query in ("queue=mail", "queue=x&minutes=0")
+    ]

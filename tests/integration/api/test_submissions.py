@@ -1,0 +1,79 @@
+"""A job that is submitted: it is where the answer says, or the answer says what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.api_client import IMAGE, JOB, READ_SECRET, Client
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_job_is_submitted_and_looked_at(ask: Client, wire: str) -> None:
+    """It is where the answer says, with the payload that was sent."""
+    answer = await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire, "delay": 60_000, "attempts": 7}})
+
+    accepted = answer.json()
+    assert (202, "file-processing", wire) == (answer.status_code, accepted["queue"], accepted["wire"])
+    job = (await ask("GET", answer.headers["location"], secret=READ_SECRET)).json()
+    assert (accepted["id"], "process-image", "delayed", IMAGE) == (job["id"], job["name"], job["state"], job["data"])
+    assert {"attemptsMade": 0, "finishedAt": None, "result": None, "log": []}.items() <= job.items()
+    assert job["enqueuedAt"] is None or job["enqueuedAt"] > 1_700_000_000_000
+
+
+async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
+    """A client that has heard no answer may send the same again."""
+    key = {"Idempotency-Key": "upload 17"}
+    ids = {(await ask("POST", "/queue/jobs", json=JOB, headers=key)).json()["id"] for _ in range(3)}
+    other = (await ask("POST", "/queue/jobs", json=JOB, headers={"Idempotency-Key": "18"})).json()["id"]
+
+    assert 1 == len(ids)
+    assert other not in ids
+    stats = (await ask("GET", "/queue/stats")).json()
+    assert 2 == next(each for each in stats["queues"] if each["queue"] == "file-processing")["counts"]["waiting"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({**JOB, "name": "mail"}, "no such job: 'mail'; there are optimize-avatar"),
+        ({**JOB, "name": "push-follow-up"}, "no such job"),
+        (
+            {**JOB, "data": {**IMAGE, "filePath": "/etc/passwd", "userId": {"a": "secret"}}},
+            "bad payload for process-image: filePath: ",
+        ),
+        ({**JOB, "data": None}, "bad payload for process-image: payload: "),
+        ({"name": "process-image"}, "body.data: Field required"),
+        ({**JOB, "options": {"delay": -1}}, "body.options.delay: "),
+        ({**JOB, "options": {"wire": "sqs"}}, "body.options.wire: "),
+        ({**JOB, "options": {"jobId": "12"}}, "a job's id has letters"),
+        ([], "body: "),
+    ],
+)
+async def test_a_bad_submission_names_the_field(ask: Client, body: Any, detail: str) -> None:
+    """And none of its values."""
+    answer = await ask("POST", "/queue/jobs", json=body)
+
+    assert 422 == answer.status_code
+    assert answer.json()["detail"].startswith(detail)
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b'{"name": "\\ud800", "data": 1}', b"[" * 100_000])
+async def test_what_is_no_json_is_refused(ask: Client, content: bytes) -> None:
+    """As the client's fault."""
+    answer = await ask("POST", "/queue/jobs", content=content, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code in {400, 422}
+
+
+@pytest.mark.parametrize("odd", ['"\\ud800"', "NaN", "1e999", "[" * 900 + "]" * 900])
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_what_could_not_be_written_is_refused(ask: Client, wire: str, odd: str) -> None:
+    """What Python's JSON takes and others don't is the client's fault, and no fault of ours."""
+    data = '{"fileId": "a", "filePath": "b", "userId": 1, "x": %s}' % odd  # noqa: UP031 -- braces
+    text = '{"name": "process-image", "options": {"wire": "%s"}, "data": %s}'
+    answer = await ask("POST", "/queue/jobs", content=text % (wire, data), headers={"Content-Type": "application/json"})
+
+    assert answer.status_code in ({202, 400, 422} if odd[0] == "[" else {422})
