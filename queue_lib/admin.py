@@ -6,18 +6,16 @@ import copy
 import enum
 import hashlib
 import json
-import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
-from pydantic import ValidationError
 
+from queue_lib.admission import Admission, UnfitJobsError
 from queue_lib.broker.base import Addition, State, letter_id
 from queue_lib.errors import PermanentError
 from queue_lib.observe.pulse import MINUTE, minute_of
-from queue_lib.processor import faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -32,8 +30,6 @@ PAGE = 200
 CLEANED_AT_ONCE = 1000
 SEARCHED = 1000  # jobs that one search looks at
 LONGEST_HISTORY = 24 * 60  # minutes
-# What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
-JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -94,15 +90,6 @@ class Wanted:
         )
 
 
-class UnfitJobsError(PermanentError):
-    """Some of several jobs could only end in the dead letters; `faults` has the reason for each, by its number."""
-
-    def __init__(self, faults: Mapping[int, str]) -> None:
-        """Say how many."""
-        super().__init__(f"{len(faults)} of the jobs are not fit to be enqueued")
-        self.faults = faults
-
-
 class Replay(enum.StrEnum):
     """What became of a letter that was to be replayed."""
 
@@ -133,7 +120,7 @@ class Admin:
 
         `clock` gives seconds since the epoch.
         """
-        self._forms = {form.name: form for form in forms}
+        self._admission = Admission(forms)
         self._inspectors = {inspector.wire: inspector for inspector in inspectors}
         self.wires = tuple(self._inspectors)
         self._letters = letters
@@ -273,21 +260,7 @@ class Admin:
     def _check(self, addition: Addition, wire: Wire) -> str:
         """The queue that a job would be enqueued in. Raises PermanentError as `add` does."""
         self._on(wire)
-        form = self._forms.get(addition.name)
-        if form is None or form.internal:
-            known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
-            msg = f"no such job: {addition.name[:100]!r}; there are {known}"
-            raise PermanentError(msg)
-        if addition.job_id is not None and not JOB_ID.fullmatch(addition.job_id):
-            msg = "a job's id has letters, digits, - and _, at most 128 of them, and not digits alone"
-            raise PermanentError(msg)
-        _check_json(addition.data)
-        try:
-            form.payload.model_validate(addition.data)
-        except ValidationError as error:
-            msg = f"bad payload for {addition.name}: {faults(error)}"
-            raise PermanentError(msg) from None
-        return form.queue
+        return self._admission.queue_of(addition)
 
     def acting(self, by: str) -> Admin:
         """The same, for somebody else."""
@@ -436,15 +409,6 @@ class Admin:
         if dropped:
             self._act.info("letter_dropped", **_fields(letter))
         return dropped
-
-
-def _check_json(data: object) -> None:
-    """Raise PermanentError for what Node could not read, or Redis not take: NaN, lone surrogates, endless nesting."""
-    try:
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, TypeError, RecursionError) as error:
-        msg = f"the payload can't be written as JSON: {type(error).__name__}"
-        raise PermanentError(msg) from None
 
 
 def _words(job: JobView) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from queue_lib.admin import UnfitJobsError
+from queue_lib.admission import UnfitJobsError
 from queue_lib.api.guard import Limiter, submitter, writer
 from queue_lib.api.lookup import admin
 from queue_lib.api.models import Accepted, AcceptedBatch, Batch, Submission

@@ -1,0 +1,65 @@
+"""Which jobs may be added: one that could only end in the dead letters is refused before it is in a queue."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from queue_lib.errors import PermanentError
+from queue_lib.processor import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from queue_lib.broker.base import Addition
+    from queue_lib.processor import Form
+
+# What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
+JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
+
+
+class UnfitJobsError(PermanentError):
+    """Some of several jobs could only end in the dead letters; `faults` has the reason for each, by its number."""
+
+    def __init__(self, faults: Mapping[int, str]) -> None:
+        """Say how many."""
+        super().__init__(f"{len(faults)} of the jobs are not fit to be enqueued")
+        self.faults = faults
+
+
+class Admission:
+    """Knows the jobs that there are by their forms; the internal ones are nobody's to add."""
+
+    def __init__(self, forms: Sequence[Form]) -> None:
+        """Take the forms."""
+        self._forms = {form.name: form for form in forms}
+
+    def queue_of(self, addition: Addition) -> str:
+        """The queue that a job would be enqueued in. Raises PermanentError, which says why, for one that is unfit."""
+        form = self._forms.get(addition.name)
+        if form is None or form.internal:
+            known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
+            msg = f"no such job: {addition.name[:100]!r}; there are {known}"
+            raise PermanentError(msg)
+        if addition.job_id is not None and not JOB_ID.fullmatch(addition.job_id):
+            msg = "a job's id has letters, digits, - and _, at most 128 of them, and not digits alone"
+            raise PermanentError(msg)
+        _check_json(addition.data)
+        try:
+            form.payload.model_validate(addition.data)
+        except ValidationError as error:
+            msg = f"bad payload for {addition.name}: {faults(error)}"
+            raise PermanentError(msg) from None
+        return form.queue
+
+
+def _check_json(data: object) -> None:
+    """Raise PermanentError for what Node could not read, or Redis not take: NaN, lone surrogates, endless nesting."""
+    try:
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        msg = f"the payload can't be written as JSON: {type(error).__name__}"
+        raise PermanentError(msg) from None
