@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from queue_lib.admin import Replay
+from queue_lib.answers import Replay
 from scripts import terminal
 from scripts.terminal import (
     IN_PART,
@@ -32,7 +32,8 @@ from scripts.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from queue_lib.admin import Admin, Wanted
+    from queue_lib.admin import Admin
+    from queue_lib.answers import Wanted
     from queue_lib.broker.base import Letter
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of letters, as `list` shows them.")]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from queue_lib.admin import Admin, QueueStats
+    from queue_lib.admin import Admin
+    from queue_lib.answers import QueueStats
 
 WatchOption = Annotated[float | None, typer.Option(min=0.2, metavar="SECONDS", help="Show it again and again.")]
 

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin, Replay
+from queue_lib.admin import Admin
+from queue_lib.answers import Replay
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import admin
 from queue_lib.api.models import Outcome

@@ -22,7 +22,8 @@ from queue_lib.observe.vitals import Vitals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from queue_lib.admin import Admin, QueueStats
+    from queue_lib.admin import Admin
+    from queue_lib.answers import QueueStats
     from queue_lib.observe.pulse import WorkerView
 
 FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more

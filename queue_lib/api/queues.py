@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from queue_lib.admin import LONGEST_HISTORY, Admin, Wanted
+from queue_lib.admin import LONGEST_HISTORY, Admin
+from queue_lib.answers import Wanted
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import admin, named
 from queue_lib.api.models import Outcome

@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin, Replay, Wanted
+from queue_lib.admin import Admin
+from queue_lib.answers import Replay, Wanted
 from queue_lib.broker.base import Letter
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import done, page

@@ -16,7 +16,7 @@ from queue_lib.dashboard.pages import page
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.admin import QueueStats
+    from queue_lib.answers import QueueStats
     from queue_lib.observe.pulse import Minute, WorkerView
 
 MINUTES = 60  # of history

@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin, QueueStats
+from queue_lib.admin import Admin
+from queue_lib.answers import QueueStats
 from queue_lib.broker.base import JobView, State
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.overview import alarms

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
-from queue_lib.admin import Admin, Wanted
+from queue_lib.answers import Wanted
 from queue_lib.broker.base import NotNow, State
 from tests.support.failed_jobs import FAILURE, fail, failed
 from tests.support.mills import QUEUE, Mill, redis_mill
+
+if TYPE_CHECKING:
+    from queue_lib.admin import Admin
 
 
 @pytest.mark.parametrize("attempts", [None, 2])

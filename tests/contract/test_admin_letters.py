@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.admin import Admin, Replay, Wanted
+from queue_lib.answers import Replay, Wanted
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
 from tests.support.mills import QUEUE, Mill
+
+if TYPE_CHECKING:
+    from queue_lib.admin import Admin
 
 
 async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:

@@ -10,7 +10,8 @@ import redis
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
-from queue_lib.admin import Admin, Wanted
+from queue_lib.admin import Admin
+from queue_lib.answers import Wanted
 from queue_lib.broker.base import LISTED, READ_AT_ONCE, State
 from queue_lib.errors import PermanentError
 from queue_lib.outcome import Failure

@@ -9,7 +9,7 @@ import pytest
 from itsdangerous import TimestampSigner
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import QueueStats
+from queue_lib.answers import QueueStats
 from queue_lib.api.tokens import Token
 from queue_lib.broker.base import State
 from queue_lib.dashboard import sparkline, words

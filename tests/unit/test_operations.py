@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from processors.forms import FORMS
 from processors.push.delivery import Kind
 from processors.tallies import SERVICES, TALLIES
-from queue_lib.admin import Admin, QueueStats
+from queue_lib.answers import QueueStats
 from queue_lib.api.metrics import Scraped
 from queue_lib.broker.base import State
 from queue_lib.job import Wire
@@ -31,6 +31,8 @@ from tests.support.promql import Selector, grouped_by, selectors
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
+
+    from queue_lib.admin import Admin
 
 PROJECT = Path(__file__).parents[2]
 OPERATIONS = PROJECT / "docs" / "operations"
