@@ -1,7 +1,8 @@
 """Strays: jobs that the server has handed to this worker in an answer that was lost with its connection.
 
 redis-py sends the command again over a new connection, and that claims another job; nobody would know of the first one
-until its lease runs out. So after every new connection a worker looks for jobs that it has and does not know of.
+until its lease runs out. So after every new connection a worker looks for jobs that it has and does not know of: before
+its next claim, and whenever it renews its leases.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queue_lib.broker.connection import outages_translated
-from queue_lib.errors import BrokerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -51,6 +51,11 @@ class Strays:
         try:
             with outages_translated():
                 await self._put_back(queue)
-        except BrokerUnavailableError:
+        except BaseException:
             self._suspected.add(queue)
             raise
+
+    async def collect_all(self) -> None:
+        """The same for all queues: who is busy claims nothing. Raises BrokerUnavailableError."""
+        for queue in self._queues:
+            await self.collect(queue)

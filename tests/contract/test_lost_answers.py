@@ -12,7 +12,7 @@ from queue_lib.broker.base import NotNow, State
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from tests.support.lossy_link import LossyLink
-from tests.support.mills import QUEUE, Mill, redis_mill
+from tests.support.mills import QUEUE, Mill, queue, redis_mill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("wire", ["bullmq", "rq"])
 FAILURE = Failure("it broke", "Traceback: it broke")
+QUEUE_OF_NOBODY = queue(name="nobody")
 LONG = 3600.0  # seconds: no lease runs out in a test
 
 
@@ -41,7 +42,7 @@ async def mill(link: LossyLink, wire: str) -> AsyncIterator[Mill]:
 @pytest.fixture
 async def broker(mill: Mill) -> Broker:
     """A worker's broker."""
-    return await mill.broker(lease_duration=LONG)
+    return await mill.broker([QUEUE, QUEUE_OF_NOBODY], lease_duration=LONG)
 
 
 @pytest.mark.parametrize("after", [0, 1])
@@ -125,6 +126,49 @@ async def test_a_burial(mill: Mill, broker: Broker, link: LossyLink) -> None:
     job_id, _ = await settle_two(mill, broker, link, lambda lease: lease.bury(FAILURE))
     view = await mill.view(job_id)
     assert (State.FAILED, "it broke") == (view.state, view.reason)
+
+
+async def test_a_snooze(mill: Mill, broker: Broker, link: LossyLink) -> None:
+    """No attempt is counted, and the job has its delay."""
+    await settle_two(mill, broker, link, lambda lease: lease.snooze(0.5))
+    assert [1, 1, 1] == [(await mill.claim(broker)).job.attempt for _ in range(3)]
+
+
+async def test_a_release(mill: Mill, broker: Broker, link: LossyLink) -> None:
+    """The job is back at the front."""
+    second_id, third_id = await settle_two(mill, broker, link, lambda lease: lease.release())
+    assert [second_id, third_id] == [(await mill.claim(broker)).job.id for _ in range(3)][::2]
+
+
+async def test_a_busy_worker_puts_back_what_it_never_heard_of(mill: Mill, broker: Broker, link: LossyLink) -> None:
+    """It has no slot for another claim: it looks when it renews its leases, and another worker gets the job."""
+    ids = {await mill.enqueue("greet", number) for number in range(2)}
+    await broker.claim(QUEUE_OF_NOBODY)  # the scripts are known to the server from here on
+    link.lose()
+    mine = await mill.claim(broker)
+    await mill.chore(broker, "renew leases")
+    other = await mill.claim(await mill.broker(lease_duration=LONG))
+
+    assert 1 == link.lost
+    assert ids == {mine.job.id, other.job.id}
+    assert not mine.is_lost
+
+
+async def test_a_worker_that_stops_puts_back_what_it_never_heard_of(
+    mill: Mill, broker: Broker, link: LossyLink
+) -> None:
+    """Before it closes its connections."""
+    for number in range(2):
+        await mill.enqueue("greet", number)
+    await broker.claim(QUEUE_OF_NOBODY)
+    link.lose()
+    await (await mill.claim(broker)).release()
+    await broker.close()
+    mill.brokers.remove(broker)
+
+    assert 1 == link.lost
+    counts = await mill.inspector.counts(QUEUE.name)
+    assert (2, 0) == (counts[State.WAITING], counts[State.ACTIVE])
 
 
 async def settle_two(

@@ -107,7 +107,8 @@ def test_retention_options(option: Any, expected: Any) -> None:
         (False, False),
         (1, False),
         ({"count": 1}, False),
-        ({"age": 0}, False),
+        ({"age": 0, "count": 5}, True),
+        ({"age": 1}, False),
         (None, False),
     ],
 )

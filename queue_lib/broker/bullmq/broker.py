@@ -108,8 +108,9 @@ class BullMQBroker:
         worker, held = self._workers[queue], self._held[queue]
         found = await worker.scripts.active_under(f"{worker.id}:")
         for job_id, token in [(job_id, token) for job_id, token in found if job_id not in held]:
-            with contextlib.suppress(LeaseLostError):  # it has run out meanwhile
-                await worker.scripts.give_back(job_id, token)
+            if job_id not in held:  # it may have run out, and come back with a completion under the same token
+                with contextlib.suppress(LeaseLostError):
+                    await worker.scripts.give_back(job_id, token)
 
     async def _lease(self, queue: Queue, fields: dict[str, str], job_id: str, token: str) -> BullLease:
         worker = self._workers[queue.name]
@@ -130,7 +131,8 @@ class BullMQBroker:
             with outages_translated():
                 await self._workers[lease.queue.name].schedule_next(raw)
         except BrokerUnavailableError:
-            lease.abandon()  # whoever recovers the job tries again
+            lease.abandon()
+            self._strays.suspect(lease.queue.name)  # it goes back in line, and whoever claims it next tries again
             raise
 
     def reserve_for(self, queue: Queue, room: Callable[[], int]) -> None:
@@ -225,6 +227,7 @@ class BullMQBroker:
                 for job_id in map(str, lost):
                     if held.get(job_id) is before[job_id]:  # not settled meanwhile
                         held.pop(job_id).lose()
+        await self._strays.collect_all()
 
     async def _recover(self) -> None:
         """Move jobs whose lock ran out back to the line; the third crash marks one as failed, to be buried next."""
@@ -250,6 +253,7 @@ class BullMQBroker:
         for queue in self._queues.values():
             await self.quiet(queue)
         with contextlib.suppress(BrokerUnavailableError):
+            await self._strays.collect_all()
             for queue in self._queues.values():
                 await self.pass_on(queue)
         for each in (*self._listeners.values(), self._client):

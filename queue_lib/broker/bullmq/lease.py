@@ -73,7 +73,7 @@ class BullLease(Lease):
 
     async def snooze(self, delay: float) -> None:
         """Delay without counting the attempt."""
-        async with self._settling():
+        async with self._settling(counted=False):
             await self._worker.backend.moveToDelayed(
                 self.job.id, _now(), max(1, math.ceil(delay * 1000)), self.token, {"skipAttempt": True}
             )
@@ -90,7 +90,7 @@ class BullLease(Lease):
 
     async def release(self) -> None:
         """Move back to the front of the line."""
-        async with self._settling():
+        async with self._settling(counted=False):
             await self._worker.scripts.give_back(self.job.id, self.token)
 
     def abandon(self) -> None:
@@ -133,8 +133,10 @@ class BullLease(Lease):
         return {"failedReason": failure.reason, "stacktrace": json.dumps(kept, separators=(",", ":"))}
 
     @contextlib.asynccontextmanager
-    async def _settling(self, kept: Any = None) -> AsyncIterator[None]:
-        """What ends the lease. `kept` is how long the scripts keep the job afterwards, if it has ended.
+    async def _settling(self, kept: Any = None, *, counted: bool = True) -> AsyncIterator[None]:
+        """What ends the lease, and with it an attempt, if that is `counted`.
+
+        `kept` is how long the scripts keep the job afterwards, if it has ended.
 
         redis-py sends a command again whose answer was lost with the connection; the second one finds no lock.
         """
@@ -145,19 +147,24 @@ class BullLease(Lease):
             with outages_translated():
                 yield
         except LeaseLostError:
-            if not await self._have_settled(kept):
+            if not await self._have_settled(kept, counted=counted):
                 self._broker.forget(self)
                 raise
         self._broker.forget(self)
 
-    async def _have_settled(self, kept: Any) -> bool:
-        """Whether this attempt was counted and none was started since, or the job is gone as it should be."""
+    async def _have_settled(self, kept: Any, *, counted: bool) -> bool:
+        """Whether an earlier try has, and its answer was lost: nobody has started the job since, and it is not active.
+
+        A job that is not kept is gone after it, as it is when somebody has removed it.
+        """
         client, key = self._worker.backend.conn, self._worker.backend.toKey(self.job.id)
         with outages_translated():
             made, started = await client.hmget(key, "atm", "ats")
+            active = await client.lpos(self._worker.keys["active"], self.job.id)
         if started is None:
             return keeps_none(kept)
-        return (int(made or 0), started) == (self.job.attempt, str(self._raw.attemptsStarted))
+        expected = self.job.attempt if counted else self.job.attempt - 1
+        return active is None and (int(made or 0), started) == (expected, str(self._raw.attemptsStarted))
 
 
 def _now() -> int:

@@ -82,7 +82,7 @@ def keeps_none(kept: Any) -> bool:
     """Whether a job is deleted as it ends; `kept` is what `keep` returns, or None for one that has not ended."""
     if kept is None or isinstance(kept, bool):
         return kept is True
-    return (kept.get("count") if isinstance(kept, dict) else kept) == 0
+    return 0 in (kept.get("count"), kept.get("age")) if isinstance(kept, dict) else kept == 0
 
 
 def _check(raw: Any) -> None:

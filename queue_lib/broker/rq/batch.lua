@@ -18,6 +18,8 @@ if ARGV[2] ~= '' then
   end
 elseif redis.call('LREM', KEYS[3], 1, ARGV[4]) == 0 then
   return {'lost', 0}
+else
+  redis.call('HDEL', KEYS[4], 'claimed_at', 'claimed_by')
 end
 if ARGV[3] == '1' and dependents > 0 then return {'dependents', dependents} end
 for _, command in ipairs(cmsgpack.unpack(ARGV[1])) do redis.call(unpack(command)) end

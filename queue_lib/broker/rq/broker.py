@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -133,15 +134,15 @@ class RQBroker:
             case b"job":
                 lane_number, job_id, fields = rest
                 return await self._lease(queue, lanes(queue.name)[lane_number - 1], _text(job_id), _fields(fields))
+            case b"gone":
+                structlog.get_logger().warning("job_gone", queue=queue.name, wire=self.wire.value, id=_text(rest[0]))
+                return NotNow(0.0, listen=False)
             case _ if self._strays.are_suspected(queue.name):
                 return NotNow(0.0, listen=False)
             case b"limited":
                 return NotNow(min(rest[0] / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
             case b"paused":
                 return NotNow(PAUSED, listen=False)
-            case b"gone":
-                structlog.get_logger().warning("job_gone", queue=queue.name, wire=self.wire.value, id=_text(rest[0]))
-                return NotNow(0.0, listen=False)
             case _:
                 due = float(rest[0]) - now if rest[0] else IDLE
                 return NotNow(min(max(due, 0.0), IDLE), listen=True)
@@ -182,7 +183,7 @@ class RQBroker:
             for number, job_id, member in zip(found[::3], found[1::3], found[2::3], strict=True)
             if (_text(member) not in held if member else _text(job_id) not in self._starting)
         ]
-        for lane, job_id, member in strays:
+        for lane, job_id, member in reversed(strays):  # each to the front
             keys = [waiting_key(lane), intermediate_key(lane), started_key(lane), executions_key(self._worker_name)]
             await self._put_back(keys=keys, args=[job_id, member, JOB_PREFIX, EXECUTION_PREFIX])
 
@@ -238,6 +239,7 @@ class RQBroker:
                 await self.in_thread(lambda: self.worker.beat(running))
             self._last_beat = time.monotonic()
         await self._find_lost(held)
+        await self._strays.collect_all()
 
     async def _find_lost(self, leases: Sequence[RQLease]) -> None:
         """A heartbeat renews what is there; an execution that is not there any more was recovered or removed."""
@@ -299,7 +301,9 @@ class RQBroker:
         return None
 
     async def close(self) -> None:
-        """Sign off from `rq info` and close the connections."""
+        """Sign off from `rq info` and close the connections. What came in a lost answer goes back first."""
+        with contextlib.suppress(BrokerUnavailableError):
+            await self._strays.collect_all()
         for listener in self._listeners.values():
             await listener.close()
         try:

@@ -23,6 +23,7 @@ from queue_lib.broker.base import Lease
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.broker.rq.lanes import started_key
+from queue_lib.broker.rq.retention import wake_dependents
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
@@ -72,11 +73,22 @@ class RQLease(Lease):
     def _done_by_rq(self) -> None:
         """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
         rq_job, lane, worker = self.rq_job, self.lane, self._broker.worker
-        if worker.connection.zscore(lane.started_job_registry.key, self.execution.composite_key) is None:
-            raise self._lost()
         rq_job._status = JobStatus.FINISHED  # noqa: SLF001
-        worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
+        try:
+            worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
+        except LeaseLostError:
+            if not self._have_settled():
+                raise self._lost() from None
+        for each in worker.queues:
+            wake_dependents(each)  # RQ leaves them to its maintenance if the connection breaks before they are in line
         worker.rest()
+
+    def _have_settled(self) -> bool:
+        """Whether an earlier try has, and its answer was lost; a job whose result nobody wants is gone after it."""
+        connection, key = self._broker.worker.connection, self.rq_job.key
+        if not connection.exists(key):
+            return self.rq_job.result_ttl == 0
+        return bool(connection.hget(key, "settled_by") == self.execution.composite_key.encode())
 
     def _check(self) -> None:
         if not self._broker.holds(self):

@@ -1,5 +1,6 @@
 --[[
-  Put a claimed or started job back to the front of its lane: no attempt is counted, and no crash.
+  Put a claimed or started job back to the front of its lane: no attempt is counted, and no crash. One that was removed
+  or canceled meanwhile goes nowhere.
     KEYS[1] rq:queue:<lane> (list of job ids)
     KEYS[2] rq:queue:<lane>:intermediate (list of job ids: claimed, not yet started)
     KEYS[3] rq:wip:<lane> (sorted set of <job id>:<execution id>)
@@ -14,7 +15,8 @@ local function take()
   return redis.call('ZREM', KEYS[3], ARGV[2])
 end
 
-if take() == 1 then
-  redis.call('HSET', ARGV[3] .. ARGV[1], 'status', 'queued')
+local job = ARGV[3] .. ARGV[1]
+if take() == 1 and redis.call('EXISTS', job) == 1 and redis.call('HGET', job, 'status') ~= 'canceled' then
+  redis.call('HSET', job, 'status', 'queued')
   redis.call('LPUSH', KEYS[1], ARGV[1])
 end

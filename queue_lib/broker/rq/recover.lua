@@ -27,7 +27,7 @@ for lane = 1, #KEYS, 3 do
   end
   for _, id in ipairs(redis.call('LRANGE', KEYS[lane + 1], 0, 999)) do
     local since = redis.call('HGET', ARGV[3] .. id, 'claimed_at')
-    if redis.call('EXISTS', ARGV[3] .. id) == 0 then
+    if redis.call('EXISTS', ARGV[3] .. id) == 0 or redis.call('HGET', ARGV[3] .. id, 'status') == 'canceled' then
       redis.call('LREM', KEYS[lane + 1], 1, id)
     elseif not since then
       redis.call('HSET', ARGV[3] .. id, 'claimed_at', now) -- a stock worker's: it has a lease's time to come back

@@ -28,13 +28,18 @@ def apply_retention(lane: Lane, queue: Queue) -> None:
     """
     FinishedJobRegistry(queue=lane).cleanup()
     FailedJobRegistry(queue=lane).cleanup()
-    try:
-        ReadyJobRegistry(queue=lane).cleanup()  # dependents whose parent's worker died before it could wake them
-    except MALFORMED as error:
-        structlog.get_logger().warning("dependents_unreadable", lane=lane.name, reason=describe(error))
+    wake_dependents(lane)
     clean_worker_registry(lane)
     if queue.keep_completed.count is not None:
         _trim(FinishedJobRegistry(queue=lane), queue.keep_completed.count)
+
+
+def wake_dependents(lane: Lane) -> None:
+    """Enqueue dependents that are ready, and whose parent's worker died, or lost its connection, before it could."""
+    try:
+        ReadyJobRegistry(queue=lane).cleanup()
+    except MALFORMED as error:
+        structlog.get_logger().warning("dependents_unreadable", lane=lane.name, reason=describe(error))
 
 
 def _trim(registry: FinishedJobRegistry, count: int) -> None:

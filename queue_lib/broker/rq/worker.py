@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
 from queue_lib.broker.rq.job import GuardedJob
+from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +59,21 @@ class RegisteredWorker(BaseWorker):
 
     def end(self, job: StockJob, execution: Execution, pipeline: Pipeline) -> None:
         """Remove an execution; the worker is idle after the last one."""
-        self.cleanup_execution(job, pipeline, execution)
+        super().cleanup_execution(job, pipeline, execution)
         if not self.executions:
             self.set_state(WorkerStatus.IDLE, pipeline)
+
+    def cleanup_execution(self, job: StockJob, pipeline: Pipeline, execution: Execution | None = None) -> None:
+        """Remove an execution, in `handle_job_success`. Raises LeaseLostError if it is not there any more.
+
+        RQ takes a connection that broke in its transaction for a dependent that was added, and does all of it again:
+        also where the server had done it, and the answer was lost.
+        """
+        if execution is None or self.connection.zscore(job.started_job_registry.key, execution.composite_key) is None:
+            raise LeaseLostError(f"job {job.id} is no longer leased to this worker")  # noqa: TRY003, EM102 -- as in RQLease
+        super().cleanup_execution(job, pipeline, execution)
+        if job.result_ttl != 0:  # else it is deleted
+            pipeline.hset(job.key, "settled_by", execution.composite_key)
 
     def register(self) -> None:
         """Appear in `rq info`."""
