@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 BROKEN = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
+# The server refuses the statement: the connection is as good as before.
+STATEMENT_FAULTS = (psycopg.ProgrammingError, psycopg.DataError)
+
 
 class Reader:
     """Keeps one of the engine's connections while it works. One query at a time; the others wait."""
@@ -54,9 +57,11 @@ class Reader:
             await connection.close()
 
     async def _drop(self) -> None:
-        if self._connection is not None:
-            await self._connection.invalidate()
-        await self.close()
+        """Let go of the connection at once, for another query may follow while this one is closed."""
+        connection, self._connection, self._driver = self._connection, None, None
+        if connection is not None:
+            await connection.invalidate()
+            await connection.close()
 
     async def _connect(self) -> AsyncConnection:
         self._connection = await self._engine.connect()
@@ -70,6 +75,8 @@ class Reader:
                 return list(await connection.execute(self._query, {self._parameter: wanted}))
             text, names = self._texts.get(len(wanted)) or self._text(wanted)
             return await (await self._driver.execute(text, dict(zip(names, wanted, strict=True)))).fetchall()
+        except STATEMENT_FAULTS:
+            raise
         except BaseException:
             await asyncio.shield(self._drop())  # nobody knows what state it is in
             raise

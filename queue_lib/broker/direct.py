@@ -7,7 +7,7 @@ it has its turn, was a tenth of a push job. Python 3.12's makes none; then this 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -27,18 +27,18 @@ class _Direct(AbstractConnection):
             async with asyncio.timeout(self.socket_timeout):
                 await self._send_packed_command(command)
         except OSError as error:  # a TimeoutError is one
-            await self._drop()
+            await self.disconnect(nowait=True)
             msg = f"Error while writing to socket: {type(error).__name__} {error}"
             raise RedisConnectionError(msg) from error
         except BaseException:
-            await self._drop()
+            await self.disconnect(nowait=True)  # half of it may be sent
             raise
 
-    async def _drop(self) -> None:
-        """Close at once. A close that waits for what is not sent yet would have a command arrive that was given up."""
-        if self._writer is not None:
+    async def disconnect(self, nowait: bool = False, **words: Any) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 -- redis-py's
+        """Close; `nowait` drops what is not sent yet, for a command that was given up must not arrive later."""
+        if nowait and self._writer is not None:
             self._writer.transport.abort()
-        await self.disconnect(nowait=True)
+        await super().disconnect(nowait=nowait, **words)
 
 
 class _DirectConnection(_Direct, Connection):

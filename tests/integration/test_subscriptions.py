@@ -291,6 +291,24 @@ async def test_a_look_up_that_is_cut_short(postgres_url: str) -> None:
     assert reading.cancelled()
 
 
+async def test_a_look_up_that_the_server_refuses(postgres_url: str) -> None:
+    """The fault is the statement's: the connection is kept."""
+    table = Table(postgres_url, "TEXT")
+    table.create()
+    table.insert(1)
+
+    async with table.open() as subscriptions:
+        await subscriptions.of_user(table.id(1))
+        [reader] = subscriptions._database._readers
+        connection = reader._connection
+        table.sql('ALTER TABLE "PushSubscription" RENAME TO "Old"')
+        with pytest.raises(psycopg.ProgrammingError):
+            await subscriptions.of_user(table.id(1))
+        table.sql('ALTER TABLE "Old" RENAME TO "PushSubscription"')
+        assert [table.id(1)] == [row.id for row in await subscriptions.of_user(table.id(1))]
+        assert connection is reader._connection
+
+
 async def until_it_runs(table: Table, words: str) -> None:
     """Wait until the server runs a statement with these words."""
     query = f"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%{words}%' AND pid <> pg_backend_pid()"  # noqa: S608
