@@ -1,7 +1,7 @@
-"""redis-py's connections, without the task that they start for each command on Python 3.11.
+"""redis-py's connections, without the task that they start for each command on Python 3.11; given up, they end at once.
 
 They send within `asyncio.wait_for`, which there makes a task of what it waits for: that, and the turn of the loop until
-it has its turn, was a tenth of a push job. Python 3.12's makes none; then this file can go.
+it has its turn, was a tenth of a push job. Python 3.12's makes none; then `send_packed_command` can go.
 """
 
 from __future__ import annotations

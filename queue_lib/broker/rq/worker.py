@@ -70,7 +70,7 @@ class RegisteredWorker(BaseWorker):
         also where the server had done it, and the answer was lost.
         """
         if execution is None or self.connection.zscore(job.started_job_registry.key, execution.composite_key) is None:
-            raise LeaseLostError(f"job {job.id} is no longer leased to this worker")  # noqa: TRY003, EM102 -- as in RQLease
+            raise LeaseLostError(job.id)
         super().cleanup_execution(job, pipeline, execution)
         if job.result_ttl != 0:  # else it is deleted
             pipeline.hset(job.key, "settled_by", execution.composite_key)
