@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LossyLink:
-    """Passes bytes between clients and one server; as a context manager it listens; the clients close before it."""
+    """Passes bytes between clients and one server; as a context manager it listens."""
 
     def __init__(self, url: str) -> None:
         """To the server of this URL."""
@@ -20,6 +20,7 @@ class LossyLink:
         self._own_port = 0
         self._passed: list[int] = []  # answers still to pass before one is lost
         self._served: set[asyncio.Task[Any]] = set()
+        self._ways: set[asyncio.Task[None]] = set()
         self.lost = 0
 
     async def __aenter__(self) -> Self:
@@ -28,9 +29,12 @@ class LossyLink:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Listen no more; what is open ends with its client."""
+        """Listen no more, and close what clients have left open."""
         self.refuse()
-        await asyncio.gather(*self._served)
+        while self._served:
+            for way in self._ways:
+                way.cancel()
+            await asyncio.wait(self._served, timeout=0.1)
 
     async def listen(self) -> None:
         """Take connections, at the same address as ever."""
@@ -59,10 +63,12 @@ class LossyLink:
             asyncio.create_task(self._commands(reader, its_writer)),
             asyncio.create_task(self._answers(its_reader, writer)),
         ]
+        self._ways.update(ways)
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _close(ways, [writer, its_writer])
+            self._ways.difference_update(ways)
             self._served.discard(served)
 
     async def _commands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -23,7 +23,7 @@ from queue_lib.broker.base import Lease
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.broker.rq.lanes import started_key
-from queue_lib.broker.rq.retention import wake_dependents
+from queue_lib.broker.rq.retention import wake_ready
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class RQLease(Lease):
         except LeaseLostError:
             if not self._have_settled():
                 raise self._lost() from None
-        for each in worker.queues:
-            wake_dependents(each)  # RQ leaves them to its maintenance if the connection breaks before they are in line
+        wake_ready(worker.queues)  # RQ leaves them to its maintenance if the connection breaks before they are in line
         worker.rest()
 
     def _have_settled(self) -> bool:
