@@ -256,6 +256,7 @@ async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url
     [
         {"removeOnComplete": {"count": "100"}},
         {"removeOnFail": 10**30},
+        {"removeOnFail": 2.5},
         {"failParentOnFailure": 10**30},
         {"attempts": 10**30},
         {"keepLogs": "x"},

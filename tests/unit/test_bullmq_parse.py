@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from queue_lib.broker.bullmq.parse import MALFORMED, keep, keeps_none, to_job
 from queue_lib.job import Backoff
-from queue_lib.queues import QUEUES, Retention
+from queue_lib.queues import QUEUES
 
 QUEUE = QUEUES[0]
 OWNER = SimpleNamespace(backend=None, qualifiedName="bull:q", opts={})
@@ -85,17 +85,22 @@ def test_a_verdict_of_bullmq_is_kept() -> None:
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        (None, {"age": 60, "count": 5}),
+        (None, {"count": -1, "of_queue": 5}),
         (True, True),
         (False, False),
         (10, 10),
         ({"age": 1}, {"age": 1}),
-        ("x", {"age": 60, "count": 5}),
+        ("x", {"count": -1, "of_queue": 5}),
     ],
 )
 def test_retention_options(option: Any, expected: Any) -> None:
-    """The producer's removeOnComplete wins; without one the queue's retention holds."""
-    assert expected == keep(option, Retention(age=60.0, count=5))
+    """The producer's removeOnComplete wins; without one the job is counted among the queue's."""
+    assert expected == keep(option, 5)
+
+
+def test_a_queue_without_a_bound() -> None:
+    """Its jobs stay until they are too old, which a chore sees to."""
+    assert {"count": -1} == keep(None, None)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
 
 HOUR = 3600.0
-CLEAN_AT_ONCE = 1000
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
 
 
@@ -242,11 +241,9 @@ class BullMQBroker:
         """BullMQ looks at the age of finished jobs only when another one finishes; a quiet queue would keep them."""
         for name, worker in self._workers.items():
             queue = self._queues[name]
-            for state, retention in (("completed", queue.keep_completed), ("failed", queue.keep_failed)):
-                removed: Sequence[str] = [""] * CLEAN_AT_ONCE
-                while len(removed) == CLEAN_AT_ONCE:
-                    with outages_translated():
-                        removed = await worker.backend.cleanJobsInSet(state, round(retention.age * 1000), CLEAN_AT_ONCE)
+            with outages_translated():
+                await worker.scripts.retain("completed", "removeOnComplete", queue.keep_completed.age)
+                await worker.scripts.retain("failed", "removeOnFail", queue.keep_failed.age)
 
     async def close(self) -> None:
         """Close the connections. Jobs fetched ahead and markers that a cancelled wait may have taken go back first."""

@@ -52,7 +52,7 @@ class BullLease(Lease):
         Raises PermanentError for a parent with a failed child, and TransientError for one that was given another child
         while it ran: BullMQ lets neither complete.
         """
-        kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed)
+        kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed.count)
         moved: dict[str, Any] = {}
         with self._broker.fetching(self.queue) as fetch:
             async with self._settling(kept):
@@ -81,7 +81,7 @@ class BullLease(Lease):
     async def bury(self, failure: Failure) -> None:
         """Move to the failed set."""
         self._raw.attempts = self.job.max_attempts  # so that the script can tell that retries are exhausted
-        kept = keep(self._raw.opts.get("removeOnFail"), self.queue.keep_failed)
+        kept = keep(self._raw.opts.get("removeOnFail"), self.queue.keep_failed.count)
         fields = self._failed(failure)
         async with self._settling(kept):
             await self._worker.backend.moveToFailed(

@@ -10,10 +10,11 @@ from queue_lib.broker.refused import NAME
 from queue_lib.job import Backoff, Job, Wire
 
 if TYPE_CHECKING:
-    from queue_lib.queues import Queue, Retention
+    from queue_lib.queues import Queue
 
 MS = 1000.0
 MAX_NUMBER = 2**53  # what a number of JavaScript can count to
+NO_BOUND = -1  # of removeOnComplete and removeOnFail: all jobs are kept
 RETENTIONS = ("removeOnComplete", "removeOnFail")
 LIMITS = ("keepLogs", "stackTraceLimit")
 FLAGS = (
@@ -70,12 +71,14 @@ def bare(worker: Any, job_id: str) -> Any:
     return BullJob(worker, NAME, None, {}, job_id)
 
 
-def keep(option: Any, retention: Retention) -> Any:
-    """`removeOnComplete`/`removeOnFail` in the scripts' form; the queue's retention where the producer gave none."""
+def keep(option: Any, count: int | None) -> Any:
+    """`removeOnComplete`/`removeOnFail` in the scripts' form.
+
+    Where the producer gave none, at most `count` of such jobs stay (None: no such bound), and for how long is a chore.
+    """
     if isinstance(option, bool | int | dict):
         return option
-    bounds = {"age": int(retention.age), "count": retention.count}
-    return {key: value for key, value in bounds.items() if value is not None}
+    return {"count": -1} if count is None else {"count": -1, "of_queue": count}
 
 
 def keeps_none(kept: Any) -> bool:
@@ -88,9 +91,7 @@ def keeps_none(kept: Any) -> bool:
 def _check(raw: Any) -> None:
     """What the scripts would stumble over when the job is settled."""
     for name in RETENTIONS:
-        bounds = raw.opts.get(name)
-        for bound in bounds.values() if isinstance(bounds, dict) else [] if isinstance(bounds, bool) else [bounds]:
-            _number(bound, name)
+        _check_retention(raw.opts.get(name), name)
     for name in LIMITS:
         _number(raw.opts.get(name), name)
     for name in FLAGS:
@@ -101,6 +102,14 @@ def _check(raw: Any) -> None:
         msg = "stacktrace is not a list of texts"
         raise ValueError(msg)
     _number(raw.attemptsMade, "attemptsMade")
+
+
+def _check_retention(option: Any, name: str) -> None:
+    bounds = option if isinstance(option, dict) else {} if isinstance(option, bool) else {"count": option}
+    for key, bound in bounds.items():
+        if bound != NO_BOUND and _number(bound, name) % 1 and key == "count":
+            msg = f"the option {name} has a count that is no whole number"
+            raise ValueError(msg)
 
 
 def _name(value: Any) -> str:

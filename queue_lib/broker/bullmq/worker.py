@@ -33,6 +33,7 @@ TYPICAL_OF_SCHEDULERS = (LeaseLostError, ValueError, TypeError, KeyError, Attrib
 METRICS_MINUTES = 7 * 24 * 60  # kept for `queue.getMetrics()` and the dashboards' charts
 HERE = Path(__file__).parent
 HEAL_LIMITER = (HERE / "heal_limiter.lua").read_text()
+PAGE_OF_RETENTION = 500  # jobs looked at in one step
 
 
 class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
@@ -73,6 +74,15 @@ class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
         if code < 0:
             raise self.finishedErrors({"code": code, "jobId": job_id, "command": "give_back", "state": "active"})
 
+    async def retain(self, state: str, option: str, age: float) -> None:
+        """Delete the completed or failed jobs that are past their own time, or `age` seconds old if they set none."""
+        keys = [self.toKey("doomed"), *self.getKeys(["events", "repeat", state])]
+        rank: int | None = 0
+        while rank is not None:
+            now = round(time.time() * 1000)
+            args = [self.keys[""], now, 0, state, option, age, rank, PAGE_OF_RETENTION]
+            rank = await self.commands["retain"](keys=keys, args=args)
+
     async def active_under(self, tokens: str) -> list[tuple[str, str]]:
         """The id and token of each active job whose token begins so."""
         found = await self.commands["strays"](keys=self.getKeys(["active"]), args=[self.keys[""], tokens])
@@ -101,16 +111,8 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
             },
         )
         connection = RedisConnection(client)
-        for script, file, options in (
-            ("moveToActive", "moveToActive-11.lua", OPTIONS_OF_CLAIM),
-            ("moveToFinished", "moveToFinished-14.lua", OPTIONS_OF_FINISH),
-        ):
-            heal = HEAL_LIMITER.replace("OPTIONS", str(options))
-            connection.commands[script] = client.register_script(heal + loadScript(file))
-        connection.commands["moveJobFromActiveToWait"] = client.register_script(
-            loadScript("moveJobFromActiveToWait-9.lua")
-        )
-        connection.commands["strays"] = client.register_script((HERE / "strays.lua").read_text())
+        for command, script in _scripts().items():
+            connection.commands[command] = client.register_script(script)
         self.backend = RedisBackend(queue.name, connection, None, prefix, owns_connection=False)
         self.scripts = self.backend.scripts = NamedScripts(prefix, queue.name, connection)
 
@@ -123,3 +125,19 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
             await self._scheduleNextIteration(job)
         except TYPICAL_OF_SCHEDULERS as error:  # another worker has added it, or the scheduler is gone
             structlog.get_logger().warning("bullmq_error", queue=self.name, reason=describe(error))
+
+
+def _scripts() -> dict[str, str]:
+    """What is added to the package's scripts, and those of them that we have put something around."""
+    heal = {option: HEAL_LIMITER.replace("OPTIONS", str(option)) for option in (OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH)}
+    return {
+        "moveToActive": heal[OPTIONS_OF_CLAIM] + loadScript("moveToActive-11.lua"),
+        "moveToFinished": heal[OPTIONS_OF_FINISH] + _around("finish.lua", "moveToFinished-14.lua"),
+        "moveJobFromActiveToWait": loadScript("moveJobFromActiveToWait-9.lua"),
+        "retain": _around("retain.lua", "cleanJobsInSet-3.lua"),
+        "strays": (HERE / "strays.lua").read_text(),
+    }
+
+
+def _around(ours: str, packages: str) -> str:
+    return (HERE / ours).read_text().replace("PACKAGE", loadScript(packages))

@@ -155,10 +155,7 @@ class RQBroker:
         except MALFORMED as error:
             job = refused(queue, self.wire, job_id, describe(error))
             rq_job = bare(job_id, lane, self._sync, JSONSerializer)
-        if rq_job.failure_ttl is None:
-            rq_job.failure_ttl = int(queue.keep_failed.age)
-        if rq_job.result_ttl is None:
-            rq_job.result_ttl = int(queue.keep_completed.age)
+        rq_job.use_where_unset(result_ttl=int(queue.keep_completed.age), failure_ttl=int(queue.keep_failed.age))
         self._starting.add(job_id)
         try:
             with outages_translated():

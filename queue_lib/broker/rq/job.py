@@ -28,6 +28,15 @@ PRODUCERS = frozenset(["data", "webhooks", *CALLBACKS])
 class GuardedJob(StockJob):
     """A job that can be kept, moved and settled, but not performed."""
 
+    left_to_queue: frozenset[str] = frozenset()  # options that the producer did not choose: never written
+
+    def use_where_unset(self, result_ttl: int, failure_ttl: int) -> None:
+        """Seconds that the queue keeps finished and failed jobs, where the producer did not choose."""
+        defaults = {"result_ttl": result_ttl, "failure_ttl": failure_ttl}
+        self.left_to_queue = frozenset(name for name in defaults if getattr(self, name) is None)
+        for name in self.left_to_queue:
+            setattr(self, name, defaults[name])
+
     @property
     def func(self) -> NoReturn:
         """Never resolved."""
@@ -49,7 +58,7 @@ class GuardedJob(StockJob):
         RQ saves dependents through this class, too, and they may belong to other workers.
         """
         fields = super().to_dict(include_meta, include_result)
-        return {name: value for name, value in fields.items() if name not in PRODUCERS}
+        return {name: value for name, value in fields.items() if name not in PRODUCERS | self.left_to_queue}
 
 
 def refusal(raw: Mapping[bytes, bytes], job: StockJob) -> str | None:

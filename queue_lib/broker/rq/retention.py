@@ -56,11 +56,21 @@ def wake_ready(lanes: Sequence[Lane]) -> None:
 
 
 def _trim(registry: FinishedJobRegistry, count: int) -> None:
-    connection, key = registry.connection, registry.key
-    while (surplus := connection.zcard(key) - count) > 0:
-        ids = registry.get_job_ids(0, min(surplus, AT_ONCE) - 1, cleanup=False)
-        connection.zrem(key, *ids)
-        connection.delete(*(key for job_id in ids for key in keys_of(job_id)))
+    """Keep the newest `count` of those whose producer chose no `result_ttl`; it is in the hash of the others."""
+    connection, newer = registry.connection, 0
+    ids = registry.get_job_ids(desc=True, cleanup=False)
+    for start in range(0, len(ids), AT_ONCE):
+        page = ids[start : start + AT_ONCE]
+        with connection.pipeline(transaction=False) as pipe:
+            for job_id in page:
+                pipe.hexists(StockJob.key_for(job_id), "result_ttl")
+            chosen = pipe.execute()
+        left_to_queue = [job_id for job_id, own in zip(page, chosen, strict=True) if not own]
+        surplus = left_to_queue[max(0, count - newer) :]
+        newer += len(left_to_queue)
+        if surplus:
+            connection.zrem(registry.key, *surplus)
+            connection.delete(*(key for job_id in surplus for key in keys_of(job_id)))
 
 
 def keys_of(job_id: str) -> tuple[str, str, str]:

@@ -1,0 +1,30 @@
+--[[
+  The package's moveToFinished, whose KEYS and ARGV it shares, and then the queue's retention by count.
+  BullMQ trims the whole set by what the job that ends asks for. A job that asked for nothing must not take others with
+  it that did: those that the queue keeps stand in a list of their own, and only they are counted and deleted.
+    KEYS[11] completed or failed (sorted set of job ids by when they ended)
+    ARGV[1]  job id
+    ARGV[2]  now, in milliseconds
+    ARGV[5]  'completed' | 'failed'
+    ARGV[7]  keys prefix; <prefix>retained:<completed | failed> is a sorted set of the ids that the queue keeps
+    ARGV[8]  msgpacked options; keepJobs.of_queue: how many jobs the queue keeps, where the job asked for nothing
+]]
+local function finish()
+PACKAGE
+end
+local answer = finish()
+local limit = cmsgpack.unpack(ARGV[8])['keepJobs']['of_queue']
+if limit and not (type(answer) == 'number' and answer < 0) then
+  local retained = ARGV[7] .. 'retained:' .. ARGV[5]
+  redis.call('ZADD', retained, ARGV[2], ARGV[1])
+  local surplus = math.min(redis.call('ZCARD', retained) - limit, 1000)
+  local oldest = surplus > 0 and redis.call('ZPOPMIN', retained, surplus) or {}
+  for i = 1, #oldest, 2 do
+    local key = ARGV[7] .. oldest[i]
+    if redis.call('ZREM', KEYS[11], oldest[i]) == 1 then -- else it was deleted, or runs again
+      redis.call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed',
+        key .. ':unsuccessful')
+    end
+  end
+end
+return answer

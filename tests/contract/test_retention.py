@@ -1,0 +1,122 @@
+"""How long finished jobs stay: as each of them asked for, and as the queue says for those that asked for nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+from rq import Queue as RQQueue
+from rq.registry import FailedJobRegistry, FinishedJobRegistry
+
+from queue_lib.outcome import Failure
+from queue_lib.queues import Retention
+from tests.support.mills import QUEUE, Mill, queue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+KEPT = queue(keep_completed=Retention(age=DAY, count=3), keep_failed=Retention(age=DAY))
+OPTIONS = [
+    *(None, False, True, 0, 1, 7, 5000, -1),
+    *({"age": 60}, {"age": 30 * DAY}, {"count": 5}, {"count": 5000}, {"count": 5, "age": 30 * DAY}, {"age": 0}, {}),
+]
+AGES = [0.5 * DAY, 0.9 * DAY, 1.1 * DAY, 8 * DAY, 29 * DAY, 31 * DAY]  # of jobs, since they ended
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """What stands in Redis."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as connection:
+        yield connection
+
+
+def _stays(option: Any, age: float, newer: int) -> bool:
+    """Whether a job of this option and age in seconds stays, so many of its queue having ended after it."""
+    match option:
+        case None:
+            return age < DAY
+        case bool():
+            return not option
+        case int():
+            return option < 0 or newer < option
+        case _:
+            return bool(age < option.get("age", age + 1) and newer < option.get("count", newer + 1))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("state", "option"), [("completed", "removeOnComplete"), ("failed", "removeOnFail")])
+async def test_the_chore_keeps_what_a_job_asked_to_keep(
+    client: redis.Redis, bullmq: Mill, state: str, option: str, seed: int
+) -> None:
+    """The job's option wins over the queue's age, whatever it is, and is kept to when no other job ends, too."""
+    draw, now, prefix = random.Random(seed), time.time(), f"bull:{QUEUE.name}:"
+    jobs = [(draw.choice(OPTIONS), draw.choice(AGES) + draw.random() * HOUR) for _ in range(draw.choice([3, 40, 1200]))]
+    jobs.sort(key=lambda job: -job[1])
+    with client.pipeline() as pipe:
+        for number, (asked, age) in enumerate(jobs):
+            opts = {} if asked is None else {option: asked}
+            pipe.hset(f"{prefix}{number}", mapping={"name": "greet", "data": "{}", "opts": json.dumps(opts)})
+            pipe.zadd(prefix + state, {str(number): round((now - age) * 1000)})
+        pipe.execute()
+    await bullmq.chore(await bullmq.broker([KEPT]), "apply retention")
+
+    expected = [str(number) for number, job in enumerate(jobs) if _stays(*job, len(jobs) - number - 1)]
+    assert expected == client.zrange(prefix + state, 0, -1)
+    assert {prefix + number for number in expected} == {
+        key for key in client.scan_iter(prefix + "*", count=1000, _type="hash") if key != prefix + "meta"
+    }
+
+
+async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.Redis, bullmq: Mill) -> None:
+    """Of those without an option the newest stay, as many as the queue keeps; no other one goes for them."""
+    broker = await bullmq.broker([KEPT])
+    ids = []
+    for opts in ({"removeOnComplete": False}, {"removeOnComplete": -1}, *[{}] * 5):
+        ids.append(await bullmq.enqueue("greet", {}))
+        client.hset(f"bull:{QUEUE.name}:{ids[-1]}", "opts", json.dumps(opts))
+        await (await bullmq.claim(broker, KEPT)).done(None)
+    assert [*ids[:2], *ids[-3:]] == client.zrange(f"bull:{QUEUE.name}:completed", 0, -1)
+    assert not any(client.exists(f"bull:{QUEUE.name}:{job_id}") for job_id in ids[2:-3])
+
+
+async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullmq: Mill) -> None:
+    """A completed job that the app retries counts no more, and stays while it waits."""
+    broker = await bullmq.broker([KEPT])
+    first = await bullmq.enqueue("greet", {})
+    await (await bullmq.claim(broker, KEPT)).done(None)
+    for _ in range(4):
+        await bullmq.enqueue("greet", {})
+    claimed = [await bullmq.claim(broker, KEPT) for _ in range(4)]
+    client.zrem(f"bull:{QUEUE.name}:completed", first)
+    client.rpush(f"bull:{QUEUE.name}:wait", first)
+    for lease in claimed:
+        await lease.done(None)
+    assert client.exists(f"bull:{QUEUE.name}:{first}")
+
+
+async def test_rqs_options_win(redis_url: str, rq: Mill) -> None:
+    """`result_ttl` and `failure_ttl` of -1 are for ever, a month is a month; the queue's count is for the others."""
+    broker = await rq.broker([KEPT])
+    with redis.Redis.from_url(redis_url) as connection:
+        lane = RQQueue(QUEUE.name, connection=connection, serializer="json")
+        chosen = [lane.enqueue("greet", {}, result_ttl=ttl).id for ttl in (-1, int(30 * DAY), int(DAY))]
+        left = [lane.enqueue("greet", {}).id for _ in range(5)]
+        for _ in (*chosen, *left):
+            await (await rq.claim(broker, KEPT)).done(None)
+        failed = [lane.enqueue("greet", {}, failure_ttl=ttl).id for ttl in (-1, int(30 * DAY))]
+        for _ in failed:
+            await (await rq.claim(broker, KEPT)).bury(Failure("broken"))
+        await rq.chore(broker, "apply retention")
+
+        finished = set(FinishedJobRegistry(QUEUE.name, connection).get_job_ids(cleanup=False))
+        assert set(chosen) == finished.difference(left)
+        assert 3 == len(finished.intersection(left))  # any three: RQ knows in which second they ended, and no more
+        assert set(failed) == set(FailedJobRegistry(QUEUE.name, connection).get_job_ids())
+        for_ever = {one for one in (*finished, *failed) if connection.ttl(f"rq:job:{one}") == -1}
+        assert {chosen[0], failed[0]} == for_ever
