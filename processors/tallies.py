@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from processors.push.delivery import Kind
 from processors.push.hostname import is_within
 from queue_lib.processor import Tally
 
@@ -23,6 +24,8 @@ SERVICES = {
     "notify.windows.com": "microsoft",
 }
 OTHER, REFUSED = "other", "refused"
+PUSHES, FILES = "push-notifications", "file-processing"
+OF_DELIVERIES = {"service": (*sorted(set(SERVICES.values())), OTHER, REFUSED), "result": tuple(Kind)}
 
 
 def service(origin: str) -> str:
@@ -50,8 +53,15 @@ def in_all(counts: Counts) -> Samples:
 
 TALLIES: tuple[Tally, ...] = (
     Tally(
-        "push_deliveries", "push_results", "Messages to subscriptions.", ("service", "result"), by_service_and_result
+        "push_deliveries", "push_results", "Messages to subscriptions.", PUSHES, OF_DELIVERIES, by_service_and_result
     ),
-    Tally("push_pruned", "push_pruned", "Subscriptions that were deleted.", (), in_all),
-    Tally("media_bytes", "media_bytes", "Bytes of uploads, and of what was made of them.", ("direction",), by_key),
+    Tally("push_pruned", "push_pruned", "Subscriptions that were deleted.", PUSHES, {}, in_all),
+    Tally(
+        "media_bytes",
+        "media_bytes",
+        "Bytes of uploads, and of what was made of them.",
+        FILES,
+        {"direction": ("in", "out")},
+        by_key,
+    ),
 )

@@ -15,7 +15,8 @@ from queue_lib.admission import Admission, UnfitJobsError
 from queue_lib.answers import JobPage, QueueStats, Replay, Search
 from queue_lib.broker.base import Addition, State, letter_id
 from queue_lib.errors import PermanentError
-from queue_lib.observe.pulse import MINUTE, minute_of
+from queue_lib.observe.events import WORKER_FAULTS
+from queue_lib.observe.pulse import FAULTS, MINUTE, minute_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -97,6 +98,12 @@ class Admin:
         numbers = range(last - minutes + 1, last + 1)
         found = await self._pulses.minutes(queue, numbers)
         return [minute_of(number, counts) for number, counts in zip(numbers, found, strict=True)]
+
+    async def faults(self, minutes: int) -> dict[str, int]:
+        """How often each of a worker's own faults has happened in the last minutes, by its word in the log."""
+        last = int(self._clock() // MINUTE)
+        found = await self._pulses.minutes(FAULTS, range(last - minutes + 1, last + 1))
+        return {word: sum(counts.get(word, 0) for counts in found) for word in WORKER_FAULTS}
 
     async def browse(self, queue: str, state: State, wire: Wire, start: int, count: int) -> JobPage:
         """One wire's jobs of a state, from number `start` on: what has ended, newest first; else who is next.

@@ -116,14 +116,15 @@ class Tally:
     """A metric made of what processors count.
 
     `metric` is what they call it in `Context.tally`. Prometheus has it as the counter `pushmill_<name>_total`, whose
-    labels are the job's name and `labels`. `samples` makes label values and how often of the counts; it must bound the
-    values, for whoever writes into a job could write into a label.
+    labels are the job's name and `labels`: each label with all the values that it can have. The series of all of them
+    are there from the start, at 0, for the jobs of `queue`. `samples` makes label values and how often of the counts.
     """
 
     metric: str
     name: str
     meaning: str
-    labels: tuple[str, ...]
+    queue: str
+    labels: Mapping[str, Collection[str]]
     samples: Callable[[Mapping[str, Mapping[str, int]]], Iterable[tuple[tuple[str, ...], int]]]
 
 

@@ -25,10 +25,11 @@ class Queue:
 
     A worker serves the queue in so many `processes`, `concurrency` is that of each; the rate of `rate_max` jobs in
     `rate_duration` seconds holds across all processes (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds)
-    apply where the producer chose none.
+    apply where the producer chose none. `needs` are the servers beside Redis without which its jobs can't be done.
     """
 
     name: str
+    needs: tuple[str, ...] = ()
     processes: int = 1
     concurrency: int
     rate_max: int
@@ -43,6 +44,7 @@ class Queue:
 QUEUES: tuple[Queue, ...] = (
     Queue(
         name="push-notifications",
+        needs=("database",),
         concurrency=5,
         rate_max=100,
         attempts=3,
@@ -52,6 +54,7 @@ QUEUES: tuple[Queue, ...] = (
     ),
     Queue(
         name="file-processing",
+        needs=("database", "storage"),
         concurrency=3,
         rate_max=50,
         attempts=2,

@@ -166,6 +166,7 @@ def apply(queue: Queue, values: Any) -> Queue:
     """The row with the environment's values in it."""
     return Queue(
         name=queue.name,
+        needs=queue.needs,
         processes=values.processes,
         concurrency=values.concurrency,
         rate_max=values.rate_max,

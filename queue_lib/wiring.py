@@ -154,7 +154,8 @@ async def mill(
         observers.append(Metrics(collectors, names, tallies))
         chore = Chore("measure lag", LAG_EVERY, partial(_woke, vitals))
         runner = launcher(settings, queues, registry, observers, [chore])
-        health = Health(runner.states, {"redis": runner.ping, **checks})
+        needs = {queue.name: ("redis", *queue.needs) for queue in queues}
+        health = Health(runner.states, {"redis": runner.ping, **checks}, needs)
         collectors.register(health)
         site = http.serve(settings.metrics_host, settings.metrics_port, pages(health, collectors))
         await cleanup.enter_async_context(site)

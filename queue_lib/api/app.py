@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from queue_lib.api import events, health, jobs, letters, metrics, problems, queues, submissions
 from queue_lib.api.guard import BodyLimit, Limiter
 from queue_lib.api.watch import Watch
+from queue_lib.observe.events import to_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -58,7 +59,8 @@ def build(
     )
     app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
     app.state.scraped = metrics.Scraped()
-    problems.install(app, observe)
+    observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
+    problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
     for part in (submissions, jobs, events, queues, letters, metrics, health):
         app.include_router(part.router)

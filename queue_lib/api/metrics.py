@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -17,17 +18,21 @@ from queue_lib.api.lookup import admin
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token
 from queue_lib.errors import BrokerUnavailableError
+from queue_lib.observe.events import API_FAULTS, Breakdown, Event
 from queue_lib.observe.vitals import Vitals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from queue_lib.admin import Admin
     from queue_lib.answers import QueueStats
     from queue_lib.observe.pulse import WorkerView
 
 FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more
+IN_TIME = 1.5  # seconds that Redis has to answer: whoever scrapes has the rest within two
+STALE = 30.0  # seconds after which what was read is told no more, though Redis has not answered anew
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
+RECENT = 15  # minutes for which a worker's fault is told
 
 router = APIRouter(tags=["metrics"])
 
@@ -45,21 +50,35 @@ class Scraped(Collector):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is in seconds."""
         self._clock = clock
-        self._lock = asyncio.Lock()
-        self._read_at: float | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._read_at = -math.inf
         self._stats: Sequence[QueueStats] = ()
         self._workers: Sequence[WorkerView] = ()
         self._letters: int | None = None  # None while Redis is away
+        self._worker_faults: Mapping[str, int] = {}
         self.registry = CollectorRegistry()
+        self._faults = Counter("pushmill_faults", "Faults of the API's own.", ["event"], registry=self.registry)
+        for word in API_FAULTS:
+            self._faults.labels(word)  # from nothing to 1 is no increase, as Prometheus sees it
         self._vitals = Vitals(self.registry)
         self.registry.register(self)
 
+    def observe(self, event: Event) -> None:
+        """Count a fault."""
+        if isinstance(event, Breakdown):
+            self._faults.labels(event.word).inc()
+
     async def text(self, admin: Admin) -> bytes:
         """All metrics in Prometheus's format. While Redis is away those of the queues are missing."""
-        async with self._lock:
-            if self._read_at is None or self._clock() - self._read_at >= FRESH:
-                await self._read(admin)
-                self._read_at = self._clock()
+        if (self._reading is None or self._reading.done()) and self._clock() - self._read_at >= FRESH:
+            self._reading = asyncio.create_task(self._read(admin))
+        if self._reading is not None:
+            # Not cancelled: what hangs in a thread would go on there, and the next scrape would take another one.
+            answered, _ = await asyncio.wait([self._reading], timeout=IN_TIME)
+            if answered:
+                self._reading.result()
+            elif self._clock() - self._read_at >= STALE:
+                self._forget()
         return await asyncio.to_thread(generate_latest, self.registry)
 
     async def watch_loop(self) -> None:
@@ -71,9 +90,14 @@ class Scraped(Collector):
     async def _read(self, admin: Admin) -> None:
         try:
             self._stats, self._workers = await admin.stats(), await admin.workers()
+            self._worker_faults = await admin.faults(RECENT)
             self._letters = await admin.letter_count()
         except BrokerUnavailableError:
-            self._stats, self._workers, self._letters = (), (), None
+            self._forget()
+        self._read_at = self._clock()
+
+    def _forget(self) -> None:
+        self._stats, self._workers, self._letters, self._worker_faults = (), (), None, {}
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """What was read, as metrics."""
@@ -94,6 +118,9 @@ class Scraped(Collector):
         letters = GaugeMetricFamily("pushmill_dead_letters", "Letters in the queue `dead`.")
         if self._letters is not None:
             letters.add_metric([], self._letters)
+        faults = GaugeMetricFamily("pushmill_worker_faults", "Workers' faults of 15 minutes.", labels=["event"])
+        for word, count in self._worker_faults.items():
+            faults.add_metric([word], count)
         up = GaugeMetricFamily("pushmill_redis_up", "Whether the API reaches Redis.")
         up.add_metric([], float(self._letters is not None))
-        return [jobs, oldest, paused, workers, letters, up]
+        return [jobs, oldest, paused, workers, letters, faults, up]

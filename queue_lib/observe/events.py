@@ -96,11 +96,17 @@ class FollowUpAdded:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Something of our own broke that is no job's fault; `word` is the event word of its line in the log."""
+    """Something of our own broke that is no job's fault; `word` is the event word of its line in the log.
+
+    It is one of `WORKER_FAULTS` or `API_FAULTS`, for a metric must have its series before the first fault.
+    """
 
     word: str
     failure: Failure
 
+
+WORKER_FAULTS = ("loop_ended",)
+API_FAULTS = ("api_fault",)
 
 Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already
 Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered

@@ -12,7 +12,7 @@ import contextlib
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from queue_lib.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ class Answer:
     content_type: str = JSON
 
     @classmethod
-    def of(cls, status: HTTPStatus, body: Mapping[str, Any]) -> Answer:
+    def of(cls, status: HTTPStatus, body: Mapping[str, object]) -> Answer:
         """JSON."""
         return cls(status, json.dumps(body).encode())
 

@@ -13,7 +13,6 @@ from prometheus_client.utils import floatToGoString
 
 from queue_lib.job import Wire
 from queue_lib.observe.events import (
-    Breakdown,
     BrokerLost,
     Event,
     FollowUpAdded,
@@ -145,7 +144,6 @@ class Metrics:
         self._outages = self._counter("broker_outages", "Times that Redis went away.", "queue", "wire")
         self._recovered = self._counter("jobs_recovered", "Jobs taken back from silent workers.", "wire")
         self._follow_ups = self._counter("follow_ups", "Jobs that running jobs have added.", "queue", "name")
-        self._faults = self._counter("faults", "Faults that no job is to blame for.", "event")
         self._tallies = {
             tally.metric: (tally, self._counter(tally.name, tally.meaning, "name", *tally.labels)) for tally in tallies
         }
@@ -158,7 +156,6 @@ class Metrics:
             BrokerLost: lambda event: self._outages.labels(event.queue, event.wire).inc(),
             JobsRecovered: lambda event: self._recovered.labels(event.wire).inc(len(event.job_ids)),
             FollowUpAdded: self._follow_up_added,
-            Breakdown: lambda event: self._faults.labels(event.word).inc(),
         }
         self._begin_at_zero()
 
@@ -175,11 +172,18 @@ class Metrics:
         return Counter(f"pushmill_{name}", meaning, labels, registry=self._registry)
 
     def _begin_at_zero(self) -> None:
-        """The counters that alerts look at are there before their first event: from nothing to 1 is no increase."""
+        """Every series is there before its first event: from nothing to 120 is no increase, as Prometheus sees it."""
         for wire in Wire:
             self._recovered.labels(wire)
-            for queue in self._names:
-                self._outages.labels(queue, wire)
+        by_queue = (self._limited, self._limited_for, self._outages)
+        for counter, queue, wire in itertools.product(by_queue, self._names, Wire):
+            counter.labels(queue, wire)
+        for queue, known in self._names.items():
+            for name in (*known, OTHER):
+                self._follow_ups.labels(queue, name)
+        for tally, counter in self._tallies.values():
+            for labels in itertools.product(self._names.get(tally.queue, ()), *tally.labels.values()):
+                counter.labels(*labels)
 
     def _name(self, queue: str, name: str) -> str:
         return name if name in self._names.get(queue, ()) else OTHER

@@ -1,7 +1,8 @@
 """A worker process's pulse: what it is running, and what it has done, minute by minute.
 
-An observer counts; the runner sends the counts to the broker's server every ten seconds, where those of all processes
-are added up. Durations are kept in fixed buckets, so that they can be added.
+An observer counts; the runner sends the counts to the broker's server every ten seconds and at the end, where those of
+all processes are added up. Durations are kept in fixed buckets, so that they can be added. Faults are counted, too: one
+that ends the process could not be scraped from it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
-from queue_lib.observe.events import JobLost, JobReleased, JobSettled, JobStarted
+from queue_lib.observe.events import Breakdown, JobLost, JobReleased, JobSettled, JobStarted
 from queue_lib.outcome import Dead, Done, Retry, Snooze
 from queue_lib.processor import Model
 
@@ -32,6 +33,7 @@ BOUNDS = tuple(0.001 * 2 ** (step / 2) for step in range(54))
 LONGEST = 200  # characters of a name or an id that are sent
 MOST_RUNNING = 200  # jobs that are sent
 UNSENT = 60  # minutes that are kept while the broker's server is away
+FAULTS = "faults"  # beside the queues: how often each fault has happened
 WAIT, RUN = "wait:", "run:"  # and the number of a bucket: how many durations are in it
 WORDS: dict[type[Outcome], str] = {Done: "done", Retry: "retried", Dead: "dead"}
 
@@ -130,7 +132,7 @@ class Pulse:
         self._tallies: Tallies = {}
 
     def __call__(self, event: Event) -> None:
-        """Take note of a start or an end."""
+        """Take note of a start, an end or a fault."""
         match event:
             case JobStarted(job):
                 self._start(job)
@@ -139,6 +141,8 @@ class Pulse:
                 self._count(job, outcome, seconds)
             case JobReleased(job) | JobLost(job):
                 self._end(job)
+            case Breakdown(word):
+                self._now(FAULTS)[word] += 1
             case _:
                 pass
 

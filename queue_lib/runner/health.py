@@ -4,47 +4,75 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from queue_lib.runner.consumer import LoopState
 
     Check = Callable[[], Awaitable[object]]
 
 FRESH = 10.0  # seconds that a server's answer holds: whoever asks often asks us, not them
-IN_TIME = 4.0  # seconds that a server has to answer: less than what those who ask us wait
+IN_TIME = 1.5  # seconds that a server has to answer: whoever asks us has an answer within two
+
+
+class Report(TypedDict):
+    """How the process is.
+
+    It is `ready` if all is well. Of the `queues` some may be: those with a loop that takes jobs and all the servers
+    that their jobs need. What is wrong with each of the `loops` and `servers` is a line, or None.
+    """
+
+    ready: bool
+    queues: dict[str, bool]
+    loops: list[dict[str, Any]]
+    servers: dict[str, str | None]
 
 
 class Health(Collector):
     """Looks at the loops and asks the servers. It is also a collector of metrics, which tell the last report."""
 
-    def __init__(self, states: Callable[[], Sequence[LoopState]], checks: Mapping[str, Check]) -> None:
-        """`checks` raise when a server does not answer; what they raise has no secret in its text."""
+    def __init__(
+        self,
+        states: Callable[[], Sequence[LoopState]],
+        checks: Mapping[str, Check],
+        needs: Mapping[str, Collection[str]],
+    ) -> None:
+        """`checks` raise when a server does not answer; what they raise has no secret in its text.
+
+        `needs` are the servers that each queue's jobs need.
+        """
         self._states = states
         self._servers = {name: Server(check) for name, check in checks.items()}
-        self._last: dict[str, Any] = {"ready": False, "loops": [], "servers": {}}
+        self._needs = needs
+        self._last: Report = {"ready": False, "queues": dict.fromkeys(needs, False), "loops": [], "servers": {}}
 
-    async def report(self) -> dict[str, Any]:
-        """Whether it is `ready`, and what is wrong with each of the `loops` and `servers`: a line, or None."""
+    async def report(self) -> Report:
+        """How it is now."""
         troubles = await asyncio.gather(*(server.trouble() for server in self._servers.values()))
         servers = dict(zip(self._servers, troubles, strict=True))
         loops = [
             {"queue": state.queue, "wire": state.wire.value, "running": state.running, "trouble": state.trouble}
             for state in self._states()
         ]
+        well = {loop["queue"] for loop in loops if not loop["trouble"]}
+        queues = {
+            queue: queue in well and not any(servers.get(server) for server in needs)
+            for queue, needs in self._needs.items()
+        }
         ready = not any(servers.values()) and not any(loop["trouble"] for loop in loops)
-        self._last = {"ready": ready, "loops": loops, "servers": servers}
+        self._last = {"ready": ready, "queues": queues, "loops": loops, "servers": servers}
         return self._last
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The last report as metrics."""
-        ready = GaugeMetricFamily("pushmill_ready", "Whether this worker is ready for jobs.")
-        ready.add_metric([], float(self._last["ready"]))
+        ready = GaugeMetricFamily("pushmill_ready", "Whether this worker can do jobs of the queue.", labels=["queue"])
+        for queue, is_ready in self._last["queues"].items():
+            ready.add_metric([queue], float(is_ready))
         loop_ready = GaugeMetricFamily("pushmill_loop_ready", "Whether a loop takes jobs.", labels=["queue", "wire"])
         held = GaugeMetricFamily("pushmill_leases_held", "Jobs claimed and not settled.", labels=["queue", "wire"])
         for loop in self._last["loops"]:

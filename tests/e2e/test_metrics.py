@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from tests.support.api_client import FULL, SECRET
 from tests.support.exposition import Exposition
 from tests.support.polling import until
 from tests.support.ports import free_port
 from tests.support.push_service import Answer, PushService
 from tests.support.redis_server import RedisServer
+from tests.support.web_process import web_process
 from tests.support.wires import Mess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.support.app import App
 
 PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
@@ -76,7 +84,8 @@ async def test_what_a_worker_has_done(read: Exposition, app: App) -> None:
 
 async def test_how_a_worker_is(read: Exposition) -> None:
     """It is ready, holds no job any more, and knows its memory and how late its loop is."""
-    assert (1, 0) == (read("pushmill_ready"), read("pushmill_leases_held"))
+    assert (1, 1) == (read("pushmill_ready", queue=PUSHES), read("pushmill_ready", queue=FILES))
+    assert 0 == read("pushmill_leases_held")
     assert (1, 1, 1) == tuple(read("pushmill_server_up", server=name) for name in ("redis", "database", "storage"))
     assert 50e6 < read("process_resident_memory_bytes") < 400e6
     assert 50e6 < read("pushmill_tree_memory_bytes") < 400e6
@@ -115,6 +124,43 @@ async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
     assert any("Redis has been away for" in (loop["trouble"] or "") for loop in ill["loops"])
     assert (200, {"outcome": "alive"}) == (alive.status_code, alive.json())
     assert "STORAGE_URL: the directory" in without_store["servers"]["storage"]
+
+
+async def test_metrics_are_told_while_redis_hangs(app: App) -> None:
+    """Within two seconds, of the worker and of the web process alike."""
+    port = free_port()
+
+    async def told(url: str) -> Exposition:
+        async with httpx.AsyncClient(timeout=4.0) as client:  # two, and two more on a machine that is busy
+            answer = await client.get(url, headers={"Authorization": f"Bearer {SECRET}"})
+        return Exposition(answer.text)
+
+    with RedisServer() as server, server_that_hangs(server) as hang:
+        web, web_url = web_process(server.url, app.folder, FULL)
+        async with app.worker(METRICS_PORT=str(port), REDIS_URL=server.url), web:
+            worker_url = f"http://127.0.0.1:{port}/metrics"
+            well = [await told(worker_url), await told(f"{web_url}/metrics")]
+            hang()
+
+            async def ill() -> list[Exposition]:
+                pages = [await told(worker_url), await told(f"{web_url}/metrics")]
+                return [] if pages[0]("pushmill_server_up", server="redis") else pages
+
+            ill_pages: list[Exposition] = await until(ill, 60.0)
+
+    assert (1, 1) == (well[0]("pushmill_server_up", server="redis"), well[1]("pushmill_redis_up"))
+    assert 0 == ill_pages[0]("pushmill_ready", queue=PUSHES)
+
+
+@contextlib.contextmanager
+def server_that_hangs(server: RedisServer) -> Iterator[Callable[[], None]]:
+    """Makes it hang as a machine does that swaps; it can be ended afterwards."""
+    assert server._process is not None
+    pid = server._process.pid
+    try:
+        yield partial(os.kill, pid, signal.SIGSTOP)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_port_that_is_taken(app: App) -> None:

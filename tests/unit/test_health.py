@@ -13,7 +13,7 @@ from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Backoff, Wire
 from queue_lib.observe.events import Event, RateLimited
 from queue_lib.processor import Registry
-from queue_lib.queues import Queue, Retention
+from queue_lib.queues import QUEUES, Queue, Retention
 from queue_lib.runner import health as health_module
 from queue_lib.runner.consumer import PATIENCE, Consumer, LoopState
 from queue_lib.runner.executor import Executor
@@ -198,15 +198,47 @@ async def test_a_server_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch
 async def test_the_report(loop_trouble: str | None, server_fault: Exception | None, *, ready: bool) -> None:
     """One loop or one server that is not well makes the process unready; the metrics say the same."""
     states = [LoopState("work", Wire.RQ, 2, loop_trouble), LoopState("work", Wire.BULLMQ, 1, None)]
-    health = Health(lambda: states, {"database": answering([], server_fault)})
+    health = Health(lambda: states, {"database": answering([], server_fault)}, {"work": ["database"]})
     report = await health.report()
     registry = CollectorRegistry()
     registry.register(health)
     read = Exposition(generate_latest(registry).decode())
 
-    assert ready == report["ready"] == bool(read("pushmill_ready"))
+    assert ready == report["ready"]
+    assert (server_fault is None) == report["queues"]["work"] == bool(read("pushmill_ready", queue="work"))
     assert {"queue": "work", "wire": "rq", "running": 2, "trouble": loop_trouble} == report["loops"][0]
     assert (server_fault is None) == (report["servers"]["database"] is None) == bool(read("pushmill_server_up"))
     assert len(report["servers"]["database"] or "") <= 200
     assert (2, 1) == tuple(read("pushmill_leases_held", wire=wire) for wire in ("rq", "bullmq"))
     assert (loop_trouble is None) == bool(read("pushmill_loop_ready", wire="rq"))
+
+
+@pytest.mark.parametrize(
+    ("away", "troubles", "expected"),
+    [
+        ({"storage"}, {}, {"pushes": True, "files": False}),
+        ({"database"}, {}, {"pushes": False, "files": False}),
+        (set(), {("pushes", Wire.RQ)}, {"pushes": True, "files": True}),
+        (set(), {("pushes", Wire.RQ), ("pushes", Wire.BULLMQ)}, {"pushes": False, "files": True}),
+    ],
+)
+async def test_a_queue_is_ready_if_its_jobs_can_be_done(
+    away: set[str], troubles: set[tuple[str, Wire]], expected: dict[str, bool]
+) -> None:
+    """A server that is away stops the queues whose jobs need it; a wire that is not well leaves them the other one."""
+    states = [
+        LoopState(queue, wire, 0, "it hangs" if (queue, wire) in troubles else None)
+        for queue in expected
+        for wire in Wire
+    ]
+    checks = {name: answering([], OSError("refused") if name in away else None) for name in ("database", "storage")}
+    health = Health(lambda: states, checks, {"pushes": ["database"], "files": ["database", "storage"]})
+
+    report = await health.report()
+
+    assert (False, expected) == (report["ready"], report["queues"])
+
+
+def test_what_queues_need_is_asked() -> None:
+    """Each server that a queue's jobs need is one that the worker asks, and its name is that of the check."""
+    assert {"database", "storage"} == {server for queue in QUEUES for server in queue.needs}

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from processors.push.delivery import Kind
 from processors.push.endpoints import PUSH_SERVICES
 from processors.tallies import SERVICES, TALLIES, service
 from queue_lib.job import Wire
 from queue_lib.observe.events import (
-    Breakdown,
     BrokerLost,
     Event,
     FollowUpAdded,
@@ -22,6 +22,7 @@ from queue_lib.observe.events import (
     JobsRecovered,
     JobStarted,
     RateLimited,
+    Tallies,
     to_all,
 )
 from queue_lib.observe.metrics import LONGEST_WAIT, Metrics
@@ -31,6 +32,8 @@ from tests.support.exposition import Exposition
 from tests.support.fakes import make_job
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from queue_lib.outcome import Outcome
 
 JOB = make_job()
@@ -38,13 +41,22 @@ FAILURE = Failure("it broke")
 HOSTILE = 'x"} 1\npushmill_jobs_total{name="'
 
 
-def told(*events: Event) -> Exposition:
-    """The page after these events."""
+NAMES = {"work": ["greet"], "other-queue": ["part"]}
+OUTCOMES: tuple[Outcome, ...] = (Done(None), Retry(1.0, FAILURE), Snooze(1.0, ""), Dead(FAILURE))
+
+
+def told(*events: Event, names: Mapping[str, Collection[str]] = NAMES) -> Exposition:
+    """The page after these events, of a worker that takes jobs of these names."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, {"work": ["greet"], "other-queue": ["part"]}, TALLIES)
+    metrics = Metrics(registry, names, TALLIES)
     for event in events:
         metrics(event)
     return Exposition(generate_latest(registry).decode())
+
+
+def series(page: Exposition) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Names with their labels."""
+    return {(sample.name, tuple(sorted(sample.labels.items()))) for sample in page.samples}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +100,30 @@ def test_what_alerts_look_at_begins_at_zero() -> None:
     assert 0 == read("pushmill_broker_outages_total", queue="other-queue", wire="rq")
 
 
+def test_no_series_is_born_with_an_event() -> None:
+    """After all that can happen, with each label's values, there are the series that were there from the start."""
+    pushes, files = make_job(queue="push-notifications", name="push"), make_job(queue="file-processing", name="file")
+    everything: list[Event] = []
+    for job in (replace(each, wire=wire) for each in (pushes, files, replace(pushes, name="?")) for wire in Wire):
+        everything += [JobStarted(replace(job, waited=1.0)), JobReleased(job, 1.0), JobLost(job, 1.0, "")]
+        everything += [JobSettled(job, outcome, 1.0) for outcome in OUTCOMES]
+        everything += [BrokerLost(job.wire, job.queue, ""), JobsRecovered(job.wire, job.queue, ("1",))]
+        everything += [RateLimited(job.wire, job.queue, 1.0), FollowUpAdded(job, job.name)]
+    deliveries = {f"https://{host}": dict.fromkeys(map(str, Kind), 120) for host in SERVICES}
+    deliveries |= {"https://example.com": {"sent": 1}, "refused": {"gone": 1}}
+    pushed: Tallies = {"push_deliveries": deliveries, "push_pruned": {"subscriptions": {"gone": 120}}}
+    stored: Tallies = {"media_bytes": {"in": {"upload": 1}, "out": {"files": 1}}}
+    everything += [JobSettled(pushes, Done(None), 1.0, pushed), JobSettled(files, Done(None), 1.0, stored)]
+    names = {"push-notifications": ["push"], "file-processing": ["file"]}
+
+    born, later = told(names=names), told(*everything, names=names)
+
+    assert series(born) == series(later)
+    assert {0} == {sample.value for sample in born.samples}
+    assert 120 == later("pushmill_push_results_total", name="push", service="apple", result="gone")
+    assert 360 == later("pushmill_push_results_total", name="push", service="google", result="gone")
+
+
 @pytest.mark.parametrize("name", ["no-such-job", "part", HOSTILE, "x" * 100_000, ""])
 def test_a_name_that_is_not_registered_is_other(name: str) -> None:
     """Names are the producers': thousands of them are one label, and none writes into the page."""
@@ -100,14 +136,13 @@ def test_a_name_that_is_not_registered_is_other(name: str) -> None:
 
 
 def test_what_happens_beside_jobs_is_counted() -> None:
-    """Waits for the limiter, outages, recovered jobs, follow-ups and faults."""
+    """Waits for the limiter, outages, recovered jobs and follow-ups."""
     read = told(
         RateLimited(Wire.RQ, "work", 0.25),
         RateLimited(Wire.RQ, "work", 0.5),
         BrokerLost(Wire.RQ, "work", "refused"),
         JobsRecovered(Wire.RQ, "work,other-queue", ("1", "2")),
         FollowUpAdded(JOB, "greet"),
-        Breakdown("loop_ended", FAILURE),
     )
 
     assert 2 == read("pushmill_limiter_waits_total", queue="work", wire="rq")
@@ -115,7 +150,6 @@ def test_what_happens_beside_jobs_is_counted() -> None:
     assert 1 == read("pushmill_broker_outages_total", queue="work", wire="rq")
     assert 2 == read("pushmill_jobs_recovered_total", wire="rq")
     assert 1 == read("pushmill_follow_ups_total", queue="work", name="greet")
-    assert 1 == read("pushmill_faults_total", event="loop_ended")
 
 
 def test_what_processors_count() -> None:

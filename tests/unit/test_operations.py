@@ -6,27 +6,25 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
 from processors.forms import FORMS
-from processors.push.delivery import Kind
-from processors.tallies import SERVICES, TALLIES
+from processors.tallies import TALLIES
 from queue_lib.answers import QueueStats
 from queue_lib.api.metrics import Scraped
 from queue_lib.broker.base import State
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, BrokerLost, FollowUpAdded, JobSettled, JobStarted, RateLimited
+from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.pulse import WorkerView
 from queue_lib.observe.vitals import Vitals
-from queue_lib.outcome import Done, Failure
 from queue_lib.queues import QUEUES
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health
-from tests.support.fakes import make_job
 from tests.support.promql import Selector, grouped_by, selectors
 
 if TYPE_CHECKING:
@@ -56,6 +54,10 @@ class Looked:
         """One, for the pushes."""
         return [WorkerView(name="w", host="h", pid=1, started_at=1.0, queues=(PUSHES,), wires=tuple(Wire))]
 
+    async def faults(self, minutes: int) -> dict[str, int]:
+        """None."""
+        return dict.fromkeys(WORKER_FAULTS, 0)
+
     async def letter_count(self) -> int:
         """How many letters."""
         return 1
@@ -66,32 +68,16 @@ async def nothing_wrong() -> None:
 
 
 async def worker() -> CollectorRegistry:
-    """The registry of a worker to which everything has happened once."""
+    """The registry of a worker to which nothing has happened yet."""
     registry = CollectorRegistry()
     Vitals(registry, tree=lambda: 1)
     states = [LoopState(queue.name, wire, 1, None) for queue in QUEUES for wire in Wire]
-    health = Health(lambda: states, dict.fromkeys(("redis", "database", "storage"), nothing_wrong))
+    needs = {queue.name: queue.needs for queue in QUEUES}
+    health = Health(lambda: states, dict.fromkeys(("redis", "database", "storage"), nothing_wrong), needs)
     await health.report()
     registry.register(health)
     names = {queue.name: [form.name for form in FORMS if form.queue == queue.name] for queue in QUEUES}
-    metrics = Metrics(registry, names, TALLIES)
-    job = make_job(queue=PUSHES, name="push-notification", waited=1.0)
-    results = {kind.value: 1 for kind in Kind}
-    origins = {f"https://{host}": results for host in SERVICES}
-    tallies = {
-        "push_deliveries": origins,
-        "push_pruned": {"subscriptions": {"gone": 1}},
-        "media_bytes": {"in": {"upload": 1}, "out": {"files": 1}},
-    }
-    for event in (
-        JobStarted(job),
-        JobSettled(job, Done(None), 1.0, tallies),
-        BrokerLost(Wire.RQ, PUSHES, ""),
-        RateLimited(Wire.RQ, PUSHES, 1.0),
-        FollowUpAdded(job, "push-follow-up"),
-        Breakdown("loop_ended", Failure("")),
-    ):
-        metrics(event)
+    Metrics(registry, names, TALLIES)
     return registry
 
 
@@ -120,7 +106,7 @@ def plain(expression: str) -> str:
 
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in RULES), *map(plain, TARGETS)])
 def test_every_selector_finds_a_series(expression: str, samples: list[Sample]) -> None:
-    """Its name exists, with labels and values as the expression wants them, and so do the labels it groups by."""
+    """It is there from the start, with labels and values as the expression wants them; so are the labels of groups."""
     wanted = selectors(expression)
     assert wanted
     labels = set(OF_PROMETHEUS)
@@ -155,9 +141,11 @@ def test_a_selector_that_finds_nothing_is_noticed(samples: list[Sample]) -> None
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_every_alert_has_a_page_of_the_runbook(rule: dict[str, Any]) -> None:
     """Its link leads to a heading that exists, and its summary names labels that the expression has."""
-    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    url = urlsplit(rule["annotations"]["runbook_url"])
+    page, anchor = url.path.partition("/blob/main/")[2], url.fragment
     labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
 
+    assert "https" == url.scheme
     assert (PROJECT / page).is_file()
     assert anchor in anchors(RUNBOOK)
     assert labels <= grouped_by(rule["expr"]) | {"instance"}
@@ -171,6 +159,13 @@ def anchors(page: str) -> set[str]:
     """The headings of a page as links name them."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_fault_has_a_series_from_the_start() -> None:
+    """What is reported as a fault is one of the words that the metrics know beforehand."""
+    code = "".join(path.read_text() for path in (PROJECT / "queue_lib").rglob("*.py"))
+
+    assert {*WORKER_FAULTS, *API_FAULTS} == set(re.findall(r'\bBreakdown\("(\w+)"', code))
 
 
 def test_alerts_and_panels_are_told_apart() -> None:

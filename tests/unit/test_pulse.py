@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from queue_lib.admin import Admin
+from queue_lib.broker.memory import MemoryStore
+from queue_lib.broker.memory_inspector import MemoryDeadLetters
 from queue_lib.broker.pulse import SILENCE, MemoryPulses
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
-from queue_lib.observe.events import JobLost, JobReleased, JobSettled, JobStarted, to_all
+from queue_lib.observe.events import Breakdown, JobLost, JobReleased, JobSettled, JobStarted, to_all
 from queue_lib.observe.memory import of_tree
 from queue_lib.observe.pulse import BOUNDS, UNSENT, Pulse, WorkerView, bucket, minute_of, quantile
 from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
@@ -208,3 +211,20 @@ def test_a_job_is_equal_to_itself_alone() -> None:
     pulse(JobStarted(make_job()))
     pulse(JobStarted(replace(make_job(), wire=Wire.RQ)))
     assert 2 == len(pulse.running())
+
+
+async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
+    """It goes with the last pulse, and is told for as many minutes as one asks for."""
+    clock = Clock()
+    pulse, pulses = Pulse(clock), MemoryPulses(clock)
+    admin = Admin([], MemoryDeadLetters(MemoryStore()), pulses, [], by="test", clock=clock)
+    before = await admin.faults(15)
+    pulse(Breakdown("loop_ended", FAILURE))
+    await Reporter(ME, pulse, pulses, lambda: 1).sign_off()
+    at_once = await admin.faults(15)
+    clock.now += 14 * 60
+    later = await admin.faults(15)
+    clock.now += 60
+
+    assert [{"loop_ended": 0}, {"loop_ended": 1}, {"loop_ended": 1}] == [before, at_once, later]
+    assert {"loop_ended": 0} == await admin.faults(15)

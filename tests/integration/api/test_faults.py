@@ -14,6 +14,7 @@ from queue_lib.api.app import build
 from queue_lib.observe.events import Breakdown, Event
 from queue_lib.settings import WorkerSettings, load
 from tests.support.api_client import FULL, JOB, SECRET, Client, client_of
+from tests.support.exposition import Exposition
 
 if TYPE_CHECKING:
     import pytest
@@ -56,3 +57,14 @@ async def test_a_fault_of_ours_shows_nothing(ask: Client, faults: list[Event], m
     [fault] = faults
     assert isinstance(fault, Breakdown)
     assert ("api_fault", "LookupError") == (fault.word, fault.failure.kind)
+
+
+async def test_a_fault_of_ours_is_counted(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 0, so that Prometheus sees the first one as an increase."""
+    before = Exposition((await ask("GET", "/metrics")).text)
+    monkeypatch.setattr(problems, "_log", SimpleNamespace(error=lambda *_, **__: None))
+    monkeypatch.setattr(Admin, "pause", None)
+    await ask.http.post("/queue/pause?queue=file-processing", headers={"Authorization": f"Bearer {SECRET}"})
+    after = Exposition((await ask("GET", "/metrics")).text)
+
+    assert [0, 1] == [read("pushmill_faults_total", event="api_fault") for read in (before, after)]
