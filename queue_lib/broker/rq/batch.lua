@@ -5,23 +5,28 @@
     KEYS[3] rq:queue:<lane>:intermediate (list of job ids: claimed, not yet started)
     KEYS[4] rq:job:<id> (hash)
     ARGV[1] msgpacked list of commands, each a list of its words
-    ARGV[2] the execution that must hold the job; '' at its start: then it must be claimed, and is so no longer
-    ARGV[3] '1': do nothing if the job has dependents
-    ARGV[4] the job's id
+    ARGV[2] now, by the clock that RQ used (seconds since the epoch)
+    ARGV[3] the execution that must hold the job; '' at its start: then it must be claimed, and is so no longer
+    ARGV[4] '1': do nothing if the job has dependents
+    ARGV[5] the job's id
   Returns 'lost' | 'dependents' | 'ok', and the number of dependents. It may be sent twice, when the first answer was
-  lost: an execution that has settled the job is told so again.
+  lost: an execution that has settled the job is told so again. A job that was deleted meanwhile is lost, not made anew.
 ]]
+local holder, id = ARGV[3], ARGV[5]
+local is_there = redis.call('EXISTS', KEYS[4]) == 1
 local dependents = redis.call('SCARD', KEYS[2])
-if ARGV[2] ~= '' then
-  if not redis.call('ZSCORE', KEYS[1], ARGV[2]) then
-    return {redis.call('HGET', KEYS[4], 'settled_by') == ARGV[2] and 'ok' or 'lost', dependents}
+if holder ~= '' then
+  if not redis.call('ZSCORE', KEYS[1], holder) then
+    return {redis.call('HGET', KEYS[4], 'settled_by') == holder and 'ok' or 'lost', dependents}
   end
-elseif redis.call('LREM', KEYS[3], 1, ARGV[4]) == 0 then
+  if not is_there then redis.call('ZREM', KEYS[1], holder) end
+elseif redis.call('LREM', KEYS[3], 1, id) == 0 then
   return {'lost', 0}
-else
+elseif is_there then
   redis.call('HDEL', KEYS[4], 'claimed_at', 'claimed_by')
 end
-if ARGV[3] == '1' and dependents > 0 then return {'dependents', dependents} end
-for _, command in ipairs(cmsgpack.unpack(ARGV[1])) do redis.call(unpack(command)) end
-if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then redis.call('HSET', KEYS[4], 'settled_by', ARGV[2]) end
+if not is_there then return {'lost', 0} end
+if ARGV[4] == '1' and dependents > 0 then return {'dependents', dependents} end
+run(cmsgpack.unpack(ARGV[1]), tonumber(ARGV[2]))
+if holder ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then redis.call('HSET', KEYS[4], 'settled_by', holder) end
 return {'ok', dependents}

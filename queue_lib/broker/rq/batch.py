@@ -8,15 +8,16 @@ answers than RQ spends on everything else.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+import time
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgpack
 
 from queue_lib.broker.rq.lanes import intermediate_key, started_key
+from queue_lib.broker.rq.scripts import source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import redis
     import redis.asyncio
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.rq.job import GuardedJob
 
-SCRIPT = (Path(__file__).parent / "batch.lua").read_text()
 Verdict = Literal["ok", "lost", "dependents"]
 
 
 class Batch:
-    """Sends what RQ writes about one job."""
+    """Sends what RQ writes about jobs of ours."""
 
     def __init__(self, client: redis.asyncio.Redis, notebook: redis.Redis) -> None:
         """`client` sends; of `notebook`, which is RQ's own client, only the pipelines are used."""
-        self._script = client.register_script(SCRIPT)
+        self._script = client.register_script(source("batch"))
+        self._beat = client.register_script(source("beat"))
         self._notebook = notebook
 
     async def send(
@@ -44,15 +45,43 @@ class Batch:
         Returns what happened and how many dependents the job has; unless that is "ok", nothing was written.
         Raises redis-py's errors.
         """
-        pipe = self._notebook.pipeline()
-        fill(pipe)
-        commands = [[_word(word) for word in words] for words, _ in pipe.command_stack]
+        then, commands = self._noted(fill)
         verdict, dependents = await self._script(
             keys=[started_key(job.origin), job.dependents_key, intermediate_key(job.origin), job.key],
-            # Redis's msgpack is of the time before strings and bytes were told apart.
-            args=[msgpack.packb(commands, use_bin_type=False), holder, "1" if unless_dependents else "", job.id],
+            args=[_packed(commands), then, holder, "1" if unless_dependents else "", job.id],
         )
         return cast("Verdict", verdict.decode()), dependents
+
+    async def beat(
+        self,
+        worker: tuple[str, str],
+        renew: Callable[[Pipeline], None],
+        leases: Sequence[tuple[str, str, Callable[[Pipeline], None]]],
+    ) -> tuple[bool, set[str]]:
+        """Renew a registration, and leases: of each its sorted set, its member there, and what renews it.
+
+        `worker` are the set of the workers' keys and the key of this one. Returns whether it is registered, and the
+        members of the leases that are lost. Raises redis-py's errors.
+        """
+        then, commands = self._noted(renew)
+        noted = [commands, *(self._noted(fill)[1] for _, _, fill in leases)]
+        keys = [*worker, *(key for key, _, _ in leases)]
+        registered, lost = await self._beat(
+            keys=keys, args=[then, _packed(noted), *(member for _, member, _ in leases)]
+        )
+        return bool(registered), {member.decode() for member in lost}
+
+    def _noted(self, fill: Callable[[Pipeline], None]) -> tuple[float, list[Any]]:
+        """What `fill` writes, and when."""
+        pipe, then = self._notebook.pipeline(), time.time()
+        fill(pipe)
+        return then, [[_word(word) for word in words] for words, _ in pipe.command_stack]
+
+
+def _packed(commands: list[Any]) -> bytes:
+    """For Redis's msgpack, which is of the time before strings and bytes were told apart."""
+    packed: bytes = msgpack.packb(commands, use_bin_type=False)
+    return packed
 
 
 def _word(word: object) -> object:

@@ -6,25 +6,24 @@ import asyncio
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
-from rq.defaults import RQ_KEY_PREFIX
 from rq.executions import Execution
 from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import utcformat
 
 from queue_lib.broker.base import Chore, Lease, NotNow, Setup
 from queue_lib.broker.connection import BLOCK, client, outages_translated, synchronous_client
 from queue_lib.broker.refused import refused
 from queue_lib.broker.rq.batch import Batch
 from queue_lib.broker.rq.lanes import (
+    EXECUTION_PREFIX,
+    JOB_PREFIX,
     executions_key,
+    executions_of_job_key,
     intermediate_key,
     lanes,
     listened,
@@ -35,6 +34,7 @@ from queue_lib.broker.rq.lanes import (
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import apply_retention
+from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.worker import RegisteredWorker
 from queue_lib.broker.strays import Strays
 from queue_lib.errors import BrokerUnavailableError
@@ -51,8 +51,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.rq.job import GuardedJob
     from queue_lib.queues import Queue
 
-HERE = Path(__file__).parent
-JOB_PREFIX, EXECUTION_PREFIX = f"{RQ_KEY_PREFIX}:job:", f"{RQ_KEY_PREFIX}:execution:"
+RECOVERING = (JOB_PREFIX, EXECUTION_PREFIX, executions_of_job_key(""), *executions_key("*").split("*"))
 IDLE = 2.5  # seconds between looks at what producers schedule, and at the low lane
 PAUSED = 2.0  # seconds between looks at the pause switch
 BEAT_WHEN_IDLE = 60.0  # seconds
@@ -76,10 +75,10 @@ class RQBroker:
         self.client = client(setup.redis, decode=False, name=name)
         self._sync = synchronous_client(setup.redis, name=name)
         self.batch = Batch(self.client, self._sync)
-        self._claim = self.client.register_script((HERE / "claim.lua").read_text())
-        self._recover_script = self.client.register_script((HERE / "recover.lua").read_text())
-        self._find_strays = self.client.register_script((HERE / "strays.lua").read_text())
-        self._put_back = self.client.register_script((HERE / "put_back.lua").read_text())
+        self._claim = self.client.register_script(source("claim"))
+        self._recover_script = self.client.register_script(source("recover"))
+        self._find_strays = self.client.register_script(source("strays"))
+        self._put_back = self.client.register_script(source("put_back"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rq")
         self._queues = {queue.name: queue for queue in queues}
         self._claim_keys = {queue.name: _claim_keys(queue.name, setup.prefix) for queue in queues}
@@ -119,21 +118,15 @@ class RQBroker:
         """Take the next job of the first lane that has one, and mark it as started."""
         await self._strays.collect(queue.name)
         window_ms = max(1, round(queue.rate_duration * 1000)) if queue.rate_max else ""  # "": as the app has set it
-        now = time.time()
-        args: list[str | int | float] = [
-            queue.rate_max,
-            window_ms,
-            now,
-            utcformat(datetime.fromtimestamp(now, UTC)),
-            JOB_PREFIX,
-            self._worker_name,
-        ]
+        args: list[str | int] = [queue.rate_max, window_ms, JOB_PREFIX, self._worker_name]
         with outages_translated():
             answer, *rest = await self._claim(keys=self._claim_keys[queue.name], args=args)
         match answer:
             case b"job":
-                lane_number, job_id, fields = rest
-                return await self._lease(queue, lanes(queue.name)[lane_number - 1], _text(job_id), _fields(fields))
+                number, job_id, fields, now = rest
+                return await self._lease(
+                    queue, lanes(queue.name)[number - 1], _text(job_id), _fields(fields), float(now)
+                )
             case b"gone":
                 structlog.get_logger().warning("job_gone", queue=queue.name, wire=self.wire.value, id=_text(rest[0]))
                 return NotNow(0.0, listen=False)
@@ -144,14 +137,14 @@ class RQBroker:
             case b"paused":
                 return NotNow(PAUSED, listen=False)
             case _:
-                due = float(rest[0]) - now if rest[0] else IDLE
+                due = float(rest[0]) / 1000 if rest[0] else IDLE
                 return NotNow(min(max(due, 0.0), IDLE), listen=True)
 
-    async def _lease(self, queue: Queue, lane: str, job_id: str, fields: Raw) -> Lease | NotNow:
+    async def _lease(self, queue: Queue, lane: str, job_id: str, fields: Raw, now: float) -> Lease | NotNow:
         try:
             rq_job = restore(job_id, fields, self._sync, JSONSerializer)
             rq_job.origin = lane
-            job = to_job(fields, rq_job, queue, time.time())
+            job = to_job(fields, rq_job, queue, now)
         except MALFORMED as error:
             job = refused(queue, self.wire, job_id, describe(error))
             rq_job = bare(job_id, lane, self._sync, JSONSerializer)
@@ -182,6 +175,7 @@ class RQBroker:
         ]
         for lane, job_id, member in reversed(strays):  # each to the front
             keys = [waiting_key(lane), intermediate_key(lane), started_key(lane), executions_key(self._worker_name)]
+            keys.append(executions_of_job_key(_text(job_id)))
             await self._put_back(keys=keys, args=[job_id, member, JOB_PREFIX, EXECUTION_PREFIX])
 
     async def _begin(self, rq_job: GuardedJob) -> Execution | None:
@@ -230,34 +224,28 @@ class RQBroker:
 
     async def _beat(self) -> None:
         held = list(self._held)
-        running = [(lease.rq_job, lease.execution) for lease in held]
-        if running or time.monotonic() - self._last_beat >= BEAT_WHEN_IDLE:
+        if held or time.monotonic() - self._last_beat >= BEAT_WHEN_IDLE:
             with outages_translated():
-                await self.in_thread(lambda: self.worker.beat(running))
+                await self._renew(held)
             self._last_beat = time.monotonic()
-        await self._find_lost(held)
         await self._strays.collect_all()
 
-    async def _find_lost(self, leases: Sequence[RQLease]) -> None:
-        """A heartbeat renews what is there; an execution that is not there any more was recovered or removed."""
-        if not leases:
-            return
-        with outages_translated():
-            async with self.client.pipeline(transaction=False) as pipe:
-                for lease in leases:
-                    pipe.zscore(started_key(lease.lane.name), lease.execution.composite_key)
-                scores = await pipe.execute()
-        for lease, score in zip(leases, scores, strict=True):
-            if score is None and lease in self._held:  # not settled meanwhile
+    async def _renew(self, held: Sequence[RQLease]) -> None:
+        """Renew what is there; an execution that is not there any more was recovered or removed."""
+        worker = self.worker
+        leases = [(started_key(lease.lane.name), lease.execution.composite_key, lease.renew) for lease in held]
+        is_registered, lost = await self.batch.beat((worker.redis_workers_keys, worker.key), worker.renew, leases)
+        for lease in held:
+            if lease.execution.composite_key in lost and lease in self._held:  # not settled meanwhile
                 self.forget(lease)
                 lease.lose()
+        if not is_registered:
+            await self.in_thread(worker.register_anew)
 
     async def _recover(self) -> None:
         keys = [key for lane in self._lanes for key in (waiting_key(lane), intermediate_key(lane), started_key(lane))]
         with outages_translated():
-            ids = await self._recover_script(
-                keys=keys, args=[time.time(), self._lease_duration, JOB_PREFIX, EXECUTION_PREFIX]
-            )
+            ids = await self._recover_script(keys=keys, args=[self._lease_duration, *RECOVERING])
         if ids:
             self._observe(JobsRecovered(self.wire, ",".join(self._queues), tuple(_text(job_id) for job_id in ids)))
 

@@ -9,23 +9,20 @@
     KEYS[n+1] rq:queue:<lane>:intermediate (list of job ids)
     KEYS[n+2] rq:scheduled:<lane> (sorted set of job ids, scored by second)
     ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds ('': as the app has set it)
-    ARGV[3] now, seconds since the epoch       ARGV[4] now, as RQ writes it
-    ARGV[5] prefix of the job hashes           ARGV[6] the worker's name
-  Returns {'job', number of the lane from 1, id, fields} | {'gone', id} | {'limited', milliseconds} | {'paused'}
-        | {'empty', second of the next scheduled job or ''}
+    ARGV[3] prefix of the job hashes           ARGV[4] the worker's name
+  Returns {'job', number of the lane from 1, id, fields, now (seconds since the epoch)} | {'gone', id}
+        | {'limited', milliseconds} | {'paused'} | {'empty', milliseconds until the next scheduled job is due or ''}
 ]]
-local now = tonumber(ARGV[3])
-
 local function promote(lane)
-  local due = redis.call('ZRANGEBYSCORE', KEYS[lane + 2], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
+  local due = redis.call('ZRANGEBYSCORE', KEYS[lane + 2], '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, 100)
   for place = 1, #due, 2 do
     local id = due[place]
     redis.call('ZREM', KEYS[lane + 2], id)
-    local job = ARGV[5] .. id
+    local job = ARGV[3] .. id
     if redis.call('EXISTS', job) == 1 then
       local front, on_retry, ended = unpack(redis.call('HMGET', job, 'enqueue_at_front', 'enqueue_at_front_on_retry', 'ended_at'))
       local urgent = front == '1' or (on_retry == '1' and ended and ended ~= '')
-      redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[4], 'promoted_at', ARGV[4], 'due_at', due[place + 1])
+      redis.call('HSET', job, 'status', 'queued', 'enqueued_at', iso(NOW), 'promoted_at', iso(NOW), 'due_at', due[place + 1])
       redis.call(urgent and 'LPUSH' or 'RPUSH', KEYS[lane], id)
     end
   end
@@ -52,14 +49,14 @@ for lane = 4, #KEYS, 3 do promote(lane) end
 for lane = 4, #KEYS, 3 do
   local id = redis.call('LMOVE', KEYS[lane], KEYS[lane + 1], 'LEFT', 'RIGHT')
   if id then
-    local fields = redis.pcall('HGETALL', ARGV[5] .. id)
+    local fields = redis.pcall('HGETALL', ARGV[3] .. id)
     if fields.err or #fields == 0 then
       redis.call('LREM', KEYS[lane + 1], 1, id)
       return {'gone', id}
     end
     if max > 0 and redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], duration) end
-    redis.call('HSET', ARGV[5] .. id, 'claimed_at', now, 'claimed_by', ARGV[6])
-    return {'job', (lane - 1) / 3, id, fields}
+    redis.call('HSET', ARGV[3] .. id, 'claimed_at', NOW, 'claimed_by', ARGV[4])
+    return {'job', (lane - 1) / 3, id, fields, string.format('%.6f', NOW)}
   end
 end
 
@@ -68,4 +65,4 @@ for lane = 4, #KEYS, 3 do
   local first = redis.call('ZRANGE', KEYS[lane + 2], 0, 0, 'WITHSCORES')[2]
   if first and (due == '' or tonumber(first) < tonumber(due)) then due = first end
 end
-return {'empty', due}
+return {'empty', due == '' and '' or math.ceil((tonumber(due) - NOW) * 1000)}

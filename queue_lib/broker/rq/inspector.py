@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from rq.exceptions import DuplicateJobError, InvalidJobOperation
+from rq.group import Group
 from rq.job import JobStatus
 from rq.queue import Queue as Lane
+from rq.rate_limit import RateLimitRegistry
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -21,10 +23,19 @@ from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, Job
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
-from queue_lib.broker.rq.lanes import intermediate_key, lanes, scheduled_key, started_key, waiting_key
+from queue_lib.broker.rq.lanes import (
+    EXECUTION_PREFIX,
+    JOB_PREFIX,
+    intermediate_key,
+    lanes,
+    scheduled_key,
+    started_key,
+    waiting_key,
+)
 from queue_lib.broker.rq.listing import read_ids
 from queue_lib.broker.rq.parse import number
-from queue_lib.broker.rq.retention import keys_of
+from queue_lib.broker.rq.retention import BESIDE, clock, keys_of
+from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.view import read, view, whole
 from queue_lib.job import Wire
 
@@ -36,7 +47,8 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.rq.parse import Raw
 
-AT_ONCE = 200
+AT_ONCE = 500  # jobs in one step: a millisecond or two of the server
+REGISTRIES = {State.COMPLETED: FinishedJobRegistry, State.FAILED: FailedJobRegistry}  # of what is cleaned
 MARKING = ("created_at", "status", "started_at", "ended_at", "meta", "attempts_made")
 DRAINED_AT_ONCE = 1000
 
@@ -50,6 +62,7 @@ class RQInspector:
         """`connection` is synchronous and does not decode; `switch` is BullMQ's inspector."""
         self._connection = connection
         self._switch = switch
+        self._clean_script = connection.register_script(source("clean"))
 
     async def counts(self, queue: str) -> dict[State, int]:
         """Jobs by state."""
@@ -206,12 +219,35 @@ class RQInspector:
     def _remove(self, queue: str, job_id: str) -> bool:
         raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
         job = read(self._connection, job_id, raw)[0] if raw else None
-        if job is None or job.origin not in lanes(queue) or job.get_status(refresh=False) == JobStatus.STARTED:
+        if job is None or job.origin not in lanes(queue):
             return False
         if raw.get(b"status", b"").decode(errors="replace") not in set(JobStatus):
             self._connection.hset(job.key, "status", JobStatus.FAILED)  # RQ's delete would stumble over it
-        job.delete()
+        deleted = self._connection.transaction(partial(self._delete_job, job), job.key, value_from_callable=True)
+        if deleted and job.has_rate_limit:
+            RateLimitRegistry.from_job(job).cancel(job.id)  # others may go on in its place
+        return bool(deleted)
+
+    def _delete_job(self, job: GuardedJob, pipe: Pipeline) -> Any:
+        """RQ's `delete`, all of it or nothing; False if somebody has the job leased, or it is gone by now."""
+        raw = cast("Raw", pipe.hgetall(job.key))
+        if not raw or self._is_leased(job, raw):
+            return False
+        # What RQ's delete would stumble over: executions that have run out, and a group that is gone.
+        self._connection.delete(job.execution_registry.key)
+        if job.group_id and not self._connection.exists(Group.get_key(job.group_id)):
+            job.group_id = None
+        pipe.multi()
+        job.delete(pipeline=pipe)
         return True
+
+    def _is_leased(self, job: GuardedJob, raw: Raw) -> bool:
+        """Whether it is started, claimed, or was canceled while it ran."""
+        if raw.get(b"status") == JobStatus.STARTED.encode() or b"claimed_at" in raw:
+            return True
+        ids = cast("list[bytes]", self._connection.zrange(job.execution_registry.key, 0, -1))
+        executions = [f"{EXECUTION_PREFIX}{job.id}:{each.decode(errors='replace')}" for each in ids]
+        return bool(executions and self._connection.exists(*executions))
 
     async def clean(self, queue: str, state: State, older: float, most: int) -> int:
         """Delete old jobs, the oldest first."""
@@ -219,13 +255,17 @@ class RQInspector:
             return await asyncio.to_thread(self._clean, queue, state, older, most)
 
     def _clean(self, queue: str, state: State, older: float, most: int) -> int:
-        before, deleted = time.time() - older, 0
-        start = self._counts(queue)[state]
-        while start > 0 and deleted < most:  # from the end, where the oldest are: what is deleted moves nobody
-            count = min(AT_ONCE, start)
-            start -= count
-            old = [job for job in self._page(queue, state, start, count) if (job.finished_at or 0.0) <= before]
-            deleted += sum(self._remove(queue, job.id) for job in old[: most - deleted])
+        """In steps: the server does nothing else meanwhile."""
+        others = [part for parts in BESIDE for part in parts]
+        deleted = 0
+        for lane in lanes(queue):
+            registry = REGISTRIES[state](lane, self._connection).key
+            start, looked = 0, 1
+            while looked and deleted < most:
+                step = min(AT_ONCE, most - deleted)
+                args: list[str | float] = [start, step, older, JOB_PREFIX, Group.REDIS_GROUP_NAME_PREFIX, *others]
+                gone, left, looked = cast("list[int]", self._clean_script(keys=[registry], args=args))
+                deleted, start = deleted + gone, start + left
         return deleted
 
     async def add(self, queue: str, addition: Addition) -> str:
@@ -245,7 +285,8 @@ class RQInspector:
             job.retries_left = addition.attempts - 1
         with contextlib.suppress(DuplicateJobError):
             if addition.delay > 0:
-                lane.schedule_job(job, datetime.now(UTC) + timedelta(seconds=math.ceil(addition.delay)), unique=True)
+                due = math.ceil(clock(self._connection) + addition.delay)  # RQ keeps whole seconds
+                lane.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
             else:
                 lane.enqueue_job(job, unique=True)
         return str(job.id)

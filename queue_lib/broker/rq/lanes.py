@@ -6,8 +6,9 @@ RQ has no priorities inside a queue. A producer uses the lane `<queue>-high` or 
 from __future__ import annotations
 
 from rq.defaults import RQ_KEY_PREFIX
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, ExecutionRegistry
 
+JOB_PREFIX, EXECUTION_PREFIX = f"{RQ_KEY_PREFIX}:job:", f"{RQ_KEY_PREFIX}:execution:"
 SUFFIXES = ("-high", "", "-low")
 LISTENED = ("-high", "")  # a connection each; the low lane is looked into at every claim
 
@@ -40,6 +41,11 @@ def scheduled_key(lane: str) -> str:
 def started_key(lane: str) -> str:
     """The sorted set of running executions."""
     return f"{RQ_KEY_PREFIX}:wip:{lane}"
+
+
+def executions_of_job_key(job_id: str) -> str:
+    """The sorted set of a job's running executions."""
+    return str(ExecutionRegistry.key_template.format(job_id))
 
 
 def executions_key(worker: str) -> str:

@@ -23,7 +23,7 @@ from queue_lib.broker.base import Lease
 from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.broker.rq.lanes import started_key
-from queue_lib.broker.rq.retention import wake_ready
+from queue_lib.broker.rq.retention import clock, wake_ready
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class RQLease(Lease):
         self._broker = broker
         born = rq_job.created_at.timestamp() if rq_job.created_at else 0.0  # `enqueued_at` is another at each run
         self._notes = Notes(broker.client, lane.key, job, born, Holder(started_key(lane.name), execution.composite_key))
+
+    def renew(self, pipe: Pipeline) -> None:
+        """Write what renews it."""
+        self._broker.worker.renew_lease(self.rq_job, self.execution, pipe)
 
     async def done(self, result: Any) -> None:
         """Finish, keep the result, and let waiting dependents go."""
@@ -201,7 +205,8 @@ class RQLease(Lease):
         lane = Lane(self.lane.name, connection=self.lane.connection, serializer=JSONSerializer)
         job = lane.create_job(follow_up.name, args=[follow_up.data], job_id=follow_up.id)
         # RQ keeps whole seconds and cuts the rest off: round up, so as never to be early.
-        due = math.ceil(time.time() + follow_up.delay) if follow_up.delay > 0 else time.time()
+        now = clock(lane.connection)
+        due = math.ceil(now + follow_up.delay) if follow_up.delay > 0 else now
         with contextlib.suppress(DuplicateJobError):
             lane.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
 

@@ -10,17 +10,25 @@ from rq.job import Job as StockJob
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ReadyJobRegistry
 from rq.worker_registration import clean_worker_registry
 
+from queue_lib.broker.rq.lanes import executions_of_job_key
 from queue_lib.broker.rq.parse import MALFORMED, describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from redis import Redis
     from rq.queue import Queue as Lane
 
     from queue_lib.queues import Queue
 
 AT_ONCE = 1000
-RESULTS = RQ_KEY_PREFIX + ":results:{}"
+# What is before and after a job's id in the keys beside its hash.
+BESIDE: tuple[tuple[str, str], ...] = (
+    (StockJob.key_for(""), ":dependents"),
+    (f"{RQ_KEY_PREFIX}:results:", ""),
+    (StockJob.key_for(""), ":dependencies"),
+    (executions_of_job_key(""), ""),
+)
 
 
 def apply_retention(lane: Lane, queue: Queue) -> None:
@@ -28,8 +36,9 @@ def apply_retention(lane: Lane, queue: Queue) -> None:
 
     Started jobs are not looked at: RQ's own clean-up would count an attempt for a worker that died.
     """
-    FinishedJobRegistry(queue=lane).cleanup()
-    FailedJobRegistry(queue=lane).cleanup()
+    now = clock(lane.connection)
+    FinishedJobRegistry(queue=lane).cleanup(now)
+    FailedJobRegistry(queue=lane).cleanup(now)
     wake_dependents(lane)
     clean_worker_registry(lane)
     if queue.keep_completed.count is not None:
@@ -73,6 +82,12 @@ def _trim(registry: FinishedJobRegistry, count: int) -> None:
             connection.delete(*(key for job_id in surplus for key in keys_of(job_id)))
 
 
-def keys_of(job_id: str) -> tuple[str, str, str]:
-    """All keys of a job: its hash, its dependents, its results."""
-    return StockJob.key_for(job_id), StockJob.dependents_key_for(job_id), RESULTS.format(job_id)
+def keys_of(job_id: str) -> tuple[str, ...]:
+    """All keys of a job: its hash, its dependents, its results, its dependencies, its executions."""
+    return StockJob.key_for(job_id), *(before + job_id + after for before, after in BESIDE)
+
+
+def clock(connection: Redis) -> float:
+    """Seconds since the epoch, by the server's clock."""
+    seconds, microseconds = connection.time()
+    return seconds + microseconds / 1_000_000

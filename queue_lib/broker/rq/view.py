@@ -91,7 +91,7 @@ def view(
 
 def whole(connection: Redis, found: JobView, lane: str) -> JobView:
     """With what is in other keys: results, due time, dependents."""
-    _, dependents_key, results_key = keys_of(found.id)
+    _, dependents_key, results_key, *_ = keys_of(found.id)
     with connection.pipeline(transaction=False) as pipe:
         pipe.xrevrange(results_key, count=RESULTS)
         pipe.zscore(scheduled_key(lane), found.id)

@@ -7,7 +7,7 @@ they are its own: what this class adds is only what several jobs at once need.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
@@ -85,11 +85,17 @@ class RegisteredWorker(BaseWorker):
         if not self.executions:
             self.set_state(WorkerStatus.IDLE)
 
-    def beat(self, running: Sequence[tuple[Any, Execution]]) -> None:
-        """Renew the registration and the leases of the (job, execution) pairs."""
-        if not self.connection.sismember(self.redis_workers_keys, self.key):
-            self.connection.delete(self.key)  # Redis has lost its data, or was away for long: register anew
-            self.register()
-        self.heartbeat()
-        for job, execution in running:
-            self.maintain_heartbeats(job, execution)
+    def register_anew(self) -> None:
+        """The same, after Redis has lost its data or was away for long."""
+        self.connection.delete(self.key)
+        self.register()
+
+    def renew(self, pipeline: Pipeline) -> None:
+        """Renew the registration."""
+        self.heartbeat(pipeline=pipeline)
+
+    def renew_lease(self, job: StockJob, execution: Execution, pipeline: Pipeline) -> None:
+        """Renew a job's lease."""
+        seconds = self.get_heartbeat_ttl(job)
+        execution.heartbeat(job.started_job_registry, seconds, pipeline=pipeline)
+        job.heartbeat(execution.last_heartbeat, seconds, pipeline=pipeline, xx=True)

@@ -1,0 +1,32 @@
+--[[
+  Delete jobs that have ended, and when that is said long ago, out of a part of a registry.
+    KEYS[1] rq:finished:<lane> or rq:failed:<lane> (sorted set of job ids)
+    ARGV[1] rank in the registry from which to look     ARGV[2] how many to look at
+    ARGV[3] seconds since the end of those that are to go
+    ARGV[4] prefix of the job hashes     ARGV[5] prefix of the groups (sets of job ids)
+    ARGV[6...] the other keys of a job, each as two words: what is before its id, and after it
+  Returns how many it deleted, how many it left, and how many it looked at: some were gone before.
+]]
+local from = tonumber(ARGV[1])
+local before = iso(NOW - tonumber(ARGV[3]))
+local deleted, left = 0, 0
+
+local function is_over(status, ended)
+  if status == 'started' or status == 'queued' or status == 'scheduled' then return false end
+  return not (ended and string.match(ended, '^%d%d%d%d%-%d%d%-%d%dT')) or ended <= before
+end
+
+local ids = redis.call('ZRANGE', KEYS[1], from, from + tonumber(ARGV[2]) - 1)
+for _, id in ipairs(ids) do
+  local job = ARGV[4] .. id
+  local status, ended, group = unpack(redis.call('HMGET', job, 'status', 'ended_at', 'group_id'))
+  if is_over(status, ended) then
+    if group and group ~= '' then redis.call('SREM', ARGV[5] .. group, id) end
+    for place = 6, #ARGV, 2 do redis.call('UNLINK', ARGV[place] .. id .. ARGV[place + 1]) end
+    redis.call('ZREM', KEYS[1], id)
+    deleted = deleted + redis.call('UNLINK', job)
+  else
+    left = left + 1
+  end
+end
+return {deleted, left, #ids}

@@ -1,0 +1,206 @@
+"""Deleting RQ's jobs: all of a job or nothing of it, whatever was before; and many of them in few steps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis import Redis
+from rq.group import Group
+from rq.job import Job as StockJob
+from rq.queue import Queue as Lane
+
+from queue_lib.broker.base import State
+from queue_lib.broker.rq.inspector import AT_ONCE
+from queue_lib.errors import LeaseLostError
+from tests.support.failed_jobs import FAILURE
+from tests.support.mills import QUEUE, Mill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEASE = 1.0  # seconds
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[Redis]:
+    """A client as stock RQ has it."""
+    with Redis.from_url(redis_url) as connection:
+        yield connection
+
+
+def stock_job(client: Redis, job_id: str) -> StockJob:
+    """The job as RQ's tools have it."""
+    return StockJob.fetch(job_id, connection=client, serializer="json")
+
+
+def keys_with(client: Redis, job_id: str) -> list[Any]:
+    """What is left of a job: keys named after it, and lists and sets that know it."""
+    found = [key for key in client.keys("*") if job_id.encode() in key]
+    for key in client.keys("rq:*:work*"):
+        kind = client.type(key)
+        if kind in {b"list", b"zset"}:
+            members = client.lrange(key, 0, -1) if kind == b"list" else client.zrange(key, 0, -1)
+            found += [key for member in members if job_id.encode() in member]
+    return found
+
+
+async def recovered(mill: Mill) -> str:
+    """A job whose worker went silent, back in line."""
+    job_id = await mill.enqueue("greet", {})
+    broker = await mill.broker(lease_duration=LEASE)
+    await mill.claim(broker)
+    await asyncio.sleep(LEASE + 0.1)
+    await mill.chore(broker, "recover jobs")
+    assert State.WAITING == (await mill.view(job_id)).state
+    return job_id
+
+
+async def test_a_recovered_job_is_deleted(rq: Mill, client: Redis) -> None:
+    """At once, and nothing of it stays."""
+    job_id = await recovered(rq)
+
+    assert await rq.inspector.remove(QUEUE.name, job_id)
+    assert [] == keys_with(client, job_id)
+
+
+async def test_a_recovered_job_is_deleted_by_rqs_own_tools(rq: Mill, client: Redis) -> None:
+    """As rq-dashboard does it: nothing of the lost execution is left to stumble over."""
+    job_id = await recovered(rq)
+
+    stock_job(client, job_id).delete()
+    assert [] == keys_with(client, job_id)
+
+
+@pytest.mark.parametrize("oddity", ["execution", "group"])
+async def test_an_odd_job_is_deleted(rq: Mill, client: Redis, oddity: str) -> None:
+    """Also one that names an execution, or a group, that is gone: RQ's own delete raises in its middle."""
+    job_id = await rq.enqueue("greet", {})
+    lease = await rq.claim(await rq.broker())
+    await lease.bury(FAILURE)
+    if oddity == "execution":
+        client.zadd(f"rq:executions:{job_id}", {"gone": 4_000_000_000})
+    else:
+        client.hset(f"rq:job:{job_id}", "group_id", "gone")
+
+    assert await rq.inspector.remove(QUEUE.name, job_id)
+    assert [] == keys_with(client, job_id)
+
+
+async def test_a_job_of_a_group_leaves_it(rq: Mill, client: Redis) -> None:
+    """As RQ's delete has it, one by one or with others."""
+    lane = Lane(QUEUE.name, connection=client, serializer="json")
+    group = Group.create(client, "batch")
+    first, second, third = group.enqueue_many(lane, [Lane.prepare_data("greet", ({},)) for _ in range(3)])
+    broker = await rq.broker()
+    for _ in range(2):
+        await (await rq.claim(broker)).done(None)
+
+    assert await rq.inspector.remove(QUEUE.name, third.id)
+    assert {first.id.encode(), second.id.encode()} == client.smembers(group.key)
+    assert 2 == await rq.inspector.clean(QUEUE.name, State.COMPLETED, 0.0, 10)
+    assert not client.exists(group.key)
+
+
+@pytest.mark.parametrize("moment", ["claimed", "started", "canceled"])
+async def test_a_job_that_somebody_has_is_not_deleted(
+    rq: Mill, client: Redis, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Not while it is claimed, nor while it runs, though it was canceled meanwhile."""
+    job_id = await rq.enqueue("greet", {})
+    broker: Any = await rq.broker()
+    if moment == "claimed":
+        real = broker.batch.send
+
+        async def removed_meanwhile(*args: Any, **kwargs: Any) -> Any:
+            assert not await rq.inspector.remove(QUEUE.name, job_id)
+            return await real(*args, **kwargs)
+
+        monkeypatch.setattr(broker.batch, "send", removed_meanwhile)
+    lease = await rq.claim(broker)
+    if moment == "canceled":
+        stock_job(client, job_id).cancel()
+
+    assert not await rq.inspector.remove(QUEUE.name, job_id)
+    assert job_id == lease.job.id
+    assert client.exists(f"rq:job:{job_id}")
+
+
+@pytest.mark.parametrize("started", [False, True])
+async def test_a_job_that_others_delete_is_not_made_anew(rq: Mill, client: Redis, started: bool) -> None:
+    """By whatever tool, before it starts or while it runs: its worker loses it, and writes nothing more."""
+    job_id = await rq.enqueue("greet", {})
+    broker: Any = await rq.broker()
+    if started:
+        lease = await rq.claim(broker)
+        client.delete(f"rq:job:{job_id}")
+        with pytest.raises(LeaseLostError):
+            await lease.done({"sent": 1})
+        client.delete(f"rq:executions:{job_id}")
+        client.delete(*client.keys(f"rq:execution:{job_id}:*"))
+    else:
+        real = broker.batch.send
+
+        async def deleted_meanwhile(*args: Any, **kwargs: Any) -> Any:
+            client.delete(f"rq:job:{job_id}")
+            return await real(*args, **kwargs)
+
+        broker.batch.send = deleted_meanwhile
+        await broker.claim(QUEUE)
+
+    assert [] == keys_with(client, job_id)
+
+
+async def test_many_are_cleaned_in_few_steps(rq: Mill, client: Redis) -> None:
+    """A command of the server for each step, not several for each job; all that is known of a job goes with it."""
+    jobs = 2 * AT_ONCE + 10
+    await rq.enqueue("greet", {})
+    lease = await rq.claim(await rq.broker())
+    await lease.done({"sent": 1})
+    pattern = lease.job.id
+    key, results = f"rq:job:{pattern}", f"rq:results:{pattern}"
+    with client.pipeline() as pipe:
+        for number in range(1, jobs):
+            pipe.copy(key, f"{key}-{number}")
+            pipe.copy(results, f"{results}-{number}")
+            pipe.zadd(f"rq:finished:{QUEUE.name}", {f"{pattern}-{number}": 4_000_000_000 + number})
+        pipe.execute()
+    await asyncio.sleep(0.01)
+    before = client.info("commandstats")
+    sent = client.info("stats")["total_commands_processed"] - _inside(before)
+
+    assert jobs == await rq.inspector.clean(QUEUE.name, State.COMPLETED, 0.0, 10 * jobs)
+
+    after = client.info("commandstats")
+    assert client.info("stats")["total_commands_processed"] - _inside(after) - sent < 20
+    assert [] == keys_with(client, pattern)
+
+
+def _inside(stats: dict[str, Any]) -> int:
+    """Commands that ran in scripts."""
+    names = ("unlink", "zrem", "hmget", "zrange", "time", "srem")
+    return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in names)
+
+
+async def test_those_that_stay_are_looked_at_once(rq: Mill, client: Redis) -> None:
+    """Young ones among old ones, in any order of the registry: the old ones go, and it ends."""
+    broker = await rq.broker()
+    ids = []
+    for _ in range(6):
+        await rq.enqueue("greet", {})
+        lease = await rq.claim(broker)
+        await lease.done(None)
+        ids.append(lease.job.id)
+    for job_id in ids[::2]:
+        client.hset(f"rq:job:{job_id}", "ended_at", "2020-01-02T03:04:05.000000Z")
+    client.hset(f"rq:job:{ids[1]}", "ended_at", "whenever")
+    client.zadd(f"rq:finished:{QUEUE.name}", {"gone": 1.0})
+
+    cleaned = 0
+    while count := await rq.inspector.clean(QUEUE.name, State.COMPLETED, 3600.0, 2):
+        assert count <= 2
+        cleaned += count
+
+    assert 4 == cleaned
+    assert {ids[3].encode(), ids[5].encode()} == set(client.zrange(f"rq:finished:{QUEUE.name}", 0, -1))
