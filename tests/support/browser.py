@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path  # noqa: TC003 -- pydantic reads it
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import async_playwright
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tests.support.programs import CiSettings, find_program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,23 +20,15 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]  
 MISSING = "there is no Chromium: install it, or set CHROMIUM to its path"
 
 
-class BrowserSettings(BaseSettings):
-    """`chromium` is its path, if it is not found by name. With `ci` there must be one: no test is skipped."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True)
+class BrowserSettings(CiSettings):
+    """`chromium` is its path, if it is not found by name."""
 
     chromium: Path | None = None
-    ci: str | None = None
 
 
 def find_chromium(settings: BrowserSettings) -> str:
     """Its path. Without one the test is skipped, and fails where nothing may be skipped."""
-    found = str(settings.chromium) if settings.chromium else next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and settings.ci:
-        pytest.fail(MISSING)
-    if found is None:
-        pytest.skip(MISSING)
-    return found
+    return find_program(settings, MISSING, *NAMES, given=settings.chromium)
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ from queue_lib.observe.vitals import Vitals
 from queue_lib.queues import QUEUES
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health
-from tests.support.promql import Selector, grouped_by, selectors
+from tests.support.alert_cases import CASES, Case
+from tests.support.promql import MATCHER, Selector, grouped_by, selectors
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
@@ -159,6 +160,20 @@ def anchors(page: str) -> set[str]:
     """The headings of a page as links name them."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_alert_is_tried() -> None:
+    """Each has a case in which it fires and resolves, made of series that there are."""
+    assert {rule["alert"] for rule in RULES} == {case.alert for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
+def test_alerts_are_tried_with_series_that_there_are(case: Case, samples: list[Sample]) -> None:
+    """Names, labels and values; an instance, which a scrape adds, is anybody's."""
+    for text in case.series:
+        name, _, labels = text.partition("{")
+        selector = Selector(name, tuple(each for each in MATCHER.findall(labels) if each[0] != "instance"))
+        assert any(selector.admits(sample.name, sample.labels) for sample in samples), text
 
 
 def test_every_fault_has_a_series_from_the_start() -> None:

@@ -1,0 +1,210 @@
+"""For each alert rule: series with which it fires and then resolves, a sample a minute, in promtool's notation.
+
+https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PUSHES, FILES = '"push-notifications"', '"file-processing"'
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """At minute `fires` the alert fires with `labels` and `summary`; at minute `resolves` it does not any more."""
+
+    alert: str
+    series: dict[str, str]
+    fires: int
+    resolves: int
+    summary: str
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+CASES = (
+    Case(
+        "PushmillNoReadyWorker",
+        {f"pushmill_ready{{queue={FILES}}}": "1x2 0x5 1x5", f"pushmill_ready{{queue={PUSHES}}}": "1x13"},
+        fires=6,
+        resolves=10,
+        labels={"queue": "file-processing"},
+        summary="No worker can do jobs of file-processing: its loops or a server that they need are away.",
+    ),
+    Case(
+        "PushmillNoReadyWorker",
+        {f"pushmill_ready{{queue={FILES}}}": "1x2 stale _x5 1x5"},
+        fires=6,
+        resolves=10,
+        summary="No worker answers its scrapes.",
+    ),
+    Case(
+        "PushmillNoWorker",
+        {f"pushmill_workers{{queue={FILES}}}": "1x2 0x5 1x5"},
+        fires=6,
+        resolves=10,
+        labels={"queue": "file-processing"},
+        summary="No worker that serves file-processing has been heard of for a minute.",
+    ),
+    Case(
+        "PushmillQueueNotServed",
+        {
+            f'pushmill_loop_ready{{queue={FILES},wire="rq"}}': "1x2 0x5 1x5",
+            f'pushmill_loop_ready{{queue={FILES},wire="bullmq"}}': "1x13",
+        },
+        fires=6,
+        resolves=10,
+        labels={"queue": "file-processing", "wire": "rq"},
+        summary="No worker takes jobs of file-processing on rq.",
+    ),
+    Case(
+        "PushmillJobsWaitTooLong",
+        {
+            f"pushmill_queue_oldest_waiting_seconds{{queue={FILES}}}": "0+60x14 0x5",
+            f"pushmill_queue_oldest_waiting_seconds{{queue={PUSHES}}}": "0+60x20",
+            f"pushmill_queue_paused{{queue={FILES}}}": "0x20",
+            f"pushmill_queue_paused{{queue={PUSHES}}}": "1x20",
+        },
+        fires=12,
+        resolves=16,
+        labels={"queue": "file-processing"},
+        summary="The next job of file-processing has waited for 12m 0s.",
+    ),
+    Case(
+        "PushmillQueueGrows",
+        {f'pushmill_queue_jobs{{queue={PUSHES},wire="bullmq",state="waiting"}}': "0+100x45 4500x40"},
+        fires=40,
+        resolves=80,
+        labels={"queue": "push-notifications", "wire": "bullmq"},
+        summary="push-notifications grows faster than it is worked off.",
+    ),
+    Case(
+        "PushmillDeadLetters",
+        {"pushmill_dead_letters": "0x2 3x20"},
+        fires=17,
+        resolves=19,
+        summary="3 jobs have failed for good within 15 minutes.",
+    ),
+    Case(
+        "PushmillJobsFail",
+        {
+            f'pushmill_jobs_total{{queue={FILES},name="process-image",wire="rq",outcome="retry"}}': "0+3x30 90x30",
+            f'pushmill_jobs_total{{queue={FILES},name="process-image",wire="rq",outcome="done"}}': "0+9x60",
+        },
+        fires=25,
+        resolves=50,
+        labels={"queue": "file-processing", "name": "process-image"},
+        summary="25% of the attempts of process-image fail.",
+    ),
+    Case(
+        "PushmillJobsRecovered",
+        {'pushmill_jobs_recovered_total{wire="rq"}': "0x2 2x30"},
+        fires=5,
+        resolves=20,
+        labels={"wire": "rq"},
+        summary="A worker went silent; its jobs were taken back.",
+    ),
+    Case(
+        "PushmillJobsLost",
+        {f'pushmill_jobs_total{{queue={PUSHES},name="push-batch",wire="rq",outcome="lost"}}': "0x2 6x30"},
+        fires=17,
+        resolves=20,
+        labels={"queue": "push-notifications"},
+        summary="Runs of push-notifications outlive their leases: jobs run twice.",
+    ),
+    Case(
+        "PushmillPushRefused",
+        {
+            'pushmill_push_results_total{name="push-batch",service="google",result="configuration"}': "0+8x30 240x30",
+            'pushmill_push_results_total{name="push-batch",service="google",result="sent"}': "0+2x60",
+            'pushmill_push_results_total{name="push-batch",service="apple",result="sent"}': "0+2x60",
+        },
+        fires=25,
+        resolves=50,
+        labels={"service": "google"},
+        summary="google refuses this server: VAPID keys, subject, or clock.",
+    ),
+    Case(
+        "PushmillManyGone",
+        {
+            'pushmill_push_results_total{name="push-batch",service="google",result="gone"}': "0x2 120x70",
+            'pushmill_push_results_total{name="push-batch",service="google",result="sent"}': "0x2 180x70",
+        },
+        fires=62,
+        resolves=64,
+        labels={"service": "google"},
+        summary="40% of the subscriptions at google are gone.",
+    ),
+    Case(
+        "PushmillRedisAway",
+        {"pushmill_redis_up": "1x2 0x5 1x5", 'pushmill_server_up{server="redis"}': "1x13"},
+        fires=6,
+        resolves=10,
+        summary="Redis does not answer. Nothing is enqueued, and nothing runs.",
+    ),
+    Case(
+        "PushmillRedisAway",
+        {"pushmill_redis_up": "1x13", 'pushmill_server_up{server="redis"}': "1x2 0x5 1x5"},
+        fires=6,
+        resolves=10,
+        summary="Redis does not answer. Nothing is enqueued, and nothing runs.",
+    ),
+    Case(
+        "PushmillRedisFlaps",
+        {f'pushmill_broker_outages_total{{queue={PUSHES},wire="rq"}}': "0 1 2 3 4x70"},
+        fires=60,
+        resolves=70,
+        labels={"queue": "push-notifications", "wire": "rq"},
+        summary="Redis has gone away several times within the hour.",
+    ),
+    Case(
+        "PushmillServerAway",
+        {'pushmill_server_up{server="storage"}': "1x2 0x5 1x5", 'pushmill_server_up{server="database"}': "1x13"},
+        fires=6,
+        resolves=10,
+        labels={"server": "storage"},
+        summary="storage does not answer; jobs that need it are put off.",
+    ),
+    Case(
+        "PushmillLoopLags",
+        {
+            'pushmill_event_loop_lag_seconds_bucket{instance="w:9464",le="0.5"}': "0+50x20 1000+60x30",
+            'pushmill_event_loop_lag_seconds_bucket{instance="w:9464",le="1.0"}': "0+60x50",
+            'pushmill_event_loop_lag_seconds_bucket{instance="w:9464",le="+Inf"}': "0+60x50",
+        },
+        fires=18,
+        resolves=30,
+        labels={"instance": "w:9464"},
+        summary="The loop of w:9464 is late by 970ms.",
+    ),
+    Case(
+        "PushmillMemory",
+        {'pushmill_tree_memory_bytes{instance="w:9464"}': "524288000x8 104857600x5"},
+        fires=7,
+        resolves=10,
+        labels={"instance": "w:9464"},
+        summary="w:9464 has 500MiB of memory.",
+    ),
+    Case(
+        "PushmillFault",
+        {
+            'pushmill_faults_total{event="api_fault"}': "0x2 1x30",
+            'pushmill_worker_faults{event="loop_ended"}': "0x33",
+        },
+        fires=5,
+        resolves=20,
+        labels={"event": "api_fault"},
+        summary="A fault of Pushmill's own: api_fault.",
+    ),
+    Case(
+        "PushmillFault",
+        {
+            'pushmill_faults_total{event="api_fault"}': "0x33",
+            'pushmill_worker_faults{event="loop_ended"}': "0x2 1x14 0x5",
+        },
+        fires=5,
+        resolves=20,
+        labels={"event": "loop_ended"},
+        summary="A fault of Pushmill's own: loop_ended.",
+    ),
+)
