@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from queue_lib.errors import PermanentError
+from queue_lib.job import ID_RULE, is_fit_id
 from queue_lib.processor import faults
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.base import Addition
     from queue_lib.processor import Form
-
-# What both wires take: RQ nothing but these signs, BullMQ no number, for that is what its own ids are.
-JOB_ID = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,128}")
 
 
 class UnfitJobsError(PermanentError):
@@ -44,9 +41,8 @@ class Admission:
             known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
             msg = f"no such job: {addition.name[:100]!r}; there are {known}"
             raise PermanentError(msg)
-        if addition.job_id is not None and not JOB_ID.fullmatch(addition.job_id):
-            msg = "a job's id has letters, digits, - and _, at most 128 of them, and not digits alone"
-            raise PermanentError(msg)
+        if addition.job_id is not None and not is_fit_id(addition.job_id):
+            raise PermanentError(ID_RULE)
         _check_json(addition.data)
         try:
             form.payload.model_validate(addition.data)

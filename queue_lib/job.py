@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from typing import Any
+
+# The ids that both wires take: RQ nothing but these signs, BullMQ no whole number, for that is what its own ids are.
+ID = re.compile(r"(?!-?\d+\Z)[A-Za-z0-9_-]{1,128}")
+# A BullMQ job's key is `<prefix>:<queue>:<id>`: a job with one of these ids takes the place of what the queue itself
+# keeps there. The names are those of BullMQ 4 to 6.
+KEYS_OF_QUEUES = frozenset(
+    (
+        *("active", "completed", "de", "delay", "delayed", "dn", "events", "failed", "id", "limiter", "marker", "meta"),
+        *("metrics", "notes", "paused", "pc", "prioritized", "priority", "repeat", "stalled", "stalled-check", "wait"),
+        "waiting-children",
+    )
+)
+ID_RULE = (
+    "a job's id has letters, digits, - and _, at most 128 of them; it is no whole number, and no name that BullMQ "
+    "keeps for itself (wait, active, meta, ...)"
+)
+
+
+def is_fit_id(job_id: str) -> bool:
+    """Whether a producer of ours may choose this id; ID_RULE says the rule in words."""
+    return ID.fullmatch(job_id) is not None and job_id not in KEYS_OF_QUEUES
 
 
 class Wire(enum.StrEnum):

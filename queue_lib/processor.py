@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from queue_lib.errors import ConfigurationError
+from queue_lib.job import ID_RULE, is_fit_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -35,14 +36,19 @@ PayloadT_contra = TypeVar("PayloadT_contra", bound=BaseModel, contravariant=True
 class FollowUp:
     """A job that a running job adds to its own queue, on its own wire.
 
-    `id` is the job's id: letters, digits, `-` and `_`; a second job with the same one is not added. `data` is JSON,
-    `delay` seconds.
+    `id` is the job's id, one that `is_fit_id`: another one is a ValueError. A second job with the same id is not
+    added. `data` is JSON, `delay` seconds.
     """
 
     id: str
     name: str
     data: dict[str, Any]
     delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse an id that a queue could break of."""
+        if not is_fit_id(self.id):
+            raise ValueError(ID_RULE)
 
 
 class Context(Protocol):

@@ -115,6 +115,27 @@ def outages_translated() -> Iterator[None]:
         raise kind(describe(error)) from error
 
 
+async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
+    """What a pipeline of reads is answered; None for a key that holds another kind of value than was asked for.
+
+    Whoever may write to Redis may put anything anywhere: one such key hides nothing but itself. Raises redis-py's
+    errors for all else.
+    """
+    return _without_strangers(await pipe.execute(raise_on_error=False))
+
+
+def synchronous_answers(pipe: redis.client.Pipeline) -> list[Any]:
+    """The same of a synchronous pipeline."""
+    return _without_strangers(pipe.execute(raise_on_error=False))
+
+
+def _without_strangers(found: list[Any]) -> list[Any]:
+    for answer in found:
+        if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
+            raise answer
+    return [None if isinstance(answer, Exception) else answer for answer in found]
+
+
 def _is_final(error: Exception) -> bool:
     """Whether the server's answer is about the command, and not about its own state."""
     return type(error) is ResponseError and str(error).partition(" ")[0] not in PASSING

@@ -10,7 +10,7 @@ from bullmq import Queue as BullQueue
 from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, JobView, State
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.view import bull_job, ref, view
-from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.connection import answers, outages_translated
 from queue_lib.broker.marks import mark
 from queue_lib.job import Wire
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from queue_lib.broker.base import JobRef
-
 WAITING = frozenset({"wait", "waiting", "prioritized", "paused"})
 # Whose jobs make up a state, in the order in which they are served. The newest of what has finished comes first.
 LISTS = {State.WAITING: ("wait", "prioritized")}
+UNKNOWN = "unknown"  # BullMQ's state of a job that is in no list
 NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
 AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
 DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
@@ -60,27 +59,43 @@ class BullMQInspector:
         """One job."""
         with outages_translated():
             source = self._queue(queue)
-            state = await source.getJobState(job_id)  # first: a job that is completed by then has its result
-            fields = await source.backend.getJobData(job_id)
-            if not fields:
+            job = await self._job(source, job_id)
+            if job is None:
                 return None
-            log = await source.getJobLogs(job_id, -LONGEST_LOG, -1)
+            state, fields = job
             found = view(source, job_id, fields, State.WAITING if state in WAITING else _state(state))
-            children = await self._children(source, job_id)
             [found] = await self._with_due(source, [found])
-        return replace(found, log=log["logs"], children=children)
+            return await self._whole(source, found)
 
-    async def _children(self, source: BullQueue, job_id: str) -> tuple[JobRef, ...]:
-        """Those that have not ended, and those that have."""
-        key = source.toKey(job_id)
+    async def _job(self, source: BullQueue, job_id: str) -> tuple[str, dict[str, str]] | None:
+        """A job's state and hash; None where there is none, or where the key of this name is another thing.
+
+        Beside the jobs' own keys are those of the queue and of parts of jobs, some of them hashes: `meta`,
+        `repeat:<scheduler>`, `<id>:processed`. A job is in one of the queue's lists, or has the time it was added.
+        """
+        state = await source.getJobState(job_id)  # first: a job that is completed by then has its result
+        [fields] = await self._hashes(source, [job_id])
+        return (state, fields) if fields and (state != UNKNOWN or "timestamp" in fields) else None
+
+    async def _hashes(self, source: BullQueue, job_ids: Sequence[str]) -> list[dict[str, str]]:
+        """The jobs' hashes; an empty one for a key that is none."""
         async with self._client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(source.toKey(job_id))
+            return [fields if isinstance(fields, dict) else {} for fields in await answers(pipe)]
+
+    async def _whole(self, source: BullQueue, found: JobView) -> JobView:
+        """With what is in other keys: its log, its children that have not ended, and those that have."""
+        key = source.toKey(found.id)
+        async with self._client.pipeline(transaction=False) as pipe:
+            pipe.lrange(f"{key}:logs", -LONGEST_LOG, -1)
             pipe.srandmember(f"{key}:dependencies", CHILDREN)
             pipe.hrandfield(f"{key}:processed", CHILDREN)
             pipe.hrandfield(f"{key}:failed", CHILDREN)
             pipe.zrange(f"{key}:unsuccessful", 0, CHILDREN - 1)
-            found = await pipe.execute()
-        keys = sorted({key for keys in found for key in keys or ()})
-        return tuple(ref(key, source) for key in keys[:CHILDREN])
+            log, *children = await answers(pipe)
+        keys = sorted({key for keys in children for key in keys or ()})
+        return replace(found, log=log or [], children=tuple(ref(key, source) for key in keys[:CHILDREN]))
 
     async def _with_due(self, source: BullQueue, views: list[JobView]) -> list[JobView]:
         """When those that are delayed are due."""
@@ -105,12 +120,13 @@ class BullMQInspector:
 
     async def _read(self, source: BullQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
         """A part of one list, in steps."""
-        views: dict[str, JobView] = {}  # the script fills up for jobs that are gone, into the next step
+        views: dict[str, JobView] = {}  # by id: a queue that moves on meanwhile may show one twice
         for first in range(start, start + count, READ_AT_ONCE):
             last = min(first + READ_AT_ONCE, start + count) - 1
-            [found] = await source.backend.scripts.getJobs([name], first, last, asc=state not in NEWEST_FIRST)
-            views |= {job_id: view(source, job_id, _fields(raw), state, most=LISTED) for job_id, raw in found}
-            if len(found) <= last - first:
+            ids = await source.backend.scripts.getRanges([name], first, last, asc=state not in NEWEST_FIRST)
+            found = zip(ids, await self._hashes(source, ids), strict=True)
+            views |= {job_id: view(source, job_id, fields, state, most=LISTED) for job_id, fields in found if fields}
+            if len(ids) <= last - first:
                 break
         return list(views.values())
 
@@ -121,19 +137,19 @@ class BullMQInspector:
             async with self._client.pipeline(transaction=False) as pipe:
                 for job_id in job_ids:
                     pipe.hmget(source.toKey(job_id), MARKING)
-                found = await pipe.execute()
+                found = await answers(pipe)
         return [mark(fields) for fields in found]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its line. What it has noted of crashes is taken back first: nobody runs it yet."""
         with outages_translated():
             source = self._queue(queue)
-            if await source.getJobState(job_id) != State.FAILED:
+            job = await self._job(source, job_id)
+            if job is None or job[0] != State.FAILED:
                 return False
-            fields = await source.backend.getJobData(job_id)
             await self._client.hdel(source.toKey(job_id), *CRASHES)
             try:
-                await bull_job(source, job_id, fields).retry(State.FAILED.value, AFRESH)
+                await bull_job(source, job_id, job[1]).retry(State.FAILED.value, AFRESH)
             except TypeError:  # so the package says that it is not among the failed ones any more
                 return False
         return True
@@ -142,7 +158,7 @@ class BullMQInspector:
         """Delete it; its children stay."""
         with outages_translated():
             source = self._queue(queue)
-            if not await self._client.exists(source.toKey(job_id)):  # BullMQ is content with a job that is not there
+            if await self._job(source, job_id) is None:  # BullMQ removes whatever has the key, or nothing
                 return False
             return bool(await source.backend.remove(job_id, remove_children=False))
 
@@ -206,14 +222,10 @@ class BullMQInspector:
 
 
 def _state(name: str) -> State:
-    """BullMQ says `unknown` of a job that is in no list: one that somebody is just moving."""
+    """That of a job in no list is taken for one that somebody is just moving."""
     return State(name) if name in set(State) else State.WAITING
 
 
 def _options(addition: Addition) -> dict[str, Any]:
     options = {"jobId": addition.job_id, "attempts": addition.attempts, "delay": round(addition.delay * MS)}
     return {name: value for name, value in options.items() if value}
-
-
-def _fields(raw: Sequence[str]) -> dict[str, str]:
-    return dict(zip(raw[::2], raw[1::2], strict=True))

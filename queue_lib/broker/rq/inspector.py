@@ -20,7 +20,7 @@ from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, JobView, State
-from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.connection import outages_translated, synchronous_answers
 from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import (
@@ -95,12 +95,23 @@ class RQInspector:
             return await asyncio.to_thread(self._find, queue, job_id)
 
     def _find(self, queue: str, job_id: str) -> JobView | None:
-        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        raw = self._raw(job_id)
         if not raw:
             return None
         found = view(self._connection, queue, job_id, raw)
         lane = raw.get(b"origin", b"").decode(errors="replace")
         return whole(self._connection, found, lane) if lane in lanes(queue) else None
+
+    def _raw(self, job_id: str) -> Raw:
+        """The job's hash; an empty one where there is none."""
+        return self._hashes([job_id])[0]
+
+    def _hashes(self, ids: Sequence[str]) -> list[Raw]:
+        """The jobs' hashes; an empty one for a key that is none."""
+        with self._connection.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(GuardedJob.key_for(job_id))
+            return [raw if isinstance(raw, dict) else {} for raw in synchronous_answers(pipe)]
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
         """Jobs of a state, lane by lane."""
@@ -115,10 +126,7 @@ class RQInspector:
         return self._with_due(views) if state is State.DELAYED else views
 
     def _read(self, queue: str, state: State, ids: Sequence[str]) -> list[JobView]:
-        with self._connection.pipeline(transaction=False) as pipe:
-            for job_id in ids:
-                pipe.hgetall(GuardedJob.key_for(job_id))
-            found = zip(ids, pipe.execute(), strict=True)
+        found = zip(ids, self._hashes(ids), strict=True)
         return [view(self._connection, queue, job_id, raw, state, LISTED) for job_id, raw in found if raw]
 
     def _with_due(self, views: list[JobView]) -> list[JobView]:
@@ -136,7 +144,7 @@ class RQInspector:
         with self._connection.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hmget(GuardedJob.key_for(job_id), MARKING)
-            return [mark(fields) for fields in pipe.execute()]
+            return [mark(fields) for fields in synchronous_answers(pipe)]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its lane, with the attempts that its producer gave it."""
@@ -144,7 +152,7 @@ class RQInspector:
             return await asyncio.to_thread(self._retry, queue, job_id)
 
     def _retry(self, queue: str, job_id: str) -> bool:
-        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        raw = self._raw(job_id)
         job = read(self._connection, job_id, raw)[0] if raw else None
         if job is None or job.origin not in lanes(queue):
             return False
@@ -167,7 +175,7 @@ class RQInspector:
             return await asyncio.to_thread(self._promote, queue, job_id)
 
     def _promote(self, queue: str, job_id: str) -> bool:
-        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        raw = self._raw(job_id)
         job = read(self._connection, job_id, raw)[0] if raw else None
         if job is None or job.origin not in lanes(queue):
             return False
@@ -217,7 +225,7 @@ class RQInspector:
             return await asyncio.to_thread(self._remove, queue, job_id)
 
     def _remove(self, queue: str, job_id: str) -> bool:
-        raw = cast("Raw", self._connection.hgetall(GuardedJob.key_for(job_id)))
+        raw = self._raw(job_id)
         job = read(self._connection, job_id, raw)[0] if raw else None
         if job is None or job.origin not in lanes(queue):
             return False

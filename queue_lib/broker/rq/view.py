@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.broker import failures
 from queue_lib.broker.base import JobRef, JobView, State
+from queue_lib.broker.connection import synchronous_answers
 from queue_lib.broker.refused import NAME
 from queue_lib.broker.rq.job import decompressed
 from queue_lib.broker.rq.lanes import scheduled_key
@@ -96,8 +97,8 @@ def whole(connection: Redis, found: JobView, lane: str) -> JobView:
         pipe.xrevrange(results_key, count=RESULTS)
         pipe.zscore(scheduled_key(lane), found.id)
         pipe.srandmember(dependents_key, CHILDREN)
-        entries, due, dependents = pipe.execute()
-    results = [result for entry in entries if (result := _result(connection, found.id, *entry)) is not None]
+        entries, due, dependents = synchronous_answers(pipe)
+    results = [result for entry in entries or () if (result := _result(connection, found.id, *entry)) is not None]
     failed = [result for result in reversed(results) if result.type in FAILURES]
     ended_well = found.state is State.COMPLETED
     return replace(
@@ -111,7 +112,7 @@ def whole(connection: Redis, found: JobView, lane: str) -> JobView:
             last_reason=found.reason,
         ),
         due_at=due,
-        children=tuple(JobRef(child) for child in sorted(raw.decode(errors="replace") for raw in dependents)),
+        children=tuple(JobRef(child) for child in sorted(raw.decode(errors="replace") for raw in dependents or ())),
     )
 
 

@@ -1,0 +1,65 @@
+"""What lies in Redis beside the jobs is no job: it is neither shown nor deleted, and hides none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from queue_lib.broker.base import State
+from queue_lib.job import KEYS_OF_QUEUES
+from tests.support.failed_jobs import failed
+from tests.support.mills import QUEUE, Mill
+
+if TYPE_CHECKING:
+    from queue_lib.admin import Admin
+
+PARTS = ("lock", "logs", "dependencies", "processed", "failed", "unsuccessful", "dependents")
+KINDS = ("lock", "logs", "dependencies", "unsuccessful")  # a text, a list, a set, a sorted set
+
+
+@pytest.fixture
+def strange(redis_url: str, mill: Mill) -> redis.Redis:
+    """A server with a key of each kind where parts of the job `x` would be."""
+    server = redis.Redis.from_url(redis_url)
+    for where in (f"bull:{QUEUE.name}:", "rq:job:") if mill.name != "memory" else ():
+        server.set(f"{where}x:lock", "token")
+        server.rpush(f"{where}x:logs", "line")
+        server.sadd(f"{where}x:dependencies", "bull:work:y")
+        server.sadd(f"{where}x:dependents", "y")
+        server.zadd(f"{where}x:unsuccessful", {"bull:work:y": 0})
+        server.hset(f"{where}x:processed", "bull:work:y", "1")
+        server.hset(f"{where}x:failed", "bull:work:y", "1")
+        server.hset(f"{where}repeat:every-day", mapping={"name": "greet", "every": "1000", "data": "{}"})
+    return server
+
+
+async def test_parts_of_jobs_and_keys_of_queues_are_no_jobs(mill: Mill, admin: Admin, strange: redis.Redis) -> None:
+    """Whoever asks for them by name finds none, and can do nothing to them: a queue's `meta` has its pause switch."""
+    await failed(mill, "greet")
+    await admin.pause(QUEUE.name)
+    before = sorted(strange.keys())
+    with strange:
+        for job_id in (*KEYS_OF_QUEUES, "repeat:every-day", *(f"x:{part}" for part in PARTS)):
+            assert [] == await admin.find(job_id), job_id
+            assert not await mill.inspector.retry(QUEUE.name, job_id), job_id
+            assert not await mill.inspector.promote(QUEUE.name, job_id), job_id
+            assert not await mill.inspector.remove(QUEUE.name, job_id), job_id
+        assert before == sorted(strange.keys())
+    assert await mill.inspector.is_paused(QUEUE.name)
+
+
+async def test_an_entry_that_is_no_job_hides_no_other(mill: Mill, admin: Admin, strange: redis.Redis) -> None:
+    """Ids in a list that lead to another kind of key are passed over on a page, in a search, and in what is watched."""
+    job_id = await mill.enqueue("greet", {"userId": "u"})
+    with strange:
+        for kind in KINDS if mill.name != "memory" else ():
+            strange.lpush(f"bull:{QUEUE.name}:wait", f"x:{kind}")
+            strange.rpush(f"rq:queue:{QUEUE.name}", f"x:{kind}")
+    wire = mill.inspector.wire
+
+    assert [job_id] == [job.id for job in (await admin.browse(QUEUE.name, State.WAITING, wire, 0, 50)).jobs]
+    assert [job_id] == [job.id for job in (await admin.search(QUEUE.name, State.WAITING, wire, "greet")).jobs]
+    marks = await admin.marks(QUEUE.name, wire, ["x:lock", job_id, "x:logs"])
+    assert [True, False, True] == [mark is None for mark in marks]
