@@ -13,6 +13,7 @@ import uvicorn
 from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.api.app import build
+from queue_lib.api.connection import PatientConnection
 from queue_lib.api.settings import ApiSettings
 from queue_lib.dashboard.app import install
 from queue_lib.errors import ConfigurationError
@@ -69,6 +70,7 @@ def main() -> None:
         app,
         host=everywhere,
         port=api.port,
+        http=PatientConnection,
         log_config=None,
         log_level="error",
         access_log=False,

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from queue_lib.api import events, health, jobs, letters, metrics, problems, queues, submissions
-from queue_lib.api.guard import BodyLimit, Limiter
+from queue_lib.api.bodies import BodyLimit
+from queue_lib.api.guard import Limiter
 from queue_lib.api.watch import Watch
 from queue_lib.observe.events import to_all
 

@@ -19,6 +19,7 @@ from queue_lib.api.guard import reader
 from queue_lib.api.lookup import JobId, QueueName, WireName, admin, one
 from queue_lib.api.models import news_out
 from queue_lib.api.problems import described
+from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.api.watch import ENDED, GONE, Followed, Watch
 from queue_lib.broker.base import JobView
@@ -38,7 +39,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
     204: {"description": "The job has ended, and the client knows: it need not come back."},
 }
 
-router = APIRouter(prefix="/queue/jobs", tags=["jobs"])
+router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse, responses=STREAM | described(401, 404, 409, 422, 503))

@@ -1,4 +1,4 @@
-"""Who may do what, how often, and with how large a body."""
+"""Who may do what, and how often."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from queue_lib.api.problems import problem
 from queue_lib.api.tokens import Token, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-MAX_BODY = 4 * 1024 * 1024  # bytes: what a job's data may have on RQ's wire
 WINDOW = 60.0  # seconds
 
-_bearer = HTTPBearer(auto_error=False, description="A token of API_TOKENS.")
+bearer = HTTPBearer(auto_error=False, description="A token of API_TOKENS.")
 
 
-def reader(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Token:
+def reader(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Token:
     """Who asks. Raises 401 without a known token."""
     token = find(request.app.state.tokens, credentials.credentials) if credentials else None
     if token is None:
@@ -75,42 +71,3 @@ def submitter(request: Request, token: Annotated[Token, Depends(writer)]) -> Tok
     limiter: Limiter = request.app.state.limiter
     limiter.count(token.name)
     return token
-
-
-class BodyLimit:
-    """Refuses bodies that are too large, whether or not their length is declared."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand in front of `app`."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what is received; beyond the limit the answer is 413."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":  # the client is gone: half a request is none
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > MAX_BODY:
-                refusal = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY} bytes")
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, _replay(bytes(body), receive), send)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    read = False
-
-    async def replay() -> Message:
-        nonlocal read
-        if read:
-            return await receive()
-        read = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay

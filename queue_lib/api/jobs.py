@@ -12,6 +12,7 @@ from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import JobId, QueueName, Start, WireName, admin, gone, one
 from queue_lib.api.models import JobOut, JobPageOut, Outcome, job_out, page_out
 from queue_lib.api.problems import described
+from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.api.watch import Watch
 from queue_lib.broker.base import State
@@ -19,7 +20,7 @@ from queue_lib.job import Wire
 
 LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
 
-router = APIRouter(prefix="/queue/jobs", tags=["jobs"])
+router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 
 
 @router.get("", responses=described(401, 422, 503))

@@ -14,10 +14,11 @@ from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import admin
 from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described
+from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.broker.base import Letter
 
-router = APIRouter(prefix="/queue/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/queue/dead-letters", tags=["dead letters"], route_class=ApiRoute)
 
 LetterId = Annotated[str, Path(min_length=1, max_length=500)]
 REFUSALS = {

@@ -47,7 +47,13 @@ FACTS = {
 }
 
 
-class JobOptions(Model):
+class Asked(Model):
+    """Base of what clients send: a field that is not known is refused, for it would be left out in silence."""
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=False)
+
+
+class JobOptions(Asked):
     """`delay` in milliseconds; without `attempts` the queue's number holds."""
 
     job_id: str | None = None
@@ -56,7 +62,7 @@ class JobOptions(Model):
     wire: Wire = Wire.BULLMQ
 
 
-class Submission(Model):
+class Submission(Asked):
     """A job to be enqueued: its name says in which queue."""
 
     name: Annotated[str, Field(examples=["process-image"])]
@@ -64,7 +70,7 @@ class Submission(Model):
     options: JobOptions = JobOptions()
 
 
-class Batch(Model):
+class Batch(Asked):
     """Jobs to be enqueued, each as it would be by itself."""
 
     jobs: Annotated[list[Submission], Field(min_length=1, max_length=BATCH)]

@@ -32,6 +32,7 @@ EXAMPLES = {
     401: "a bearer token is needed: Authorization: Bearer ...",
     403: "this token may only read",
     404: "there is no such job (any more)",
+    408: "the body took more than 15 seconds",
     409: "the job is waiting, not failed",
     413: "the body has more than 4194304 bytes",
     422: "bad payload for process-image: filePath: Field required",

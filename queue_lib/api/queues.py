@@ -22,18 +22,19 @@ from queue_lib.api.overview import (
     worker_out,
 )
 from queue_lib.api.problems import described
+from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.broker.base import State
 from queue_lib.job import Wire
 
-router = APIRouter(prefix="/queue", tags=["queues"])
+router = APIRouter(prefix="/queue", tags=["queues"], route_class=ApiRoute)
 
 QueueName = Annotated[str | None, Query(description="All queues, if it is left out.")]
 
 Older = Annotated[int, Query(ge=0, le=10**12, description="Milliseconds.")]
 
 
-@router.get("/stats", responses=described(401, 503))
+@router.get("/stats", responses=described(401, 422, 503))
 async def stats(request: Request, token: Annotated[Token, Depends(reader)]) -> Stats:
     """Each queue: jobs by state, on both wires and on each, and how long the next one has waited."""
     operator = admin(request, token)
@@ -133,7 +134,7 @@ async def history(
     return History(queue=name, minutes=[minute_out(each) for each in await operator.history(name, minutes)])
 
 
-@router.get("/workers", responses=described(401, 503))
+@router.get("/workers", responses=described(401, 422, 503))
 async def workers(request: Request, token: Annotated[Token, Depends(reader)]) -> list[WorkerOut]:
     """The worker processes that have been heard of within a minute, with the jobs that they run."""
     return [worker_out(each) for each in await admin(request, token).workers()]

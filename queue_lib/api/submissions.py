@@ -13,10 +13,11 @@ from queue_lib.api.guard import Limiter, submitter, writer
 from queue_lib.api.lookup import admin
 from queue_lib.api.models import Accepted, AcceptedBatch, Batch, Submission
 from queue_lib.api.problems import Fault, UnfitError, described
+from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.broker.base import Addition
 
-router = APIRouter(prefix="/queue/jobs", tags=["jobs"])
+router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 
 Key = Annotated[
     str | None,
@@ -29,7 +30,7 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 413, 422, 429, 503))
+@router.post("", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 408, 413, 422, 429, 503))
 async def submit(
     request: Request,
     response: Response,
@@ -45,7 +46,7 @@ async def submit(
     return Accepted(id=added, queue=queue, wire=wire)
 
 
-@router.post("/batch", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 413, 422, 429, 503))
+@router.post("/batch", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 408, 413, 422, 429, 503))
 async def submit_batch(
     request: Request, batch: Batch, token: Annotated[Token, Depends(writer)], key: Key = None
 ) -> AcceptedBatch:

@@ -52,6 +52,8 @@ async def test_a_batch_is_enqueued_whole_or_not_at_all(ask: Client) -> None:
         ({"jobs": [JOB] * 1001}, "body.jobs"),
         ({"jobs": [JOB, {"name": "process-image"}]}, "body.jobs.1.data"),
         ({"jobs": [{**JOB, "options": {"delay": "1"}}]}, "body.jobs.0.options.delay"),
+        ({"jobs": [JOB, {**JOB, "options": {"priority": 1}}]}, "body.jobs.1.options.priority"),
+        ({"jobs": [JOB], "wire": "rq"}, "body.wire"),
         ([JOB], "body"),
     ],
 )

@@ -2,26 +2,74 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
+from starlette.middleware import Middleware
 
-from queue_lib.api.guard import MAX_BODY, WINDOW, Limiter
+from queue_lib.api import bodies
+from queue_lib.api.bodies import LARGEST, BodyLimit
+from queue_lib.api.guard import WINDOW, Limiter
 from tests.support.api_client import JOB, Client, api, client_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import httpx
 
 
 async def test_large_bodies_are_refused(ask: Client) -> None:
     """Also where their length is not said before."""
 
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(MAX_BODY // 65_536 + 1):
+        for _ in range(LARGEST // 65_536 + 1):
             yield b" " * 65_536
 
-    assert 413 == (await ask("POST", "/queue/jobs", content=b" " * (MAX_BODY + 1))).status_code
+    assert 413 == (await ask("POST", "/queue/jobs", content=b" " * (LARGEST + 1))).status_code
     assert 413 == (await ask("POST", "/queue/jobs", content=chunks())).status_code
+
+
+async def test_slow_bodies_are_given_up(ask: Client) -> None:
+    """Whoever has a token may not take for ever to send a job."""
+    ask.app.user_middleware[:] = [Middleware(BodyLimit, longest=0.2)]
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await ask("POST", "/queue/jobs", content=slow())
+
+    assert (408, "the body took more than 0.2 seconds") == (answer.status_code, answer.json()["detail"])
+
+
+@pytest.mark.parametrize("bound", ["MOST", "MOST_BYTES"])
+async def test_only_so_much_is_held_at_once(ask: Client, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    """So many bodies, and so many bytes of them: who comes then is told to come back, and finds room when they end."""
+    text = json.dumps(JOB).encode()
+    monkeypatch.setattr(bodies, bound, {"MOST": 2, "MOST_BYTES": 2 * len(text)}[bound])
+    sent, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def held() -> AsyncIterator[bytes]:
+        yield text
+        sent.release()
+        await go_on.wait()
+
+    async def submit(content: bytes | AsyncIterator[bytes]) -> httpx.Response:
+        return await ask("POST", "/queue/jobs", content=content, headers={"Content-Type": "application/json"})
+
+    holding = [asyncio.create_task(submit(held())) for _ in range(2)]
+    for _ in holding:
+        await sent.acquire()
+    refused = await submit(text)
+    go_on.set()
+
+    assert (503, bodies.BUSY_FOR) == (refused.status_code, refused.headers["retry-after"])
+    assert "too much is being sent" in refused.json()["detail"]
+    assert [202, 202] == [answer.status_code for answer in await asyncio.gather(*holding)]
+    assert 202 == (await submit(text)).status_code
 
 
 async def test_submissions_are_limited(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

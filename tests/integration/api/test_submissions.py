@@ -48,6 +48,11 @@ async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
         ({**JOB, "options": {"delay": -1}}, "body.options.delay: "),
         ({**JOB, "options": {"wire": "sqs"}}, "body.options.wire: "),
         ({**JOB, "options": {"jobId": "12"}}, "a job's id has letters"),
+        ({**JOB, "options": {"jobId": "wait"}}, "a job's id has letters"),
+        ({**JOB, "options": {"priority": 1}}, "body.options.priority: "),
+        ({**JOB, "options": {"removeOnComplete": True}}, "body.options.removeOnComplete: "),
+        ({**JOB, "options": {"job_id": "a"}}, "body.options.job_id: "),
+        ({**JOB, "queue": "file-processing"}, "body.queue: "),
         ([], "body: "),
     ],
 )
@@ -58,6 +63,29 @@ async def test_a_bad_submission_names_the_field(ask: Client, body: Any, detail: 
     assert 422 == answer.status_code
     assert answer.json()["detail"].startswith(detail)
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "detail"),
+    [
+        ("POST", "/queue/pause?queu=file-processing", "query.queu: not known; known are: queue"),
+        (
+            "POST",
+            "/queue/clean/failed?older=0&Queue=file-processing",
+            "query.Queue: not known; known are: older, queue",
+        ),
+        ("POST", "/queue/jobs?wire=rq", "query.wire: not known; known are: none"),
+        ("GET", "/queue/stats?queue=file-processing", "query.queue: not known"),
+        ("GET", "/queue/jobs/1?wait=0&wait=25", "query.wait: given more than once"),
+        ("DELETE", "/queue/dead-letters/1?wire=rq", "query.wire: not known"),
+    ],
+)
+async def test_a_query_that_is_not_understood_is_refused(ask: Client, method: str, path: str, detail: str) -> None:
+    """A slip in a parameter's name does nothing; so far it did the action to all queues."""
+    answer = await ask(method, path)
+
+    assert (422, True) == (answer.status_code, answer.json()["detail"].startswith(detail)), answer.text
+    assert [False, False] == [queue["paused"] for queue in (await ask("GET", "/queue/stats")).json()["queues"]]
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b'{"name": "\\ud800", "data": 1}', b"[" * 100_000])
