@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready)
 
-.PHONY: setup demo dashboard test check unit bench screenshots requirements clean
+.PHONY: setup demo dashboard test check unit alerts bench screenshots requirements clean
 
 setup: .venv/.ready $(NODE_READY)
 
@@ -34,6 +34,10 @@ check: setup
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit
+
+# Takes a quarter of an hour, and needs Prometheus (Debian: apt-get install prometheus).
+alerts: setup
+	$(BIN)/python -m pytest tests/live
 
 bench: setup
 	$(BIN)/python -m benchmarks.throughput

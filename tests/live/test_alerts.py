@@ -1,0 +1,227 @@
+"""Each alert fires and resolves in a real Prometheus that scrapes a real worker.py and web.py: `make alerts`.
+
+The causes are real; a minute of the rules lasts two seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import yaml
+
+from tests.support.api_client import FULL, SECRET
+from tests.support.ports import free_port
+from tests.support.prometheus import ALERTS, MINUTE, Prometheus
+from tests.support.push_service import Answer, PushService
+from tests.support.redis_server import RedisServer
+from tests.support.web_process import WEB, web_process
+from tests.support.wires import Mess
+from tests.support.worker_process import PROJECT, WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from tests.support.app import App
+
+FAULTY_WEB = PROJECT / "tests" / "support" / "faulty_web.py"
+PUSHES, FILES = "push-notifications", "file-processing"
+PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
+MANY = 12  # a dozen
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs: the test stops, starts and misuses it."""
+
+    app: App
+    redis: RedisServer
+    mess: Mess
+    url: str
+    ports: tuple[int, int]
+    prometheus: Prometheus
+
+    def worker(self, number: int = 0, **env: str) -> WorkerProcess:
+        """One of two workers that Prometheus knows."""
+        return self.app.worker(REDIS_URL=self.redis.url, METRICS_PORT=str(self.ports[number]), **env)
+
+    async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Ask the API."""
+        async with httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {SECRET}"}) as client:
+            return await client.request(method, path, **options)
+
+    async def is_calm(self) -> None:
+        """For a while nothing fires."""
+        await self.prometheus.resolved("NoReadyWorker", f"NoWorker {PUSHES}", f"NoWorker {FILES}")
+        await asyncio.sleep(3 * MINUTE)
+        assert set() == await self.prometheus.firing()
+
+
+@contextlib.asynccontextmanager
+async def staged(app: App, thresholds: Mapping[str, str] = {}, script: Path = WEB) -> AsyncIterator[Stage]:
+    """A Redis, a web process, and a Prometheus that scrapes it and two workers, which the test starts."""
+    ports = free_port(), free_port()
+    with RedisServer(appendonly=True) as server:
+        web, url = web_process(server.url, app.folder, FULL)
+        web._script = script
+        targets = [url.removeprefix("http://"), *(f"127.0.0.1:{port}" for port in ports)]
+        prometheus = Prometheus(app.folder, targets, SECRET, thresholds)
+        async with Mess.at(server.url, app.folder) as mess, web, prometheus:
+            yield Stage(app, server, mess, url, ports, prometheus)
+
+
+async def test_a_worker_that_is_gone(app: App) -> None:
+    """Nobody serves a queue: told by the API, and by scrapes that nobody answers."""
+    async with staged(app) as stage:
+        await stage.prometheus.fires("NoReadyWorker", f"NoWorker {PUSHES}", f"NoWorker {FILES}")
+        async with stage.worker() as worker:
+            await stage.is_calm()
+            await worker.terminate(30.0)
+        await stage.prometheus.fires("NoReadyWorker", f"NoWorker {PUSHES}", f"NoWorker {FILES}")
+        async with stage.worker():
+            await stage.is_calm()
+
+
+async def test_a_store_that_is_away(app: App) -> None:
+    """File jobs can't be done, and pushes can."""
+    store = app.folder / "store"
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        shutil.rmtree(store)
+        store.touch()
+        await stage.prometheus.fires("ServerAway storage", f"NoReadyWorker {FILES}")
+        assert {"ServerAway storage", f"NoReadyWorker {FILES}"} == await stage.prometheus.firing()
+        store.unlink()
+        await stage.prometheus.resolved("ServerAway storage", f"NoReadyWorker {FILES}")
+
+
+async def test_a_redis_that_goes_away_again_and_again(app: App) -> None:
+    """Away for long, and then for a moment three times within the hour."""
+    not_served = [f"QueueNotServed {queue} {wire}" for queue in (PUSHES, FILES) for wire in ("bullmq", "rq")]
+    flaps = [f"RedisFlaps {queue} {wire}" for queue in (PUSHES, FILES) for wire in ("bullmq", "rq")]
+    async with staged(app) as stage, stage.worker() as worker:
+        await stage.is_calm()
+        stage.redis.stop()
+        await stage.prometheus.fires("RedisAway", *not_served)
+        stage.redis.start()
+        await worker.logged("broker_back", 4, within=30.0)
+        for times in (2, 3, 4, 5):
+            stage.redis.stop()
+            await worker.logged("broker_lost", 4 * times, within=30.0)
+            stage.redis.start()
+            await worker.logged("broker_back", 4 * times, within=30.0)
+        await stage.prometheus.resolved("RedisAway", *not_served)
+        await stage.prometheus.fires(*flaps)
+        await stage.prometheus.resolved(*flaps)
+
+
+async def test_jobs_that_fail(app: App) -> None:
+    """A producer sends payloads that nobody can read."""
+    names = "DeadLetters", f"JobsFail {FILES} process-image"
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        for _ in range(MANY):
+            await stage.mess.bullmq("process-image", {"fileId": None}, queue=FILES)
+            await asyncio.sleep(MINUTE)
+        await stage.prometheus.fires(*names)
+        await stage.prometheus.resolved(*names)
+
+
+async def test_pushes_that_are_refused(app: App, push_service: PushService) -> None:
+    """Most devices are gone: 120 are counted by the first batch, where there was nothing before. Then all refuse us."""
+    rows = [push_service.subscribe(f"user-{number}") for number in range(160)]
+    for number, row in enumerate(rows):
+        app.subscribe(row)
+        push_service.answer(row, Answer(410) if number >= 40 else Answer())
+    batch = {"all": True, "payload": PUSH["payload"]}
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        await stage.mess.bullmq("push-batch", batch)
+        await stage.prometheus.fires("ManyGone other")
+        for row in rows:
+            push_service.answer(row, Answer(403))
+        for _ in range(MANY):
+            await stage.mess.bullmq("push-batch", batch)
+            await asyncio.sleep(MINUTE)
+        await stage.prometheus.fires("PushRefused other")
+        await stage.prometheus.resolved("ManyGone other", "PushRefused other")
+
+
+async def test_a_queue_that_nobody_works_off(app: App) -> None:
+    """It grows, and its jobs wait; emptied, it is well."""
+    names = f"QueueGrows {FILES} bullmq", f"JobsWaitTooLong {FILES}", f"NoWorker {FILES}"
+    async with staged(app, {"> 300": "> 10"}) as stage, stage.worker(QUEUES=PUSHES):
+        for _ in range(40):
+            await stage.mess.bullmq("process-image", *[{"fileId": None}] * 100, queue=FILES)
+            await asyncio.sleep(MINUTE)
+        await stage.prometheus.fires(*names)
+        assert stage.redis.is_running
+        await stage.ask("POST", f"/queue/drain?queue={FILES}")
+        async with stage.worker(1, QUEUES=FILES):
+            await stage.prometheus.resolved(*names)
+
+
+async def test_a_worker_that_is_silent(app: App, push_service: PushService) -> None:
+    """Its jobs are taken back by another one; when it wakes up, they are lost to it."""
+    app.subscribe(push_service.subscribe())
+    push_service.pace = 5.0
+    jobs = dict.fromkeys(range(MANY), PUSH)
+    quick = {"LEASE_DURATION": "2", "PUSH_NOTIFICATIONS_CONCURRENCY": str(MANY)}
+    async with staged(app) as stage, stage.worker(0, **quick) as silent:
+        await stage.is_calm()
+        await stage.mess.bullmq("push-notification", *jobs.values())
+        await asyncio.sleep(1.0)  # they run
+        silent.signal(signal.SIGSTOP)
+        async with stage.worker(1, **quick) as other:
+            await other.logged("jobs_recovered", within=60.0)
+            silent.signal(signal.SIGCONT)
+            await silent.logged("job_lost", 6, within=60.0)
+            names = "JobsRecovered bullmq", f"JobsLost {PUSHES}"
+            await stage.prometheus.fires(*names)
+            await stage.prometheus.resolved(*names)
+
+
+async def test_a_worker_short_of_processor_and_memory(app: App) -> None:
+    """It stands still again and again; it has more memory than it may, until it has done its pictures."""
+    pictures = [{"fileId": str(n), "filePath": app.upload(str(n), (4000, 3000)), "userId": 1} for n in range(30)]
+    async with staged(app, {"0.9 * 512 * 1024 * 1024": "170 * 1024 * 1024"}) as stage, stage.worker() as worker:
+        await stage.is_calm()
+        for _ in range(8):
+            worker.signal(signal.SIGSTOP)
+            await asyncio.sleep(1.5)
+            worker.signal(signal.SIGCONT)
+            await asyncio.sleep(1.0)
+        await stage.prometheus.fires("LoopLags")
+        await stage.mess.bullmq("process-image", *pictures, queue=FILES)
+        await stage.prometheus.fires("Memory")
+        await worker.logged("job_done", len(pictures), within=120.0)
+        await stage.prometheus.resolved("LoopLags", "Memory")
+
+
+async def test_faults(app: App) -> None:
+    """One of the API's own, and one that ends a worker. After 15 minutes the keys that tell of it are gone."""
+    names = "Fault api_fault", "Fault loop_ended"
+    async with staged(app, script=FAULTY_WEB) as stage, stage.worker():
+        await stage.is_calm()
+        broken = stage.mess.worker(CHAOS_BREAK="0.5")
+        await broken.start()
+        assert 1 == await broken.wait(30.0)
+        assert 500 == (await stage.ask("POST", f"/queue/pause?queue={FILES}")).status_code
+        await stage.prometheus.fires(*names)
+        for key in stage.mess.redis.scan_iter("bull:pulse:minute:faults:*"):
+            stage.mess.redis.delete(key)
+        await stage.prometheus.resolved(*names)
+
+
+def test_no_rule_is_left_out() -> None:
+    """Each is one that a test here has seen fire."""
+    rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+    tests = (PROJECT / "tests" / "live" / "test_alerts.py").read_text()
+
+    assert [] == [rule["alert"] for rule in rules if f'"{rule["alert"].removeprefix("Pushmill")}' not in tests]
