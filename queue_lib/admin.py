@@ -244,6 +244,15 @@ class Admin:
         self._act.info("queue_cleaned", queue=queue, state=state.value, older=older, jobs=deleted)
         return deleted
 
+    async def cleanable(self, queue: str, state: State, older: float) -> int:
+        """How many jobs `clean` would delete; a page of them is in memory at a time."""
+        before, found = self._clock() - older, 0
+        for inspector in self._inspectors.values():
+            for start in range(0, (await inspector.counts(queue))[state], PAGE):
+                page = await inspector.page(queue, state, start, PAGE)
+                found += sum((job.finished_at or 0.0) <= before for job in page)
+        return found
+
     async def pause(self, queue: str) -> None:
         """Hand out no more jobs of a queue, on both wires."""
         await next(iter(self._inspectors.values())).pause(queue)

@@ -13,7 +13,7 @@ import typer
 
 from queue_lib.broker.base import State
 from scripts import terminal
-from scripts.terminal import JsonOption, QueueOption, YesOption, out
+from scripts.terminal import DryRunOption, JsonOption, QueueOption, YesOption, out
 
 if TYPE_CHECKING:
     from queue_lib.admin import Admin
@@ -40,6 +40,7 @@ def main(
     *,
     older: AgeOption,
     queue: QueueOption = None,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,15 +48,18 @@ def main(
     wanted = terminal.wanted(queue=queue)
 
     async def work(admin: Admin) -> dict[str, int]:
-        terminal.confirm(f"Delete the {state} jobs of {wanted.queue or 'all queues'} for good?", yes=yes)
         names = [name for name in admin.queues if wanted.queue in {None, name}]
+        if dry_run:
+            return {name: await admin.cleanable(name, State(state.value), older) for name in names}
+        terminal.confirm(f"Delete the {state} jobs of {wanted.queue or 'all queues'} for good?", yes=yes)
         return {name: await admin.clean(name, State(state.value), older) for name in names}
 
-    removed = terminal.run(work)
+    counts = terminal.run(work)
+    word = "matched" if dry_run else "removed"
     if as_json:
-        terminal.print_json({"removed": removed})
+        terminal.print_json({word: counts})
     else:
-        out.print(terminal.table(["queue", "removed"], removed.items()))
+        out.print(terminal.table(["queue", word], counts.items()))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from scripts.terminal import (
     LONGEST_REASON,
     SHOWN,
     USAGE,
+    DryRunOption,
     JsonOption,
     NameOption,
     NewerOption,
@@ -57,7 +58,10 @@ def show_list(  # noqa: PLR0913 -- the options of the command line
 ) -> None:
     """List letters, the oldest first."""
     wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
-    letters = terminal.run(lambda admin: admin.letters(wanted))
+    _show(terminal.run(lambda admin: admin.letters(wanted)), as_json=as_json)
+
+
+def _show(letters: Sequence[Letter], *, as_json: bool) -> None:
     if as_json:
         for letter in letters:
             terminal.print_json(letter.model_dump(mode="json", by_alias=True, exclude={"data", "stack"}))
@@ -99,6 +103,7 @@ def replay(  # noqa: PLR0913 -- the options of the command line
     text: TextOption = None,
     newer: NewerOption = None,
     older: OlderOption = None,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -108,7 +113,7 @@ def replay(  # noqa: PLR0913 -- the options of the command line
     async def one(admin: Admin, letter: Letter) -> str:
         return (await admin.replay(letter)).value
 
-    _each("Replay", letters, wanted, one, every=every, yes=yes, as_json=as_json)
+    _each("Replay", letters, wanted, one, every=every, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -122,6 +127,7 @@ def drop(  # noqa: PLR0913 -- the options of the command line
     text: TextOption = None,
     newer: NewerOption = None,
     older: OlderOption = None,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -131,7 +137,7 @@ def drop(  # noqa: PLR0913 -- the options of the command line
     async def one(admin: Admin, letter: Letter) -> str:
         return "dropped" if await admin.drop(letter) else "gone"
 
-    _each("Drop", letters, wanted, one, every=every, yes=yes, as_json=as_json)
+    _each("Drop", letters, wanted, one, every=every, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -152,12 +158,16 @@ def _each(  # noqa: PLR0913 -- what the command line said
     one: Callable[[Admin, Letter], Awaitable[str]],
     *,
     every: bool,
+    dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Do `one` to each letter; ends the process, with IN_PART where it was not done to all."""
+    """Do `one` to each letter, or show them; ends the process, with IN_PART where it was not done to all."""
     if bool(ids) == every:
         terminal.end("name letters, or say --all", USAGE)
+    if dry_run:
+        _show(terminal.run(lambda admin: _meant(admin, ids, wanted)), as_json=as_json)
+        return
 
     async def work(admin: Admin) -> dict[str, str]:
         meant = list(ids or ()) or [letter.letter_id for letter in await admin.letters(wanted)]
@@ -173,6 +183,12 @@ def _each(  # noqa: PLR0913 -- what the command line said
         out.print(terminal.table(["letter", "outcome"], outcomes.items()))
     is_whole = set(outcomes.values()) <= {Replay.RETRIED.value, Replay.ENQUEUED.value, "dropped"}
     raise typer.Exit(0 if is_whole else IN_PART)
+
+
+async def _meant(admin: Admin, ids: Sequence[str] | None, wanted: Wanted) -> list[Letter]:
+    if ids is None:
+        return await admin.letters(wanted)
+    return [letter for letter_id in ids if (letter := await admin.letter(letter_id)) is not None]
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from processors.media.settings import SEEN_BY_CHILDREN, MediaSettings
 from processors.push.settings import PushSettings
@@ -33,6 +34,10 @@ MODELS: tuple[type[BaseSettings], ...] = (
     ApiSettings,
     *(queue_settings(queue) for queue in QUEUES),
 )
+
+WriteOption = Annotated[bool, typer.Option("--write", help="Put it into README.md.")]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def table() -> str:
@@ -78,13 +83,14 @@ def replaced(text: str) -> str:
     return before + BEGIN + table() + END + after
 
 
-def main() -> None:
+@app.command(help=__doc__)
+def main(*, write: WriteOption = False) -> None:
     """Print the table, or write it."""
-    if "--write" in sys.argv[1:]:
+    if write:
         README.write_text(replaced(README.read_text()))
     else:
         print(table(), end="")
 
 
 if __name__ == "__main__":
-    main()
+    app()

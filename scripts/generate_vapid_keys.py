@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import base64
 import sys
+from typing import Annotated
 
+import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from processors.push.subject import check_subject
+from scripts import terminal
 
 PRIVATE_BYTES = 32
 PLACEHOLDER = "mailto:ops@your-domain.com"
+
+SubjectArgument = Annotated[str, typer.Argument(help="Whom a push service may write to: mailto:... or https://...")]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def make_pair() -> tuple[str, str]:
@@ -31,24 +38,22 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def main(arguments: list[str]) -> int:
-    """Print a pair; `arguments` is the subject, if anything. Returns the exit status: 2 for a subject to refuse."""
-    subject = arguments[0] if arguments else PLACEHOLDER
+@app.command(help=__doc__)
+def main(subject: SubjectArgument = PLACEHOLDER) -> None:
+    """Print a pair."""
     try:
         check_subject(subject)
     except ValueError as error:
-        print(f"{subject}: {error}", file=sys.stderr)
-        return 2
+        terminal.end(f"{subject}: {error}", terminal.USAGE)
     private, public = make_pair()
     print(f"VAPID_PUBLIC_KEY={public}")
     print(f"NEXT_PUBLIC_VAPID_PUBLIC_KEY={public}")
     print(f"VAPID_PRIVATE_KEY={private}")
     print(f"VAPID_SUBJECT={subject}")
-    if not arguments:
+    if subject == PLACEHOLDER:
         # Not among the lines, which may go straight into a file.
         print("Put your own address, or your site's https URL, into VAPID_SUBJECT.", file=sys.stderr)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app()

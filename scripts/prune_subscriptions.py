@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -23,7 +23,7 @@ from processors.push.settings import PushSettings
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
 from scripts import terminal
-from scripts.terminal import AWAY, NOT_FIT, SHOWN, JsonOption, YesOption, out
+from scripts.terminal import AWAY, NOT_FIT, SHOWN, DryRunOption, JsonOption, YesOption, out
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.settings import StorageSettings
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 PAGE = 1000  # rows
 MOST_HOSTS = 1000  # told apart: anybody may have written them
-
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Count them, and delete none.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

@@ -17,6 +17,7 @@ from scripts.terminal import (
     IN_PART,
     LONGEST_REASON,
     SHOWN,
+    DryRunOption,
     JsonOption,
     NameOption,
     NewerOption,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from queue_lib.broker.base import JobView
 
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show which, and do nothing.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

@@ -60,6 +60,7 @@ NewerOption = Annotated[Any, typer.Option(parser=age, metavar="AGE", help="Faile
 OlderOption = Annotated[Any, typer.Option(parser=age, metavar="AGE", help="Failed longer ago than this.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what is meant, and change nothing.")]
 
 
 def run(work: Callable[[Admin], Awaitable[T]]) -> T:

@@ -97,6 +97,7 @@ async def test_old_jobs_are_cleaned_out(mill: Mill, admin: Admin, monkeypatch: p
     waiting = await mill.enqueue("greet", {})
     await (await mill.claim(mill.brokers[0])).done(None)
 
+    assert [0, 5] == [await admin.cleanable(QUEUE.name, State.FAILED, older) for older in (60.0, 0.0)]
     assert 0 == await admin.clean(QUEUE.name, State.FAILED, 60.0)
     await asyncio.sleep(1.1 if mill.name == "rq" else 0.01)
     assert 5 == await admin.clean(QUEUE.name, State.FAILED, 0.0)

@@ -131,12 +131,19 @@ async def test_dead_letters_are_worked_on(app: App) -> None:
         replayed = await run(app, "dead_letters", "replay", by_wire["bullmq"], "--json")
         await worker.logged("job_dead", 3)
     unasked = await run(app, "dead_letters", "drop", "--all")
+    looked = [
+        await run(app, "dead_letters", verb, *which, "--dry-run", "--json")
+        for verb in ("drop", "replay")
+        for which in (["--all"], [by_wire["rq"]])
+    ]
     both = await run(app, "dead_letters", "drop", by_wire["rq"], "--all")
     dropped = await run(app, "dead_letters", "drop", "--all", "--yes", "--json")
     gone = await run(app, "dead_letters", "replay", by_wire["rq"], "--json")
 
     assert {by_wire["bullmq"]: "retried"} == replayed.json
     assert [2, 2] == [unasked.status, both.status]
+    shown = [{json.loads(line)["letterId"] for line in each.out.splitlines()} for each in looked]
+    assert 2 * [set(by_wire.values()), {by_wire["rq"]}] == shown
     assert (0, dict.fromkeys(by_wire.values(), "dropped")) == (dropped.status, dropped.json)
     assert (4, {by_wire["rq"]: "gone"}) == (gone.status, gone.json)
 
@@ -148,11 +155,13 @@ async def test_old_jobs_are_cleaned_out(app: App) -> None:
     unasked = await run(app, "clean", "failed", "--older", "0s")
     young = await run(app, "clean", "failed", "--older", "1h", "--yes", "--json")
     await asyncio.sleep(1.0)  # RQ counts in whole seconds
+    looked = await run(app, "clean", "failed", "--older", "0s", "--dry-run", "--json")
     old = await run(app, "clean", "failed", "--older", "0s", "--queue", QUEUE, "--yes", "--json")
     stats = (await run(app, "queue_stats", "--json")).json
 
     assert (2, "nobody is there") == (unasked.status, unasked.err[:15])
     assert {"removed": {QUEUE: 0, "file-processing": 0}} == young.json
+    assert (0, {"matched": {QUEUE: 2, "file-processing": 0}}) == (looked.status, looked.json)
     assert {"removed": {QUEUE: 2}} == old.json
     assert 2 == stats["deadLetters"]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from dotenv import dotenv_values
+from typer.testing import CliRunner
 
 from processors.push.settings import PushSettings
-from scripts.generate_vapid_keys import main, make_pair
+from scripts.generate_vapid_keys import app, make_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+RUNNER = CliRunner()
 
 
 def test_the_pair_is_one_that_the_settings_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,33 +37,41 @@ def test_no_two_pairs_are_alike() -> None:
     assert make_pair() != make_pair()
 
 
-def test_the_script_prints_lines_for_an_env_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_script_prints_lines_for_an_env_file(tmp_path: Path) -> None:
     """A file of the lines has all that the worker and the page need; what is left to do is not in it."""
-    assert main([]) == 0
+    told = RUNNER.invoke(app, [])
 
-    told = capsys.readouterr()
     env = tmp_path / ".env"
-    env.write_text(told.out)
+    env.write_text(told.stdout)
     names = ["VAPID_PUBLIC_KEY", "NEXT_PUBLIC_VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"]
+    assert 0 == told.exit_code
     assert names == list(dotenv_values(env))
     settings = PushSettings(_env_file=env)
     assert dotenv_values(env)["NEXT_PUBLIC_VAPID_PUBLIC_KEY"] == settings.vapid_public_key
-    assert "VAPID_SUBJECT" in told.err
+    assert "VAPID_SUBJECT" in told.stderr
 
 
-def test_the_subject_is_taken_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_subject_is_taken_from_the_command_line() -> None:
     """With a subject there is nothing left to do."""
-    assert main(["https://example.com/contact"]) == 0
+    told = RUNNER.invoke(app, ["https://example.com/contact"])
 
-    told = capsys.readouterr()
-    assert told.out.endswith("\nVAPID_SUBJECT=https://example.com/contact\n")
-    assert not told.err
+    assert 0 == told.exit_code
+    assert told.stdout.endswith("\nVAPID_SUBJECT=https://example.com/contact\n")
+    assert not told.stderr
 
 
-def test_a_subject_that_apple_refuses_makes_no_pair(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_subject_that_apple_refuses_makes_no_pair() -> None:
     """The fault is said now, not at the first iPhone."""
-    assert main(["ops@localhost"]) == 2
+    told = RUNNER.invoke(app, ["ops@localhost"])
 
-    told = capsys.readouterr()
-    assert not told.out
-    assert "Apple's push service refuses it" in told.err
+    assert (2, "") == (told.exit_code, told.stdout)
+    assert "Apple's push service refuses it" in told.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--subject", "mailto:a@b.c"], ["mailto:a@b.c", "d"]])
+def test_what_is_no_subject_makes_no_pair(words: list[str]) -> None:
+    """Whoever asks for help, or mistypes, is told what the script takes."""
+    told = RUNNER.invoke(app, words)
+
+    assert "PRIVATE" not in told.stdout
+    assert (0 if words == ["--help"] else 2) == told.exit_code
