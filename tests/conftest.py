@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.wires",
     "tests.support.media",
+    "tests.support.films",
 ]
 
 

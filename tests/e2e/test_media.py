@@ -19,11 +19,13 @@ from redis import Redis
 from queue_lib.observe import memory
 from tests.support import films
 from tests.support.mills import rq_enqueue
+from tests.support.polling import until
 from tests.support.s3 import CREDENTIALS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from processors.media.video.tools import Tools
     from tests.support.app import App
     from tests.support.s3 import Bucket
 
@@ -49,11 +51,11 @@ async def add(app: App, name: str, **data: Any) -> str:
     return str(job.id)
 
 
-async def test_a_film_on_both_wires(app: App) -> None:
+async def test_a_film_on_both_wires(app: App, kit: Tools) -> None:
     """A film comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
     for file_id in ("by-bullmq", "by-rq"):
         films.make("plain", upload(app, file_id, f"uploads/{file_id}"))
-    async with app.worker(VIDEO_CONCURRENCY="2") as worker:
+    async with app.worker(VIDEO_CONCURRENCY="2", FFMPEG_PATH=str(kit.ffmpeg), FFPROBE_PATH=str(kit.ffprobe)) as worker:
         job = await add(app, "process-video", fileId="by-bullmq", filePath="uploads/by-bullmq")
         with Redis.from_url(app.env["REDIS_URL"]) as redis:
             data = {"userId": "user-1", "fileId": "by-rq", "filePath": "uploads/by-rq"}
@@ -73,10 +75,10 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_film(app: App) -> None
     films.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
     async with app.worker(LEASE_DURATION="2") as worker:
         await add(app, "process-video", fileId="film", filePath="uploads/film")
-        await until(lambda: bool(films.running()))
+        encoders = await until(lambda: films.running(worker.pid))
         await asyncio.sleep(0.5)
         await worker.kill()
-    await until(lambda: not films.running())
+    await until(lambda: not any(map(psutil.pid_exists, encoders)))
     assert ["uploads"] == [path.name for path in (app.folder / "store").iterdir()]
 
     async with app.worker(LEASE_DURATION="2") as worker:
@@ -90,9 +92,9 @@ async def test_a_worker_that_is_stopped_in_the_middle_of_a_film(app: App) -> Non
     films.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
     async with app.worker(SHUTDOWN_GRACE="2") as worker:
         job = await add(app, "process-video", fileId="film", filePath="uploads/film")
-        await until(lambda: bool(films.running()))
+        encoders = await until(lambda: films.running(worker.pid))
         assert 0 == (await worker.terminate(5.0))[0]
-    await until(lambda: not films.running())
+    await until(lambda: not any(map(psutil.pid_exists, encoders)))
     with Redis.from_url(app.env["REDIS_URL"]) as redis:
         assert [job.encode()] == redis.lrange(f"bull:{QUEUE}:wait", 0, -1)
         assert redis.hget(f"bull:{QUEUE}:{job}", "atm") in {None, b"0"}
@@ -229,11 +231,3 @@ def tree(pid: int) -> int:
     """Bytes of the process and all that it has started, each shared page counted once (proportional set size)."""
     worker = psutil.Process(pid)
     return sum(map(memory.of, (worker, *worker.children(recursive=True))))
-
-
-async def until(condition: Any) -> None:
-    """Wait until it holds, 30 seconds at most."""
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)

@@ -23,16 +23,17 @@ from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
     from processors.media.parts import MediaParts
+    from processors.media.video.tools import Tools
     from tests.support.media import FolderStore, MemoryFiles
 
 JOB = VideoPayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.mp4", "userId": 1})
 
 
 @pytest.fixture
-def studio(parts: MediaParts, store: FolderStore) -> MediaParts:
+def studio(parts: MediaParts, store: FolderStore, kit: Tools) -> MediaParts:
     """The parts with a real ffmpeg, and a film in the store."""
     films.make("plain", store.folder / "uploads" / "a.mp4")
-    return dataclasses.replace(parts, tools=films.tools())
+    return dataclasses.replace(parts, tools=kit)
 
 
 async def test_an_upload_becomes_a_film_a_poster_and_a_row(
@@ -49,7 +50,7 @@ async def test_an_upload_becomes_a_film_a_poster_and_a_row(
         "height": 240,
         "codec": "h264",
         "bytes": (store.folder / "file-1-video.mp4").stat().st_size,
-        "duration": pytest.approx(float(seen["format"]["duration"])),
+        "duration": max(float(stream["duration"]) for stream in seen["streams"]),
     }
     urls = {"url": "https://cdn.test/file-1-video.mp4", "posterUrl": "https://cdn.test/file-1-poster.jpg"}
     assert (facts | urls).items() <= data.items()
@@ -162,7 +163,7 @@ async def test_the_platforms_sigterm_does_not_shorten_a_film(studio: MediaParts,
     path = store.folder / "uploads" / "a.mp4"
     films.ffmpeg("-f", "lavfi", "-i", source, *films.ROUGH, "-f", "mp4", str(path))
     run = asyncio.create_task(ProcessVideo(studio)(JOB, FakeContext()))
-    while not (running := films.running()):
+    while not (running := films.running(os.getpid())):
         assert not run.done(), run.result()
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)
@@ -184,7 +185,7 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
     (tmp_path / "work").mkdir()
     context = FakeContext()
     run = asyncio.create_task(ProcessVideo(studio)(JOB, context))
-    while not films.running():
+    while not films.running(os.getpid()):
         assert not run.done(), run.result()
         await asyncio.sleep(0.02)
 
@@ -193,7 +194,7 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
         await run
 
     assert [] == [*(tmp_path / "work").glob("*/*")]  # the process has a folder for those of its jobs
-    while films.running():  # killed, and not yet gone
+    while films.running(os.getpid()):  # killed, and not yet gone
         await asyncio.sleep(0.02)
 
 

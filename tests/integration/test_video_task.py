@@ -18,6 +18,10 @@ from tests.support.media import FakeParent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from processors.media.video.tools import Tools
+
+    Run = Callable[..., dict[str, Any]]
+
 RECIPES = tuple(films.RECIPES)
 
 
@@ -43,28 +47,32 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "task"
 
 
-def run(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:
-    """Run the task on a film."""
-    if isinstance(source, bytes):
-        Path("source").write_bytes(source)
-    else:
-        shutil.copy(source, "source")
-    tools = films.tools()
-    arguments = {
-        "ffmpeg": str(tools.ffmpeg),
-        "ffprobe": str(tools.ffprobe),
-        "version": tools.version,
-        "av1": tools.av1,
-        "maxDuration": 60.0,
-        "maxPixels": 4096 * 2304,
-        "memory": 290 * MEBIBYTE,
-        "remux": True,
-        **changes,
-    }
-    return task.run(arguments, parent or FakeParent())
+@pytest.fixture
+def run(kit: Tools) -> Run:
+    """Run the task on a film, with each ffmpeg that is on trial."""
+
+    def perform(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:
+        if isinstance(source, bytes):
+            Path("source").write_bytes(source)
+        else:
+            shutil.copy(source, "source")
+        arguments = {
+            "ffmpeg": str(kit.ffmpeg),
+            "ffprobe": str(kit.ffprobe),
+            "version": kit.version,
+            "av1": kit.av1,
+            "maxDuration": 60.0,
+            "maxPixels": 4096 * 2304,
+            "memory": 290 * MEBIBYTE,
+            "remux": True,
+            **changes,
+        }
+        return task.run(arguments, parent or FakeParent())
+
+    return perform
 
 
-def test_a_film_becomes_one_that_every_browser_plays(film: Callable[[str], Path]) -> None:
+def test_a_film_becomes_one_that_every_browser_plays(run: Run, film: Callable[[str], Path]) -> None:
     """H.264 high with AAC, in 4:2:0, its index in front, with a poster of the same pass and progress on the way."""
     parent = FakeParent()
     report = run(film("plain"), parent)
@@ -95,7 +103,7 @@ def test_a_film_becomes_one_that_every_browser_plays(film: Callable[[str], Path]
     assert 1 == len(parent.reserved)
 
 
-def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(film: Callable[[str], Path]) -> None:
+def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, film: Callable[[str], Path]) -> None:
     """The coded pictures stay as they are; where it was taken, and by what, is gone."""
     report = run(film("safe"))
 
@@ -109,7 +117,7 @@ def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(film: Callable[[str
     assert Path("poster.jpg").is_file()
 
 
-def test_what_a_camera_wrote_between_the_pictures_is_gone(film: Callable[[str], Path]) -> None:
+def test_what_a_camera_wrote_between_the_pictures_is_gone(run: Run, film: Callable[[str], Path]) -> None:
     """Messages inside of H.264 (SEI) do not get through a remux; all pictures do."""
     report = run(film("place-inside"))
 
@@ -119,7 +127,7 @@ def test_what_a_camera_wrote_between_the_pictures_is_gone(film: Callable[[str], 
     assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
-def test_what_was_cut_away_is_not_published(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_what_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A film whose editor has kept the whole and a list of edits becomes a film of what is shown, and no more."""
     films.cut(film("safe"), tmp_path / "cut", 0.6)
     shown = films.look(tmp_path / "cut")["video"]["nb_read_frames"]
@@ -131,7 +139,7 @@ def test_what_was_cut_away_is_not_published(film: Callable[[str], Path], tmp_pat
     assert shown == films.look(Path("video.mp4"))["video"]["nb_read_frames"] == films.kept(Path("video.mp4"))
 
 
-def test_sound_that_was_cut_away_is_not_published(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_sound_that_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """What was said before the film's begin is left out as well."""
     whole = str(film("safe"))
     arguments = ("-i", whole, "-ss", "0.6", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "mp4")
@@ -160,7 +168,7 @@ def test_sound_that_was_cut_away_is_not_published(film: Callable[[str], Path], t
         ("hdr", (320, 240)),
     ],
 )
-def test_odd_films(film: Callable[[str], Path], recipe: str, size: tuple[int, int]) -> None:
+def test_odd_films(run: Run, film: Callable[[str], Path], recipe: str, size: tuple[int, int]) -> None:
     """Each is encoded to even sides, square pixels, 4:2:0 of eight bits and the range of a television."""
     report = run(film(recipe))
 
@@ -176,6 +184,7 @@ def test_odd_films(film: Callable[[str], Path], recipe: str, size: tuple[int, in
 
 @pytest.mark.parametrize(("recipe", "remuxed"), [("bt709", False), ("bt709-safe", True), ("hdr-red", False)])
 def test_the_poster_has_the_films_colours(
+    run: Run,
     film: Callable[[str], Path],
     recipe: str,
     remuxed: bool,
@@ -188,7 +197,7 @@ def test_the_poster_has_the_films_colours(
         assert pytest.approx(films.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((50, 50))
 
 
-def test_tones_are_mapped(film: Callable[[str], Path]) -> None:
+def test_tones_are_mapped(run: Run, film: Callable[[str], Path]) -> None:
     """A film of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
     report = run(film("hdr"))
 
@@ -202,7 +211,7 @@ def test_tones_are_mapped(film: Callable[[str], Path]) -> None:
     [("matroska", {b"A_AAC": b"A_XYZ"}), ("mp4", {b"mp4a": b"ac-4", b"esds": b"free"})],
 )
 def test_sound_that_can_t_be_decoded_is_left_out(
-    film: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
+    run: Run, film: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
 ) -> None:
     """A kind that ffmpeg does not know, and one that it knows and can't decode: the film goes without, and says so."""
     films.ffmpeg("-i", str(film("safe")), "-c", "copy", "-f", container, str(tmp_path / "film"))
@@ -217,7 +226,7 @@ def test_sound_that_can_t_be_decoded_is_left_out(
     assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
-def test_uneven_times_are_kept(film: Callable[[str], Path]) -> None:
+def test_uneven_times_are_kept(run: Run, film: Callable[[str], Path]) -> None:
     """No frame is made up or dropped where a phone took them unevenly."""
     run(film("uneven"))
 
@@ -228,7 +237,7 @@ def test_uneven_times_are_kept(film: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotation_is_baked_in(film: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
+def test_rotation_is_baked_in(run: Run, film: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
     """A film that a phone took upright is upright everywhere, film and poster alike."""
     films.rotated(film("plain"), tmp_path / "turned", degrees)
     report = run(tmp_path / "turned")
@@ -241,7 +250,7 @@ def test_rotation_is_baked_in(film: Callable[[str], Path], tmp_path: Path, degre
         assert expected == poster.size
 
 
-def test_a_mirrored_film_is_put_right(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_mirrored_film_is_put_right(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A matrix that no rotation is, is baked in as well."""
     films.flipped(film("upside-down"), tmp_path / "flipped")
     red, green, _ = films.first_pixel(film("upside-down"))
@@ -255,7 +264,7 @@ def test_a_mirrored_film_is_put_right(film: Callable[[str], Path], tmp_path: Pat
         assert pytest.approx(films.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((10, 10))
 
 
-def test_an_interlaced_film_is_woven(film: Callable[[str], Path]) -> None:
+def test_an_interlaced_film_is_woven(run: Run, film: Callable[[str], Path]) -> None:
     """Browsers show both halves of a picture at once: it has one time afterwards."""
     assert "tt" == films.look(film("interlaced"))["video"]["field_order"]
 
@@ -267,7 +276,7 @@ def test_an_interlaced_film_is_woven(film: Callable[[str], Path]) -> None:
     assert films.combed(Path("video.mp4")) < 100
 
 
-def test_a_fast_film_is_slowed_to_what_screens_show(film: Callable[[str], Path]) -> None:
+def test_a_fast_film_is_slowed_to_what_screens_show(run: Run, film: Callable[[str], Path]) -> None:
     """Frames are dropped, time is not stretched."""
     report = run(film("fast"))
 
@@ -275,7 +284,7 @@ def test_a_fast_film_is_slowed_to_what_screens_show(film: Callable[[str], Path])
     assert "60/1" == films.look(Path("video.mp4"))["video"]["avg_frame_rate"]
 
 
-def test_a_film_that_was_cut_off_is_said_to_be(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_film_that_was_cut_off_is_said_to_be(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """What there is of it is made, and the report says that it is less than was claimed."""
     films.ffmpeg(*("-stream_loop", "3", "-i", str(film("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
     films.faststart(tmp_path / "long", tmp_path / "whole")
@@ -288,7 +297,7 @@ def test_a_film_that_was_cut_off_is_said_to_be(film: Callable[[str], Path], tmp_
     assert int(films.look(Path("video.mp4"))["video"]["nb_read_frames"]) > 10
 
 
-def test_a_film_that_starts_late_is_as_long_as_it_is(film: Callable[[str], Path]) -> None:
+def test_a_film_that_starts_late_is_as_long_as_it_is(run: Run, film: Callable[[str], Path]) -> None:
     """A part of a recording, whose clock went on: neither too long, nor cut off."""
     assert "501.000000" == films.look(film("late"))["format"]["duration"]
 
@@ -297,7 +306,7 @@ def test_a_film_that_starts_late_is_as_long_as_it_is(film: Callable[[str], Path]
     assert (pytest.approx(1.0), False) == (report["duration"], report["truncated"])
 
 
-def test_subtitles_may_be_longer_than_the_film(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_subtitles_may_be_longer_than_the_film(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """They are not taken along, and nothing of the film is missing."""
     (tmp_path / "words.srt").write_text(
         "1\n00:00:00,000 --> 00:00:01,000\nHello\n\n2\n00:00:19,000 --> 00:00:20,000\nthere\n"
@@ -320,13 +329,13 @@ def test_subtitles_may_be_longer_than_the_film(film: Callable[[str], Path], tmp_
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a film"),
     ],
 )
-def test_what_is_no_film_is_refused(source: bytes, reason: str) -> None:
+def test_what_is_no_film_is_refused(run: Run, source: bytes, reason: str) -> None:
     """Whatever its name, what is no film is refused with the reason."""
     with pytest.raises(RefusedError, match=reason):
         run(source)
 
 
-def test_a_playlist_reads_no_other_file(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_playlist_reads_no_other_file(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A playlist of a film on this machine does not get at it: its format is not taken."""
     films.ffmpeg(*("-i", str(film("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
     playlist = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/private.ts\n#EXT-X-ENDLIST\n"
@@ -345,7 +354,7 @@ def test_a_playlist_reads_no_other_file(film: Callable[[str], Path], tmp_path: P
     ],
 )
 def test_what_is_beyond_the_limits_is_refused(
-    film: Callable[[str], Path], recipe: str, changes: dict[str, Any], reason: str
+    run: Run, film: Callable[[str], Path], recipe: str, changes: dict[str, Any], reason: str
 ) -> None:
     """In clear words, and before anything is encoded."""
     with pytest.raises(RefusedError, match=reason):
@@ -353,13 +362,13 @@ def test_what_is_beyond_the_limits_is_refused(
     assert ["source"] == [path.name for path in Path().iterdir()]
 
 
-def test_av1_without_a_decoder(film: Callable[[str], Path]) -> None:
+def test_av1_without_a_decoder(run: Run, film: Callable[[str], Path]) -> None:
     """It is not the film that is at fault, and the operator reads what to change."""
     with pytest.raises(RefusedError, match=r"this ffmpeg can't decode AV1; set FFMPEG_PATH"):
         run(film("av1"), av1=False)
 
 
-def test_a_film_that_hides_its_length_is_refused(film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_film_that_hides_its_length_is_refused(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A stream without a duration is encoded no further than the limit, and refused there."""
     films.ffmpeg("-i", str(film("two-minutes")), "-c:v", "libvpx", "-f", "webm", "-live", "1", str(tmp_path / "live"))
     assert "duration" not in films.look(tmp_path / "live")["format"]
@@ -368,14 +377,14 @@ def test_a_film_that_hides_its_length_is_refused(film: Callable[[str], Path], tm
         run(tmp_path / "live")
 
 
-def test_an_index_that_is_missing(film: Callable[[str], Path]) -> None:
+def test_an_index_that_is_missing(run: Run, film: Callable[[str], Path]) -> None:
     """An upload that broke off before its index can't be played by anything."""
     data = film("plain").read_bytes()
     with pytest.raises(RefusedError, match="not a film"):
         run(data[: data.index(b"moov") - 4])
 
 
-def test_pictures_that_can_t_be_decoded(film: Callable[[str], Path]) -> None:
+def test_pictures_that_can_t_be_decoded(run: Run, film: Callable[[str], Path]) -> None:
     """An index without its pictures is refused, however it looks from outside."""
     data = bytearray(film("plain").read_bytes())
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
@@ -384,7 +393,7 @@ def test_pictures_that_can_t_be_decoded(film: Callable[[str], Path]) -> None:
         run(bytes(data))
 
 
-def test_where_memory_is_short_a_large_film_is_made_smaller(film: Callable[[str], Path]) -> None:
+def test_where_memory_is_short_a_large_film_is_made_smaller(run: Run, film: Callable[[str], Path]) -> None:
     """Rather 720 lines than none."""
     report = run(film("large"), memory=200 * MEBIBYTE)
 

@@ -1,16 +1,21 @@
-"""Films that the tests make, each with something odd about it."""
+"""Films that the tests make, each with something odd about it.
+
+They are made, and looked at, with the wheel's ffmpeg: one maker and one judge, whichever ffmpeg is on trial.
+"""
 
 from __future__ import annotations
 
 import functools
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
-from processors.media.video.tools import Tools, find
+from processors.media.video.tools import Tools, find, from_wheel
 
 SIZE = "320x240"
 PICTURE = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
@@ -83,8 +88,21 @@ RECIPES: dict[str, tuple[str, ...]] = {
 
 @functools.cache
 def tools() -> Tools:
-    """The ffmpeg that the tests make and look at films with."""
-    return find()
+    """The wheel's ffmpeg and ffprobe."""
+    return find(*(str(from_wheel(name)) for name in ("ffmpeg", "ffprobe")))
+
+
+@functools.cache
+def tools_on_path() -> Tools | None:
+    """The platform's own, if it has both."""
+    found = [shutil.which(name) for name in ("ffmpeg", "ffprobe")]
+    return find(*found) if all(found) else None
+
+
+@pytest.fixture(params=["wheel", *(["path"] if tools_on_path() else [])])
+def kit(request: pytest.FixtureRequest) -> Tools:
+    """The ffmpeg that is on trial: the wheel's, and that of PATH where there is one."""
+    return (tools_on_path() if request.param == "path" else None) or tools()
 
 
 def make(recipe: str, path: Path) -> None:
@@ -143,11 +161,13 @@ def first_pixel(path: Path) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def running() -> list[int]:
-    """The numbers of all encoders that run on this machine."""
-    psutil.process_iter.cache_clear()  # it keeps what a process was before it became ffmpeg
-    processes = psutil.process_iter(["exe"])
-    return [each.pid for each in processes if Path(each.info["exe"] or "") == tools().ffmpeg]
+def running(within: int) -> list[int]:
+    """The numbers of all encoders that the process `within`, or one that it started, runs."""
+    try:
+        family = psutil.Process(within).children(recursive=True)
+        return [each.pid for each in family if Path(each.exe()).name.startswith("ffmpeg")]
+    except psutil.NoSuchProcess:  # one has ended while it was asked
+        return []
 
 
 def look(path: Path, *options: str) -> dict[str, Any]:

@@ -54,14 +54,15 @@ def _path(name: str, wanted: str | None) -> Path:
     if wanted:
         return Path(wanted)
     found = shutil.which(name)
-    path = Path(found) if found else _from_wheel(name)
+    path = Path(found) if found else from_wheel(name)
     if path is None:
         msg = f"there is no {name}: install ffmpeg, or set {name.upper()}_PATH, or add pushmill's extra `ffmpeg`"
         raise ToolsMissingError(msg)
     return path
 
 
-def _from_wheel(name: str) -> Path | None:
+def from_wheel(name: str) -> Path | None:
+    """The program of this name that the wheel brings for this machine, if it is installed and does."""
     spec = importlib.util.find_spec(WHEEL)
     system, machine = SYSTEMS.get(platform.system()), MACHINES.get(platform.machine())
     if spec is None or spec.origin is None or system is None or machine is None:
