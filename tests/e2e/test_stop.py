@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.polling import BUSY
+
 if TYPE_CHECKING:
     from tests.support.wires import Mess
 
@@ -27,10 +29,10 @@ async def test_jobs_that_fit_the_grace_time_finish_and_the_others_go_to_the_next
             await asyncio.sleep(0.02)
         waiting = [*await mess.bullmq("nap", {}), *mess.rq("nap", {})]
         asyncio.get_running_loop().call_later(0.5, first.signal, signal.SIGINT)
-        status, seconds = await first.terminate(GRACE + 1)
+        status, seconds = await first.terminate(GRACE + BUSY)
 
     assert 0 == status
-    assert GRACE - 1 < seconds < GRACE
+    assert GRACE - 1 < seconds < GRACE + BUSY
     assert sorted(short) == sorted(line["id"] for line in first.lines("job_done"))
     assert sorted(long) == sorted(line["id"] for line in first.lines("job_released"))
     assert 1 == len(first.lines("stopping"))
@@ -53,10 +55,10 @@ async def test_a_job_that_blocks_the_loop_cannot_keep_the_process(mess: Mess, wi
     async with mess.worker(**ENV) as first:
         while not mess.record:
             await asyncio.sleep(0.02)
-        status, seconds = await first.terminate(GRACE + 1)
+        status, seconds = await first.terminate(GRACE + BUSY)
 
     assert 0 == status
-    assert seconds < GRACE
+    assert seconds < GRACE + BUSY
     assert 1 == len(first.lines("stop_overdue"))
 
     async with mess.worker(**ENV) as second:
@@ -70,7 +72,7 @@ async def test_an_idle_worker_stops_at_once(mess: Mess, number: signal.Signals) 
     async with mess.worker() as worker:
         await asyncio.sleep(0.5)  # it listens by then
         worker.signal(number)
-        assert 0 == await worker.wait(1.0)
+        assert 0 == await worker.wait(1.0 + BUSY)
 
     assert ["started", "stopping", "stopped"] == [line["event"] for line in worker.log][-3:]
     assert not worker.stderr
@@ -86,7 +88,7 @@ async def test_signals_by_the_hundred_are_one(mess: Mess) -> None:
         for _ in range(500):
             worker.signal(signal.SIGTERM)
             worker.signal(signal.SIGINT)
-        assert 0 == await worker.wait(GRACE)
+        assert 0 == await worker.wait(GRACE + BUSY)
 
     assert ["stopping", "job_done", "stopped"] == [line["event"] for line in worker.log][-3:]
 
@@ -102,7 +104,7 @@ async def test_a_signal_during_the_start_is_heard(mess: Mess) -> None:
         await asyncio.sleep(share * start)
         worker.signal(signal.SIGTERM)
         # Before Python has set its handler, the signal ends the process by itself.
-        assert await worker.wait(2.0) in {0, -signal.SIGTERM}
+        assert await worker.wait(BUSY + 2.0) in {0, -signal.SIGTERM}
 
 
 async def test_a_loop_that_ends_ends_the_process(mess: Mess) -> None:
@@ -110,7 +112,7 @@ async def test_a_loop_that_ends_ends_the_process(mess: Mess) -> None:
     ids = [*await mess.bullmq("nap", {"seconds": [1.0]}), *mess.rq("nap", {"seconds": [60]})]
 
     async with mess.worker(**ENV, CHAOS_BREAK="0.5") as worker:
-        assert 1 == await worker.wait(GRACE + 1.5)
+        assert 1 == await worker.wait(GRACE + 1.5 + BUSY)
 
     [line] = worker.lines("loop_ended")
     assert "the loop 'rq: break' ended: RuntimeError('nobody thought of this')" == line["reason"]

@@ -15,6 +15,7 @@ from redis import Redis
 
 from queue_lib.api import tokens
 from queue_lib.api.watch import PATIENCE
+from tests.support.polling import BUSY
 from tests.support.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ async def test_clients_that_go_away_leave_nothing_behind(app: App) -> None:
             await asyncio.sleep(1)
             spent = server.info("stats")["total_commands_processed"] - before
 
-    assert spent < 3
+    assert spent < 3 + BUSY
     assert [] == process.lines("api_fault")
 
 

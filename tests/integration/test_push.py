@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from processors.push.send import MAX_IN_FLIGHT_AT_ORIGIN, PushSender
 from processors.push.vapid import VapidSigner, parse_private_key
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
+from tests.support.polling import BUSY, PATIENCE
 from tests.support.push_fakes import FakeSubscriptions
 from tests.support.push_service import SUBJECT, Answer, PushService
 
@@ -39,9 +41,16 @@ def rows() -> FakeSubscriptions:
 
 @pytest.fixture
 async def sender(vapid_keys: tuple[str, str]) -> AsyncIterator[PushSender]:
-    """A sender that may call this machine, with a short patience."""
+    """A sender that may call this machine, with all the patience that a busy machine needs."""
+    async with sending(vapid_keys, PATIENCE) as sender:
+        yield sender
+
+
+@contextlib.asynccontextmanager
+async def sending(vapid_keys: tuple[str, str], patience: float) -> AsyncIterator[PushSender]:
+    """A sender that waits so many seconds for an answer."""
     signer = VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)
-    sender = PushSender([signer], AllowedHosts(local=True), aiohttp.ClientTimeout(total=0.5))
+    sender = PushSender([signer], AllowedHosts(local=True), aiohttp.ClientTimeout(total=patience))
     yield sender
     await sender.close()
 
@@ -159,14 +168,15 @@ async def test_a_redirect_is_not_followed(push_service: PushService, sender: Pus
 
 
 async def test_a_service_that_hangs_costs_its_own_push_only(
-    push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
+    push_service: PushService, rows: FakeSubscriptions, vapid_keys: tuple[str, str], context: FakeContext
 ) -> None:
     """A push without an answer fails when its time is up, and the others are sent."""
     rows.rows = [push_service.subscribe(), push_service.subscribe()]
     push_service.answer(rows.rows[0], Answer(hang=True))
 
     with capture_logs() as logs:
-        result = await PushNotification(Parts(rows, sender, STYLE))(job(), context)
+        async with sending(vapid_keys, patience=BUSY) as sender:
+            result = await PushNotification(Parts(rows, sender, STYLE))(job(), context)
 
     assert (result.sent, result.retrying, result.total) == (1, 1, 2)
     assert [entry["reason"] for entry in logs if entry["event"] == "push_failed"] == ["no answer in time"]

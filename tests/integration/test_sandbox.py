@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,11 @@ import pytest
 from processors.media.sandbox.client import PROJECT, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from tests.support.polling import is_over, until
 from tests.support.sandbox_tasks import BrokenSandbox, PlaySandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 LIMITS = Limits(cpu=20, wall=30.0, file=MEBIBYTE)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
@@ -37,22 +37,6 @@ async def sandbox() -> AsyncIterator[PlaySandbox]:
 def task(folder: Path, name: str, limits: Limits = LIMITS, **arguments: Any) -> Task:
     """A task of `tests.support.sandbox_tasks`."""
     return Task(name, folder, arguments, limits)
-
-
-def is_over(pid: int) -> bool:
-    """Whether this process runs no more; one that is dead and that nobody has reaped yet does not run."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds, 10 seconds at most."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
 
 
 async def test_a_child_is_alone(sandbox: PlaySandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

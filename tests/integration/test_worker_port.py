@@ -11,6 +11,7 @@ import pytest
 
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import http
+from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,7 +49,7 @@ async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
 
 async def said(port: int, request: bytes) -> bytes:
     """All that is answered to a request, until the server hangs up."""
-    async with connection(port) as (reader, writer), asyncio.timeout(3):
+    async with connection(port) as (reader, writer), asyncio.timeout(PATIENCE):
         writer.write(request)
         try:
             return await reader.read()

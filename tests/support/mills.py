@@ -25,6 +25,7 @@ from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.job import Backoff
 from queue_lib.queues import Queue, Retention
+from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -81,7 +82,7 @@ class Mill:
         self.brokers.append(broker)
         return broker
 
-    async def claim(self, broker: Broker, of: Queue = QUEUE, within: float = 5.0) -> Lease:
+    async def claim(self, broker: Broker, of: Queue = QUEUE, within: float = PATIENCE) -> Lease:
         """Claim, waiting as a consumer does. Fails the test after `within` seconds."""
         deadline = time.monotonic() + within
         while True:
@@ -103,7 +104,7 @@ class Mill:
         assert view is not None
         return view
 
-    async def until(self, job_id: str, *states: State, within: float = 10.0) -> JobView:
+    async def until(self, job_id: str, *states: State, within: float = PATIENCE) -> JobView:
         """The job, once it is in one of these states."""
         deadline = time.monotonic() + within
         while (view := await self.view(job_id)).state not in states:

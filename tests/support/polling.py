@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -12,10 +13,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERY = 0.02  # seconds
+PATIENCE = 30.0  # seconds that another process may take for what it does at once on an idle machine
+BUSY = 2.0  # seconds by which a busy machine may be late
 
 
 async def until(
-    look: Callable[[], T | Awaitable[T]], within: float = 10.0, why: Callable[[], object] | str = "it did not happen"
+    look: Callable[[], T | Awaitable[T]],
+    within: float = PATIENCE,
+    why: Callable[[], object] | str = "it did not happen",
 ) -> T:
     """What `look` returns, once that is true; the test fails after `within` seconds, with `why`."""
     deadline = time.monotonic() + within
@@ -27,3 +32,11 @@ async def until(
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {within:g} s: {why() if callable(why) else why}")  # noqa: TRY003, EM102
         await asyncio.sleep(EVERY)
+
+
+def is_over(pid: int) -> bool:
+    """Whether this process runs no more; one that is dead and that nobody has reaped yet does not run."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was asked, or while
+        return True

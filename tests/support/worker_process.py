@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.support.polling import until
+from tests.support.polling import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2]
 WORKER = PROJECT / "worker.py"
 CHAOS_WORKER = PROJECT / "tests" / "support" / "chaos_worker.py"
-START_TIMEOUT = 20.0  # seconds; it takes one, but tests start many at once
-
 Line = dict[str, Any]
 
 
@@ -106,7 +104,7 @@ class WorkerProcess:
         """The lines of this event that have these fields."""
         return [line for line in self.log if line["event"] == event and fields.items() <= line.items()]
 
-    async def logged(self, event: str, count: int = 1, within: float = 10.0, **fields: Any) -> list[Line]:
+    async def logged(self, event: str, count: int = 1, within: float = PATIENCE, **fields: Any) -> list[Line]:
         """The lines of this event with these fields, once there are `count` of them, while the process lives."""
 
         def look() -> list[Line]:
@@ -118,7 +116,7 @@ class WorkerProcess:
 
     async def started(self) -> None:
         """Wait until it consumes."""
-        await self.logged("started", within=START_TIMEOUT)
+        await self.logged("started")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -128,7 +126,7 @@ class WorkerProcess:
         """End it as the machine's failure does (SIGKILL)."""
         if self.is_running:
             self.process.kill()
-        await self.wait(10.0)
+        await self.wait(PATIENCE)
 
     async def wait(self, within: float) -> int:
         """Its exit status, once it has ended and its output is read; TimeoutError after `within` seconds."""

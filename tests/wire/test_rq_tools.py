@@ -17,13 +17,13 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.queues import DAY, QUEUES
 from tests.support.chaos_worker import PUSHES
-from tests.support.polling import until
+from tests.support.polling import BUSY, until
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess
 
 # RQ keeps due times in whole seconds, and an idle worker looks every 2.5 seconds at what was scheduled meanwhile.
-WHOLE, LOOK, SLACK = 1.0, 2.5, 0.5  # seconds
+WHOLE, LOOK, SLACK = 1.0, 2.5, BUSY  # seconds
 
 
 def fetched(mess: Mess, job_id: str) -> Job:
