@@ -137,7 +137,7 @@ async def test_stop_gives_back_what_does_not_finish() -> None:
     mill.enqueue(1, 2)
     await mill.launcher.start()
     await mill.until(lambda: mill.running == 2)
-    await mill.launcher.stop(0.05)
+    await mill.launcher.stop(0.5)
     assert [State.WAITING, State.WAITING] == mill.states()
     assert [0, 0] == [record.attempts_made for record in mill.store.jobs.values()]
     assert [JobReleased, JobReleased] == [type(event) for event in mill.events]
