@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis import Redis
@@ -12,6 +12,9 @@ from redis import Redis
 from queue_lib.broker.base import NotNow, State
 from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 from tests.support.polling import BUSY
+
+if TYPE_CHECKING:
+    from queue_lib.queues import Queue
 
 LIMITED = queue(rate_max=4, rate_duration=0.5)
 LIMITER = f"{PREFIX}:{QUEUE.name}:limiter"
@@ -92,18 +95,37 @@ async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullm
         assert not answer.listen
 
 
-async def test_a_limit_of_the_app_alone_has_the_apps_window(redis_url: str, bullmq: Mill, rq: Mill) -> None:
-    """Without a limit of ours the app's limit has the app's window, and a long wait looks again within ten seconds."""
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+@pytest.mark.parametrize("table", [LIMITED, QUEUE], ids=["a limit", "no limit"])
+async def test_a_limit_of_the_app_has_the_apps_window(
+    redis_url: str, bullmq: Mill, rq: Mill, wire: str, table: Queue
+) -> None:
+    """Whatever the table says, the limit has the app's window, and a long wait looks again within ten seconds."""
+    mills = {"bullmq": bullmq, "rq": rq}
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 60_000})
-        await enqueue(rq, 2)
-        broker = await rq.broker()
-        await rq.claim(broker)
+        await enqueue(mills[wire], 2)
+        await mills[wire].claim(await mills[wire].broker([table]), table)
         assert 50_000 < client.pttl(LIMITER) <= 60_000
-    for other in (broker, await bullmq.broker()):
-        answer = await other.claim(QUEUE)
-        assert isinstance(answer, NotNow)
-        assert 0 < answer.seconds <= 10
+        client.persist(LIMITER)
+        for mill in mills.values():
+            answer = await (await mill.broker([table])).claim(table)
+            assert isinstance(answer, NotNow)
+            assert 0 < answer.seconds <= 10
+            assert 50_000 < client.pttl(LIMITER) <= 60_000
+
+
+async def test_a_limit_of_the_app_has_the_apps_window_while_jobs_flow(redis_url: str, bullmq: Mill) -> None:
+    """A job that comes with the completion of another begins a window, too."""
+    await enqueue(bullmq, 2)
+    broker = await bullmq.broker([LIMITED])
+    broker.reserve_for(LIMITED, lambda: 5)
+    lease = await bullmq.claim(broker, LIMITED)
+    with Redis.from_url(redis_url) as client:
+        client.delete(LIMITER)
+        client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 60_000})
+        await lease.done(None)
+        assert 50_000 < client.pttl(LIMITER) <= 60_000
 
 
 async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:

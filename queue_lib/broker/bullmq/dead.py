@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from bullmq import Queue as BullQueue
-from bullmq.redis_connection import loadScript
-
 from queue_lib.broker.base import Letter, letter_id
+from queue_lib.broker.bullmq.library import SharedQueue, script
 from queue_lib.broker.connection import outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.base import DeadLetter
 
+PLACES = ("wait", "paused")  # all letters are in the one, or set aside in the other by an app that has paused the queue
 # Before the package's script, whose KEYS[1] is the letter's hash: nothing is removed that was added meanwhile.
 IF_SAME = "if (redis.call('HGET', KEYS[1], 'timestamp') or '') ~= ARGV[4] then return 0 end\n"
 
@@ -27,9 +27,8 @@ class BullMQDeadLetters:
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
         """`client` decodes replies; it is closed with this object."""
         self._client = client
-        options: dict[str, Any] = {"connection": client, "prefix": prefix}
-        self._queue = BullQueue(DEAD_QUEUE, options)
-        self._remove = client.register_script(IF_SAME + loadScript("removeJob-2.lua"))
+        self._queue = SharedQueue(DEAD_QUEUE, client, prefix)
+        self._remove = client.register_script(IF_SAME + script("removeJob-2.lua"))
 
     async def add(self, letter: DeadLetter) -> None:
         """Add the letter under an id made of the job's, in place of an older one."""
@@ -42,13 +41,13 @@ class BullMQDeadLetters:
     async def count(self) -> int:
         """How many letters there are."""
         with outages_translated():
-            return int((await self._queue.getJobCounts("waiting"))["waiting"])
+            return sum((await self._queue.getJobCounts(*PLACES)).values())
 
     async def page(self, start: int, count: int) -> list[Letter]:
         """Letters, the oldest first."""
         with outages_translated():
-            [found] = await self._queue.backend.scripts.getJobs(["wait"], start, start + count - 1, asc=True)
-        read = (_letter(str(job_id), dict(zip(raw[::2], raw[1::2], strict=True))) for job_id, raw in found)
+            found = await self._queue.backend.scripts.getJobs(PLACES, start, start + count - 1, asc=True)
+        read = (_letter(str(job_id), dict(zip(raw[::2], raw[1::2], strict=True))) for job_id, raw in chain(*found))
         return [letter for letter in read if letter is not None]
 
     async def find(self, letter_id: str) -> Letter | None:

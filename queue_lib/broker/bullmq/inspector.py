@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bullmq import Queue as BullQueue
-
 from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, JobView, State
+from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.connection import answers, outages_translated
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-WAITING = frozenset({"wait", "waiting", "prioritized", "paused"})
-# Whose jobs make up a state, in the order in which they are served. The newest of what has finished comes first.
-LISTS = {State.WAITING: ("wait", "prioritized")}
+# Where waiting jobs are, in the order in which they are served. `paused` has those that bullmq 5 has set aside.
+IN_LINE = ("wait", "paused", "prioritized")
+LISTS = {State.WAITING: IN_LINE}
 UNKNOWN = "unknown"  # BullMQ's state of a job that is in no list
-NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
+NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})  # of the others, who is next
 AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
 DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
 LONGEST_LOG = 1000  # lines that are shown
@@ -43,16 +42,20 @@ class BullMQInspector:
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
         """`client` decodes replies; it stays the caller's to close."""
         self._client = client
-        self._options: dict[str, Any] = {"connection": client, "prefix": prefix}
+        self._prefix = prefix
+        self._queues: dict[str, SharedQueue] = {}
 
-    def _queue(self, name: str) -> BullQueue:
-        return BullQueue(name, self._options)
+    def _queue(self, name: str) -> SharedQueue:
+        if name not in self._queues:
+            self._queues[name] = SharedQueue(name, self._client, self._prefix)
+        return self._queues[name]
 
     async def counts(self, queue: str) -> dict[State, int]:
-        """Jobs by state; prioritized ones count as waiting."""
+        """Jobs by state; prioritized ones, and those that are set aside, count as waiting."""
+        elsewhere = [state.value for state in State if state is not State.WAITING]
         with outages_translated():
-            counts = await self._queue(queue).getJobCounts(*(state.value for state in State), "prioritized")
-        counts[State.WAITING.value] += counts.pop("prioritized")
+            counts = await self._queue(queue).getJobCounts(*elsewhere, *IN_LINE)
+        counts[State.WAITING.value] = sum(counts.pop(place) for place in IN_LINE)
         return {state: counts[state.value] for state in State}
 
     async def find(self, queue: str, job_id: str) -> JobView | None:
@@ -63,11 +66,11 @@ class BullMQInspector:
             if job is None:
                 return None
             state, fields = job
-            found = view(source, job_id, fields, State.WAITING if state in WAITING else _state(state))
+            found = view(source, job_id, fields, _state(state))
             [found] = await self._with_due(source, [found])
             return await self._whole(source, found)
 
-    async def _job(self, source: BullQueue, job_id: str) -> tuple[str, dict[str, str]] | None:
+    async def _job(self, source: SharedQueue, job_id: str) -> tuple[str, dict[str, str]] | None:
         """A job's state and hash; None where there is none, or where the key of this name is another thing.
 
         Beside the jobs' own keys are those of the queue and of parts of jobs, some of them hashes: `meta`,
@@ -77,14 +80,14 @@ class BullMQInspector:
         [fields] = await self._hashes(source, [job_id])
         return (state, fields) if fields and (state != UNKNOWN or "timestamp" in fields) else None
 
-    async def _hashes(self, source: BullQueue, job_ids: Sequence[str]) -> list[dict[str, str]]:
+    async def _hashes(self, source: SharedQueue, job_ids: Sequence[str]) -> list[dict[str, str]]:
         """The jobs' hashes; an empty one for a key that is none."""
         async with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(source.toKey(job_id))
             return [fields if isinstance(fields, dict) else {} for fields in await answers(pipe)]
 
-    async def _whole(self, source: BullQueue, found: JobView) -> JobView:
+    async def _whole(self, source: SharedQueue, found: JobView) -> JobView:
         """With what is in other keys: its log, its children that have not ended, and those that have."""
         key = source.toKey(found.id)
         async with self._client.pipeline(transaction=False) as pipe:
@@ -97,7 +100,7 @@ class BullMQInspector:
         keys = sorted({key for keys in children for key in keys or ()})
         return replace(found, log=log or [], children=tuple(ref(key, source) for key in keys[:CHILDREN]))
 
-    async def _with_due(self, source: BullQueue, views: list[JobView]) -> list[JobView]:
+    async def _with_due(self, source: SharedQueue, views: list[JobView]) -> list[JobView]:
         """When those that are delayed are due."""
         delayed = [each.id for each in views if each.state is State.DELAYED]
         if not delayed:
@@ -106,7 +109,7 @@ class BullMQInspector:
         return [replace(each, due_at=score / DUE / MS) if (score := scores.get(each.id)) else each for each in views]
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
-        """Jobs of a state; prioritized ones come after those without a priority, as they are served."""
+        """Jobs of a state, list after list."""
         views: list[JobView] = []
         source = self._queue(queue)
         with outages_translated():
@@ -118,7 +121,7 @@ class BullMQInspector:
                 start = max(0, start - (await source.getJobCounts(name))[name])
             return await self._with_due(source, views)
 
-    async def _read(self, source: BullQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
+    async def _read(self, source: SharedQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
         """A part of one list, in steps."""
         views: dict[str, JobView] = {}  # by id: a queue that moves on meanwhile may show one twice
         for first in range(start, start + count, READ_AT_ONCE):
@@ -180,7 +183,7 @@ class BullMQInspector:
     async def drain(self, queue: str, *, delayed: bool) -> int:
         """As BullMQ's `clean` does, in steps: its `drain` is one script, during which the server answers nobody."""
         source, deleted = self._queue(queue), 0
-        for place in ("wait", "prioritized", "delayed") if delayed else ("wait", "prioritized"):
+        for place in (*IN_LINE, "delayed") if delayed else IN_LINE:
             some: list[str] = [""]
             while some:
                 with outages_translated():
@@ -222,7 +225,7 @@ class BullMQInspector:
 
 
 def _state(name: str) -> State:
-    """That of a job in no list is taken for one that somebody is just moving."""
+    """Waiting, if it is no other: that of a job in no list is taken for one that somebody is just moving."""
     return State(name) if name in set(State) else State.WAITING
 
 

@@ -17,9 +17,9 @@ import structlog
 from bullmq import Worker
 from bullmq.backends import RedisBackend
 from bullmq.error_code import ErrorCode
-from bullmq.redis_connection import RedisConnection, loadScript
 from bullmq.scripts import Scripts, raw2NextJobData
 
+from queue_lib.broker.bullmq.library import OPTIONS_OF_FINISH, Connection, script
 from queue_lib.broker.connection import describe
 from queue_lib.errors import LeaseLostError, PermanentError, TransientError
 
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
-OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
 TYPICAL_OF_SCHEDULERS = (LeaseLostError, ValueError, TypeError, KeyError, AttributeError)
 METRICS_MINUTES = 7 * 24 * 60  # kept for `queue.getMetrics()` and the dashboards' charts
 HERE = Path(__file__).parent
-HEAL_LIMITER = (HERE / "heal_limiter.lua").read_text()
 PAGE_OF_RETENTION = 500  # jobs looked at in one step
 
 
@@ -110,9 +108,9 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
                 "autorun": False,
             },
         )
-        connection = RedisConnection(client)
-        for command, script in _scripts().items():
-            connection.commands[command] = client.register_script(script)
+        connection = Connection(client)
+        for command, text in _scripts().items():
+            connection.commands[command] = client.register_script(text)
         self.backend = RedisBackend(queue.name, connection, None, prefix, owns_connection=False)
         self.scripts = self.backend.scripts = NamedScripts(prefix, queue.name, connection)
 
@@ -129,15 +127,12 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
 
 def _scripts() -> dict[str, str]:
     """What is added to the package's scripts, and those of them that we have put something around."""
-    heal = {option: HEAL_LIMITER.replace("OPTIONS", str(option)) for option in (OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH)}
     return {
-        "moveToActive": heal[OPTIONS_OF_CLAIM] + loadScript("moveToActive-11.lua"),
-        "moveToFinished": heal[OPTIONS_OF_FINISH] + _around("finish.lua", "moveToFinished-14.lua"),
-        "moveJobFromActiveToWait": loadScript("moveJobFromActiveToWait-9.lua"),
+        "moveToFinished": _around("finish.lua", "moveToFinished-14.lua"),
         "retain": _around("retain.lua", "cleanJobsInSet-3.lua"),
         "strays": (HERE / "strays.lua").read_text(),
     }
 
 
 def _around(ours: str, packages: str) -> str:
-    return (HERE / ours).read_text().replace("PACKAGE", loadScript(packages))
+    return (HERE / ours).read_text().replace("PACKAGE", script(packages))

@@ -117,7 +117,7 @@ class RQBroker:
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job of the first lane that has one, and mark it as started."""
         await self._strays.collect(queue.name)
-        window_ms = max(1, round(queue.rate_duration * 1000)) if queue.rate_max else ""  # "": as the app has set it
+        window_ms = max(1, round(queue.rate_duration * 1000))
         args: list[str | int] = [queue.rate_max, window_ms, JOB_PREFIX, self._worker_name]
         with outages_translated():
             answer, *rest = await self._claim(keys=self._claim_keys[queue.name], args=args)

@@ -8,7 +8,7 @@
     KEYS[n]   rq:queue:<lane> (list of job ids)
     KEYS[n+1] rq:queue:<lane>:intermediate (list of job ids)
     KEYS[n+2] rq:scheduled:<lane> (sorted set of job ids, scored by second)
-    ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds ('': as the app has set it)
+    ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds
     ARGV[3] prefix of the job hashes           ARGV[4] the worker's name
   Returns {'job', number of the lane from 1, id, fields, now (seconds since the epoch)} | {'gone', id}
         | {'limited', milliseconds} | {'paused'} | {'empty', milliseconds until the next scheduled job is due or ''}
@@ -32,9 +32,9 @@ if redis.call('EXISTS', KEYS[3]) == 1 then return {'paused'} end
 local meta = redis.call('HMGET', KEYS[2], 'paused', 'max', 'duration')
 if meta[1] then return {'paused'} end
 
--- As in BullMQ's scripts: a limit that the app has set globally wins; the length of the window is ours, if we have one.
-local max = tonumber(meta[2] or ARGV[1])
-local duration = tonumber(ARGV[2]) or tonumber(meta[3]) or 1000
+-- A limit that the app has set for all workers wins, with its window.
+local max, duration = tonumber(ARGV[1]), tonumber(ARGV[2])
+if meta[2] then max, duration = tonumber(meta[2]), tonumber(meta[3]) or duration end
 if max > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) >= max then
   local left = redis.call('PTTL', KEYS[1])
   if left == -1 then

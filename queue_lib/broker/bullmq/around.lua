@@ -1,0 +1,64 @@
+--[[
+  Put in front of each of the package's scripts, which are those of bullmq 6: what they ask of Redis goes through
+  `redis.call` at the end of this file. With <queue> for what the queue's keys begin with, this reads and writes
+    <queue>meta   (hash: paused, version, concurrency, max, duration)
+    <queue>wait   (list of job ids)
+    <queue>paused (list of job ids)
+    <queue>marker (sorted set: workers that wait for jobs take from it)
+]]
+local call = redis.call
+local instead = {}
+
+local function ends(key, name) return string.sub(key, -#name - 1) == ':' .. name end
+local function queue_of(key, name) return string.sub(key, 1, -#name - 1) end
+
+-- Whether the waiting jobs of a queue belong into `paused`. bullmq 5 keeps them there while the queue is paused, and its
+-- `resume` renames that list over `wait`: a job in `wait` would be lost. bullmq 6 leaves them where they are, and puts
+-- together what it finds in both. So `paused` is where they are safe, if it is not known that the app has bullmq 6.
+local function are_set_aside(queue)
+  local paused, version = unpack(call('HMGET', queue .. 'meta', 'paused', 'version'))
+  if not paused then return false end
+  local major = tonumber(string.match(version or '', '^bullmq:(%d+)%.'))
+  return not major or major < 6 or call('EXISTS', queue .. 'paused') == 1
+end
+
+-- Where a job waits: the list itself, or the one aside, with all that is in the list.
+local function place_in(wait)
+  local queue = queue_of(wait, 'wait')
+  if not are_set_aside(queue) then return wait end
+  local aside = queue .. 'paused'
+  if call('EXISTS', wait) == 1 then
+    if call('EXISTS', aside) == 0 then
+      call('RENAME', wait, aside)
+    else
+      while call('RPOPLPUSH', wait, aside) do end
+    end
+  end
+  return aside
+end
+
+function instead.LPUSH(key, ...)
+  return call('LPUSH', ends(key, 'wait') and place_in(key) or key, ...)
+end
+
+function instead.RPUSH(key, ...)
+  return call('RPUSH', ends(key, 'wait') and place_in(key) or key, ...)
+end
+
+-- A limit that the app has set for all workers has the app's window, too. The package takes the worker's.
+function instead.PEXPIRE(key, milliseconds)
+  if ends(key, 'limiter') then
+    local max, theirs = unpack(call('HMGET', queue_of(key, 'limiter') .. 'meta', 'max', 'duration'))
+    milliseconds = max and theirs or milliseconds
+  end
+  return call('PEXPIRE', key, milliseconds)
+end
+
+local redis = {
+  error_reply = redis.error_reply,
+  pcall = redis.pcall,
+  call = function(command, ...)
+    if instead[command] then return instead[command](...) end
+    return call(command, ...)
+  end,
+}

@@ -1,0 +1,58 @@
+"""The package's scripts and queues, made fit for apps with bullmq 5 and with bullmq 6; the Lua files say how."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bullmq import Queue
+from bullmq.backends import RedisBackend
+from bullmq.redis_connection import SCRIPT_DEFINITIONS, RedisConnection, loadScript
+
+if TYPE_CHECKING:
+    import redis.asyncio
+
+HERE = Path(__file__).parent
+NOT_LOADED = {"moveJobFromActiveToWait": "moveJobFromActiveToWait-9.lua"}  # though the package has it
+OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
+CLAIMING = {"moveToActive-11.lua": OPTIONS_OF_CLAIM, "moveToFinished-14.lua": OPTIONS_OF_FINISH}
+
+
+@cache
+def script(file: str) -> str:
+    """One of the package's scripts, with what is put in front of it."""
+    parts = [_own("around.lua")]
+    if file in CLAIMING:
+        parts += [f"local OPTIONS = {CLAIMING[file]}", _own("before_claim.lua")]
+    if file == "pause-7.lua":
+        parts += [_own("before_pause.lua")]
+    return "\n".join([*parts, loadScript(file)])
+
+
+def _own(file: str) -> str:
+    return (HERE / file).read_text()
+
+
+class Connection(RedisConnection):  # type: ignore[misc]  # the package has no types
+    """The package's connection, with these scripts."""
+
+    def loadCommands(self) -> None:  # noqa: N802 -- the package's name
+        """Register them; nothing is sent yet."""
+        for name, file in (SCRIPT_DEFINITIONS | NOT_LOADED).items():
+            self.commands[name] = self.conn.register_script(script(file))
+
+
+class SharedQueue(Queue):  # type: ignore[misc]
+    """The package's Queue over such a connection."""
+
+    def __init__(self, name: str, client: redis.asyncio.Redis, prefix: str) -> None:
+        """`client` decodes replies; it stays the caller's to close."""
+        super().__init__(name, {"connection": client, "prefix": prefix})
+        self.backend = RedisBackend(name, Connection(client), None, prefix, owns_connection=False)
+        self.redisConnection, self.scripts = self.backend.connection, self.backend.scripts
+
+    async def resume(self) -> None:
+        """Hand out jobs again: the script moves up to 7,000 jobs that were set aside, and says how many are left."""
+        while await self.backend.pause(paused=False):
+            pass
