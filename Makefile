@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
-NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready)
+NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready tests/node/bullmq5/node_modules/.ready)
 
 .PHONY: setup demo dashboard test check unit alerts bench screenshots requirements clean
 
@@ -13,8 +13,8 @@ setup: .venv/.ready $(NODE_READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-tests/node/node_modules/.ready: tests/node/package-lock.json
-	npm ci --prefix tests/node --no-audit --no-fund --loglevel=error
+%/node_modules/.ready: %/package-lock.json
+	npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	touch $@
 
 demo: setup
@@ -55,4 +55,4 @@ requirements: setup
 	$(PIP_COMPILE) --extra dev --output-file requirements-dev.txt pyproject.toml
 
 clean:
-	rm -rf .venv tests/node/node_modules demo-output
+	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules demo-output

@@ -104,6 +104,7 @@ def folder_of_node() -> str:
 
 
 @pytest.mark.usefixtures("node_modules")
+@pytest.mark.parametrize("node_modules", ["bullmq6"], indirect=True)
 def test_with_node(checkout: Path) -> None:
     """With Node's bullmq and stock RQ as producers, every result is seen, and the pictures stay behind."""
     status, output = play(checkout, folder_of_node())

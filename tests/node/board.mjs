@@ -1,10 +1,12 @@
 // Bull Board, as an app mounts it, over the worker's queues: node board.mjs URL PREFIX QUEUE...
 // It prints its port when it listens, and ends when its stdin does.
-import { createBullBoard } from "@bull-board/api";
-import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
-import { ExpressAdapter } from "@bull-board/express";
-import { Queue } from "bullmq";
-import express from "express";
+import { load } from "./kit.mjs";
+
+const { createBullBoard } = load("@bull-board/api");
+const { BullMQAdapter } = load("@bull-board/api/bullMQAdapter");
+const { ExpressAdapter } = load("@bull-board/express");
+const { Queue } = load("bullmq");
+const express = load("express");
 
 const [url, prefix, ...names] = process.argv.slice(2);
 const queues = names.map((name) => new Queue(name, { connection: { url }, prefix }));

@@ -1,20 +1,24 @@
-// What a Next.js app does with its queues, by the stock bullmq package. One JSON object comes on stdin,
-//   {url, prefix, operations: [[method, queue, ...arguments], ...]}
-// and one JSON line goes to stdout for each operation, in order: {result}, or {error} and then no more.
+// What a Next.js app does with its queues, by the stock bullmq package. JSON lines come on stdin: first {url, prefix},
+// then operations, [method, queue, ...arguments]. As each is done a JSON line goes to stdout: {result}, or {error} and
+// then no more.
 //
 // A method is one of those below, "job.<method of Job>" (arguments: the id, then the method's own), or any method of Queue.
 // An id of null stands for the job that was added last.
-import { FlowProducer, Job, Queue, QueueEvents } from "bullmq";
-import { text } from "node:stream/consumers";
+import { createInterface } from "node:readline";
+import { load } from "./kit.mjs";
+
+const { FlowProducer, Job, Queue, QueueEvents, Worker } = load("bullmq");
 
 const EVENTS = [
   "added", "waiting", "waiting-children", "delayed", "active", "stalled", "progress", "completed", "failed",
   "retries-exhausted", "deduplicated", "duplicated", "removed", "cleaned", "drained", "paused", "resumed",
 ];
 
-const { url, prefix, operations } = JSON.parse(await text(process.stdin));
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const { url, prefix } = JSON.parse((await lines.next()).value);
 const options = { connection: { url }, prefix };
 const opened = new Map();
+const claimed = new Map();
 let lastId;
 
 const methods = {
@@ -69,12 +73,24 @@ const methods = {
     }
     return { listed: jobs.map(plain), requeued };
   },
+
+  // A worker, step by step: null if there is nothing to claim.
+  claim: async (queue) => {
+    const job = await open(Worker, queue, { autorun: false }).getNextJob("token", { block: false });
+    if (!job) return null;
+    claimed.set(`${queue}:${job.id}`, job);
+    return plain(job);
+  },
+  complete: async (queue, id) => void (await claimed.get(`${queue}:${id}`).moveToCompleted("done", "token", false)),
+  fail: async (queue, id) => void (await claimed.get(`${queue}:${id}`).moveToFailed(new Error("no"), "token", false)),
+  giveBack: async (queue, id) => void (await claimed.get(`${queue}:${id}`).moveToWait("token")),
 };
 
 function open(kind, queue, more = {}) {
   const key = `${kind.name}:${queue}`;
   if (!opened.has(key)) {
-    const made = queue === undefined ? new kind(options) : new kind(queue, { ...options, ...more });
+    const own = { ...options, ...more };
+    const made = kind === FlowProducer ? new kind(own) : kind === Worker ? new kind(queue, null, own) : new kind(queue, own);
     made.on("error", (error) => console.error(`${key}: ${error.message}`));
     opened.set(key, made);
   }
@@ -125,7 +141,7 @@ function print(line) {
 }
 
 try {
-  for (const operation of operations) print({ result: await perform(operation) });
+  for await (const line of lines) print({ result: await perform(JSON.parse(line)) });
 } catch (error) {
   print({ error: error.message });
   console.error(error.stack);

@@ -1,7 +1,9 @@
 // A stock Node worker for one queue, the yardstick for ours: node worker.mjs URL PREFIX QUEUE OPTIONS
 // It prints "ready" when it has begun, and closes when its stdin ends. A job's name says what is done with it.
-import { UnrecoverableError, Worker } from "bullmq";
 import { setTimeout as sleep } from "node:timers/promises";
+import { load } from "./kit.mjs";
+
+const { UnrecoverableError, Worker } = load("bullmq");
 
 const processors = {
   echo: async (job) => job.data,

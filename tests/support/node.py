@@ -16,7 +16,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-KIT = Path(__file__).parents[1] / "node"
+SCRIPTS = Path(__file__).parents[1] / "node"
+# The majors of bullmq that apps may have, each with its packages.
+KITS = {"bullmq5": SCRIPTS / "bullmq5", "bullmq6": SCRIPTS}
+FOLDER = "NODE_KIT"  # the variable in which the scripts find the major that a test is run with
 STOCK = "stock"  # the queue of the Node worker that is the yardstick
 
 
@@ -43,11 +46,11 @@ async def node(url: str, *operations: Sequence[Any], prefix: str = "bull", timeo
 
     Raises NodeError where bullmq does, and TimeoutError after `timeout` seconds.
     """
-    request = json.dumps({"url": url, "prefix": prefix, "operations": operations})
+    request = [{"url": url, "prefix": prefix}, *operations]
     process = await _start("producer.mjs")
     deadline = asyncio.get_running_loop().call_later(timeout, process.kill)
     try:
-        stdout, stderr = await process.communicate(request.encode())
+        stdout, stderr = await process.communicate("".join(map(_line, request)).encode())
     finally:
         deadline.cancel()
         if process.returncode is None:
@@ -56,6 +59,44 @@ async def node(url: str, *operations: Sequence[Any], prefix: str = "bull", timeo
         msg = f"Node did not finish in {timeout} s; it had written:\n{stdout.decode()}{stderr.decode()}"
         raise TimeoutError(msg)
     return _results(stdout.decode(), stderr.decode(), len(operations))
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value) + "\n"
+
+
+class Session:
+    """A run of tests/node/producer.mjs to which operations are given one by one."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """`process` has its first line."""
+        self._process = process
+
+    async def __call__(self, *operation: Any) -> Any:
+        """Perform one operation. Raises NodeError."""
+        reader, writer = self._process.stdout, self._process.stdin
+        assert reader is not None
+        assert writer is not None
+        writer.write(_line(operation).encode())
+        async with asyncio.timeout(30):
+            answer = await reader.readline()
+        return _results(answer.decode(), "", 1)[0]
+
+
+@contextlib.asynccontextmanager
+async def node_session(url: str, kit: str, prefix: str = "bull") -> AsyncIterator[Session]:
+    """Operations one by one, with the major of bullmq that `kit` names."""
+    process = await _start("producer.mjs", kit=KITS[kit])
+    assert process.stdin is not None
+    try:
+        process.stdin.write(_line({"url": url, "prefix": prefix}).encode())
+        yield Session(process)
+        async with asyncio.timeout(15):
+            await process.communicate(b"")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
 
 
 @contextlib.asynccontextmanager
@@ -93,9 +134,12 @@ async def _serving(script: str, *arguments: str) -> AsyncIterator[str]:
             await process.communicate()
 
 
-async def _start(script: str, *arguments: str) -> asyncio.subprocess.Process:
+async def _start(script: str, *arguments: str, kit: Path | None = None) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec("node", KIT / script, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+    env = {**os.environ, **({FOLDER: str(kit)} if kit else {})}  # noqa: TID251 -- the child's, with one more
+    return await asyncio.create_subprocess_exec(
+        "node", SCRIPTS / script, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=env
+    )
 
 
 def _results(stdout: str, stderr: str, expected: int) -> list[Any]:
@@ -110,14 +154,20 @@ def _results(stdout: str, stderr: str, expected: int) -> list[Any]:
     return results
 
 
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """Node and the kit's packages. Without them a test is skipped at home and fails in CI."""
+@pytest.fixture(params=sorted(KITS))
+def node_modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Node and the packages of each kit in turn. Without them a test is skipped at home and fails in CI."""
+    require(request.param)
+    monkeypatch.setenv(FOLDER, str(KITS[request.param]))
+    return KITS[request.param] / "node_modules"
+
+
+def require(kit: str) -> None:
+    """Skip the test, or let it fail in CI, where a kit is not installed."""
     if shutil.which("node") is None:
         _missing("node is not installed")
-    if not (KIT / "node_modules" / "bullmq").is_dir():
-        _missing("tests/node/node_modules is not installed; `make setup` does it")
-    return KIT / "node_modules"
+    if not (KITS[kit] / "node_modules" / "bullmq").is_dir():
+        _missing(f"{KITS[kit]}/node_modules is not installed; `make setup` does it")
 
 
 def _missing(reason: str) -> None:

@@ -84,8 +84,42 @@ async def test_pause(mess: Mess) -> None:
     assert {"1", "2", late} == mess.done()
 
 
+async def test_what_goes_back_during_a_pause(mess: Mess) -> None:
+    """A job that fails while the app has the queue paused, with nothing else in it, runs again once it is resumed."""
+    opts = {"attempts": 2, "backoff": {"type": "fixed", "delay": 0}}
+    async with mess.worker(PUSH_NOTIFICATIONS_TIMEOUT="1") as worker:
+        job, *_ = await node(
+            mess.url,
+            ("add", PUSHES, "nap", {"seconds": [30, 0]}, opts),
+            ("events", PUSHES, 5000, "active"),
+            ("pause", PUSHES),
+        )
+        await worker.logged("job_retry")
+        await asyncio.sleep(0.3)
+        assert not mess.done()
+        await node(mess.url, ("resume", PUSHES))
+        await until(lambda: mess.done() == {job["id"]}, within=5)  # an idle worker looks every ten seconds by itself
+
+
+async def test_a_worker_that_ends_during_a_pause(mess: Mess) -> None:
+    """What it gives back waits with what the app has added meanwhile, and no job of the two is lost by `resume`."""
+    async with mess.worker(SHUTDOWN_GRACE="1") as worker:
+        running, _, _, added = await node(
+            mess.url,
+            ("add", PUSHES, "nap", {"seconds": [30, 0]}),
+            ("events", PUSHES, 5000, "active"),
+            ("pause", PUSHES),
+            ("add", PUSHES, "nap", {}),
+        )
+        await worker.terminate(10)
+    await node(mess.url, ("resume", PUSHES))
+
+    async with mess.worker():
+        await until(lambda: mess.done() == {running["id"], added["id"]})
+
+
 async def test_the_apps_rate_limits(mess: Mess) -> None:
-    """`queue.rateLimit(ms)` holds both wires back for that time; `setGlobalRateLimit` wins over the worker's limit."""
+    """`queue.rateLimit(ms)` holds both wires back for that time; `setGlobalRateLimit` wins, with both its numbers."""
     async with mess.worker(PUSH_NOTIFICATIONS_RATE_MAX="100", PUSH_NOTIFICATIONS_RATE_DURATION="0.5"):
         await node(mess.url, ("rateLimit", PUSHES, 1500))
         until_ms = mess.redis.pttl(f"bull:{PUSHES}:limiter")
@@ -94,15 +128,14 @@ async def test_the_apps_rate_limits(mess: Mess) -> None:
         await until(lambda: set(ids) <= mess.done())
         assert 0 <= asyncio.get_running_loop().time() - held < 0.5
 
-        await node(mess.url, ("setGlobalRateLimit", PUSHES, 2, 500))
+        await node(mess.url, ("setGlobalRateLimit", PUSHES, 2, 1200))
         await asyncio.sleep(0.6)  # what was counted before is forgotten by then
         more = [*await mess.bullmq("nap", *[{}] * 3), *mess.rq("nap", *[{}] * 3)]
         await until(lambda: set(more) <= mess.done())
 
     starts = sorted(line["at"] for line in mess.record if line["event"] == "start" and line["id"] in more)
     assert 6 == len(starts)
-    assert starts[-1] - starts[0] > 0.95
-    assert max(starts[i + 2] - starts[i] for i in range(4)) < 0.8
+    assert starts[-1] - starts[0] > 1.5, "two in each of three windows of 1.2 s, not of the worker's own 0.5 s"
 
 
 async def test_a_scheduler(mess: Mess) -> None:
