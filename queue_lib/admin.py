@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from queue_lib.admission import Admission, UnfitJobsError
-from queue_lib.answers import JobPage, QueueStats, Replay, Search
+from queue_lib.answers import JobPage, QueueStats, Reading, Replay, Search
 from queue_lib.broker.base import Addition, State, letter_id
-from queue_lib.errors import PermanentError
+from queue_lib.errors import BrokerRefusedError, PermanentError
 from queue_lib.observe.events import WORKER_FAULTS
 from queue_lib.observe.pulse import FAULTS, MINUTE, minute_of
 
@@ -71,13 +71,14 @@ class Admin:
         return [await self._stats(queue) for queue in self.queues]
 
     async def _stats(self, queue: str) -> QueueStats:
-        inspectors = self._inspectors.values()
-        first = [job for each in inspectors for job in await each.page(queue, State.WAITING, 0, 1)]
+        inspectors, read = self._inspectors.values(), Reading()
+        first = [job for each in inspectors for job in await read(each.page(queue, State.WAITING, 0, 1)) or ()]
         return QueueStats(
             queue=queue,
-            paused=await next(iter(inspectors)).is_paused(queue),
-            counts={each.wire: await each.counts(queue) for each in inspectors},
+            paused=bool(await read(next(iter(inspectors)).is_paused(queue))),
+            counts={each.wire: counts for each in inspectors if (counts := await read(each.counts(queue)))},
             oldest=max((self._clock() - job.enqueued_at for job in first if job.enqueued_at), default=None),
+            trouble=read.trouble,
         )
 
     async def workers(self) -> list[WorkerView]:
@@ -212,14 +213,21 @@ class Admin:
         return other
 
     async def find(self, job_id: str, queue: str | None = None, wire: Wire | None = None) -> list[JobView]:
-        """The jobs with this id: BullMQ numbers them in each queue, so there may be several."""
-        return [
+        """The jobs with this id: BullMQ numbers them in each queue, so there may be several.
+
+        A queue that can't be read is left out. Raises BrokerRefusedError if the job may be in it, and is nowhere else.
+        """
+        read = Reading()
+        found = [
             job
             for inspector in self._inspectors.values()
             for name in self.queues
             if queue in {None, name} and wire in {None, inspector.wire}
-            if (job := await inspector.find(name, job_id)) is not None
+            if (job := await read(inspector.find(name, job_id))) is not None
         ]
+        if not found and read.trouble is not None:
+            raise BrokerRefusedError(trouble=read.trouble)
+        return found
 
     async def remove(self, job: JobView) -> bool:
         """Delete a job and its letter; False if it runs, or is gone."""

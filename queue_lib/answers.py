@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from queue_lib.errors import BrokerRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from queue_lib.broker.base import JobView, Letter, State
+    from queue_lib.errors import Trouble
     from queue_lib.job import Wire
+
+T = TypeVar("T")
+
+
+class Reading:
+    """What is read of a queue part by part: a part that the broker refuses keeps none of the others from being read."""
+
+    trouble: Trouble | None = None
+
+    async def __call__(self, part: Awaitable[T]) -> T | None:
+        """The part, or None. Raises BrokerUnavailableError if it is not what the broker holds."""
+        try:
+            return await part
+        except BrokerRefusedError as error:
+            self.trouble = error.trouble
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
-    """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds."""
+    """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds.
+
+    `trouble` says why a part could not be read, because of what its keys hold: that part is missing.
+    """
 
     queue: str
     paused: bool
     counts: Mapping[Wire, Mapping[State, int]]
     oldest: float | None
+    trouble: Trouble | None = None
 
     def total(self, state: State) -> int:
         """How many jobs of both wires are in a state."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 
 class PushmillError(Exception):
     """Anything Pushmill raises on purpose."""
@@ -16,12 +18,44 @@ class ConfigurationError(PushmillError):
         self.faults = faults
 
 
+class Trouble(enum.Enum):
+    """What is wrong with the broker's server, in words that hold no address. Only what does not answer is away."""
+
+    AWAY = "Redis can't be reached"
+    LOADING = "Redis is loading its data"
+    FULL = "Redis is full (maxmemory)"
+    REPLICA = "Redis is a replica, and takes no writes"
+    UNSAVED = "Redis can't save its data, and takes no writes"
+    LONELY = "Redis has too few replicas, and takes no writes"
+    BUSY = "Redis is busy with a script"
+    CROWDED = "Redis has no connection left (maxclients)"
+    LOCKED = "Redis refuses the user or the password"
+    FORBIDDEN = "Redis does not allow this user a command (ACL)"
+    CLUSTER = "Redis is in cluster mode, which can't keep jobs: set REDIS_URL to a Redis without it"
+    WRONG_TYPE = "a key in Redis has the wrong type"
+    REFUSED = "Redis refuses a command"
+
+    @property
+    def word(self) -> str:
+        """As metrics name it."""
+        return self.name.lower()
+
+
 class BrokerUnavailableError(PushmillError):
-    """The broker's server can't be reached; the same call may work in a moment."""
+    """The broker's server can't be reached, or can't do this now; the same call may work in a moment."""
+
+    trouble = Trouble.AWAY
+
+    def __init__(self, reason: str = "", trouble: Trouble | None = None) -> None:
+        """`reason` has the details, which are for the log alone: an address may be in them."""
+        self.trouble = trouble or self.trouble
+        super().__init__(f"{self.trouble.value} ({reason})" if reason else self.trouble.value)
 
 
 class BrokerRefusedError(BrokerUnavailableError):
     """The broker's server refuses this very command, and would refuse it again: something in its data is odd."""
+
+    trouble = Trouble.REFUSED
 
 
 class LeaseLostError(PushmillError):

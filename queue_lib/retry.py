@@ -23,7 +23,7 @@ def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | S
     if isinstance(error, SnoozeError):
         return Snooze(error.delay, str(error))
     if isinstance(error, BrokerUnavailableError) and not isinstance(error, BrokerRefusedError):
-        return Snooze(OUTAGE_PAUSE, f"the broker's server was away: {error}")  # no fault of the job's
+        return Snooze(OUTAGE_PAUSE, str(error))  # no fault of the job's
     failure = Failure.of(error)
     if isinstance(error, PermanentError) or job.is_last_attempt:
         return Dead(failure)

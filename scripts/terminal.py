@@ -1,7 +1,7 @@
 """What the operators' scripts share: settings, the way out, filters, and text that is safe to print.
 
-Exit codes: 0 done; 1 the environment is not fit; 2 the command line is not; 3 Redis can't be reached, and what was not
-done yet may be tried again; 4 done, but not with all that was asked for.
+Exit codes: 0 done; 1 the environment is not fit; 2 the command line is not; 3 Redis can't be reached, or refuses, and
+what was not done yet may be tried again; 4 done, but not with all that was asked for.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def run(work: Callable[[Admin], Awaitable[T]]) -> T:
     except PermanentError as error:
         end(str(error), USAGE)
     except BrokerUnavailableError as error:
-        end(f"Redis: {error}", AWAY)
+        end(str(error), AWAY)
 
 
 async def _work(settings: WorkerSettings, work: Callable[[Admin], Awaitable[T]]) -> T:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from queue_lib.observe.events import Observer
 
-AWAY_FOR = "5"  # seconds to wait before another try, while Redis is away
+AWAY_FOR = "5"  # seconds to wait before another try, while Redis is no use
 
 SHOWN = 3  # faults of several that are in the detail
 MOST = 100  # faults that are told
@@ -120,8 +120,8 @@ def install(app: FastAPI, observe: Observer | None = None) -> None:
 
     @app.exception_handler(BrokerUnavailableError)
     async def _away(_: Request, error: BrokerUnavailableError) -> JSONResponse:
-        _log.error("api_redis_away", reason=str(error))
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "Redis can't be reached", {"Retry-After": AWAY_FOR})
+        _log.error("api_redis_trouble", reason=str(error))
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, error.trouble.value, {"Retry-After": AWAY_FOR})
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> JSONResponse:

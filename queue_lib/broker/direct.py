@@ -1,27 +1,85 @@
-"""redis-py's connections, without the task that they start for each command on Python 3.11; given up, they end at once.
+"""redis-py's connections, with three changes.
 
-They send within `asyncio.wait_for`, which there makes a task of what it waits for: that, and the turn of the loop until
-it has its turn, was a tenth of a push job. Python 3.12's makes none; then `send_packed_command` can go.
+No task for each command: redis-py sends within `asyncio.wait_for`, which on Python 3.11 makes a task of what it waits
+for. That, and the turn of the loop until it has its turn, was a tenth of a push job. Python 3.12's makes none; then
+the sending in `_Direct` can go.
+
+A command that was given up ends its connection at once, so that it does not arrive later.
+
+A connection to a server that is no primary any more is closed, as Sidekiq does it: when the server says so, and when
+its name leads elsewhere. The command was not done; redis-py sends it again over a new connection.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
+import redis.connection as synchronous
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from queue_lib.broker.trouble import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from queue_lib.broker.names import Names
+
+# What a server answers that is a replica by now, or not yet a server again. LOADING is closed by redis-py itself.
+DEMOTED = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
 
 
-class _Direct(AbstractConnection):
+class StaleConnectionError(RedisConnectionError):
+    """The connection leads to a server that is not, or no longer, the one to work with."""
+
+
+class _Renewed:
+    """What both kinds of connections know of their server."""
+
+    connected_at = 0.0  # monotonic seconds
+    getpeername: Callable[[], str | None]
+
+    def __init__(self, *, names: Names | None = None, **words: Any) -> None:
+        super().__init__(**words)
+        self._names = names
+
+    def _check_name(self) -> None:
+        """Raise StaleConnectionError if the server's name leads elsewhere by now."""
+        host = getattr(self, "host", None)  # a Unix socket has none
+        if self._names is None or host is None:
+            return
+        peer = self._peer()
+        if peer is not None and self._names.has_moved(host, peer, self.connected_at):
+            msg = f"{host} leads to another address than {peer} now"
+            raise StaleConnectionError(msg)
+
+    def _peer(self) -> str | None:
+        try:
+            return self.getpeername()
+        except OSError:  # the connection broke, as the command will find out
+            return None
+
+
+def _told(error: ResponseError) -> Exception:
+    """The error, or what it says of the connection."""
+    code = code_of(error)
+    return StaleConnectionError(f"{code} {error}", status_code=code) if code in DEMOTED else error
+
+
+class _Direct(_Renewed, AbstractConnection):
+    async def _connect(self) -> None:
+        await super()._connect()  # type: ignore[safe-super, no-untyped-call]
+        self.connected_at = time.monotonic()
+
     async def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 -- redis-py's
         """Send, within `socket_timeout` seconds; what fails is retried, or raised, by redis-py's client."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:
+            self._check_name()
             await self.check_health()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(self.socket_timeout):
@@ -33,6 +91,13 @@ class _Direct(AbstractConnection):
         except BaseException:
             await self.disconnect(nowait=True)  # half of it may be sent
             raise
+
+    async def read_response(self, *args: Any, **words: Any) -> Any:
+        """Read an answer. Raises StaleConnectionError for one of a server that is no primary."""
+        try:
+            return await super().read_response(*args, **words)
+        except ResponseError as error:
+            raise _told(error) from None
 
     async def disconnect(self, nowait: bool = False, **words: Any) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 -- redis-py's
         """Close; `nowait` drops what is not sent yet, for a command that was given up must not arrive later."""
@@ -53,8 +118,45 @@ class _DirectUnixDomainSocketConnection(_Direct, UnixDomainSocketConnection):
     pass
 
 
+class _Synchronous(_Renewed, synchronous.AbstractConnection):
+    def _connect(self) -> Any:
+        sock = super()._connect()  # type: ignore[safe-super, no-untyped-call]
+        self.connected_at = time.monotonic()
+        return sock
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 -- redis-py's
+        """Send."""
+        if check_health and self.is_connected:
+            self._check_name()
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
+
+    def read_response(self, *args: Any, **words: Any) -> Any:
+        """Read an answer. Raises StaleConnectionError for one of a server that is no primary."""
+        try:
+            return super().read_response(*args, **words)
+        except ResponseError as error:
+            raise _told(error) from None
+
+
+class _SynchronousConnection(_Synchronous, synchronous.Connection):
+    pass
+
+
+class _SynchronousSSLConnection(_Synchronous, synchronous.SSLConnection):
+    pass
+
+
+class _SynchronousUnixDomainSocketConnection(_Synchronous, synchronous.UnixDomainSocketConnection):
+    pass
+
+
 DIRECT: dict[type[AbstractConnection], type[AbstractConnection]] = {
     Connection: _DirectConnection,
     SSLConnection: _DirectSSLConnection,
     UnixDomainSocketConnection: _DirectUnixDomainSocketConnection,
+}
+SYNCHRONOUS: dict[type[AbstractConnection], Any] = {
+    Connection: _SynchronousConnection,
+    SSLConnection: _SynchronousSSLConnection,
+    UnixDomainSocketConnection: _SynchronousUnixDomainSocketConnection,
 }

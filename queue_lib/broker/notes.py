@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:

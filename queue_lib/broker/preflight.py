@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
 
-from queue_lib.broker.connection import client, describe
+from queue_lib.broker.connection import client
+from queue_lib.broker.trouble import describe
 from queue_lib.errors import ConfigurationError
 
 OLDEST = (6, 2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
-from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.trouble import outages_translated
 from queue_lib.observe.pulse import WorkerView
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.trouble import for_each, outages_translated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -57,5 +57,4 @@ class Strays:
 
     async def collect_all(self) -> None:
         """The same for all queues: who is busy claims nothing. Raises BrokerUnavailableError."""
-        for queue in self._queues:
-            await self.collect(queue)
+        await for_each(self._queues, self.collect)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from queue_lib.api.tokens import Token
 
-AWAY_FOR = "5"  # seconds to wait before another try, while Redis is away
+AWAY_FOR = "5"  # seconds to wait before another try, while Redis is no use
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -75,8 +75,8 @@ def _answer_errors(pages: FastAPI) -> None:
 
     @pages.exception_handler(BrokerUnavailableError)
     async def _away(request: Request, error: BrokerUnavailableError) -> Response:
-        _log.error("api_redis_away", reason=str(error))
-        answer = page(request, "away.html", HTTPStatus.SERVICE_UNAVAILABLE, refresh=5)
+        _log.error("api_redis_trouble", reason=str(error))
+        answer = page(request, "away.html", HTTPStatus.SERVICE_UNAVAILABLE, trouble=error.trouble.value, refresh=5)
         answer.headers["Retry-After"] = AWAY_FOR
         return answer
 

@@ -52,7 +52,7 @@ class JobLost:
 
 @dataclass(frozen=True, slots=True)
 class BrokerLost:
-    """The broker's server can't be reached; `reason` has no secret in it. Reported once an outage."""
+    """The broker's server can't be reached, or refuses; `reason` has no secret in it. Reported once an outage."""
 
     wire: Wire
     queue: str
@@ -61,7 +61,7 @@ class BrokerLost:
 
 @dataclass(frozen=True, slots=True)
 class BrokerBack:
-    """The broker's server answers again, after `seconds`."""
+    """The broker's server does as it is told again, after `seconds`."""
 
     wire: Wire
     queue: str

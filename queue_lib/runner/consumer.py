@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import NotNow
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.observe.events import BrokerBack, BrokerLost, RateLimited
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.runner.executor import Executor
     from queue_lib.runner.slots import Slots
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is away
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is no use
 PATIENCE = 30.0  # seconds without an answer to a claim after which a loop is not well; it asks every ten
 
 
@@ -68,14 +68,14 @@ class Consumer:
         return LoopState(self._queue.name, self._broker.wire, len(self._runs), self._trouble(now))
 
     def silence(self, now: float) -> float:
-        """Seconds since a claim was answered; infinite while the server is away, and before the first answer."""
+        """Seconds since a claim was answered; infinite while the server is no use, and before the first answer."""
         return math.inf if self._outage is not None or self._answered is None else now - self._answered
 
     def _trouble(self, now: float) -> str | None:
         if self._quiet:
             return "it claims no more: the process is stopping"
         if self._outage is not None:
-            return f"Redis has been away for {self._outage.seconds():.0f} s"
+            return f"{self._outage.trouble.value}, for {self._outage.seconds():.0f} s"
         if self._answered is None:
             return "no claim has been answered yet"
         if now - self._answered > PATIENCE and not self._wants_slot:  # else it is as busy as it may be
@@ -131,6 +131,7 @@ class Consumer:
         if self._outage is None:
             self._outage = Outage()
             self._observe(BrokerLost(self._broker.wire, self._queue.name, str(error)))
+        self._outage.trouble = error.trouble
         return NotNow(self._outage.next_pause(), listen=False)
 
     def _start(self, lease: Lease) -> None:
@@ -172,10 +173,11 @@ class Consumer:
 
 
 class Outage:
-    """How long the broker has been away, and how long to wait before asking again."""
+    """How long the broker has been no use, why, and how long to wait before asking again."""
 
     def __init__(self) -> None:
         """It begins now."""
+        self.trouble = Trouble.AWAY
         self._since = time.monotonic()
         self._pause = FIRST_PAUSE
 

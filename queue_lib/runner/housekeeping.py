@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 async def keep(chore: Chore, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
     """Run a chore at once and then again and again, for ever.
 
-    While the broker is away a chore is skipped (the consumers report the outage); any other error ends the loop.
+    While the broker is away a chore is skipped (the consumers report the outage). Where the broker refuses it, because
+    of what it holds, that is told once. Any other error ends the loop.
     """
     log = structlog.get_logger()
+    refusal = None
     while True:
         try:
             await chore.run()
+            refusal = None
+        except BrokerRefusedError as error:
+            if refusal is None:
+                log.warning("chore_refused", chore=chore.name, reason=str(error))
+            refusal = error
         except BrokerUnavailableError as error:
             log.debug("chore_skipped", chore=chore.name, reason=str(error))
         await sleep(chore.every)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from queue_lib.broker.connection import client, options, outages_translated
+from queue_lib.broker.connection import client, options
+from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import BrokerUnavailableError
 
 MUCH = b"x" * 32 * 1024 * 1024  # more than the kernel takes for a server that does not read

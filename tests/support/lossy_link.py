@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class LossyLink:
     """Passes bytes between clients and one server; as a context manager it listens."""
 
-    def __init__(self, url: str) -> None:
-        """To the server of this URL."""
+    def __init__(self, url: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        """To the server of this URL; it listens on `host` and `port`, or a free port."""
         self._port = urlsplit(url).port
-        self._own_port = 0
+        self._host, self.port = host, port
         self._passed: list[int] = []  # answers still to pass before one is lost
         self._served: set[asyncio.Task[Any]] = set()
         self._ways: set[asyncio.Task[None]] = set()
@@ -38,17 +38,26 @@ class LossyLink:
 
     async def listen(self) -> None:
         """Take connections, at the same address as ever."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._own_port)
-        self._own_port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, self._host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
         """Take no new connections, as a server that is away."""
         self._server.close()
 
+    def lead_to(self, url: str) -> None:
+        """New connections go to this server, as a name does after a failover; open ones stay with the old server."""
+        self._port = urlsplit(url).port
+
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return f"redis://127.0.0.1:{self._own_port}"
+        return f"redis://{self._host}:{self.port}"
+
+    @property
+    def open(self) -> int:
+        """How many connections clients have."""
+        return len(self._served)
 
     def lose(self, after: int = 0) -> None:
         """Lose the answer that comes after so many more, and the connection with it."""

@@ -228,7 +228,7 @@ async def test_an_outage_without_end_is_told() -> None:
     assert [("abandon",)] == await bench.run()
     [event] = bench.events
     assert isinstance(event, JobLost)
-    assert "away" == event.reason
+    assert "Redis can't be reached (away)" == event.reason
 
 
 async def test_a_lost_lease_settles_nothing() -> None:
@@ -316,7 +316,7 @@ async def test_what_the_server_refuses_is_not_noted_again() -> None:
     """A refusal is told to the processor at once."""
     bench = Bench(NotingLease(None, BrokerRefusedError("WRONGTYPE")), leaving_things)
     [(word, _, reason)] = await bench.run()
-    assert ("retry", "WRONGTYPE") == (word, reason)
+    assert ("retry", "Redis refuses a command (WRONGTYPE)") == (word, reason)
 
 
 @pytest.mark.parametrize("end", [None, PermanentError("cut short"), SnoozeError("later", 9.0)])

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.job import Backoff, Wire
 from queue_lib.observe.events import Event, RateLimited
 from queue_lib.processor import Registry
@@ -123,7 +123,15 @@ async def test_a_loop_whose_server_is_away_says_so(loop: Loop) -> None:
     loop.broker.fault = BrokerUnavailableError("refused")
     await loop.run()
 
-    assert "Redis has been away for 0 s" == loop.trouble()
+    assert "Redis can't be reached, for 0 s" == loop.trouble()
+
+
+async def test_a_loop_whose_server_refuses_says_why(loop: Loop) -> None:
+    """What answers is not away; the words are of its answer, without the details."""
+    loop.broker.fault = BrokerUnavailableError("10.0.0.1: OOM command not allowed", Trouble.FULL)
+    await loop.run()
+
+    assert "Redis is full (maxmemory), for 0 s" == loop.trouble()
 
 
 async def test_a_loop_that_is_told_to_stop_is_not_ready(loop: Loop) -> None:

@@ -41,7 +41,7 @@ def test_a_snooze_is_no_failure() -> None:
 def test_an_outage_of_the_broker_is_no_failure() -> None:
     """A job that could not write its notes is put off; one whose note is refused has failed."""
     outcome = decide(make_job(attempt=3), BrokerUnavailableError("ConnectionError"))
-    assert Snooze(OUTAGE_PAUSE, "the broker's server was away: ConnectionError") == outcome
+    assert Snooze(OUTAGE_PAUSE, "Redis can't be reached (ConnectionError)") == outcome
     assert isinstance(decide(make_job(attempt=3), BrokerRefusedError("WRONGTYPE")), Dead)
 
 

@@ -16,9 +16,10 @@ from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow, Setup
 from queue_lib.broker.bullmq.lease import BullLease
 from queue_lib.broker.bullmq.parse import MALFORMED, bare, to_job
 from queue_lib.broker.bullmq.worker import LoopLessWorker
-from queue_lib.broker.connection import BLOCK, client, outages_translated
+from queue_lib.broker.connection import BLOCK, client
 from queue_lib.broker.refused import refused
 from queue_lib.broker.strays import Strays
+from queue_lib.broker.trouble import for_each, outages_translated, run
 from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
@@ -215,35 +216,43 @@ class BullMQBroker:
         ]
 
     async def _renew(self) -> None:
-        for name, held in self._held.items():
-            if held:
-                before = dict(held)
-                ids, tokens = list(before), [lease.token for lease in before.values()]
-                with outages_translated():
-                    lost = await self._workers[name].backend.extendLocks(
-                        ids, tokens, round(self._lease_duration * 1000)
-                    )
-                for job_id in map(str, lost):
-                    if held.get(job_id) is before[job_id]:  # not settled meanwhile
-                        held.pop(job_id).lose()
-        await self._strays.collect_all()
+        await for_each((self._renew_locks, self._strays.collect_all), run)
+
+    async def _renew_locks(self) -> None:
+        await for_each(self._held, self._renew_queue)
+
+    async def _renew_queue(self, name: str) -> None:
+        held = self._held[name]
+        if not held:
+            return
+        before = dict(held)
+        ids, tokens = list(before), [lease.token for lease in before.values()]
+        with outages_translated():
+            lost = await self._workers[name].backend.extendLocks(ids, tokens, round(self._lease_duration * 1000))
+        for job_id in map(str, lost):
+            if held.get(job_id) is before[job_id]:  # not settled meanwhile
+                held.pop(job_id).lose()
 
     async def _recover(self) -> None:
         """Move jobs whose lock ran out back to the line; the third crash marks one as failed, to be buried next."""
+        await for_each(self._workers, self._recover_queue)
+
+    async def _recover_queue(self, name: str) -> None:
         interval = round(self._lease_duration / 2 * 1000)
-        for name, worker in self._workers.items():
-            with outages_translated():
-                stalled = await worker.backend.moveStalledJobsToWait(CRASH_CAP - 1, interval)
-            if stalled:
-                self._observe(JobsRecovered(self.wire, name, tuple(stalled)))
+        with outages_translated():
+            stalled = await self._workers[name].backend.moveStalledJobsToWait(CRASH_CAP - 1, interval)
+        if stalled:
+            self._observe(JobsRecovered(self.wire, name, tuple(stalled)))
 
     async def _clean(self) -> None:
         """BullMQ looks at the age of finished jobs only when another one finishes; a quiet queue would keep them."""
-        for name, worker in self._workers.items():
-            queue = self._queues[name]
-            with outages_translated():
-                await worker.scripts.retain("completed", "removeOnComplete", queue.keep_completed.age)
-                await worker.scripts.retain("failed", "removeOnFail", queue.keep_failed.age)
+        await for_each(self._queues.values(), self._clean_queue)
+
+    async def _clean_queue(self, queue: Queue) -> None:
+        scripts = self._workers[queue.name].scripts
+        with outages_translated():
+            await scripts.retain("completed", "removeOnComplete", queue.keep_completed.age)
+            await scripts.retain("failed", "removeOnFail", queue.keep_failed.age)
 
     async def close(self) -> None:
         """Close the connections. Jobs fetched ahead and markers that a cancelled wait may have taken go back first."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import Letter, letter_id
 from queue_lib.broker.bullmq.library import SharedQueue, script
-from queue_lib.broker.connection import outages_translated
+from queue_lib.broker.trouble import outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, JobView, State
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.view import bull_job, ref, view
-from queue_lib.broker.connection import answers, outages_translated
 from queue_lib.broker.marks import mark
+from queue_lib.broker.trouble import answers, outages_translated
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from bullmq import Job as BullJob
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.bullmq.parse import keep, keeps_none
-from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.notes import Holder, Notes
+from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from bullmq.error_code import ErrorCode
 from bullmq.scripts import Scripts, raw2NextJobData
 
 from queue_lib.broker.bullmq.library import OPTIONS_OF_FINISH, Connection, script
-from queue_lib.broker.connection import describe
+from queue_lib.broker.trouble import describe
 from queue_lib.errors import LeaseLostError, PermanentError, TransientError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
 
 from queue_lib.broker.base import Chore, Lease, NotNow, Setup
-from queue_lib.broker.connection import BLOCK, client, outages_translated, synchronous_client
+from queue_lib.broker.connection import BLOCK, client, synchronous_client
 from queue_lib.broker.refused import refused
 from queue_lib.broker.rq.batch import Batch
 from queue_lib.broker.rq.lanes import (
@@ -37,12 +37,13 @@ from queue_lib.broker.rq.retention import apply_retention
 from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.worker import RegisteredWorker
 from queue_lib.broker.strays import Strays
+from queue_lib.broker.trouble import for_each, outages_translated, run
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     import redis.asyncio
     from redis.client import Pipeline
@@ -224,36 +225,43 @@ class RQBroker:
 
     async def _beat(self) -> None:
         held = list(self._held)
-        if held or time.monotonic() - self._last_beat >= BEAT_WHEN_IDLE:
-            with outages_translated():
-                await self._renew(held)
-            self._last_beat = time.monotonic()
-        await self._strays.collect_all()
+        parts = [part for queue in self._queues if (part := [each for each in held if each.lane.name in lanes(queue)])]
+        if not parts and time.monotonic() - self._last_beat >= BEAT_WHEN_IDLE:
+            parts = [[]]
+        steps: list[Callable[[], Awaitable[None]]] = [partial(self._renew, part) for part in parts]
+        await for_each([*steps, self._strays.collect_all], run)
 
     async def _renew(self, held: Sequence[RQLease]) -> None:
         """Renew what is there; an execution that is not there any more was recovered or removed."""
         worker = self.worker
         leases = [(started_key(lease.lane.name), lease.execution.composite_key, lease.renew) for lease in held]
-        is_registered, lost = await self.batch.beat((worker.redis_workers_keys, worker.key), worker.renew, leases)
-        for lease in held:
-            if lease.execution.composite_key in lost and lease in self._held:  # not settled meanwhile
-                self.forget(lease)
-                lease.lose()
-        if not is_registered:
-            await self.in_thread(worker.register_anew)
+        with outages_translated():
+            is_registered, lost = await self.batch.beat((worker.redis_workers_keys, worker.key), worker.renew, leases)
+            for lease in held:
+                if lease.execution.composite_key in lost and lease in self._held:  # not settled meanwhile
+                    self.forget(lease)
+                    lease.lose()
+            if not is_registered:
+                await self.in_thread(worker.register_anew)
+        self._last_beat = time.monotonic()
 
     async def _recover(self) -> None:
-        keys = [key for lane in self._lanes for key in (waiting_key(lane), intermediate_key(lane), started_key(lane))]
+        await for_each(self._queues, self._recover_queue)
+
+    async def _recover_queue(self, queue: str) -> None:
+        keys = [key for lane in lanes(queue) for key in (waiting_key(lane), intermediate_key(lane), started_key(lane))]
         with outages_translated():
             ids = await self._recover_script(keys=keys, args=[self._lease_duration, *RECOVERING])
         if ids:
-            self._observe(JobsRecovered(self.wire, ",".join(self._queues), tuple(_text(job_id) for job_id in ids)))
+            self._observe(JobsRecovered(self.wire, queue, tuple(_text(job_id) for job_id in ids)))
 
     async def _clean(self) -> None:
-        for queue in self._queues.values():
-            for lane in lanes(queue.name):
-                with outages_translated():
-                    await self.in_thread(partial(apply_retention, self._lanes[lane], queue))
+        await for_each(self._queues.values(), self._clean_queue)
+
+    async def _clean_queue(self, queue: Queue) -> None:
+        for lane in lanes(queue.name):
+            with outages_translated():
+                await self.in_thread(partial(apply_retention, self._lanes[lane], queue))
 
     def holds(self, lease: RQLease) -> bool:
         """Whether the lease is neither settled nor known to be lost."""

@@ -20,7 +20,6 @@ from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, JobView, State
-from queue_lib.broker.connection import outages_translated, synchronous_answers
 from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import (
@@ -37,6 +36,7 @@ from queue_lib.broker.rq.parse import number
 from queue_lib.broker.rq.retention import BESIDE, clock, keys_of
 from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.view import read, view, whole
+from queue_lib.broker.trouble import outages_translated, synchronous_answers
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from queue_lib.broker.base import Lease
-from queue_lib.broker.connection import outages_translated
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.broker.rq.lanes import started_key
 from queue_lib.broker.rq.retention import clock, wake_ready
+from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
 
 if TYPE_CHECKING:

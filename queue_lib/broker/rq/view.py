@@ -13,12 +13,12 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.broker import failures
 from queue_lib.broker.base import JobRef, JobView, State
-from queue_lib.broker.connection import synchronous_answers
 from queue_lib.broker.refused import NAME
 from queue_lib.broker.rq.job import decompressed
 from queue_lib.broker.rq.lanes import scheduled_key
 from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited
 from queue_lib.broker.rq.retention import keys_of
+from queue_lib.broker.trouble import synchronous_answers
 from queue_lib.job import Wire
 from queue_lib.plain_json import readable
 

@@ -44,8 +44,11 @@
   async function refresh() {
     const answer = await fetch(location.href, { redirect: "manual", cache: "no-store" });
     if (answer.type === "opaqueredirect" || [403, 404].includes(answer.status)) return location.reload();
-    if (!answer.ok) throw new Error(answer.status === 503 ? "Redis can't be reached." : `The server answered ${answer.status}.`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!answer.ok) {
+      const trouble = page.querySelector("#away h1")?.textContent;
+      throw new Error(trouble ? `${trouble}.` : `The server answered ${answer.status}.`);
+    }
     if (document.getElementById("away")) return location.reload();
     for (const part of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(part.id);

@@ -1,0 +1,132 @@
+"""What is wrong when Redis does not do as it is told: every answer has words of its own, and no answer is an outage."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    import redis.asyncio
+    import redis.client
+
+T = TypeVar("T")
+# By the first word of the answer (redis.io, "Redis serialization protocol": simple errors).
+TROUBLES = {
+    "LOADING": Trouble.LOADING,
+    "OOM": Trouble.FULL,
+    "READONLY": Trouble.REPLICA,
+    "MASTERDOWN": Trouble.REPLICA,
+    "UNBLOCKED": Trouble.REPLICA,
+    "MISCONF": Trouble.UNSAVED,
+    "NOREPLICAS": Trouble.LONELY,
+    "BUSY": Trouble.BUSY,
+    "UNKILLABLE": Trouble.BUSY,
+    "NOAUTH": Trouble.LOCKED,
+    "WRONGPASS": Trouble.LOCKED,
+    "NOPERM": Trouble.FORBIDDEN,
+    "CROSSSLOT": Trouble.CLUSTER,
+    "MOVED": Trouble.CLUSTER,
+    "ASK": Trouble.CLUSTER,
+    "TRYAGAIN": Trouble.CLUSTER,
+    "CLUSTERDOWN": Trouble.CLUSTER,
+    "WRONGTYPE": Trouble.WRONG_TYPE,
+}
+CROWDED = "max number of clients reached"  # an answer without a word of its own
+FINAL = frozenset({Trouble.WRONG_TYPE, Trouble.REFUSED})  # about the command, and not about the server's state
+# Redis 6 puts what a command in a script has answered behind the script's name and line, and every Redis puts why a
+# transaction was discarded behind that it was. redis-py puts a pipeline's answer behind the command, which may hold a
+# payload.
+CODE = re.compile(r"(?:^|@user_script: ?\d+: |because of: )-?([A-Z]{3,})\b")
+PIPELINED = re.compile(r"^Command # \d+ .* of pipeline caused error: ", re.DOTALL)
+
+
+@contextlib.contextmanager
+def outages_translated() -> Iterator[None]:
+    """Turn what redis-py raises into BrokerUnavailableError; into BrokerRefusedError where to wait is no use."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        trouble = trouble_of(error)
+        # redis-py's own kinds of answers, such as an aborted transaction, are about the moment.
+        is_final = trouble in FINAL and type(error) is ResponseError
+        raise (BrokerRefusedError if is_final else BrokerUnavailableError)(describe(error), trouble) from error
+
+
+async def for_each(whats: Iterable[T], do: Callable[[T], Awaitable[object]]) -> None:
+    """Do it for each, such as a queue: one whose keys are broken keeps none of the others from it.
+
+    Raises the first BrokerRefusedError when all are done, and BrokerUnavailableError at once.
+    """
+    refusal: BrokerRefusedError | None = None
+    for what in whats:
+        try:
+            await do(what)
+        except BrokerRefusedError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+
+
+async def run(step: Callable[[], Awaitable[object]]) -> None:
+    """Run one of several steps: for `for_each`."""
+    await step()
+
+
+async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
+    """What a pipeline of reads is answered; None for a key that holds another kind of value than was asked for.
+
+    Whoever may write to Redis may put anything anywhere: one such key hides nothing but itself. Raises redis-py's
+    errors for all else.
+    """
+    return _without_strangers(await pipe.execute(raise_on_error=False))
+
+
+def synchronous_answers(pipe: redis.client.Pipeline) -> list[Any]:
+    """The same of a synchronous pipeline."""
+    return _without_strangers(pipe.execute(raise_on_error=False))
+
+
+def _without_strangers(found: list[Any]) -> list[Any]:
+    for answer in found:
+        if isinstance(answer, Exception) and trouble_of(answer) is not Trouble.WRONG_TYPE:
+            raise answer
+    return [None if isinstance(answer, Exception) else answer for answer in found]
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """What is wrong."""
+    code = code_of(error)
+    if code in TROUBLES:
+        return TROUBLES[code]
+    if CROWDED in str(error):
+        return Trouble.CROWDED
+    return Trouble.AWAY if isinstance(error, OSError | RedisConnectionError | RedisTimeoutError) else Trouble.REFUSED
+
+
+def code_of(error: Exception) -> str | None:
+    """The first word of the server's answer, such as WRONGTYPE; None if there is none."""
+    status = getattr(error, "status_code", None)  # redis-py has cut it off from those that it knows
+    if status in TROUBLES:
+        return str(status)
+    found = CODE.search(_without_command(error))
+    return found[1] if found else None
+
+
+def describe(error: Exception) -> str:
+    """One line for an error of Redis; redis-py's messages carry no password."""
+    status = getattr(error, "status_code", None)
+    code = f"{status} " if status in TROUBLES and not str(error).startswith(str(status)) else ""
+    return " ".join(f"{type(error).__name__}: {code}{_without_command(error)}".split())[:300]
+
+
+def _without_command(error: Exception) -> str:
+    return PIPELINED.sub("", str(error))

@@ -1,0 +1,175 @@
+"""The server behind the one address changes while connections stay open: they are closed, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from queue_lib.broker import names
+from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
+from queue_lib.broker.connection import client, options, synchronous_client
+from queue_lib.broker.rq import broker as rq_broker
+from queue_lib.outcome import Failure
+from tests.support.failover import Pair
+from tests.support.lossy_link import LossyLink
+from tests.support.mills import QUEUE, Mill, redis_mill
+from tests.support.polling import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+WIRES = pytest.mark.parametrize("wire", ["bullmq", "rq"])
+LONG = 3600.0  # seconds: no lease runs out in a test
+NAME = "redis.test"
+FAILURE = Failure("it broke", "Traceback: it broke")
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    """A primary and its replica."""
+    async with Pair.up() as pair:
+        yield pair
+
+
+@pytest.fixture
+async def mill(pair: Pair, wire: str) -> AsyncIterator[Mill]:
+    """One wire by way of their address."""
+    async with redis_mill(pair.link.url, wire) as mill:
+        yield mill
+
+
+@WIRES
+async def test_what_runs_is_settled_and_what_waits_is_claimed(mill: Mill, pair: Pair) -> None:
+    """Jobs held at the failover end on the new primary, at the first try; the next one is heard of by the listener."""
+    broker = await mill.broker(lease_duration=LONG)
+    ids = [await mill.enqueue("greet", number) for number in range(3)]
+    done, failed, given_back = [await mill.claim(broker) for _ in ids]
+    empty = await broker.claim(QUEUE)
+    assert isinstance(empty, NotNow)
+    listening = asyncio.create_task(broker.wait(QUEUE, NotNow(10.0, listen=True)))
+    await asyncio.sleep(0.1)
+    await pair.fail_over()
+    await mill.enqueue("greet", "new")
+    await asyncio.wait_for(listening, 5.0)  # by its own it would end after ten
+
+    await (await mill.claim(broker)).done("ok")
+    await done.done("ok")
+    await mill.dead_letters.add(DeadLetter(job=failed.job, failure=FAILURE, failed_at=time.time()))
+    await failed.bury(FAILURE)
+    await given_back.release()
+    again = await mill.claim(broker)
+    await mill.chore(broker, "renew leases")
+    await again.done("ok")
+
+    assert given_back.job.id == again.job.id
+    assert {State.COMPLETED: 3, State.FAILED: 1} == {
+        state: n for state, n in (await mill.inspector.counts(QUEUE.name)).items() if n
+    }
+    assert 1 == len(await mill.letters())
+
+
+@WIRES
+async def test_an_operator_acts_on_the_new_primary(mill: Mill, pair: Pair) -> None:
+    """Every connection that is open goes over, whatever is asked of it first; none stays with the old one."""
+    job_id = await mill.enqueue("greet", 1)
+    await mill.inspector.counts(QUEUE.name)
+    await mill.pulses.workers()
+    await pair.fail_over()
+    await mill.inspector.pause(QUEUE.name)
+    added = await mill.inspector.add(QUEUE.name, Addition(name="greet", data=2))
+    assert await mill.inspector.remove(QUEUE.name, job_id)
+    await mill.inspector.resume(QUEUE.name)
+
+    assert (None, added) == (
+        await mill.inspector.find(QUEUE.name, job_id),
+        (await mill.view(added)).id,
+    )
+
+
+class Directory:
+    """A name that leads where a test says; everything else is looked up as ever."""
+
+    def __init__(self) -> None:
+        self.address: str | None = "127.0.0.1"
+        self._real = socket.getaddrinfo
+
+    def __call__(self, host: Any, *args: Any, **words: Any) -> Any:
+        """Look up."""
+        if host == NAME and self.address is None:
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return self._real(self.address if host == NAME else host, *args, **words)
+
+
+@pytest.fixture
+def directory(monkeypatch: pytest.MonkeyPatch) -> Directory:
+    """The name leads to 127.0.0.1 so far, and is looked up all the time."""
+    directory = Directory()
+    monkeypatch.setattr(socket, "getaddrinfo", directory)
+    monkeypatch.setattr(names, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(rq_broker, "BLOCK", 1.0)  # a listener notices between two commands
+    return directory
+
+
+@WIRES
+async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory: Directory) -> None:
+    """The old server still answers, as a primary; within one look-up all work is with the new one."""
+    async with (
+        LossyLink(redis_url) as old,
+        LossyLink(redis_url, "127.0.0.2", old.port) as new,
+        redis_mill(f"redis://{NAME}:{old.port}", wire) as mill,
+    ):
+        broker = await mill.broker(lease_duration=LONG)
+        await mill.enqueue("greet", 1)
+        lease = await mill.claim(broker)
+        listeners = asyncio.create_task(broker.wait(QUEUE, NotNow(0.5, listen=True)))
+        await listeners
+        assert (True, 0) == (old.open > 0, new.open)
+
+        directory.address = None  # no answer says nothing
+        await asyncio.sleep(0.1)
+        await broker.claim(QUEUE)
+        assert 0 == new.open
+
+        directory.address = "127.0.0.2"
+        await lease.done("ok")
+
+        async def work() -> Any:
+            await mill.enqueue("greet", 2)
+            await (await mill.claim(broker)).done("ok")
+            await broker.wait(QUEUE, NotNow(0.05, listen=True))
+            await mill.chore(broker, "renew leases")
+            await mill.inspector.counts(QUEUE.name)
+            await mill.pulses.workers()
+            return old.open == 0
+
+        await until(work, 30.0, lambda: f"{old.open} connections stay with the old address")
+        assert new.open > 0
+        assert mill.events == []
+
+
+async def test_both_kinds_of_clients_notice(redis_url: str, directory: Directory) -> None:
+    """The asyncio client and the synchronous one, in a command and in a pipeline; the caller sees nothing of it."""
+    async with LossyLink(redis_url) as old, LossyLink(redis_url, "127.0.0.2", old.port) as new:
+        parts = options(f"redis://{NAME}:{old.port}")
+        shared, sync = client(parts, decode=True, name="test"), synchronous_client(parts, name="test")
+        await shared.ping()
+        await asyncio.to_thread(sync.ping)
+        directory.address = "127.0.0.2"
+
+        async def ask() -> Any:
+            await shared.incr("async")
+            async with shared.pipeline(transaction=True) as pipe:
+                pipe.incr("async")
+                await pipe.execute()
+            await asyncio.to_thread(sync.incr, "sync")
+            return old.open == 0
+
+        await until(ask, 10.0)
+        assert new.open >= 2
+        await shared.aclose()
+        sync.close()
