@@ -115,9 +115,9 @@ async def test_memory_is_limited_to_what_was_reserved(sandbox: PlaySandbox, tmp_
     assert {"length": 80 * MEBIBYTE} == await sandbox.run(
         task(tmp_path, "swallow", reserve=80 * MEBIBYTE, take=80 * MEBIBYTE)
     )
-    with pytest.raises(PermanentError, match="needs more memory than it was given"):
+    with pytest.raises(PermanentError, match="far more memory than its kind does"):
         await sandbox.run(task(tmp_path, "swallow", reserve=20 * MEBIBYTE, take=300 * MEBIBYTE))
-    with pytest.raises(PermanentError, match="needs more memory than it was given"):
+    with pytest.raises(PermanentError, match="far more memory than its kind does"):
         await sandbox.run(task(tmp_path, "swallow", take=300 * MEBIBYTE))
 
 

@@ -54,7 +54,7 @@ def _report(parent: SocketParent) -> dict[str, Any]:
     except RefusedError as error:
         return {"refused": one_line(error)}
     except MemoryError:
-        return {"refused": "it needs more memory than it was given"}
+        return {"refused": "it takes far more memory than its kind does"}
     except Exception as error:  # noqa: BLE001 -- the parent decides what becomes of it
         return {"failed": one_line(f"{type(error).__name__}: {error}")}
 

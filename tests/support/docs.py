@@ -1,0 +1,76 @@
+"""The pages that people read, and the commands in them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+PROJECT = Path(__file__).parents[2]
+PAGES = (PROJECT / "README.md", PROJECT / "scripts" / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
+PROGRAMS = "curl|git|heroku|make|npx|pip|python|redis-cli|rq"
+BLOCK = re.compile(rf"^ {{4}}((?:{PROGRAMS}) .*)$", re.MULTILINE)
+SPAN = re.compile(rf"`((?:{PROGRAMS})\s[^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of a page, as words; what follows a pipe or a comment is left out."""
+
+    page: str
+    words: tuple[str, ...]
+
+    @property
+    def script(self) -> str | None:
+        """The script of `python -m scripts.<script>`."""
+        return self.words[2].removeprefix("scripts.") if self.words[:2] == ("python", "-m") else None
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+
+def without_code(text: str) -> str:
+    """A page without its fenced blocks, which are other languages' and have tests of their own."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[Command]:
+    """Each command once, in the order of the pages."""
+    found = [
+        Command(str(page.relative_to(PROJECT)), words)
+        for page in PAGES
+        for line in _lines(without_code(page.read_text()))
+        if (words := _words(line))
+    ]
+    return list({command.words: command for command in found}.values())
+
+
+def _lines(text: str) -> list[str]:
+    return BLOCK.findall(text) + [" ".join(span.split()) for span in SPAN.findall(text)]
+
+
+def _words(line: str) -> tuple[str, ...]:
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+    lexer.whitespace_split, lexer.commenters = True, "#"
+    words: list[str] = []
+    for word in lexer:
+        if word in {"|", "&&", ";"}:
+            break
+        words.append(word)
+    return tuple(words)
+
+
+def anchors(text: str) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def parser(script: str) -> Any:
+    """The command line of a script: a `click.Command` of the click that typer has in it."""
+    return typer.main.get_command(importlib.import_module(f"scripts.{script}").app)

@@ -1,0 +1,161 @@
+"""What the pages say of the project is so: links, commands, variables, metrics and words of the log."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+
+from processors.media.settings import SEEN_BY_CHILDREN
+from queue_lib.queues import QUEUES
+from queue_lib.settings import env_name
+from scripts import environment_table
+from tests.support.docs import PAGES, PROJECT, Command, anchors, commands, parser, without_code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+USAGE_ERROR = typer.BadParameter.__mro__[1]
+COMMANDS = commands()
+OF_SCRIPTS = [command for command in COMMANDS if command.script]
+SCRIPTS = {path.stem for path in (PROJECT / "scripts").glob("*.py")} - {"__init__", "terminal"}
+RUNBOOK = PROJECT / "docs" / "operations" / "README.md"
+VARIABLES = {line.split("`")[1] for line in environment_table.table().splitlines()[2:]} | {
+    name.upper() for name in SEEN_BY_CHILDREN
+}
+# Variables of others: boto3's, Sentry's, Next.js's, and those of the app's own side.
+FOREIGN = re.compile(r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|PUSHMILL_(?:TOKEN|URL)")
+WORDS = {env_name(queue) for queue in QUEUES}  # the beginnings of a queue's variables
+
+
+def by_page(path: Path) -> str:
+    """What a test of a page is called."""
+    return str(path.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_links_lead_somewhere(page: Path) -> None:
+    """The file is there, and so is the heading in it."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", without_code(page.read_text())):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text()), target
+
+
+@pytest.mark.parametrize("command", OF_SCRIPTS, ids=str)
+def test_a_command_is_one_that_its_script_takes(command: Command) -> None:
+    """With its options and arguments, as they stand."""
+    assert command.script is not None
+    parse(command.script, parser(command.script), list(command.words[3:]))
+
+
+def parse(name: str, line: Any, words: list[str]) -> None:
+    """Raises UsageError for words that the command line does not take; a page may leave all of them out."""
+    for command in lines(line)[1:]:
+        if words[:1] == [command.name]:
+            line, words = command, words[1:]
+    line.make_context(name, words, resilient_parsing=not words)
+
+
+@pytest.mark.parametrize("words", [["--dry-rum"], ["x", "--older", "1h"], ["completed"], ["failed", "--older", "1"]])
+def test_a_command_that_its_script_does_not_take_is_noticed(words: list[str]) -> None:
+    """An option that there is not, a word that is none of its arguments, what is missing, and a value that is none."""
+    with pytest.raises(USAGE_ERROR):
+        parse("clean", parser("clean"), words)
+
+
+def test_every_script_has_its_row() -> None:
+    """And no row is of one that there is not."""
+    rows = set(
+        re.findall(r"^\| `python -m scripts\.(\w+)` \|", (PROJECT / "scripts" / "README.md").read_text(), re.MULTILINE)
+    )
+
+    assert rows == SCRIPTS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_options_are_those_of_a_script(page: Path) -> None:
+    """What a page calls by an option's name is one of some script; other programs' stand in their commands."""
+    known = {option for script in SCRIPTS for line in lines(parser(script)) for option in options(line)}
+    foreign = {"--tail", "--ps", "--url", "--queue", "--all"}
+
+    assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", without_code(page.read_text()))) <= known | foreign | {"--help"}
+
+
+def lines(line: Any) -> list[Any]:
+    """A command line, and those of its subcommands."""
+    return [line, *getattr(line, "commands", {}).values()]
+
+
+def options(line: Any) -> list[str]:
+    """The options of a command line."""
+    return [option for parameter in line.params for option in parameter.opts]
+
+
+def test_make_and_python_run_what_is_there() -> None:
+    """Targets of the Makefile, and files."""
+    targets = set(re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    made = [command for command in COMMANDS if command.words[0] == "make"]
+    run = [command for command in COMMANDS if command.words[0] == "python" and not command.script]
+
+    assert len(made) > 2
+    assert {command.words[1] for command in made} <= targets
+    assert len(run) > 1
+    assert all((PROJECT / command.words[1]).is_file() for command in run)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_variables_are_those_of_the_settings(page: Path) -> None:
+    """`<QUEUE>_RATE_MAX` is one of every queue, and `_RATE_MAX` its end."""
+    text = re.sub(r"<QUEUE>(?=_)", "PUSH_NOTIFICATIONS", without_code(page.read_text()))
+    found = set(re.findall(r"`(_?[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?=[`=: ])", text))
+    ends = {name for name in found if name.startswith("_")}
+
+    assert set() == {name for name in found - ends - VARIABLES - WORDS if not FOREIGN.fullmatch(name)}
+    assert all(any(name.endswith(end) for name in VARIABLES) for end in ends)
+
+
+def test_the_design_has_all_settings() -> None:
+    """Those of a queue by their ends."""
+    text = (PROJECT / "docs" / "design.md").read_text()
+    section = text[text.index("## Settings") : text.index("## Layout")]
+    own = {name for name in VARIABLES if not name.startswith(("PUSH_NOTIFICATIONS_", "FILE_PROCESSING_"))}
+
+    assert set() == {name for name in own - {name.upper() for name in SEEN_BY_CHILDREN} if f"`{name}`" not in section}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_metrics_are_those_of_the_runbook(page: Path) -> None:
+    """Whose table has all that there are, as another test sees to."""
+    rows = set(re.findall(r"^\| `(pushmill_\w+)` \|", RUNBOOK.read_text(), re.MULTILINE))
+    found = set(re.findall(r"\bpushmill_[a-z_]+[a-z]", page.read_text()))
+
+    assert set() == {name for name in found if not any(row.startswith(name) or name.startswith(row) for row in rows)}
+
+
+def test_words_of_the_log_are_written_somewhere() -> None:
+    """A row of the runbook is of a line that the code can write."""
+    [table] = re.findall(r"## What a line means\n(.*?)\n## ", RUNBOOK.read_text(), re.DOTALL)
+    rows = {
+        word for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for word in re.findall(r"`(\w+)`", cell)
+    }
+    folders = ("queue_lib", "processors", "storage")
+    code = "".join(path.read_text() for folder in folders for path in (PROJECT / folder).rglob("*.py"))
+    code += (PROJECT / "web.py").read_text()
+
+    assert len(rows) > 40
+    assert [] == sorted(word for word in rows if f'"{word}"' not in code)
+
+
+def test_no_reason_has_two_remedies() -> None:
+    """A reason that the runbook explains stands in one row of a table."""
+    reasons = [
+        reason
+        for cell in re.findall(r"^\| (`[^|]+`) \|", RUNBOOK.read_text(), re.MULTILINE)
+        for reason in re.findall(r"`([^`]+)`", cell)
+    ]
+
+    assert sorted(reasons) == sorted(set(reasons))
