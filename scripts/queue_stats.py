@@ -33,7 +33,7 @@ def main(*, watch: WatchOption = None, as_json: JsonOption = False) -> None:
     """Look, once or until interrupted."""
 
     async def work(admin: Admin) -> None:
-        if watch is None or as_json:
+        if watch is None or as_json or not out.is_terminal:  # a display that is renewed is a terminal's
             await _show(admin, as_json=as_json)
             while watch is not None:
                 await asyncio.sleep(watch)

@@ -105,6 +105,14 @@ CASES = (
         summary="A worker went silent; its jobs were taken back.",
     ),
     Case(
+        "PushmillJobsRecovered",
+        {'pushmill_jobs_recovered_total{wire="rq",instance="new:9464"}': "_x5 2x30"},
+        fires=8,
+        resolves=25,
+        labels={"wire": "rq"},
+        summary="A worker went silent; its jobs were taken back.",
+    ),
+    Case(
         "PushmillJobsLost",
         {f'pushmill_jobs_total{{queue={PUSHES},name="push-batch",wire="rq",outcome="lost"}}': "0x2 6x30"},
         fires=17,

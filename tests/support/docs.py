@@ -20,10 +20,11 @@ SPAN = re.compile(rf"`((?:{PROGRAMS})\s[^`]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of a page, as words; what follows a pipe or a comment is left out."""
+    """A command of a page, as words. `greps` is what its output is searched for; a comment is left out."""
 
     page: str
     words: tuple[str, ...]
+    greps: str | None = None
 
     @property
     def script(self) -> str | None:
@@ -42,27 +43,25 @@ def without_code(text: str) -> str:
 def commands() -> list[Command]:
     """Each command once, in the order of the pages."""
     found = [
-        Command(str(page.relative_to(PROJECT)), words)
+        Command(str(page.relative_to(PROJECT)), *_parts(line))
         for page in PAGES
         for line in _lines(without_code(page.read_text()))
-        if (words := _words(line))
     ]
-    return list({command.words: command for command in found}.values())
+    return list({(command.words, command.greps): command for command in found}.values())
 
 
 def _lines(text: str) -> list[str]:
     return BLOCK.findall(text) + [" ".join(span.split()) for span in SPAN.findall(text)]
 
 
-def _words(line: str) -> tuple[str, ...]:
+def _parts(line: str) -> tuple[tuple[str, ...], str | None]:
+    """The words of a command, and what is grepped for in its output."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
     lexer.whitespace_split, lexer.commenters = True, "#"
-    words: list[str] = []
-    for word in lexer:
-        if word in {"|", "&&", ";"}:
-            break
-        words.append(word)
-    return tuple(words)
+    words = list(lexer)
+    end = next((number for number, word in enumerate(words) if word in {"|", "&&", ";"}), len(words))
+    rest = words[end + 1 :]
+    return tuple(words[:end]), rest[-1] if rest[:1] == ["grep"] else None
 
 
 def anchors(text: str) -> set[str]:

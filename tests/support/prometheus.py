@@ -27,7 +27,7 @@ WITHIN = 180.0  # seconds: the longest look back is an hour
 
 def quickened(rules: str, thresholds: Mapping[str, str]) -> str:
     """The rules with each minute as two seconds, and with thresholds that are the app's own replaced."""
-    quick = re.sub(r"(\[|for: )(\d+)([mh])\b", lambda at: f"{at[1]}{int(at[2]) * SECONDS[at[3]]}s", rules)
+    quick = re.sub(r"(\[|for: |offset )(\d+)([mh])\b", lambda at: f"{at[1]}{int(at[2]) * SECONDS[at[3]]}s", rules)
     for usual, own in thresholds.items():
         assert usual in quick, usual
         quick = quick.replace(usual, own)

@@ -1,0 +1,195 @@
+"""The commands of README, scripts/README and docs, run as they stand: beside a worker, a web process and failed jobs.
+
+What they need of the reader is filled in: a letter, a payload, a port. Heroku's and git's are only known by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import re
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from bullmq import Queue
+from redis import Redis
+from rq import Queue as Lane
+from rq.registry import FailedJobRegistry
+
+from tests.support.api_client import FULL, SECRET
+from tests.support.docs import PROJECT, Command, commands
+from tests.support.polling import until
+from tests.support.ports import free_port
+from tests.support.web_process import web_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tests.support.app import App
+
+HEROKU = {"addons:attach", "buildpacks:add", "config:set", "logs", "ps", "ps:scale", "run"}
+KNOWN = {("git", "clone"), ("npx", "web-push")}
+BAD = {"userId": "u"}
+MANY = 8  # letters: each command has one of its own
+WITHIN = 60.0  # seconds
+PAYLOAD = {"fileId": "f1", "filePath": "uploads/a.png", "userId": "u1"}
+
+
+@dataclass
+class Reader:
+    """Somebody who types what the pages say. A method returns what is wrong, or None."""
+
+    app: App
+    port: int
+    url: str
+    letters: list[str] = field(default_factory=list)
+
+    @property
+    def redis(self) -> Redis:
+        """The app's Redis."""
+        return Redis.from_url(self.app.env["REDIS_URL"])
+
+    async def types(self, command: Command) -> str | None:
+        """Run a command."""
+        programs: dict[str, Callable[[Command], Coroutine[None, None, str | None]]] = {
+            "curl": self.curl,
+            "heroku": self.heroku,
+            "make": self.make,
+            "pip": self.pip,
+            "python": self.python,
+            "redis-cli": self.redis_cli,
+            "rq": self.rq,
+        }
+        if command.words[:2] in KNOWN:
+            return None
+        return await programs[command.words[0]](command)
+
+    async def curl(self, command: Command) -> str | None:
+        """Ask for the address; what is grepped for must be in the answer."""
+        words = [os.path.expandvars(self.filled(word)) for word in command.words]
+        options = dict(itertools.pairwise(words))
+        headers = dict([options["-H"].split(": ", 1)]) if "-H" in options else {}
+        address = words[-1] if "://" in words[-1] else f"http://{words[-1]}"
+        async with httpx.AsyncClient() as client:
+            answer = await client.request(options.get("-X", "GET"), address, headers=headers)
+        if not answer.is_success:
+            return f"{answer.status_code}: {answer.text}"
+        return None if re.search(command.greps or "", answer.text) else f"no {command.greps} in its answer"
+
+    async def heroku(self, command: Command) -> str | None:
+        """Its own commands, by name."""
+        return None if command.words[1] in HEROKU else "no such command of Heroku's"
+
+    async def make(self, command: Command) -> str | None:
+        """What it would do: the target is there."""
+        return await self.run("make", "--dry-run", *command.words[1:])
+
+    async def pip(self, command: Command) -> str | None:
+        """The package is one of the project's, or the file is there."""
+        project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+        pins = [pin for extra in project["optional-dependencies"].values() for pin in extra]
+        names = {pin.partition("==")[0] for pin in pins}
+        wanted = command.words[-1]
+        return None if wanted in names or (PROJECT / wanted).is_file() else "no such package of ours, and no such file"
+
+    async def python(self, command: Command) -> str | None:
+        """A script: with --help where the page leaves the arguments out, with --yes where it asks."""
+        if command.script is None:
+            return None if (PROJECT / command.words[1]).is_file() else "no such file"
+        words = [self.filled(word) for word in command.words[1:]]
+        if len(words) == len(("-m", command.script)):
+            words.append("--help")
+        if "--watch" in words:
+            return await self.watch(words)
+        fault = await self.run(sys.executable, *words)
+        if fault is not None and "nobody is there to confirm it" in fault:
+            return await self.run(sys.executable, *words, "--yes")
+        return fault
+
+    async def watch(self, words: list[str]) -> str | None:
+        """It shows something, and goes on until it is ended."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *words, cwd=PROJECT, env=self.env, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            first = await asyncio.wait_for(process.stdout.readline(), WITHIN)
+        finally:
+            process.terminate()
+            await process.communicate()
+        return None if first else "it shows nothing"
+
+    async def redis_cli(self, command: Command) -> str | None:
+        """The command behind the address."""
+        with self.redis as client:
+            return None if client.execute_command(*command.words[3:]) else "no answer"
+
+    async def rq(self, command: Command) -> str | None:
+        """RQ's own program; without arguments its help."""
+        words = [self.filled(word) for word in command.words[1:]]
+        return await self.run(str(Path(sys.executable).with_name("rq")), *(words if len(words) > 1 else ["--help"]))
+
+    def filled(self, word: str) -> str:
+        """What stands for something of the reader's is that."""
+        own: dict[str, Callable[[], str]] = {
+            "LETTER": self.letters.pop,
+            "NAME": lambda: "process-image",
+            "PAYLOAD": lambda: json.dumps(PAYLOAD),
+            '{"fileId": ...}': lambda: json.dumps(PAYLOAD),
+            "$REDIS_URL": lambda: self.app.env["REDIS_URL"],
+            "JOB_ID": self.failed_job,
+        }
+        if word in own:
+            return own[word]()
+        word = word.replace("localhost:9464", f"localhost:{self.port}").replace("$PUSHMILL_URL", self.url)
+        return word.replace("$PUSHMILL_TOKEN", SECRET)
+
+    def failed_job(self) -> str:
+        """A job of RQ's that has failed."""
+        with self.redis as client:
+            return str(FailedJobRegistry("push-notifications", client).get_job_ids()[0])
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The worker's, for some scripts need it."""
+        return {"PATH": os.environ["PATH"], **self.app.env}  # noqa: TID251 -- make is found on it
+
+    async def run(self, *words: str) -> str | None:
+        """Run a program in the project; its status must be 0."""
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            cwd=PROJECT,
+            env=self.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), WITHIN)
+        return None if process.returncode == 0 else f"status {process.returncode}: {out.decode()[-500:]}"
+
+
+async def test_every_command_of_the_docs(app: App) -> None:
+    """It runs, and does not end with an error."""
+    port = free_port()
+    web, url = web_process(app.env["REDIS_URL"], app.folder, FULL)
+    app.upload("f1")
+    reader = Reader(app, port, url)
+    async with app.worker(METRICS_PORT=str(port)) as worker, web:
+        queue = Queue("push-notifications", {"connection": app.env["REDIS_URL"]})
+        await queue.addBulk([{"name": "push-notification", "data": BAD, "opts": {}}] * MANY)
+        await queue.close()
+        with reader.redis as client:
+            Lane("push-notifications", connection=client, serializer="json").enqueue("push-notification", BAD)
+            await worker.logged("job_dead", MANY + 1, within=30.0)
+            served: list[bytes] = await until(lambda: client.zrange("bull:pulse:workers", 0, -1), 30.0)
+            reader.letters = [key.decode() for key in client.lrange("bull:dead:wait", 0, -1)]
+        faults = {str(command): fault for command in commands() if (fault := await reader.types(command)) is not None}
+
+    assert served
+    assert {} == faults
