@@ -76,10 +76,11 @@ async def sign_in(request: Request) -> Response:
     sent = await form_of(request)
     wanted = _ours(sent.get("next", ""))
     attempts: Attempts = request.app.state.attempts
-    attempts.count(address_of(request))
+    attempts.check(address_of(request))
     check_csrf(request.cookies.get(cookie_name(request, FORM), ""), sent)
     token: Token | None = find(request.app.state.tokens, sent.get("token", "").strip())
     if token is None:
+        attempts.failed(address_of(request))
         _log.warning("sign_in_refused", address=address_of(request))
         return _form(request, wanted, "No entry of API_TOKENS is this token's.", HTTPStatus.UNAUTHORIZED)
     sessions: Sessions = request.app.state.sessions

@@ -22,7 +22,7 @@ PREFIX = "/admin/queues"
 COOKIE = "pushmill"
 MOST_FIELDS = 20  # of a form
 LONGEST_FORM = 64 * 1024  # bytes
-MOST_ATTEMPTS = 10  # to sign in, in a window, from one address
+MOST_ATTEMPTS = 10  # to sign in that may fail, in a window, from one address
 MOST_ADDRESSES = 10_000  # that are told apart
 WINDOW = 60.0  # seconds
 
@@ -113,26 +113,31 @@ Acting = Annotated[Admin, Depends(acting)]
 
 
 class Attempts:
-    """So many attempts to sign in, in a window, from each address."""
+    """So many failed attempts to sign in, in a window, from each address."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is in seconds."""
         self._clock = clock
-        self._counts: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
         self._until = 0.0
 
-    def count(self, address: str) -> None:
-        """Count one. Raises 429 beyond the limit."""
+    def check(self, address: str) -> None:
+        """Raise 429 if too many attempts from there have failed."""
         now = self._clock()
         if now >= self._until:
-            self._counts.clear()
+            self._failed.clear()
             self._until = now + WINDOW
-        key = address if address in self._counts or len(self._counts) < MOST_ADDRESSES else "others"
-        self._counts[key] += 1
-        if self._counts[key] > MOST_ATTEMPTS:
+        if self._failed[self._key(address)] >= MOST_ATTEMPTS:
             wait = int(self._until - now) + 1
             msg = f"too many attempts to sign in; the next one in {wait} seconds"
             raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, msg, {"Retry-After": str(wait)})
+
+    def failed(self, address: str) -> None:
+        """Count one."""
+        self._failed[self._key(address)] += 1
+
+    def _key(self, address: str) -> str:
+        return address if address in self._failed or len(self._failed) < MOST_ADDRESSES else "others"
 
 
 def address_of(request: Request) -> str:

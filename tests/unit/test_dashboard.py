@@ -96,24 +96,36 @@ def test_each_session_has_forms_of_its_own() -> None:
     assert first.csrf != second.csrf
 
 
-def test_attempts_are_counted_by_address_and_window() -> None:
+def test_failed_attempts_are_counted_by_address_and_window() -> None:
     """Beyond the limit it says how long to wait; a flood of addresses is counted as one."""
     clock = Clock()
     attempts = Attempts(clock)
     for _ in range(MOST_ATTEMPTS):
-        attempts.count("a")
-    attempts.count("b")
+        attempts.check("a")
+        attempts.failed("a")
+    attempts.check("b")
     clock.now += WINDOW - 1
     with pytest.raises(HTTPException) as refused:
-        attempts.count("a")
+        attempts.check("a")
     assert {"Retry-After": "2"} == refused.value.headers
     clock.now += 1
-    attempts.count("a")
+    attempts.check("a")
 
-    for number in range(MOST_ADDRESSES + MOST_ATTEMPTS - 1):
-        attempts.count(str(number))
+    for number in range(MOST_ADDRESSES + MOST_ATTEMPTS):
+        attempts.check(str(number))
+        attempts.failed(str(number))
     with pytest.raises(HTTPException):
-        attempts.count("one more")
+        attempts.check("one more")
+
+
+def test_looking_at_an_address_does_not_remember_it() -> None:
+    """Else those who sign in rightly would fill the memory for those who guess."""
+    attempts = Attempts(Clock())
+    for number in range(MOST_ADDRESSES):
+        attempts.check(str(number))
+    for _ in range(MOST_ATTEMPTS):
+        attempts.failed("a")
+    attempts.check("b")
 
 
 @pytest.mark.parametrize(

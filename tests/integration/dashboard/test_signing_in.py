@@ -44,8 +44,16 @@ async def test_by_https_the_cookie_is_for_https_alone(stranger: Browser) -> None
     assert "does the proxy in front send X-Forwarded-Proto?" in refused.text
 
 
+async def test_right_tokens_are_not_counted(stranger: Browser) -> None:
+    """Neither an office behind one address nor a person with many windows is locked out; a guess still counts."""
+    told = [(await stranger.sign_in()).status_code for _ in range(MOST_ATTEMPTS + 2)]
+    guesses = [(await stranger.sign_in("guess")).status_code for _ in range(MOST_ATTEMPTS + 1)]
+    assert [303] * (MOST_ATTEMPTS + 2) == told
+    assert [401] * MOST_ATTEMPTS + [429] == guesses
+
+
 async def test_guessing_tokens_is_slow(stranger: Browser) -> None:
-    """Ten attempts a minute from one address; somebody else's are not counted with them."""
+    """Ten wrong ones a minute from one address; then none is looked at, not even a right one. Somebody else's are not counted with them."""
     form = {"token": "guess", "csrf": csrf(await stranger.get("/login"))}
     told = [
         (await stranger.post("/login", form, X_Forwarded_For=f"{n}, 192.0.2.1")).status_code
