@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from queue_lib.admin import Admin
 from queue_lib.answers import Replay, Wanted
 from queue_lib.broker.base import Letter
+from queue_lib.dashboard.bulk import AT_ONCE, LONGEST, AsSeen, offer
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import done, page
 from queue_lib.job import Wire
@@ -20,8 +21,6 @@ from queue_lib.job import Wire
 COUNT = 50  # letters on a page
 STEP = 25  # letters that are read at once: each may have a payload of megabytes
 SEARCHED = 2000  # letters that one page looks at
-AT_ONCE = 1000  # letters that one action replays
-LONGEST = 15.0  # seconds of one action: routers give up after 30
 SAID = {
     Replay.RETRIED: "letter-retried",
     Replay.ENQUEUED: "letter-enqueued",
@@ -65,10 +64,11 @@ Chosen = Annotated[Filter, Depends(filter_of)]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Letters, the newest first. `resume` is how many newer ones to pass over to go on; None at the end."""
+    """Letters of `total`, the newest first. `resume` is how many newer ones to pass over to go on; None at the end."""
 
     letters: list[Letter]
     resume: int | None
+    total: int
 
 
 async def find(admin: Admin, wanted: Wanted, start: int, count: int, most: int) -> Found:
@@ -78,7 +78,8 @@ async def find(admin: Admin, wanted: Wanted, start: int, count: int, most: int) 
     """
     now = time.time()
     found: list[Letter] = []
-    last = await admin.letter_count() - start
+    total = await admin.letter_count()
+    last = total - start
     end, stop = last, max(last - most, 0)
     while end > stop and len(found) < count:
         first = max(end - STEP, 0)
@@ -89,7 +90,7 @@ async def find(admin: Admin, wanted: Wanted, start: int, count: int, most: int) 
             if wanted.admits(letter, letter.failed_at / 1000, now)
         ]
         end = first
-    return Found(found, start + last - end if end > 0 else None)
+    return Found(found, total - end if end > 0 else None, total)
 
 
 @router.get("/letters")
@@ -99,28 +100,32 @@ async def listed(
     """The letters that are meant, the newest first."""
     found = await find(admin, chosen.wanted(), start, COUNT, SEARCHED)
     query = chosen.query()
+    filtered = any(query.values())
+    known = None if start or found.resume is not None else len(found.letters)
     return page(
         request,
         "letters.html",
         letters=found.letters,
         following=found.resume,
         start=start,
-        total=await admin.letter_count(),
+        total=found.total,
+        offer=offer(known, "matching letter") if filtered else offer(found.total, "letter"),
         queues=admin.queues,
         query=query,
-        filtered=any(query.values()),
-        refresh=0 if start or any(query.values()) else 5,
+        filtered=filtered,
+        refresh=0 if start or filtered else 5,
         here="letters",
     )
 
 
 @router.post("/letters/replay")
-async def replay_all(admin: Acting, chosen: Chosen) -> Response:
-    """Replay the letters that are meant: up to a thousand at once."""
+async def replay_all(admin: Acting, chosen: Chosen, seen: AsSeen) -> Response:
+    """Replay the letters that are meant: as many as the page said, and none that came after it."""
     until = time.monotonic() + LONGEST
-    found = await find(admin, chosen.wanted(), 0, AT_ONCE, AT_ONCE * 20)
+    wanted = replace(chosen.wanted(), older=time.time() - seen.at)
+    found = await find(admin, wanted, 0, seen.most, AT_ONCE * 20)
     replayed, more = 0, found.resume is not None
-    for each in found.letters:
+    for each in found.letters[: seen.most]:
         if time.monotonic() > until:
             more = True
             break

@@ -69,6 +69,7 @@ TEMPLATES.filters |= {
     "number": words.number,
     "duration": words.duration,
     "moment": words.moment,
+    "iso": words.iso,
     "memory": words.memory,
     "wire": lambda wire: words.WIRES[wire],
 }

@@ -13,14 +13,14 @@ from starlette.exceptions import HTTPException
 from queue_lib.admin import Admin
 from queue_lib.answers import QueueStats
 from queue_lib.broker.base import JobView, State
+from queue_lib.dashboard.bulk import LONGEST, AsSeen, Seen, offer
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.overview import alarms
 from queue_lib.dashboard.pages import done, page
+from queue_lib.dashboard.words import WIRES
 from queue_lib.job import Wire
 
 COUNT = 50  # jobs on a page
-AT_ONCE = 1000  # jobs that one action retries
-LONGEST = 15.0  # seconds of one action: routers give up after 30
 AGES = {"0": "whatever their age", "3600": "an hour ago", "86400": "a day ago", "604800": "a week ago"}  # seconds
 
 router = APIRouter(prefix="/queue/{queue}")
@@ -71,6 +71,8 @@ async def jobs(request: Request, admin: Acting, queue: Known, where: Annotated[W
     stats = next(each for each in await admin.stats() if each.queue == queue)
     wire = where.wire or _busiest(stats, where.state)
     listed = await _look(admin, queue, wire, where)
+    total = stats.counts[wire][where.state]
+    known = (None if where.start or listed.following is not None else len(listed.jobs)) if where.text else total
     return page(
         request,
         "queue.html",
@@ -78,6 +80,7 @@ async def jobs(request: Request, admin: Acting, queue: Known, where: Annotated[W
         alarms=alarms(stats, await admin.workers()),
         jobs=listed.jobs,
         following=listed.following,
+        offer=offer(known, f"failed {WIRES[wire]} job"),
         state=where.state,
         wire=wire,
         text=where.text,
@@ -119,10 +122,10 @@ async def resume(admin: Acting, queue: Known) -> Response:
 
 
 @router.post("/retry")
-async def retry(admin: Acting, queue: Known, wire: Wire, text: Text = "") -> Response:
-    """Run the failed jobs of a wire again, those that have the text: up to a thousand at once."""
+async def retry(admin: Acting, queue: Known, wire: Wire, seen: AsSeen, text: Text = "") -> Response:
+    """Run the failed jobs of a wire again, those that have the text: as many as the page said, and none newer."""
     until = time.monotonic() + LONGEST
-    found, more = await _failed(admin, queue, wire, text)
+    found, more = await _failed(admin, queue, wire, text, seen)
     retried = 0
     for job in found:
         if time.monotonic() > until:
@@ -133,23 +136,25 @@ async def retry(admin: Acting, queue: Known, wire: Wire, text: Text = "") -> Res
     return done(f"/queue/{queue}", "retried-some" if more else "retried", retried, **where)
 
 
-async def _failed(admin: Admin, queue: str, wire: Wire, text: str) -> tuple[list[JobView], bool]:
+async def _failed(admin: Admin, queue: str, wire: Wire, text: str, seen: Seen) -> tuple[list[JobView], bool]:
     """Failed jobs, and whether there are more. All are found first: one that is retried makes those behind move up."""
     found: list[JobView] = []
     start: int | None = 0
     until = time.monotonic() + LONGEST / 2
-    while start is not None and len(found) < AT_ONCE and time.monotonic() < until:
-        search = await admin.search(queue, State.FAILED, wire, text, start=start, count=AT_ONCE - len(found))
-        found += [replace(job, data=None) for job in search.jobs]
+    while start is not None and len(found) <= seen.most and time.monotonic() < until:
+        search = await admin.search(queue, State.FAILED, wire, text, start=start, count=seen.most + 1 - len(found))
+        found += [replace(job, data=None) for job in search.jobs if (job.finished_at or 0.0) <= seen.at]
         start = search.resume
-    return found, start is not None
+    return found[: seen.most], start is not None or len(found) > seen.most
 
 
 @router.post("/clean")
-async def clean(request: Request, admin: Acting, queue: Known, state: State) -> Response:
-    """Delete the jobs that ended some time ago."""
-    older = request.state.form.get("older", "")
-    if state not in {State.COMPLETED, State.FAILED} or older not in AGES:
+async def clean(
+    request: Request, admin: Acting, queue: Known, state: State, seen: Annotated[float, Query(gt=0)]
+) -> Response:
+    """Delete the jobs that had ended some time before the page was made, which was `seen` seconds after the epoch."""
+    age = request.state.form.get("older", "")
+    if state not in {State.COMPLETED, State.FAILED} or age not in AGES:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "what has ended is cleaned, by one of the ages offered")
-    deleted = await admin.clean(queue, state, float(older))
+    deleted = await admin.clean(queue, state, float(age) + max(time.time() - seen, 0.0))
     return done(f"/queue/{queue}", "cleaned", deleted, state=state.value)

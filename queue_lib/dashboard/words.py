@@ -89,10 +89,19 @@ def duration(seconds: float | None) -> str:
 
 def moment(at: float | None) -> str:
     """A moment in seconds since the epoch, in UTC; a dash for None, or for what is no date."""
+    return _dated(at, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso(at: float | None) -> str:
+    """The same for machines, as HTML has it (`2026-11-25T02:05:06Z`)."""
+    return _dated(at, "%Y-%m-%dT%H:%M:%SZ")
+
+
+def _dated(at: float | None, form: str) -> str:
     if not at:
         return NONE
     try:
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return datetime.fromtimestamp(at, UTC).strftime(form)
     except (ValueError, OverflowError, OSError):
         return NONE
 

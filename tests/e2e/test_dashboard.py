@@ -2,77 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from contextlib import asynccontextmanager
-from io import BytesIO
-from pathlib import Path  # noqa: TC003 -- pydantic reads it
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 from playwright.async_api import expect
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from queue_lib.api import tokens
 from tests.support.browser import BrowserSettings, find_chromium
+from tests.support.dashboard_browser import HOME, act, opened, refreshed, sign_in
+from tests.support.dashboard_client import FULL, READ, READ_SECRET, SECRET
 from tests.support.showcase import FILES, IMAGE, fill
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
-    from playwright.async_api import Browser, Locator, Page, ViewportSize
+    from playwright.async_api import Browser, Page
 
     from tests.support.app import App
     from tests.support.wires import Mess
-
-SECRET, FULL = tokens.make("ada", may_write=True)
-READ_SECRET, READ = tokens.make("viewer", may_write=False)
-HOME = "/admin/queues"
-AGAIN = 6_000  # milliseconds: a page asks again every five seconds
-SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1180, "height": 820}, "phone": {"width": 390, "height": 844}}
-SHOWN = ("overview", "job-")  # in docs/dashboard.md
-LARGEST = 100 * 1024  # bytes of a screenshot
-
-
-class ScreenshotSettings(BaseSettings):
-    """`screenshots` is the folder that they are written to; without it they are looked at and thrown away."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True)
-
-    screenshots: Path | None = None
-
-
-@asynccontextmanager
-async def opened(browser: Browser, url: str, expected: Sequence[str] = ("401",), **options: Any) -> AsyncIterator[Page]:
-    """A page in a browser of its own. What the browser complains of, such as a breach of the policy, is an error."""
-    context = await browser.new_context(base_url=url, **options)
-    page, complaints = await context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    await context.close()
-    assert [] == [each for each in complaints if not any(word in each for word in expected)]
-
-
-async def sign_in(page: Page, secret: str = SECRET) -> None:
-    """By the form."""
-    await page.goto(HOME)
-    await page.get_by_label("API token").fill(secret)
-    await page.get_by_role("button", name="Sign in").click()
-
-
-async def act(place: Page | Locator, label: str) -> None:
-    """Press a button, and answer the question that it asks."""
-    await place.get_by_role("button", name=label, exact=True).first.click()
-    await place.get_by_role("form", name=label).get_by_role("button", name=label, exact=True).click()
-
-
-async def refreshed(page: Page) -> None:
-    """The page as it is once it has asked again, of itself."""
-    async with page.expect_response(page.url):
-        await page.clock.fast_forward(AGAIN)
 
 
 async def test_dead_letters_are_read_and_replayed(app: App, mess: Mess, chromium: Browser) -> None:
@@ -153,7 +101,7 @@ async def test_who_may_only_look_has_no_buttons(mess: Mess, tmp_path: Path, chro
         await page.goto(f"{HOME}/queue/{FILES.name}?state=failed")
         await page.get_by_role("link", name="process-image").first.click()
         await expect(page.get_by_role("region", name="Stack trace")).to_contain_text("Traceback")
-        assert ["Sign out"] == await page.get_by_role("button").all_inner_texts()
+        assert ["Pause updates", "Sign out"] == await page.get_by_role("button").all_inner_texts()
         await page.get_by_role("button", name="Sign out").click()
         await page.goto(HOME)
         await expect(page.get_by_label("API token")).to_be_focused()
@@ -176,53 +124,14 @@ async def test_the_server_goes_away_and_comes_back(mess: Mess, tmp_path: Path, c
         await page.clock.install()
         await sign_in(page)
         await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
-        await page.route("**/admin/queues/", lambda route: route.fulfill(status=503, body=""))
+        away = "<div id=away><h1>Redis can't be reached</h1></div>"
+        await page.route("**/admin/queues/", lambda route: route.fulfill(status=503, body=away))
         await refreshed(page)
         await expect(page.get_by_role("status")).to_contain_text("Redis can't be reached. What is shown is from")
         await expect(page.get_by_role("region", name="file-processing")).to_be_visible()
         await page.unroute("**/admin/queues/")
         await refreshed(page)
         await expect(page.get_by_role("status")).to_be_hidden()
-
-
-async def test_it_fits_and_is_shown_in_the_docs(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
-    """No page is wider than the screen; `make screenshots` keeps what it looks like."""
-    await fill(mess)
-    folder = ScreenshotSettings().screenshots or tmp_path
-    process, url = web_process(mess.url, tmp_path, FULL)
-    async with process:
-        for size, theme in itertools.product(SIZES, ("light", "dark")):
-            async with opened(chromium, url, color_scheme=theme, viewport=SIZES[size]) as page:
-                await _tour(page, folder, f"{size}-{theme}.png")
-
-
-async def _tour(page: Page, folder: Path, name: str) -> None:
-    """All pages."""
-    await page.goto(HOME)
-    await _look(page, folder / f"sign-in-{name}")
-    await sign_in(page)
-    await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
-    failed = f"/queue/{FILES.name}?state=failed"
-    for kind, path in (("overview", "/"), ("letters", "/letters"), ("workers", "/workers"), ("jobs", failed)):
-        await page.goto(f"{HOME}{path}")
-        await _look(page, folder / f"{kind}-{name}")
-    await page.get_by_role("link", name="process-image").first.click()
-    await expect(page.get_by_role("region", name="Stack trace")).to_be_visible()
-    await _look(page, folder / f"job-{name}")
-
-
-async def _look(page: Page, path: Path) -> None:
-    """Take the picture, and see that nothing is cut off."""
-    await page.evaluate("document.activeElement?.blur()")
-    picture = Image.open(BytesIO(await page.screenshot(full_page=True, animations="disabled")))
-    assert 0 == await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"), path.name
-    if path.name.startswith(SHOWN):
-        _keep(picture, path)
-
-
-def _keep(picture: Image.Image, path: Path) -> None:
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    assert path.stat().st_size < LARGEST, path.name
 
 
 def test_without_a_browser_nothing_is_skipped_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

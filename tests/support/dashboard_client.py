@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,11 @@ def built(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[FastAPI, Fas
     [settings] = load(WorkerSettings)
     web = build(partial(wiring.admin, settings, FORMS, by="web"), [FULL, READ], rate=5)
     return web, install(web, [FULL, READ], settings.redis)
+
+
+def seen(most: int = 1000) -> str:
+    """What the address of an action on many says: how many the page named, and that it was made just now."""
+    return f"seen={time.time()}&most={most}"
 
 
 async def letters_of(browser: Browser, **query: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from queue_lib.outcome import Failure
 from queue_lib.queues import QUEUES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from queue_lib.broker.base import Broker, Lease
     from queue_lib.queues import Queue
@@ -43,45 +44,57 @@ async def fill(mess: Mess, *, jobs: int = 40, dead: int = 2) -> None:
         await mess.bullmq(name, *[data] * (jobs + dead), queue=queue.name, attempts=3)
         mess.rq(name, *[data] * (jobs // 2 + dead), queue=queue.name)
         await mess.bullmq(name, *[data] * 3, queue=queue.name, delay=3_600_000)
+    for make in (BullMQBroker, RQBroker):
+        async with working(mess, make) as broker:
+            await _work(broker, PUSHES, done=9)
+            await bury(mess, broker, dead)
+            await _work(broker, FILES, done=6)
+    await tell(mess)
+
+
+@asynccontextmanager
+async def working(mess: Mess, make: type[BullMQBroker | RQBroker] = BullMQBroker) -> AsyncIterator[Broker]:
+    """A broker that claims and settles jobs as a worker does."""
     setup = Setup(
         redis=options(mess.url), prefix="bull", lease_duration=30.0, worker_name="worker-1", observe=lambda _: None
     )
+    broker: Broker = make((PUSHES, FILES), setup)
+    await broker.start()
+    yield broker
+    await broker.close()
+
+
+async def bury(mess: Mess, broker: Broker, count: int, stack: str = STACK) -> list[str]:
+    """Let the next `count` picture jobs fail for good; returns their ids."""
     letters = BullMQDeadLetters(client(options(mess.url), decode=True, name="showcase"), "bull")
-    for make in (BullMQBroker, RQBroker):
-        broker: Broker = make((PUSHES, FILES), setup)
-        await broker.start()
-        await _work(broker, PUSHES, done=9, dead=0)
-        await _work(broker, FILES, done=6, dead=dead, letters=letters)
-        await broker.close()
+    leases = [await claim(broker, FILES) for _ in range(count)]
+    for lease in leases:
+        failure = Failure("nothing is stored under uploads/holiday.jpg", stack)
+        await lease.bury(failure)
+        await letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time()))
     await letters.close()
-    await _tell(mess)
+    return [lease.job.id for lease in leases]
 
 
-async def _work(
-    broker: Broker, queue: Queue, *, done: int, dead: int, letters: BullMQDeadLetters | None = None
-) -> None:
+async def _work(broker: Broker, queue: Queue, *, done: int) -> None:
     """Settle some jobs, and leave one that runs."""
-    leases = [await _claim(broker, queue) for _ in range(done + dead + 2)]
+    leases = [await claim(broker, queue) for _ in range(done + 2)]
     for lease in leases[:done]:
         await lease.done({"sent": 1, "failed": 0})
-    for lease in leases[done:-2]:
-        failure = Failure("nothing is stored under uploads/holiday.jpg", STACK)
-        await lease.bury(failure)
-        if letters is not None:
-            await letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time() - 90))
     await leases[-2].retry(900.0, Failure("S3 answered 503", STACK))
     await leases[-1].progress(62)
     await leases[-1].log("decoded 4032 x 3024, JPEG")
     await leases[-1].log("compressed to 1600 x 1200")
 
 
-async def _claim(broker: Broker, queue: Queue) -> Lease:
+async def claim(broker: Broker, queue: Queue) -> Lease:
+    """The next job of a queue, of which there must be one."""
     found = await broker.claim(queue)
     assert not isinstance(found, NotNow)
     return found
 
 
-async def _tell(mess: Mess) -> None:
+async def tell(mess: Mess) -> None:
     """What workers would have told in the last hour."""
     connection = client(options(mess.url), decode=True, name="showcase")
     pulses, now = RedisPulses(connection, "bull"), int(time.time() // MINUTE)

@@ -67,7 +67,7 @@ async def test_a_token_that_may_only_read_sees_all_and_does_nothing(
         page = await stranger.get(path)
         assert 200 == page.status_code
         assert {f"{PREFIX}/logout"} == set(re.findall(r'method="post" action="([^"]+)"', page.text)), path
-        assert "popover" not in page.text
+        assert "<dialog" not in page.text
 
 
 async def _links(browser: Browser) -> list[str]:

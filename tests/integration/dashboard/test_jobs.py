@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from queue_lib.dashboard.guard import PREFIX
+from tests.support.dashboard_client import seen
 from tests.support.showcase import FILES, IMAGE, fill
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ async def test_what_may_be_done_to_jobs(
 
     assert "said=job-retried" in (await ada.act(f"/job/retry?{_query(query | {'id': one})}")).headers["location"]
     assert "said=job-not-failed" in (await ada.act(f"/job/retry?{_query(query | {'id': one})}")).headers["location"]
-    again = await ada.act(f"/queue/{FILES.name}/retry?wire={wire}&text=HOLIDAY")
+    again = await ada.act(f"/queue/{FILES.name}/retry?wire={wire}&text=HOLIDAY&{seen()}")
     assert "said=retried&n=1" in again.headers["location"]
     assert [] == await _ids(ada, "failed", wire)
     assert set(failed) <= set(await _ids(ada, "waiting", wire))
@@ -43,11 +44,16 @@ async def test_what_may_be_done_to_jobs(
     assert re.search(r"job_promoted.*by=.*ada", told)
     assert 2 == len(re.findall(r"job_retried.*by=.*ada", told))
     assert [] != await _ids(ada, "completed", wire)
-    assert "n=0" in (await ada.act(f"/queue/{FILES.name}/clean?state=completed", older="3600")).headers["location"]
-    assert "n=12" in (await ada.act(f"/queue/{FILES.name}/clean?state=completed", older="0")).headers["location"]
+    assert (
+        "n=0"
+        in (await ada.act(f"/queue/{FILES.name}/clean?state=completed&{seen()}", older="3600")).headers["location"]
+    )
+    assert (
+        "n=12" in (await ada.act(f"/queue/{FILES.name}/clean?state=completed&{seen()}", older="0")).headers["location"]
+    )
     assert [] == await _ids(ada, "completed", wire)
-    assert 422 == (await ada.act(f"/queue/{FILES.name}/clean?state=waiting", older="0")).status_code
-    assert 422 == (await ada.act(f"/queue/{FILES.name}/clean?state=failed", older="-1")).status_code
+    assert 422 == (await ada.act(f"/queue/{FILES.name}/clean?state=waiting&{seen()}", older="0")).status_code
+    assert 422 == (await ada.act(f"/queue/{FILES.name}/clean?state=failed&{seen()}", older="-1")).status_code
 
 
 def _query(values: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from queue_lib.dashboard.guard import PREFIX
-from tests.support.dashboard_client import Browser, letters_of
+from tests.support.dashboard_client import Browser, letters_of, seen
 from tests.support.showcase import FILES, fill
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def test_dead_letters_are_found_replayed_and_dropped(ada: Browser, mess: M
     assert "said=letter-retried" in (await ada.act(f"/letter/replay?id={replayed}")).headers["location"]
     assert 404 == (await ada.act(f"/letter/replay?id={replayed}")).status_code
     assert 404 == (await ada.get(f"/letter?id={dropped}")).status_code
-    all_rq = await ada.act("/letters/replay?wire=rq")
+    all_rq = await ada.act(f"/letters/replay?wire=rq&{seen()}")
     assert "said=replayed&n=2" in all_rq.headers["location"]
     told = await ada.http.get(all_rq.headers["location"])
     assert "Letters replayed: 2." in told.text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from queue_lib.answers import Wanted
 from queue_lib.job import Wire
-from tests.support.dashboard_client import Browser, browser_of, letters_of
+from tests.support.dashboard_client import Browser, browser_of, letters_of, seen
 from tests.support.showcase import FILES, fill
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ async def test_two_operators_at_once(ada: Browser, parts: tuple[FastAPI, FastAPI
         await bob.sign_in()
         before = int(mess.redis.llen(f"bull:{FILES.name}:wait"))
         answers = await asyncio.gather(
-            *(browser.act(f"/queue/{FILES.name}/retry?wire=bullmq") for browser in (ada, bob)),
-            *(browser.act("/letters/replay?wire=rq") for browser in (ada, bob)),
+            *(browser.act(f"/queue/{FILES.name}/retry?wire=bullmq&{seen()}") for browser in (ada, bob)),
+            *(browser.act(f"/letters/replay?wire=rq&{seen()}") for browser in (ada, bob)),
         )
     counts = [int(re.findall(r"n=(\d+)", answer.headers["location"])[0]) for answer in answers]
 

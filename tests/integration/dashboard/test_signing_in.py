@@ -53,7 +53,10 @@ async def test_right_tokens_are_not_counted(stranger: Browser) -> None:
 
 
 async def test_guessing_tokens_is_slow(stranger: Browser) -> None:
-    """Ten wrong ones a minute from one address; then none is looked at, not even a right one. Somebody else's are not counted with them."""
+    """Ten wrong ones a minute from one address; then none is looked at, not even a right one.
+
+    Somebody else's are not counted with them.
+    """
     form = {"token": "guess", "csrf": csrf(await stranger.get("/login"))}
     told = [
         (await stranger.post("/login", form, X_Forwarded_For=f"{n}, 192.0.2.1")).status_code

@@ -1,0 +1,44 @@
+"""Actions on many jobs or letters at once: no more of them than the page said, and none that came after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+AT_ONCE = 1000  # jobs or letters that one action is about
+LONGEST = 15.0  # seconds of one action: routers give up after 30
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the reader had before them: a page that was made at `at`, in seconds since the epoch, and named `most`."""
+
+    at: float
+    most: int
+
+
+def seen_of(seen: Annotated[float, Query(gt=0)], most: Annotated[int, Query(ge=1, le=AT_ONCE)]) -> Seen:
+    """As the page has put it into the action's address."""
+    return Seen(seen, most)
+
+
+AsSeen = Annotated[Seen, Depends(seen_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a page offers to act on: in words, and how many at most."""
+
+    words: str
+    most: int
+
+
+def offer(count: int | None, noun: str) -> Offer:
+    """Of `count` that there are; None says that it is not known how many."""
+    if count is None:
+        return Offer(f"up to {AT_ONCE:,} {noun}s", AT_ONCE)
+    if count > AT_ONCE:
+        return Offer(f"the newest {AT_ONCE:,} of {count:,} {noun}s", AT_ONCE)
+    return Offer(f"{count:,} {noun}{'' if count == 1 else 's'}", count)
