@@ -47,7 +47,7 @@ bench: setup
 # Those of docs/dashboard.md.
 screenshots: setup
 	mkdir -p docs/screenshots
-	SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest tests/e2e/test_dashboard.py -k shown_in_the_docs
+	SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest tests/e2e/test_dashboard_sight.py -k shown_in_the_docs
 
 # Compiled, so that a deploy next month installs what was tested today.
 requirements: setup

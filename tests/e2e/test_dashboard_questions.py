@@ -1,0 +1,92 @@
+"""What the dashboard asks before it acts, and what axe finds on its pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.dashboard_browser import HOME, opened, operating, sign_in
+from tests.support.dashboard_client import FULL
+from tests.support.showcase import FILES, fill
+from tests.support.web_process import web_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.async_api import Browser, Page
+
+    from tests.support.wires import Mess
+
+FAILED = f"{HOME}/queue/{FILES.name}?state=failed"
+PLACE = "document.activeElement.closest('dialog')?.id ?? document.activeElement.localName"
+OLDER = """for (const each of document.querySelectorAll("[commandfor]")) each.removeAttribute("commandfor")"""
+AXE = """async () => (await axe.run()).violations.map(({ id, nodes }) => [id, ...nodes.map((node) => node.html)])"""
+
+
+async def test_a_question_keeps_the_keyboard(mess: Mess, chromium: Browser) -> None:
+    """Tab stays in it, Cancel has the focus first, Escape puts it off, and the focus is where it was."""
+    await fill(mess)
+    async with operating(chromium, mess) as page:
+        await page.goto(FAILED)
+        await page.get_by_role("button", name="Clean").focus()
+        await page.keyboard.press("Enter")
+        question = page.get_by_role("dialog", name="Clean")
+        await expect(question).to_contain_text("Of the 4 failed jobs of file-processing, on both wires, delete")
+        await expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+        places = []
+        for key in ["Tab"] * 8 + ["Shift+Tab"] * 8:
+            await page.keyboard.press(key)
+            places.append(await page.evaluate(PLACE))
+        assert {"ask-clean"} == set(places) - {"body"}  # the browser's own bar has the focus then
+        assert places.count("body") <= 5
+        await page.keyboard.press("Escape")
+        await expect(question).to_be_hidden()
+        await expect(page.get_by_role("button", name="Clean")).to_be_focused()
+
+
+async def test_an_older_browser_asks_in_a_popover(mess: Mess, chromium: Browser) -> None:
+    """One that knows no commands: the question is asked and put off all the same."""
+    await fill(mess)
+    async with operating(chromium, mess) as page:
+        await page.goto(FAILED)
+        await page.evaluate(OLDER)
+        question = page.get_by_role("dialog", name="Clean")
+        await page.get_by_role("button", name="Clean").click()
+        await question.get_by_role("button", name="Cancel").click()
+        await expect(question).to_be_hidden()
+        await page.get_by_role("button", name="Clean").click()
+        await question.get_by_label("When they ended").select_option("whatever their age")
+        await question.get_by_role("button", name="Clean").click()
+        await expect(page.get_by_role("status")).to_contain_text("Jobs deleted: 4.")
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"}])
+async def test_axe_finds_nothing(mess: Mess, chromium: Browser, node_modules: Path, look: dict[str, Any]) -> None:
+    """On no page, with a question open or not, in either theme."""
+    await fill(mess)
+    axe = (node_modules / "axe-core" / "axe.min.js").read_text()
+    process, url = web_process(mess.url, mess.folder, FULL)
+    async with process, opened(chromium, url, **look) as page:
+        await page.goto(HOME)
+        assert [] == await _violations(page, axe)
+        await sign_in(page)
+        for path in ("/", "/letters", "/workers", f"/queue/{FILES.name}?state=failed"):
+            await page.goto(f"{HOME}{path}")
+            assert [] == await _violations(page, axe), path
+        await page.get_by_role("button", name="Clean").click()
+        assert [] == await _violations(page, axe)
+        await page.get_by_role("button", name="Cancel").click()
+        await page.get_by_role("link", name="process-image").first.click()
+        await expect(page.get_by_role("region", name="Stack trace")).to_be_visible()
+        assert [] == await _violations(page, axe)
+        await page.get_by_role("link", name="Dead letter", exact=True).click()
+        await expect(page.get_by_role("button", name="Replay")).to_be_visible()
+        assert [] == await _violations(page, axe)
+
+
+async def _violations(page: Page, axe: str) -> Any:
+    """The rules that the page breaks, and where."""
+    await page.evaluate(axe)
+    return await page.evaluate(AXE)
