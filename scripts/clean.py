@@ -1,7 +1,7 @@
 """Delete jobs that ended some time ago: `python -m scripts.clean completed --older 1d`.
 
-The worker does so by itself after each queue's retention; this is for sooner. Dead letters stay. terminal.py has the
-exit codes.
+The worker does so by itself after each queue's retention; this is for sooner. Dead letters stay.
+scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations

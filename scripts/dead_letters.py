@@ -1,6 +1,6 @@
 """Read the dead letters, send their jobs back, or drop them: `python -m scripts.dead_letters list`.
 
-A letter is a job that failed for good. terminal.py has the exit codes.
+A letter is a job that failed for good. scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Enqueue a job: `python -m scripts.enqueue process-image '{"fileId": "1", "filePath": "uploads/a.jpg", "userId": 1}'`.
 
 The payload is checked first, as the worker would check it; `-` reads it from standard input. The job's id is printed.
-terminal.py has the exit codes; a payload or a name that no worker takes is 2.
+scripts/README.md has the exit codes; a payload or a name that no worker takes is 2.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 They are past their `expirationTime`, their keys are none, or their endpoint is at no push service that may be called,
 as `PUSH_ALLOWED_HOSTS` has them: run it in the worker's own environment. The worker prunes them, too, but one by one as
-it meets them; no push service is asked. terminal.py has the exit codes; 3 is the database.
+it meets them; no push service is asked. scripts/README.md has the exit codes; 3 is the database.
 """
 
 from __future__ import annotations

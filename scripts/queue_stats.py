@@ -1,6 +1,6 @@
 """Show each queue: how many jobs are in which state on which wire, and how long the next one has waited.
 
-`python -m scripts.queue_stats --watch 2` shows it every two seconds. terminal.py has the exit codes.
+`python -m scripts.queue_stats --watch 2` shows it every two seconds. scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations

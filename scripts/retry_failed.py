@@ -1,7 +1,7 @@
 """Run failed jobs again, on both wires: `python -m scripts.retry_failed --text timeout --newer 2h`.
 
 A retried job starts from its first attempt, and its dead letter is dropped. Interrupted, it is resumed by running it
-again: what was retried is not in the failed set any more. terminal.py has the exit codes.
+again: what was retried is not in the failed set any more. scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Exit status 0 if, within 30 seconds, workers have told by their pulse that they serve each of `QUEUES` on each of
 `WIRES`; 5 if not, with a line for each that nobody serves. With `--here` only workers on this machine count, as a
-container's own check wants it. terminal.py has the other exit codes.
+container's own check wants it. scripts/README.md has the other exit codes.
 """
 
 from __future__ import annotations
