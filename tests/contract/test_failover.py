@@ -13,6 +13,7 @@ from queue_lib.broker import names
 from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.rq import broker as rq_broker
+from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.outcome import Failure
 from tests.support.failover import Pair
 from tests.support.lossy_link import LossyLink
@@ -126,8 +127,7 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
         broker = await mill.broker(lease_duration=LONG)
         await mill.enqueue("greet", 1)
         lease = await mill.claim(broker)
-        listeners = asyncio.create_task(broker.wait(QUEUE, NotNow(0.5, listen=True)))
-        await listeners
+        await broker.wait(QUEUE, NotNow(0.5, listen=True))
         assert (True, 0) == (old.open > 0, new.open)
 
         directory.address = None  # no answer says nothing
@@ -143,6 +143,8 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
             await (await mill.claim(broker)).done("ok")
             await broker.wait(QUEUE, NotNow(0.05, listen=True))
             await mill.chore(broker, "renew leases")
+            if isinstance(broker, RQBroker):  # which needs this one seldom
+                await broker.in_thread(broker._sync.ping)
             await mill.inspector.counts(QUEUE.name)
             await mill.pulses.workers()
             return old.open == 0
