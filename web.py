@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from functools import partial
@@ -18,7 +19,7 @@ from queue_lib.api.settings import ApiSettings
 from queue_lib.dashboard.app import install
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
-from queue_lib.settings import WorkerSettings, load
+from queue_lib.settings import SETTINGS, WorkerSettings, load
 
 if TYPE_CHECKING:
     import socket
@@ -55,6 +56,7 @@ async def nothing() -> None:
 
 def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
+    argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
     try:
         queue, api = load(WorkerSettings, ApiSettings)
         log.configure(queue.log_level, queue.log_format)

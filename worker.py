@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from contextlib import AsyncExitStack
@@ -23,7 +24,7 @@ from queue_lib.observe import log
 from queue_lib.processor import Registry
 from queue_lib.runner.process import Stop, run, serve
 from queue_lib.runner.processes import run_all
-from queue_lib.settings import WorkerSettings
+from queue_lib.settings import SETTINGS, WorkerSettings
 from storage.facade import Storage
 from storage.settings import StorageSettings
 
@@ -63,6 +64,7 @@ async def work(settings: Loaded, stop: Stop) -> int:
 
 def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
+    argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
     try:
         settings = wiring.load_all(WorkerSettings, PushSettings, MediaSettings, StorageSettings)
     except ConfigurationError as error:

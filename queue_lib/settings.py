@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 ENV_FILE = ".env"
+SETTINGS = "It takes no arguments: its settings are environment variables, and README.md has them all."
 PROCESSES = "Processes of one worker that take its jobs; more than one only where the queue keeps a whole core busy."
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from queue_lib.api import tokens
 from tests.support.api_client import FULL, SECRET
 from tests.support.exposition import Exposition
 from tests.support.polling import until
@@ -188,3 +189,20 @@ async def test_without_the_port_nobody_listens(script: str) -> None:
     )
     out, _ = await process.communicate()
     assert b"False" == out.strip()
+
+
+@pytest.mark.parametrize("script", ["worker.py", "web.py"])
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("--concurrency=5", 2)])
+async def test_arguments_start_nothing(script: str, word: str, status: int, app: App) -> None:
+    """Whoever asks for help gets it, and no process that takes jobs."""
+    project = Path(__file__).parents[2]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(project / script), word),
+        env={"API_TOKENS": tokens.entry(FULL), **app.env},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 30.0)
+
+    assert status == process.returncode
+    assert b"environment variables" in out or b"unrecognized arguments: --concurrency=5" in err
