@@ -10,10 +10,14 @@ import pytest
 from redis import Redis
 
 from queue_lib.broker.base import NotNow, State
+from tests.support.failed_jobs import FAILURE
 from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 from tests.support.polling import BUSY
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from queue_lib.broker.base import Lease
     from queue_lib.queues import Queue
 
 LIMITED = queue(rate_max=4, rate_duration=0.5)
@@ -126,6 +130,32 @@ async def test_a_limit_of_the_app_has_the_apps_window_while_jobs_flow(redis_url:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 60_000})
         await lease.done(None)
         assert 50_000 < client.pttl(LIMITER) <= 60_000
+
+
+SETTLINGS: dict[str, Callable[[Lease], Awaitable[None]]] = {
+    "done": lambda lease: lease.done(None),
+    "retry at once": lambda lease: lease.retry(0, FAILURE),
+    "retry": lambda lease: lease.retry(60, FAILURE),
+    "snooze": lambda lease: lease.snooze(60),
+    "bury": lambda lease: lease.bury(FAILURE),
+    "release": lambda lease: lease.release(),
+}
+
+
+@pytest.mark.parametrize("ending", list(SETTLINGS))
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["this process", "another"])
+async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: Mill, ending: str, *, elsewhere: bool) -> None:
+    """Below the app's `setGlobalConcurrency` there is room again as soon as a job ends, however, and wherever."""
+    await enqueue(bullmq, 2)
+    with Redis.from_url(redis_url) as client:
+        client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
+    broker = await bullmq.broker()
+    running = await bullmq.claim(broker)
+    waiting = asyncio.create_task(bullmq.claim(await bullmq.broker() if elsewhere else broker, within=60))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await SETTLINGS[ending](running)
+    await asyncio.wait_for(waiting, 6)  # by itself it looks every ten seconds
 
 
 async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,20 @@ async def test_the_apps_rate_limits(mess: Mess) -> None:
     starts = sorted(line["at"] for line in mess.record if line["event"] == "start" and line["id"] in more)
     assert 6 == len(starts)
     assert starts[-1] - starts[0] > 1.5, "two in each of three windows of 1.2 s, not of the worker's own 0.5 s"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_the_apps_concurrency(mess: Mess, workers: int) -> None:
+    """`setGlobalConcurrency` below the worker's own slows no job down: one follows the other, never two at once."""
+    await node(mess.url, ("setGlobalConcurrency", PUSHES, 1))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(workers):
+            await stack.enter_async_context(mess.worker())
+        await mess.bullmq("nap", *[{"seconds": [0.02]}] * 20)
+        await until(lambda: len(mess.done()) == 20, within=30)  # three minutes, if each waited for the next look
+
+    events = [line["event"] for line in sorted(mess.record, key=lambda line: line["at"])]
+    assert ["start", "end"] * 20 == events
 
 
 async def test_a_scheduler(mess: Mess) -> None:

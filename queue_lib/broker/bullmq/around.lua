@@ -4,6 +4,7 @@
     <queue>meta   (hash: paused, version, concurrency, max, duration)
     <queue>wait   (list of job ids)
     <queue>paused (list of job ids)
+    <queue>active (list of job ids)
     <queue>marker (sorted set: workers that wait for jobs take from it)
 ]]
 local call = redis.call
@@ -43,6 +44,18 @@ end
 
 function instead.RPUSH(key, ...)
   return call('RPUSH', ends(key, 'wait') and place_in(key) or key, ...)
+end
+
+-- A job that ends makes room, where the app has limited how many run at once. Who was told that there is none waits for
+-- the marker, and the package tells nobody: a Node worker takes the next job with the completion of the last.
+function instead.LREM(key, ...)
+  local removed = call('LREM', key, ...)
+  if removed > 0 and ends(key, 'active') then
+    local queue = queue_of(key, 'active')
+    local concurrency, paused = unpack(call('HMGET', queue .. 'meta', 'concurrency', 'paused'))
+    if concurrency and not paused then call('ZADD', queue .. 'marker', 0, '0') end
+  end
+  return removed
 end
 
 -- A limit that the app has set for all workers has the app's window, too. The package takes the worker's.
