@@ -6,14 +6,13 @@ import copy
 import hashlib
 import json
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from queue_lib.admission import Admission, UnfitJobsError
 from queue_lib.answers import JobPage, QueueStats, Reading, Replay, Search
-from queue_lib.broker.base import Addition, State, letter_id
+from queue_lib.broker.base import Addition, JobView, State, letter_id
 from queue_lib.errors import BrokerRefusedError, PermanentError
 from queue_lib.observe.events import WORKER_FAULTS
 from queue_lib.observe.pulse import FAULTS, MINUTE, minute_of
@@ -22,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from queue_lib.answers import Wanted
-    from queue_lib.broker.base import Inspector, JobView, Letter, Letters
+    from queue_lib.broker.base import Inspector, Letter, Letters
     from queue_lib.broker.pulse import Pulses
     from queue_lib.job import Wire
     from queue_lib.observe.pulse import Minute, WorkerView
     from queue_lib.processor import Form
 
 PAGE = 200
+LETTERS_AT_ONCE = 25  # each may have a payload of megabytes
 CLEANED_AT_ONCE = 1000
 SEARCHED = 1000  # jobs that one search looks at
 LONGEST_HISTORY = 24 * 60  # minutes
@@ -276,28 +276,31 @@ class Admin:
         return await self._letters.count()
 
     async def failed(self, wanted: Wanted, most: int | None = None) -> list[JobView]:
-        """The failed jobs that are meant, without their payloads: wire by wire, queue by queue, the newest first.
+        """The failed jobs that are meant: wire by wire, queue by queue, the newest first.
 
         All (`most` of them, if that is given) are found before any is handed out, for one that is retried makes those
-        behind it move up.
+        behind it move up. So there may be many: of each there is what names it, and no more.
         """
-        now = self._clock()
         found: dict[tuple[Wire, str, str], JobView] = {}
-        async for job in self._all_failed(wanted):
+        async for job in self.each_failed(wanted):
             if most is not None and len(found) >= most:
                 break
-            if wanted.admits(job, job.finished_at or now, now):
-                found[job.wire, job.queue, job.id] = replace(job, data=None, log=[])
+            found[job.wire, job.queue, job.id] = JobView(
+                id=job.id, name=job.name, queue=job.queue, wire=job.wire, state=job.state, data=None, attempts_made=0
+            )
         return list(found.values())
 
-    async def _all_failed(self, wanted: Wanted) -> AsyncIterator[JobView]:
+    async def each_failed(self, wanted: Wanted) -> AsyncIterator[JobView]:
+        """The same, whole, one after the other. Retry none meanwhile."""
+        now = self._clock()
         for wire, inspector in self._inspectors.items():
             for queue in self.queues:
                 if wanted.wire in {None, wire} and wanted.queue in {None, queue}:
                     total = (await inspector.counts(queue))[State.FAILED]
                     for start in range(0, total, PAGE):
                         for job in await inspector.page(queue, State.FAILED, start, PAGE):
-                            yield job
+                            if wanted.admits(job, job.finished_at or now, now):
+                                yield job
 
     async def retry(self, job: JobView) -> bool:
         """Run a failed job again from its first attempt, and drop its letter; False if it has not failed any more."""
@@ -315,19 +318,27 @@ class Admin:
             raise PermanentError(msg)
         return self._inspectors[wire]
 
-    async def letters(self, wanted: Wanted) -> list[Letter]:
-        """The letters that are meant, without their payloads and stacks, the oldest first."""
+    async def letters(self, wanted: Wanted) -> AsyncIterator[Letter]:
+        """The letters that are meant, whole, the oldest first. Drop none meanwhile: those behind move up."""
         now = self._clock()
-        return [
-            letter.model_copy(update={"data": None, "stack": ""})
-            async for letter in self.whole_letters()
-            if wanted.admits(letter, letter.failed_at / 1000, now)
-        ]
+        for start in range(0, await self._letters.count(), LETTERS_AT_ONCE):
+            for letter in await self._letters.page(start, LETTERS_AT_ONCE):
+                if wanted.admits(letter, letter.failed_at / 1000, now):
+                    yield letter
 
-    async def whole_letters(self) -> AsyncIterator[Letter]:
-        """All letters, payloads and stacks included, the oldest first. Drop none meanwhile: those behind move up."""
-        for start in range(0, await self._letters.count(), PAGE):
-            for letter in await self._letters.page(start, PAGE):
+    async def letters_to_settle(self, wanted: Wanted) -> AsyncIterator[Letter]:
+        """The same, each of which may be replayed or dropped before the next is asked for.
+
+        Those that are meant and stay become the newest ones.
+        """
+        now, start, left = self._clock(), 0, await self._letters.count()
+        while left > 0:
+            count = min(left, LETTERS_AT_ONCE)
+            page = await self._letters.page(start, count)
+            meant = [letter for letter in page if wanted.admits(letter, letter.failed_at / 1000, now)]
+            moved = await self._letters.gather(start, count, [letter.letter_id for letter in meant])
+            start, left = start + count - moved, left - count
+            for letter in meant:
                 yield letter
 
     async def letter_page(self, start: int, count: int) -> list[Letter]:

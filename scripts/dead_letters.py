@@ -6,11 +6,12 @@ A letter is a job that failed for good. scripts/README.md has the exit codes.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from queue_lib.answers import Replay
+from queue_lib.answers import Replay, Wanted
 from scripts import terminal
 from scripts.terminal import (
     IN_PART,
@@ -31,10 +32,9 @@ from scripts.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from queue_lib.admin import Admin
-    from queue_lib.answers import Wanted
     from queue_lib.broker.base import Letter
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of letters, as `list` shows them.")]
@@ -58,21 +58,24 @@ def show_list(  # noqa: PLR0913 -- the options of the command line
 ) -> None:
     """List letters, the oldest first."""
     wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
-    _show(terminal.run(lambda admin: admin.letters(wanted)), as_json=as_json)
+    terminal.run(lambda admin: _show(admin.letters(wanted), as_json=as_json))
 
 
-def _show(letters: Sequence[Letter], *, as_json: bool) -> None:
+async def _show(letters: AsyncIterator[Letter], *, as_json: bool) -> None:
+    """Print them, one after the other: there may be more than fit into memory."""
+    rows, count = list[tuple[object, ...]](), 0
+    async for each in letters:
+        count += 1
+        if as_json:
+            terminal.print_json(each.model_dump(mode="json", by_alias=True, exclude={"data", "stack"}))
+        elif count <= SHOWN:
+            failed = ago(each.failed_at / 1000)
+            rows.append((each.letter_id, each.name, each.attempts_made, failed, each.reason[:LONGEST_REASON]))
     if as_json:
-        for letter in letters:
-            terminal.print_json(letter.model_dump(mode="json", by_alias=True, exclude={"data", "stack"}))
         return
-    rows = [
-        (each.letter_id, each.name, each.attempts_made, ago(each.failed_at / 1000), each.reason[:LONGEST_REASON])
-        for each in letters[:SHOWN]
-    ]
     out.print(terminal.table(["letter", "job", "attempts", "failed", "reason"], rows))
-    more = f" ({len(letters) - SHOWN} more than are shown: --json shows all)" if len(letters) > SHOWN else ""
-    out.print(f"dead letters: {len(letters)}{more}")
+    more = f" ({count - SHOWN} more than are shown: --json shows all)" if count > SHOWN else ""
+    out.print(f"dead letters: {count}{more}")
 
 
 @app.command()
@@ -147,7 +150,7 @@ def export() -> None:
 
 
 async def _export(admin: Admin) -> None:
-    async for letter in admin.whole_letters():
+    async for letter in admin.letters(Wanted()):
         terminal.print_json(letter.model_dump(mode="json", by_alias=True))
 
 
@@ -166,29 +169,48 @@ def _each(  # noqa: PLR0913 -- what the command line said
     if bool(ids) == every:
         terminal.end("name letters, or say --all", USAGE)
     if dry_run:
-        _show(terminal.run(lambda admin: _meant(admin, ids, wanted)), as_json=as_json)
+        terminal.run(lambda admin: _show(_meant(admin, ids, wanted), as_json=as_json))
         return
 
     async def work(admin: Admin) -> dict[str, str]:
-        meant = list(ids or ()) or [letter.letter_id for letter in await admin.letters(wanted)]
-        if meant:
-            terminal.confirm(f"{verb} {len(meant)} letters?", yes=yes or bool(ids))
-        found = [(letter_id, await admin.letter(letter_id)) for letter_id in meant]
+        if ids is None:
+            count = await _count(admin.letters(wanted))
+            terminal.confirm(f"{verb} {count} letters?", yes=yes or count == 0)
+            return {letter.letter_id: await one(admin, letter) async for letter in admin.letters_to_settle(wanted)}
+        found = [(letter_id, await admin.letter(letter_id)) for letter_id in ids]
         return {letter_id: "gone" if letter is None else await one(admin, letter) for letter_id, letter in found}
 
-    outcomes: dict[str, Any] = terminal.run(work)
+    outcomes = terminal.run(work)
     if as_json:
         terminal.print_json(outcomes)
     else:
-        out.print(terminal.table(["letter", "outcome"], outcomes.items()))
+        _tell(outcomes)
     is_whole = set(outcomes.values()) <= {Replay.RETRIED.value, Replay.ENQUEUED.value, "dropped"}
     raise typer.Exit(0 if is_whole else IN_PART)
 
 
-async def _meant(admin: Admin, ids: Sequence[str] | None, wanted: Wanted) -> list[Letter]:
+async def _meant(admin: Admin, ids: Sequence[str] | None, wanted: Wanted) -> AsyncIterator[Letter]:
     if ids is None:
-        return await admin.letters(wanted)
-    return [letter for letter_id in ids if (letter := await admin.letter(letter_id)) is not None]
+        async for letter in admin.letters(wanted):
+            yield letter
+    for letter_id in ids or ():
+        if (found := await admin.letter(letter_id)) is not None:
+            yield found
+
+
+async def _count(letters: AsyncIterator[Letter]) -> int:
+    count = 0
+    async for _ in letters:
+        count += 1
+    return count
+
+
+def _tell(outcomes: Mapping[str, str]) -> None:
+    """What became of each, or of how many."""
+    if len(outcomes) <= SHOWN:
+        out.print(terminal.table(["letter", "outcome"], outcomes.items()))
+    else:
+        out.print(terminal.table(["outcome", "letters"], Counter(outcomes.values()).items()))
 
 
 if __name__ == "__main__":

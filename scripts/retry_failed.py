@@ -31,7 +31,7 @@ from scripts.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from queue_lib.admin import Admin
     from queue_lib.broker.base import JobView
@@ -59,10 +59,10 @@ def main(  # noqa: PLR0913 -- the options of the command line
     wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
 
     async def work(admin: Admin) -> int:
-        jobs = (await admin.failed(wanted))[:limit]
         if dry_run:
-            show(jobs, as_json=as_json)
+            await show(admin.each_failed(wanted), limit, as_json=as_json)
             return 0
+        jobs = await admin.failed(wanted, limit)
         if jobs:
             terminal.confirm(f"Retry {len(jobs)} failed jobs?", yes=yes)
         return await retry(admin, jobs, as_json=as_json)
@@ -70,26 +70,24 @@ def main(  # noqa: PLR0913 -- the options of the command line
     raise typer.Exit(terminal.run(work))
 
 
-def show(jobs: Sequence[JobView], *, as_json: bool) -> None:
-    """Print which jobs are meant."""
+async def show(jobs: AsyncIterator[JobView], limit: int | None, *, as_json: bool) -> None:
+    """Print which jobs are meant, the first `limit` of them."""
+    rows, plain, count = list[tuple[object, ...]](), list[dict[str, Any]](), 0
+    async for job in jobs:
+        if count == limit:
+            break
+        count += 1
+        if as_json:
+            plain.append(_plain(job))
+        elif count <= SHOWN:
+            failed = ago(job.finished_at)
+            rows.append((job.queue, job.wire, job.id, job.name, job.attempts_made, failed, _reason(job)))
     if as_json:
-        terminal.print_json({"matched": len(jobs), "jobs": [_plain(job) for job in jobs]})
+        terminal.print_json({"matched": count, "jobs": plain})
         return
-    rows = [
-        (
-            job.queue,
-            job.wire,
-            job.id,
-            job.name,
-            job.attempts_made,
-            ago(job.finished_at),
-            (job.reason or "")[:LONGEST_REASON],
-        )
-        for job in jobs[:SHOWN]
-    ]
     out.print(terminal.table(["queue", "wire", "id", "name", "attempts", "failed", "reason"], rows))
-    more = f" ({len(jobs) - SHOWN} more than are shown)" if len(jobs) > SHOWN else ""
-    out.print(f"failed jobs: {len(jobs)}{more}")
+    more = f" ({count - SHOWN} more than are shown)" if count > SHOWN else ""
+    out.print(f"failed jobs: {count}{more}")
 
 
 def _reason(job: JobView) -> str:

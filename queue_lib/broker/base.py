@@ -355,5 +355,11 @@ class Letters(Protocol):
     async def find(self, letter_id: str) -> Letter | None:
         """One letter, or None."""
 
+    async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
+        """Make these, which are on the page of `start` and `count`, the newest ones; returns how many were there.
+
+        So each can be dropped at once, however many letters there are.
+        """
+
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
         """Delete a letter; False if there is none, or one of another time than `failed_at` (milliseconds)."""

@@ -170,6 +170,13 @@ class MemoryDeadLetters:
         """One letter."""
         return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)
 
+    async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
+        """Move letters to the end."""
+        letters = self._store.letters
+        moved = [letter for letter in letters[start : start + count] if _id(letter) in letter_ids]
+        self._store.letters = [letter for letter in letters if letter not in moved] + moved
+        return len(moved)
+
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
         """Delete a letter."""
 

@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
+from queue_lib.admin import LETTERS_AT_ONCE
 from queue_lib.answers import Replay, Wanted
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import PermanentError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:
     """The very job, from its first attempt; the letter is gone."""
     [job_id] = await failed(mill, "greet")
-    [letter] = await admin.letters(Wanted())
+    [letter] = [each async for each in admin.letters(Wanted())]
     whole = await admin.letter(letter.letter_id)
     assert whole is not None
     assert (job_id, {"number": 0}, FAILURE.reason, FAILURE.stack) == (whole.id, whole.data, whole.reason, whole.stack)
@@ -37,7 +39,7 @@ async def test_a_letter_outlives_its_job(mill: Mill, admin: Admin) -> None:
     """Retention has removed the job: a new one gets the payload, and two operators make one of it."""
     [job_id] = await failed(mill, "greet")
     await mill.inspector.remove(QUEUE.name, job_id)
-    [letter] = await admin.letters(Wanted())
+    [letter] = [each async for each in admin.letters(Wanted())]
     whole = await admin.letter(letter.letter_id)
     assert whole is not None
 
@@ -54,7 +56,7 @@ async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) ->
     """Somebody has retried it by other means: it is not run twice."""
     [job_id] = await failed(mill, "greet")
     await mill.inspector.retry(QUEUE.name, job_id)
-    [letter] = await admin.letters(Wanted())
+    [letter] = [each async for each in admin.letters(Wanted())]
 
     assert Replay.NOT_FAILED is await admin.replay(letter)
 
@@ -70,7 +72,7 @@ async def test_the_letter_of_a_new_failure_stays(
 ) -> None:
     """A worker may fail with the job again before the operator's tool has dropped the old letter."""
     await failed(mill, "greet")
-    [job], [letter] = await admin.failed(Wanted()), await admin.letters(Wanted())
+    [job], [letter] = await admin.failed(Wanted()), [each async for each in admin.letters(Wanted())]
     retry = mill.inspector.retry
 
     async def retry_and_fail(queue: str, job_id: str) -> bool:
@@ -82,13 +84,13 @@ async def test_the_letter_of_a_new_failure_stays(
     monkeypatch.setattr(mill.inspector, "retry", retry_and_fail)
     await (admin.replay(letter) if by_letter else admin.retry(job))
 
-    assert ["again"] == [each.reason for each in await admin.letters(Wanted())]
+    assert ["again"] == [each.reason async for each in admin.letters(Wanted())]
 
 
 async def test_a_wire_that_is_not_served(mill: Mill, admin: Admin) -> None:
     """Nothing is done, and it is said."""
     await failed(mill, "greet")
-    [letter] = await admin.letters(Wanted())
+    [letter] = [each async for each in admin.letters(Wanted())]
     other = next(wire for wire in Wire if wire is not mill.inspector.wire)
 
     with pytest.raises(PermanentError, match="does not serve the wire"):
@@ -100,8 +102,42 @@ async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Ad
     """It can't be enqueued again, and the letter stays."""
     [job_id] = await failed(mill, "greet")
     await mill.inspector.remove(QUEUE.name, job_id)
-    [letter] = await admin.letters(Wanted())
+    [letter] = [each async for each in admin.letters(Wanted())]
     note = letter.model_copy(update={"data": {"unserializable": "too large"}})
 
     assert Replay.NO_PAYLOAD is await admin.replay(note)
     assert 1 == await admin.letter_count()
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+async def test_letters_are_dropped_while_they_are_read(mill: Mill, admin: Admin, kept: int) -> None:
+    """Over many pages each letter that is meant comes once, the oldest first; the others, and what stays, are left."""
+    numbers = range(2 * LETTERS_AT_ONCE + 10)
+    await failed(mill, *("greet" if number % 3 else "call" for number in numbers))
+
+    seen = []
+    async for letter in admin.letters_to_settle(Wanted(name="greet")):
+        seen.append(letter.data["number"])
+        if seen[-1] % 10 >= kept:
+            assert await admin.drop(letter)
+
+    meant = [number for number in numbers if number % 3]
+    assert meant == seen
+    left = {number for number in numbers if number % 3 == 0 or number % 10 < kept}
+    assert left == {letter.data["number"] async for letter in admin.letters(Wanted())}
+    assert len(left) == await admin.letter_count()
+
+
+async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: str, bullmq: Mill) -> None:
+    """BullMQ looks for it from the newest end on; there it is by then."""
+    [job_id] = await failed(bullmq, "greet")
+    [oldest] = await bullmq.dead_letters.page(0, 1)
+    with redis.Redis.from_url(redis_url) as server:
+        server.lpush("bull:dead:wait", *(f"newer-{number}" for number in range(1000)))
+
+        assert 1 == await bullmq.dead_letters.gather(0, LETTERS_AT_ONCE, [oldest.letter_id])
+
+        assert [oldest.letter_id.encode()] == server.lrange("bull:dead:wait", 0, 0)
+        assert 1001 == server.llen("bull:dead:wait")
+    assert job_id == oldest.id
+    assert await bullmq.dead_letters.drop(oldest.letter_id)

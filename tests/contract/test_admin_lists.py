@@ -103,7 +103,7 @@ async def test_failed_jobs_are_found_by_what_is_asked(mill: Mill, admin: Admin) 
         await fail(mill, await mill.claim(broker), Failure(reason))
 
     async def found(**wanted: Any) -> list[tuple[str, str | None]]:
-        return sorted((job.name, job.reason) for job in await admin.failed(Wanted(**wanted)))
+        return sorted([(job.name, job.reason) async for job in admin.each_failed(Wanted(**wanted))])
 
     assert [("greet", "The door is LOCKED")] == await found(text="locked")
     assert [("greet", "no answer")] == await found(name="greet", text="answer")
@@ -111,7 +111,7 @@ async def test_failed_jobs_are_found_by_what_is_asked(mill: Mill, admin: Admin) 
     assert [] == await found(queue="another")
     assert [] == await found(older=60.0) == await found(newer=-60.0)
     assert {None} == {job.data for job in await admin.failed(Wanted())}
-    letters = await admin.letters(Wanted(text="answer"))
+    letters = [each async for each in admin.letters(Wanted(text="answer"))]
     assert ["greet", "call"] == [letter.name for letter in letters]
 
 

@@ -41,6 +41,7 @@ async def test_a_letter_that_comes_in_between_stays(bullmq: Mill, monkeypatch: p
     remove = letters._remove
 
     async def and_a_new_one(**words: Any) -> Any:
+        monkeypatch.setattr(letters, "_remove", remove)
         await letters.add(letter(2000.0))
         return await remove(**words)
 

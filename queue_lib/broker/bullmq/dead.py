@@ -7,17 +7,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import Letter, letter_id
-from queue_lib.broker.bullmq.library import SharedQueue, script
+from queue_lib.broker.bullmq.library import HERE, SharedQueue, script
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import redis.asyncio
 
     from queue_lib.broker.base import DeadLetter
 
 PLACES = ("wait", "paused")  # all letters are in the one, or set aside in the other by an app that has paused the queue
-# Before the package's script, whose KEYS[1] is the letter's hash: nothing is removed that was added meanwhile.
+# Before the package's script, whose KEYS[1] is the letter's hash: nothing is removed that was added meanwhile, and for
+# a letter that there is not, the package would look through all of them.
 IF_SAME = "if (redis.call('HGET', KEYS[1], 'timestamp') or '') ~= ARGV[4] then return 0 end\n"
 
 
@@ -29,13 +32,14 @@ class BullMQDeadLetters:
         self._client = client
         self._queue = SharedQueue(DEAD_QUEUE, client, prefix)
         self._remove = client.register_script(IF_SAME + script("removeJob-2.lua"))
+        self._gather = client.register_script((HERE / "gather.lua").read_text())
 
     async def add(self, letter: DeadLetter) -> None:
         """Add the letter under an id made of the job's, in place of an older one."""
         job = letter.job
         job_id = letter_id(job.wire, job.queue, job.id)
+        await self.drop(job_id)
         with outages_translated():
-            await self._queue.backend.remove(job_id, remove_children=False)
             await self._queue.add(f"{job.name}_failed", letter.to_wire(), {"jobId": job_id})
 
     async def count(self) -> int:
@@ -54,6 +58,12 @@ class BullMQDeadLetters:
         """One letter."""
         with outages_translated():
             return _letter(letter_id, await self._queue.backend.getJobData(letter_id) or {})
+
+    async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
+        """Move letters to the newest end: one step, whose cost is that of a page."""
+        keys = [self._queue.toKey(place) for place in PLACES]
+        with outages_translated():
+            return int(await self._gather(keys=keys, args=[start, count, *letter_ids]))
 
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
         """Delete a letter, in one step with the question whether it is still the one that was read."""
