@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import logging
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -50,6 +52,11 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Whether to log it: uvicorn writes a stack trace for each answer that is cut off at the end of the grace time."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 async def nothing() -> None:
     """There is nothing else to open."""
 
@@ -79,7 +86,9 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )
-    Server(config, app.state.watch).run()
+    logging.getLogger("uvicorn.error").addFilter(is_no_cancellation)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises SIGINT again when all is done
+        Server(config, app.state.watch).run()
 
 
 if __name__ == "__main__":

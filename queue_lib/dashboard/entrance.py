@@ -73,10 +73,11 @@ def _form(request: Request, wanted: str, fault: str | None = None, status: int =
 async def sign_in(request: Request) -> Response:
     """Open a session for who has a token."""
     check_origin(request)
-    sent = await form_of(request)
-    wanted = _ours(sent.get("next", ""))
     attempts: Attempts = request.app.state.attempts
     attempts.check(address_of(request))
+    with attempts.reading():
+        sent = await form_of(request)
+    wanted = _ours(sent.get("next", ""))
     check_csrf(request.cookies.get(cookie_name(request, FORM), ""), sent)
     token: Token | None = find(request.app.state.tokens, sent.get("token", "").strip())
     if token is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import time
 from collections import Counter
@@ -16,13 +17,14 @@ from queue_lib.admin import Admin
 from queue_lib.dashboard.sessions import Session, Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PREFIX = "/admin/queues"
 COOKIE = "pushmill"
 MOST_FIELDS = 20  # of a form
 LONGEST_FORM = 64 * 1024  # bytes
 MOST_ATTEMPTS = 10  # to sign in that may fail, in a window, from one address
+MOST_AT_ONCE = 16  # forms of people who sign in that are read at once: a quarter of all bodies
 MOST_ADDRESSES = 10_000  # that are told apart
 WINDOW = 60.0  # seconds
 
@@ -56,9 +58,11 @@ async def form_of(request: Request) -> dict[str, str]:
     """The fields of the form that was sent. Raises 413, 415 and 400 for what is no form of ours."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "this is no form")
-    body = await request.body()
-    if len(body) > LONGEST_FORM:
-        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {LONGEST_FORM} bytes")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_FORM:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {LONGEST_FORM} bytes")
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
@@ -113,13 +117,26 @@ Acting = Annotated[Admin, Depends(acting)]
 
 
 class Attempts:
-    """So many failed attempts to sign in, in a window, from each address."""
+    """So many failed attempts to sign in, in a window, from each address; so many forms at once from all of them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is in seconds."""
         self._clock = clock
         self._failed: Counter[str] = Counter()
         self._until = 0.0
+        self._forms = 0
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """While a stranger's form is read. Raises 503 where too many are: strangers keep nobody from the API."""
+        if self._forms >= MOST_AT_ONCE:
+            msg = "too many people sign in at this moment; try again"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, msg, {"Retry-After": "5"})
+        self._forms += 1
+        try:
+            yield
+        finally:
+            self._forms -= 1
 
     def check(self, address: str) -> None:
         """Raise 429 if too many attempts from there have failed."""

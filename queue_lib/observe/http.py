@@ -56,32 +56,34 @@ async def serve(host: str, port: int, pages: Pages) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        site.close()
+        await site.close()
 
 
 class _Site:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
-    def close(self) -> None:
-        """Hang up on everybody."""
-        for writer in self._open:
-            writer.transport.abort()
+    async def close(self) -> None:
+        """Hang up on everybody, also on who is being answered at this moment."""
+        under_way = [task for task in self._open.values() if task is not None]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request, and hang up."""
         if len(self._open) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
-        self._open.add(writer)
+        self._open[writer] = asyncio.current_task()
         try:
             async with asyncio.timeout(2 * IN_TIME):
                 await self._converse(reader, writer)
-        except (TimeoutError, OSError):  # it is slow, or gone
-            writer.transport.abort()
+        except (TimeoutError, OSError, asyncio.CancelledError):  # it is slow, or gone, or the process stops
+            writer.transport.abort()  # a cancellation ends here: asyncio would write its stack trace into the log
         finally:
-            self._open.discard(writer)
+            del self._open[writer]
             writer.close()  # again is no fault
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

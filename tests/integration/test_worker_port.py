@@ -154,3 +154,22 @@ async def test_a_port_beyond_the_last_is_a_fault_of_the_settings() -> None:
     with pytest.raises(ConfigurationError, match=r"METRICS_PORT: can't listen on 127\.0\.0\.1:65536"):
         async with http.serve("127.0.0.1", 65536, {}):
             pass
+
+
+async def test_the_end_of_the_process_cuts_off_who_is_being_answered() -> None:
+    """A scrape that hangs as the worker stops is hung up on, and leaves no stack trace in the log."""
+    asked, faults = asyncio.Event(), list[dict[str, object]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+
+    async def hangs() -> http.Answer:
+        asked.set()
+        await asyncio.Event().wait()
+        return await page()
+
+    async with http.serve("127.0.0.1", 0, {"/metrics": hangs}) as port:
+        scrape = asyncio.create_task(said(port, b"GET /metrics HTTP/1.1\r\n\r\n"))
+        await asked.wait()
+
+    assert b"" == await scrape
+    await asyncio.sleep(0)
+    assert [] == faults

@@ -46,6 +46,7 @@ class BullMQInspector:
         self._queues: dict[str, SharedQueue] = {}
 
     def _queue(self, name: str) -> SharedQueue:
+        """The package's Queue, made once: each reads all scripts from their files, and holds 270 KiB in a circle."""
         if name not in self._queues:
             self._queues[name] = SharedQueue(name, self._client, self._prefix)
         return self._queues[name]

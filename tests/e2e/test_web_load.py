@@ -1,0 +1,168 @@
+"""What many clients cost the web process, strangers above all, and what is left of them; and its end amid them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from queue_lib.api import tokens
+from queue_lib.api.bodies import LARGEST, LONGEST, MOST_BYTES
+from queue_lib.dashboard.guard import PREFIX
+from tests.support.web_process import web_process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.support.worker_process import WorkerProcess
+
+SECRET, TOKEN = tokens.make("app", may_write=True)
+AUTHORIZATION = f"Authorization: Bearer {SECRET}\r\n"
+JSON = "Content-Type: application/json\r\n"
+FORM = "Content-Type: application/x-www-form-urlencoded\r\nOrigin: http://web\r\n"
+CLIENTS = 150
+HALF = LARGEST // 2  # bytes; CLIENTS of them are 300 MiB
+STREAMS = 450  # of the 500 clients that may wait
+MIB = 1024 * 1024
+SPARE = 48 * MIB  # for what 450 connections cost, and for what the allocator keeps
+
+Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def web(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[WorkerProcess, int]]:
+    """The web process and its port, once it has answered."""
+    process, url = web_process(redis_url, tmp_path, TOKEN)
+    port = int(url.rsplit(":", 1)[1])
+    async with process, clients(port, 1) as [client]:
+        assert 200 == await status(client, head("GET", "/readyz"))
+        yield process, port
+
+
+@asynccontextmanager
+async def clients(port: int, count: int) -> AsyncIterator[list[Client]]:
+    """So many connections, which hang up at the end."""
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+    try:
+        yield opened
+    finally:
+        for _, writer in opened:
+            writer.transport.abort()
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    """The head of a request."""
+    return f"{method} {path} HTTP/1.1\r\nHost: web\r\n{''.join(headers)}\r\n".encode()
+
+
+async def status(client: Client, request: bytes) -> int:
+    """Send it; returns the status of the answer."""
+    reader, writer = client
+    writer.write(request)
+    await writer.drain()
+    return int((await reader.readline()).split()[1])
+
+
+def memory(process: WorkerProcess) -> int:
+    """The bytes that it holds."""
+    return int(psutil.Process(process.pid).memory_info().rss)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("/queue/jobs", JSON, 401),
+        ("/queue/jobs/batch", JSON, 401),
+        (f"{PREFIX}/login", FORM, 413),
+        (f"{PREFIX}/queue/file-processing/pause", FORM, 303),
+    ],
+)
+async def test_the_bodies_of_strangers_are_not_kept(
+    web: tuple[WorkerProcess, int], path: str, headers: str, expected: int
+) -> None:
+    """150 of them send half of four megabytes: each has its answer, and the process has not grown by what they sent."""
+    process, port = web
+    before = memory(process)
+    start = head("POST", path, headers, f"Content-Length: {LARGEST}\r\n")
+    async with clients(port, CLIENTS) as opened:
+        told = await asyncio.gather(*(status(client, start + bytes(HALF)) for client in opened))
+        grown = memory(process) - before
+
+    assert {expected} <= set(told) <= {expected, 503}  # for so many strangers are let sign in at once
+    assert grown < SPARE
+    assert [] == process.lines("api_fault")
+
+
+async def test_the_bodies_of_clients_are_bounded(web: tuple[WorkerProcess, int]) -> None:
+    """150 with a token send half a body: the process holds 32 MiB of them, tells the others to come back, and lives."""
+    process, port = web
+    before = memory(process)
+    start = head("POST", "/queue/jobs", JSON, AUTHORIZATION, f"Content-Length: {LARGEST}\r\n")
+    async with clients(port, CLIENTS) as opened, clients(port, 1) as [other]:
+        sending = [asyncio.create_task(status(client, start + bytes(HALF))) for client in opened]
+        done, _ = await asyncio.wait(sending, timeout=LONGEST / 3)
+        grown = memory(process) - before
+        alive = await status(other, head("GET", "/healthz"))
+        for task in sending:
+            task.cancel()
+        await asyncio.wait(sending)
+
+    assert {503} == {task.result() for task in done}
+    assert CLIENTS - MOST_BYTES // HALF <= len(done)
+    assert grown < 2 * MOST_BYTES + SPARE
+    assert 200 == alive
+
+
+async def test_clients_that_wait_leave_no_memory_behind(web: tuple[WorkerProcess, int]) -> None:
+    """450 event streams, three times over: what they cost comes back, and the next ones cost no more."""
+    process, port = web
+    before = memory(process)
+    where = await held_job(port)
+    for _ in range(3):
+        async with clients(port, STREAMS) as opened:
+            told = [await status(client, head("GET", where, AUTHORIZATION)) for client in opened]
+            assert {200} == set(told)
+        await asyncio.sleep(1)  # they are noticed to be gone
+
+    assert memory(process) - before < SPARE
+
+
+async def held_job(port: int) -> str:
+    """Where the events of a job are that will not end soon."""
+    upload = {"fileId": "x", "filePath": "x", "userId": "u"}
+    data = json.dumps({"name": "process-image", "data": upload, "options": {"delay": 60_000}}).encode()
+    async with clients(port, 1) as [client]:
+        start = head("POST", "/queue/jobs", JSON, AUTHORIZATION, f"Content-Length: {len(data)}\r\n")
+        assert 202 == await status(client, start + data)
+        while not (line := await client[0].readline()).lower().startswith(b"location: "):
+            assert line.strip()
+    return line.decode().split()[1].replace("?", "/events?")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_stops_amid_its_clients(web: tuple[WorkerProcess, int], number: signal.Signals) -> None:
+    """Streams, long polls, scrapes, and requests that are not whole: no stack trace is left, and none is waited for."""
+    process, port = web
+    where = await held_job(port)
+    async with clients(port, 40) as opened:
+        for place, (_, writer) in enumerate(opened):
+            requests = [
+                head("GET", where, AUTHORIZATION),
+                head("GET", f"{where.replace('/events', '')}&wait=25", AUTHORIZATION),
+                head("GET", "/metrics", AUTHORIZATION),
+                head("GET", "/healthz")[:-4],
+            ]
+            writer.write(requests[place % len(requests)])
+        await opened[0][0].readline()
+        process.signal(number)
+        ended = await process.wait(15.0)
+
+    assert ended in {0, -number}
+    assert "" == process.stderr
+    assert not {"error", "warning"} & {line["level"] for line in process.log if line["event"] != "redis_may_forget"}
