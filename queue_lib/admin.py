@@ -72,6 +72,8 @@ class Admin:
 
     async def _stats(self, queue: str) -> QueueStats:
         inspectors, read = self._inspectors.values(), Reading()
+        for each in inspectors:
+            await read(each.check(queue))
         first = [job for each in inspectors for job in await read(each.page(queue, State.WAITING, 0, 1)) or ()]
         return QueueStats(
             queue=queue,

@@ -33,6 +33,7 @@ class Trouble(enum.Enum):
     FORBIDDEN = "Redis does not allow this user a command (ACL)"
     CLUSTER = "Redis is in cluster mode, which can't keep jobs: set REDIS_URL to a Redis without it"
     WRONG_TYPE = "a key in Redis has the wrong type"
+    OUTDATED = "the app's bullmq is older than 5: upgrade all Node clients of the queue, or its jobs are not taken"
     REFUSED = "Redis refuses a command"
 
     @property

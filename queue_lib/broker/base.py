@@ -238,6 +238,9 @@ class Inspector(Protocol):
 
     wire: Wire
 
+    async def check(self, queue: str) -> None:
+        """See whether the wire can serve the queue at all. Raises BrokerRefusedError if not."""
+
     async def counts(self, queue: str) -> dict[State, int]:
         """How many jobs are in each state."""
 

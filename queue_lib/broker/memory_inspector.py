@@ -24,6 +24,9 @@ class MemoryInspector:
         self.wire = wire
         self._store = store
 
+    async def check(self, queue: str) -> None:
+        """Always."""
+
     async def counts(self, queue: str) -> dict[State, int]:
         """Jobs by state."""
         states = [record.state for (name, _), record in self._store.jobs.items() if name == queue]

@@ -39,14 +39,16 @@ TROUBLES = {
     "TRYAGAIN": Trouble.CLUSTER,
     "CLUSTERDOWN": Trouble.CLUSTER,
     "WRONGTYPE": Trouble.WRONG_TYPE,
+    "OUTDATED": Trouble.OUTDATED,  # a script's of ours
 }
 CROWDED = "max number of clients reached"  # an answer without a word of its own
-FINAL = frozenset({Trouble.WRONG_TYPE, Trouble.REFUSED})  # about the command, and not about the server's state
+# About the command, and not about the server's state.
+FINAL = frozenset({Trouble.WRONG_TYPE, Trouble.OUTDATED, Trouble.REFUSED})
 # Redis 6 puts what a command in a script has answered behind the script's name and line, and every Redis puts why a
 # transaction was discarded behind that it was. redis-py puts a pipeline's answer behind the command, which may hold a
 # payload.
 CODE = re.compile(r"(?:^|@user_script: ?\d+: |because of: )-?([A-Z]{3,})\b")
-PIPELINED = re.compile(r"^Command # \d+ .* of pipeline caused error: ", re.DOTALL)
+PIPELINED = re.compile(r"^Command # \d+ .* of pipeline caused error: (?:\(['\"](.*)['\"],\)$)?", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -129,4 +131,4 @@ def describe(error: Exception) -> str:
 
 
 def _without_command(error: Exception) -> str:
-    return PIPELINED.sub("", str(error))
+    return PIPELINED.sub(r"\1", str(error))

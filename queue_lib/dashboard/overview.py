@@ -74,7 +74,12 @@ async def overview(request: Request, admin: Acting) -> Response:
 
 
 def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    """What is wrong with a queue: nobody serves it, or nobody serves one of its wires."""
+    """What is wrong with a queue: what Redis says of it; nobody serves it, or nobody serves one of its wires."""
+    trouble = stats.trouble.value if stats.trouble else ""
+    return [*([f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []), *_unserved(stats, workers)]
+
+
+def _unserved(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
     serving = [worker for worker in workers if stats.queue in worker.queues]
     if not serving:
         return ["No worker serves this queue."]

@@ -16,6 +16,7 @@ from queue_lib.dashboard import sparkline, words
 from queue_lib.dashboard.guard import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
 from queue_lib.dashboard.overview import alarms, graphs_of
 from queue_lib.dashboard.sessions import LIFETIME, Sessions
+from queue_lib.errors import Trouble
 from queue_lib.job import Wire
 from queue_lib.observe.pulse import Minute, WorkerView
 
@@ -231,3 +232,9 @@ def test_alarms(workers: list[WorkerView], told: list[str]) -> None:
     """A queue that nobody serves, or a wire of it."""
     counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
     assert told == alarms(QueueStats(queue="work", paused=False, counts=counts, oldest=None), workers)
+
+
+def test_an_alarm_for_what_redis_says() -> None:
+    """A queue whose app is too old, or whose keys are broken, says so before anything else."""
+    broken = QueueStats(queue="work", paused=False, counts={}, oldest=None, trouble=Trouble.WRONG_TYPE)
+    assert ["A key in Redis has the wrong type.", "No worker serves this queue."] == alarms(broken, [])

@@ -65,10 +65,12 @@ def test_no_answer_is_an_outage(error: Exception) -> None:
     assert Trouble.AWAY is trouble_of(error)
 
 
-def test_a_pipeline_shows_no_payload() -> None:
+@pytest.mark.parametrize("shown", ["{}", "('{}',)"], ids=["the answer", "its asyncio client's tuple of it"])
+def test_a_pipeline_shows_no_payload(shown: str) -> None:
     """redis-py puts the command that was refused before the answer."""
     error = _parsed("WRONGTYPE Operation against a key")
-    error.args = (f"Command # 2 (HSET bull:q:1 data secret\n) of pipeline caused error: {error.args[0]}",)
+    answer = shown.format(error.args[0])
+    error.args = (f"Command # 2 (HSET bull:q:1 data secret\n) of pipeline caused error: {answer}",)
 
     assert Trouble.WRONG_TYPE is trouble_of(error)
     assert "ResponseError: WRONGTYPE Operation against a key" == describe(error)

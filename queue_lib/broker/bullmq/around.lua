@@ -10,6 +10,11 @@
 local call = redis.call
 local instead = {}
 
+-- The major of bullmq that the app has: the Node client that opened the queue last. nil if it is not told, or a Pro's.
+local function major_of(version)
+  return tonumber(string.match(version or '', '^bullmq:(%d+)%.'))
+end
+
 local function ends(key, name) return string.sub(key, -#name - 1) == ':' .. name end
 local function queue_of(key, name) return string.sub(key, 1, -#name - 1) end
 
@@ -19,7 +24,7 @@ local function queue_of(key, name) return string.sub(key, 1, -#name - 1) end
 local function are_set_aside(queue)
   local paused, version = unpack(call('HMGET', queue .. 'meta', 'paused', 'version'))
   if not paused then return false end
-  local major = tonumber(string.match(version or '', '^bullmq:(%d+)%.'))
+  local major = major_of(version)
   return not major or major < 6 or call('EXISTS', queue .. 'paused') == 1
 end
 
@@ -65,6 +70,13 @@ function instead.PEXPIRE(key, milliseconds)
     milliseconds = max and theirs or milliseconds
   end
   return call('PEXPIRE', key, milliseconds)
+end
+
+-- What to answer, where the app's bullmq is of a time before the markers that tell of jobs; else nil.
+local function refusal(meta)
+  local version = call('HGET', meta, 'version')
+  local major = major_of(version)
+  if major and major < 5 then return redis.error_reply('OUTDATED ' .. meta .. ' says ' .. version) end
 end
 
 local redis = {

@@ -51,6 +51,11 @@ class BullMQInspector:
             self._queues[name] = SharedQueue(name, self._client, self._prefix)
         return self._queues[name]
 
+    async def check(self, queue: str) -> None:
+        """Not if the app's bullmq is too old."""
+        with outages_translated():
+            await self._queue(queue).check()
+
     async def counts(self, queue: str) -> dict[State, int]:
         """Jobs by state; prioritized ones, and those that are set aside, count as waiting."""
         elsewhere = [state.value for state in State if state is not State.WAITING]

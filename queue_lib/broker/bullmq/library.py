@@ -17,12 +17,16 @@ HERE = Path(__file__).parent
 NOT_LOADED = {"moveJobFromActiveToWait": "moveJobFromActiveToWait-9.lua"}  # though the package has it
 OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
 CLAIMING = {"moveToActive-11.lua": OPTIONS_OF_CLAIM, "moveToFinished-14.lua": OPTIONS_OF_FINISH}
+# What an app with too old a bullmq is not served with, and which of the KEYS is the queue's `meta`.
+REFUSED = {"moveToActive-11.lua": 9, "addStandardJob-9.lua": 3, "addDelayedJob-6.lua": 2, "addPrioritizedJob-9.lua": 2}
 
 
 @cache
 def script(file: str) -> str:
     """One of the package's scripts, with what is put in front of it."""
     parts = [_own("around.lua")]
+    if file in REFUSED:
+        parts += [f"local refused = refusal(KEYS[{REFUSED[file]}])", "if refused then return refused end"]
     if file in CLAIMING:
         parts += [f"local OPTIONS = {CLAIMING[file]}", _own("before_claim.lua")]
     if file == "pause-7.lua":
@@ -41,6 +45,7 @@ class Connection(RedisConnection):  # type: ignore[misc]  # the package has no t
         """Register them; nothing is sent yet."""
         for name, file in (SCRIPT_DEFINITIONS | NOT_LOADED).items():
             self.commands[name] = self.conn.register_script(script(file))
+        self.commands["check"] = self.conn.register_script(_own("around.lua") + "return refusal(KEYS[1])")
 
 
 class SharedQueue(Queue):  # type: ignore[misc]
@@ -51,6 +56,10 @@ class SharedQueue(Queue):  # type: ignore[misc]
         super().__init__(name, {"connection": client, "prefix": prefix})
         self.backend = RedisBackend(name, Connection(client), None, prefix, owns_connection=False)
         self.redisConnection, self.scripts = self.backend.connection, self.backend.scripts
+
+    async def check(self) -> None:
+        """Raise a ResponseError, OUTDATED, if the app's bullmq is too old."""
+        await self.scripts.commands["check"](keys=[self.keys["meta"]])
 
     async def resume(self) -> None:
         """Hand out jobs again: the script moves up to 7,000 jobs that were set aside, and says how many are left."""

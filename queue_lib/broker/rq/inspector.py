@@ -64,6 +64,9 @@ class RQInspector:
         self._switch = switch
         self._clean_script = connection.register_script(source("clean"))
 
+    async def check(self, queue: str) -> None:
+        """Always."""
+
     async def counts(self, queue: str) -> dict[State, int]:
         """Jobs by state."""
         with outages_translated():
