@@ -81,6 +81,7 @@ class Admin:
             counts={each.wire: counts for each in inspectors if (counts := await read(each.counts(queue)))},
             oldest=max((self._clock() - job.enqueued_at for job in first if job.enqueued_at), default=None),
             trouble=read.trouble,
+            stopped=[one for each in inspectors for one in await read(each.stopped(queue)) or ()],
         )
 
     async def workers(self) -> list[WorkerView]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from queue_lib.errors import BrokerRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
 
-    from queue_lib.broker.base import JobView, Letter, State
+    from queue_lib.broker.base import JobView, Letter, State, StoppedScheduler
     from queue_lib.errors import Trouble
     from queue_lib.job import Wire
 
@@ -37,6 +37,7 @@ class QueueStats:
     """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds.
 
     `trouble` says why a part could not be read, because of what its keys hold: that part is missing.
+    `stopped` are the app's job schedulers that have come to a stop before their end.
     """
 
     queue: str
@@ -44,6 +45,7 @@ class QueueStats:
     counts: Mapping[Wire, Mapping[State, int]]
     oldest: float | None
     trouble: Trouble | None = None
+    stopped: Sequence[StoppedScheduler] = ()
 
     def total(self, state: State) -> int:
         """How many jobs of both wires are in a state."""

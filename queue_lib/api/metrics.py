@@ -106,7 +106,11 @@ class Scraped(Collector):
             "pushmill_queue_oldest_waiting_seconds", "How long the next job has waited; 0: none does.", labels=["queue"]
         )
         paused = GaugeMetricFamily("pushmill_queue_paused", "Whether the queue is paused.", labels=["queue"])
+        stopped = GaugeMetricFamily(
+            "pushmill_schedulers_stopped", "Job schedulers of the app that no job follows.", labels=["queue"]
+        )
         for queue in self._stats:
+            stopped.add_metric([queue.queue], len(queue.stopped))
             oldest.add_metric([queue.queue], queue.oldest or 0.0)
             paused.add_metric([queue.queue], float(queue.paused))
             for wire, counts in queue.counts.items():
@@ -123,4 +127,4 @@ class Scraped(Collector):
             faults.add_metric([word], count)
         up = GaugeMetricFamily("pushmill_redis_up", "Whether the API reaches Redis.")
         up.add_metric([], float(self._letters is not None))
-        return [jobs, oldest, paused, workers, letters, faults, up]
+        return [jobs, oldest, paused, stopped, workers, letters, faults, up]

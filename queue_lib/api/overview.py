@@ -29,12 +29,29 @@ class WireCounts(Model):
     waiting_children: int
 
 
+class StoppedOut(Model):
+    """A job scheduler that no job follows: its pattern or interval, why, and when its last job was due."""
+
+    model_config = example(
+        id="nightly", schedule="0 9 * * 8", reason="8 is no day of week: expected 0 to 7", dueAt=1795568000000
+    )
+
+    id: str
+    schedule: str
+    reason: str
+    due_at: int
+
+
 class QueueOut(Model):
-    """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds."""
+    """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds.
+
+    `stoppedSchedulers` are those of the app that came to a stop before their end.
+    """
 
     queue: str
     paused: bool
     oldest: int | None
+    stopped_schedulers: list[StoppedOut]
     counts: WireCounts
     wires: dict[Wire, WireCounts]
 
@@ -172,6 +189,10 @@ def queue_out(stats: QueueStats) -> QueueOut:
         queue=stats.queue,
         paused=stats.paused,
         oldest=milliseconds(stats.oldest),
+        stopped_schedulers=[
+            StoppedOut(id=each.id, schedule=each.schedule, reason=each.reason, due_at=round(each.due_at * 1000))
+            for each in stats.stopped
+        ],
         counts=_counts(totals),
         wires={wire: _counts(dict(counts)) for wire, counts in stats.counts.items()},
     )

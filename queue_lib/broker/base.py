@@ -233,6 +233,20 @@ class Addition:
     attempts: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoppedScheduler:
+    """A job scheduler of BullMQ that has come to a stop before its end.
+
+    `schedule` is its pattern or interval as the app wrote it, `reason` why no job follows. The last one was due at
+    `due_at`, in seconds since the epoch.
+    """
+
+    id: str
+    schedule: str
+    reason: str
+    due_at: float
+
+
 class Inspector(Protocol):
     """What an operator may see and do, for one wire. Every call may raise BrokerUnavailableError."""
 
@@ -282,6 +296,9 @@ class Inspector(Protocol):
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Add many jobs, each as `add` does, in few round trips; returns their ids in this order."""
+
+    async def stopped(self, queue: str) -> list[StoppedScheduler]:
+        """The job schedulers that have come to a stop before their end; RQ has none."""
 
     async def is_paused(self, queue: str) -> bool:
         """Whether the queue is paused, on both wires alike."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.base import LISTED, Addition, DeadLetter, JobView, Letter, State, letter_id
+from queue_lib.broker.base import LISTED, Addition, DeadLetter, JobView, Letter, State, StoppedScheduler, letter_id
 from queue_lib.broker.marks import mark
 from queue_lib.job import Wire
 from queue_lib.plain_json import readable
@@ -134,6 +134,10 @@ class MemoryInspector:
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Add one after the other."""
         return [await self.add(queue, addition) for addition in additions]
+
+    async def stopped(self, queue: str) -> list[StoppedScheduler]:  # noqa: ARG002 -- the port's
+        """None: there are no schedulers."""
+        return []
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -74,9 +74,13 @@ async def overview(request: Request, admin: Acting) -> Response:
 
 
 def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    """What is wrong with a queue: what Redis says of it; nobody serves it, or nobody serves one of its wires."""
+    """What is wrong with a queue: what Redis says of it; nobody serves it or a wire of it; a scheduler has stopped."""
     trouble = stats.trouble.value if stats.trouble else ""
-    return [*([f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []), *_unserved(stats, workers)]
+    told = [f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []
+    stopped = [
+        f"The scheduler {each.id[:200]} ({each.schedule[:200]}) has stopped: {each.reason}." for each in stats.stopped
+    ]
+    return [*told, *_unserved(stats, workers), *stopped]
 
 
 def _unserved(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:

@@ -79,6 +79,14 @@ CASES = (
         summary="push-notifications grows faster than it is worked off.",
     ),
     Case(
+        "PushmillSchedulerStopped",
+        {f"pushmill_schedulers_stopped{{queue={FILES}}}": "0x2 1x5 0x5"},
+        fires=6,
+        resolves=10,
+        labels={"queue": "file-processing"},
+        summary="1 job schedulers of file-processing have stopped: their jobs run no more.",
+    ),
+    Case(
         "PushmillDeadLetters",
         {"pushmill_dead_letters": "0x2 3x20"},
         fires=17,

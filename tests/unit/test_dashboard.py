@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from queue_lib.answers import QueueStats
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import State
+from queue_lib.broker.base import State, StoppedScheduler
 from queue_lib.dashboard import sparkline, words
 from queue_lib.dashboard.guard import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
 from queue_lib.dashboard.overview import alarms, graphs_of
@@ -238,3 +238,13 @@ def test_an_alarm_for_what_redis_says() -> None:
     """A queue whose app is too old, or whose keys are broken, says so before anything else."""
     broken = QueueStats(queue="work", paused=False, counts={}, oldest=None, trouble=Trouble.WRONG_TYPE)
     assert ["A key in Redis has the wrong type.", "No worker serves this queue."] == alarms(broken, [])
+
+
+def test_a_scheduler_that_has_stopped_is_an_alarm() -> None:
+    """Whether the queue is served or not."""
+    counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
+    stopped = [StoppedScheduler("nightly", "0 9 * * 8", "8 is no day of week", 5.0)]
+    stats = QueueStats(queue="work", paused=False, counts=counts, oldest=None, stopped=stopped)
+    told = "The scheduler nightly (0 9 * * 8) has stopped: 8 is no day of week."
+    assert [told] == alarms(stats, [worker("work", Wire.RQ, Wire.BULLMQ)])
+    assert ["No worker serves this queue.", told] == alarms(stats, [])

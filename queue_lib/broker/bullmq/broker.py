@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0  # seconds
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
 
 
@@ -128,8 +128,7 @@ class BullMQBroker:
 
     async def _schedule_next(self, lease: BullLease, raw: Any) -> None:
         try:
-            with outages_translated():
-                await self._workers[lease.queue.name].schedule_next(raw)
+            await self._workers[lease.queue.name].schedule_next(raw)
         except BrokerUnavailableError:
             lease.abandon()
             self._strays.suspect(lease.queue.name)  # it goes back in line, and whoever claims it next tries again
@@ -208,10 +207,11 @@ class BullMQBroker:
             await self._client.zadd(self._workers[queue.name].keys["marker"], {"0": 0})
 
     def chores(self) -> Sequence[Chore]:
-        """Renew locks three times a lease, look for stalled jobs twice, clear out once an hour."""
+        """Renew locks three times a lease, look for stalled jobs twice; each minute schedulers, each hour old jobs."""
         return [
             Chore("renew leases", self._lease_duration / 3, self._renew),
             Chore("recover jobs", self._lease_duration / 2, self._recover),
+            Chore("continue schedulers", MINUTE, self._continue_schedulers),
             Chore("apply retention", HOUR, self._clean),
         ]
 
@@ -243,6 +243,9 @@ class BullMQBroker:
             stalled = await self._workers[name].backend.moveStalledJobsToWait(CRASH_CAP - 1, interval)
         if stalled:
             self._observe(JobsRecovered(self.wire, name, tuple(stalled)))
+
+    async def _continue_schedulers(self) -> None:
+        await for_each(self._workers.values(), LoopLessWorker.go_on_with_schedulers)
 
     async def _clean(self) -> None:
         """BullMQ looks at the age of finished jobs only when another one finishes; a quiet queue would keep them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, JobView, State
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
+from queue_lib.broker.bullmq.schedulers import find_stopped
 from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.marks import mark
 from queue_lib.broker.trouble import answers, outages_translated
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import redis.asyncio
+
+    from queue_lib.broker.base import StoppedScheduler
 
 # Where waiting jobs are, in the order in which they are served. `paused` has those that bullmq 5 has set aside.
 IN_LINE = ("wait", "paused", "prioritized")
@@ -213,6 +216,11 @@ class BullMQInspector:
                 ]
                 ids += [str(job.id) for job in await source.addBulk(some)]
         return ids
+
+    async def stopped(self, queue: str) -> list[StoppedScheduler]:
+        """Those whose last job has run, or is gone, with none after it."""
+        with outages_translated():
+            return [scheduler for scheduler, _ in await find_stopped(self._queue(queue))]
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -7,6 +7,7 @@ made of (claiming, schedulers, the scripts) is used as it stands.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from pathlib import Path
@@ -20,16 +21,26 @@ from bullmq.error_code import ErrorCode
 from bullmq.scripts import Scripts, raw2NextJobData
 
 from queue_lib.broker.bullmq.library import OPTIONS_OF_FINISH, Connection, script
-from queue_lib.broker.trouble import describe
-from queue_lib.errors import LeaseLostError, PermanentError, TransientError
+from queue_lib.broker.bullmq.schedulers import Scheduler, find_stopped
+from queue_lib.broker.trouble import describe, outages_translated
+from queue_lib.errors import BrokerRefusedError, LeaseLostError, PermanentError, TransientError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import redis.asyncio
 
     from queue_lib.queues import Queue
 
 TYPICAL_OF_SCHEDULERS = (LeaseLostError, ValueError, TypeError, KeyError, AttributeError)
 METRICS_MINUTES = 7 * 24 * 60  # kept for `queue.getMetrics()` and the dashboards' charts
+# A repeatable job of bullmq 5 has its data in its last job alone; so does bullmq 5's own script keep it.
+KEEP_DATA_OF_REPEATABLES = (
+    "local templateData = schedulerAttributes[2]\n",
+    """local templateData = schedulerAttributes[2] or ARGV[3]
+            if templateData ~= '{}' then rcall('HSET', schedulerKey, 'data', templateData) end
+""",
+)
 HERE = Path(__file__).parent
 PAGE_OF_RETENTION = 500  # jobs looked at in one step
 
@@ -113,16 +124,44 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
             connection.commands[command] = client.register_script(text)
         self.backend = RedisBackend(queue.name, connection, None, prefix, owns_connection=False)
         self.scripts = self.backend.scripts = NamedScripts(prefix, queue.name, connection)
+        self._job_scheduler = Scheduler(self)
+        self._told_stopped: set[str] = set()  # schedulers whose stop is in the log
 
     async def schedule_next(self, job: Any) -> None:
-        """Add the next job of the scheduler that `job` came from. Raises redis-py's errors.
+        """Add the next job of the scheduler that `job` came from. Raises BrokerUnavailableError.
 
         The package would try for ever, in steps of 15 seconds, while the claimed job waits and its lock runs out.
         """
-        try:
+        with self._stop_told(job.repeatJobKey):  # another worker has added it, or the scheduler is gone or unreadable
             await self._scheduleNextIteration(job)
-        except TYPICAL_OF_SCHEDULERS as error:  # another worker has added it, or the scheduler is gone
-            structlog.get_logger().warning("bullmq_error", queue=self.name, reason=describe(error))
+
+    async def go_on_with_schedulers(self) -> None:
+        """Add the next job of each scheduler that has stopped, where that is any use. Raises BrokerUnavailableError."""
+        with outages_translated():
+            stopped = await find_stopped(self)
+        for scheduler, again in stopped:
+            if again is None:
+                self._tell_stopped(scheduler.id, scheduler.reason)
+            else:
+                with self._stop_told(scheduler.id):
+                    await self.jobScheduler.upsertJobScheduler(**again)
+
+    @contextlib.contextmanager
+    def _stop_told(self, scheduler_id: str) -> Iterator[None]:
+        try:
+            with outages_translated():
+                yield
+        except (BrokerRefusedError, *TYPICAL_OF_SCHEDULERS) as error:
+            self._tell_stopped(scheduler_id, describe(error))
+        else:
+            self._told_stopped.discard(scheduler_id)
+
+    def _tell_stopped(self, scheduler_id: str, reason: str) -> None:
+        if scheduler_id not in self._told_stopped:
+            self._told_stopped.add(scheduler_id)
+            structlog.get_logger().warning(
+                "scheduler_stopped", queue=self.name, scheduler=scheduler_id[:200], reason=reason
+            )
 
 
 def _scripts() -> dict[str, str]:
@@ -130,6 +169,7 @@ def _scripts() -> dict[str, str]:
     return {
         "moveToFinished": _around("finish.lua", "moveToFinished-14.lua"),
         "retain": _around("retain.lua", "cleanJobsInSet-3.lua"),
+        "updateJobScheduler": script("updateJobScheduler-12.lua").replace(*KEEP_DATA_OF_REPEATABLES),
         "strays": (HERE / "strays.lua").read_text(),
     }
 

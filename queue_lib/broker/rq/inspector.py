@@ -19,7 +19,7 @@ from rq.rate_limit import RateLimitRegistry
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, JobView, State
+from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, JobView, State, StoppedScheduler
 from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import (
@@ -301,6 +301,10 @@ class RQInspector:
             else:
                 lane.enqueue_job(job, unique=True)
         return str(job.id)
+
+    async def stopped(self, queue: str) -> list[StoppedScheduler]:  # noqa: ARG002 -- the port's
+        """None: RQ's own scheduler is no part of its queues."""
+        return []
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -1,0 +1,111 @@
+"""The app's job schedulers: when they are due next, and which of them have stopped.
+
+A scheduler has one job at a time, and whoever claims that adds the next one. Where this fails, as for a pattern that
+nobody can read, the job runs and none follows: the scheduler has stopped. A chore tries again, and operators are told.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bullmq import JobScheduler
+from bullmq.job import optsFromJSON
+from bullmq.job_scheduler import _to_millis
+
+from queue_lib.broker.base import StoppedScheduler
+from queue_lib.broker.bullmq.cron import next_time
+from queue_lib.broker.bullmq.parse import MALFORMED, MS
+from queue_lib.broker.bullmq.pattern import PatternError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCRIPT = (Path(__file__).parent / "stopped.lua").read_text()
+GRACE = 30.0  # seconds after its job was due in which a scheduler may still be continued
+LOOKED_AT = 1000  # schedulers that are overdue
+NUMBERS = ("every", "limit", "offset", "startDate", "endDate")
+MIGRATE = "it is a repeatable job of an older bullmq, whose data is lost; add it again, with queue.upsertJobScheduler"
+LEFT = "its last job is gone or has run, and no worker has added the next one"
+
+
+class EndedError(Exception):
+    """A scheduler has come to its limit or its end date: there is nothing to go on with."""
+
+
+class Scheduler(JobScheduler):  # type: ignore[misc]  # the package has no types
+    """The package's JobScheduler, with patterns and time zones as Node has them."""
+
+    def __init__(self, queue: Any) -> None:
+        """`queue` is the package's Queue or Worker."""
+        super().__init__(queue, repeat_strategy=next_due)
+
+    async def upsertJobScheduler(self, job_scheduler_id: str, repeat_opts: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+        """Draw what `H` stands for by the scheduler's id: Node draws anew each time, and may run it twice in a day."""
+        if "H" in str(repeat_opts.get("pattern") or ""):
+            repeat_opts = {"hashSeed": job_scheduler_id, **repeat_opts}
+        return await super().upsertJobScheduler(job_scheduler_id, repeat_opts, *args, **kwargs)
+
+
+def next_due(after: int, repeat: Mapping[str, Any]) -> int | None:
+    """The package's repeat strategy: milliseconds in and out; None where the scheduler's endDate comes first.
+
+    Raises PatternError.
+    """
+    if repeat.get("immediately"):
+        return round(time.time() * MS)
+    start = max(after, _to_millis(repeat.get("startDate")) or after)
+    zone, seed = repeat.get("tz"), str(repeat.get("hashSeed") or "")
+    due = round(next_time(str(repeat["pattern"]), None if zone is None else str(zone), start / MS, seed) * MS)
+    end = _to_millis(repeat.get("endDate"))
+    return None if end is not None and due > end else due
+
+
+async def find_stopped(queue: Any) -> list[tuple[StoppedScheduler, dict[str, Any] | None]]:
+    """The schedulers of the package's Queue or Worker that have stopped before their end.
+
+    With each comes what `upsertJobScheduler` takes to go on with it; None where that is no use. Raises redis-py's
+    errors.
+    """
+    repeat, prefix = queue.backend.toKey("repeat"), queue.backend.toKey("")
+    until = round((time.time() - GRACE) * MS)
+    found = await queue.backend.conn.register_script(SCRIPT)(keys=[repeat], args=[prefix, until, LOOKED_AT])
+    stopped = []
+    for scheduler_id, due, flat in found:
+        record = dict(zip(flat[::2], flat[1::2], strict=True))
+        reason, again = LEFT, None
+        try:
+            again = _again(scheduler_id, due, record)
+        except EndedError:
+            continue
+        except PatternError as error:
+            reason = str(error)
+        except MALFORMED as error:
+            reason = f"its record can't be read: {type(error).__name__}"
+        told = record.get("pattern") or f"every {record.get('every')} ms"
+        stopped.append((StoppedScheduler(scheduler_id, told, reason, int(due) / MS), again))
+    return stopped
+
+
+def _again(scheduler_id: str, due: str, record: Mapping[str, str]) -> dict[str, Any]:
+    """What adds the next job, as the claim of the last one would have. Raises EndedError, PatternError, MALFORMED."""
+    if "ic" not in record:  # BullMQ 5 writes it, and the data beside it, with the second job
+        raise PatternError(MIGRATE)
+    count, now = int(record["ic"]), time.time() * MS
+    repeat: dict[str, Any] = {name: int(record[name]) for name in NUMBERS if record.get(name)}
+    repeat |= {name: record[name] for name in ("pattern", "tz") if record.get(name)} | {"count": count}
+    if count >= repeat.get("limit", count + 1) or now > repeat.get("endDate", now):
+        raise EndedError
+    if "pattern" in repeat and next_due(round(now), {"hashSeed": scheduler_id, **repeat}) is None:
+        raise EndedError
+    return {
+        "job_scheduler_id": scheduler_id,
+        "repeat_opts": repeat,
+        "job_name": record["name"],
+        "job_data": json.loads(record.get("data") or "{}"),
+        "opts": {**optsFromJSON(json.loads(record.get("opts") or "{}")), "prevMillis": int(due)},
+        "override": False,
+        "producer_id": f"repeat:{scheduler_id}:{due}",
+    }

@@ -1,0 +1,197 @@
+"""The app's job schedulers: each job is followed by the next, and one that stops before its end is seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from queue_lib.broker.bullmq.cron import next_time
+from tests.support.mills import PREFIX, QUEUE, Mill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from queue_lib.admin import Admin
+
+KEY = f"{PREFIX}:{QUEUE.name}"
+MINUTE = 60_000  # milliseconds
+PATTERN = {"pattern": "0 9 * * *", "tz": "Europe/Berlin"}
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """What stands in Redis."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def mill(bullmq: Mill) -> Mill:
+    """BullMQ's wire alone: RQ has no schedulers."""
+    return bullmq
+
+
+def now() -> int:
+    """Milliseconds since the epoch."""
+    return round(time.time() * 1000)
+
+
+def scheduled(client: redis.Redis, scheduler: str, record: dict[str, Any], ago: int = MINUTE) -> int:
+    """Write a scheduler whose job was due some time ago, and of which no job is there; returns when it was due."""
+    due = now() - ago
+    client.zadd(f"{KEY}:repeat", {scheduler: due})
+    fields: dict[Any, Any] = {"name": "greet", "ic": 3, "data": '{"n":1}', **record}
+    client.hset(f"{KEY}:repeat:{scheduler}", mapping=fields)
+    return due
+
+
+def waiting(client: redis.Redis, scheduler: str, record: dict[str, Any], **fields: Any) -> int:
+    """The same, with its job in the line."""
+    due = scheduled(client, scheduler, record, ago=100)
+    job_id = f"repeat:{scheduler}:{due}"
+    opts = {"repeat": {**record, "count": 1}, "prevMillis": due, "jobId": job_id}
+    job: dict[Any, Any] = {"name": "greet", "data": '{"n":1}', "opts": json.dumps(opts), "timestamp": due, "delay": 0}
+    job |= {"rjk": scheduler, **fields}
+    client.hset(f"{KEY}:{job_id}", mapping=job)
+    client.lpush(f"{KEY}:wait", job_id)
+    return due
+
+
+async def test_a_pattern_goes_on_by_the_clock_of_its_zone(client: redis.Redis, mill: Mill) -> None:
+    """Who claims its job adds the next one: for nine o'clock in Berlin."""
+    waiting(client, "daily", PATTERN)
+    await mill.claim(await mill.broker())
+    due = round(next_time(PATTERN["pattern"], PATTERN["tz"], time.time(), "") * 1000)
+    assert due == client.zscore(f"{KEY}:repeat", "daily")
+    assert {"n": 1} == json.loads(client.hget(f"{KEY}:repeat:daily:{due}", "data") or "")
+
+
+@pytest.mark.parametrize("pattern", ["@minutely", "@weekdays", "0 9 * * 5L", "H 3 * * *", "0 9 ? * FRI#2"])
+async def test_what_node_takes_goes_on(client: redis.Redis, mill: Mill, pattern: str) -> None:
+    """Presets, the last Friday, and a minute that is drawn by the scheduler's name: the same one each time."""
+    waiting(client, "one", {"pattern": pattern, "tz": "UTC"})
+    await mill.claim(await mill.broker())
+    due = round(next_time(pattern, "UTC", time.time(), "one") * 1000)
+    assert due == client.zscore(f"{KEY}:repeat", "one")
+
+
+async def test_a_repeatable_job_of_bullmq_5_keeps_its_data(client: redis.Redis, mill: Mill) -> None:
+    """Its record has none: what its first job had goes on to the second, and to all that follow."""
+    due = waiting(client, "5f2a", {"every": 50}, data='{"user":"ada"}')
+    client.hdel(f"{KEY}:repeat:5f2a", "ic", "data")
+    broker = await mill.broker()
+    jobs = []
+    for _ in range(3):
+        lease = await mill.claim(broker)
+        jobs.append((lease.job.name, lease.job.data))
+        await lease.done(None)
+    assert [("greet", {"user": "ada"})] * 3 == jobs
+    assert due < (client.zscore(f"{KEY}:repeat", "5f2a") or 0)
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"pattern": "0 9 * * 8"}, "8 is no day of week: expected 0 to 7, ascending"),
+        ({"pattern": "0 9 * * *", "tz": "Mars/Olympus"}, "there is no time zone 'Mars/Olympus'"),
+        ({"pattern": "0 9 31 2 *"}, "there is no such day"),
+    ],
+)
+async def test_a_pattern_that_nobody_can_read(
+    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any], reason: str
+) -> None:
+    """Its job runs, the log and the operators are told why none follows, and once it can be read it goes on."""
+    with capture_logs() as logs:
+        waiting(client, "odd", record)
+        broker = await mill.broker()
+        lease = await mill.claim(broker)
+        await lease.done(None)
+        client.zincrby(f"{KEY}:repeat", -MINUTE, "odd")  # as if it were a minute later
+        await mill.chore(broker, "continue schedulers")
+        await mill.chore(broker, "continue schedulers")
+    told = [line for line in logs if line["event"] == "scheduler_stopped"]
+    assert [("odd", True)] == [(line["scheduler"], reason in line["reason"]) for line in told]
+    [stats] = await admin.stats()
+    assert [("odd", record["pattern"], reason)] == [(each.id, each.schedule, each.reason) for each in stats.stopped]
+
+    for name, value in PATTERN.items():
+        client.hset(f"{KEY}:repeat:odd", name, value)
+    await mill.chore(broker, "continue schedulers")
+    [stats] = await admin.stats()
+    assert not stats.stopped
+    assert now() < (client.zscore(f"{KEY}:repeat", "odd") or 0)
+
+
+@pytest.mark.parametrize("record", [PATTERN, {"every": 1000}])
+async def test_a_scheduler_whose_job_is_gone_goes_on(
+    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any]
+) -> None:
+    """Its job was lost in some way: a worker adds the next one, with the data and options of the scheduler."""
+    scheduled(client, "lost", {**record, "opts": '{"attempts":7}'})
+    assert ["lost"] == [each.id for each in (await admin.stats())[0].stopped]
+    broker = await mill.broker()
+    await mill.chore(broker, "continue schedulers")
+    due = client.zscore(f"{KEY}:repeat", "lost") or 0
+    assert now() - 1000 < due
+    job = client.hgetall(f"{KEY}:repeat:lost:{due:.0f}")
+    assert ('{"n":1}', 7) == (job["data"], json.loads(job["opts"])["attempts"])
+    assert "4" == client.hget(f"{KEY}:repeat:lost", "ic")
+    assert not (await admin.stats())[0].stopped
+
+
+async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis, mill: Mill, admin: Admin) -> None:
+    """A backlog keeps jobs waiting, and a scheduler ends at its limit or its end date."""
+    due = scheduled(client, "waits", PATTERN)
+    client.hset(f"{KEY}:repeat:waits:{due}", "name", "greet")
+    scheduled(client, "limited", {**PATTERN, "limit": 3})
+    scheduled(client, "over", {**PATTERN, "endDate": now() - 1000})
+    scheduled(client, "last", {**PATTERN, "endDate": now() + 1000})
+    scheduled(client, "young", PATTERN, ago=5000)
+    assert not (await admin.stats())[0].stopped
+    await mill.chore(await mill.broker(), "continue schedulers")
+    assert {"name": "greet"} == client.hgetall(f"{KEY}:repeat:waits:{due}")
+    assert 0 == client.zcard(f"{KEY}:delayed")
+
+
+async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(
+    client: redis.Redis, mill: Mill, admin: Admin
+) -> None:
+    """Of BullMQ 5, or of an older one with its own keys: the alarm says how to go on."""
+    for scheduler in ("5f2a", "greet::::0 9 * * *"):
+        scheduled(client, scheduler, {"pattern": "0 9 * * *"})
+        client.hdel(f"{KEY}:repeat:{scheduler}", "ic", "data")
+    await mill.chore(await mill.broker(), "continue schedulers")
+    stopped = (await admin.stats())[0].stopped
+    assert {"5f2a", "greet::::0 9 * * *"} == {each.id for each in stopped}
+    assert all("queue.upsertJobScheduler" in each.reason for each in stopped)
+    assert 0 == client.zcard(f"{KEY}:delayed")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"ic": "x"}, {"every": "soon"}, {"data": "{"}, {"opts": "[1]"}, {"every": 0}, {"tz": "\x00"}, {"name": ""}],
+)
+async def test_an_odd_record_harms_nobody(
+    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any]
+) -> None:
+    """It is told, or goes on; the others go on."""
+    scheduled(client, "odd", {**PATTERN, **record})
+    scheduled(client, "sound", PATTERN)
+    client.zadd(f"{KEY}:repeat", {"nothing": 5})
+    await mill.chore(await mill.broker(), "continue schedulers")
+    stopped = {each.id for each in (await admin.stats())[0].stopped}
+    assert {"nothing"} <= stopped <= {"nothing", "odd"}
+
+
+async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis.Redis, mill: Mill) -> None:
+    """The job of the scheduler runs, and those behind it."""
+    waiting(client, "odd", {"every": 50})
+    client.hset(f"{KEY}:repeat:odd", "every", 0)
+    await mill.enqueue("greet", {"n": 2})
+    broker = await mill.broker()
+    assert [{"n": 1}, {"n": 2}] == [(await mill.claim(broker)).job.data for _ in range(2)]
