@@ -1,4 +1,4 @@
-"""Cron patterns are due when Node's cron-parser says so, above all near the days on which clocks change."""
+"""Schedules that Node has written: due when its cron-parser says so, and those of bullmq 5 with their data."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import asyncio
 import json
 import random
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from queue_lib.broker.bullmq.cron import next_time
 from queue_lib.broker.bullmq.pattern import PatternError
-from tests.support.node import KIT
+from tests.support.chaos_worker import PUSHES
+from tests.support.node import SCRIPTS, node_session, require
+from tests.support.polling import until
 
-pytestmark = pytest.mark.usefixtures("node_modules")
+if TYPE_CHECKING:
+    from tests.support.wires import Mess
 
 CHANGES = {  # days of 2026 on which clocks change; Kolkata's never do
     "Europe/Berlin": ("03-29", "10-25"),
@@ -77,10 +81,34 @@ def _agree(case: Case, node: int | str, ours: int | str) -> bool:
 @pytest.mark.parametrize("seed", range(2))
 async def test_patterns_near_the_changes(seed: int) -> None:
     """Five hundred patterns, zones and moments at random: the same time as Node's, to the second."""
+    require("bullmq6")
     draw = random.Random(seed)
     cases = [_case(draw) for _ in range(500)]
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("node", KIT / "cron.mjs", stdin=pipe, stdout=pipe)
+    process = await asyncio.create_subprocess_exec("node", SCRIPTS / "cron.mjs", stdin=pipe, stdout=pipe)
     stdout, _ = await process.communicate(json.dumps(cases).encode())
     answers = zip(cases, json.loads(stdout), map(_ours, cases), strict=True)
     assert [] == [(case, node, ours) for case, node, ours in answers if not _agree(case, node, ours)]
+
+
+async def test_repeatable_jobs_of_bullmq_5(mess: Mess) -> None:
+    """`add` with `repeat` goes on with its data and its options, by interval and by pattern, up to its limit."""
+    require("bullmq5")
+    repeats = ({"every": 300}, {"pattern": "* * * * * *", "limit": 3}, {"every": 400, "key": "mine"})
+    async with node_session(mess.url, "bullmq5") as app, mess.worker():
+        for number, repeat in enumerate(repeats):
+            await app("add", PUSHES, "nap", {"n": number}, {"repeat": repeat, "attempts": 7})
+        await until(lambda: all(len(_of(mess, number)) >= 3 for number in range(3)))
+        await asyncio.sleep(1.5)
+
+    assert 3 == len(_of(mess, 1))
+    runs = [mess.redis.hmget(key, "data", "name") for key in mess.redis.scan_iter(f"bull:{PUSHES}:repeat:*:*")]
+    assert {(b'{"n":0}', b"nap"), (b'{"n":1}', b"nap"), (b'{"n":2}', b"nap")} == set(map(tuple, runs))
+    assert not mess.redis.exists("bull:dead:wait")
+
+
+def _of(mess: Mess, number: int) -> list[object]:
+    """The jobs that have this number in their data, and have run."""
+    done: Any = mess.redis.zrange(f"bull:{PUSHES}:completed", 0, -1)
+    data = [mess.redis.hget(f"bull:{PUSHES}:{job_id.decode()}", "data") for job_id in done]
+    return [each for each in data if each == f'{{"n":{number}}}'.encode()]
