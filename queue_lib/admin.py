@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from queue_lib.observe.events import WORKER_FAULTS
 from queue_lib.observe.pulse import FAULTS, MINUTE, minute_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from queue_lib.answers import Wanted
     from queue_lib.broker.base import Inspector, Letter, Letters
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 LETTERS_AT_ONCE = 25  # each may have a payload of megabytes
-CLEANED_AT_ONCE = 1000
+DELETED_AT_ONCE = 1000  # jobs
 SEARCHED = 1000  # jobs that one search looks at
 LONGEST_HISTORY = 24 * 60  # minutes
 
@@ -151,14 +152,25 @@ class Admin:
         self._act.info("job_promoted", **_fields(job))
         return True
 
-    async def drain(self, queue: str, *, delayed: bool = False) -> int:
+    async def drain(self, queue: str, *, delayed: bool = False, most: int | None = None) -> int:
         """Delete all jobs of a queue that wait, on both wires, and the `delayed` ones if that is said; say how many.
 
-        What runs goes on, and what has ended stays. Raises PermanentError for a queue that there is not.
+        With `most`, so many at most. What runs goes on, and what has ended stays. Raises PermanentError for a queue
+        that there is not.
         """
         self._check_queue(queue)
-        deleted = sum([await each.drain(queue, delayed=delayed) for each in self._inspectors.values()])
+        deleted = await self._in_steps(lambda each, count: each.drain(queue, delayed=delayed, most=count), most)
         self._act.info("queue_drained", queue=queue, delayed=delayed, jobs=deleted)
+        return deleted
+
+    async def _in_steps(self, delete: Callable[[Inspector, int], Awaitable[int]], most: int | None) -> int:
+        """Delete on one wire after the other: a thousand at once, for the server answers nobody else meanwhile."""
+        deleted, bound = 0, math.inf if most is None else most
+        for inspector in self._inspectors.values():
+            while (
+                deleted < bound and (count := await delete(inspector, int(min(DELETED_AT_ONCE, bound - deleted)))) > 0
+            ):
+                deleted += count
         return deleted
 
     def _check_queue(self, queue: str) -> None:
@@ -240,18 +252,15 @@ class Admin:
         self._act.info("job_removed", **_fields(job))
         return True
 
-    async def clean(self, queue: str, state: State, older: float) -> int:
+    async def clean(self, queue: str, state: State, older: float, most: int | None = None) -> int:
         """Delete all jobs of a queue that completed or failed more than `older` seconds ago; returns how many.
 
-        Their dead letters stay. Raises ValueError for another state.
+        With `most`, so many at most. Their dead letters stay. Raises ValueError for another state.
         """
         if state not in {State.COMPLETED, State.FAILED}:
             msg = f"what is {state.value} is not cleaned"
             raise ValueError(msg)
-        deleted = 0
-        for inspector in self._inspectors.values():
-            while (count := await inspector.clean(queue, state, older, CLEANED_AT_ONCE)) > 0:
-                deleted += count
+        deleted = await self._in_steps(lambda each, count: each.clean(queue, state, older, count), most)
         self._act.info("queue_cleaned", queue=queue, state=state.value, older=older, jobs=deleted)
         return deleted
 

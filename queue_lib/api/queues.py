@@ -33,6 +33,9 @@ QueueName = Annotated[str | None, Query(description="All queues, if it is left o
 
 Older = Annotated[int, Query(ge=0, le=10**12, description="Milliseconds.")]
 
+DELETED = 100_000  # jobs of one request: five to ten seconds, and routers give up after 30
+AtMost = Annotated[int, Query(ge=1, le=DELETED, description="Delete at most so many.")]
+
 
 @router.get("/stats", responses=described(401, 422, 503))
 async def stats(request: Request, token: Annotated[Token, Depends(reader)]) -> Stats:
@@ -62,23 +65,38 @@ async def resume(request: Request, token: Annotated[Token, Depends(writer)], que
 
 @router.post("/clean/completed", responses=described(401, 403, 404, 422, 503))
 async def clean_completed(
-    request: Request, token: Annotated[Token, Depends(writer)], older: Older, queue: QueueName = None
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    older: Older,
+    queue: QueueName = None,
+    *,
+    limit: AtMost = DELETED,
 ) -> Cleaned:
-    """Delete jobs that completed longer ago than this."""
-    return await _clean(admin(request, token), State.COMPLETED, older, queue)
+    """Delete jobs that completed longer ago than this. Where `limit` were deleted there may be more: ask again."""
+    return await _clean(admin(request, token), State.COMPLETED, older, queue, limit)
 
 
 @router.post("/clean/failed", responses=described(401, 403, 404, 422, 503))
 async def clean_failed(
-    request: Request, token: Annotated[Token, Depends(writer)], older: Older, queue: QueueName = None
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    older: Older,
+    queue: QueueName = None,
+    *,
+    limit: AtMost = DELETED,
 ) -> Cleaned:
-    """Delete jobs that failed longer ago than this; their dead letters stay."""
-    return await _clean(admin(request, token), State.FAILED, older, queue)
+    """Delete jobs that failed longer ago than this; their dead letters stay.
+
+    Where `limit` were deleted there may be more: ask again.
+    """
+    return await _clean(admin(request, token), State.FAILED, older, queue, limit)
 
 
-async def _clean(operator: Admin, state: State, older: int, queue: str | None) -> Cleaned:
-    names = named(operator, queue)
-    return Cleaned(removed=sum([await operator.clean(name, state, older / 1000) for name in names]))
+async def _clean(operator: Admin, state: State, older: int, queue: str | None, limit: int) -> Cleaned:
+    removed = 0
+    for name in named(operator, queue):
+        removed += await operator.clean(name, state, older / 1000, limit - removed)
+    return Cleaned(removed=removed)
 
 
 @router.post("/drain", responses=described(401, 403, 404, 422, 503))
@@ -88,11 +106,15 @@ async def drain(
     queue: str,
     *,
     delayed: Annotated[bool, Query(description="Delete the delayed ones, too.")] = False,
+    limit: AtMost = DELETED,
 ) -> Cleaned:
-    """Delete all jobs of one queue that wait, on both wires; what runs goes on, and what has ended stays."""
+    """Delete all jobs of one queue that wait, on both wires; what runs goes on, and what has ended stays.
+
+    Where `limit` were deleted there may be more: ask again. Pause the queue first, if its producers go on.
+    """
     operator = admin(request, token)
     [name] = named(operator, queue)
-    return Cleaned(removed=await operator.drain(name, delayed=delayed))
+    return Cleaned(removed=await operator.drain(name, delayed=delayed, most=limit))
 
 
 @router.post("/retry/failed", responses=described(401, 403, 404, 422, 503))

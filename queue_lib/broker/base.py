@@ -285,8 +285,8 @@ class Inspector(Protocol):
     async def promote(self, queue: str, job_id: str) -> bool:
         """Let a delayed job run now; False if it is not among the delayed ones."""
 
-    async def drain(self, queue: str, *, delayed: bool) -> int:
-        """Delete all jobs that wait, and those that are `delayed` too if that is said; returns how many.
+    async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
+        """Delete up to `most` of the jobs that wait, and of those that are `delayed` if that is said; returns how many.
 
         What runs, and what has ended, stays. So do jobs that other jobs hold back, and BullMQ's schedulers.
         """

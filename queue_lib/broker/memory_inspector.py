@@ -114,11 +114,11 @@ class MemoryInspector:
         self._store.put(queue, record)
         return True
 
-    async def drain(self, queue: str, *, delayed: bool) -> int:
+    async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
         """Delete what is in the line."""
         states = {State.WAITING, State.DELAYED} if delayed else {State.WAITING}
         found = [record for record in self._store.lines.get(queue, ()) if record.state in states]
-        return sum([await self.remove(queue, record.id) for record in found])
+        return sum([await self.remove(queue, record.id) for record in found[:most]])
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""

@@ -37,6 +37,7 @@ SAID = {
     "retried": "Jobs that run again: {n}.",
     "retried-some": "Jobs that run again: {n}. There are more; do it again.",
     "cleaned": "Jobs deleted: {n}. Their dead letters stay.",
+    "cleaned-some": "Jobs deleted: {n}. Their dead letters stay. There may be more; do it again.",
     "letter-retried": "The job runs again, from its first attempt; its letter is dropped.",
     "letter-enqueued": "The job was gone; a new one has its payload. The letter is dropped.",
     "letter-not-failed": "Nothing was done: the job is waiting, running or done by now. Drop the letter.",

@@ -21,6 +21,7 @@ from queue_lib.dashboard.words import WIRES
 from queue_lib.job import Wire
 
 COUNT = 50  # jobs on a page
+CLEANED = 100_000  # jobs that one action deletes: routers give up after 30 seconds
 AGES = {"0": "whatever their age", "3600": "an hour ago", "86400": "a day ago", "604800": "a week ago"}  # seconds
 
 router = APIRouter(prefix="/queue/{queue}")
@@ -156,5 +157,5 @@ async def clean(
     age = request.state.form.get("older", "")
     if state not in {State.COMPLETED, State.FAILED} or age not in AGES:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "what has ended is cleaned, by one of the ages offered")
-    deleted = await admin.clean(queue, state, float(age) + max(time.time() - seen, 0.0))
-    return done(f"/queue/{queue}", "cleaned", deleted, state=state.value)
+    deleted = await admin.clean(queue, state, float(age) + max(time.time() - seen, 0.0), CLEANED)
+    return done(f"/queue/{queue}", "cleaned-some" if deleted == CLEANED else "cleaned", deleted, state=state.value)

@@ -105,7 +105,7 @@ class Pushmill:
             case "resume":
                 await self._inspector.resume(queue)
             case "drain":
-                await self._inspector.drain(queue, delayed=False)
+                await self._inspector.drain(queue, delayed=False, most=1000)
             case "giveBack":
                 await self._leases[job_id[0]].release()
             case "complete":

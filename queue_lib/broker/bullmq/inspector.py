@@ -33,7 +33,6 @@ CHILDREN = 100  # of a job that are shown
 MARKING = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
 ADDED_AT_ONCE = 100  # jobs: the server does nothing else meanwhile
 OF_ANY_AGE = -(10**12)  # milliseconds: also what is dated ahead, by a producer's clock
-CLEANED_AT_ONCE = 1000  # jobs
 CRASHES = ("stc", "defa")  # how often it stalled, and the verdict on it: nothing of BullMQ's takes them back
 
 
@@ -189,15 +188,13 @@ class BullMQInspector:
                 return False
         return True
 
-    async def drain(self, queue: str, *, delayed: bool) -> int:
-        """As BullMQ's `clean` does, in steps: its `drain` is one script, during which the server answers nobody."""
+    async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
+        """As BullMQ's `clean` does: its `drain` is one script for all, during which the server answers nobody."""
         source, deleted = self._queue(queue), 0
         for place in (*IN_LINE, "delayed") if delayed else IN_LINE:
-            some: list[str] = [""]
-            while some:
+            if deleted < most:
                 with outages_translated():
-                    some = await source.backend.cleanJobsInSet(place, OF_ANY_AGE, CLEANED_AT_ONCE)
-                deleted += len(some)
+                    deleted += len(await source.backend.cleanJobsInSet(place, OF_ANY_AGE, most - deleted))
         return deleted
 
     async def add(self, queue: str, addition: Addition) -> str:

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 AT_ONCE = 500  # jobs in one step: a millisecond or two of the server
 REGISTRIES = {State.COMPLETED: FinishedJobRegistry, State.FAILED: FailedJobRegistry}  # of what is cleaned
 MARKING = ("created_at", "status", "started_at", "ended_at", "meta", "attempts_made")
-DRAINED_AT_ONCE = 1000
 
 
 class RQInspector:
@@ -200,27 +199,32 @@ class RQInspector:
 
         return bool(self._connection.transaction(move, source, value_from_callable=True))
 
-    async def drain(self, queue: str, *, delayed: bool) -> int:
+    async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
         """Empty the lanes, and what is scheduled for them."""
         with outages_translated():
-            return await asyncio.to_thread(self._drain, queue, delayed=delayed)
+            return await asyncio.to_thread(self._drain, queue, delayed=delayed, most=most)
 
-    def _drain(self, queue: str, *, delayed: bool) -> int:
-        deleted = 0
+    def _drain(self, queue: str, *, delayed: bool, most: int) -> int:
+        taken = 0
         for lane in lanes(queue):
-            while ids := self._connection.lpop(waiting_key(lane), DRAINED_AT_ONCE):
-                deleted += self._delete(cast("list[bytes]", ids))
-            while delayed and (due := self._connection.zpopmin(scheduled_key(lane), DRAINED_AT_ONCE)):
-                deleted += self._delete([entry[0] for entry in cast("list[tuple[bytes, float]]", due)])
-        return deleted
+            ids = cast("list[bytes] | None", self._connection.lpop(waiting_key(lane), most - taken)) or []
+            self._delete(ids)
+            taken += len(ids)
+            if delayed:
+                due = cast("list[tuple[bytes, float]]", self._connection.zpopmin(scheduled_key(lane), most - taken))
+                self._delete([entry[0] for entry in due])
+                taken += len(due)
+        return taken
 
-    def _delete(self, ids: Sequence[bytes]) -> int:
-        """Delete jobs that are in no list any more; returns how many there were."""
+    def _delete(self, ids: Sequence[bytes]) -> None:
+        """Delete jobs that are in no list any more."""
+        if not ids:
+            return
         hashes, *others = zip(*(keys_of(raw.decode(errors="replace")) for raw in ids), strict=True)
         with self._connection.pipeline(transaction=False) as pipe:
             pipe.delete(*hashes)
             pipe.delete(*(key for keys in others for key in keys))
-            return int(pipe.execute()[0])
+            pipe.execute()
 
     async def remove(self, queue: str, job_id: str) -> bool:
         """Delete it, unless it runs."""
