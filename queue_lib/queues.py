@@ -54,7 +54,7 @@ QUEUES: tuple[Queue, ...] = (
     ),
     Queue(
         name="file-processing",
-        needs=("database", "storage"),
+        needs=("database", "database_writes", "storage"),
         concurrency=3,
         rate_max=50,
         attempts=2,

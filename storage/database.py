@@ -6,13 +6,17 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage.database_faults import code_of, is_set_up_wrongly, words_for
 from storage.database_url import DatabaseUrl, parse_database_url
 from storage.errors import StorageAwayError, StorageUnavailableError
+from storage.lately import Lately
+from storage.patience import ping_at_checkout
 from storage.reader import BROKEN, Reader
 from storage.tables import AppTable, reflect
 
@@ -31,6 +35,7 @@ STATEMENT_TIMEOUT = 30.0  # seconds, the wait for a connection included
 LOCK_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 MAX_REASON = 300  # characters
 AWAY = (*BROKEN, PoolTimeoutError, TimeoutError)
+FAULTS = (*AWAY, SQLAlchemyError, psycopg.Error)
 
 
 class Database:
@@ -41,12 +46,14 @@ class Database:
         self._engine = engine
         self._tables = tables
         self._readers: list[Reader] = []
+        self._reads, self._writes = Lately(), Lately()
 
     @classmethod
     async def open(cls, settings: StorageSettings, needs: Collection[AppTable]) -> Self:
         """Connect, and look at the tables that this process `needs`.
 
-        Raises StorageUnavailableError, and SchemaError with one line for each thing that is missing.
+        Raises StorageAwayError where it does not answer, or can't take another connection; StorageUnavailableError
+        where it is set up wrongly, and SchemaError with one line for each thing that is missing.
         """
         url = parse_database_url(settings.database_url)
         _refuse_missing_file(url)
@@ -62,8 +69,9 @@ class Database:
         except BaseException as error:
             await engine.dispose()
             if isinstance(error, (SQLAlchemyError, OSError)):
+                kind = StorageUnavailableError if is_set_up_wrongly(error) else StorageAwayError
                 # Not chained: nobody knows what a driver puts into its exceptions, and the URL has a password.
-                raise StorageUnavailableError(_unusable(url, _reason(url, error))) from None
+                raise kind(_unusable(url, _reason(url, error))) from None
             raise
 
     def table(self, table: AppTable) -> Table:
@@ -71,12 +79,13 @@ class Database:
         return self._tables[table]
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
+    async def connection(self, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection for one statement, which is its own transaction.
 
-        Raises StorageAwayError when the database can't be reached, or does not answer within 30 seconds.
+        Raises StorageAwayError when the database can't be reached, does not answer within 30 seconds, or says that it
+        can't serve. What refuses those who write is told apart, for most jobs read.
         """
-        async with _in_time(), self._engine.connect() as connection:
+        async with _in_time(self._writes if writes else self._reads), self._engine.connect() as connection:
             yield connection
 
     def reader(self, query: Select[Any]) -> Read:
@@ -88,15 +97,25 @@ class Database:
         self._readers.append(reader)
 
         async def read(wanted: Sequence[Any]) -> Sequence[Sequence[Any]]:
-            async with _in_time():
+            async with _in_time(self._reads):
                 return await reader.rows(wanted)
 
         return read
 
     async def check(self) -> None:
-        """See whether it answers. Raises StorageAwayError."""
+        """See whether it answers, and has lately done so for jobs. Raises StorageAwayError."""
+        self._reads.check()
         async with self.connection() as connection:
             await connection.execute(text("SELECT 1"))
+
+    async def check_writes(self) -> None:
+        """See whether it takes writes, and has lately done so for jobs. Raises StorageAwayError."""
+        self._writes.check()
+        if self._engine.dialect.name != "postgresql":
+            return
+        async with self.connection() as connection:
+            if await connection.scalar(text("SHOW transaction_read_only")) == "on":
+                raise StorageAwayError(_said("25006"))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -106,13 +125,29 @@ class Database:
 
 
 @asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+async def _in_time(lately: Lately) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(STATEMENT_TIMEOUT):
             yield
-    except AWAY as error:
-        msg = f"the database does not answer ({type(error).__name__})"
+    except FAULTS as error:
+        if (msg := _outage(error)) is None:
+            raise
+        if code_of(error) is not None:
+            lately.refused(msg)
         raise StorageAwayError(msg) from None  # not chained: nobody knows what a driver puts into its exceptions
+    lately.done()
+
+
+def _outage(error: Exception) -> str | None:
+    """What is wrong with the database, or None if the statement is at fault."""
+    if (code := code_of(error)) is not None:
+        return _said(code)
+    return f"the database does not answer ({type(error).__name__})" if isinstance(error, AWAY) else None
+
+
+def _said(code: str) -> str | None:
+    words = words_for(code)
+    return words and f"the database {words}"
 
 
 def _refuse_missing_file(url: DatabaseUrl) -> None:
@@ -124,16 +159,18 @@ def _refuse_missing_file(url: DatabaseUrl) -> None:
 def _engine(url: DatabaseUrl) -> AsyncEngine:
     # Prepared statements break behind a pooler such as PgBouncer, where the next statement may meet another session.
     connect_args: dict[str, Any] = {"prepare_threshold": None} if url.is_postgres else {"timeout": LOCK_TIMEOUT}
-    return create_async_engine(
+    engine = create_async_engine(
         url.engine,
         connect_args=connect_args,
         hide_parameters=True,  # an error's text would show a subscription's endpoint, which is a secret
         isolation_level="AUTOCOMMIT",  # every statement stands alone: no BEGIN and COMMIT to wait for
         max_overflow=0,
-        pool_pre_ping=True,
         pool_size=POOL_SIZE,
         pool_timeout=POOL_TIMEOUT,
     )
+    if url.is_postgres:
+        ping_at_checkout(engine)
+    return engine
 
 
 async def _look(engine: AsyncEngine, names: Mapping[AppTable, str], schema: str | None) -> dict[AppTable, Table]:

@@ -26,14 +26,15 @@ PRISMA_PARAMETERS = (
     "statement_cache_size",
 )
 
-# Where the URL itself gives none. A network that swallows packets is noticed after 30 s (20 + 2 * 5; 30,000 ms).
+# Where the URL itself gives none. A network that swallows packets is noticed within 10 s: of what is sent by
+# tcp_user_timeout (milliseconds), of an idle connection by keepalives (5 s, and 2 more that are not answered).
 POSTGRES_PARAMETERS = {
     "application_name": "pushmill",
     "connect_timeout": "5",
-    "keepalives_idle": "20",
-    "keepalives_interval": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
     "keepalives_count": "2",
-    "tcp_user_timeout": "30000",
+    "tcp_user_timeout": "10000",
 }
 
 

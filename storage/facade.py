@@ -54,7 +54,11 @@ class Storage:
 
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What to ask whether the servers still answer, by name; each raises a StorageError."""
-        return {"database": self._database.check, "storage": self.objects.check}
+        return {
+            "database": self._database.check,
+            "database_writes": self._database.check_writes,
+            "storage": self.objects.check,
+        }
 
     async def close(self) -> None:
         """Close the connections."""

@@ -41,7 +41,7 @@ async def set_columns(database: Database, table: Table, row_id: str, values: dic
     is_it = has_id(table.c.id, row_id)
     differs = or_(*(table.c[name].is_distinct_from(value) for name, value in values.items()))
     statement = update(table).where(is_it, differs).values({**_touched(table), **values})
-    async with database.connection() as connection:
+    async with database.connection(writes=True) as connection:
         if (await connection.execute(statement)).rowcount:
             return True
         return await connection.scalar(select(literal(1)).select_from(table).where(is_it)) is not None

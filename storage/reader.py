@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from storage.patience import at_most
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+# Seconds in which a kept connection answers: a look-up takes milliseconds, and one that was cut says nothing. Another
+# connection has all the time that a statement has.
+KEPT = 5.0
 BROKEN = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 # The server refuses the statement: the connection is as good as before.
@@ -46,9 +51,12 @@ class Reader:
         """All rows of the query. Raises what the engine raises, or psycopg, if a new connection is of no use either."""
         async with self._turn:
             if self._connection is not None:
-                with contextlib.suppress(*BROKEN):  # perhaps the server has closed it, for it was idle
+                with contextlib.suppress(*BROKEN), self._patience():  # perhaps it was idle, and closed or cut
                     return await self._ask(self._connection, wanted)
             return await self._ask(await self._connect(), wanted)
+
+    def _patience(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self._driver is None else at_most(self._driver, KEPT)
 
     async def close(self) -> None:
         """Give the connection back; a later query takes another one."""

@@ -114,7 +114,7 @@ class SqlSubscriptions:
 
     async def _delete(self, batch: Sequence[Subscription]) -> int:
         statement = delete(self._table).where(or_(*(self._unchanged(subscription) for subscription in batch)))
-        async with self._database.connection() as connection:
+        async with self._database.connection(writes=True) as connection:
             return (await connection.execute(statement)).rowcount
 
     def _unchanged(self, subscription: Subscription) -> ColumnElement[bool]:

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import boto3
-from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
+    MetadataRetrievalError,
     NoCredentialsError,
+    PartialCredentialsError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from storage.errors import ObjectNotFoundError, StorageAwayError, StorageRefusedError, StorageUnavailableError
+from storage.errors import (
+    ObjectNotFoundError,
+    StorageAwayError,
+    StorageError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
+from storage.lately import Lately
 from storage.objects.base import Stored, check_key
+from storage.objects.s3_faults import MISSING, PERHAPS_OF_THE_OBJECT, code_of, is_outage, passes
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from types_boto3_s3 import S3Client
@@ -39,10 +49,14 @@ READ_TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 3  # requests in all, the first one included
 THREADS = 4  # a process runs three file jobs at once; one is spare for a transfer that was left alone
 PROBE_KEY = ".pushmill-check"  # nobody stores it: that the service can say so shows that it lets us read and list
-SERVER_ERROR = 500  # and above: the service's own trouble
-TOO_MANY_REQUESTS = 429
-PASSING = frozenset({"RequestTimeout", "OperationAborted"})  # 400 and 409, but neither is the request's fault
-MISSING = frozenset({"NoSuchKey", "404"})
+UNREACHABLE = (
+    HTTPClientError,
+    IncompleteReadError,
+    NoConnectionError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+)
+UNKNOWN = (NoCredentialsError, PartialCredentialsError)
 # With threads of its own, a transfer needs twice the memory and is no faster here.
 TRANSFER = TransferConfig(use_threads=False)
 
@@ -62,6 +76,7 @@ class S3Store:
         self._location = location
         self._public_base_url = public_base_url or s3_base_url(client.meta.endpoint_url, location)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
+        self._reads, self._writes = Lately(), Lately()
 
     @classmethod
     def connect(cls, location: S3Location, settings: StorageSettings) -> Self:
@@ -70,24 +85,30 @@ class S3Store:
         return cls(client, location, settings.storage_public_base_url, settings.storage_link_expiry)
 
     async def check(self) -> None:
-        """Make sure that the bucket is there and that the credentials let us read it: else StorageUnavailableError."""
+        """Make sure that the bucket is there, that we may read it, and that no job was refused anything lately.
+
+        Raises StorageUnavailableError where somebody has to change something, StorageAwayError for what passes.
+        """
         try:
             await in_thread(self._threads, self._probe)
         except (ClientError, BotoCoreError) as error:
             msg = f"STORAGE_URL: the bucket {self._location.bucket!r} can't be used: {reason(error)}"
-            raise StorageUnavailableError(msg) from error
+            is_away = passes(error) if isinstance(error, ClientError) else isinstance(error, UNREACHABLE)
+            raise (StorageAwayError if is_away else StorageUnavailableError)(msg) from error
+        self._reads.check()
+        self._writes.check()
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
         """Download to the file `target`; returns the size in bytes."""
         download = partial(self._download, check_key(key), target, max_bytes)
-        with _outages_told():
+        async with self._refusals_told(self._reads):
             return await in_thread(self._threads, download)
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
         """Upload the file `source`; returns where it is."""
         headers = {"ContentType": content_type, "CacheControl": cache_control}
         upload = partial(self._upload, source, check_key(key), headers)
-        with _outages_told():
+        async with self._refusals_told(self._writes):
             await in_thread(self._threads, upload)
         if self._link_expiry:
             return Stored(self._signed(key), key)
@@ -99,6 +120,35 @@ class S3Store:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
+    @asynccontextmanager
+    async def _refusals_told(self, lately: Lately) -> AsyncIterator[None]:
+        """StorageAwayError for what is wrong with the service, or with our rights there; else StorageRefusedError."""
+        try:
+            yield
+        except ClientError as error:
+            # A trace with the whole of it, which may name accounts, would be kept with the job.
+            raise await self._verdict(error, lately) from None
+        except (*UNREACHABLE, *UNKNOWN) as error:
+            msg = f"the object store does not answer ({type(error).__name__})"
+            raise StorageAwayError(msg) from error
+        lately.done()
+
+    async def _verdict(self, error: ClientError, lately: Lately) -> StorageError:
+        msg = f"the object store refuses {error.operation_name} ({code_of(error)})"
+        is_doubtful = lately is self._reads and code_of(error) in PERHAPS_OF_THE_OBJECT
+        if not is_outage(error) or (is_doubtful and await self._may_read()):
+            return StorageRefusedError(msg)
+        lately.refused(msg)
+        return StorageAwayError(msg)
+
+    async def _may_read(self) -> bool:
+        """Whether others are let to us than the object that was refused."""
+        try:
+            await in_thread(self._threads, self._probe)
+        except (ClientError, BotoCoreError):
+            return False
+        return True
+
     def _signed(self, key: str) -> str:
         place = {"Bucket": self._location.bucket, "Key": self._location.full_key(key)}
         return self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=self._link_expiry)
@@ -107,7 +157,7 @@ class S3Store:
         try:
             response = self._client.get_object(Bucket=self._location.bucket, Key=self._location.full_key(PROBE_KEY))
         except ClientError as error:
-            if _code(error) not in MISSING:
+            if code_of(error) not in MISSING:
                 raise
         else:
             response["Body"].close()
@@ -116,7 +166,7 @@ class S3Store:
         try:
             response = self._client.get_object(Bucket=self._location.bucket, Key=self._location.full_key(key))
         except ClientError as error:
-            if _code(error) not in MISSING:
+            if code_of(error) not in MISSING:
                 raise
             msg = f"no object has the key {key[:100]!r}"
             raise ObjectNotFoundError(msg) from error
@@ -174,32 +224,7 @@ def reason(error: ClientError | BotoCoreError) -> str:
         return "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if not isinstance(error, ClientError):
         return " ".join(str(error).split())
-    code = _code(error)
+    code = code_of(error)
     if code == "AccessDenied":
         return "access denied; allow s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on its objects"
     return " ".join(f"{code}: {error.response.get('Error', {}).get('Message', '')}".split())
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
-@contextmanager
-def _outages_told() -> Iterator[None]:
-    """StorageAwayError for what passes: no connection, no answer in time, a service that is overloaded.
-
-    StorageRefusedError for all else that the service says.
-    """
-    try:
-        yield
-    except (HTTPClientError, IncompleteReadError, NoConnectionError, ClientError, S3UploadFailedError) as error:
-        if isinstance(error, ClientError) and not _passes(error):
-            msg = f"the object store refuses {error.operation_name} ({_code(error)})"
-            raise StorageRefusedError(msg) from None  # a trace with the whole of it would be kept with the job
-        msg = f"the object store does not answer ({type(error).__name__})"
-        raise StorageAwayError(msg) from error
-
-
-def _passes(error: ClientError) -> bool:
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return status >= SERVER_ERROR or status == TOO_MANY_REQUESTS or _code(error) in PASSING

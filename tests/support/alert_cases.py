@@ -179,7 +179,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"server": "storage"},
-        summary="storage does not answer; jobs that need it are put off.",
+        summary="storage does not answer, or refuses the workers; jobs that need it are put off.",
     ),
     Case(
         "PushmillLoopLags",

@@ -10,19 +10,28 @@ import botocore
 import pytest
 from botocore.exceptions import (
     ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     IncompleteReadError,
     NoCredentialsError,
     ResponseStreamingError,
+    SSLError,
 )
 
-from storage.errors import ObjectTooLargeError, StorageAwayError, StorageRefusedError
+from storage.errors import (
+    ObjectNotFoundError,
+    ObjectTooLargeError,
+    StorageAwayError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from storage.objects import s3 as s3_module
 from storage.objects.location import S3Location
 from storage.objects.s3 import S3Store, make_client, reason, s3_base_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from botocore.awsrequest import AWSPreparedRequest
@@ -165,27 +174,94 @@ async def test_a_download_that_breaks_off_is_an_outage(tmp_path: Path, error: Ex
         (400, "RequestTimeout", StorageAwayError),
         (409, "OperationAborted", StorageAwayError),
         (503, "SlowDown", StorageAwayError),
-        (403, "AccessDenied", StorageRefusedError),
+        (507, "XMinioStorageFull", StorageAwayError),
+        (403, "AccessDenied", StorageAwayError),
+        (403, "InvalidAccessKeyId", StorageAwayError),
+        (403, "SignatureDoesNotMatch", StorageAwayError),
+        (403, "RequestTimeTooSkewed", StorageAwayError),
+        (403, "AccountProblem", StorageAwayError),
+        (403, "QuotaExceeded", StorageAwayError),
+        (400, "ExpiredToken", StorageAwayError),
+        (400, "AuthorizationHeaderMalformed", StorageAwayError),
+        (301, "PermanentRedirect", StorageAwayError),
+        (404, "NoSuchBucket", StorageAwayError),
+        (404, "NoSuchKey", ObjectNotFoundError),
+        (403, "InvalidObjectState", StorageRefusedError),
+        (400, "EntityTooLarge", StorageRefusedError),
+        (400, "InvalidArgument", StorageRefusedError),
     ],
 )
-async def test_what_passes_and_what_does_not(tmp_path: Path, status: int, code: str, expected: type[Exception]) -> None:
-    """A service that has too much to do is away; what it refuses is said by its code, and names no account."""
+async def test_whose_fault_it_is(tmp_path: Path, status: int, code: str, expected: type[Exception]) -> None:
+    """What is the service's, or of how we are set up there, is no job's fault; the code is told, and no account."""
 
     def refuse(**_: object) -> None:
-        error: Any = {"Code": code, "Message": "User: arn:aws:iam::1234:user/me is not authorized"}
-        raise ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item]
+        raise _refusal(status, code)
 
-    client: Any = SimpleNamespace(
-        meta=SimpleNamespace(endpoint_url="https://s3.amazonaws.com"), get_object=refuse, close=lambda: None
-    )
-    store = S3Store(client, S3Location("shop"))
+    store = _store_over(refuse)
     with pytest.raises(expected) as caught:
         await store.fetch("a.jpg", tmp_path / "target", 10)
     await store.close()
 
-    if expected is StorageRefusedError:
-        assert "the object store refuses GetObject (AccessDenied)" == str(caught.value)
+    if expected is not ObjectNotFoundError:
+        assert f"the object store refuses GetObject ({code})" == str(caught.value)
         assert "arn:" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_an_object_that_is_not_ours(tmp_path: Path) -> None:
+    """A refusal of one object, where the store lets us to others, is that object's."""
+
+    def refuse(**request: str) -> None:
+        raise _refusal(404, "NoSuchKey") if request["Key"] == s3_module.PROBE_KEY else _refusal(403, "AccessDenied")
+
+    store = _store_over(refuse)
+    with pytest.raises(StorageRefusedError, match="AccessDenied"):
+        await store.fetch("a.jpg", tmp_path / "target", 10)
+    await store.check()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (EndpointConnectionError(endpoint_url="http://minio:9000"), StorageAwayError),
+        (SSLError(endpoint_url="https://minio", error=OSError("certificate has expired")), StorageAwayError),
+        (ConnectTimeoutError(endpoint_url="http://minio:9000"), StorageAwayError),
+        (CredentialRetrievalError(provider="sso", error_msg="timed out"), StorageAwayError),
+        (NoCredentialsError(), StorageUnavailableError),
+        (503, StorageAwayError),
+        ("RequestTimeTooSkewed", StorageAwayError),
+        ("AccessDenied", StorageUnavailableError),
+        ("InvalidAccessKeyId", StorageUnavailableError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+async def test_what_is_no_reason_not_to_start(error: Exception | int | str, expected: type[Exception]) -> None:
+    """The check tells what passes from what somebody has to set."""
+
+    def refuse(**_: object) -> None:
+        match error:
+            case int(status):
+                raise _refusal(status, "SlowDown")
+            case str(code):
+                raise _refusal(403, code)
+            case _:
+                raise error
+
+    store = _store_over(refuse)
+    with pytest.raises(expected, match="STORAGE_URL: the bucket 'shop' can't be used"):
+        await store.check()
+    await store.close()
+
+
+def _refusal(status: int, code: str) -> ClientError:
+    error: Any = {"Code": code, "Message": "User: arn:aws:iam::1234:user/me is not authorized"}
+    return ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item]
+
+
+def _store_over(get_object: Callable[..., None]) -> S3Store:
+    meta = SimpleNamespace(endpoint_url="https://s3.amazonaws.com")
+    client: Any = SimpleNamespace(meta=meta, get_object=get_object, close=lambda: None)
+    return S3Store(client, S3Location("shop"))
 
 
 class UnreadBody:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 async def test_an_unreachable_server(unused_port: int) -> None:
-    """A server that does not answer is named by host and port, without the password."""
-    with pytest.raises(StorageUnavailableError) as caught:
+    """A server that does not answer is named by host and port, without the password; it may come."""
+    with pytest.raises(StorageAwayError) as caught:
         await Database.open(settings_of(f"postgres://me:hunter2@127.0.0.1:{unused_port}/shop"), set(AppTable))
 
     (line,) = str(caught.value).splitlines()

@@ -1,0 +1,55 @@
+"""How long a Postgres connection is waited for that may have been cut without a word.
+
+A query that is cancelled is first cancelled on the server, over another connection, and then waited for: ten seconds
+more. A socket that is shut down ends the wait at once, and the driver says that the connection is broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+PING = 3.0  # seconds for a pooled connection to say that it is alive
+
+
+@contextmanager
+def at_most(connection: psycopg.AsyncConnection, seconds: float) -> Iterator[None]:
+    """Where the connection is shut down after so many seconds: psycopg.OperationalError."""
+    timer = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def ping_at_checkout(engine: AsyncEngine) -> None:
+    """Try each connection that the pool hands out. If one is cut, so are those that were made before."""
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def ping(connection: Any, *_: object) -> None:
+        try:
+            connection.run_async(_ping)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+
+async def _ping(connection: psycopg.AsyncConnection) -> None:
+    with at_most(connection, PING):
+        await connection.execute("")  # as psycopg's own pool does
+
+
+def _hang_up(connection: psycopg.AsyncConnection) -> None:
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+        line.shutdown(socket.SHUT_RDWR)
