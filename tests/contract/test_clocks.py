@@ -14,7 +14,7 @@ from rq.utils import utcformat
 
 from queue_lib.broker.base import Addition, NotNow, State
 from queue_lib.broker.rq.retention import clock
-from queue_lib.broker.rq.scripts import CLOCK
+from queue_lib.broker.rq.scripts import COMMON
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp
@@ -141,6 +141,6 @@ async def test_retention(rq: Mill, client: Redis, ahead: float) -> None:
 def test_dates_are_written_as_rq_writes_them(client: Redis, ahead: float, moment: datetime) -> None:
     """To the second; of a fraction Lua may lose the last digits."""
     at = moment.replace(tzinfo=UTC)
-    written = client.eval(f"{CLOCK} return iso(tonumber(ARGV[1]))", 0, f"{at.timestamp() + ahead:.6f}").decode()
+    written = client.eval(f"{COMMON} return iso(tonumber(ARGV[1]))", 0, f"{at.timestamp() + ahead:.6f}").decode()
     expected = utcformat(datetime.fromtimestamp(at.timestamp() + ahead, UTC))
     assert (expected[:19], len(expected)) == (written[:19], len(written))

@@ -159,11 +159,17 @@ async def test_a_worker_that_redis_has_forgotten_registers_anew(client: Redis, r
 async def test_retention_by_count_catches_up(client: Redis, rq: Mill) -> None:
     """One pass leaves as many finished jobs as the queue keeps, however many there are."""
     registry = FinishedJobRegistry(QUEUE.name, connection=client)
-    client.zadd(registry.key, {f"job-{number}": 4_000_000_000 + number for number in range(2500)})
-    client.hset(StockJob.key_for("job-0"), "status", "finished")
+    with client.pipeline() as pipe:
+        for number in range(2500):
+            fields: Any = {"status": "finished", "origin": QUEUE.name, "settled_by": f"job-{number}:x"}
+            pipe.hset(StockJob.key_for(f"job-{number}"), mapping=fields)
+            pipe.zadd(registry.key, {f"job-{number}": 4_000_000_000 + number})
+            pipe.rpush(f"rq:kept:{QUEUE.name}", f"job-{number}:x")
+        pipe.execute()
     await rq.chore(await rq.broker(), "apply retention")
-    assert 100 == client.zcard(registry.key)
-    assert not client.exists(StockJob.key_for("job-0"))
+    kept = [f"job-{number}" for number in range(2400, 2500)]
+    assert kept == registry.get_job_ids(cleanup=False)
+    assert {StockJob.key_for(job_id).encode() for job_id in kept} == set(client.keys("rq:job:*"))
 
 
 async def test_a_job_claimed_when_redis_goes_away_is_begun_when_it_is_back(

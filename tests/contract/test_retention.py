@@ -116,7 +116,62 @@ async def test_rqs_options_win(redis_url: str, rq: Mill) -> None:
 
         finished = set(FinishedJobRegistry(QUEUE.name, connection).get_job_ids(cleanup=False))
         assert set(chosen) == finished.difference(left)
-        assert 3 == len(finished.intersection(left))  # any three: RQ knows in which second they ended, and no more
+        assert set(left[-3:]) == finished.intersection(left)
         assert set(failed) == set(FailedJobRegistry(QUEUE.name, connection).get_job_ids())
         for_ever = {one for one in (*finished, *failed) if connection.ttl(f"rq:job:{one}") == -1}
         assert {chosen[0], failed[0]} == for_ever
+
+
+async def test_rqs_jobs_are_trimmed_as_they_end(redis_url: str, rq: Mill) -> None:
+    """No chore runs: of those without a `result_ttl` no more than the queue's count stay, the newest, on any lane."""
+    broker = await rq.broker([KEPT])
+    with redis.Redis.from_url(redis_url) as connection:
+        lanes = [RQQueue(QUEUE.name + lane, connection=connection, serializer="json") for lane in ("-high", "", "-low")]
+        ids = [lanes[number // 4].enqueue("greet", {}).id for number in range(12)]
+        parent = RQQueue(QUEUE.name + "-low", connection=connection, serializer="json").enqueue("greet", {})
+        dependent = lanes[2].enqueue("greet", {}, depends_on=parent)
+        for done in range(1, 13):
+            await (await rq.claim(broker, KEPT)).done({"sent": 1})
+            assert set(ids[max(0, done - 3) : done]) == _hashes(connection).intersection(ids[:done])
+        for _ in range(2):  # in RQ's own way, then again in ours
+            await (await rq.claim(broker, KEPT)).done(None)
+        assert {*ids[-1:], parent.id, dependent.id} == _hashes(connection)
+        assert 3 == len(connection.keys("rq:results:*"))
+        assert 3 == sum(connection.zcard(key) for key in connection.keys("rq:finished:*"))
+
+
+async def test_a_job_of_rq_that_runs_again_is_not_trimmed(redis_url: str, rq: Mill) -> None:
+    """One that was requeued counts from when it ends again."""
+    broker = await rq.broker([KEPT])
+    with redis.Redis.from_url(redis_url) as connection:
+        lane = RQQueue(QUEUE.name, connection=connection, serializer="json")
+        again = lane.enqueue("greet", {})
+        await (await rq.claim(broker, KEPT)).done(None)
+        lane.enqueue_job(again)
+        others = [lane.enqueue("greet", {}).id for _ in range(2)]
+        for _ in range(3):
+            await (await rq.claim(broker, KEPT)).done(None)
+        assert {*others, again.id} == _hashes(connection)
+
+
+async def test_a_finished_job_of_rq_is_small(redis_url: str, rq: Mill) -> None:
+    """It takes less than 3,000 bytes, and RQ's tools read what they read before."""
+    broker = await rq.broker([KEPT])
+    with redis.Redis.from_url(redis_url) as connection:
+        lane = RQQueue(QUEUE.name, connection=connection, serializer="json")
+        job = lane.enqueue("greet", {"userId": "u1", "payload": {"title": "Hello", "body": "x" * 50}})
+        await (await rq.claim(broker, KEPT)).done({"sent": 1, "failed": 0, "pruned": 0, "total": 1})
+
+        keys = [key for key in connection.keys("*") if job.id.encode() in key]
+        assert sum(int(connection.memory_usage(key, samples=0) or 0) for key in keys) < 3000
+        assert {"sent": 1, "failed": 0, "pruned": 0, "total": 1} == job.return_value()
+        ttls = [connection.ttl(key) for key in keys]
+        assert all(DAY - 10 < ttl <= DAY for ttl in ttls)
+        assert job.description is not None
+        assert job.description.encode() == connection.hget(job.key, "description")
+
+
+def _hashes(connection: redis.Redis) -> set[str]:
+    """The ids of RQ's jobs."""
+    keys: Any = connection.keys("rq:job:*")
+    return {key.decode().removeprefix("rq:job:") for key in keys if key.count(b":") == 2}

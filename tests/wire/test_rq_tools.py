@@ -211,21 +211,31 @@ async def test_retention(mess: Mess) -> None:
 
 
 async def test_retention_by_count(mess: Mess) -> None:
-    """Of finished jobs the newest thousand stay; those beyond are gone with all their keys once a worker looks."""
+    """Of finished jobs the newest thousand stay, and that at once; those beyond are gone with all their keys."""
     registry = FinishedJobRegistry(PUSHES, mess.redis)
-    later = time.time() + DAY
-    with mess.redis.pipeline() as pipe:
-        for number in range(1200):
-            pipe.zadd(registry.key, {f"old-{number}": later + number})
-            pipe.hset(f"rq:job:old-{number}", "data", "x")
-            pipe.xadd(f"rq:results:old-{number}", {"type": 1})
-        pipe.execute()
+    [job_id] = mess.rq("nap", {})
+    [own] = mess.rq("nap", {}, result_ttl=-1)
+    async with mess.worker() as worker:
+        await worker.logged("job_done", 2)
+        with mess.redis.pipeline() as pipe:
+            for number in range(1005):
+                name = f"{job_id}-{number}"
+                pipe.copy(f"rq:job:{job_id}", f"rq:job:{name}")
+                pipe.copy(f"rq:results:{job_id}", f"rq:results:{name}")
+                pipe.hset(f"rq:job:{name}", "settled_by", f"{name}:x")
+                pipe.zadd(registry.key, {name: time.time() + DAY})
+                pipe.rpush(f"rq:kept:{PUSHES}", f"{name}:x")
+            pipe.execute()
+        new = mess.rq("nap", *[{}] * 5)
+        await worker.logged("job_done", 7)
 
-    async with mess.worker():
-        await until(lambda: mess.redis.zcard(registry.key) == 1000)
-
-    assert [f"old-{number}" for number in range(200, 1200)] == registry.get_job_ids(cleanup=False)
-    assert 2000 == sum(1 for _ in mess.redis.scan_iter("rq:*:old-*", count=1000))
+    kept = set(registry.get_job_ids(cleanup=False))
+    assert 1001 == len(kept)
+    assert {own, *new} <= kept
+    assert not kept & {job_id, *(f"{job_id}-{number}" for number in range(9))}
+    assert 2 * 1001 == len(
+        [*mess.redis.scan_iter("rq:job:*", count=1000), *mess.redis.scan_iter("rq:results:*", count=1000)]
+    )
 
 
 async def test_repeat(mess: Mess) -> None:

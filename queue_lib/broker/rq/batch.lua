@@ -4,14 +4,21 @@
     KEYS[2] rq:job:<id>:dependents (set of job ids)
     KEYS[3] rq:queue:<lane>:intermediate (list of job ids: claimed, not yet started)
     KEYS[4] rq:job:<id> (hash)
+    KEYS[5] rq:kept:<queue> (list of executions that have finished jobs, see `trim`)
     ARGV[1] msgpacked list of commands, each a list of its words
     ARGV[2] now, by the clock that RQ used (seconds since the epoch)
     ARGV[3] the execution that must hold the job; '' at its start: then it must be claimed, and is so no longer
     ARGV[4] '1': do nothing if the job has dependents
     ARGV[5] the job's id
+    ARGV[6] how many finished jobs are kept; '': as many as there are
   Returns 'lost' | 'dependents' | 'ok', and the number of dependents. It may be sent twice, when the first answer was
   lost: an execution that has settled the job is told so again. A job that was deleted meanwhile is lost, not made anew.
 ]]
+-- A stream sets 4 KiB aside for entries to come; a copy has what it needs.
+local function shrink(stream)
+  if redis.call('COPY', stream, stream .. ':copy') == 1 then redis.call('RENAME', stream .. ':copy', stream) end
+end
+
 local holder, id = ARGV[3], ARGV[5]
 local is_there = redis.call('EXISTS', KEYS[4]) == 1
 local dependents = redis.call('SCARD', KEYS[2])
@@ -28,5 +35,9 @@ end
 if not is_there then return {'lost', 0} end
 if ARGV[4] == '1' and dependents > 0 then return {'dependents', dependents} end
 run(cmsgpack.unpack(ARGV[1]), tonumber(ARGV[2]))
-if holder ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then redis.call('HSET', KEYS[4], 'settled_by', holder) end
+if holder ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('HSET', KEYS[4], 'settled_by', holder)
+  shrink(RQ .. ':results:' .. id)
+end
+if ARGV[6] ~= '' then trim(KEYS[5], tonumber(ARGV[6]), 10) end
 return {'ok', dependents}

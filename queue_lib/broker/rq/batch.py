@@ -38,17 +38,27 @@ class Batch:
         self._notebook = notebook
 
     async def send(
-        self, job: GuardedJob, fill: Callable[[Pipeline], None], *, holder: str = "", unless_dependents: bool = False
+        self,
+        job: GuardedJob,
+        fill: Callable[[Pipeline], None],
+        *,
+        holder: str = "",
+        unless_dependents: bool = False,
+        kept: tuple[str, int | None] = ("", None),
     ) -> tuple[Verdict, int]:
         """Have `fill` write and send it; `holder` is the execution that must have the job, none for one just claimed.
 
-        Returns what happened and how many dependents the job has; unless that is "ok", nothing was written.
+        `kept` are the list of executions that have finished jobs, and how many of them are kept. Returns what happened
+        and how many dependents the job has; unless that is "ok", nothing was written.
         Raises redis-py's errors.
         """
         then, commands = self._noted(fill)
         verdict, dependents = await self._script(
-            keys=[started_key(job.origin), job.dependents_key, intermediate_key(job.origin), job.key],
-            args=[_packed(commands), then, holder, "1" if unless_dependents else "", job.id],
+            keys=[started_key(job.origin), job.dependents_key, intermediate_key(job.origin), job.key, kept[0]],
+            args=[
+                *(_packed(commands), then, holder, "1" if unless_dependents else "", job.id),
+                "" if kept[1] is None else kept[1],
+            ],
         )
         return cast("Verdict", verdict.decode()), dependents
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,6 +26,7 @@ from queue_lib.broker.rq.lanes import (
     executions_key,
     executions_of_job_key,
     intermediate_key,
+    kept_key,
     lanes,
     listened,
     scheduled_key,
@@ -33,7 +35,7 @@ from queue_lib.broker.rq.lanes import (
 )
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
-from queue_lib.broker.rq.retention import apply_retention
+from queue_lib.broker.rq.retention import clear_out
 from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.worker import RegisteredWorker
 from queue_lib.broker.strays import Strays
@@ -57,6 +59,7 @@ IDLE = 2.5  # seconds between looks at what producers schedule, and at the low l
 PAUSED = 2.0  # seconds between looks at the pause switch
 BEAT_WHEN_IDLE = 60.0  # seconds
 RETENTION_EVERY = 600.0  # seconds
+AT_ONCE = 500  # jobs that are deleted in one step
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
 FOLLOW_UP_PAUSES = (0.5, 2.0, 5.0, 10.0)  # seconds
 T = TypeVar("T")
@@ -79,6 +82,7 @@ class RQBroker:
         self._claim = self.client.register_script(source("claim"))
         self._recover_script = self.client.register_script(source("recover"))
         self._find_strays = self.client.register_script(source("strays"))
+        self._trim_script = self.client.register_script(source("trim"))
         self._put_back = self.client.register_script(source("put_back"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rq")
         self._queues = {queue.name: queue for queue in queues}
@@ -149,7 +153,7 @@ class RQBroker:
         except MALFORMED as error:
             job = refused(queue, self.wire, job_id, describe(error))
             rq_job = bare(job_id, lane, self._sync, JSONSerializer)
-        rq_job.use_where_unset(result_ttl=int(queue.keep_completed.age), failure_ttl=int(queue.keep_failed.age))
+        rq_job.leave_to(queue)
         self._starting.add(job_id)
         try:
             with outages_translated():
@@ -259,9 +263,16 @@ class RQBroker:
         await for_each(self._queues.values(), self._clean_queue)
 
     async def _clean_queue(self, queue: Queue) -> None:
-        for lane in lanes(queue.name):
-            with outages_translated():
-                await self.in_thread(partial(apply_retention, self._lanes[lane], queue))
+        with outages_translated():
+            for lane in lanes(queue.name):
+                await self.in_thread(partial(clear_out, self._lanes[lane]))
+            await self._trim(queue)
+
+    async def _trim(self, queue: Queue) -> None:
+        """Delete the oldest finished jobs beyond the queue's count, as each settled job does, in larger steps."""
+        count, left = queue.keep_completed.count, math.inf
+        while count is not None and left > count:
+            left = await self._trim_script(keys=[kept_key(queue.name)], args=[count, AT_ONCE])
 
     def holds(self, lease: RQLease) -> bool:
         """Whether the lease is neither settled nor known to be lost."""

@@ -3,8 +3,6 @@
     KEYS[1] rq:finished:<lane> or rq:failed:<lane> (sorted set of job ids)
     ARGV[1] rank in the registry from which to look     ARGV[2] how many to look at
     ARGV[3] seconds since the end of those that are to go
-    ARGV[4] prefix of the job hashes     ARGV[5] prefix of the groups (sets of job ids)
-    ARGV[6...] the other keys of a job, each as two words: what is before its id, and after it
   Returns how many it deleted, how many it left, and how many it looked at: some were gone before.
 ]]
 local from = tonumber(ARGV[1])
@@ -18,13 +16,11 @@ end
 
 local ids = redis.call('ZRANGE', KEYS[1], from, from + tonumber(ARGV[2]) - 1)
 for _, id in ipairs(ids) do
-  local job = ARGV[4] .. id
-  local status, ended, group = unpack(redis.call('HMGET', job, 'status', 'ended_at', 'group_id'))
+  local status, ended, group = unpack(redis.call('HMGET', RQ .. ':job:' .. id, 'status', 'ended_at', 'group_id'))
   if is_over(status, ended) then
-    if group and group ~= '' then redis.call('SREM', ARGV[5] .. group, id) end
-    for place = 6, #ARGV, 2 do redis.call('UNLINK', ARGV[place] .. id .. ARGV[place + 1]) end
+    if group and group ~= '' then redis.call('SREM', RQ .. ':group:' .. group, id) end
     redis.call('ZREM', KEYS[1], id)
-    deleted = deleted + redis.call('UNLINK', job)
+    deleted = deleted + delete_job(id)
   else
     left = left + 1
   end

@@ -24,7 +24,6 @@ from queue_lib.broker.marks import mark
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import (
     EXECUTION_PREFIX,
-    JOB_PREFIX,
     intermediate_key,
     lanes,
     scheduled_key,
@@ -33,7 +32,7 @@ from queue_lib.broker.rq.lanes import (
 )
 from queue_lib.broker.rq.listing import read_ids
 from queue_lib.broker.rq.parse import number
-from queue_lib.broker.rq.retention import BESIDE, clock, keys_of
+from queue_lib.broker.rq.retention import clock, keys_of
 from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.view import read, view, whole
 from queue_lib.broker.trouble import outages_translated, synchronous_answers
@@ -271,15 +270,14 @@ class RQInspector:
 
     def _clean(self, queue: str, state: State, older: float, most: int) -> int:
         """In steps: the server does nothing else meanwhile."""
-        others = [part for parts in BESIDE for part in parts]
         deleted = 0
         for lane in lanes(queue):
             registry = REGISTRIES[state](lane, self._connection).key
             start, looked = 0, 1
             while looked and deleted < most:
                 step = min(AT_ONCE, most - deleted)
-                args: list[str | float] = [start, step, older, JOB_PREFIX, Group.REDIS_GROUP_NAME_PREFIX, *others]
-                gone, left, looked = cast("list[int]", self._clean_script(keys=[registry], args=args))
+                answer = self._clean_script(keys=[registry], args=[start, step, older])
+                gone, left, looked = cast("list[int]", answer)
                 deleted, start = deleted + gone, start + left
         return deleted
 

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rq.job import Job as StockJob
 
+from queue_lib.broker.rq.lanes import kept_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from queue_lib.queues import Queue
 
 MAX_DATA = 4 * 1024 * 1024  # bytes of a job's data, uncompressed; the zlib bomb ends here
 FORBIDDEN = (
@@ -29,13 +33,16 @@ class GuardedJob(StockJob):
     """A job that can be kept, moved and settled, but not performed."""
 
     left_to_queue: frozenset[str] = frozenset()  # options that the producer did not choose: never written
+    kept: str | None = None  # the list of the finished jobs that the queue keeps, if it says how long this one stays
 
-    def use_where_unset(self, result_ttl: int, failure_ttl: int) -> None:
-        """Seconds that the queue keeps finished and failed jobs, where the producer did not choose."""
-        defaults = {"result_ttl": result_ttl, "failure_ttl": failure_ttl}
+    def leave_to(self, queue: Queue) -> None:
+        """Stay as long as the queue says, where the producer did not choose."""
+        defaults = {"result_ttl": queue.keep_completed.age, "failure_ttl": queue.keep_failed.age}
         self.left_to_queue = frozenset(name for name in defaults if getattr(self, name) is None)
         for name in self.left_to_queue:
-            setattr(self, name, defaults[name])
+            setattr(self, name, int(defaults[name]))
+        if "result_ttl" in self.left_to_queue and queue.keep_completed.count is not None:
+            self.kept = kept_key(queue.name)
 
     @property
     def func(self) -> NoReturn:

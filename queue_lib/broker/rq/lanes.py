@@ -51,3 +51,8 @@ def executions_of_job_key(job_id: str) -> str:
 def executions_key(worker: str) -> str:
     """The set of a worker's running executions."""
     return WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker)
+
+
+def kept_key(queue: str) -> str:
+    """The list of executions that have finished jobs which the queue's count is for, the oldest first."""
+    return f"{RQ_KEY_PREFIX}:kept:{queue}"

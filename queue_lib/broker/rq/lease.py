@@ -21,7 +21,7 @@ from rq.utils import now
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.notes import Holder, Notes
-from queue_lib.broker.rq.lanes import started_key
+from queue_lib.broker.rq.lanes import kept_key, started_key
 from queue_lib.broker.rq.retention import clock, wake_ready
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
@@ -115,6 +115,7 @@ class RQLease(Lease):
             execution_ended_at=rq_job.ended_at,
         )
         rq_job.cleanup(ttl, pipeline=pipe, remove_from_queue=False)
+        worker.keep(rq_job, execution, pipe)
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Schedule, or put back in line if there is no delay; the attempt is counted and its error kept."""
@@ -240,9 +241,10 @@ class RQLease(Lease):
             worker.end(rq_job, self.execution, pipe)
 
         holder = self.execution.composite_key
+        kept = (kept_key(self._queue.name), self._queue.keep_completed.count)
         with outages_translated():
             verdict, dependents = await self._broker.batch.send(
-                rq_job, fill_and_end, holder=holder, unless_dependents=unless_dependents
+                rq_job, fill_and_end, holder=holder, unless_dependents=unless_dependents, kept=kept
             )
         if verdict == "dependents":
             return False

@@ -1,4 +1,4 @@
-"""How long RQ's finished jobs stay: by age (their keys expire), and by count, which RQ itself does not know."""
+"""What RQ's maintenance would clear out: what has expired in its registries, dead workers, dependents left behind."""
 
 from __future__ import annotations
 
@@ -19,20 +19,9 @@ if TYPE_CHECKING:
     from redis import Redis
     from rq.queue import Queue as Lane
 
-    from queue_lib.queues import Queue
 
-AT_ONCE = 1000
-# What is before and after a job's id in the keys beside its hash.
-BESIDE: tuple[tuple[str, str], ...] = (
-    (StockJob.key_for(""), ":dependents"),
-    (f"{RQ_KEY_PREFIX}:results:", ""),
-    (StockJob.key_for(""), ":dependencies"),
-    (executions_of_job_key(""), ""),
-)
-
-
-def apply_retention(lane: Lane, queue: Queue) -> None:
-    """Drop expired members of the registries, dead workers, and the oldest finished jobs beyond the queue's count.
+def clear_out(lane: Lane) -> None:
+    """Drop expired members of the registries, and dead workers.
 
     Started jobs are not looked at: RQ's own clean-up would count an attempt for a worker that died.
     """
@@ -41,8 +30,6 @@ def apply_retention(lane: Lane, queue: Queue) -> None:
     FailedJobRegistry(queue=lane).cleanup(now)
     wake_dependents(lane)
     clean_worker_registry(lane)
-    if queue.keep_completed.count is not None:
-        _trim(FinishedJobRegistry(queue=lane), queue.keep_completed.count)
 
 
 def wake_dependents(lane: Lane) -> None:
@@ -64,27 +51,16 @@ def wake_ready(lanes: Sequence[Lane]) -> None:
             wake_dependents(lane)
 
 
-def _trim(registry: FinishedJobRegistry, count: int) -> None:
-    """Keep the newest `count` of those whose producer chose no `result_ttl`; it is in the hash of the others."""
-    connection, newer = registry.connection, 0
-    ids = registry.get_job_ids(desc=True, cleanup=False)
-    for start in range(0, len(ids), AT_ONCE):
-        page = ids[start : start + AT_ONCE]
-        with connection.pipeline(transaction=False) as pipe:
-            for job_id in page:
-                pipe.hexists(StockJob.key_for(job_id), "result_ttl")
-            chosen = pipe.execute()
-        left_to_queue = [job_id for job_id, own in zip(page, chosen, strict=True) if not own]
-        surplus = left_to_queue[max(0, count - newer) :]
-        newer += len(left_to_queue)
-        if surplus:
-            connection.zrem(registry.key, *surplus)
-            connection.delete(*(key for job_id in surplus for key in keys_of(job_id)))
-
-
 def keys_of(job_id: str) -> tuple[str, ...]:
     """All keys of a job: its hash, its dependents, its results, its dependencies, its executions."""
-    return StockJob.key_for(job_id), *(before + job_id + after for before, after in BESIDE)
+    job = StockJob.key_for(job_id)
+    return (
+        job,
+        f"{job}:dependents",
+        f"{RQ_KEY_PREFIX}:results:{job_id}",
+        f"{job}:dependencies",
+        executions_of_job_key(job_id),
+    )
 
 
 def clock(connection: Redis) -> float:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rq.defaults import RQ_KEY_PREFIX
+
 HERE = Path(__file__).parent
-CLOCK = (HERE / "clock.lua").read_text()
+COMMON = f"local RQ = '{RQ_KEY_PREFIX}'\n" + (HERE / "common.lua").read_text()
 
 
 def source(name: str) -> str:
-    """A script's text, with the server's clock in front of it."""
-    return CLOCK + (HERE / f"{name}.lua").read_text()
+    """A script's text, with what all of them have in common."""
+    return COMMON + (HERE / f"{name}.lua").read_text()

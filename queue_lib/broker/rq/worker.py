@@ -74,6 +74,13 @@ class RegisteredWorker(BaseWorker):
         super().cleanup_execution(job, pipeline, execution)
         if job.result_ttl != 0:  # else it is deleted
             pipeline.hset(job.key, "settled_by", execution.composite_key)
+            self.keep(job, execution, pipeline)
+
+    def keep(self, job: StockJob, execution: Execution, pipeline: Pipeline) -> None:
+        """Count a finished job among those that its queue keeps, unless its producer said how long it stays."""
+        if isinstance(job, GuardedJob) and job.kept is not None and job.result_ttl is not None:
+            pipeline.rpush(job.kept, execution.composite_key)
+            pipeline.expire(job.kept, job.result_ttl)
 
     def register(self) -> None:
         """Appear in `rq info`."""

@@ -1,6 +1,7 @@
 --[[
-  Put in front of our scripts. Workers' clocks differ: whatever two of them compare is told by the server's.
+  Put in front of our scripts. RQ is the prefix of RQ's keys.
 ]]
+-- Workers' clocks differ: whatever two of them compare is told by the server's.
 local clock = redis.call('TIME')
 local NOW = tonumber(clock[1]) + tonumber(clock[2]) / 1000000 -- seconds since the epoch
 
@@ -25,5 +26,26 @@ local function run(commands, then_)
     local score = command[1] == 'ZADD' and tonumber(command[#command - 1])
     if score then command[#command - 1] = string.format('%.3f', score + NOW - then_) end
     redis.call(unpack(command))
+  end
+end
+
+-- Delete all of a job that is in no list and no registry any more. Returns how many hashes that were.
+local function delete_job(id)
+  local job = RQ .. ':job:' .. id
+  redis.call('UNLINK', job .. ':dependents', job .. ':dependencies', RQ .. ':results:' .. id, RQ .. ':executions:' .. id)
+  return redis.call('UNLINK', job)
+end
+
+-- Delete the oldest finished jobs beyond `count`; `kept` is a list of the executions that have finished jobs which are
+-- left to the queue's retention, the oldest first. A job that ran again meanwhile, or was deleted, is passed over.
+local function trim(kept, count, at_once)
+  for _ = 1, math.min(at_once, redis.call('LLEN', kept) - count) do
+    local member = redis.call('LPOP', kept)
+    local id = string.match(member, '^(.*):[^:]*$')
+    local status, settled_by, lane = unpack(redis.call('HMGET', RQ .. ':job:' .. id, 'status', 'settled_by', 'origin'))
+    if status == 'finished' and settled_by == member then
+      redis.call('ZREM', RQ .. ':finished:' .. lane, id)
+      delete_job(id)
+    end
   end
 end
