@@ -95,9 +95,10 @@ class Consumer:
             if not isinstance(claimed, NotNow):
                 self._start(claimed)
                 continue
-            self._slots.release()
+            self._slots.give_back(self._broker.wire, has_more=claimed.limited)
             if await self._interruptible(self._broker.wait(self._queue, claimed)) and claimed.listen:
                 await self._pass_on_if_busy()
+        self._slots.leave(self._broker.wire)
         await self._broker.quiet(self._queue)
         if self._crash is not None:
             raise self._crash

@@ -3,39 +3,116 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queue_lib.job import Wire
 
+HOLD = 0.02  # seconds that a free slot is kept for a wire that is behind, while it claims
+LONGEST_DEBT = 50  # jobs that a wire may be behind
+
+
+@dataclass(eq=False)
+class _Waiting:
+    wire: Wire
+    slot: asyncio.Future[None]
+    is_held: bool = False
+    is_overdue: bool = False
+
 
 class Slots:
-    """Who has waited longest is next, whichever wire it serves."""
+    """Wires that have jobs get as many jobs each; one that has jobs alone gets all the slots.
+
+    A claim takes one wire longer than the other, so it does not do to serve who has waited longest: the quicker one
+    would have more turns. A wire is ahead if it was given more jobs, and waits, for a moment at most, while one that is
+    behind asks for its next.
+    """
 
     def __init__(self, count: int) -> None:
         """`count` jobs may run at once."""
         self._count = count
-        self._semaphore = asyncio.Semaphore(count)
-        self._line: list[Wire] = []
+        self._free = count
+        self._line: list[_Waiting] = []
+        self._claiming: set[Wire] = set()  # wires that have a slot, and do not know yet whether there is a job for it
+        self._given: Counter[Wire] = Counter()  # slots
+        self._sated: set[Wire] = set()  # wires that had no job when they were given a slot
 
     async def acquire(self, wire: Wire) -> None:
         """Wait for a slot. Safe to cancel."""
-        self._line.append(wire)
+        self._catch_up(wire)
+        waiting = _Waiting(wire, asyncio.get_running_loop().create_future())
+        self._line.append(waiting)
+        self._hand_out()
         try:
-            await self._semaphore.acquire()
-        finally:
-            self._line.remove(wire)
+            await waiting.slot
+        except asyncio.CancelledError:
+            if waiting.slot.cancelled():
+                self._line.remove(waiting)
+            else:
+                self.give_back(wire, has_more=True)
+            raise
 
     def release(self) -> None:
-        """Give a slot back."""
-        self._semaphore.release()
+        """A job has ended: its slot is free."""
+        self._free += 1
+        self._hand_out()
+
+    def give_back(self, wire: Wire, *, has_more: bool) -> None:
+        """Give back a slot for which there was no job; `has_more` says whether there may be one that has to wait."""
+        self._given[wire] -= 1
+        if not has_more:
+            self._sated.add(wire)
+        self.leave(wire)
+        self.release()
+
+    def leave(self, wire: Wire) -> None:
+        """The wire asks for no more."""
+        self._claiming.discard(wire)
 
     def all_taken(self) -> bool:
         """Whether a newcomer would have to wait."""
-        return self._semaphore.locked()
+        return not self._free or bool(self._line)
 
     def room(self, wire: Wire) -> int:
-        """How many of the slots that come free next are this wire's: none while another wire has waited longer."""
-        if self._line and self._line[0] is not wire:
-            return 0
-        return 1 if len(self._line) > 1 else self._count
+        """How many of the slots that come free next are this wire's: none while another wire is behind."""
+        others = self._others(wire)
+        if not others:
+            return self._count
+        return 1 if all(self._given[wire] <= self._given[other] for other in others) else 0
+
+    def _others(self, wire: Wire) -> set[Wire]:
+        """The other wires that want slots."""
+        return {*self._claiming, *(waiting.wire for waiting in self._line)} - {wire}
+
+    def _catch_up(self, wire: Wire) -> None:
+        """A wire that had no jobs has earned nothing meanwhile."""
+        self._claiming.discard(wire)
+        most = max(self._given.values(), default=0)
+        self._given[wire] = max(self._given[wire], most if wire in self._sated else most - LONGEST_DEBT)
+        self._sated.discard(wire)
+
+    def _hand_out(self) -> None:
+        while self._free and self._line:
+            first = min(self._line, key=lambda waiting: self._given[waiting.wire])  # of equals who has waited longest
+            if self._is_held(first):
+                return
+            self._line.remove(first)
+            self._free -= 1
+            self._given[first.wire] += 1
+            self._claiming.add(first.wire)
+            first.slot.set_result(None)
+
+    def _is_held(self, waiting: _Waiting) -> bool:
+        """Whether a wire that is behind is claiming at the moment."""
+        if waiting.is_overdue or not any(self._given[other] < self._given[waiting.wire] for other in self._claiming):
+            return False
+        if not waiting.is_held:
+            waiting.is_held = True
+            asyncio.get_running_loop().call_later(HOLD, self._let_go, waiting)
+        return True
+
+    def _let_go(self, waiting: _Waiting) -> None:
+        waiting.is_overdue = True
+        self._hand_out()

@@ -7,9 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ConfigDict
 from redis import Redis
 
 from queue_lib.broker.base import NotNow, State
+from queue_lib.job import Wire
+from queue_lib.processor import Model, Registry, Route
+from queue_lib.runner.executor import Executor
+from queue_lib.runner.launcher import Launcher
 from tests.support.failed_jobs import FAILURE
 from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 from tests.support.polling import BUSY
@@ -18,10 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from queue_lib.broker.base import Lease
+    from queue_lib.processor import Context
     from queue_lib.queues import Queue
 
 LIMITED = queue(rate_max=4, rate_duration=0.5)
 LIMITER = f"{PREFIX}:{QUEUE.name}:limiter"
+
+
+class Anything(Model):
+    """Any payload."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 async def enqueue(mill: Mill, count: int) -> list[str]:
@@ -40,6 +52,31 @@ async def test_the_wires_share_the_rate_limit(bullmq: Mill, rq: Mill) -> None:
         answer = await broker.claim(LIMITED)
         assert isinstance(answer, NotNow)
         assert 0 < answer.seconds <= 0.5
+
+
+@pytest.mark.parametrize("of", [LIMITED, QUEUE])
+async def test_the_wires_share_the_slots(bullmq: Mill, rq: Mill, monkeypatch: pytest.MonkeyPatch, of: Queue) -> None:
+    """With jobs of both in line each wire has as many turns, with a rate limit and without."""
+    monkeypatch.setattr("queue_lib.runner.slots.HOLD", 60.0)  # else a slow machine is unfair rather than idle
+    jobs = 24
+    await enqueue(bullmq, jobs)
+    await enqueue(rq, jobs)
+    started: list[Wire] = []
+    enough = asyncio.Event()
+
+    async def note(_: Anything, context: Context, /) -> None:
+        started.append(context.job.wire)
+        if len(started) == jobs:
+            enough.set()
+
+    executor = Executor(Registry([Route("greet", QUEUE.name, Anything, note)]), rq.dead_letters, lambda _: None)
+    brokers = [mill.make_broker([of], 30.0) for mill in (bullmq, rq)]
+    launcher = Launcher(brokers, [of], executor, lambda _: None)
+    await launcher.start()
+    await asyncio.wait_for(enough.wait(), 30.0)
+    await launcher.stop(5.0)
+
+    assert abs(started[:jobs].count(Wire.BULLMQ) - jobs / 2) <= 2
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])

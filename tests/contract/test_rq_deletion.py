@@ -37,8 +37,9 @@ def stock_job(client: Redis, job_id: str) -> StockJob:
 
 def keys_with(client: Redis, job_id: str) -> list[Any]:
     """What is left of a job: keys named after it, and lists and sets that know it."""
-    found = [key for key in client.keys("*") if job_id.encode() in key]
-    for key in client.keys("rq:*:work*"):
+    found: list[Any] = [key for key in client.keys("*") if job_id.encode() in key]
+    named: Any = client.keys("rq:*:work*")
+    for key in named:
         if key.startswith(b"rq:kept:"):  # which job ended when; it says nothing of a job
             continue
         kind = client.type(key)

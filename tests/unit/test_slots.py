@@ -3,27 +3,165 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from queue_lib.job import Wire
-from queue_lib.runner.slots import Slots
+from queue_lib.runner import slots as module
+from queue_lib.runner.slots import LONGEST_DEBT, Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BULLMQ, RQ = Wire.BULLMQ, Wire.RQ
+ENDLESS = 3600.0  # seconds
+
+
+@pytest.fixture(autouse=True)
+def hold() -> Iterator[None]:
+    """No slot is handed out because a test was slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "HOLD", ENDLESS)
+        yield
+
+
+async def turns(count: int) -> None:
+    """Let the others go on so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def test_room_is_for_who_is_next() -> None:
-    """A wire may count on all slots while no other waits, the first of two on one, the other on none."""
+    """A wire may count on all slots while no other wants one, one that is not ahead on one, the other on none."""
     slots = Slots(2)
     assert [2, 2] == [slots.room(wire) for wire in Wire]
-    await slots.acquire(Wire.BULLMQ)
-    await slots.acquire(Wire.BULLMQ)
+    await slots.acquire(BULLMQ)
+    await slots.acquire(BULLMQ)
     assert slots.all_taken()
-    first = asyncio.create_task(slots.acquire(Wire.BULLMQ))
+    first = asyncio.create_task(slots.acquire(RQ))
     await asyncio.sleep(0)
-    assert (2, 0) == (slots.room(Wire.BULLMQ), slots.room(Wire.RQ))
-    second = asyncio.create_task(slots.acquire(Wire.RQ))
+    assert (0, 1) == (slots.room(BULLMQ), slots.room(RQ))
+    second = asyncio.create_task(slots.acquire(BULLMQ))
     await asyncio.sleep(0)
-    assert (1, 0) == (slots.room(Wire.BULLMQ), slots.room(Wire.RQ))
+    assert (0, 1) == (slots.room(BULLMQ), slots.room(RQ))
     slots.release()
     await first
-    assert (0, 2) == (slots.room(Wire.BULLMQ), slots.room(Wire.RQ))
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
+    slots.leave(RQ)
     assert [2, 2] == [slots.room(wire) for wire in Wire]
+
+
+class Mill:
+    """Two wires with jobs without end: how long they claim, how long the jobs run (both in turns of the loop)."""
+
+    def __init__(self, count: int, claims: tuple[int, int], runs: tuple[int, int]) -> None:
+        """There are `count` slots."""
+        self.slots = Slots(count)
+        self.started: Counter[Wire] = Counter()
+        self._claims = dict(zip((BULLMQ, RQ), claims, strict=True))
+        self._runs = dict(zip((BULLMQ, RQ), runs, strict=True))
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self, jobs: int) -> None:
+        """Until so many have been started."""
+        loops = [asyncio.create_task(self._consume(wire)) for wire in (BULLMQ, RQ)]
+        while self.started.total() < jobs:
+            await asyncio.sleep(0)
+        for task in (*loops, *self._running):
+            task.cancel()
+        await asyncio.gather(*loops, *self._running, return_exceptions=True)
+
+    async def _consume(self, wire: Wire) -> None:
+        while True:
+            await self.slots.acquire(wire)
+            await turns(self._claims[wire])
+            self.started[wire] += 1
+            task = asyncio.create_task(self._run(wire))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _run(self, wire: Wire) -> None:
+        await turns(self._runs[wire])
+        self.slots.release()
+
+
+@settings(deadline=None)
+@given(
+    count=st.integers(1, 6),
+    claims=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    runs=st.tuples(st.integers(0, 20), st.integers(0, 20)),
+)
+def test_wires_with_jobs_get_as_many_each(count: int, claims: tuple[int, int], runs: tuple[int, int]) -> None:
+    """However much longer the claims, or the jobs, of one of them take."""
+    mill = Mill(count, claims, runs)
+    asyncio.run(mill.run(100))
+    assert abs(mill.started[BULLMQ] - mill.started[RQ]) <= 2
+
+
+async def test_a_wire_without_jobs_holds_nothing_back() -> None:
+    """It looks now and then, and the other one goes on; when it has jobs again it has earned nothing meanwhile."""
+    slots = Slots(3)
+    for _ in range(100):
+        await slots.acquire(RQ)
+        slots.give_back(RQ, has_more=False)
+        await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
+        slots.release()
+    started = [RQ, BULLMQ]
+    for wire in (RQ, BULLMQ):
+        await slots.acquire(wire)
+    waiting = {wire: asyncio.create_task(slots.acquire(wire)) for wire in (RQ, BULLMQ)}
+    await turns(2)
+    assert [True, False] == [waiting[wire].done() for wire in started]
+    slots.release()
+    await waiting[BULLMQ]
+
+
+async def test_a_wire_that_the_limit_held_back_catches_up() -> None:
+    """Its turns are kept for it, though not without end."""
+    slots = Slots(LONGEST_DEBT * 4)
+    await slots.acquire(RQ)
+    slots.give_back(RQ, has_more=True)
+    for _ in range(LONGEST_DEBT * 2):
+        await slots.acquire(BULLMQ)
+    ahead = 1
+    await slots.acquire(RQ)
+    quicker = asyncio.create_task(slots.acquire(BULLMQ))
+    while not quicker.done():
+        ahead += 1
+        await slots.acquire(RQ)
+        await turns(2)
+    assert LONGEST_DEBT == ahead
+
+
+async def test_a_slot_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a claim takes its time the other wire goes on, so that no slot is empty for its sake."""
+    monkeypatch.setattr(module, "HOLD", 0.0)
+    slots = Slots(4)
+    await slots.acquire(RQ)
+    slots.give_back(RQ, has_more=True)
+    await slots.acquire(BULLMQ)
+    await slots.acquire(BULLMQ)
+    await slots.acquire(RQ)
+    await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
+
+
+@pytest.mark.parametrize("granted", [False, True])
+async def test_a_wait_that_is_cut_short_takes_no_slot(granted: bool) -> None:
+    """Neither while it waits, nor when it is cancelled as it gets one."""
+    slots = Slots(1)
+    await slots.acquire(BULLMQ)
+    waiting = asyncio.create_task(slots.acquire(RQ))
+    await asyncio.sleep(0)
+    if granted:
+        slots.release()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    if not granted:
+        slots.release()
+    await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
+    assert slots.all_taken()
