@@ -13,6 +13,7 @@ from queue_lib.answers import QueueStats
 from queue_lib.api.tokens import Token
 from queue_lib.broker.base import State, StoppedScheduler
 from queue_lib.dashboard import sparkline, words
+from queue_lib.dashboard.bulk import AT_ONCE, Offer, offer
 from queue_lib.dashboard.guard import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
 from queue_lib.dashboard.overview import alarms, graphs_of
 from queue_lib.dashboard.sessions import LIFETIME, Sessions
@@ -145,6 +146,7 @@ def test_moments() -> None:
     """In UTC, and relative to now; what is no date is a dash."""
     assert "2026-11-25 02:05:06 UTC" == words.moment(1_795_572_306.0)
     assert [words.NONE] * 4 == [words.moment(at) for at in (None, 0.0, 1e300, float("nan"))]
+    assert "2026-11-25T02:05:06Z" == words.iso(1_795_572_306.0)
     assert ["3 min ago", "in 5 h"] == [words.ago(at, 100_000.0) for at in (99_820.0, 118_000.0)]
     assert "1.5 GiB" == words.memory(1.5 * 2**30)
 
@@ -182,6 +184,21 @@ def test_addresses_hold_any_id(job_id: str) -> None:
     assert told.startswith("/admin/queues/job?id=")
     assert told.endswith("&wire=rq")
     assert not set(" #/") & set(told.removeprefix("/admin/queues/job"))
+
+
+@pytest.mark.parametrize(
+    ("count", "offered"),
+    [
+        (1, Offer("1 letter", 1)),
+        (84, Offer("84 letters", 84)),
+        (AT_ONCE, Offer("1,000 letters", AT_ONCE)),
+        (3400, Offer("the newest 1,000 of 3,400 letters", AT_ONCE)),
+        (None, Offer("up to 1,000 letters", AT_ONCE)),
+    ],
+)
+def test_what_an_action_on_many_offers(count: int | None, offered: Offer) -> None:
+    """As many as there are, if it is known how many, and no more than can be done at once."""
+    assert offered == offer(count, "letter")
 
 
 def test_bars_stand_on_each_other() -> None:
