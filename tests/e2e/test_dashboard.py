@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
+from embedded.redis_server import RedisServer
 from tests.support.browser import BrowserSettings, find_chromium
 from tests.support.dashboard_browser import HOME, act, opened, refreshed, sign_in
 from tests.support.dashboard_client import FULL, READ, READ_SECRET, SECRET
@@ -73,6 +74,7 @@ async def test_a_queue_is_paused_and_resumed(app: App, mess: Mess, chromium: Bro
     async with app.worker() as worker, process, opened(chromium, url, java_script_enabled=script) as page:
         await page.clock.install()
         await sign_in(page)
+        await expect(page.get_by_role("button", name="Pause updates")).to_have_count(1 if script else 0)
         card = page.get_by_role("region", name="file-processing")
         await card.get_by_role("button", name="Pause").click()
         await card.get_by_role("button", name="Cancel").click()
@@ -132,6 +134,35 @@ async def test_the_server_goes_away_and_comes_back(mess: Mess, tmp_path: Path, c
         await page.unroute("**/admin/queues/")
         await refreshed(page)
         await expect(page.get_by_role("status")).to_be_hidden()
+
+
+async def test_redis_goes_away_and_comes_back(tmp_path: Path, chromium: Browser) -> None:
+    """Who opens a page meanwhile is told what is wrong with Redis, and sees the page once nothing is."""
+    with RedisServer(appendonly=True) as server:
+        process, url = web_process(server.url, tmp_path, FULL)
+        async with process, opened(chromium, url, expected=["503"]) as page:
+            await page.clock.install()
+            await sign_in(page)
+            await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+            server.stop()
+            await page.reload()
+            await expect(page.get_by_role("heading", name="Redis can't be reached")).to_be_visible()
+            await refreshed(page)
+            await expect(page.get_by_role("status")).to_have_count(0)
+            server.start()
+            await refreshed(page)
+            await expect(page.get_by_role("region", name=FILES.name)).to_be_visible()
+
+
+async def test_a_server_that_hangs_is_said_to(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
+    """It has ten seconds, real ones; after that the page says that it is old."""
+    process, url = web_process(mess.url, tmp_path, FULL)
+    async with process, opened(chromium, url) as page:
+        await sign_in(page)
+        await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+        await page.route("**/admin/queues/", lambda _: None)
+        await expect(page.get_by_role("status")).to_contain_text("The server does not answer.", timeout=60_000)
+        await expect(page.get_by_role("region", name=FILES.name)).to_be_visible()
 
 
 def test_without_a_browser_nothing_is_skipped_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,20 @@ async def test_the_focus_stays_with_its_job(mess: Mess, chromium: Browser) -> No
         assert [ids[1]] == opened_job(page)
 
 
+async def test_the_focus_stays_with_its_link(mess: Mess, chromium: Browser) -> None:
+    """Where there are no rows, too: a job gets another child, which is listed before the one that has the focus."""
+    async with operating(chromium, mess) as page:
+        [parent] = await mess.bullmq("process-image", IMAGE, queue=FILES.name)
+        key = f"bull:{FILES.name}:{parent}:dependencies"
+        mess.redis.sadd(key, f"bull:{FILES.name}:zoe")
+        await page.goto(f"{HOME}/job?queue={FILES.name}&wire=bullmq&id={parent}")
+        await job(page, "zoe").focus()
+        mess.redis.sadd(key, f"bull:{FILES.name}:ada")
+        await refreshed(page)
+        await expect(job(page, "ada")).to_be_visible()
+        await expect(job(page, "zoe")).to_be_focused()
+
+
 async def test_the_focus_of_a_job_that_is_gone_is_nobody_s(mess: Mess, chromium: Browser) -> None:
     """Enter then opens nothing: neither the job that has moved up, nor a button that has taken another's place."""
     async with operating(chromium, mess) as page:
@@ -165,19 +179,18 @@ async def failed_twice(mess: Mess, broker: Broker, page: Page) -> Lease:
 
 
 async def test_what_is_selected_stays(mess: Mess, chromium: Browser) -> None:
-    """Until it is let go: it is to be copied."""
+    """Until it is let go, even if it is not true any more: it is to be copied."""
     async with operating(chromium, mess) as page, working(mess) as broker:
         lease = await failed_twice(mess, broker, page)
-        await page.get_by_role("region", name="Payload").select_text()
-        selected = await page.evaluate("String(getSelection())")
-        await lease.log("a line of the log")
+        title = page.get_by_role("heading", level=1)
+        await title.select_text()
+        await lease.retry(600.0, Failure("S3 answered 505", STACK))
         await refreshed(page)
         await page.clock.run_for(2_000)
-        assert "uploads/holiday.jpg" in selected
-        assert selected == await page.evaluate("String(getSelection())")
+        assert "process-image active" == await page.evaluate("String(getSelection())")
         await page.evaluate("getSelection().empty()")
         await refreshed(page)
-        await expect(page.get_by_text("a line of the log")).to_be_visible()
+        await expect(title).to_have_text("process-image delayed")
 
 
 async def test_a_queue_s_page_says_what_is_so_now(mess: Mess, chromium: Browser) -> None:

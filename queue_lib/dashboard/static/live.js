@@ -36,6 +36,7 @@
     return Boolean(subject(one)) || one.getAttribute?.("class") === other.getAttribute?.("class");
   }
 
+  // From `place` on. Text is the same only in its place: elsewhere all that is between would be dropped.
   function counterpart(place, fresh) {
     if (fresh.nodeType !== Node.ELEMENT_NODE) return place && isSame(place, fresh) ? place : null;
     while (place && !isSame(place, fresh)) place = place.nextSibling;
@@ -120,7 +121,8 @@
   async function ask() {
     try {
       const signal = AbortSignal.timeout(LONGEST);
-      return await fetch(location.href, { redirect: "manual", cache: "no-store", signal });
+      const answer = await fetch(location.href, { redirect: "manual", cache: "no-store", signal });
+      return [answer, new DOMParser().parseFromString(await answer.text(), "text/html")];
     } catch (error) {
       throw new Error(error.name === "TimeoutError" ? "The server does not answer" : "The server can't be reached");
     }
@@ -128,12 +130,13 @@
 
   async function refresh() {
     const asked = new Date();
-    const answer = await ask();
-    if (answer.type === "opaqueredirect" || answer.status === 403) return location.reload();
+    const [answer, page] = await ask();
+    const [away, still] = [document.getElementById("away"), page.getElementById("away")];
+    if (answer.type === "opaqueredirect" || answer.status === 403 || (away && answer.ok)) return location.reload();
     if (answer.status === 404) throw new Error("It is gone");
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (!answer.ok) throw new Error(page.querySelector("#away h1")?.textContent ?? `The server answered ${answer.status}`);
-    if (document.getElementById("away")) return location.reload();
+    if (!answer.ok && !(away && still)) {
+      throw new Error(still?.querySelector("h1").textContent ?? `The server answered ${answer.status}`);
+    }
     while (isPressing()) await new Promise((done) => setTimeout(done, AIMING / 4));
     if (isPaused()) return;
     bring(page);
