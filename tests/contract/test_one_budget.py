@@ -195,6 +195,25 @@ async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: Mill, ending: 
     await asyncio.wait_for(waiting, 6)  # by itself it looks every ten seconds
 
 
+@pytest.mark.parametrize("ending", list(SETTLINGS))
+@pytest.mark.parametrize(("first", "second"), [("rq", "rq"), ("rq", "bullmq"), ("bullmq", "rq")])
+async def test_the_wires_share_the_apps_concurrency(
+    redis_url: str, bullmq: Mill, rq: Mill, first: str, second: str, ending: str
+) -> None:
+    """A job of one wire takes the place of one of the other, until it ends."""
+    mills = {"bullmq": bullmq, "rq": rq}
+    with Redis.from_url(redis_url) as client:
+        client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
+    await enqueue(mills[first], 1)
+    running = await mills[first].claim(await mills[first].broker())
+    await enqueue(mills[second], 1)
+    waiting = asyncio.create_task(mills[second].claim(await mills[second].broker(), within=60))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await SETTLINGS[ending](running)
+    await asyncio.wait_for(waiting, 6)
+
+
 async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:
     """`rq suspend` stops RQ's jobs."""
     await enqueue(rq, 1)

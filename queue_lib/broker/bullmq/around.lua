@@ -51,6 +51,19 @@ function instead.RPUSH(key, ...)
   return call('RPUSH', ends(key, 'wait') and place_in(key) or key, ...)
 end
 
+-- How many jobs of a queue run at once, where the app has limited that: RQ's count, too. BullMQ's scripts are given what
+-- those leave. The keys are RQ's lists of claimed and sorted sets of started jobs, of the queue's three lanes.
+function instead.HMGET(key, ...)
+  local found = call('HMGET', key, ...)
+  if ends(key, 'meta') and select(2, ...) == 'concurrency' and found[2] then
+    local name = string.match(key, '([^:]*):meta$')
+    for _, lane in ipairs({name .. '-high', name, name .. '-low'}) do
+      found[2] = found[2] - call('ZCARD', 'rq:wip:' .. lane) - call('LLEN', 'rq:queue:' .. lane .. ':intermediate')
+    end
+  end
+  return found
+end
+
 -- A job that ends makes room, where the app has limited how many run at once. Who was told that there is none waits for
 -- the marker, and the package tells nobody: a Node worker takes the next job with the completion of the last.
 function instead.LREM(key, ...)

@@ -8,7 +8,7 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
@@ -36,6 +36,7 @@ from queue_lib.broker.rq.lanes import (
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import clear_out
+from queue_lib.broker.rq.room import Room
 from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.worker import RegisteredWorker
 from queue_lib.broker.strays import Strays
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 RECOVERING = (JOB_PREFIX, EXECUTION_PREFIX, executions_of_job_key(""), *executions_key("*").split("*"))
 IDLE = 2.5  # seconds between looks at what producers schedule, and at the low lane
 PAUSED = 2.0  # seconds between looks at the pause switch
+FULL = 0.25  # seconds between looks for room under the app's concurrency, where another process may have made it
 BEAT_WHEN_IDLE = 60.0  # seconds
 RETENTION_EVERY = 600.0  # seconds
 AT_ONCE = 500  # jobs that are deleted in one step
@@ -95,6 +97,7 @@ class RQBroker:
         self._lanes: dict[str, Lane] = {}
         self._held: set[RQLease] = set()
         self._starting: set[str] = set()  # ids of jobs that are claimed and being marked as started
+        self.room = Room(setup.prefix)
         self._strays = Strays(self._queues, self._put_strays_back)
         self._last_beat = 0.0
         self.worker: RegisteredWorker
@@ -126,12 +129,15 @@ class RQBroker:
         args: list[str | int] = [queue.rate_max, window_ms, JOB_PREFIX, self._worker_name]
         with outages_translated():
             answer, *rest = await self._claim(keys=self._claim_keys[queue.name], args=args)
+        if answer != b"job":
+            return self._not_now(queue, answer, rest)
+        number, job_id, fields, now, is_limited = rest
+        self.room.is_limited(queue.name, by_the_app=bool(is_limited))
+        return await self._lease(queue, lanes(queue.name)[number - 1], _text(job_id), _fields(fields), float(now))
+
+    def _not_now(self, queue: Queue, answer: bytes, rest: Sequence[Any]) -> NotNow:
+        """What the claim script has answered, if it is no job."""
         match answer:
-            case b"job":
-                number, job_id, fields, now = rest
-                return await self._lease(
-                    queue, lanes(queue.name)[number - 1], _text(job_id), _fields(fields), float(now)
-                )
             case b"gone":
                 structlog.get_logger().warning("job_gone", queue=queue.name, wire=self.wire.value, id=_text(rest[0]))
                 return NotNow(0.0, listen=False)
@@ -141,6 +147,9 @@ class RQBroker:
                 return NotNow(min(rest[0] / 1000, BLOCK), listen=False, limited=True)  # it may be lifted, too
             case b"paused":
                 return NotNow(PAUSED, listen=False)
+            case b"full":
+                self.room.is_full(queue.name)
+                return NotNow(FULL, listen=False)
             case _:
                 due = float(rest[0]) / 1000 if rest[0] else IDLE
                 return NotNow(min(max(due, 0.0), IDLE), listen=True)
@@ -203,9 +212,9 @@ class RQBroker:
         return begun[0] if verdict == "ok" else None
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
-        """Wait until a listened lane has a job, or the pause is over."""
+        """Wait until a listened lane has a job, a job of ours has ended in a full queue, or the pause is over."""
         if not pause.listen:
-            await asyncio.sleep(pause.seconds)
+            await self.room.wait(queue.name, pause.seconds)
             return
         news = [self._listeners[lane].news() for lane in listened(queue.name)]
         await asyncio.wait(news, timeout=pause.seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -281,6 +290,7 @@ class RQBroker:
     def forget(self, lease: RQLease) -> None:
         """The lease is settled or lost: renew it no more."""
         self._held.discard(lease)
+        self.room.ended(lease.job.queue)
         self.worker.executions.pop(lease.execution.id, None)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -354,8 +364,9 @@ class Listener:
 
 
 def _claim_keys(queue: str, prefix: str) -> list[str]:
-    shared = [f"{prefix}:{queue}:limiter", f"{prefix}:{queue}:meta", WORKERS_SUSPENDED]
-    of_lanes = [(waiting_key(lane), intermediate_key(lane), scheduled_key(lane)) for lane in lanes(queue)]
+    shared = [f"{prefix}:{queue}:limiter", f"{prefix}:{queue}:meta", WORKERS_SUSPENDED, f"{prefix}:{queue}:active"]
+    kinds = (waiting_key, intermediate_key, scheduled_key, started_key)
+    of_lanes = [[key(lane) for key in kinds] for lane in lanes(queue)]
     return [*shared, *(key for keys in of_lanes for key in keys)]
 
 

@@ -1,17 +1,20 @@
 --[[
   Claim the next job of a queue: move what is due into the lanes, then take from the first lane that has a job,
-  within the rate limit that is shared with BullMQ.
+  within the rate limit and the concurrency that are shared with BullMQ.
     KEYS[1] BullMQ's rate limiter (string, counter with expiry)
-    KEYS[2] BullMQ's meta of the queue (hash: paused, max, duration)
+    KEYS[2] BullMQ's meta of the queue (hash: paused, max, duration, concurrency)
     KEYS[3] rq:suspended (string)
+    KEYS[4] BullMQ's active jobs (list)
     then for each lane, first the most urgent:
     KEYS[n]   rq:queue:<lane> (list of job ids)
     KEYS[n+1] rq:queue:<lane>:intermediate (list of job ids)
     KEYS[n+2] rq:scheduled:<lane> (sorted set of job ids, scored by second)
+    KEYS[n+3] rq:wip:<lane> (sorted set of running executions)
     ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds
     ARGV[3] prefix of the job hashes           ARGV[4] the worker's name
-  Returns {'job', number of the lane from 1, id, fields, now (seconds since the epoch)} | {'gone', id}
-        | {'limited', milliseconds} | {'paused'} | {'empty', milliseconds until the next scheduled job is due or ''}
+  Returns {'job', number of the lane from 1, id, fields, now (seconds since the epoch), 1 if there is a concurrency}
+        | {'gone', id} | {'limited', milliseconds} | {'paused'} | {'full'}
+        | {'empty', milliseconds until the next scheduled job is due or ''}
 ]]
 local function promote(lane)
   local due = redis.call('ZRANGEBYSCORE', KEYS[lane + 2], '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, 100)
@@ -28,8 +31,18 @@ local function promote(lane)
   end
 end
 
+-- Whether jobs wait, and as many run as may: those of both wires, as BullMQ's scripts count them, too.
+local function is_full(concurrency)
+  local waiting, running = 0, redis.call('LLEN', KEYS[4])
+  for lane = 5, #KEYS, 4 do
+    waiting = waiting + redis.call('LLEN', KEYS[lane])
+    running = running + redis.call('LLEN', KEYS[lane + 1]) + redis.call('ZCARD', KEYS[lane + 3])
+  end
+  return waiting > 0 and running >= concurrency
+end
+
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'paused'} end
-local meta = redis.call('HMGET', KEYS[2], 'paused', 'max', 'duration')
+local meta = redis.call('HMGET', KEYS[2], 'paused', 'max', 'duration', 'concurrency')
 if meta[1] then return {'paused'} end
 
 -- A limit that the app has set for all workers wins, with its window.
@@ -44,9 +57,10 @@ if max > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) >= max then
   if left > 0 then return {'limited', left} end
 end
 
-for lane = 4, #KEYS, 3 do promote(lane) end
+for lane = 5, #KEYS, 4 do promote(lane) end
+if meta[4] and is_full(tonumber(meta[4])) then return {'full'} end
 
-for lane = 4, #KEYS, 3 do
+for lane = 5, #KEYS, 4 do
   local id = redis.call('LMOVE', KEYS[lane], KEYS[lane + 1], 'LEFT', 'RIGHT')
   if id then
     local fields = redis.pcall('HGETALL', ARGV[3] .. id)
@@ -56,12 +70,12 @@ for lane = 4, #KEYS, 3 do
     end
     if max > 0 and redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], duration) end
     redis.call('HSET', ARGV[3] .. id, 'claimed_at', NOW, 'claimed_by', ARGV[4])
-    return {'job', (lane - 1) / 3, id, fields, string.format('%.6f', NOW)}
+    return {'job', (lane - 1) / 4, id, fields, string.format('%.6f', NOW), meta[4] and 1 or 0}
   end
 end
 
 local due = ''
-for lane = 4, #KEYS, 3 do
+for lane = 5, #KEYS, 4 do
   local first = redis.call('ZRANGE', KEYS[lane + 2], 0, 0, 'WITHSCORES')[2]
   if first and (due == '' or tonumber(first) < tonumber(due)) then due = first end
 end

@@ -239,6 +239,7 @@ class RQLease(Lease):
         def fill_and_end(pipe: Pipeline) -> None:
             fill(pipe)
             worker.end(rq_job, self.execution, pipe)
+            self._broker.room.tell(self.job.queue, pipe)
 
         holder = self.execution.composite_key
         kept = (kept_key(self._queue.name), self._queue.keep_completed.count)
