@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
     from queue_lib.job import Job
 
@@ -137,9 +138,16 @@ class Tally:
 def faults(error: ValidationError) -> str:
     """Name each field at fault as it is on the wire. Values are left out: they are the users' data."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {fault['msg']}"
-        for fault in error.errors(include_input=False, include_url=False, include_context=False)[:10]
+        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {_fault(fault)}"
+        for fault in error.errors(include_input=False, include_url=False)[:10]
     )
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """What is wrong, in pydantic's words but for the one of its messages that repeats the value."""
+    if fault["type"] == "union_tag_invalid":
+        return f"{fault['ctx']['discriminator']} must be one of {fault['ctx']['expected_tags']}"
+    return fault["msg"]
 
 
 class Registry:

@@ -27,7 +27,7 @@ class SqlAvatars:
     async def update(self, user_id: str, url: str) -> None:
         """Set the user's avatar; RowNotFoundError if there is no such user."""
         if not await set_columns(self._database, self._table, user_id, {self._column: url}):
-            msg = f"no user has the id {user_id[:100]!r}"
+            msg = "no user has its userId"
             raise RowNotFoundError(msg)
 
 

@@ -23,6 +23,10 @@ class RowNotFoundError(StorageError):
     """No row has this id."""
 
 
+class NotOwnerError(StorageError):
+    """The row with this id is another user's."""
+
+
 class StorageAwayError(StorageError):
     """The database or the object store does not answer now; the same call may work in a while."""
 

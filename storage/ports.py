@@ -54,6 +54,12 @@ class Subscriptions(Protocol):
 class Files(Protocol):
     """The app's uploaded files."""
 
+    async def check_owner(self, file_id: str, user_id: str) -> None:
+        """Raise RowNotFoundError if there is no such row, NotOwnerError if its `userId` is another one's.
+
+        A table without that column, and a row that has none, are anybody's.
+        """
+
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """Set `processed`, and those of `values` (column name -> value) whose column exists.
 

@@ -52,7 +52,7 @@ class ProcessFile:
     async def __call__(self, payload: FileJob, context: Context, /) -> PictureFileResult | TextResult:
         """Run one job. Raises PermanentError for an upload, an object or a row that no attempt can help."""
         job = payload.root
-        async with fetched(self._parts, job.file_path, MAX_UPLOAD) as folder:
+        async with fetched(self._parts, job, MAX_UPLOAD) as folder:
             await context.progress(10)
             work = self._text(job, folder) if isinstance(job, ExtractText) else self._picture(job, folder)
             output, result = await work

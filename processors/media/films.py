@@ -111,7 +111,7 @@ class ProcessVideo:
         """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
         _tools(self._parts)  # before a film is fetched for nothing
         with self._parts.places.one():
-            async with fetched(self._parts, payload.file_path, self._parts.films.upload) as folder:
+            async with fetched(self._parts, payload, self._parts.films.upload) as folder:
                 await context.progress(5)
                 report = await encode(self._parts, folder, context)
                 result = await self._publish(folder, report, payload)

@@ -35,7 +35,7 @@ class ProcessImage:
 
     async def __call__(self, payload: ImagePayload, context: Context, /) -> ImageResult:
         """Run one job. Raises PermanentError for a picture, an object or a row that no attempt can help."""
-        async with fetched(self._parts, payload.file_path, MAX_UPLOAD) as folder:
+        async with fetched(self._parts, payload, MAX_UPLOAD) as folder:
             await context.progress(10)
             report = await self._make(folder, payload.options, context)
             await context.progress(50)
@@ -100,7 +100,7 @@ class OptimizeAvatar:
         """Run one job. Raises PermanentError for a picture, an object or a user that no attempt can help."""
         options = payload.options
         arguments = options.model_dump() | {"sizes": options.sizes or tuple(self._parts.avatar_sizes)}
-        async with fetched(self._parts, payload.file_path, MAX_UPLOAD) as folder:
+        async with fetched(self._parts, payload, MAX_UPLOAD) as folder:
             await context.progress(10)
             made = await self._parts.sandbox.run(Task("avatar", folder, arguments, LIMITS))
             await context.progress(50)

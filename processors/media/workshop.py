@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from processors.media.payload import AvatarPayload, FilePayload
 from processors.outage import outages_put_off
 from queue_lib.errors import PermanentError, TransientError
 from queue_lib.processor import Model
-from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
+from storage.errors import InvalidKeyError, NotOwnerError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -74,15 +75,20 @@ def believed() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def fetched(parts: MediaParts, key: str, max_bytes: int) -> AsyncIterator[Path]:
+async def fetched(parts: MediaParts, payload: FilePayload | AvatarPayload, max_bytes: int) -> AsyncIterator[Path]:
     """A folder with the upload in the file `source`, gone when the job ends.
+
+    The row of a file is looked at first: nothing is done, or left in the store, for one that is missing or not the
+    user's.
 
     Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away.
     """
     folder = await parts.sandbox.folder()
     try:
-        with outages_put_off(), _final(key, max_bytes):
-            await parts.objects.fetch(key, folder / "source", max_bytes)
+        with outages_put_off(), _final(max_bytes):
+            if isinstance(payload, FilePayload):
+                await parts.files.check_owner(payload.file_id, payload.user_id)
+            await parts.objects.fetch(payload.file_path, folder / "source", max_bytes)
             yield folder
     finally:
         await asyncio.to_thread(_remove, folder)
@@ -97,17 +103,17 @@ def _remove(folder: Path) -> None:
 
 
 @contextmanager
-def _final(key: str, max_bytes: int) -> Iterator[None]:
+def _final(max_bytes: int) -> Iterator[None]:
     """Turn storage's final answers into PermanentError; all others mean another attempt."""
     try:
         yield
     except ObjectNotFoundError as error:
-        msg = f"nothing is stored under {key!r}"
+        msg = "nothing is stored under its filePath"
         raise PermanentError(msg) from error
     except ObjectTooLargeError as error:
-        msg = f"{key!r} is larger than {max_bytes // 1024**2} MiB"
+        msg = f"the upload is larger than {max_bytes // 1024**2} MiB"
         raise PermanentError(msg) from error
-    except (RowNotFoundError, InvalidKeyError) as error:
+    except (RowNotFoundError, NotOwnerError, InvalidKeyError) as error:
         raise PermanentError(str(error)) from error
 
 
@@ -124,7 +130,7 @@ async def publish(
         raise TransientError(msg)
     key = f"{base}-{output.variant}{f'-{_digest(path)}' if hashed else ''}{path.suffix}"
     if key == upload:
-        msg = f"the result would replace the upload {upload!r}; store uploads under other keys, as in uploads/"
+        msg = "the result would replace the upload; store uploads under other keys, as in uploads/"
         raise PermanentError(msg)
     return await objects.store(path, key, output.content_type, FOR_EVER if hashed else FOR_A_DAY)
 

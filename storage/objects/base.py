@@ -58,6 +58,6 @@ def check_key(key: str) -> str:
         or any(segment in {"", ".", ".."} for segment in segments)
         or len(key.encode(errors="replace")) > MAX_KEY_BYTES
     ):
-        msg = f"not a storage key: {key[:100]!r}"
+        msg = "not a storage key: a relative path such as uploads/a.jpg, without . and .., of 900 bytes at most"
         raise InvalidKeyError(msg)
     return key

@@ -168,7 +168,7 @@ class S3Store:
         except ClientError as error:
             if code_of(error) not in MISSING:
                 raise
-            msg = f"no object has the key {key[:100]!r}"
+            msg = "no object has the key"
             raise ObjectNotFoundError(msg) from error
         with closing(response["Body"]) as body:
             refuse_above(max_bytes, response.get("ContentLength", 0))

@@ -6,22 +6,24 @@ import asyncio
 import os
 import sys
 import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
 from processors.media.files import ProcessFile
-from processors.media.payload import AvatarPayload, FileJob, ImagePayload
+from processors.media.films import ProcessVideo
+from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.pictures import MAX_UPLOAD, OptimizeAvatar, ProcessImage
 from processors.media.sandbox.client import PROJECT
+from processors.media.video.tools import Tools
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from processors.media.parts import MediaParts
 
 JOB = ImagePayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1})
@@ -111,10 +113,10 @@ async def test_an_upload_that_is_no_picture_is_permanent(
 async def test_an_upload_that_is_missing_is_permanent(
     parts: MediaParts, store: FolderStore, context: FakeContext
 ) -> None:
-    """A key without an object fails for good, naming the key."""
+    """A key without an object fails for good, and the reason names the field, not what a user has called the file."""
     (store.folder / "uploads" / "a.png").unlink()
 
-    with pytest.raises(PermanentError, match=r"nothing is stored under 'uploads/a\.png'"):
+    with pytest.raises(PermanentError, match=r"^nothing is stored under its filePath$"):
         await ProcessImage(parts)(JOB, context)
 
 
@@ -128,12 +130,38 @@ async def test_an_upload_that_is_too_large_is_permanent(
         await ProcessImage(parts)(JOB, context)
 
 
-async def test_a_row_that_is_missing_is_permanent(parts: MediaParts, files: MemoryFiles, context: FakeContext) -> None:
-    """A file that the app has deleted meanwhile fails for good, naming its id."""
-    files.rows.clear()
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [(None, "no file has its fileId"), ({"userId": "2"}, "the file with its fileId is another user's")],
+    ids=["unknown", "another's"],
+)
+async def test_a_row_that_is_missing_or_not_theirs(
+    parts: MediaParts, store: FolderStore, files: MemoryFiles, row: dict[str, Any] | None, expected: str
+) -> None:
+    """A file of nobody's, or of another user's, fails for good: nothing is stored, and no row is touched."""
+    rows = {} if row is None else {"file-1": row}
+    files.rows = dict(rows)
+    parts = replace(parts, tools=Tools(Path("ffmpeg"), Path("ffprobe"), 8, av1=True))
+    data = JOB.model_dump(exclude={"options"})
 
-    with pytest.raises(PermanentError, match="no file with the id 'file-1'"):
-        await ProcessImage(parts)(JOB, context)
+    for run in (
+        ProcessImage(parts)(JOB, FakeContext()),
+        ProcessVideo(parts)(VideoPayload.model_validate(data), FakeContext()),
+        ProcessFile(parts)(FileJob.model_validate(data | {"operation": "compress"}), FakeContext()),
+    ):
+        with pytest.raises(PermanentError, match=expected):
+            await run
+
+    assert ({}, rows) == (store.stored, files.rows)
+
+
+async def test_the_user_whose_row_it_is(parts: MediaParts, files: MemoryFiles, context: FakeContext) -> None:
+    """Their job is done."""
+    files.rows["file-1"]["userId"] = "1"
+
+    await ProcessImage(parts)(JOB, context)
+
+    assert files.rows["file-1"]["processed"]
 
 
 async def test_a_store_that_is_away_is_not_permanent(
@@ -187,7 +215,7 @@ async def test_the_upload_is_never_replaced(parts: MediaParts, store: FolderStor
     before = upload.read_bytes()
     job = ImagePayload.model_validate({"fileId": "file-1", "filePath": upload.name, "userId": 1})
 
-    with pytest.raises(PermanentError, match=r"would replace the upload 'file-1-compressed\.jpg'"):
+    with pytest.raises(PermanentError, match="would replace the upload;"):
         await ProcessImage(parts)(job, context)
 
     assert before == upload.read_bytes()

@@ -12,7 +12,7 @@ from processors.media.parts import FilmLimits, FilmPlaces, MediaParts
 from processors.media.sandbox.client import Sandbox
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
-from storage.errors import ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
+from storage.errors import NotOwnerError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 from storage.objects.base import Stored
 
 if TYPE_CHECKING:
@@ -96,10 +96,19 @@ class MemoryFiles:
         """Begin with one row."""
         self.rows: dict[str, dict[str, Any]] = {"file-1": {}}
 
+    async def check_owner(self, file_id: str, user_id: str) -> None:
+        """See the port."""
+        if file_id not in self.rows:
+            msg = "no file has its fileId"
+            raise RowNotFoundError(msg)
+        if self.rows[file_id].get("userId", user_id) != user_id:
+            msg = "the file with its fileId is another user's"
+            raise NotOwnerError(msg)
+
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """See the port."""
         if file_id not in self.rows:
-            msg = f"no file with the id {file_id!r}"
+            msg = "no file has its fileId"
             raise RowNotFoundError(msg)
         self.rows[file_id] |= values | {"processed": True}
 

@@ -32,8 +32,8 @@ STACK = """Traceback (most recent call last):
   File "/app/processors/media/pictures.py", line 61, in __call__
     upload = await self._workshop.fetch(payload.file_path, most=MOST)
   File "/app/processors/media/workshop.py", line 88, in fetch
-    raise PermanentError(f"nothing is stored under {key}")
-queue_lib.errors.PermanentError: nothing is stored under uploads/holiday.jpg"""
+    raise PermanentError("nothing is stored under its filePath")
+queue_lib.errors.PermanentError: nothing is stored under its filePath"""
 IMAGE = {"fileId": "cm1x8k2p", "filePath": "uploads/holiday.jpg", "userId": "user-1"}
 PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?", "url": "/chat/7"}}
 
@@ -69,7 +69,7 @@ async def bury(mess: Mess, broker: Broker, count: int, stack: str = STACK) -> li
     letters = BullMQDeadLetters(client(options(mess.url), decode=True, name="showcase"), "bull")
     leases = [await claim(broker, FILES) for _ in range(count)]
     for lease in leases:
-        failure = Failure("nothing is stored under uploads/holiday.jpg", stack)
+        failure = Failure("nothing is stored under its filePath", stack)
         await lease.bury(failure)
         await letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time()))
     await letters.close()

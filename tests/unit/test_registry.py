@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from pydantic import ValidationError
+
 from processors.forms import FORMS
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.registry import build
-from queue_lib.processor import Registry
+from queue_lib.processor import Registry, faults
 from queue_lib.queues import QUEUES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from queue_lib.processor import Form
 
 NOTHING: Any = None
 
@@ -53,3 +58,31 @@ def test_the_registry_takes_the_routes() -> None:
 def test_what_running_jobs_enqueue_is_nobody_elses() -> None:
     """A follow-up carries what only a run knows."""
     assert ["push-follow-up"] == [form.name for form in FORMS if form.internal]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_reason_repeats_no_value(form: Form) -> None:
+    """What is wrong with a payload is said by its fields: reasons are in the log, and values are the users' own."""
+    secret = "zz-holiday-with-ada"
+    names = ("fileId", "filePath", "userId", "userIds", "all", "operation", "payload", "options", "subscriptionIds")
+    wrong: list[Any] = [secret, f"/{secret}", f"https://{secret}/..", [secret], {secret: secret}, secret * 1000]
+    fine = {"fileId": "f1", "filePath": "a/b.jpg", "userId": "u1", "payload": {"title": "t"}, "operation": "resize"}
+    nested = [{"payload": {key: value}} for key in ("title", "url", "icon", "actions") for value in wrong]
+    nested += [
+        {"options": {key: value}} for key in ("formats", "quality", "ttl", "urgency", "topic") for value in wrong
+    ]
+    reasons = [
+        _reason(form, fine | change) for change in [*({name: value} for name in names for value in wrong), *nested]
+    ]
+
+    assert any(reasons)
+    assert [] == [reason for reason in reasons if secret in reason]
+
+
+def _reason(form: Form, data: dict[str, Any]) -> str:
+    """Why it is refused, or nothing."""
+    try:
+        form.payload.model_validate(data)
+    except ValidationError as error:
+        return faults(error)
+    return ""

@@ -175,5 +175,5 @@ async def test_triage(site: Site, node_modules: Path) -> None:
         while not site.app.file()["processed"]:
             await asyncio.sleep(0.02)
     [left] = await node(site.redis_url, ("getJobs", "dead"))
-    assert "process-image: nothing is stored under 'uploads/late.jpg'" in printed
+    assert "process-image: nothing is stored under its filePath" in printed
     assert ["bad payload"] == [letter["data"]["reason"][:11] for letter in left]

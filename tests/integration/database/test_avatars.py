@@ -22,7 +22,7 @@ async def test_avatars(app: App) -> None:
     avatars = SqlAvatars(database, settings.avatar_column)
 
     await avatars.update(app.ids[0], "https://cdn/a.webp")
-    with pytest.raises(RowNotFoundError, match="no user has the id"):
+    with pytest.raises(RowNotFoundError, match="no user has its userId"):
         await avatars.update(app.ids[3], "https://cdn/a.webp")
     with pytest.raises(SchemaError, match='AVATAR_COLUMN: table "User" has no column "image"'):
         SqlAvatars(database, "image")

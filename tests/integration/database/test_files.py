@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import make_url
 
 from storage.database import Database
-from storage.errors import RowNotFoundError
+from storage.errors import NotOwnerError, RowNotFoundError
 from storage.files import SqlFiles
 from storage.tables import AppTable
-from tests.support.prisma import FILES, IMPOSSIBLE, TEXT_IDS, App, settings_of
+from tests.support.prisma import FILES, IMPOSSIBLE, INTEGER_IDS, TEXT_IDS, UUID_IDS, App, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 async def test_mark_processed(app: App, files: SqlFiles) -> None:
@@ -64,7 +68,7 @@ async def test_mark_an_unknown_file(app: App, files: SqlFiles, file: int) -> Non
     """A file that does not exist is RowNotFoundError."""
     app.add_files()
 
-    with pytest.raises(RowNotFoundError, match="no file has the id"):
+    with pytest.raises(RowNotFoundError, match="no file has its fileId"):
         await files.mark_processed(app.ids[file], {})
 
 
@@ -73,7 +77,7 @@ async def test_mark_an_id_that_the_column_can_not_hold(app: App, files: SqlFiles
     app.add_files()
 
     for file_id in IMPOSSIBLE:
-        with pytest.raises(RowNotFoundError, match="no file has the id"):
+        with pytest.raises(RowNotFoundError, match="no file has its fileId"):
             await files.mark_processed(file_id, {})
 
     assert [] == app.sql('SELECT "id" FROM "File" WHERE "processed"')
@@ -93,3 +97,43 @@ async def test_updated_at(postgres_url: str, kind: str, zone: Any) -> None:
 
     (row,) = app.sql('SELECT "updatedAt" FROM "File" WHERE "processed"')
     assert abs(datetime.now(UTC).replace(tzinfo=zone) - row["updatedAt"]) < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(("user", "outcome"), [(0, None), (1, NotOwnerError), (3, NotOwnerError)])
+async def test_whose_file_it_is(app: App, user: int, outcome: type[Exception] | None) -> None:
+    """The row's user must be the job's, compared as the column compares."""
+    app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {_id_type(app)}')
+    app.add_files()
+    app.sql(f"""UPDATE "File" SET "userId" = '{app.ids[0]}'""")  # noqa: S608 -- a test's own value
+    async with opened(app) as files:
+        with nullcontext() if outcome is None else pytest.raises(outcome, match="another user's"):
+            await files.check_owner(app.ids[0], app.ids[user])
+        for impossible in IMPOSSIBLE:
+            with pytest.raises(NotOwnerError):
+                await files.check_owner(app.ids[0], impossible)
+            with pytest.raises(RowNotFoundError):
+                await files.check_owner(impossible, app.ids[user])
+
+
+async def test_a_file_of_nobody(app: App) -> None:
+    """A row without a user, and a table without that column, are anybody's; a row that is missing is nobody's."""
+    app.add_files()
+    async with opened(app) as files:
+        await files.check_owner(app.ids[0], app.ids[3])
+        with pytest.raises(RowNotFoundError, match="no file has its fileId"):
+            await files.check_owner(app.ids[3], app.ids[3])
+    app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {_id_type(app)}')
+    async with opened(app) as files:
+        await files.check_owner(app.ids[0], app.ids[3])
+
+
+def _id_type(app: App) -> str:
+    return {TEXT_IDS: "TEXT", INTEGER_IDS: "INTEGER", UUID_IDS: "UUID"}[app.ids]
+
+
+@asynccontextmanager
+async def opened(app: App) -> AsyncIterator[SqlFiles]:
+    """The port over the table as it is now."""
+    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    yield SqlFiles(database)
+    await database.close()
