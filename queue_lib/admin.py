@@ -67,6 +67,10 @@ class Admin:
         self._clock = clock
         self._act = _log.bind(by=by)
 
+    async def check(self) -> None:
+        """Raise BrokerUnavailableError, which says why, unless the server takes jobs."""
+        await next(iter(self._inspectors.values())).check_server()
+
     async def stats(self) -> list[QueueStats]:
         """Each queue at this moment."""
         return [await self._stats(queue) for queue in self.queues]

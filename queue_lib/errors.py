@@ -59,6 +59,14 @@ class BrokerRefusedError(BrokerUnavailableError):
     trouble = Trouble.REFUSED
 
 
+class DataLostError(PushmillError):
+    """The broker's server has lost jobs that it had acknowledged."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` says how."""
+        super().__init__(f"Redis has lost data that it had: {reason}")
+
+
 class LeaseLostError(PushmillError):
     """The job is no longer ours to settle: its lease ran out, or somebody removed it."""
 

@@ -220,7 +220,8 @@ def launcher(
     # Letters are rare, and connections few: the pulse has the same one.
     shared = client(parts, decode=True, name=f"pushmill:{name}")
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
-    reporter = Reporter(_me(name, settings), pulse, RedisPulses(shared, settings.bullmq_prefix), memory.of_tree)
+    pulses = RedisPulses(shared, settings.bullmq_prefix)
+    reporter = Reporter(_me(name, settings), pulse, pulses, memory.of_tree, observe)
     return Launcher(brokers, queues, Executor(registry, letters, observe), observe, reporter, chores)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.live import Live
 
+from queue_lib.answers import Reading
 from queue_lib.broker.base import State
 from scripts import terminal
 from scripts.terminal import JsonOption, out, span
@@ -41,14 +42,14 @@ def main(*, watch: WatchOption = None, as_json: JsonOption = False) -> None:
             return
         with Live(console=out, auto_refresh=False) as live:
             while True:
-                live.update(_table(await admin.stats(), await admin.letter_count()), refresh=True)
+                live.update(_table(await admin.stats(), await Reading()(admin.letter_count())), refresh=True)
                 await asyncio.sleep(watch)
 
     terminal.run(work)
 
 
 async def _show(admin: Admin, *, as_json: bool) -> None:
-    stats, letters = await admin.stats(), await admin.letter_count()
+    stats, letters = await admin.stats(), await Reading()(admin.letter_count())
     if as_json:
         terminal.print_json({"queues": [_plain(each) for each in stats], "deadLetters": letters})
     else:
@@ -57,17 +58,20 @@ async def _show(admin: Admin, *, as_json: bool) -> None:
 
 def _plain(stats: QueueStats) -> dict[str, Any]:
     wires = {wire.value: {state.value: n for state, n in counts.items()} for wire, counts in stats.counts.items()}
-    return {"queue": stats.queue, "paused": stats.paused, "oldest": stats.oldest, "wires": wires}
+    trouble = stats.trouble and stats.trouble.value
+    return {"queue": stats.queue, "paused": stats.paused, "oldest": stats.oldest, "trouble": trouble, "wires": wires}
 
 
-def _table(stats: Sequence[QueueStats], letters: int) -> Table:
+def _table(stats: Sequence[QueueStats], letters: int | None) -> Table:
     rows: list[tuple[object, ...]] = []
     for each in stats:
         oldest = "" if each.oldest is None else span(each.oldest)
         for number, (wire, counts) in enumerate(each.counts.items()):
             name = (each.queue, "paused" if each.paused else "", oldest) if number == 0 else ("", "", "")
             rows.append((*name, wire, *(counts[state] for state in State)))
-    rows.append(("dead letters", "", "", "", letters))
+        if each.trouble is not None:
+            rows.append((each.queue, each.trouble.value, "", "", *("" for _ in State)))
+    rows.append(("dead letters", "", "", "", "?" if letters is None else letters))
     return terminal.table(["queue", "", "oldest", "wire", *(state.value for state in State)], rows)
 
 

@@ -59,7 +59,7 @@ def build(
         generate_unique_id_function=_operation,
     )
     app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
-    app.state.scraped = metrics.Scraped()
+    app.state.scraped, app.state.readiness = metrics.Scraped(), health.Readiness()
     observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)

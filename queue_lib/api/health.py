@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from queue_lib.admin import Admin
 from queue_lib.api.guard import reader
-from queue_lib.api.lookup import admin
 from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token
+from queue_lib.errors import BrokerUnavailableError
+
+IN_TIME = 1.5  # seconds that Redis has to answer: whoever asks has an answer within two
 
 router = APIRouter()
+
+
+class Readiness:
+    """Asks Redis, once at a time, however many want to know."""
+
+    def __init__(self) -> None:
+        """Not asked yet."""
+        self._asking: asyncio.Task[None] | None = None
+
+    async def check(self, admin: Admin) -> None:
+        """Raise BrokerUnavailableError, which says why, unless Redis takes jobs."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(admin.check(), name="readiness")
+            self._asking.add_done_callback(_heard)
+        answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)
+        if not answered:  # nor is it cancelled: the next one who asks may hear of it
+            msg = f"no answer within {IN_TIME:g} s"
+            raise BrokerUnavailableError(msg)
+        self._asking.result()
+
+
+def _heard(asked: asyncio.Task[None]) -> None:
+    """Nobody may wait for it any more; asyncio would complain of an error that nobody has taken."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 @router.get("/healthz")
@@ -23,8 +52,8 @@ async def alive() -> Outcome:
 
 @router.get("/readyz", responses=described(503))
 async def ready(request: Request) -> Outcome:
-    """Whether Redis answers; needs no token."""
-    await admin(request, Token("readyz", "", may_write=False)).letter_count()
+    """Whether Redis answers and takes jobs; needs no token, and answers within 2 seconds."""
+    await request.app.state.readiness.check(request.app.state.admin)
     return Outcome(outcome="ready")
 
 

@@ -13,12 +13,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, g
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from queue_lib.answers import Reading
 from queue_lib.api.guard import reader
 from queue_lib.api.lookup import admin
 from queue_lib.api.problems import described
 from queue_lib.api.tokens import Token
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.observe.events import API_FAULTS, Breakdown, Event
+from queue_lib.observe.metrics import troubles_metric
 from queue_lib.observe.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Scraped(Collector):
         self._workers: Sequence[WorkerView] = ()
         self._letters: int | None = None  # None while Redis is away
         self._worker_faults: Mapping[str, int] = {}
+        self._troubles: set[Trouble] = set()
         self.registry = CollectorRegistry()
         self._faults = Counter("pushmill_faults", "Faults of the API's own.", ["event"], registry=self.registry)
         for word in API_FAULTS:
@@ -78,7 +81,7 @@ class Scraped(Collector):
             if answered:
                 self._reading.result()
             elif self._clock() - self._read_at >= STALE:
-                self._forget()
+                self._forget(Trouble.AWAY)
         return await asyncio.to_thread(generate_latest, self.registry)
 
     async def watch_loop(self) -> None:
@@ -88,16 +91,29 @@ class Scraped(Collector):
             await asyncio.sleep(LAG_EVERY)
 
     async def _read(self, admin: Admin) -> None:
+        self._troubles = set()
         try:
+            await self._check(admin)
             self._stats, self._workers = await admin.stats(), await admin.workers()
+            self._troubles |= {queue.trouble for queue in self._stats if queue.trouble is not None}
             self._worker_faults = await admin.faults(RECENT)
-            self._letters = await admin.letter_count()
-        except BrokerUnavailableError:
-            self._forget()
+            self._letters = await Reading()(admin.letter_count())
+        except BrokerUnavailableError as error:
+            self._forget(error.trouble)
         self._read_at = self._clock()
 
-    def _forget(self) -> None:
+    async def _check(self, admin: Admin) -> None:
+        """Note what is wrong with the server. Raises BrokerUnavailableError if it can't be read, either."""
+        try:
+            await admin.check()
+        except BrokerUnavailableError as error:
+            if error.trouble is Trouble.AWAY:
+                raise
+            self._troubles.add(error.trouble)
+
+    def _forget(self, trouble: Trouble) -> None:
         self._stats, self._workers, self._letters, self._worker_faults = (), (), None, {}
+        self._troubles.add(trouble)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """What was read, as metrics."""
@@ -126,5 +142,5 @@ class Scraped(Collector):
         for word, count in self._worker_faults.items():
             faults.add_metric([word], count)
         up = GaugeMetricFamily("pushmill_redis_up", "Whether the API reaches Redis.")
-        up.add_metric([], float(self._letters is not None))
-        return [jobs, oldest, paused, stopped, workers, letters, faults, up]
+        up.add_metric([], float(self._read_at > -math.inf and Trouble.AWAY not in self._troubles))
+        return [jobs, oldest, paused, stopped, workers, letters, faults, up, troubles_metric(self._troubles)]

@@ -46,21 +46,23 @@ class QueueOut(Model):
     """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds.
 
     `stoppedSchedulers` are those of the app that came to a stop before their end.
+    `trouble` says why a part can't be read, such as a key of another type: then `wires` and `counts` are without it.
     """
 
     queue: str
     paused: bool
     oldest: int | None
     stopped_schedulers: list[StoppedOut]
+    trouble: str | None
     counts: WireCounts
     wires: dict[Wire, WireCounts]
 
 
 class Stats(Model):
-    """All queues, and how many dead letters there are."""
+    """All queues, and how many dead letters there are: null, if their keys can't be read."""
 
     queues: list[QueueOut]
-    dead_letters: int
+    dead_letters: int | None
 
 
 class Cleaned(Model):
@@ -193,6 +195,7 @@ def queue_out(stats: QueueStats) -> QueueOut:
             StoppedOut(id=each.id, schedule=each.schedule, reason=each.reason, due_at=round(each.due_at * 1000))
             for each in stats.stopped
         ],
+        trouble=stats.trouble and stats.trouble.value,
         counts=_counts(totals),
         wires={wire: _counts(dict(counts)) for wire, counts in stats.counts.items()},
     )

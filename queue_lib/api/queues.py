@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from queue_lib.admin import LONGEST_HISTORY, Admin
-from queue_lib.answers import Wanted
+from queue_lib.answers import Reading, Wanted
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import admin, named
 from queue_lib.api.models import Outcome
@@ -42,7 +42,7 @@ async def stats(request: Request, token: Annotated[Token, Depends(reader)]) -> S
     """Each queue: jobs by state, on both wires and on each, and how long the next one has waited."""
     operator = admin(request, token)
     queues = [queue_out(each) for each in await operator.stats()]
-    return Stats(queues=queues, dead_letters=await operator.letter_count())
+    return Stats(queues=queues, dead_letters=await Reading()(operator.letter_count()))
 
 
 @router.post("/pause", responses=described(401, 403, 404, 422, 503))

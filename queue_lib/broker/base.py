@@ -300,6 +300,9 @@ class Inspector(Protocol):
     async def stopped(self, queue: str) -> list[StoppedScheduler]:
         """The job schedulers that have come to a stop before their end; RQ has none."""
 
+    async def check_server(self) -> None:
+        """Raise BrokerUnavailableError unless the broker's server takes writes."""
+
     async def is_paused(self, queue: str) -> bool:
         """Whether the queue is paused, on both wires alike."""
 

@@ -139,6 +139,9 @@ class MemoryInspector:
         """None: there are no schedulers."""
         return []
 
+    async def check_server(self) -> None:
+        """Memory takes everything."""
+
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""
         return queue in self._store.paused

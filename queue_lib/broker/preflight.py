@@ -6,11 +6,11 @@ import ssl
 from typing import Any
 
 import structlog
-from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
+from redis.exceptions import RedisError
 
 from queue_lib.broker.connection import client
-from queue_lib.broker.trouble import describe
-from queue_lib.errors import ConfigurationError
+from queue_lib.broker.trouble import describe, trouble_of
+from queue_lib.errors import ConfigurationError, Trouble
 
 OLDEST = (6, 2)
 
@@ -24,7 +24,7 @@ async def check_redis(parts: dict[str, Any]) -> None:
         raise ConfigurationError(_unreachable(parts, error)) from error
     finally:
         await probe.aclose()
-    faults = [fault for fault in (_version(facts), _eviction(facts)) if fault]
+    faults = [fault for fault in (_version(facts), _cluster(facts), _eviction(facts)) if fault]
     if faults:
         raise ConfigurationError(*faults)
     if not facts.get("aof_enabled"):
@@ -35,13 +35,16 @@ async def check_redis(parts: dict[str, Any]) -> None:
 
 def _unreachable(parts: dict[str, Any], error: Exception) -> str:
     where = f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}"
-    if isinstance(error, AuthenticationError | AuthorizationError) or "WRONGPASS" in str(error):
+    trouble = trouble_of(error)
+    if trouble is Trouble.LOCKED:
         return f"REDIS_URL: {where} refuses the user or the password"
     if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
         return (
             f"REDIS_URL: {where} has a certificate that can't be verified; set REDIS_TLS_CA to the CA's PEM file, "
             "or REDIS_TLS_INSECURE=1 to accept it unverified"
         )
+    if trouble is not Trouble.AWAY:
+        return f"REDIS_URL: {trouble.value}: {where} ({describe(error)})"
     return f"REDIS_URL: can't reach Redis at {where} ({describe(error)})"
 
 
@@ -50,6 +53,10 @@ def _version(facts: dict[str, Any]) -> str | None:
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
         return f"REDIS_URL: Redis {version} is too old; 6.2 is the oldest that will do"
     return None
+
+
+def _cluster(facts: dict[str, Any]) -> str | None:
+    return f"REDIS_URL: {Trouble.CLUSTER.value}" if facts.get("cluster_enabled") else None
 
 
 def _eviction(facts: dict[str, Any]) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -27,10 +29,22 @@ SCRIPT = (Path(__file__).parent / "pulse.lua").read_text()
 READ = (Path(__file__).parent / "minutes.lua").read_text()
 
 
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which data the server has: an id that was drawn when there was none, and how many pulses it has taken."""
+
+    id: str
+    pulses: int
+
+    def follows(self, earlier: Data) -> bool:
+        """Whether nothing was lost since `earlier`, as far as pulses tell."""
+        return self.id == earlier.id and self.pulses > earlier.pulses
+
+
 class Pulses(Protocol):
     """The pulses of all processes. Every call may raise BrokerUnavailableError."""
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
         """Keep what a worker says of itself for 60 seconds, and add what it has counted to the queues' minutes."""
 
     async def sign_off(self, name: str) -> None:
@@ -53,15 +67,16 @@ class RedisPulses:
         self._send = client.register_script(SCRIPT)
         self._read = client.register_script(READ)
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
         """Run the script."""
         minutes = [self._minute(queue, number) for queue, number in tallies]
         counts = [json.dumps(counts) for counts in tallies.values()]
         with outages_translated():
-            await self._send(
-                keys=[self._workers, self._worker(worker.name), *minutes],
-                args=[worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, *counts],
+            data_id, pulses = await self._send(
+                keys=[self._workers, self._worker(worker.name), f"{self._prefix}:data", *minutes],
+                args=[worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, uuid4().hex, *counts],
             )
+        return Data(data_id, pulses)
 
     async def sign_off(self, name: str) -> None:
         """Delete both; without a pipeline, which would open a connection."""
@@ -116,14 +131,17 @@ class MemoryPulses:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives seconds since the epoch."""
         self._clock = clock
+        self._pulses = 0
         self._workers: dict[str, WorkerView] = {}
         self._minutes: dict[tuple[str, int], Counter[str]] = {}
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
         """Keep both."""
+        self._pulses += 1
         self._workers[worker.name] = worker.model_copy(update={"seen_at": self._clock()})
         for key, counts in tallies.items():
             self._minutes.setdefault(key, Counter()).update(counts)
+        return Data("memory", self._pulses)
 
     async def sign_off(self, name: str) -> None:
         """Forget it."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
+from queue_lib.answers import Reading
 from queue_lib.broker.base import State
 from queue_lib.dashboard import sparkline, words
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import page
+from queue_lib.observe.events import LOST_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.observe.pulse import Minute, WorkerView
 
 MINUTES = 60  # of history
+RECENT = 15  # minutes for which it is told that Redis has lost data
 
 router = APIRouter()
 
@@ -55,18 +58,23 @@ class Graphs:
 @router.get("/")
 async def overview(request: Request, admin: Acting) -> Response:
     """Counts, graphs and alarms of each queue."""
-    histories = asyncio.gather(*(admin.history(name, MINUTES) for name in admin.queues))
-    stats, workers, letters, found = await asyncio.gather(
-        admin.stats(), admin.workers(), admin.letter_count(), histories
+    read = Reading()
+    histories = asyncio.gather(*(read(admin.history(name, MINUTES)) for name in admin.queues))
+    stats, workers, letters, faults, found = await asyncio.gather(
+        admin.stats(), admin.workers(), read(admin.letter_count()), read(admin.faults(RECENT)), histories
     )
     history = dict(zip(admin.queues, found, strict=True))
-    cards = [Card(stats=each, alarms=alarms(each, workers), graphs=graphs_of(history[each.queue])) for each in stats]
+    cards = [
+        Card(stats=each, alarms=alarms(each, workers), graphs=graphs_of(history[each.queue] or ())) for each in stats
+    ]
     return page(
         request,
         "overview.html",
         cards=cards,
         workers=workers,
         letters=letters,
+        lost=(faults or {}).get(LOST_DATA, 0),
+        recent=RECENT,
         states=State,
         refresh=5,
         here="overview",

@@ -18,6 +18,7 @@ from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.overview import alarms
 from queue_lib.dashboard.pages import done, page
 from queue_lib.dashboard.words import WIRES
+from queue_lib.errors import BrokerRefusedError
 from queue_lib.job import Wire
 
 COUNT = 50  # jobs on a page
@@ -71,6 +72,8 @@ async def jobs(request: Request, admin: Acting, queue: Known, where: Annotated[W
     """A page of jobs of a state on a wire."""
     stats = next(each for each in await admin.stats() if each.queue == queue)
     wire = where.wire or _busiest(stats, where.state)
+    if wire not in stats.counts and stats.trouble is not None:
+        raise BrokerRefusedError(trouble=stats.trouble)
     listed = await _look(admin, queue, wire, where)
     total = stats.counts[wire][where.state]
     known = (None if where.start or listed.following is not None else len(listed.jobs)) if where.text else total
@@ -105,7 +108,7 @@ async def _look(admin: Admin, queue: str, wire: Wire, where: Where) -> Listed:
 
 def _busiest(stats: QueueStats, state: State) -> Wire:
     """The wire with the most jobs of a state."""
-    return max(stats.counts, key=lambda wire: stats.counts[wire][state])
+    return max(stats.counts, key=lambda wire: stats.counts[wire][state], default=Wire.BULLMQ)
 
 
 @router.post("/pause")

@@ -105,7 +105,8 @@ class Breakdown:
     failure: Failure
 
 
-WORKER_FAULTS = ("loop_ended",)
+LOST_DATA = "redis_lost_data"
+WORKER_FAULTS = ("loop_ended", LOST_DATA)
 API_FAULTS = ("api_fault",)
 
 Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already

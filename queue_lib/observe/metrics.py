@@ -7,10 +7,11 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, disable_created_metrics
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from queue_lib.errors import Trouble
 from queue_lib.job import Wire
 from queue_lib.observe.events import (
     BrokerLost,
@@ -126,6 +127,14 @@ class JobMetrics(Collector):
         for (queue, wire), cell in self._waits.items():
             waits.add_metric([queue, wire.value], cell.buckets(), cell.seconds)
         return [jobs, runs, waits]
+
+
+def troubles_metric(troubles: Collection[Trouble]) -> GaugeMetricFamily:
+    """What is wrong with Redis, of all that there can be."""
+    metric = GaugeMetricFamily("pushmill_redis_trouble", "Whether this is wrong with Redis.", labels=["trouble"])
+    for trouble in Trouble:
+        metric.add_metric([trouble.word], float(trouble in troubles))
+    return metric
 
 
 class Metrics:

@@ -28,12 +28,16 @@ PATIENCE = 30.0  # seconds without an answer to a claim after which a loop is no
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """How a consumer's loop is: `running` jobs, and `trouble`, a line that says why it takes no more, or None."""
+    """How a consumer's loop is: `running` jobs, and `trouble`, a line that says why it takes no more, or None.
+
+    `redis` is what is wrong with the broker's server, if the loop has found that.
+    """
 
     queue: str
     wire: Wire
     running: int
     trouble: str | None
+    redis: Trouble | None = None
 
 
 class Consumer:
@@ -65,7 +69,8 @@ class Consumer:
 
     def state(self, now: float) -> LoopState:
         """How the loop is at monotonic second `now`."""
-        return LoopState(self._queue.name, self._broker.wire, len(self._runs), self._trouble(now))
+        redis = None if self._outage is None else self._outage.trouble
+        return LoopState(self._queue.name, self._broker.wire, len(self._runs), self._trouble(now), redis)
 
     def silence(self, now: float) -> float:
         """Seconds since a claim was answered; infinite while the server is no use, and before the first answer."""

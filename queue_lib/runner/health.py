@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from queue_lib.observe.metrics import troubles_metric
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
@@ -81,7 +83,8 @@ class Health(Collector):
         up = GaugeMetricFamily("pushmill_server_up", "Whether a server answers.", labels=["server"])
         for name, trouble in self._last["servers"].items():
             up.add_metric([name], float(trouble is None))
-        return [ready, loop_ready, held, up]
+        of_redis = troubles_metric({state.redis for state in self._states() if state.redis is not None})
+        return [ready, loop_ready, held, up, of_redis]
 
 
 class Server:

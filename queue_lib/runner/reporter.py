@@ -6,13 +6,18 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+import structlog
+
 from queue_lib.broker.base import Chore
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, DataLostError
+from queue_lib.observe.events import Breakdown
+from queue_lib.outcome import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from queue_lib.broker.pulse import Pulses
+    from queue_lib.broker.pulse import Data, Pulses
+    from queue_lib.observe.events import Observer
     from queue_lib.observe.pulse import Pulse, WorkerView
 
 EVERY = 10.0  # seconds
@@ -22,12 +27,16 @@ LONGEST_FAREWELL = 1.0  # seconds
 class Reporter:
     """Tells what the pulse has counted, and who counts."""
 
-    def __init__(self, me: WorkerView, pulse: Pulse, pulses: Pulses, memory: Callable[[], int]) -> None:
+    def __init__(
+        self, me: WorkerView, pulse: Pulse, pulses: Pulses, memory: Callable[[], int], observe: Observer
+    ) -> None:
         """`me` is what does not change of this process; `memory` returns bytes, and is called in a thread."""
         self._me = me
         self._pulse = pulse
         self._pulses = pulses
         self._memory = memory
+        self._observe = observe
+        self._data: Data | None = None  # that the server had at the last pulse
 
     def chore(self) -> Chore:
         """What has to be done every ten seconds."""
@@ -39,10 +48,20 @@ class Reporter:
         me = self._me.model_copy(update={"memory": memory, "running": self._pulse.running()})
         tallies = self._pulse.take()
         try:
-            await self._pulses.send(me, tallies)
+            data = await self._pulses.send(me, tallies)
         except (BrokerUnavailableError, asyncio.CancelledError):
             self._pulse.put_back(tallies)
             raise
+        self._compare(data)
+
+    def _compare(self, data: Data) -> None:
+        """Tell if the server has lost what it had: by a restart without persistence, a flush, a replica behind."""
+        earlier, self._data = self._data, data
+        if earlier is None or data.follows(earlier):
+            return
+        error = DataLostError("it was emptied, or is another server" if data.id != earlier.id else "it has older data")
+        structlog.get_logger().error("redis_lost_data", reason=str(error))
+        self._observe(Breakdown("redis_lost_data", Failure.of(error)))
 
     async def sign_off(self) -> None:
         """Send what is left and sign off, if the server answers within a second; else both expire."""

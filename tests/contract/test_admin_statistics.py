@@ -53,7 +53,9 @@ class Process:
         pulse = Pulse(clock(mill))
         wires, queues = (mill.inspector.wire,), (QUEUE.name,)
         me = WorkerView(name=name, host="here", pid=1, started_at=clock(mill)(), queues=queues, wires=wires)
-        return cls(mill, await mill.broker(), pulse, Reporter(me, pulse, mill.pulses, lambda: 5_000_000))
+        return cls(
+            mill, await mill.broker(), pulse, Reporter(me, pulse, mill.pulses, lambda: 5_000_000, lambda _: None)
+        )
 
     async def claim(self) -> Lease:
         """Take a job, and tell that it starts."""

@@ -166,6 +166,24 @@ CASES = (
         summary="Redis does not answer. Nothing is enqueued, and nothing runs.",
     ),
     Case(
+        "PushmillRedisRefuses",
+        {
+            'pushmill_redis_trouble{trouble="full"}': "0x2 1x5 0x5",
+            'pushmill_redis_trouble{trouble="away"}': "0x2 1x10",
+        },
+        fires=6,
+        resolves=10,
+        labels={"trouble": "full"},
+        summary="Redis answers, and refuses: full.",
+    ),
+    Case(
+        "PushmillRedisLostData",
+        {'pushmill_worker_faults{event="redis_lost_data"}': "0x2 1x5 0x5"},
+        fires=6,
+        resolves=10,
+        summary="Redis has lost data that it had; jobs that waited are gone.",
+    ),
+    Case(
         "PushmillRedisFlaps",
         {f'pushmill_broker_outages_total{{queue={PUSHES},wire="rq"}}': "0 1 2 3 4x70"},
         fires=60,

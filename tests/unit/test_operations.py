@@ -46,6 +46,9 @@ PUSHES = "push-notifications"
 class Looked:
     """Stands for the admin: each state once, on each wire."""
 
+    async def check(self) -> None:
+        """It takes jobs."""
+
     async def stats(self) -> list[QueueStats]:
         """The queues."""
         counts = {wire: dict.fromkeys(State, 1) for wire in Wire}

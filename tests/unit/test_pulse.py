@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from queue_lib.admin import Admin
 from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.memory_inspector import MemoryDeadLetters
-from queue_lib.broker.pulse import SILENCE, MemoryPulses
+from queue_lib.broker.pulse import SILENCE, Data, MemoryPulses
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import Breakdown, JobLost, JobReleased, JobSettled, JobStarted, to_all
@@ -137,19 +137,19 @@ class Away(MemoryPulses):
 
     away = True
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> None:
+    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
         """Fail, or keep."""
         if self.away:
             msg = "away"
             raise BrokerUnavailableError(msg)
-        await super().send(worker, tallies)
+        return await super().send(worker, tallies)
 
 
 async def test_what_could_not_be_sent_is_sent_later() -> None:
     """It is added to what was counted meanwhile, unless it is more than an hour old."""
     clock, pulses = Clock(), Away()
     pulse = Pulse(clock)
-    reporter = Reporter(ME, pulse, pulses, lambda: 5)
+    reporter = Reporter(ME, pulse, pulses, lambda: 5, lambda _: None)
     for pause in (0, UNSENT * 60, 60):
         clock.now += pause
         pulse(JobSettled(make_job(), Done(None), 1.0))
@@ -164,10 +164,46 @@ async def test_what_could_not_be_sent_is_sent_later() -> None:
     assert [0, 1, 2] == [counts.get("done", 0) for counts in found]
 
 
+class Losing(MemoryPulses):
+    """A server that has this data."""
+
+    data = Data("first", 7)
+
+    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
+        """Keep."""
+        await super().send(worker, tallies)
+        return self.data
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        (Data("first", 8), None),
+        (Data("first", 90), None),
+        (Data("second", 90), "Redis has lost data that it had: it was emptied, or is another server"),
+        (Data("first", 7), "Redis has lost data that it had: it has older data"),
+        (Data("first", 2), "Redis has lost data that it had: it has older data"),
+    ],
+)
+async def test_data_that_was_lost_is_told_once(later: Data, reason: str | None) -> None:
+    """When the server is empty, or has gone back; what it has then is what it had at the next pulse."""
+    events: list[Event] = []
+    pulses = Losing()
+    reporter = Reporter(ME, Pulse(), pulses, lambda: 5, events.append)
+    await reporter.send()
+    pulses.data = later
+    await reporter.send()
+    pulses.data = Data(later.id, later.pulses + 1)
+    await reporter.send()
+
+    told = [(event.word, event.failure.reason) for event in events if isinstance(event, Breakdown)]
+    assert [("redis_lost_data", reason)] * (reason is not None) == told
+
+
 async def test_a_farewell_does_not_wait() -> None:
     """A server that is away, or hangs, keeps no process from ending; one that answers has the last counts."""
     pulses, pulse = Away(), Pulse()
-    reporter = Reporter(ME, pulse, pulses, lambda: 5)
+    reporter = Reporter(ME, pulse, pulses, lambda: 5, lambda _: None)
     await reporter.sign_off()
     pulses.away = False
     await reporter.send()
@@ -220,11 +256,11 @@ async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
     admin = Admin([], MemoryDeadLetters(MemoryStore()), pulses, [], by="test", clock=clock)
     before = await admin.faults(15)
     pulse(Breakdown("loop_ended", FAILURE))
-    await Reporter(ME, pulse, pulses, lambda: 1).sign_off()
+    await Reporter(ME, pulse, pulses, lambda: 1, lambda _: None).sign_off()
     at_once = await admin.faults(15)
     clock.now += 14 * 60
     later = await admin.faults(15)
     clock.now += 60
 
-    assert [{"loop_ended": 0}, {"loop_ended": 1}, {"loop_ended": 1}] == [before, at_once, later]
-    assert {"loop_ended": 0} == await admin.faults(15)
+    assert [0, 1, 1] == [faults["loop_ended"] for faults in (before, at_once, later)]
+    assert {"loop_ended": 0, "redis_lost_data": 0} == await admin.faults(15)

@@ -25,6 +25,9 @@ class Slow:
         self.answers = asyncio.Event()
         self.answers.set()
 
+    async def check(self) -> None:
+        """It takes jobs."""
+
     async def stats(self) -> list[QueueStats]:
         """No queue."""
         self.asked += 1

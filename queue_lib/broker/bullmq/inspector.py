@@ -11,6 +11,7 @@ from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.schedulers import find_stopped
 from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.marks import mark
+from queue_lib.broker.server import check_server
 from queue_lib.broker.trouble import answers, outages_translated
 from queue_lib.job import Wire
 
@@ -218,6 +219,10 @@ class BullMQInspector:
         """Those whose last job has run, or is gone, with none after it."""
         with outages_translated():
             return [scheduler for scheduler, _ in await find_stopped(self._queue(queue))]
+
+    async def check_server(self) -> None:
+        """Ask the server."""
+        await check_server(self._client)
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

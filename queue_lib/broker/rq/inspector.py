@@ -308,6 +308,10 @@ class RQInspector:
         """None: RQ's own scheduler is no part of its queues."""
         return []
 
+    async def check_server(self) -> None:
+        """Both wires have one server."""
+        await self._switch.check_server()
+
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""
         return await self._switch.is_paused(queue)

@@ -93,7 +93,7 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     pulse(JobSettled(make_job(queue="file-processing", id="2"), Done(None), 2.0))
     async with redis_mill(redis_url, "bullmq") as mill:
         me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
-        await Reporter(me, pulse, mill.pulses, lambda: 5).send()
+        await Reporter(me, pulse, mill.pulses, lambda: 5, lambda _: None).send()
 
     [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
     history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()

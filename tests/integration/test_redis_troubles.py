@@ -1,0 +1,297 @@
+"""Redis answers, and refuses: the loops, the API and its metrics say what it is, and all goes on when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from processors.forms import FORMS
+from queue_lib import wiring
+from queue_lib.admin import Admin
+from queue_lib.api.app import build
+from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from queue_lib.broker.bullmq.inspector import BullMQInspector
+from queue_lib.broker.connection import client, options
+from queue_lib.broker.preflight import check_redis
+from queue_lib.broker.pulse import RedisPulses
+from queue_lib.broker.trouble import outages_translated
+from queue_lib.errors import BrokerUnavailableError, ConfigurationError, Trouble
+from queue_lib.job import Wire
+from queue_lib.observe.events import Breakdown, to_all
+from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.processor import Registry
+from queue_lib.queues import QUEUES
+from queue_lib.runner.reporter import Reporter
+from queue_lib.settings import WorkerSettings, load
+from tests.support.api_client import FULL, JOB, Client, client_of
+from tests.support.exposition import Exposition
+from tests.support.polling import until
+from tests.support.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from queue_lib.observe.events import Event
+    from queue_lib.runner.launcher import Launcher
+
+Lift = contextlib.AbstractContextManager[None]
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """One of its own."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def loops(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Launcher]:
+    """A worker's loops on both wires of all queues, which claim."""
+    monkeypatch.setenv("REDIS_URL", server.url)
+    [settings] = load(WorkerSettings)
+    launcher = wiring.launcher(settings, QUEUES, Registry([]))
+    await launcher.start()
+    try:
+        await until(lambda: well(launcher), 10.0, launcher.states)
+        yield launcher
+    finally:
+        await launcher.stop(5.0)
+
+
+@pytest.fixture
+async def ask(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """A client of the API over the same server."""
+    monkeypatch.setenv("REDIS_URL", server.url)
+    [settings] = load(WorkerSettings)
+    async with client_of(build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=100)) as ask:
+        yield ask
+
+
+def well(launcher: Launcher) -> bool:
+    """Whether all loops take jobs."""
+    return all(state.trouble is None for state in launcher.states())
+
+
+def ill(launcher: Launcher, trouble: Trouble) -> bool:
+    """Whether all loops have this trouble."""
+    return all((state.trouble or "").startswith(f"{trouble.value}, for ") for state in launcher.states())
+
+
+@contextlib.contextmanager
+def full(server: RedisServer) -> Iterator[None]:
+    """It has more than it may."""
+    with redis.Redis.from_url(server.url) as connection:
+        connection.config_set("maxmemory", "1mb")
+        yield
+        connection.config_set("maxmemory", "0")
+
+
+@contextlib.contextmanager
+def unsaved(server: RedisServer) -> Iterator[None]:
+    """Its disk takes nothing: its directory is gone."""
+    with redis.Redis.from_url(server.url) as connection:
+        connection.set("unsaved", 1)
+        connection.config_set("save", "1 1")
+        shutil.rmtree(server._data.name)
+        deadline = time.monotonic() + 20
+        while connection.info("persistence")["rdb_last_bgsave_status"] == "ok":
+            assert time.monotonic() < deadline, connection.info("persistence")
+            with contextlib.suppress(redis.ResponseError):
+                connection.bgsave()
+            time.sleep(0.05)
+        yield
+        connection.config_set("stop-writes-on-bgsave-error", "no")
+        os.makedirs(server._data.name, exist_ok=True)  # noqa: PTH103 -- for its clean-up
+
+
+@contextlib.contextmanager
+def demoted(server: RedisServer) -> Iterator[None]:
+    """It is a replica of a server that is away."""
+    with redis.Redis.from_url(server.url) as connection:
+        connection.replicaof("127.0.0.1", "1")
+        yield
+        connection.replicaof("NO", "ONE")
+
+
+@contextlib.contextmanager
+def locked(server: RedisServer) -> Iterator[None]:
+    """Its password was changed, and connections were ended."""
+    with redis.Redis.from_url(server.url) as connection:
+        connection.config_set("requirepass", "rotated")
+        connection.auth("rotated")
+        kill_others(connection)
+        yield
+        connection.config_set("requirepass", "")
+
+
+@contextlib.contextmanager
+def crowded(server: RedisServer) -> Iterator[None]:
+    """Others have all its connections."""
+    with redis.Redis.from_url(server.url) as connection:
+        connection.config_set("maxclients", "1")
+        kill_others(connection)
+        yield
+        connection.config_set("maxclients", "1000")
+
+
+def kill_others(connection: redis.Redis) -> None:
+    """End all connections but this one."""
+    connection.execute_command("CLIENT", "KILL", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("bring", "trouble"),
+    [
+        (full, Trouble.FULL),
+        (unsaved, Trouble.UNSAVED),
+        (demoted, Trouble.REPLICA),
+        (locked, Trouble.LOCKED),
+        (crowded, Trouble.CROWDED),
+    ],
+)
+async def test_a_server_that_refuses_is_not_away(
+    server: RedisServer, loops: Launcher, ask: Client, bring: Callable[[RedisServer], Lift], trouble: Trouble
+) -> None:
+    """Loops, 503s, readiness and metrics have its words, none says that it is away; then all go on by themselves."""
+    with bring(server):
+        await until(partial(ill, loops, trouble), 20.0, loops.states)
+        answers = [await ask("POST", "/queue/jobs", json=JOB), await ask("GET", "/readyz")]
+        metrics = Exposition((await ask("GET", "/metrics")).text)
+        assert {trouble} == {state.redis for state in loops.states()}
+        assert [(503, trouble.value)] * 2 == [(each.status_code, each.json()["detail"]) for each in answers]
+        assert (1, 0) == tuple(
+            metrics("pushmill_redis_trouble", trouble=each) for each in (trouble.word, Trouble.AWAY.word)
+        )
+        assert 1 == metrics("pushmill_redis_up")
+
+    await until(partial(well, loops), 20.0, loops.states)
+    assert 202 == (await ask("POST", "/queue/jobs", json=JOB)).status_code
+    assert 200 == (await ask("GET", "/readyz")).status_code
+
+
+def load_slowly(server: RedisServer) -> None:
+    """Start it anew with data that it takes two seconds to load, answering meanwhile."""
+    with redis.Redis.from_url(server.url) as connection:
+        for number in range(100):
+            connection.set(f"key-{number}", os.urandom(1024))
+        connection.save()
+    dump = Path(server._data.name, "dump.rdb")
+    data = dump.read_bytes()
+    server.stop()
+    dump.write_bytes(data)
+    command = server._command
+    slowly = ["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"]
+    server._command = lambda: [*command(), *slowly]  # type: ignore[method-assign]
+    server.start()
+
+
+async def test_a_server_that_loads_its_data(server: RedisServer) -> None:
+    """It answers that it loads, and is well when it has."""
+    probe = client(options(server.url), decode=True, name="test")
+    starting = asyncio.create_task(asyncio.to_thread(load_slowly, server))
+    seen: set[Trouble] = set()
+    while not starting.done():
+        try:
+            with outages_translated():
+                await probe.incr("loaded")
+        except BrokerUnavailableError as error:
+            seen.add(error.trouble)
+    await starting
+    await probe.incr("loaded")
+    await probe.aclose()
+
+    assert Trouble.LOADING in seen
+    assert seen <= {Trouble.LOADING, Trouble.AWAY}
+
+
+async def test_a_server_in_cluster_mode(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing starts on it, and one line says what to do; so does whoever asks it something."""
+    server.stop()
+    command = server._command
+    server._command = lambda: [*command(), "--cluster-enabled", "yes"]  # type: ignore[method-assign]
+    server.start()
+    with redis.Redis.from_url(server.url) as connection:
+        connection.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    with pytest.raises(ConfigurationError) as caught:
+        await check_redis(options(server.url))
+    assert (
+        "REDIS_URL: Redis is in cluster mode, which can't keep jobs: set REDIS_URL to a Redis without it"
+        in caught.value.faults
+    )
+    monkeypatch.setenv("REDIS_URL", server.url)
+    [settings] = load(WorkerSettings)
+    async with client_of(build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=100)) as ask:
+        await until(lambda: _is(ask, "GET", "/readyz", Trouble.CLUSTER), 10.0)
+        answer = await ask("POST", "/queue/jobs", json=JOB)
+        assert (503, Trouble.CLUSTER.value) == (answer.status_code, answer.json()["detail"])
+
+
+async def _is(ask: Client, method: str, path: str, trouble: Trouble) -> Any:
+    answer = await ask(method, path)
+    return answer.status_code == 503 and answer.json()["detail"] == trouble.value
+
+
+async def test_a_server_that_hangs(server: RedisServer, ask: Client) -> None:
+    """Whether it is ready is said at once, and long before a command is given up; it is asked once."""
+    assert 200 == (await ask("GET", "/readyz")).status_code
+    assert server._process is not None
+    server._process.send_signal(signal.SIGSTOP)
+    try:
+        since = time.monotonic()
+        answers = await asyncio.gather(*(ask("GET", "/readyz") for _ in range(5)))
+        seconds = time.monotonic() - since
+    finally:
+        server._process.send_signal(signal.SIGCONT)
+
+    assert {(503, "Redis can't be reached")} == {(each.status_code, each.json()["detail"]) for each in answers}
+    assert seconds < 10  # two, on a machine that is not busy; a command is given up after twenty
+    await until(lambda: _is_ready(ask), 20.0)
+
+
+async def _is_ready(ask: Client) -> Any:
+    return (await ask("GET", "/readyz")).status_code == 200
+
+
+async def test_a_server_that_has_lost_data_is_noticed() -> None:
+    """Emptied, or set back to what it had earlier; a restart that keeps its data is none of these."""
+    events: list[Event] = []
+    with RedisServer(appendonly=True) as server:
+        shared = client(options(server.url), decode=True, name="test")
+        pulse = Pulse()
+        me = WorkerView(name="w", host="h", pid=1, started_at=1.0, queues=("work",), wires=(Wire.RQ,))
+        reporter = Reporter(me, pulse, RedisPulses(shared, "bull"), lambda: 5, to_all(events.append, pulse))
+        for _ in range(2):
+            await reporter.send()
+        earlier: Any = await shared.hgetall("bull:pulse:data")
+        await reporter.send()
+        server.stop()
+        server.start()
+        await reporter.send()
+        assert [] == events
+        await shared.hset("bull:pulse:data", mapping=earlier)
+        await reporter.send()
+        await shared.flushall()
+        for _ in range(2):  # the second one tells what was counted
+            await reporter.send()
+        admin = Admin(
+            [BullMQInspector(shared, "bull")], BullMQDeadLetters(shared, "bull"), reporter._pulses, [], by="ada"
+        )
+        faults = await admin.faults(15)
+        await shared.aclose()
+
+    assert ["it has older data", "it was emptied, or is another server"] == [
+        event.failure.reason.removeprefix("Redis has lost data that it had: ")
+        for event in events
+        if isinstance(event, Breakdown)
+    ]
+    assert 1 <= faults["redis_lost_data"] <= 2
