@@ -18,6 +18,7 @@ from redis import Redis
 
 from queue_lib.observe import memory
 from tests.support import films
+from tests.support.listening import connected
 from tests.support.mills import rq_enqueue
 from tests.support.polling import is_over, until
 from tests.support.s3 import CREDENTIALS
@@ -159,14 +160,15 @@ class Door:
             writer.transport.abort()
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind = await asyncio.open_connection("127.0.0.1", self._behind)
-        self._writers |= {writer, behind[1]}
+        self._writers.add(writer)
         try:
-            await asyncio.gather(_copy(reader, behind[1]), _copy(behind[0], writer))
+            async with connected(self._behind) as (its_reader, its_writer):
+                self._writers.add(its_writer)
+                await asyncio.gather(_copy(reader, its_writer), _copy(its_reader, writer))
+                self._writers.discard(its_writer)
         finally:
-            for each in (writer, behind[1]):
-                self._writers.discard(each)
-                each.close()
+            self._writers.discard(writer)
+            writer.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

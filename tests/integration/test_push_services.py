@@ -18,6 +18,7 @@ from processors.push.endpoints import AllowedHosts
 from processors.push.guard import AddressRefusedError, socket_factory
 from processors.push.send import PushSender
 from processors.push.vapid import VapidSigner, parse_private_key
+from tests.support.listening import listening
 from tests.support.polling import BUSY
 from tests.support.push_service import SUBJECT, Answer, PushService
 from tests.support.tls import make_certificate, tls_in_front_of
@@ -48,27 +49,15 @@ async def senders() -> AsyncIterator[Callable[..., PushSender]]:
 @contextlib.asynccontextmanager
 async def raw_service(behave: Callable[[asyncio.StreamWriter], Any]) -> AsyncIterator[str]:
     """A service that reads a request and then does as `behave` says; yields its origin."""
-    serving: set[asyncio.Task[None]] = set()
-
-    async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.add(task := asyncio.create_task(serve(reader, writer)))
-        await asyncio.wait([task])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            [length] = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-            await reader.readexactly(length)
-            await behave(writer)
+        head = await reader.readuntil(b"\r\n\r\n")
+        [length] = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        await reader.readexactly(length)
+        await behave(writer)
 
-    server = await asyncio.start_server(begin, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+    async with listening(serve) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def reset(writer: asyncio.StreamWriter) -> None:

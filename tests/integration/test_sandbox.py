@@ -16,6 +16,7 @@ import pytest
 from processors.media.sandbox.client import PROJECT, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from tests.support.listening import listening
 from tests.support.polling import is_over, until
 from tests.support.sandbox_tasks import BrokenSandbox, PlaySandbox
 
@@ -280,9 +281,12 @@ async def test_a_child_reads_nothing_of_other_processes(sandbox: PlaySandbox, tm
 @linux_only
 async def test_a_child_has_no_network(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """Not even this machine's own, where the kernel allows a process without privileges to leave it."""
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    async with server:
-        report = await sandbox.run(task(tmp_path, "dial", port=server.sockets[0].getsockname()[1]))
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(serve) as port:
+        report = await sandbox.run(task(tmp_path, "dial", port=port))
 
     assert {"connected": not may_leave_the_network()} == report
 

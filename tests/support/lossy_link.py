@@ -67,7 +67,12 @@ class LossyLink:
         served = asyncio.current_task()
         assert served is not None
         self._served.add(served)
-        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except BaseException:  # nobody is there, or it is over
+            await _close([], [writer])
+            self._served.discard(served)
+            raise
         ways = [
             asyncio.create_task(self._commands(reader, its_writer)),
             asyncio.create_task(self._answers(its_reader, writer)),

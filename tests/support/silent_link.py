@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -45,16 +44,17 @@ class SilentLink:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
-        its_reader, its_writer = await asyncio.open_unix_connection(self._socket)
+        writers = [writer]
         try:
+            its_reader, its_writer = await asyncio.open_unix_connection(self._socket)
+            writers.append(its_writer)
             await asyncio.gather(self._pass(task, reader, its_writer), self._pass(task, its_reader, writer))
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            for each in (writer, its_writer):
-                each.close()
-                with contextlib.suppress(OSError):
-                    await each.wait_closed()
+            for each in writers:
+                each.transport.abort()
+            await asyncio.sleep(0)
             self._open.discard(task)
 
     async def _pass(self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.listening import connected, listening
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -55,22 +57,13 @@ async def tls_in_front_of(port: int, certificate: Path, key: Path) -> AsyncItera
     """Accept TLS on a port of its own, which it yields, and pass everything on to `port`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    passing: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind, ahead = await asyncio.open_connection("127.0.0.1", port)
-        for task in (asyncio.create_task(_pass(reader, ahead)), asyncio.create_task(_pass(behind, writer))):
-            passing.add(task)
-            task.add_done_callback(passing.discard)
+        async with connected(port) as (behind, ahead):
+            await asyncio.gather(_pass(reader, ahead), _pass(behind, writer))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in passing:
-            task.cancel()
-        await asyncio.gather(*passing, return_exceptions=True)
+    async with listening(serve, ssl=context) as own:
+        yield own
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
