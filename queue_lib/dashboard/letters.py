@@ -113,7 +113,7 @@ async def listed(
         queues=admin.queues,
         query=query,
         filtered=filtered,
-        refresh=0 if start or filtered else 5,
+        refresh=0 if filtered else 5,
         here="letters",
     )
 

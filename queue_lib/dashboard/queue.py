@@ -92,7 +92,7 @@ async def jobs(request: Request, admin: Acting, queue: Known, where: Annotated[W
         states=State,
         ages=AGES,
         count=COUNT,
-        refresh=0 if where.text or where.start else 5,
+        refresh=0 if where.text else 5,  # a search is much to ask for
         here="overview",
     )
 
