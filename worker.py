@@ -58,7 +58,9 @@ async def work(settings: Loaded, stop: Stop) -> int:
                 avatar_sizes=media.avatar_sizes,
             ),
         )
-        mill = wiring.mill(worker, queues, Registry(routes), tallies=TALLIES, checks=storage.checks())
+        mill = wiring.mill(
+            worker, queues, Registry(routes), tallies=TALLIES, checks=storage.checks(), holds={"disk": sandbox.check}
+        )
         return await serve(await cleanup.enter_async_context(mill), stop, worker.shutdown_grace)
 
 

@@ -25,7 +25,8 @@ class Queue:
 
     A worker serves the queue in so many `processes`, `concurrency` is that of each; the rate of `rate_max` jobs in
     `rate_duration` seconds holds across all processes (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds)
-    apply where the producer chose none. `needs` are the servers beside Redis without which its jobs can't be done.
+    apply where the producer chose none. `needs` are the servers beside Redis, and what the process
+    itself must have, without which its jobs can't be done.
     """
 
     name: str
@@ -54,7 +55,7 @@ QUEUES: tuple[Queue, ...] = (
     ),
     Queue(
         name="file-processing",
-        needs=("database", "database_writes", "storage"),
+        needs=("database", "database_writes", "storage", "disk"),
         concurrency=3,
         rate_max=50,
         attempts=2,

@@ -35,7 +35,7 @@ from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.observe.vitals import Vitals
 from queue_lib.queues import QUEUES, Queue
 from queue_lib.runner.executor import Executor
-from queue_lib.runner.health import Health
+from queue_lib.runner.health import Health, Server
 from queue_lib.runner.launcher import Launcher
 from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import apply, load, queue_settings
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from queue_lib.settings import WorkerSettings
 
 T = TypeVar("T")
+HOLD_FRESH = 1.0  # seconds: so long may a process go on to claim jobs that it can't do
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
 ADMIN_THREADS = 5  # for RQ's methods: several clients of the web process are served at once
 BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
@@ -135,10 +136,12 @@ async def mill(
     *,
     tallies: Sequence[Tally] = (),
     checks: Mapping[str, Check],
+    holds: Mapping[str, Check] = {},
 ) -> AsyncIterator[Launcher]:
     """The runner and whoever watches it: the log, and where the settings say so, Sentry and the metrics' port.
 
-    `tallies` are made metrics of, `checks` ask the servers beside Redis. Raises ConfigurationError.
+    `tallies` are made metrics of, `checks` ask the servers beside Redis. `holds` ask what this process itself
+    must have: while it does not, it claims no jobs of the queues that need it. Raises ConfigurationError.
     """
     async with contextlib.AsyncExitStack() as cleanup:
         observers: list[Observer] = []
@@ -146,20 +149,25 @@ async def mill(
             cleanup.push_async_callback(asyncio.to_thread, reports.close)
             observers.append(reports)
         if settings.metrics_port is None:
-            yield launcher(settings, queues, registry, observers)
+            yield _held(launcher(settings, queues, registry, observers), holds)
             return
         collectors = CollectorRegistry()
         vitals = Vitals(collectors)
         names = {queue.name: registry.names(queue.name) for queue in queues}
         observers.append(Metrics(collectors, names, tallies))
         chore = Chore("measure lag", LAG_EVERY, partial(_woke, vitals))
-        runner = launcher(settings, queues, registry, observers, [chore])
+        runner = _held(launcher(settings, queues, registry, observers, [chore]), holds)
         needs = {queue.name: ("redis", *queue.needs) for queue in queues}
-        health = Health(runner.states, {"redis": runner.ping, **checks}, needs)
+        health = Health(runner.states, {"redis": runner.ping, **checks, **holds}, needs)
         collectors.register(health)
         site = http.serve(settings.metrics_host, settings.metrics_port, pages(health, collectors))
         await cleanup.enter_async_context(site)
         yield runner
+
+
+def _held(runner: Launcher, holds: Mapping[str, Check]) -> Launcher:
+    runner.hold_back({name: Server(check, fresh=HOLD_FRESH) for name, check in holds.items()})
+    return runner
 
 
 def sentry(settings: WorkerSettings) -> SentryObserver | None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from processors.media.payload import AvatarPayload, FilePayload
-from processors.outage import outages_put_off
-from queue_lib.errors import PermanentError, TransientError
+from processors.media.sandbox.room import NoRoomError
+from processors.outage import PAUSE, outages_put_off
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.processor import Model
 from storage.errors import InvalidKeyError, NotOwnerError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 
@@ -81,15 +82,22 @@ async def fetched(parts: MediaParts, payload: FilePayload | AvatarPayload, max_b
     The row of a file is looked at first: nothing is done, or left in the store, for one that is missing or not the
     user's.
 
-    Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away.
+    Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away
+    or the machine has no room.
     """
-    folder = await parts.sandbox.folder()
-    try:
-        with outages_put_off(), _final(max_bytes):
+    with outages_put_off(), _final(max_bytes):
+        async with parts.sandbox.room_told(), _folder(parts) as folder:
             if isinstance(payload, FilePayload):
                 await parts.files.check_owner(payload.file_id, payload.user_id)
             await parts.objects.fetch(payload.file_path, folder / "source", max_bytes)
             yield folder
+
+
+@asynccontextmanager
+async def _folder(parts: MediaParts) -> AsyncIterator[Path]:
+    folder = await parts.sandbox.folder()
+    try:
+        yield folder
     finally:
         await asyncio.to_thread(_remove, folder)
 
@@ -104,7 +112,10 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def _final(max_bytes: int) -> Iterator[None]:
-    """Turn storage's final answers into PermanentError; all others mean another attempt."""
+    """Turn storage's final answers into PermanentError, and a machine without room into SnoozeError.
+
+    All others mean another attempt.
+    """
     try:
         yield
     except ObjectNotFoundError as error:
@@ -115,6 +126,8 @@ def _final(max_bytes: int) -> Iterator[None]:
         raise PermanentError(msg) from error
     except (RowNotFoundError, NotOwnerError, InvalidKeyError) as error:
         raise PermanentError(str(error)) from error
+    except NoRoomError as error:
+        raise SnoozeError(str(error), PAUSE) from error
 
 
 async def publish(

@@ -69,6 +69,15 @@ class BrokerBack:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueHeld:
+    """A process that lacks what the queue's jobs need claims none, for `reason`; None: it does again."""
+
+    wire: Wire
+    queue: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobsRecovered:
     """Jobs whose worker had gone silent are back in their queue."""
 
@@ -110,7 +119,7 @@ WORKER_FAULTS = ("loop_ended", LOST_DATA)
 API_FAULTS = ("api_fault",)
 
 Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already
-Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | JobsRecovered
+Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | QueueHeld | JobsRecovered
 Event = Told | Untold
 Observer = Callable[[Event], None]
 

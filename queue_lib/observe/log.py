@@ -19,6 +19,7 @@ from queue_lib.observe.events import (
     JobSettled,
     JobsRecovered,
     JobStarted,
+    QueueHeld,
     Told,
     Untold,
 )
@@ -91,19 +92,23 @@ def describe(event: Told) -> tuple[int, str, Fields]:
             return logging.INFO, "job_released", {**_of_job(job, seconds), **tallies}
         case JobLost(job, seconds, reason, tallies):
             return logging.WARNING, "job_lost", {**_of_job(job, seconds), "reason": reason, **tallies}
-        case BrokerLost() | BrokerBack() | JobsRecovered():
+        case BrokerLost() | BrokerBack() | QueueHeld() | JobsRecovered():
             return _of_broker(event)
         case _:
             assert_never(event)
 
 
-def _of_broker(event: BrokerLost | BrokerBack | JobsRecovered) -> tuple[int, str, Fields]:
+def _of_broker(event: BrokerLost | BrokerBack | QueueHeld | JobsRecovered) -> tuple[int, str, Fields]:
     fields: Fields = {"wire": event.wire.value, "queue": event.queue}
     match event:
         case BrokerLost():
             return logging.ERROR, "broker_lost", {**fields, "reason": event.reason}
         case BrokerBack():
             return logging.INFO, "broker_back", {**fields, "seconds": round(event.seconds, 1)}
+        case QueueHeld(reason=None):
+            return logging.INFO, "queue_freed", fields
+        case QueueHeld():
+            return logging.ERROR, "queue_held", {**fields, "reason": event.reason}
         case JobsRecovered():
             return logging.WARNING, "jobs_recovered", {**fields, "ids": list(event.job_ids)}
         case _:

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerUnavailableError, Trouble
-from queue_lib.observe.events import BrokerBack, BrokerLost, RateLimited
+from queue_lib.observe.events import BrokerBack, BrokerLost, QueueHeld, RateLimited
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
     from queue_lib.broker.base import Broker, Lease
     from queue_lib.job import Wire
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.executor import Executor
+    from queue_lib.runner.health import Server
     from queue_lib.runner.slots import Slots
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is no use
+HOLD_PAUSE = 1.0  # seconds between looks at what holds a queue back
 PATIENCE = 30.0  # seconds without an answer to a claim after which a loop is not well; it asks every ten
 
 
@@ -57,10 +59,17 @@ class Consumer:
         self._crash: BaseException | None = None
         self._answered: float | None = None  # when the last claim was answered, in monotonic seconds
         self._wants_slot = False
+        self._holds: Sequence[Server] = ()
+        self._held: str | None = None
         broker.reserve_for(queue, self._room)
 
     def __str__(self) -> str:
         return f"{self._broker.wire}: consume {self._queue.name}"
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """What its queue's jobs need beside Redis."""
+        return self._queue.needs
 
     @property
     def runs(self) -> frozenset[asyncio.Task[None]]:
@@ -79,6 +88,8 @@ class Consumer:
     def _trouble(self, now: float) -> str | None:
         if self._quiet:
             return "it claims no more: the process is stopping"
+        if self._held is not None:
+            return f"it claims no job: {self._held}"
         if self._outage is not None:
             return f"{self._outage.trouble.value}, for {self._outage.seconds():.0f} s"
         if self._answered is None:
@@ -96,6 +107,9 @@ class Consumer:
     async def run(self) -> None:
         """Claim and start runs until `quiet`. Raises what a run raised: the executor never should."""
         while await self._slot():
+            if await self._is_held():
+                await self._stand_back()
+                continue
             claimed = await self._claim()
             if not isinstance(claimed, NotNow):
                 self._start(claimed)
@@ -108,6 +122,23 @@ class Consumer:
         if self._crash is not None:
             raise self._crash
 
+    def hold_back(self, holds: Sequence[Server]) -> None:
+        """Claim nothing while one of these has a trouble: jobs are left to processes that can do them."""
+        self._holds = holds
+
+    async def _is_held(self) -> bool:
+        troubles = [trouble for hold in self._holds if (trouble := await hold.trouble())]
+        before, self._held = self._held, troubles[0] if troubles else None
+        if (before is None) != (self._held is None):
+            self._observe(QueueHeld(self._broker.wire, self._queue.name, self._held))
+        return self._held is not None
+
+    async def _stand_back(self) -> None:
+        """Give back what was fetched ahead, and ask again in a moment."""
+        self._slots.give_back(self._broker.wire, has_more=False)
+        await self._broker.quiet(self._queue)
+        await self._interruptible(asyncio.sleep(HOLD_PAUSE))
+
     async def _slot(self) -> bool:
         """Wait for a slot; False if `quiet` came first."""
         self._wants_slot = True
@@ -118,7 +149,7 @@ class Consumer:
 
     def _room(self) -> int:
         """How many jobs the broker may hold ready for the next claims."""
-        return 0 if self._quiet else self._slots.room(self._broker.wire)
+        return 0 if self._quiet or self._held else self._slots.room(self._broker.wire)
 
     async def _claim(self) -> Lease | NotNow:
         try:

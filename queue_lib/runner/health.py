@@ -88,18 +88,19 @@ class Health(Collector):
 
 
 class Server:
-    """A server, asked once for all who want to know within ten seconds, and never twice at a time."""
+    """A server, asked once for all who want to know within some seconds, and never twice at a time."""
 
-    def __init__(self, check: Check, clock: Callable[[], float] = time.monotonic) -> None:
-        """`check` raises when the server does not answer."""
+    def __init__(self, check: Check, clock: Callable[[], float] = time.monotonic, fresh: float = FRESH) -> None:
+        """`check` raises when the server does not answer; an answer holds for `fresh` seconds."""
         self._check = check
+        self._fresh = fresh
         self._clock = clock
         self._asking: asyncio.Task[str | None] | None = None
         self._asked_at = 0.0
 
     async def trouble(self) -> str | None:
         """What is wrong with it, or None."""
-        if self._asking is None or (self._asking.done() and self._clock() - self._asked_at >= FRESH):
+        if self._asking is None or (self._asking.done() and self._clock() - self._asked_at >= self._fresh):
             self._asked_at = self._clock()
             self._asking = asyncio.create_task(self._ask())
         answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)

@@ -15,13 +15,14 @@ from queue_lib.runner.housekeeping import keep
 from queue_lib.runner.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from queue_lib.broker.base import Broker, Chore
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.consumer import LoopState
     from queue_lib.runner.executor import Executor
+    from queue_lib.runner.health import Server
     from queue_lib.runner.reporter import Reporter
 
 SETTLE_SHARE = 0.2  # of the grace time is kept for giving jobs back and closing
@@ -62,6 +63,11 @@ class Launcher:
         self._consuming: list[asyncio.Task[None]] = []
         self._keeping: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger()
+
+    def hold_back(self, holds: Mapping[str, Server]) -> None:
+        """Let what this process lacks, by name, keep it from claiming jobs of the queues that need it."""
+        for consumer in self._consumers:
+            consumer.hold_back([hold for name, hold in holds.items() if name in consumer.needs])
 
     async def start(self) -> None:
         """Register with the brokers and start every loop. Raises BrokerUnavailableError."""

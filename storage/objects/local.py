@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageUnavailableError
+from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageAwayError, StorageUnavailableError
 from storage.objects.base import Stored, check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 INCOMING = ".incoming-"  # how what is being written is called; a killed process leaves it
 ABANDONED = 86400.0  # seconds since the last byte, after which nobody writes it any more
+OUTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 READABLE = 0o644  # whoever serves the directory is not always who writes it
 
 
@@ -54,10 +55,13 @@ class LocalStore:
         try:
             await in_thread(None, partial(self._copy_in, source, self._path(key)))
         except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
+            if error.errno == errno.ENAMETOOLONG:
+                msg = "a part of the key is longer than the file system allows"
+                raise InvalidKeyError(msg) from error
+            if error.errno not in OUTAGES:
                 raise
-            msg = "a part of the key is longer than the file system allows"
-            raise InvalidKeyError(msg) from error
+            msg = f"the object store's directory {self._root} can't be written: {error.strerror}"
+            raise StorageAwayError(msg) from error
         url = f"{self._public_base_url}/{quote(key)}"
         return Stored(url, url)
 

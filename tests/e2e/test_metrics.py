@@ -87,7 +87,7 @@ async def test_how_a_worker_is(read: Exposition) -> None:
     """It is ready, holds no job any more, and knows its memory and how late its loop is."""
     assert (1, 1) == (read("pushmill_ready", queue=PUSHES), read("pushmill_ready", queue=FILES))
     assert 0 == read("pushmill_leases_held")
-    servers = ("redis", "database", "database_writes", "storage")
+    servers = ("redis", "database", "database_writes", "storage", "disk")
     assert [1] * len(servers) == [read("pushmill_server_up", server=name) for name in servers]
     assert 50e6 < read("process_resident_memory_bytes") < 400e6
     assert 50e6 < read("pushmill_tree_memory_bytes") < 400e6
@@ -122,7 +122,7 @@ async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
     assert {("bullmq", PUSHES), ("bullmq", FILES), ("rq", PUSHES), ("rq", FILES)} == {
         (loop["wire"], loop["queue"]) for loop in well["loops"]
     }
-    assert dict.fromkeys(("redis", "database", "database_writes", "storage")) == well["servers"]
+    assert dict.fromkeys(("redis", "database", "database_writes", "storage", "disk")) == well["servers"]
     assert any("Redis can't be reached, for" in (loop["trouble"] or "") for loop in ill["loops"])
     assert (200, {"outcome": "alive"}) == (alive.status_code, alive.json())
     assert "STORAGE_URL: the directory" in without_store["servers"]["storage"]

@@ -200,6 +200,17 @@ CASES = (
         summary="storage does not answer, or refuses the workers; jobs that need it are put off.",
     ),
     Case(
+        "PushmillDisk",
+        {
+            'pushmill_server_up{server="disk",instance="w:9464"}': "1x2 0x5 1x5",
+            'pushmill_server_up{server="disk",instance="v:9464"}': "1x13",
+        },
+        fires=6,
+        resolves=10,
+        labels={"instance": "w:9464"},
+        summary="The temporary directory of w:9464 is full or can't be written: it takes no file jobs.",
+    ),
+    Case(
         "PushmillLoopLags",
         {
             'pushmill_event_loop_lag_seconds_bucket{instance="w:9464",le="0.5"}': "0+50x20 1000+60x30",

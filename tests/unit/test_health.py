@@ -249,4 +249,4 @@ async def test_a_queue_is_ready_if_its_jobs_can_be_done(
 
 def test_what_queues_need_is_asked() -> None:
     """Each server that a queue's jobs need is one that the worker asks, and its name is that of the check."""
-    assert {"database", "database_writes", "storage"} == {server for queue in QUEUES for server in queue.needs}
+    assert {"database", "database_writes", "storage", "disk"} == {server for queue in QUEUES for server in queue.needs}

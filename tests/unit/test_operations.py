@@ -77,9 +77,8 @@ async def worker() -> CollectorRegistry:
     Vitals(registry, tree=lambda: 1)
     states = [LoopState(queue.name, wire, 1, None) for queue in QUEUES for wire in Wire]
     needs = {queue.name: queue.needs for queue in QUEUES}
-    health = Health(
-        lambda: states, dict.fromkeys(("redis", "database", "database_writes", "storage"), nothing_wrong), needs
-    )
+    servers = {"redis", *(server for queue in QUEUES for server in queue.needs)}
+    health = Health(lambda: states, dict.fromkeys(servers, nothing_wrong), needs)
     await health.report()
     registry.register(health)
     names = {queue.name: [form.name for form in FORMS if form.queue == queue.name] for queue in QUEUES}

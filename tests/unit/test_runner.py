@@ -23,10 +23,13 @@ from queue_lib.observe.events import (
     JobReleased,
     JobSettled,
     JobStarted,
+    QueueHeld,
 )
 from queue_lib.processor import Registry, Route
 from queue_lib.queues import Queue, Retention
+from queue_lib.runner import consumer as consumer_module
 from queue_lib.runner.executor import Executor
+from queue_lib.runner.health import Server
 from queue_lib.runner.housekeeping import keep
 from queue_lib.runner.launcher import RECENT, Launcher, LoopEndedError
 from queue_lib.runner.process import serve
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 QUEUE = Queue(
     name="work",
+    needs=("disk",),
     concurrency=2,
     rate_max=0,
     attempts=3,
@@ -380,3 +384,32 @@ async def test_a_chore_runs_at_once_and_then_at_its_interval() -> None:
     with pytest.raises(ZeroDivisionError):
         await keep(Chore("tidy up", 15.0, run), sleep)
     assert [15.0, 15.0, 15.0] == pauses
+
+
+async def test_a_process_that_lacks_what_jobs_need_claims_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves them to the others, says why, and goes on by itself; what it has begun goes on meanwhile."""
+    monkeypatch.setattr(consumer_module, "HOLD_PAUSE", 0.0)
+    mill = Mill()
+    lack: list[str] = []
+
+    async def check() -> None:
+        if lack:
+            raise OSError(lack[0])
+
+    mill.launcher.hold_back({"disk": Server(check, fresh=0.0), "other": Server(_never_asked, fresh=0.0)})
+    mill.enqueue(1)
+    await mill.launcher.start()
+    await mill.until(lambda: mill.running == 1)
+    lack.append("the disk is full")
+    mill.enqueue(2, 3)
+    mill.go.set()
+    await mill.until(lambda: mill.launcher.states()[0].trouble == "it claims no job: the disk is full")
+    assert State.WAITING in mill.states()
+    lack.clear()
+    await mill.until(lambda: mill.states() == [State.COMPLETED] * 3)
+    await mill.launcher.stop(1)
+    assert ["the disk is full", None] == [event.reason for event in mill.events if isinstance(event, QueueHeld)]
+
+
+async def _never_asked() -> None:
+    pytest.fail("no queue needs it")

@@ -8,17 +8,18 @@ import random
 import signal
 import socket
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
-from processors.media.sandbox import kernel
+from processors.media.sandbox import kernel, room
 from processors.media.sandbox.folders import Folders
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.sandbox.memory import MemoryBudget, Share
+from processors.media.sandbox.room import NoRoomError
 from processors.media.sandbox.wire import one_line
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 
@@ -77,13 +78,40 @@ class Sandbox:
         async with self._making:
             return await asyncio.to_thread(self._folders.new)
 
+    async def check(self) -> None:
+        """Raise NoRoomError if there is no room to work in."""
+        await asyncio.to_thread(room.check, self._folders.root)
+
+    @asynccontextmanager
+    async def room_told(self) -> AsyncIterator[None]:
+        """Where a job works: what the machine lacks is NoRoomError.
+
+        TransientError where the disk has room again, and no other task had taken it: the job is too large for it.
+        """
+        try:
+            yield
+        except NoRoomError as error:
+            await self._blame(error)
+        except OSError as error:
+            if (trouble := room.trouble(error, self._folders.root)) is None:
+                raise
+            await self._blame(NoRoomError(trouble))
+
+    async def _blame(self, error: NoRoomError) -> NoReturn:
+        if self._folders.are_empty:
+            with suppress(NoRoomError):
+                await self.check()
+                msg = f"it needs more room than there is: {error}"
+                raise TransientError(msg)
+        raise error
+
     async def run(self, task: Task, tell: Tell | None = None) -> dict[str, Any]:
         """Do the task; returns what it returned. `tell` gets its progress, in percent.
 
-        Raises PermanentError where it refuses its input or goes beyond a limit, TransientError where it fails, is
-        killed or has not ended within `limits.wall` seconds, SnoozeError where others keep the memory that it needs.
-        A run that is cancelled kills the child first, and all
-        that it has started.
+        Raises NoRoomError where there is no room to work in, PermanentError where it refuses its input or goes beyond a
+        limit, TransientError where it fails, is killed or has not ended within `limits.wall` seconds, SnoozeError where
+        others keep the memory that it needs. A run that is cancelled kills the child first, with all that it has
+        started.
         """
         run = await self._start(task)
         try:
@@ -100,6 +128,8 @@ class Sandbox:
             raise TransientError(msg) from error
         finally:
             await run.end()
+        if "done" not in report:  # whatever it says: a full disk has many words
+            await self.check()
         return _verdict(task, report, status)
 
     async def close(self) -> None:

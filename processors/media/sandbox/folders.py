@@ -25,12 +25,21 @@ class Folders:
         self._home: Path | None = None
         self._lock = -1
 
+    @property
+    def root(self) -> Path:
+        """The directory for temporary files."""
+        return self._root or Path(tempfile.gettempdir())
+
+    @property
+    def are_empty(self) -> bool:
+        """Whether no task has one now."""
+        return self._home is None or not any(self._home.iterdir())
+
     def new(self) -> Path:
         """An empty folder. The first time, what killed workers of this user have left is removed. It blocks."""
         if self._home is None:
-            root = self._root or Path(tempfile.gettempdir())
-            _sweep(root)
-            self._home, self._lock = _locked(root)
+            _sweep(self.root)
+            self._home, self._lock = _locked(self.root)
         return Path(tempfile.mkdtemp(dir=self._home))
 
     def close(self) -> None:

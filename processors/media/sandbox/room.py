@@ -1,0 +1,52 @@
+"""Whether there is room to work in: what the machine lacks is no job's fault."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOM = 16 * 1024**2  # bytes: most pictures and their results need less
+PROBE = 64 * 1024  # bytes: a quota shows when something is written
+DIRECTORY = {
+    errno.ENOSPC: "is full",
+    errno.EDQUOT: "is over its quota",
+    errno.EROFS: "is read-only",
+    errno.EIO: "has a disk that fails",
+}
+PROCESS = {
+    errno.EMFILE: "this process has no file descriptor left",
+    errno.ENFILE: "this machine has no file descriptor left",
+    errno.ENOMEM: "this machine is out of memory",
+}
+
+
+class NoRoomError(Exception):
+    """Nobody can work here now; the message says what is short, and where."""
+
+
+def trouble(error: OSError, directory: Path) -> str | None:
+    """What the machine lacks, in words for an operator; None if it is something else."""
+    if (words := DIRECTORY.get(error.errno or 0)) is not None:
+        return f"the temporary directory {directory} {words} ({errno.errorcode[error.errno or 0]})"
+    return PROCESS.get(error.errno or 0)
+
+
+def check(directory: Path) -> None:
+    """Raise NoRoomError unless something can be written in `directory`, and there is room for more. It blocks."""
+    try:
+        _probe(directory)
+    except OSError as error:
+        words = trouble(error, directory) or f"the temporary directory {directory} can't be used: {error.strerror}"
+        raise NoRoomError(words) from error
+
+
+def _probe(directory: Path) -> None:
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        if file.write(bytes(PROBE)) < PROBE or shutil.disk_usage(directory).free < ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
