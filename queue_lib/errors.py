@@ -83,6 +83,10 @@ class PermanentError(JobError):
     """No attempt can help: the input is wrong, or what it names does not exist."""
 
 
+class StoppedError(PermanentError):
+    """Somebody has stopped the run, and with it the job."""
+
+
 class SnoozeError(JobError):
     """Run this job later without counting an attempt, as when a service asks for a pause."""
 

@@ -225,8 +225,9 @@ def launcher(
         observe=observe,
     )
     brokers: list[Broker] = [BROKERS[wire](queues, setup) for wire in settings.wires]
-    # Letters are rare, and connections few: the pulse has the same one.
-    shared = client(parts, decode=True, name=f"pushmill:{name}")
+    # Letters and pulses are rare, and connections few: they have BullMQ's, if there is one.
+    of_bullmq = next((broker.commands for broker in brokers if isinstance(broker, BullMQBroker)), None)
+    shared = of_bullmq or client(parts, decode=True, name=f"pushmill:{name}")
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
     pulses = RedisPulses(shared, settings.bullmq_prefix)
     reporter = Reporter(_me(name, settings), pulse, pulses, memory.of_tree, observe)

@@ -60,13 +60,20 @@ class Lease(Protocol):
 
     job: Job
     is_lost: bool = False
-    when_lost: Callable[[], object] | None = None
+    stopped: str | None = None
+    cut_short: Callable[[], object] | None = None
 
     def lose(self) -> None:
-        """Somebody else has the job by now, as its broker has noticed: whoever runs it is told by `when_lost`."""
+        """Somebody else has the job by now, as its broker has noticed: whoever runs it is told by `cut_short`."""
         self.is_lost = True
-        if self.when_lost is not None:
-            self.when_lost()
+        if self.cut_short is not None:
+            self.cut_short()
+
+    def stop(self, reason: str) -> None:
+        """Somebody wants the run to end, and the job to fail for good, with this reason: told in the same way."""
+        self.stopped = reason
+        if self.cut_short is not None:
+            self.cut_short()
 
     async def done(self, result: Any) -> None:
         """Settle: finished, with a JSON `result`.

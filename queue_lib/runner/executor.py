@@ -16,6 +16,7 @@ from queue_lib.errors import (
     JobError,
     LeaseLostError,
     PermanentError,
+    StoppedError,
     TransientError,
 )
 from queue_lib.observe.events import (
@@ -167,22 +168,22 @@ class Executor:
 
     @contextlib.contextmanager
     def _interruptible(self, lease: Lease) -> Iterator[None]:
-        """Where the shutdown, or the loss of the lease, cuts the run short. Raises LeaseLostError after a loss.
+        """Where the shutdown, the loss of the lease, or somebody who stops it cuts the run short.
 
-        So it does whatever the processor makes of being cancelled: what is another's to settle has no outcome here,
-        and leaves no dead letter.
+        Raises LeaseLostError after a loss and StoppedError after a stop, whatever the processor makes of being
+        cancelled: what is another's to settle has no outcome here, and leaves no dead letter.
         """
         task = asyncio.current_task()
         if task is None or self._interrupted:
             raise asyncio.CancelledError
         _check(lease)
         self._performing.add(task)
-        lease.when_lost = task.cancel
+        lease.cut_short = task.cancel
         try:
             yield
         finally:
             self._performing.discard(task)
-            lease.when_lost = None
+            lease.cut_short = None
             _check(lease)
 
     async def _record(self, lease: Lease, outcome: Outcome) -> Outcome:
@@ -242,6 +243,8 @@ def _check(lease: Lease) -> None:
     if lease.is_lost:
         msg = "the lease ran out or the job was removed while it ran"
         raise LeaseLostError(msg)
+    if lease.stopped is not None:
+        raise StoppedError(lease.stopped)
 
 
 async def _in_time(route: Route[Any], payload: BaseModel, context: RunContext) -> Any:

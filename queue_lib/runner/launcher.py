@@ -121,9 +121,9 @@ class Launcher:
         await self._end_chores(deadline)
         if self._reporter is not None:
             await self._reporter.sign_off()
-        await self._executor.close()
         for broker in self._brokers:
             await broker.close()
+        await self._executor.close()
 
     async def _end_chores(self, until: float) -> None:
         """Cancel the chores, until monotonic second `until` at most."""

@@ -27,6 +27,8 @@ from queue_lib.observe.events import JobsRecovered
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import redis.asyncio
+
     from queue_lib.queues import Queue
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
@@ -66,6 +68,11 @@ class BullMQBroker:
         with outages_translated():
             await asyncio.gather(*(each.ping() for each in (self._client, *self._listeners.values())))
         self._strays.watch(self._client)
+
+    @property
+    def commands(self) -> redis.asyncio.Redis:
+        """The connection for commands, which decodes replies; closed with the broker."""
+        return self._client
 
     async def ping(self) -> None:
         """Ask over the connection for commands."""

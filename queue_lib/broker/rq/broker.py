@@ -34,6 +34,7 @@ from queue_lib.broker.rq.lanes import (
     waiting_key,
 )
 from queue_lib.broker.rq.lease import RQLease
+from queue_lib.broker.rq.orders import Orders
 from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import clear_out
 from queue_lib.broker.rq.room import Room
@@ -68,7 +69,11 @@ T = TypeVar("T")
 
 
 class RQBroker:
-    """All queues of this process: a connection for commands, one a listened lane, and one for RQ's synchronous part."""
+    """All queues of this process.
+
+    It has a connection for commands, one a listened lane, one on which RQ tells its workers what to do, and for
+    moments one or two for RQ's synchronous part.
+    """
 
     wire = Wire.RQ
 
@@ -94,6 +99,7 @@ class RQBroker:
             for queue in queues
             for lane in listened(queue.name)
         }
+        self._orders = Orders(client(setup.redis, decode=False, name=name), setup.worker_name, self.held)
         self._lanes: dict[str, Lane] = {}
         self._held: set[RQLease] = set()
         self._starting: set[str] = set()  # ids of jobs that are claimed and being marked as started
@@ -229,11 +235,12 @@ class RQBroker:
         """Nothing is held ready."""
 
     def chores(self) -> Sequence[Chore]:
-        """Renew leases three times a lease, look for lost jobs twice, clear out every ten minutes."""
+        """Renew leases three times a lease, look for lost jobs twice, clear out every ten minutes, heed RQ's tools."""
         return [
             Chore("renew leases", self._lease_duration / 3, self._beat),
             Chore("recover jobs", self._lease_duration / 2, self._recover),
             Chore("apply retention", RETENTION_EVERY, self._clean),
+            Chore("heed orders", AFTER_A_BROKEN_WAIT, self._orders.heed),
         ]
 
     async def _beat(self) -> None:
@@ -283,6 +290,10 @@ class RQBroker:
         while count is not None and left > count:
             left = await self._trim_script(keys=[kept_key(queue.name)], args=[count, AT_ONCE])
 
+    def held(self) -> list[RQLease]:
+        """The leases that are neither settled nor known to be lost."""
+        return list(self._held)
+
     def holds(self, lease: RQLease) -> bool:
         """Whether the lease is neither settled nor known to be lost."""
         return lease in self._held
@@ -294,25 +305,26 @@ class RQBroker:
         self.worker.executions.pop(lease.execution.id, None)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run a synchronous part of RQ off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """Run a synchronous part of RQ off the loop; then close what that has opened, for it is rare."""
 
-    async def by_rq(self, work: Callable[[], object]) -> None:
-        """Run one of RQ's methods that read while they hold a transaction open; then close what that has opened."""
-        try:
-            await self.in_thread(work)
-        finally:
-            await self.in_thread(self._sync.connection_pool.disconnect)
+        def run() -> T:
+            try:
+                return work()
+            finally:
+                self._sync.connection_pool.disconnect()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
     async def follow_up(self, work: Callable[[], object], job_id: str) -> None:
         """Do what follows from a settled job. It is settled by then: what fails here is told, and no more."""
         for pause in FOLLOW_UP_PAUSES:
             try:
-                return await self.by_rq(work)
+                await self.in_thread(work)
             except (RedisError, OSError):
                 await asyncio.sleep(pause)
+            else:
+                return
         structlog.get_logger().warning("dependents_not_woken", id=job_id, wire=self.wire.value)
-        return None
 
     async def close(self) -> None:
         """Sign off from `rq info` and close the connections. What came in a lost answer goes back first."""
@@ -325,6 +337,7 @@ class RQBroker:
         except (RedisError, OSError):
             structlog.get_logger().warning("not_signed_off", wire=self.wire.value)  # its registration expires
         self._thread.shutdown(wait=False)
+        await self._orders.close()
         await self.client.aclose()
         self._sync.close()
 

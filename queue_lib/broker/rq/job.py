@@ -90,6 +90,6 @@ def decompressed(data: bytes) -> bytes:
     except zlib.error:
         unpacked = data  # RQ accepts plain JSON, too
     if len(unpacked) > MAX_DATA:
-        msg = f"the job's data is larger than {MAX_DATA} bytes"
+        msg = "its payload is larger than 4 MiB, the most that a job of RQ may have"
         raise ValueError(msg)
     return unpacked

@@ -71,7 +71,7 @@ class RQLease(Lease):
         simple = rq_job.result_ttl != 0 and not rq_job.repeats_left
         if not simple or not await self._commit(self._fill_done, unless_dependents=True):
             with outages_translated():
-                await self._broker.by_rq(self._done_by_rq)
+                await self._broker.in_thread(self._done_by_rq)
             self._broker.forget(self)
 
     def _done_by_rq(self) -> None:
@@ -157,13 +157,13 @@ class RQLease(Lease):
             self.lane._enqueue_job(self.rq_job, pipeline=pipe, at_front=at_front)  # noqa: SLF001
 
     async def bury(self, failure: Failure) -> None:
-        """Move to the failed registry; dependents that allow a failure go on."""
+        """Move to the failed registry, as failed or as stopped; dependents that allow a failure go on."""
         rq_job, worker, execution = self.rq_job, self._broker.worker, self.execution
         rq_job.ended_at = now()
 
         def fill(pipe: Pipeline) -> None:
             self._fill_failed(pipe, failure)
-            rq_job.set_status(JobStatus.FAILED, pipeline=pipe)
+            rq_job.set_status(JobStatus.FAILED if self.stopped is None else JobStatus.STOPPED, pipeline=pipe)
             rq_job._handle_failure(  # noqa: SLF001
                 failure.stack or failure.reason,
                 pipeline=pipe,
@@ -199,7 +199,7 @@ class RQLease(Lease):
     async def enqueue(self, follow_up: FollowUp) -> None:
         """Add as `enqueue_in` does with `job_id` and `unique`, to the lane that this job came from."""
         with outages_translated():
-            await self._broker.by_rq(lambda: self._add(follow_up))
+            await self._broker.in_thread(lambda: self._add(follow_up))
 
     def _add(self, follow_up: FollowUp) -> None:
         # A stock queue, as a producer has: our own jobs never write their data.
@@ -252,7 +252,7 @@ class RQLease(Lease):
         if verdict == "lost":
             raise self._lost()
         self._broker.forget(self)
-        if dependents and rq_job.get_status(refresh=False) == JobStatus.FAILED:
+        if dependents and rq_job.get_status(refresh=False) in {JobStatus.FAILED, JobStatus.STOPPED}:
             await self._broker.follow_up(lambda: self.lane.enqueue_dependents(rq_job), self.job.id)
         if rq_job.has_rate_limit:  # RQ's own limit: how many jobs of a key run at once
             await self._broker.follow_up(lambda: release_slot(rq_job), self.job.id)

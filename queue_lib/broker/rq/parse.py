@@ -50,7 +50,9 @@ def number(raw: bytes | None) -> int:
 
 def describe(error: Exception) -> str:
     """One line for one of MALFORMED. RQ's own errors say nothing, or show the whole hash, and so the payload."""
-    text = "" if isinstance(error, (DeserializationError, NoSuchJobError)) else str(error)
+    if isinstance(error, DeserializationError):
+        return "unreadable job: its data is no JSON, but pickled, it seems; enqueue with serializer=json"
+    text = "" if isinstance(error, NoSuchJobError) else str(error)
     return f"unreadable job: {type(error).__name__}: {text}".removesuffix(": ")
 
 

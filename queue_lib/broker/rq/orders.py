@@ -1,0 +1,80 @@
+"""Orders: what RQ's tools tell a worker to do, as `send_stop_job_command` and `send_shutdown_command` send it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from rq.command import PUBSUB_CHANNEL_TEMPLATE
+
+from queue_lib.broker.trouble import outages_translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import redis.asyncio
+
+    from queue_lib.broker.rq.lease import RQLease
+
+SILENCE = 20.0  # seconds after which the connection is looked at
+STOPPED = "stopped on request (RQ's {})"
+
+
+class Orders:
+    """Heeds the orders for one worker. One that is sent while nobody listens is lost, as with RQ's own workers."""
+
+    def __init__(self, client: redis.asyncio.Redis, worker: str, held: Callable[[], Sequence[RQLease]]) -> None:
+        """`client` is this object's alone; `held` gives the leases of the jobs that run."""
+        self._client = client
+        self._channel = PUBSUB_CHANNEL_TEMPLATE % worker
+        self._held = held
+        self._log = structlog.get_logger()
+
+    async def heed(self) -> None:
+        """Listen for ever. Raises BrokerUnavailableError when the connection breaks."""
+        with outages_translated():
+            async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(self._channel)
+                while True:
+                    message = await channel.get_message(timeout=SILENCE)
+                    if message is not None:
+                        self.obey(message["data"])
+
+    def obey(self, order: bytes) -> None:
+        """Do as one order says; what is none is told in the log, and no more."""
+        match _parsed(order):
+            case {"command": "stop-job" as command, "job_id": str(job_id)}:
+                self._stop(command, job_id, [lease for lease in self._held() if lease.job.id == job_id])
+            case {"command": "stop-execution" as command, "execution_id": str(execution_id)}:
+                self._stop(command, execution_id, [each for each in self._held() if each.execution.id == execution_id])
+            case {"command": "shutdown" as command}:
+                self._log.info("rq_order", order=command)
+                os.kill(os.getpid(), signal.SIGINT)  # as RQ's worker does
+            case {"command": "kill-horse" as command}:
+                self._ignore(command, "jobs run in this process: send stop-job")
+            case _:
+                self._ignore("", "it is none of RQ's")
+
+    def _stop(self, command: str, wanted: str, leases: Sequence[RQLease]) -> None:
+        for lease in leases:
+            self._log.info("rq_order", order=command, id=lease.job.id, queue=lease.job.queue)
+            lease.stop(STOPPED.format(command))
+        if not leases:
+            self._ignore(command, f"nothing of this id runs here: {wanted[:100]}")
+
+    def _ignore(self, command: str, reason: str) -> None:
+        self._log.warning("rq_order_ignored", order=command, reason=reason)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+
+def _parsed(order: bytes) -> Any:
+    try:
+        return json.loads(order)
+    except (ValueError, RecursionError):
+        return None
