@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from bullmq import Job as BullJob
 from structlog.testing import capture_logs
 
 from queue_lib.broker.bullmq.cron import next_time
@@ -54,7 +55,7 @@ def waiting(client: redis.Redis, scheduler: str, record: dict[str, Any], **field
     """The same, with its job in the line."""
     due = scheduled(client, scheduler, record, ago=100)
     job_id = f"repeat:{scheduler}:{due}"
-    opts = {"repeat": {**record, "count": 1}, "prevMillis": due, "jobId": job_id}
+    opts = {"repeat": {**record, "count": 1}, "prevMillis": due, "jobId": job_id, "attempts": 0}
     job: dict[Any, Any] = {"name": "greet", "data": '{"n":1}', "opts": json.dumps(opts), "timestamp": due, "delay": 0}
     job |= {"rjk": scheduler, **fields}
     client.hset(f"{KEY}:{job_id}", mapping=job)
@@ -186,6 +187,69 @@ async def test_an_odd_record_harms_nobody(
     await mill.chore(await mill.broker(), "continue schedulers")
     stopped = {each.id for each in (await admin.stats())[0].stopped}
     assert {"nothing"} <= stopped <= {"nothing", "odd"}
+
+
+@pytest.mark.parametrize("by_completion", [False, True])
+@pytest.mark.parametrize(
+    "opts",
+    [
+        {},
+        {"attempts": 4, "backoff": {"type": "exponential", "delay": 1000}, "removeOnComplete": {"age": 60}},
+        {"priority": 3, "lifo": True, "fpof": True, "removeOnFail": False, "kl": 5},
+    ],
+)
+async def test_an_interval_goes_on_in_the_step_of_the_claim(
+    client: redis.Redis, mill: Mill, opts: dict[str, Any], *, by_completion: bool
+) -> None:
+    """The next job is the one that the package would add in a second step: its options, data and count."""
+    for scheduler in ("ours", "theirs"):
+        due = waiting(client, scheduler, {"every": MINUTE})
+        key = f"{KEY}:repeat:{scheduler}:{due}"
+        told = json.loads(client.hget(key, "opts") or "")
+        client.hset(key, "opts", json.dumps(told | opts))
+    client.lrem(f"{KEY}:wait", 1, f"repeat:theirs:{due}")
+    broker: Any = await mill.broker()
+    if by_completion:
+        await mill.enqueue("greet", {})
+        client.rpoplpush(f"{KEY}:wait", f"{KEY}:wait")
+        lease = await mill.claim(broker)
+        assert "repeat" not in lease.job.id
+        broker.reserve_for(QUEUE, lambda: 1)
+        await lease.done(None)
+    worker = broker._workers[QUEUE.name]  # the package's, on the same server
+    job = await BullJob.fromId(worker, f"repeat:theirs:{due}")
+    await worker._scheduleNextIteration(job)
+    before = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+    assert (await mill.claim(broker)).job.id.startswith("repeat:ours:")
+    assert (0 if by_completion else 1) == client.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+
+    assert _followed(client, "theirs") == _followed(client, "ours")
+
+
+def _followed(client: redis.Redis, scheduler: str) -> dict[str, Any]:
+    """The next job, but for its times and ids."""
+    fields: dict[Any, Any] = client.hgetall(_next(client, scheduler))
+    opts = json.loads(fields.pop("opts"))
+    for name in ("timestamp", "delay", "rjk"):
+        fields.pop(name)
+    changing = ("jobId", "timestamp", "prevMillis", "repeatJobKey", "delay")
+    count = client.hget(f"{KEY}:repeat:{scheduler}", "ic")
+    return {**fields, "opts": {name: opts[name] for name in opts if name not in changing}, "count": count}
+
+
+def _next(client: redis.Redis, scheduler: str) -> str:
+    due = client.zscore(f"{KEY}:repeat", scheduler) or 0
+    assert now() < due
+    return f"{KEY}:repeat:{scheduler}:{due:.0f}"
+
+
+@pytest.mark.parametrize("end", [{"limit": 1}, {"endDate": 5}])
+async def test_an_interval_ends(client: redis.Redis, mill: Mill, end: dict[str, Any]) -> None:
+    """At its limit, or its end date."""
+    due = waiting(client, "short", {"every": 50, **end})
+    await mill.claim(await mill.broker())
+    assert due == client.zscore(f"{KEY}:repeat", "short")
+    assert 0 == client.zcard(f"{KEY}:delayed")
 
 
 async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis.Redis, mill: Mill) -> None:

@@ -8,6 +8,8 @@ const { UnrecoverableError, Worker } = load("bullmq");
 const processors = {
   echo: async (job) => job.data,
 
+  noop: async () => null,
+
   report: async (job) => {
     await job.updateProgress(50);
     await job.log("half way");

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
-MINUTE, HOUR = 60.0, 3600.0  # seconds
+HOUR = 3600.0
+SCHEDULERS_EVERY = 300.0  # seconds between looks at those that have stopped
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
 
 
@@ -129,7 +130,7 @@ class BullMQBroker:
             job = refused(queue, self.wire, job_id, f"unreadable job: {type(error).__name__}: {error}")
         lease = BullLease(job, raw, token, queue, worker, self)
         self._held[queue.name][job_id] = lease
-        if raw.repeatJobKey:
+        if raw.repeatJobKey and "followed" not in fields:
             await self._schedule_next(lease, raw)
         return lease
 
@@ -214,11 +215,11 @@ class BullMQBroker:
             await self._client.zadd(self._workers[queue.name].keys["marker"], {"0": 0})
 
     def chores(self) -> Sequence[Chore]:
-        """Renew locks three times a lease, look for stalled jobs twice; each minute schedulers, each hour old jobs."""
+        """Renew locks three times a lease, look for stalled jobs twice; now and then schedulers, each hour old jobs."""
         return [
             Chore("renew leases", self._lease_duration / 3, self._renew),
             Chore("recover jobs", self._lease_duration / 2, self._recover),
-            Chore("continue schedulers", MINUTE, self._continue_schedulers),
+            Chore("continue schedulers", SCHEDULERS_EVERY, self._continue_schedulers),
             Chore("apply retention", HOUR, self._clean),
         ]
 

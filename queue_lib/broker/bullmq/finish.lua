@@ -1,5 +1,6 @@
 --[[
-  The package's moveToFinished, whose KEYS and ARGV it shares, and then the queue's retention by count.
+  The package's moveToFinished, whose KEYS and ARGV it shares, then the queue's retention by count, and what follows from
+  a claim that came with it (follow.lua).
   BullMQ trims the whole set by what the job that ends asks for. A job that asked for nothing must not take others with
   it that did: those that the queue keeps stand in a list of their own, and only they are counted and deleted.
     KEYS[11] completed or failed (sorted set of job ids by when they ended)
@@ -9,6 +10,7 @@
     ARGV[7]  keys prefix; <prefix>retained:<completed | failed> is a sorted set of the ids that the queue keeps
     ARGV[8]  msgpacked options; keepJobs.of_queue: how many jobs the queue keeps, where the job asked for nothing
 ]]
+FOLLOW
 local function finish()
 PACKAGE
 end
@@ -27,4 +29,4 @@ if limit and not (type(answer) == 'number' and answer < 0) then
     end
   end
 end
-return answer
+return follow(answer, ARGV[7], ARGV[2])

@@ -166,13 +166,20 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
 
 def _scripts() -> dict[str, str]:
     """What is added to the package's scripts, and those of them that we have put something around."""
+    update = script("updateJobScheduler-12.lua").replace(*KEEP_DATA_OF_REPEATABLES)
+    follow = _own("follow.lua").replace("UPDATE", update)
     return {
-        "moveToFinished": _around("finish.lua", "moveToFinished-14.lua"),
+        "moveToActive": _around("claim.lua", "moveToActive-11.lua").replace("FOLLOW", follow),
+        "moveToFinished": _around("finish.lua", "moveToFinished-14.lua").replace("FOLLOW", follow),
         "retain": _around("retain.lua", "cleanJobsInSet-3.lua"),
-        "updateJobScheduler": script("updateJobScheduler-12.lua").replace(*KEEP_DATA_OF_REPEATABLES),
-        "strays": (HERE / "strays.lua").read_text(),
+        "updateJobScheduler": update,
+        "strays": _own("strays.lua"),
     }
 
 
+def _own(file: str) -> str:
+    return (HERE / file).read_text()
+
+
 def _around(ours: str, packages: str) -> str:
-    return (HERE / ours).read_text().replace("PACKAGE", script(packages))
+    return _own(ours).replace("PACKAGE", script(packages))
