@@ -17,6 +17,7 @@ from queue_lib.broker.base import Addition, JobView, State, letter_id
 from queue_lib.errors import BrokerRefusedError, PermanentError
 from queue_lib.observe.events import WORKER_FAULTS
 from queue_lib.observe.pulse import FAULTS, MINUTE, minute_of
+from queue_lib.plain_json import is_note
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -376,7 +377,7 @@ class Admin:
             outcome = Replay.RETRIED
         elif job is not None:
             return Replay.NOT_FAILED
-        elif isinstance(letter.data, dict) and set(letter.data) == {"unserializable"}:
+        elif is_note(letter.data):
             return Replay.NO_PAYLOAD
         else:
             told = hashlib.sha256(letter.letter_id.encode(errors="replace")).hexdigest()[:32]

@@ -100,4 +100,4 @@ class Replay(enum.StrEnum):
     RETRIED = "retried"  # the job was in its failed set, and runs again
     ENQUEUED = "enqueued"  # the job was gone, and a new one has its payload
     NOT_FAILED = "not failed"  # the job is waiting, running or done by now: the letter stays, to be dropped
-    NO_PAYLOAD = "no payload"  # the job is gone, and its payload was too large for the letter
+    NO_PAYLOAD = "no payload"  # the job is gone, and its payload is not in the letter: its `data` says why

@@ -151,7 +151,7 @@ def export() -> None:
 
 async def _export(admin: Admin) -> None:
     async for letter in admin.letters(Wanted()):
-        terminal.print_json(letter.model_dump(mode="json", by_alias=True))
+        terminal.print_json(letter.model_dump(mode="json", by_alias=True) | {"data": letter.data})  # not cut for people
 
 
 def _each(  # noqa: PLR0913 -- what the command line said

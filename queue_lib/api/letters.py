@@ -23,7 +23,7 @@ router = APIRouter(prefix="/queue/dead-letters", tags=["dead letters"], route_cl
 LetterId = Annotated[str, Path(min_length=1, max_length=500)]
 REFUSALS = {
     Replay.NOT_FAILED: "the job is waiting, running or done by now; drop the letter",
-    Replay.NO_PAYLOAD: "the job is gone, and its payload was too large for the letter",
+    Replay.NO_PAYLOAD: "the job is gone, and its payload is not in the letter, whose data says why",
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from queue_lib.broker.base import State
+from queue_lib.broker.base import MAX_NUMBER, State
 from queue_lib.job import Wire
 from queue_lib.processor import Model
 
@@ -248,5 +248,5 @@ def page_out(jobs: Sequence[JobView], total: int | None, resume: int | None) -> 
 
 
 def milliseconds(seconds: float | None) -> int | None:
-    """Seconds as they go over the API."""
-    return None if seconds is None else round(seconds * 1000)
+    """Seconds as they go over the API; None for what is beyond all time."""
+    return round(seconds * 1000) if seconds is not None and abs(seconds) < MAX_NUMBER else None

@@ -6,8 +6,10 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import Field, field_serializer
+
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
-from queue_lib.plain_json import MAX_LETTER, to_json
+from queue_lib.plain_json import kept, readable
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
 
 
+MAX_NUMBER = 2**53  # what a number of JavaScript can count to
 CRASH_CAP = 3  # a job whose worker has died so often while running it is dead
 
 
@@ -331,20 +334,23 @@ class DeadLetter:
     def to_wire(self) -> dict[str, Any]:
         """The entry's data as the app reads it; `data` is the payload, ready to be enqueued again."""
         return {
-            "id": self.job.id,
-            "name": self.job.name,
+            "id": readable(self.job.id),
+            "name": readable(self.job.name),
             "queue": self.job.queue,
             "wire": self.job.wire.value,
-            "data": to_json(self.job.data, MAX_LETTER),
+            "data": kept(self.job.data),
             "attemptsMade": self.job.attempt,
-            "reason": self.failure.reason,
-            "stack": self.failure.stack,
+            "reason": readable(self.failure.reason),
+            "stack": readable(self.failure.stack),
             "failedAt": int(self.failed_at * 1000),
         }
 
 
 class Letter(Model):
-    """An entry of the queue `dead` as an operator reads it: DeadLetter.to_wire, and the entry's own `letter_id`."""
+    """An entry of the queue `dead` as an operator reads it: DeadLetter.to_wire, and the entry's own `letter_id`.
+
+    `data` is the payload as it can be enqueued again; written as JSON, it is as it can be shown.
+    """
 
     letter_id: str
     id: str
@@ -352,10 +358,20 @@ class Letter(Model):
     queue: str
     wire: Wire
     data: Any = None
-    attempts_made: int = 0
+    attempts_made: int = Field(0, ge=0, lt=MAX_NUMBER)
     reason: str = ""
     stack: str = ""
-    failed_at: int = 0  # milliseconds since the epoch
+    failed_at: int = Field(0, ge=0, lt=MAX_NUMBER)  # milliseconds since the epoch
+
+    @classmethod
+    def read(cls, letter_id: str, data: Any) -> Letter:
+        """The letter that was written so. Raises ValueError or TypeError for what is none."""
+        facts = readable({name: value for name, value in data.items() if name != "data"})
+        return cls.model_validate(facts | {"data": kept(data.get("data")), "letterId": readable(letter_id)})
+
+    @field_serializer("data")
+    def _shown(self, data: Any) -> Any:
+        return readable(data)
 
 
 def letter_id(wire: Wire, queue: str, job_id: str) -> str:

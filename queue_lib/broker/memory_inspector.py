@@ -45,12 +45,12 @@ class MemoryInspector:
             queue=queue,
             wire=self.wire,
             state=record.state,
-            data=record.data,
+            data=readable(record.data),
             attempts_made=record.attempts_made,
             enqueued_at=record.enqueued_at,
             finished_at=ended,
-            progress=record.progress,
-            result=record.result,
+            progress=readable(record.progress),
+            result=readable(record.result),
             reason=record.failure.reason if record.failure else None,
             stack=record.failure.stack if record.failure else None,
             log=list(record.log),
@@ -207,4 +207,4 @@ def _id(letter: DeadLetter) -> str:
 
 
 def _read(letter: DeadLetter) -> Letter:
-    return Letter.model_validate(letter.to_wire() | {"letterId": _id(letter)})
+    return Letter.read(_id(letter), letter.to_wire())

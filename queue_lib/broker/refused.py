@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queue_lib.job import Job, Wire
+from queue_lib.plain_json import note
 
 if TYPE_CHECKING:
     from queue_lib.queues import Queue
@@ -19,7 +20,7 @@ def refused(queue: Queue, wire: Wire, job_id: str, reason: str) -> Job:
         name=NAME,
         queue=queue.name,
         wire=wire,
-        data=None,
+        data=note("the job could not be read"),
         attempt=1,
         max_attempts=1,
         backoff=queue.backoff,

@@ -92,6 +92,14 @@ async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
     return _without_strangers(await pipe.execute(raise_on_error=False))
 
 
+async def hashes(client: redis.asyncio.Redis, keys: Iterable[str]) -> list[dict[str, str]]:
+    """The hashes at these keys, of a client that decodes; an empty one for a key that holds none."""
+    async with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.hgetall(key)
+        return [fields if isinstance(fields, dict) else {} for fields in await answers(pipe)]
+
+
 def synchronous_answers(pipe: redis.client.Pipeline) -> list[Any]:
     """The same of a synchronous pipeline."""
     return _without_strangers(pipe.execute(raise_on_error=False))

@@ -41,7 +41,7 @@ SAID = {
     "letter-retried": "The job runs again, from its first attempt; its letter is dropped.",
     "letter-enqueued": "The job was gone; a new one has its payload. The letter is dropped.",
     "letter-not-failed": "Nothing was done: the job is waiting, running or done by now. Drop the letter.",
-    "letter-no-payload": "Nothing was done: the job is gone, and its payload was too large for the letter.",
+    "letter-no-payload": "Nothing was done: the job is gone, and its payload is not in the letter, which says why.",
     "letter-dropped": "The letter is dropped; the job stays among the failed ones.",
     "letter-gone": "Nothing was done: the letter is gone.",
     "replayed": "Letters replayed: {n}.",

@@ -12,7 +12,9 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
 from queue_lib.observe.events import Breakdown, JobLost, JobReleased, JobSettled, JobStarted
@@ -40,6 +42,11 @@ WORDS: dict[type[Outcome], str] = {Done: "done", Retry: "retried", Dead: "dead"}
 Tallies = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
 
 
+# What somebody else has written beside us is a worker only if its numbers can be ones.
+Moment = Annotated[float, Field(ge=0, lt=2**53)]  # seconds since the epoch
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+
+
 class RunningJob(Model):
     """A job that a worker process is running, since a moment in seconds since the epoch."""
 
@@ -47,8 +54,8 @@ class RunningJob(Model):
     wire: Wire
     id: str
     name: str
-    attempt: int
-    since: float
+    attempt: Count
+    since: Moment
 
 
 class WorkerView(Model):
@@ -56,10 +63,10 @@ class WorkerView(Model):
 
     name: str
     host: str
-    pid: int
-    started_at: float
-    seen_at: float = 0.0
-    memory: int = 0
+    pid: Count
+    started_at: Moment
+    seen_at: Moment = 0.0
+    memory: Count = 0
     queues: tuple[str, ...]
     wires: tuple[Wire, ...]
     running: tuple[RunningJob, ...] = ()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
 from queue_lib.admin import LETTERS_AT_ONCE
 from queue_lib.answers import Replay, Wanted
-from queue_lib.broker.base import NotNow
+from queue_lib.broker.base import DeadLetter, NotNow
+from queue_lib.broker.refused import refused
 from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from queue_lib.outcome import Failure
@@ -141,3 +143,37 @@ async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: 
         assert 1001 == server.llen("bull:dead:wait")
     assert job_id == oldest.id
     assert await bullmq.dead_letters.drop(oldest.letter_id)
+
+
+NESTED = json.loads("[" * 400 + "]" * 400)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"text": "\ud83d"}, {"\udc00": 1}, {"deep": NESTED}, {"n": 10**4000}, {"unserializable": "x", "y": 1}, None],
+)
+async def test_an_odd_payload_is_replayed_as_it_was(mill: Mill, admin: Admin, data: Any) -> None:
+    """Half an emoji, deep lists, a huge number: the letter has them, is shown, and the new job is given them."""
+    await mill.enqueue("greet", data)
+    job_id = await fail(mill, await mill.claim(await mill.broker()), Failure.of(ValueError("no \ud83d")))
+    await mill.inspector.remove(QUEUE.name, job_id)
+    [listed] = [each async for each in admin.letters(Wanted())]
+    letter = await admin.letter(listed.letter_id)
+    assert letter is not None
+    letter.model_dump_json(by_alias=True).encode()
+
+    assert Replay.ENQUEUED is await admin.replay(letter)
+
+    assert data == (await mill.claim(mill.brokers[0])).job.data
+
+
+async def test_a_job_that_could_not_be_read_is_not_replayed_as_nothing(mill: Mill, admin: Admin) -> None:
+    """Its letter has no payload, and says so: once the job is gone there is nothing to enqueue."""
+    job = refused(QUEUE, mill.inspector.wire, "odd", "unreadable job: ValueError")
+    await mill.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=1.0))
+    [letter] = [each async for each in admin.letters(Wanted())]
+    whole = await admin.letter(letter.letter_id)
+    assert whole is not None
+
+    assert Replay.NO_PAYLOAD is await admin.replay(whole)
+    assert 1 == await admin.letter_count()

@@ -7,11 +7,12 @@ import json
 import math
 from typing import Any
 
+import pydantic_core
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queue_lib.plain_json import MAX_RESULT, to_json
+from queue_lib.plain_json import MAX_RESULT, is_note, kept, readable, to_json
 from tests.support.fakes import Greeting
 
 ANYTHING = st.recursive(
@@ -75,3 +76,89 @@ def test_what_is_no_json_is_noted() -> None:
 def test_anything_is_json(value: Any) -> None:
     """No return value of a processor can make a finished job fail."""
     json.dumps(to_json(value), allow_nan=False)
+
+
+ODD = [
+    ("\ud800", "\ufffd"),
+    ("a\udc00b", "a\ufffdb"),
+    ("\ud83d\ude00", "\N{GRINNING FACE}"),
+    ({"\ud800": 1}, {"\ufffd": 1}),
+    (math.inf, None),
+    ([math.nan, -math.inf, 1.5], [None, None, 1.5]),
+    ("NaN and Infinity", "NaN and Infinity"),
+    (10**400, 10**400),
+    ("\x00\x1b", "\x00\x1b"),
+    ("k" * 10_000, "k" * 10_000),
+    ({"": {"\N{GREEK SMALL LETTER ALPHA}": []}}, {"": {"\N{GREEK SMALL LETTER ALPHA}": []}}),
+]
+
+
+def nested(levels: int) -> list[Any]:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def strict(value: Any) -> str:
+    """The value as the strictest reader wants it. Raises ValueError for what it would not take."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text.encode()
+    pydantic_core.from_json(text)
+    return text
+
+
+@pytest.mark.parametrize(("value", "expected"), ODD)
+def test_odd_json_is_shown(value: Any, expected: Any) -> None:
+    """In the form that every reader takes; a whole emoji in two halves is one."""
+    assert expected == readable(value)
+    assert [expected] == readable([value])
+
+
+@pytest.mark.parametrize("levels", [100, 101, 300, 900])
+def test_deep_json_is_shown_in_part(levels: int) -> None:
+    """A hundred levels, and a text that says so in place of the rest."""
+    shown = strict(readable(nested(levels)))
+    assert 100 == shown.count("[")
+    assert ("nested deeper than 100 levels" in shown) == (levels > 100)
+
+
+@pytest.mark.parametrize("value", [value for value, _ in ODD])
+def test_odd_json_is_kept(value: Any) -> None:
+    """A payload that is to be enqueued again keeps its lone surrogates; only Node's missing numbers become null."""
+    written = json.dumps(kept(value), allow_nan=False)
+    expected = json.loads(json.dumps(value), parse_constant=lambda _: None)
+    assert expected == json.loads(written)
+
+
+@pytest.mark.parametrize(("levels", "is_whole"), [(300, True), (500, True), (501, False), (990, False)])
+def test_deep_json_is_kept(levels: int, is_whole: bool) -> None:
+    """Five hundred levels; what is deeper is a note, for whoever settles a job with it must not stumble."""
+    value = nested(levels)
+    assert is_whole == (kept(value) == value)
+    assert is_whole != is_note(kept(value))
+    json.dumps(kept(value), allow_nan=False)
+
+
+def test_large_json_is_a_note() -> None:
+    """It says how large, and no more."""
+    assert {"unserializable": "too large for a list: 12 characters"} == readable("x" * 10, 11)
+    assert is_note(kept("x" * 10, 11))
+    assert is_note(kept("\ud800" * 4, 11))
+    assert "x" * 9 == kept("x" * 9, 11) == readable("x" * 9, 11)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(categories=None)),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(categories=None)), inner),
+)
+
+
+@given(JSON_VALUES)
+def test_whatever_json_there_is_can_be_shown_and_kept(value: Any) -> None:
+    """By the strictest reader; a payload is enqueued again as it was, but for numbers that are none."""
+    strict(readable(value))
+    strict(to_json(value))
+    again = json.dumps(kept(value), allow_nan=False)
+    assert json.loads(json.dumps(value), parse_constant=lambda _: None) == json.loads(again)

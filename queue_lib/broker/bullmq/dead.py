@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from queue_lib.broker.base import Letter, letter_id
 from queue_lib.broker.bullmq.library import HERE, SharedQueue, script
-from queue_lib.broker.trouble import outages_translated
+from queue_lib.broker.trouble import hashes, outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
 if TYPE_CHECKING:
@@ -50,14 +49,16 @@ class BullMQDeadLetters:
     async def page(self, start: int, count: int) -> list[Letter]:
         """Letters, the oldest first."""
         with outages_translated():
-            found = await self._queue.backend.scripts.getJobs(PLACES, start, start + count - 1, asc=True)
-        read = (_letter(str(job_id), dict(zip(raw[::2], raw[1::2], strict=True))) for job_id, raw in chain(*found))
+            ids = await self._queue.backend.scripts.getRanges(PLACES, start, start + count - 1, asc=True)
+            found = zip(ids, await hashes(self._client, map(self._queue.toKey, ids)), strict=True)
+        read = (_letter(entry_id, fields) for entry_id, fields in found)
         return [letter for letter in read if letter is not None]
 
     async def find(self, letter_id: str) -> Letter | None:
         """One letter."""
         with outages_translated():
-            return _letter(letter_id, await self._queue.backend.getJobData(letter_id) or {})
+            [fields] = await hashes(self._client, [self._queue.toKey(letter_id)])
+        return _letter(letter_id, fields)
 
     async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
         """Move letters to the newest end: one step, whose cost is that of a page."""
@@ -69,7 +70,7 @@ class BullMQDeadLetters:
         """Delete a letter, in one step with the question whether it is still the one that was read."""
         key = self._queue.toKey(letter_id)
         with outages_translated():
-            fields: Any = await self._client.hgetall(key)
+            [fields] = await hashes(self._client, [key])
             if not fields or not (failed_at is None or _failed_at(letter_id, fields) == failed_at):
                 return False
             arguments = [letter_id, 0, self._queue.toKey(""), fields.get("timestamp", "")]
@@ -88,6 +89,6 @@ def _failed_at(entry_id: str, fields: dict[str, str]) -> int | None:
 def _letter(entry_id: str, fields: dict[str, str]) -> Letter | None:
     """The letter; None for an entry that somebody else has put there."""
     try:
-        return Letter.model_validate(json.loads(fields.get("data", "")) | {"letterId": entry_id})
-    except (ValueError, TypeError, RecursionError):
+        return Letter.read(entry_id, json.loads(fields.get("data", "")))
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None

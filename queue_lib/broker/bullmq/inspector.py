@@ -12,7 +12,7 @@ from queue_lib.broker.bullmq.schedulers import find_stopped
 from queue_lib.broker.bullmq.view import bull_job, ref, view
 from queue_lib.broker.marks import mark
 from queue_lib.broker.server import check_server
-from queue_lib.broker.trouble import answers, outages_translated
+from queue_lib.broker.trouble import answers, hashes, outages_translated
 from queue_lib.job import Wire
 
 if TYPE_CHECKING:
@@ -86,15 +86,8 @@ class BullMQInspector:
         `repeat:<scheduler>`, `<id>:processed`. A job is in one of the queue's lists, or has the time it was added.
         """
         state = await source.getJobState(job_id)  # first: a job that is completed by then has its result
-        [fields] = await self._hashes(source, [job_id])
+        [fields] = await hashes(self._client, [source.toKey(job_id)])
         return (state, fields) if fields and (state != UNKNOWN or "timestamp" in fields) else None
-
-    async def _hashes(self, source: SharedQueue, job_ids: Sequence[str]) -> list[dict[str, str]]:
-        """The jobs' hashes; an empty one for a key that is none."""
-        async with self._client.pipeline(transaction=False) as pipe:
-            for job_id in job_ids:
-                pipe.hgetall(source.toKey(job_id))
-            return [fields if isinstance(fields, dict) else {} for fields in await answers(pipe)]
 
     async def _whole(self, source: SharedQueue, found: JobView) -> JobView:
         """With what is in other keys: its log, its children that have not ended, and those that have."""
@@ -136,7 +129,7 @@ class BullMQInspector:
         for first in range(start, start + count, READ_AT_ONCE):
             last = min(first + READ_AT_ONCE, start + count) - 1
             ids = await source.backend.scripts.getRanges([name], first, last, asc=state not in NEWEST_FIRST)
-            found = zip(ids, await self._hashes(source, ids), strict=True)
+            found = zip(ids, await hashes(self._client, map(source.toKey, ids)), strict=True)
             views |= {job_id: view(source, job_id, fields, state, most=LISTED) for job_id, fields in found if fields}
             if len(ids) <= last - first:
                 break

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any
 
 from bullmq import Job as BullJob
 
 from queue_lib.broker import failures
-from queue_lib.broker.base import JobRef, JobView, State
+from queue_lib.broker.base import MAX_NUMBER, JobRef, JobView, State
 from queue_lib.broker.bullmq.parse import MALFORMED, MS, waited
 from queue_lib.broker.refused import NAME
 from queue_lib.job import Wire
@@ -76,12 +77,13 @@ def _failures(job: Any, fields: dict[str, str], made: int, ended: float | None) 
 
 def _attempts(job: Any) -> int | None:
     attempts = job.opts.get("attempts")
-    return attempts if isinstance(attempts, int) and attempts > 0 else None
+    return int(attempts) if isinstance(attempts, int) and 0 < attempts < MAX_NUMBER else None
 
 
 def _wait(job: Any) -> float | None:
-    with contextlib.suppress(ArithmeticError):  # numbers beyond all bounds
-        return waited(job)
+    with contextlib.suppress(*MALFORMED):  # numbers beyond all bounds
+        seconds = waited(job)
+        return seconds if seconds is None or math.isfinite(seconds) else None
     return None
 
 

@@ -44,8 +44,8 @@ MALFORMED = (
 
 
 def number(raw: bytes | None) -> int:
-    """A count in a job's hash; 0 where there is none, or it is not one."""
-    return int(raw) if raw and raw.isdigit() else 0
+    """A count in a job's hash; 0 where there is none, or it is not one that anybody could have counted to."""
+    return int(raw) if raw and raw.isdigit() and len(raw) < 20 else 0  # noqa: PLR2004 -- digits
 
 
 def describe(error: Exception) -> str:
