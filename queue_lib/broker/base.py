@@ -109,7 +109,7 @@ class Lease(Protocol):
         """What runs of this very job have noted: nothing on the first run, nor of an older job with the same id."""
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
-        """Note entries and forget others, in one step; they are kept for 24 hours."""
+        """Note entries and forget others, in one step; they are kept until the job is done, 24 hours at most."""
 
     async def enqueue(self, follow_up: FollowUp) -> None:
         """Add a job to the same queue on the same wire, unless there is one with its id, in whatever state."""

@@ -149,7 +149,9 @@ class MemoryLease(Lease):
 
     async def done(self, result: Any) -> None:
         """Settle as done."""
-        self._finish(State.COMPLETED).result = result
+        record = self._finish(State.COMPLETED)
+        record.result = result
+        record.notes.clear()
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Settle as failed, to be tried again."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queue_lib.broker.trouble import outages_translated
-from queue_lib.errors import LeaseLostError
+from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,15 +38,18 @@ class Notes:
         self._job_id = job.id
         self._key = f"{prefix}:notes:{job.wire}:{job.id}:{round(born * 1000)}"
         self._holder = holder
+        self._are_there = False
 
     async def read(self) -> dict[str, str]:
         """All notes. Raises BrokerUnavailableError."""
         with outages_translated():
             raw = await self._client.hgetall(self._key)
+        self._are_there = bool(raw)
         return {_text(key): _text(value) for key, value in raw.items()}
 
     async def write(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Note and forget in one step. Raises BrokerUnavailableError, and LeaseLostError if another has the job."""
+        self._are_there = True  # also if the answer is lost
         words = [*forget, *(part for entry in entries.items() for part in entry)]
         script = self._client.register_script(SCRIPT)
         with outages_translated():
@@ -53,6 +57,12 @@ class Notes:
         if not held:
             msg = f"job {self._job_id} is no longer leased to this worker"
             raise LeaseLostError(msg)
+
+    async def drop(self) -> None:
+        """Forget all, for the job is done; while Redis is away they are left to their time."""
+        if self._are_there:
+            with suppress(BrokerUnavailableError), outages_translated():
+                await self._client.delete(self._key)
 
 
 def _text(raw: str | bytes) -> str:

@@ -130,6 +130,30 @@ async def test_notes_are_kept_for_a_day(redis_url: str, wire: str) -> None:
     assert 86_000 < int(seconds) <= 86_400
 
 
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_job_that_is_done_leaves_no_notes(redis_url: str, wire: str) -> None:
+    """Neither those of its last run nor those of earlier ones; what was not done keeps its own."""
+    async with redis_mill(redis_url, wire) as mill:
+        broker = await mill.broker()
+        await mill.enqueue("greet", DATA)
+        lease = await mill.claim(broker)
+        await lease.note({"a": "1"}, ())
+        await lease.done({})
+        await mill.enqueue("greet", DATA)
+        lease = await mill.claim(broker)
+        await lease.note({"a": "1"}, ())
+        await lease.retry(0, FAILURE)
+        lease = await mill.claim(broker)
+        assert {"a": "1"} == await lease.notes()
+        await lease.done({})
+        await mill.enqueue("greet", DATA)
+        lease = await mill.claim(broker)
+        await lease.note({"a": "1"}, ())
+        await lease.bury(FAILURE)
+    with redis.Redis.from_url(redis_url) as client:
+        assert 1 == len(client.keys("*:notes:*"))
+
+
 async def test_a_follow_up_is_run_when_it_is_due(mill: Mill) -> None:
     """On the same wire, with its data, as a first attempt; not before its time."""
     await mill.enqueue("greet", DATA)

@@ -60,6 +60,7 @@ class BullLease(Lease):
         fields, job_id, *_ = moved.get("result") or (None, None)
         if fields:
             await self._broker.fetched(self.queue, fields, str(job_id), self.token)
+        await self._notes.drop()
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Delay, or put back in line if there is no delay; the attempt is counted."""

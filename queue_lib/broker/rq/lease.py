@@ -73,6 +73,7 @@ class RQLease(Lease):
             with outages_translated():
                 await self._broker.in_thread(self._done_by_rq)
             self._broker.forget(self)
+        await self._notes.drop()
 
     def _done_by_rq(self) -> None:
         """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
