@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ FAULTY_WEB = PROJECT / "tests" / "support" / "faulty_web.py"
 PUSHES, FILES = "push-notifications", "file-processing"
 PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
 MANY = 12  # a dozen
+MINUTE_OF_A_CLOCK = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,19 @@ async def test_a_queue_that_nobody_works_off(app: App) -> None:
         await stage.ask("POST", f"/queue/drain?queue={FILES}")
         async with stage.worker(1, QUEUES=FILES):
             await stage.prometheus.resolved(*names)
+
+
+async def test_a_scheduler_that_has_stopped(app: App) -> None:
+    """Nobody can read the app's pattern; it resolves once the app has written another one, and a worker has seen it."""
+    async with staged(app) as stage:
+        key, due = f"bull:{PUSHES}:repeat", (time.time() - MINUTE_OF_A_CLOCK) * 1000
+        stage.mess.redis.hset(f"{key}:nightly", mapping={"name": "noop", "ic": "1", "pattern": "0 9 * * 8"})
+        stage.mess.redis.zadd(key, {"nightly": round(due)})
+        async with stage.worker(0), stage.worker(1):
+            await stage.prometheus.fires(f"SchedulerStopped {PUSHES}")
+            stage.mess.redis.hset(f"{key}:nightly", "pattern", "0 9 * * 7")
+        async with stage.worker(0), stage.worker(1):  # a worker looks as it starts, and every five minutes
+            await stage.prometheus.resolved(f"SchedulerStopped {PUSHES}")
 
 
 async def test_a_worker_that_is_silent(app: App, push_service: PushService) -> None:
