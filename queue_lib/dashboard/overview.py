@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.observe.pulse import Minute, WorkerView
 
 MINUTES = 60  # of history
+SCHEDULERS = 10  # that have stopped, and are shown
 RECENT = 15  # minutes for which it is told that Redis has lost data
 
 router = APIRouter()
@@ -88,6 +89,8 @@ def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
     stopped = [
         f"The scheduler {each.id[:200]} ({each.schedule[:200]}) has stopped: {each.reason}." for each in stats.stopped
     ]
+    if more := len(stopped[SCHEDULERS:]):
+        stopped[SCHEDULERS:] = [f"So have {more} more schedulers of this queue."]
     return [*told, *_unserved(stats, workers), *stopped]
 
 

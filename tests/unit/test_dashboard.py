@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -265,3 +266,5 @@ def test_a_scheduler_that_has_stopped_is_an_alarm() -> None:
     told = "The scheduler nightly (0 9 * * 8) has stopped: 8 is no day of week."
     assert [told] == alarms(stats, [worker("work", Wire.RQ, Wire.BULLMQ)])
     assert ["No worker serves this queue.", told] == alarms(stats, [])
+    many = alarms(replace(stats, stopped=stopped * 300), [])
+    assert (12, "So have 290 more schedulers of this queue.") == (len(many), many[-1])
