@@ -250,10 +250,14 @@ class Admin:
         return found
 
     async def remove(self, job: JobView) -> bool:
-        """Delete a job and its letter; False if it runs, or is gone."""
+        """Delete a job, and the letter of one that has failed; False if it runs, or is gone.
+
+        The letter of another job is another's: an earlier one with the same id, which may still be replayed.
+        """
         if not await self._on(job.wire).remove(job.queue, job.id):
             return False
-        await self._letters.drop(letter_id(job.wire, job.queue, job.id))
+        if job.state is State.FAILED:
+            await self._letters.drop(letter_id(job.wire, job.queue, job.id))
         self._act.info("job_removed", **_fields(job))
         return True
 

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from queue_lib.api import events, health, jobs, letters, metrics, problems, queues, submissions
 from queue_lib.api.bodies import BodyLimit
 from queue_lib.api.guard import Limiter
+from queue_lib.api.headers import PlainHeaders
 from queue_lib.api.watch import Watch
 from queue_lib.observe.events import to_all
 
@@ -56,6 +57,7 @@ def build(
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # it would send clients to whatever host they have named
         generate_unique_id_function=_operation,
     )
     app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
@@ -63,6 +65,7 @@ def build(
     observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainHeaders)
     for part in (submissions, jobs, events, queues, letters, metrics, health):
         app.include_router(part.router)
     return app

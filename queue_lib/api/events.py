@@ -28,7 +28,7 @@ from queue_lib.errors import BrokerUnavailableError
 LIFETIME = 300.0  # seconds of one answer; then the client comes back by itself
 HEARTBEAT = 15.0  # seconds of silence after which a comment is sent: hosts cut what is silent for 55
 RETRY = 1000  # milliseconds after which a client comes back
-HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+HEADERS = {"X-Accel-Buffering": "no"}
 EXAMPLE = 'retry: 1000\n\nid: 9f2c\nevent: progress\ndata: {"state":"active","progress":40, ...}\n\n'
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.exceptions import HTTPException
 
 from queue_lib.api.guard import reader, writer
-from queue_lib.api.lookup import JobId, QueueName, Start, WireName, admin, gone, one
+from queue_lib.api.lookup import JobId, OneQueue, QueueName, Start, WireName, admin, gone, named, one
 from queue_lib.api.models import JobOut, JobPageOut, Outcome, job_out, page_out
 from queue_lib.api.problems import described
 from queue_lib.api.route import ApiRoute
@@ -23,11 +23,11 @@ LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 
 
-@router.get("", responses=described(401, 422, 503))
+@router.get("", responses=described(401, 404, 422, 503))
 async def browse(  # noqa: PLR0913 -- the parameters of the query
     request: Request,
     token: Annotated[Token, Depends(reader)],
-    queue: str,
+    queue: OneQueue,
     state: State,
     wire: Wire,
     *,
@@ -41,6 +41,7 @@ async def browse(  # noqa: PLR0913 -- the parameters of the query
     jobs at most. `resume` is the `start` to go on with.
     """
     operator = admin(request, token)
+    [queue] = named(operator, queue)
     if text is not None:
         search = await operator.search(queue, state, wire, text, start=start, count=count)
         return page_out(search.jobs, None, search.resume)
@@ -114,7 +115,10 @@ async def remove(
     queue: QueueName = None,
     wire: WireName = None,
 ) -> Outcome:
-    """Delete a job that does not run, and its dead letter."""
+    """Delete a job that does not run.
+
+    A failed one takes its dead letter with it. A letter of an earlier job with the same id stays, to be replayed.
+    """
     operator = admin(request, token)
     if not await operator.remove(await one(operator, job_id, queue, wire)):
         raise HTTPException(HTTPStatus.CONFLICT, "the job is running")

@@ -14,8 +14,9 @@ from queue_lib.broker.base import JobView
 from queue_lib.job import Wire
 
 JobId = Annotated[str, Path(min_length=1, max_length=200)]
-QueueName = Annotated[str | None, Query(description="Needed where jobs of several queues have this id.")]
+QueueName = Annotated[str | None, Query(min_length=1, description="Needed where jobs of several queues have this id.")]
 WireName = Annotated[Wire | None, Query(description="Needed where jobs of both wires have this id.")]
+OneQueue = Annotated[str, Query(min_length=1)]
 Start = Annotated[int, Query(ge=0, le=10_000_000, description="The number of the first one, from 0.")]
 
 

@@ -10,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from queue_lib.api.headers import HEADERS
 from queue_lib.errors import BrokerUnavailableError, PermanentError
 from queue_lib.observe.events import Breakdown
 from queue_lib.outcome import Failure
@@ -88,7 +90,9 @@ def problem(
 ) -> JSONResponse:
     """An error's answer."""
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=faults and faults[:MOST])
-    return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type="application/problem+json")
+    # With the headers of all answers: that to a fault does not pass by who adds them.
+    content, own = body.model_dump(exclude_none=True), HEADERS | (headers or {})
+    return JSONResponse(content, status, own, media_type="application/problem+json")
 
 
 def _unfit(error: UnfitError) -> JSONResponse:
@@ -99,12 +103,26 @@ def _field(place: Sequence[object]) -> str:
     return ".".join(str(part)[:LONGEST] for part in place)
 
 
+def _allow(request: Request, error: HTTPException) -> dict[str, str]:
+    """For a method that a path has not: those that it has. Starlette names those of one route, and it may have two."""
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return {}
+    scope = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    routes = request.app.router.routes
+    methods = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return {"Allow": ", ".join(methods)}
+
+
 def install(app: FastAPI, observe: Observer | None = None) -> None:
     """Answer every error so. A client sees no stack trace; `observe` is told of faults of our own."""
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, str(error.detail), dict(error.headers or {}) | _allow(request, error))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from queue_lib.admin import LONGEST_HISTORY, Admin
 from queue_lib.answers import Reading, Wanted
 from queue_lib.api.guard import reader, writer
-from queue_lib.api.lookup import admin, named
+from queue_lib.api.lookup import OneQueue, admin, named
 from queue_lib.api.models import Outcome
 from queue_lib.api.overview import (
     Cleaned,
@@ -29,7 +29,7 @@ from queue_lib.job import Wire
 
 router = APIRouter(prefix="/queue", tags=["queues"], route_class=ApiRoute)
 
-QueueName = Annotated[str | None, Query(description="All queues, if it is left out.")]
+QueueName = Annotated[str | None, Query(min_length=1, description="All queues, if it is left out.")]
 
 Older = Annotated[int, Query(ge=0, le=10**12, description="Milliseconds.")]
 
@@ -103,7 +103,7 @@ async def _clean(operator: Admin, state: State, older: int, queue: str | None, l
 async def drain(
     request: Request,
     token: Annotated[Token, Depends(writer)],
-    queue: str,
+    queue: OneQueue,
     *,
     delayed: Annotated[bool, Query(description="Delete the delayed ones, too.")] = False,
     limit: AtMost = DELETED,
@@ -147,7 +147,7 @@ async def retry_failed(  # noqa: PLR0913 -- the filter
 async def history(
     request: Request,
     token: Annotated[Token, Depends(reader)],
-    queue: str,
+    queue: OneQueue,
     minutes: Annotated[int, Query(ge=1, le=LONGEST_HISTORY)] = 60,
 ) -> History:
     """What all workers have done with a queue's jobs, minute by minute: the oldest first, this minute last."""

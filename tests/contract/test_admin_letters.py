@@ -145,6 +145,18 @@ async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: 
     assert await bullmq.dead_letters.drop(oldest.letter_id)
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_job_that_is_removed_takes_its_own_letter_alone(mill: Mill, admin: Admin, again: bool) -> None:
+    """A failed job's goes with it; that of an earlier job with the same id stays, for it has another payload."""
+    [job_id] = await failed(mill, "greet")
+    if again:
+        await mill.inspector.retry(QUEUE.name, job_id)
+
+    assert await admin.remove(await mill.view(job_id))
+
+    assert again == await admin.letter_count()
+
+
 NESTED = json.loads("[" * 400 + "]" * 400)
 
 

@@ -1,0 +1,75 @@
+"""What all answers have in common: their headers, and what they say of paths, methods and hosts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queue_lib.admin import Admin
+from tests.support.api_client import JOB, SECRET, Client
+
+if TYPE_CHECKING:
+    import httpx
+
+AUTHORIZATION = {"Authorization": f"Bearer {SECRET}"}
+
+
+def check(answer: httpx.Response) -> None:
+    """Nobody may keep it, or take it for another type."""
+    assert ("nosniff", "no-store") == (answer.headers["x-content-type-options"], answer.headers["cache-control"])
+
+
+async def test_no_answer_is_kept_or_guessed_at(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether good, refused, of a path that there is not, of events, or of a fault."""
+    where = (await ask("POST", "/queue/jobs", json=JOB)).headers["location"]
+    ask.app.state.watch.close()
+    for path in (where, where.replace("?", "/events?"), "/queue/stats", "/metrics", "/healthz", "/openapi.json", "/x"):
+        check(await ask.http.get(path, headers=AUTHORIZATION))
+    check(await ask.http.get("/queue/stats"))
+    check(await ask.http.post("/queue/jobs", headers=AUTHORIZATION, content=b"{"))
+
+    async def broken(_: Admin) -> int:
+        raise LookupError
+
+    monkeypatch.setattr(Admin, "letter_count", broken)
+    fault = await ask.http.get("/queue/stats", headers=AUTHORIZATION)
+    check(fault)
+    assert 500 == fault.status_code
+
+
+async def test_all_methods_of_a_path_are_named(ask: Client) -> None:
+    """Where one is asked for that there is not, by all routes that the path has."""
+    paths = ask.app.openapi()["paths"]
+    for path, methods in paths.items():
+        answer = await ask.http.put(re.sub(r"\{\w+\}", "x", path), headers=AUTHORIZATION)
+        assert 405 == answer.status_code, path
+        assert {method.upper() for method in methods} <= set(answer.headers["allow"].split(", ")), path
+    assert "GET, POST" == (await ask.http.put("/queue/jobs")).headers["allow"]
+    assert "GET, DELETE" == (await ask.http.put("/queue/jobs/1")).headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/queue/stats/", "/queue/jobs/", "/healthz/", "//evil.example/", "/queue//stats"])
+async def test_nobody_is_sent_to_a_host_that_a_client_has_named(ask: Client, path: str) -> None:
+    """A slash too many is a path that there is not."""
+    answer = await ask.http.get(f"http://api{path}", headers={**AUTHORIZATION, "Host": "evil.example"})
+
+    assert 404 == answer.status_code
+    assert "evil.example" not in answer.text + str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("POST", f"/queue/{what}") for what in ("pause", "resume", "drain", "retry/failed", "clean/failed?older=0")),
+        *(("GET", f"/queue/{what}") for what in ("history", "jobs?state=failed&wire=rq", "jobs/1", "jobs/1/events")),
+    ],
+)
+async def test_a_queue_without_a_name(ask: Client, method: str, path: str) -> None:
+    """An empty name is not all queues: the schema forbids it, and the answer names the parameter."""
+    mark = "&" if "?" in path else "?"
+    empty, unknown = [await ask(method, f"{path}{mark}queue={name}") for name in ("", "mail")]
+
+    assert (422, "query.queue") == (empty.status_code, empty.json()["errors"][0]["field"])
+    assert 404 == unknown.status_code
