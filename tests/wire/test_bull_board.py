@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.chaos_worker import FILES, PUSHES
-from tests.support.node import bull_board
+from tests.support.node import bull_board, node
 from tests.support.polling import EVERY, until
 
 if TYPE_CHECKING:
@@ -81,8 +81,12 @@ async def test_it_shows_our_jobs(mess: Mess, board: Board) -> None:
 async def test_its_buttons(mess: Mess, board: Board) -> None:
     """Pause and resume hold for both wires; retry runs a failed job again; promote lets a delayed one run at once."""
     await board.act(f"{PUSHES}/pause")
-    [delayed] = await mess.bullmq("nap", {"seconds": [0]}, delay=3_600_000)
-    [flaky] = await mess.bullmq("flaky", {"seconds": [0]}, attempts=1)
+    added = await node(  # by the board's major: two of them on one paused queue don't go together
+        mess.url,
+        ("add", PUSHES, "nap", {"seconds": [0]}, {"delay": 3_600_000}),
+        ("add", PUSHES, "flaky", {"seconds": [0]}, {"attempts": 1}),
+    )
+    delayed, flaky = (job["id"] for job in added)
     [rq] = mess.rq("nap", {"seconds": [0]})
     [other] = await mess.bullmq("file-nap", {"seconds": [0]}, queue=FILES)
 
