@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from processors import registry
 from processors.media.films import tools_or_reason
 from processors.media.parts import MediaParts
@@ -40,6 +42,8 @@ async def work(settings: Loaded, stop: Stop) -> int:
     async with AsyncExitStack() as cleanup:
         storage = await wiring.preflight(worker, Storage.open(storage_settings))
         cleanup.push_async_callback(storage.close)
+        for reason in storage.away:
+            structlog.get_logger().error("started_without", reason=reason)
         sender = PushSender(push.signers(), push.allowed_hosts())
         cleanup.push_async_callback(sender.close)
         sandbox = Sandbox(media.child_env(), media.memory())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INCOMING = ".incoming-"  # how what is being written is called; a killed process leaves it
 ABANDONED = 86400.0  # seconds since the last byte, after which nobody writes it any more
 OUTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO})  # no reason not to start
 READABLE = 0o644  # whoever serves the directory is not always who writes it
 
 
@@ -75,7 +76,7 @@ class LocalStore:
                 pass
         except OSError as error:
             msg = f"STORAGE_URL: the directory {self._root} can't be written: {error.strerror}"
-            raise StorageUnavailableError(msg) from error
+            raise (StorageAwayError if error.errno in PASSING else StorageUnavailableError)(msg) from error
 
     def _sweep(self, stop: Stop) -> None:
         oldest = time.time() - ABANDONED

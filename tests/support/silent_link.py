@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 class SilentLink:
     """Passes bytes between a port and a server's socket; as a context manager it listens."""
 
-    def __init__(self, socket: Path) -> None:
-        """To the server that listens there."""
+    def __init__(self, socket: Path, port: int = 0) -> None:
+        """To the server that listens there; it listens on `port`, or a free one."""
         self._socket = socket
+        self.port = port
         self._cut: set[asyncio.Task[None]] = set()
         self._open: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        """Listen."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -1,0 +1,61 @@
+"""A database that is opened when it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
+from storage.late import PAUSE, Late, LateFiles
+
+
+class Opening:
+    """Fails as a test says, and then opens."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self.faults = list(faults)
+        self.tries = 0
+        self.now = 100.0
+
+    async def __call__(self) -> Any:
+        """Try."""
+        self.tries += 1
+        await asyncio.sleep(0)
+        if self.faults:
+            raise self.faults.pop(0)
+        return self
+
+    def clock(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+@pytest.mark.parametrize("error", [StorageAwayError, StorageUnavailableError, SchemaError])
+async def test_the_start_hears_what_is_wrong(error: type[Exception]) -> None:
+    """It decides whether to go on."""
+    with pytest.raises(error, match="why"):
+        await Late(Opening(error("why"))).open()
+
+
+@pytest.mark.parametrize("error", [StorageAwayError, StorageUnavailableError, SchemaError])
+async def test_a_job_is_put_off_whatever_is_wrong(error: type[Exception]) -> None:
+    """Many jobs make one try in five seconds; the first one after the database has come finds it."""
+    opening = Opening(StorageAwayError("away"), error("why"))
+    late = Late(opening, opening.clock)
+    with pytest.raises(StorageAwayError):
+        await late.open()
+    ends = await asyncio.gather(*(LateFiles(late).mark_processed("1", {}) for _ in range(20)), return_exceptions=True)
+    assert {"away"} == {str(end) for end in ends if isinstance(end, StorageAwayError)}
+    assert 1 == opening.tries
+
+    opening.now += PAUSE
+    others = await asyncio.gather(*(late.get() for _ in range(20)), return_exceptions=True)
+    assert {"why"} == {str(end) for end in others if isinstance(end, StorageAwayError)}
+    assert 2 == opening.tries
+
+    opening.now += PAUSE
+    opened = await asyncio.gather(*(late.get() for _ in range(20)))
+    assert {id(opening)} == {id(each) for each in opened}
+    assert 3 == opening.tries
