@@ -282,8 +282,8 @@ async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> N
     ("arguments", "env", "status", "reason"),
     [
         (["queue_stats"], {"REDIS_URL": ""}, 1, "REDIS_URL: not set"),
-        (["queue_stats"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis: ConnectionError"),
-        (["worker_health"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis: ConnectionError"),
+        (["queue_stats"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis can't be reached (ConnectionError"),
+        (["worker_health"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis can't be reached (ConnectionError"),
         (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: mail"),
         (["retry_failed", "--newer", "soon"], {}, 2, "'soon' is no age"),
         (["dead_letters", "replay"], {}, 2, "name letters, or say --all"),

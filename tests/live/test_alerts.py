@@ -218,6 +218,19 @@ async def test_a_worker_short_of_processor_and_memory(app: App) -> None:
         await stage.prometheus.resolved("LoopLags", "Memory")
 
 
+async def test_a_scheduler_that_stops(app: App) -> None:
+    """Nobody can read its pattern; the app removes it."""
+    repeat, name = f"bull:{FILES}:repeat", f"SchedulerStopped {FILES}"
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        record: dict[Any, Any] = {"name": "process-image", "ic": 3, "pattern": "at nine", "data": "{}"}
+        stage.mess.redis.hset(f"{repeat}:daily", mapping=record)
+        stage.mess.redis.zadd(repeat, {"daily": round((time.time() - 60) * 1000)})  # when its last job was due
+        await stage.prometheus.fires(name)
+        stage.mess.redis.delete(repeat, f"{repeat}:daily")
+        await stage.prometheus.resolved(name)
+
+
 async def test_faults(app: App) -> None:
     """One of the API's own, and one that ends a worker. After 15 minutes the keys that tell of it are gone."""
     names = "Fault api_fault", "Fault loop_ended"
