@@ -259,3 +259,13 @@ async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis
     await mill.enqueue("greet", {"n": 2})
     broker = await mill.broker()
     assert [{"n": 1}, {"n": 2}] == [(await mill.claim(broker)).job.data for _ in range(2)]
+
+
+async def test_a_moment_that_is_no_whole_number_is_told(client: redis.Redis, admin: Admin) -> None:
+    """Anybody may have written the score: one that BullMQ would not write breaks no page."""
+    scheduled(client, "odd", {"pattern": "at nine"})
+    client.zadd(f"{KEY}:repeat", {"odd": now() - MINUTE - 0.25})
+
+    [stats] = await admin.stats()
+
+    assert ["odd"] == [each.id for each in stats.stopped]

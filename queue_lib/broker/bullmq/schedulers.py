@@ -85,7 +85,7 @@ async def find_stopped(queue: Any) -> list[tuple[StoppedScheduler, dict[str, Any
         except MALFORMED as error:
             reason = f"its record can't be read: {type(error).__name__}"
         told = record.get("pattern") or f"every {record.get('every')} ms"
-        stopped.append((StoppedScheduler(scheduler_id, told, reason, int(due) / MS), again))
+        stopped.append((StoppedScheduler(scheduler_id, told, reason, float(due) / MS), again))
     return stopped
 
 
@@ -105,7 +105,7 @@ def _again(scheduler_id: str, due: str, record: Mapping[str, str]) -> dict[str, 
         "repeat_opts": repeat,
         "job_name": record["name"],
         "job_data": json.loads(record.get("data") or "{}"),
-        "opts": {**optsFromJSON(json.loads(record.get("opts") or "{}")), "prevMillis": int(due)},
+        "opts": {**optsFromJSON(json.loads(record.get("opts") or "{}")), "prevMillis": round(float(due))},
         "override": False,
         "producer_id": f"repeat:{scheduler_id}:{due}",
     }
