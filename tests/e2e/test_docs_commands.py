@@ -130,7 +130,7 @@ class Reader:
 
     async def redis_cli(self, command: Command) -> str | None:
         """The command behind the address; a key of the page's may be missing here."""
-        words = [word.replace("NAME", QUEUE) for word in command.words[3 if command.words[1] == "-u" else 1 :]]
+        words = [word.replace(":NAME", f":{QUEUE}") for word in command.words[3 if command.words[1] == "-u" else 1 :]]
         with self.redis as client:
             if words[:2] == ["--scan", "--pattern"]:
                 return None if list(client.scan_iter(words[2])) else "no such key"
