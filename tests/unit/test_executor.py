@@ -339,6 +339,27 @@ async def test_a_lost_run_has_no_outcome_whatever_it_makes_of_its_end(end: Excep
     assert [JobLost] == [type(event) for event in bench.events]
 
 
+@pytest.mark.parametrize("end", [None, TransientError("cut short"), SnoozeError("later", 9.0)])
+async def test_a_stopped_run_is_dead_whatever_it_makes_of_its_end(end: Exception | None) -> None:
+    """A run that somebody stops is cut short, and its job buried with its letter, though it has attempts left."""
+
+    async def process(_payload: Greeting, _context: Context, /) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if end is not None:
+                raise end from None
+
+    bench = Bench(NotingLease(), process)
+    run = asyncio.create_task(bench.executor.run(bench.lease))
+    await asyncio.sleep(0)
+    bench.lease.stop("stopped on request")
+    await run
+    assert not bench.lease.job.is_last_attempt
+    assert [("bury", "stopped on request")] == bench.lease.calls
+    assert ["letter after 0 calls", "stopped on request"] == bench.order
+
+
 async def test_a_lease_that_was_lost_before_its_run_is_not_run() -> None:
     """A job that was fetched ahead may be lost before a slot is free."""
     bench = Bench(NotingLease(), returning(None))

@@ -70,14 +70,13 @@ async def test_results(mess: Mess) -> None:
 
 async def test_rq_info(mess: Mess) -> None:
     """`rq info` shows one busy worker with an execution for each of two running jobs, and none after its stop."""
-    async with mess.worker() as worker:
-        ids = mess.rq("nap", {"seconds": [2.0]}, {"seconds": [2.0]})
+    async with mess.worker(SHUTDOWN_GRACE="4") as worker:
+        ids = mess.rq("nap", {"seconds": [600.0]}, {"seconds": [600.0]})
         await until(lambda: len(mess.record) == 2)
         info = await rq_cli("info", "-u", mess.url)
         [registered] = Worker.all(connection=mess.redis)
         running = StartedJobRegistry(PUSHES, mess.redis).get_job_ids(cleanup=False)
-        await worker.logged("job_done", 2)
-        assert 0 == (await worker.terminate(5.0))[0]
+        assert 0 == (await worker.terminate(30.0))[0]
     after = await rq_cli("info", "-u", mess.url)
 
     assert sorted(ids) == sorted(running)
