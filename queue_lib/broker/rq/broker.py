@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
 
 RECOVERING = (JOB_PREFIX, EXECUTION_PREFIX, executions_of_job_key(""), *executions_key("*").split("*"))
+LISTEN = 12  # seconds that a blocking wait takes; there are four of them, and commands are counted
 IDLE = 2.5  # seconds between looks at what producers schedule, and at the low lane
 PAUSED = 2.0  # seconds between looks at the pause switch
 FULL = 0.25  # seconds between looks for room under the app's concurrency, where another process may have made it
@@ -359,7 +360,7 @@ class Listener:
 
     async def _listen(self) -> None:
         try:
-            while await self._client.blmove(self._key, self._key, int(BLOCK), "LEFT", "LEFT") is None:
+            while await self._client.blmove(self._key, self._key, LISTEN, "LEFT", "LEFT") is None:
                 pass
         except (RedisError, OSError):
             await asyncio.sleep(AFTER_A_BROKEN_WAIT)  # the next claim says what is wrong
