@@ -59,3 +59,6 @@ class Sender(Protocol):
 
     def is_proven(self, origin: str) -> bool:
         """Whether this push service has lately taken a message with the current key."""
+
+    def has_taken_since(self, origin: str, moment: float) -> bool:
+        """Whether it has taken one since that moment (seconds since the epoch)."""

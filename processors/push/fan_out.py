@@ -19,7 +19,7 @@ from processors.push.endpoints import log_fields
 from processors.push.ledger import Ledger
 from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, Push, PushResult, follow_up_data
 from processors.push.schedule import MAX_ATTEMPTS, group_by_delay
-from queue_lib.errors import PermanentError
+from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.processor import FollowUp
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ ALL_IN_FLIGHT = 100
 # Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
 # message that is sent twice.
 DRAIN = 1.5
+REFUSED_PAUSE = 60.0  # seconds until push services that refuse this server are asked again
 # So many lines about single subscriptions in the log; the rest is in the counts.
 MAX_LINES = 20
 # More gone than this share, of so many or more, may be a push service's fault: in June 2024 Google's answered so.
@@ -154,6 +155,20 @@ class FanOut:
             msg = f"the push services refuse this server: check the VAPID_* variables and its clock ({origins})"
             raise PermanentError(msg)
 
+    def put_off_refusals(self) -> None:
+        """Raise SnoozeError if all that were asked refuse this server, and have taken nothing since they first did.
+
+        Once an origin has taken another message, it is these subscriptions that it refuses.
+        """
+        sender = self._parts.sender
+        if {kind for counts in self._counts.values() for kind in counts} != {Kind.CONFIGURATION}:
+            return
+        since = self.ledger.fixed("refused", self._parts.clock())
+        if not any(sender.has_taken_since(origin, since) for origin in self._counts):
+            origins = ", ".join(sorted(self._counts))[:200]
+            msg = f"the push services refuse this server, and took its messages within the hour ({origins})"
+            raise SnoozeError(msg, REFUSED_PAUSE)
+
     def _count(self, ends: Sequence[_End]) -> dict[str, Counter[str]]:
         """Count by push service and kind, for the result and for the whole run, and tell the log what went wrong."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -241,8 +256,14 @@ class FanOut:
         return origin
 
     def _is_retried(self, end: _End) -> bool:
-        """Whether another attempt may help: also where an origin was left alone that has taken the key after all."""
-        return end.delivery.kind in _RETRIED or (not end.delivery.tried and self._parts.sender.is_proven(end.origin))
+        """Whether another attempt may help: also where an origin that had taken the key refuses us, or was left alone.
+
+        A first attempt tells a refusal of the server by what the origin took besides; a follow-up is put off.
+        """
+        delivery, is_proven = end.delivery, self._parts.sender.is_proven(end.origin)
+        is_outage = self._attempt == 1 and not self._counts[end.origin][Kind.SENT]
+        refused = delivery.kind is Kind.CONFIGURATION and is_proven and is_outage
+        return delivery.kind in _RETRIED or refused or (not delivery.tried and is_proven)
 
     def _is_dead(self, end: _End) -> bool:
         """Whether the row is to be deleted. A key mismatch says so only if the key is known to be good there."""

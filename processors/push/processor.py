@@ -45,7 +45,7 @@ class PushFollowUp:
         fan_out = await FanOut.open(self._parts, payload, context, attempt=payload.attempt, of=payload.follow_up_of)
         with outages_put_off():
             rows = await self._parts.subscriptions.with_ids(payload.subscription_ids)
-        return await deliver_once(fan_out, rows)
+        return await deliver_once(fan_out, rows, puts_off=True)
 
 
 def wait_until_due(push: Push, parts: Parts) -> None:
@@ -56,11 +56,16 @@ def wait_until_due(push: Push, parts: Parts) -> None:
         raise SnoozeError(msg, seconds)
 
 
-async def deliver_once(fan_out: FanOut, rows: Sequence[Subscription]) -> PushResult:
-    """Send to all these rows, unless the message has lost its worth."""
+async def deliver_once(fan_out: FanOut, rows: Sequence[Subscription], *, puts_off: bool = False) -> PushResult:
+    """Send to all these rows, unless the message has lost its worth.
+
+    `puts_off`: push services that refuse this server are asked again later.
+    """
     if fan_out.has_expired():
         return PushResult(expired=True, skipped=len(rows), total=len(rows))
     async with fan_out:
         result = await fan_out.deliver(rows)
         fan_out.check_configuration()
+        if puts_off:
+            fan_out.put_off_refusals()
         return result

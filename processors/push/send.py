@@ -94,6 +94,10 @@ class PushSender:
         at = self._proven.get(origin)
         return at is not None and 0 <= self._clock() - at < RECENTLY
 
+    def has_taken_since(self, origin: str, moment: float) -> bool:
+        """Whether it has taken one since that moment (seconds since the epoch)."""
+        return self._proven.get(origin, 0.0) > moment
+
     async def close(self) -> None:
         """Close the session; a later `send` opens a new one."""
         session, self._session = self._session, None

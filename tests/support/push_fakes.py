@@ -73,6 +73,7 @@ class FakeSender:
             for number, ends in (script or {}).items()
         }
         self.proven = proven
+        self.taken_at = 0.0
         self.tried: list[str] = []
         self.taken: list[str] = []
         self.ttls: list[int] = []
@@ -98,6 +99,10 @@ class FakeSender:
     def is_proven(self, _origin: str) -> bool:
         """See the port."""
         return self.proven
+
+    def has_taken_since(self, _origin: str, moment: float) -> bool:
+        """See the port."""
+        return self.taken_at > moment
 
 
 class Clock:

@@ -145,7 +145,7 @@ def test_words_of_the_log_are_written_somewhere() -> None:
     }
     folders = ("queue_lib", "processors", "storage")
     code = "".join(path.read_text() for folder in folders for path in (PROJECT / folder).rglob("*.py"))
-    code += (PROJECT / "web.py").read_text()
+    code += (PROJECT / "web.py").read_text() + (PROJECT / "worker.py").read_text()
 
     assert len(rows) > 40
     assert [] == sorted(word for word in rows if f'"{word}"' not in code)

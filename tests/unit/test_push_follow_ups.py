@@ -9,6 +9,7 @@ import pytest
 from processors.push.delivery import Delivery, Kind
 from processors.push.payload import FOLLOW_UP, FollowUpPayload
 from processors.push.processor import PushFollowUp
+from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.job import Wire
 from tests.support.fakes import FakeContext, make_job
 from tests.support.push_fakes import NOW, Clock, FakeSender, FakeSubscriptions, make_parts
@@ -103,3 +104,48 @@ async def test_a_follow_up_that_has_run_is_not_enqueued_again() -> None:
     await run(3, FakeSender(), context)
 
     assert context.enqueued == {}
+
+
+async def test_a_push_service_that_refuses_us_all_of_a_sudden_is_waited_for() -> None:
+    """It took our messages within the hour: nothing has failed, no attempt is used, and all is sent when it is well."""
+    refusing = FakeSender(dict.fromkeys(range(3), Kind.CONFIGURATION), proven=True)
+    context, clock = FakeContext(), Clock()
+    assert (0, 0, 0, 3, 0, 3) == await run(3, refusing, context, job(ttl=3600), clock)
+    [follow_up] = context.enqueued.values()
+    payload, later = FollowUpPayload.model_validate(follow_up.data), FakeContext()
+    for _ in range(5):
+        clock.now += 60
+        with pytest.raises(SnoozeError, match=r"the push services refuse this server.*https://push\.test") as caught:
+            await PushFollowUp(make_parts(FakeSubscriptions(3), refusing, clock))(payload, later)
+        assert 60.0 == caught.value.delay
+    result = await PushFollowUp(make_parts(FakeSubscriptions(3), FakeSender(), clock))(payload, later)
+
+    assert (3, 0) == (result.sent, result.failed)
+
+
+async def test_whom_a_well_push_service_refuses_has_failed() -> None:
+    """It has taken others' messages since: these subscriptions are at fault, and are not asked for again."""
+    sender, context, clock = FakeSender({0: Kind.CONFIGURATION}, proven=True), FakeContext(), Clock()
+    await run(1, sender, context, job(ttl=3600), clock)
+    [follow_up] = context.enqueued.values()
+    payload, later = FollowUpPayload.model_validate(follow_up.data), FakeContext()
+    clock.now += 10
+    with pytest.raises(SnoozeError):
+        await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, later)
+    sender.taken_at = clock.now + 30
+    clock.now += 60
+    result = await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, later)
+
+    assert (1, 0, {}) == (result.failed, result.retrying, later.enqueued)
+
+
+async def test_after_an_hour_of_refusals_a_follow_up_is_dead() -> None:
+    """Nothing says any more that the server's key was ever good: an operator is to look, and to replay the letter."""
+    sender, context, clock = FakeSender({0: Kind.CONFIGURATION}, proven=True), FakeContext(), Clock()
+    await run(1, sender, context, job(ttl=7200), clock)
+    [follow_up] = context.enqueued.values()
+    sender.proven = False
+
+    payload = FollowUpPayload.model_validate(follow_up.data)
+    with pytest.raises(PermanentError, match="the push services refuse this server"):
+        await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, FakeContext())

@@ -76,8 +76,9 @@ async def test_an_origin_that_takes_the_key_after_all_goes_on() -> None:
 
 
 async def test_one_refused_device_of_a_known_good_server_is_no_fault_of_the_server() -> None:
-    """The key was taken within the hour: the job is no dead letter for a subscription of an older key."""
-    assert await run(1, FakeSender({0: Kind.CONFIGURATION}, proven=True)) == (0, 1, 0, 0, 0, 1)
+    """The key was taken within the hour: the job is no dead letter, and it is tried again whose fault it is."""
+    assert await run(1, FakeSender({0: Kind.CONFIGURATION}, proven=True)) == (0, 0, 0, 1, 0, 1)
+    assert await run(2, FakeSender({0: Kind.CONFIGURATION}, proven=True)) == (1, 1, 0, 0, 0, 2)
 
 
 async def test_a_push_service_that_is_away_is_left_alone_and_all_are_retried() -> None:
