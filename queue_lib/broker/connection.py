@@ -96,6 +96,36 @@ def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.R
     return made
 
 
+class _OneConnection(redis.ConnectionPool):
+    """One connection for one thread: what it reads while it holds a transaction open goes over the same one."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words)
+        self._depth = 0
+        self._lent: Any = None
+
+    def get_connection(self, *args: Any, **words: Any) -> Any:
+        self._depth += 1
+        if self._depth == 1:
+            self._lent = super().get_connection(*args, **words)
+        return self._lent
+
+    def release(self, connection: Any) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            super().release(connection)
+
+
+def single_threaded_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
+    """A client with one connection for RQ's synchronous methods, called by one thread alone; replies are bytes.
+
+    Nothing is tried again: a transaction that is open ends with its connection.
+    """
+    kind = parts.get("connection_class", redis.asyncio.Connection)  # `options` has named asyncio's
+    pool = _OneConnection(client_name=name, **parts | {"connection_class": SYNCHRONOUS[kind]})
+    return redis.Redis.from_pool(pool)
+
+
 def synchronous_client(parts: dict[str, Any], *, name: str, threads: int = 1) -> redis.Redis:
     """A client for RQ's synchronous methods, called by so many threads at once; replies are bytes.
 

@@ -94,10 +94,23 @@ async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
 
 async def hashes(client: redis.asyncio.Redis, keys: Iterable[str]) -> list[dict[str, str]]:
     """The hashes at these keys, of a client that decodes; an empty one for a key that holds none."""
+    keys = list(keys)
+    if len(keys) == 1:  # a pipeline has a connection of its own, which a worker is not to open for a letter
+        return [await _hash(client, keys[0])]
     async with client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.hgetall(key)
         return [fields if isinstance(fields, dict) else {} for fields in await answers(pipe)]
+
+
+async def _hash(client: redis.asyncio.Redis, key: str) -> dict[str, str]:
+    try:
+        fields: Any = await client.hgetall(key)
+    except ResponseError as error:
+        if trouble_of(error) is not Trouble.WRONG_TYPE:
+            raise
+        return {}
+    return dict(fields)
 
 
 def synchronous_answers(pipe: redis.client.Pipeline) -> list[Any]:

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
 
 from queue_lib.broker.base import Chore, Lease, NotNow, Setup
-from queue_lib.broker.connection import BLOCK, client, synchronous_client
+from queue_lib.broker.connection import BLOCK, client, single_threaded_client
 from queue_lib.broker.refused import refused
 from queue_lib.broker.rq.batch import Batch
 from queue_lib.broker.rq.lanes import (
@@ -85,7 +85,7 @@ class RQBroker:
         self._observe = setup.observe
         name = f"pushmill:{setup.worker_name}"
         self.client = client(setup.redis, decode=False, name=name)
-        self._sync = synchronous_client(setup.redis, name=name)
+        self._sync = single_threaded_client(setup.redis, name=name)
         self.batch = Batch(self.client, self._sync)
         self._claim = self.client.register_script(source("claim"))
         self._recover_script = self.client.register_script(source("recover"))
@@ -306,15 +306,8 @@ class RQBroker:
         self.worker.executions.pop(lease.execution.id, None)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run a synchronous part of RQ off the loop; then close what that has opened, for it is rare."""
-
-        def run() -> T:
-            try:
-                return work()
-            finally:
-                self._sync.connection_pool.disconnect()
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        """Run a synchronous part of RQ off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def follow_up(self, work: Callable[[], object], job_id: str) -> None:
         """Do what follows from a settled job. It is settled by then: what fails here is told, and no more."""
