@@ -8,6 +8,11 @@ from rq import Queue as Lane
 
 from tests.support.api_client import JOB, Client
 
+ODD_JSON = (
+    *("[1e999]", "[" * 300 + "]" * 300, '["\\ud800"]'),
+    *('{"progress": NaN, "log": 7}', '{"attempts": 1e999, "delay": NaN}'),
+)
+
 
 async def test_a_hostile_letter_and_job_are_shown(ask: Client, redis_url: str) -> None:
     """What others have written into Redis breaks no answer."""
@@ -28,6 +33,7 @@ async def test_numbers_that_are_none(ask: Client, redis_url: str, wire: str) -> 
     odd = {
         *("processedOn", "finishedOn", "timestamp", "delay", "priority", "atm", "ats", "parentKey", "pb"),
         *("started_at", "ended_at", "worker_name", "retries_left", "dependency_ids", "due_at", "promoted_at"),
+        *("attempts_made", "crashes", "stc"),
     }
     where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire}})).headers["location"]
     job_id = where.split("?")[0].rsplit("/", 1)[-1]
@@ -36,13 +42,19 @@ async def test_numbers_that_are_none(ask: Client, redis_url: str, wire: str) -> 
     with redis.Redis.from_url(redis_url) as server:
         server.xadd(f"rq:results:{job_id}", {"type": "2", "exc_string": "AAAA"})
         for name in sorted(odd):
-            for value in ("9" * 400, "NaN", "x:y"):
+            for value in ("9" * 400, "9" * 4500, "NaN", "x:y"):
                 before = server.hget(key, name)
                 server.hset(key, name, value)
                 assert 200 == (await ask("GET", where)).status_code, (name, value)
                 server.hdel(key, name) if before is None else server.hset(key, name, before)
         for name in ("data", "progress", "returnvalue", "meta", "stacktrace", "opts"):
-            for value in ("[1e999]", '{"progress": NaN, "log": 7}', '["\\ud800"]', '{"attempts": 1e999, "delay": NaN}'):
+            for value in (
+                "[1e999]",
+                "[" * 300 + "]" * 300,
+                '{"progress": NaN, "log": 7}',
+                '["\\ud800"]',
+                '{"attempts": 1e999, "delay": NaN}',
+            ):
                 server.hset(key, name, value)
                 assert 200 == (await ask("GET", where)).status_code, (name, value)
     assert 200 == (await ask("GET", listed)).status_code
