@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from queue_lib.broker import names
 from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
 from queue_lib.broker.connection import client, options, synchronous_client
+from queue_lib.broker.direct import StaleConnectionError
 from queue_lib.broker.rq import broker as rq_broker
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.outcome import Failure
@@ -144,14 +146,14 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
             await broker.wait(QUEUE, NotNow(0.05, listen=True))
             await mill.chore(broker, "renew leases")
             if isinstance(broker, RQBroker):  # which needs this one seldom
-                await broker.in_thread(broker._sync.ping)
+                with contextlib.suppress(StaleConnectionError):  # its transactions begin anew, as the executor does
+                    await broker.in_thread(broker._sync.ping)
             await mill.inspector.counts(QUEUE.name)
             await mill.pulses.workers()
             return old.open == 0
 
         await until(work, 30.0, lambda: f"{old.open} connections stay with the old address")
-        assert new.open > 0
-        assert mill.events == []
+        assert (True, []) == (new.open > 0, mill.events)
 
 
 async def test_both_kinds_of_clients_notice(redis_url: str, directory: Directory) -> None:
