@@ -13,10 +13,10 @@ from tests.support.wires import Mess
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST = 12  # nine as a rule; RQ's own way to end a job opens two for a moment, and a new one replaces an old one
+MOST = 10  # docs/design.md
 
 
-async def test_a_worker_has_twelve_at_most(tmp_path: Path) -> None:
+async def test_a_worker_has_ten_at_most(tmp_path: Path) -> None:
     """With both queues and both wires, at every moment: also while jobs end in RQ's own way, fail, beat and report."""
     with RedisServer() as server:
         async with Mess.at(server.url, tmp_path) as mess:
