@@ -231,6 +231,17 @@ async def test_a_scheduler_that_stops(app: App) -> None:
         await stage.prometheus.resolved(name)
 
 
+async def test_a_redis_that_is_full(app: App) -> None:
+    """It answers, and refuses to write; that is not being away."""
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        stage.mess.redis.config_set("maxmemory", "1")
+        await stage.prometheus.fires("RedisRefuses")
+        assert "RedisAway" not in await stage.prometheus.firing()
+        stage.mess.redis.config_set("maxmemory", "0")
+        await stage.prometheus.resolved("RedisRefuses")
+
+
 async def test_faults(app: App) -> None:
     """One of the API's own, and one that ends a worker. After 15 minutes the keys that tell of it are gone."""
     names = "Fault api_fault", "Fault loop_ended"
