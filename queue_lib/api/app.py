@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from queue_lib.api import events, health, jobs, letters, metrics, problems, queues, submissions
 from queue_lib.api.bodies import BodyLimit
 from queue_lib.api.guard import Limiter
-from queue_lib.api.headers import PlainHeaders
+from queue_lib.api.headers import WithHeaders
 from queue_lib.api.watch import Watch
 from queue_lib.observe.events import to_all
 
@@ -65,7 +65,7 @@ def build(
     observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
-    app.add_middleware(PlainHeaders)
+    app.add_middleware(WithHeaders)
     for part in (submissions, jobs, events, queues, letters, metrics, health):
         app.include_router(part.router)
     return app

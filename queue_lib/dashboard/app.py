@@ -11,9 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
+from queue_lib.api.headers import WithHeaders
 from queue_lib.dashboard import entrance, job, letters, overview, queue, workers
 from queue_lib.dashboard.guard import PREFIX, Attempts, SignInNeededError, allowed
-from queue_lib.dashboard.headers import HEADERS, SecurityHeaders
+from queue_lib.dashboard.headers import HEADERS
 from queue_lib.dashboard.pages import page
 from queue_lib.dashboard.sessions import Sessions
 from queue_lib.errors import BrokerUnavailableError, PermanentError
@@ -45,9 +46,9 @@ def install(web: FastAPI, tokens: Sequence[Token], secret: str) -> FastAPI:
 
     @web.get(PREFIX, include_in_schema=False)
     async def front() -> RedirectResponse:
-        return RedirectResponse(f"{PREFIX}/", HTTPStatus.SEE_OTHER, {**HEADERS, "Cache-Control": "no-store"})
+        return RedirectResponse(f"{PREFIX}/", HTTPStatus.SEE_OTHER, HEADERS)
 
-    web.mount(PREFIX, SecurityHeaders(pages))
+    web.mount(PREFIX, WithHeaders(pages, HEADERS))
     return pages
 
 

@@ -56,7 +56,9 @@ class Browser:
 
     @staticmethod
     def _checked(answer: httpx.Response) -> httpx.Response:
-        assert HEADERS.items() <= {name.title(): value for name, value in answer.headers.items()}.items()
+        assert {**HEADERS, "X-Content-Type-Options": "nosniff"}.items() <= {
+            name.title(): value for name, value in answer.headers.items()
+        }.items()
         assert "no-store" == answer.headers["cache-control"] or "/static/" in answer.url.path
         assert "Traceback" not in answer.text or answer.is_success
         return answer
