@@ -4,6 +4,7 @@ import re
 
 pytest_plugins = [
     "tests.support.redis_server",
+    "tests.support.small_disk",
     "tests.support.node",
     "tests.support.postgres",
     "tests.support.s3",

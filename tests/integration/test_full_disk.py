@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
-import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -14,59 +12,32 @@ from PIL import Image
 
 from processors.media.payload import ImagePayload
 from processors.media.pictures import ProcessImage
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.room import ROOM, NoRoomError
+from processors.media.sandbox.room import NoRoomError
 from queue_lib.errors import SnoozeError, TransientError
 from tests.support.fakes import FakeContext
+from tests.support.small_disk import SIZE, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from processors.media.parts import MediaParts
     from tests.support.media import FolderStore
 
 JOB = ImagePayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1})
-SIZE = ROOM + 8 * MEBIBYTE
 FULL = r"^the temporary directory .* is full \(ENOSPC\)$"
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file system of 24 MiB for temporary files. To mount one takes root."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run([_program("mount"), "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", disk], check=False)
-    if mounted.returncode:
-        pytest.skip("this machine lets nobody mount a file system")
-    monkeypatch.setattr(tempfile, "tempdir", str(disk))
-    try:
-        yield disk
-    finally:
-        subprocess.run([_program("umount"), "--lazy", disk], check=True)
-
-
-def _program(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"there is no {name}")
-    return path
-
-
-def _fill(disk: Path, leave: int = 0) -> Path:
-    """A file that leaves so many bytes."""
-    filler = disk / "filler"
-    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-    filler.write_bytes(bytes(free - leave))
-    return filler
+def disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small disk, for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    return small_disk
 
 
 async def test_a_full_disk_puts_jobs_off(disk: Path, parts: MediaParts) -> None:
     """The directory is named, by the job and by the check that holds the queue back; with room, all is well."""
     await parts.sandbox.check()
-    filler = _fill(disk)
+    filler = fill(disk)
 
     with pytest.raises(SnoozeError, match=FULL):
         await ProcessImage(parts)(JOB, FakeContext())
@@ -81,7 +52,7 @@ async def test_a_disk_that_fills_up_under_a_child(disk: Path, parts: MediaParts,
     """There is room for the upload and none for what the child makes: it is not the picture that is refused."""
     upload = store.folder / "uploads" / "a.png"
     Image.frombytes("RGB", (400, 400), random.Random(1).randbytes(400 * 400 * 3)).save(upload)
-    _fill(disk, leave=upload.stat().st_size + 16 * 1024)
+    fill(disk, leave=upload.stat().st_size + 16 * 1024)
 
     with pytest.raises(SnoozeError, match=FULL):
         await ProcessImage(parts)(JOB, FakeContext())

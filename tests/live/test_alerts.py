@@ -21,6 +21,7 @@ from tests.support.ports import free_port
 from tests.support.prometheus import ALERTS, MINUTE, Prometheus
 from tests.support.push_service import Answer, PushService
 from tests.support.redis_server import RedisServer
+from tests.support.small_disk import fill
 from tests.support.web_process import WEB, web_process
 from tests.support.wires import Mess
 from tests.support.worker_process import PROJECT, WorkerProcess
@@ -57,6 +58,11 @@ class Stage:
         """Ask the API."""
         async with httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {SECRET}"}) as client:
             return await client.request(method, path, **options)
+
+    def forget_faults(self) -> None:
+        """What 15 minutes do: the keys that tell of faults are gone."""
+        for key in self.mess.redis.scan_iter("bull:pulse:minute:faults:*"):
+            self.mess.redis.delete(key)
 
     async def is_calm(self) -> None:
         """For a while nothing fires."""
@@ -101,6 +107,19 @@ async def test_a_store_that_is_away(app: App) -> None:
         assert {"ServerAway storage", f"NoReadyWorker {FILES}"} == await stage.prometheus.firing()
         store.unlink()
         await stage.prometheus.resolved("ServerAway storage", f"NoReadyWorker {FILES}")
+
+
+async def test_a_temporary_directory_that_is_full(app: App, small_disk: Path) -> None:
+    """Its worker takes no file jobs, until there is room."""
+    not_served = [f"QueueNotServed {FILES} {wire}" for wire in ("bullmq", "rq")]
+    names = "Disk", f"NoReadyWorker {FILES}", *not_served
+    async with staged(app) as stage, stage.worker(TMPDIR=str(small_disk)):
+        await stage.is_calm()
+        filler = fill(small_disk)
+        await stage.prometheus.fires(*names)
+        assert set(names) == await stage.prometheus.firing()
+        filler.unlink()
+        await stage.prometheus.resolved(*names)
 
 
 async def test_a_redis_that_goes_away_again_and_again(app: App) -> None:
@@ -242,8 +261,20 @@ async def test_a_redis_that_is_full(app: App) -> None:
         await stage.prometheus.resolved("RedisRefuses")
 
 
+async def test_a_redis_that_comes_back_empty(app: App) -> None:
+    """The worker goes on; that something was lost is told for 15 minutes."""
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        stage.redis.stop()
+        stage.redis._appendonly = False
+        stage.redis.start()
+        await stage.prometheus.fires("RedisLostData")
+        stage.forget_faults()
+        await stage.prometheus.resolved("RedisLostData")
+
+
 async def test_faults(app: App) -> None:
-    """One of the API's own, and one that ends a worker. After 15 minutes the keys that tell of it are gone."""
+    """One of the API's own, and one that ends a worker."""
     names = "Fault api_fault", "Fault loop_ended"
     async with staged(app, script=FAULTY_WEB) as stage, stage.worker():
         await stage.is_calm()
@@ -252,8 +283,7 @@ async def test_faults(app: App) -> None:
         assert 1 == await broken.wait(30.0)
         assert 500 == (await stage.ask("POST", f"/queue/pause?queue={FILES}")).status_code
         await stage.prometheus.fires(*names)
-        for key in stage.mess.redis.scan_iter("bull:pulse:minute:faults:*"):
-            stage.mess.redis.delete(key)
+        stage.forget_faults()
         await stage.prometheus.resolved(*names)
 
 
