@@ -177,6 +177,14 @@ CASES = (
         summary="Redis answers, and refuses: full.",
     ),
     Case(
+        "PushmillRedisRefuses",
+        {'pushmill_redis_trouble{trouble="outdated"}': "0x2 1x5 0x5"},
+        fires=6,
+        resolves=10,
+        labels={"trouble": "outdated"},
+        summary="The app's bullmq is older than 5: BullMQ's jobs are not taken.",
+    ),
+    Case(
         "PushmillRedisLostData",
         {'pushmill_worker_faults{event="redis_lost_data"}': "0x2 1x5 0x5"},
         fires=6,
