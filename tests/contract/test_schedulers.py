@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -259,6 +260,15 @@ async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis
     await mill.enqueue("greet", {"n": 2})
     broker = await mill.broker()
     assert [{"n": 1}, {"n": 2}] == [(await mill.claim(broker)).job.data for _ in range(2)]
+
+
+@pytest.mark.parametrize("odd", [{"startDate": math.inf}, {"endDate": 10**400}, {"limit": 10**30}])
+async def test_an_odd_number_of_a_scheduler_harms_no_job(client: redis.Redis, mill: Mill, odd: dict[str, Any]) -> None:
+    """JSON may carry any number: the job runs, and none follows."""
+    waiting(client, "odd", {**PATTERN, **odd})
+    with capture_logs() as logs:
+        assert {"n": 1} == (await mill.claim(await mill.broker())).job.data
+    assert ["odd"] == [line["scheduler"] for line in logs if line["event"] == "scheduler_stopped"]
 
 
 async def test_a_moment_that_is_no_whole_number_is_told(client: redis.Redis, admin: Admin) -> None:

@@ -21,6 +21,7 @@ from bullmq.error_code import ErrorCode
 from bullmq.scripts import Scripts, raw2NextJobData
 
 from queue_lib.broker.bullmq.library import OPTIONS_OF_FINISH, Connection, script
+from queue_lib.broker.bullmq.parse import MALFORMED
 from queue_lib.broker.bullmq.schedulers import Scheduler, find_stopped
 from queue_lib.broker.trouble import describe, outages_translated
 from queue_lib.errors import BrokerRefusedError, LeaseLostError, PermanentError, TransientError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from queue_lib.queues import Queue
 
-TYPICAL_OF_SCHEDULERS = (LeaseLostError, ValueError, TypeError, KeyError, AttributeError)
 METRICS_MINUTES = 7 * 24 * 60  # kept for `queue.getMetrics()` and the dashboards' charts
 # A repeatable job of bullmq 5 has its data in its last job alone; so does bullmq 5's own script keep it.
 KEEP_DATA_OF_REPEATABLES = (
@@ -151,7 +151,7 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
         try:
             with outages_translated():
                 yield
-        except (BrokerRefusedError, *TYPICAL_OF_SCHEDULERS) as error:
+        except (BrokerRefusedError, LeaseLostError, *MALFORMED) as error:
             self._tell_stopped(scheduler_id, describe(error))
         else:
             self._told_stopped.discard(scheduler_id)
