@@ -85,6 +85,33 @@ async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.
     assert not any(client.exists(f"bull:{QUEUE.name}:{job_id}") for job_id in ids[2:-3])
 
 
+async def test_an_id_that_is_used_again_counts_by_its_last_job(client: redis.Redis, bullmq: Mill) -> None:
+    """The first job of an id asked for nothing; the next one is to be kept for ever, and is."""
+    broker, prefix = await bullmq.broker([KEPT]), f"bull:{QUEUE.name}:"
+    for opts in ({}, {"removeOnComplete": False}, *[{}] * 4):
+        job_id = "again" if client.zcard(prefix + "completed") < 1 else await bullmq.enqueue("greet", {})
+        if job_id == "again":
+            client.hset(prefix + job_id, mapping={"name": "greet", "data": "{}", "timestamp": 1})
+            client.lpush(prefix + "wait", job_id)
+        client.hset(prefix + job_id, "opts", json.dumps(opts))
+        await (await bullmq.claim(broker, KEPT)).done(None)
+        if opts == {} and job_id == "again":
+            client.zrem(prefix + "completed", job_id)
+            client.delete(prefix + job_id)
+    assert "again" in client.zrange(prefix + "completed", 0, -1)
+    assert client.exists(prefix + "again")
+
+
+async def test_no_id_of_a_job_is_in_the_way(client: redis.Redis, bullmq: Mill) -> None:
+    """Whatever the app calls its jobs, those that are past their time go."""
+    prefix, ended = f"bull:{QUEUE.name}:", round((time.time() - 2 * DAY) * 1000)
+    for job_id in ("doomed", "retained"):
+        client.hset(prefix + job_id, mapping={"name": "greet", "data": "{}", "opts": "{}"})
+        client.zadd(prefix + "completed", {job_id: ended})
+    await bullmq.chore(await bullmq.broker([KEPT]), "apply retention")
+    assert not client.exists(prefix + "completed", prefix + "doomed", prefix + "retained")
+
+
 async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullmq: Mill) -> None:
     """A completed job that the app retries counts no more, and stays while it waits."""
     broker = await bullmq.broker([KEPT])

@@ -16,8 +16,11 @@ PACKAGE
 end
 local answer = finish()
 local limit = cmsgpack.unpack(ARGV[8])['keepJobs']['of_queue']
-if limit and not (type(answer) == 'number' and answer < 0) then
-  local retained = ARGV[7] .. 'retained:' .. ARGV[5]
+local retained = ARGV[7] .. 'retained:' .. ARGV[5]
+local has_ended = not (type(answer) == 'number' and answer < 0)
+if has_ended and not limit then
+  redis.call('ZREM', retained, ARGV[1]) -- an earlier job of the same id may stand there
+elseif has_ended then
   redis.call('ZADD', retained, ARGV[2], ARGV[1])
   local surplus = math.min(redis.call('ZCARD', retained) - limit, 1000)
   local oldest = surplus > 0 and redis.call('ZPOPMIN', retained, surplus) or {}

@@ -85,7 +85,7 @@ class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
 
     async def retain(self, state: str, option: str, age: float) -> None:
         """Delete the completed or failed jobs that are past their own time, or `age` seconds old if they set none."""
-        keys = [self.toKey("doomed"), *self.getKeys(["events", "repeat", state])]
+        keys = [self.toKey("retained:doomed"), *self.getKeys(["events", "repeat", state])]
         rank: int | None = 0
         while rank is not None:
             now = round(time.time() * 1000)
