@@ -214,6 +214,21 @@ async def test_the_wires_share_the_apps_concurrency(
     await asyncio.wait_for(waiting, 6)
 
 
+async def test_a_job_whose_result_nobody_wants_makes_room(redis_url: str, bullmq: Mill, rq: Mill) -> None:
+    """It is settled in RQ's own way; BullMQ's consumers are told of its end as of any other."""
+    with Redis.from_url(redis_url) as client:
+        client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
+        rq_enqueue(client, "greet", {}, result_ttl=0)
+        running = await rq.claim(await rq.broker())
+        await enqueue(bullmq, 1)
+        waiting = asyncio.create_task(bullmq.claim(await bullmq.broker(), within=60))
+        while client.zcard(f"{PREFIX}:{QUEUE.name}:marker"):  # until it has heard of its job, and found no room
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
+        await running.done(None)
+        await asyncio.wait_for(waiting, 6)  # by itself it looks every ten seconds
+
+
 async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:
     """`rq suspend` stops RQ's jobs."""
     await enqueue(rq, 1)
@@ -247,6 +262,16 @@ async def test_no_more_is_fetched_ahead_than_there_is_room_for(bullmq: Mill) -> 
     broker.reserve_for(QUEUE, lambda: 1)
     await (await bullmq.claim(broker)).done(None)
     assert State.ACTIVE == (await bullmq.view(third)).state
+
+
+async def test_jobs_are_fetched_ahead_again_after_a_pause_of_the_runner(bullmq: Mill) -> None:
+    """A runner that lacked something has given back what it had; from its next claim on it is as before."""
+    _, second = await enqueue(bullmq, 2)
+    broker = await bullmq.broker()
+    broker.reserve_for(QUEUE, lambda: 1)
+    await broker.quiet(QUEUE)
+    await (await bullmq.claim(broker)).done(None)
+    assert State.ACTIVE == (await bullmq.view(second)).state
 
 
 async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Mill) -> None:

@@ -82,6 +82,7 @@ class BullMQBroker:
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
         """Take the next job: waiting or due, by priority, within the rate limit, unless paused."""
+        self._asleep.discard(queue.name)  # the consumer may have been quiet for a while
         if self._strays.are_suspected(queue.name):
             self._unanswered.add(queue.name)
             await self._strays.collect(queue.name)

@@ -84,6 +84,7 @@ class RQLease(Lease):
         except LeaseLostError:
             if not self._have_settled():
                 raise self._lost() from None
+        self._broker.room.tell(self.job.queue, worker.connection)
         wake_ready(worker.queues)  # RQ leaves them to its maintenance if the connection breaks before they are in line
         worker.rest()
 

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from redis.client import Pipeline
+    from redis import Redis
 
 
 class Room:
@@ -27,10 +27,10 @@ class Room:
         """No job may be claimed before another one ends."""
         self._full[queue] = asyncio.Event()
 
-    def tell(self, queue: str, pipe: Pipeline) -> None:
-        """With the end of a job: BullMQ's consumers wait for the marker."""
+    def tell(self, queue: str, connection: Redis) -> None:
+        """With the end of a job: BullMQ's consumers wait for the marker. `connection` may be a pipeline."""
         if queue in self._limited:
-            pipe.zadd(f"{self._prefix}:{queue}:marker", {"0": 0})
+            connection.zadd(f"{self._prefix}:{queue}:marker", {"0": 0})
 
     def ended(self, queue: str) -> None:
         """A job of this process has ended."""
