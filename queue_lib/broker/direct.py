@@ -46,7 +46,7 @@ class _Renewed:
         super().__init__(**words)
         self._names = names
 
-    def _check_name(self) -> None:
+    def check_name(self) -> None:
         """Raise StaleConnectionError if the server's name leads elsewhere by now."""
         host = getattr(self, "host", None)  # a Unix socket has none
         if self._names is None or host is None:
@@ -79,7 +79,7 @@ class _Direct(_Renewed, AbstractConnection):
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:
-            self._check_name()
+            self.check_name()
             await self.check_health()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(self.socket_timeout):
@@ -127,7 +127,7 @@ class _Synchronous(_Renewed, synchronous.AbstractConnection):
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 -- redis-py's
         """Send."""
         if check_health and self.is_connected:
-            self._check_name()
+            self.check_name()
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
 
     def read_response(self, *args: Any, **words: Any) -> Any:

@@ -14,7 +14,7 @@ LOOK_EVERY = 15.0  # seconds between two look-ups of a name
 @dataclass(frozen=True, slots=True)
 class _Answer:
     asked_at: float  # monotonic seconds
-    addresses: frozenset[str]  # empty, if the look-up failed
+    addresses: frozenset[str]
 
 
 class Names:

@@ -15,7 +15,9 @@ from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.direct import StaleConnectionError
 from queue_lib.broker.rq import broker as rq_broker
+from queue_lib.broker.rq import orders
 from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from tests.support.failover import Pair
 from tests.support.lossy_link import LossyLink
@@ -154,6 +156,32 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
 
         await until(work, 30.0, lambda: f"{old.open} connections stay with the old address")
         assert (True, []) == (new.open > 0, mill.events)
+
+
+async def test_orders_are_heard_where_the_name_leads(
+    redis_url: str, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who listens sends nothing, and is told nothing by the old server: the name is looked at in the silence."""
+    monkeypatch.setattr(orders, "SILENCE", 0.05)
+    async with LossyLink(redis_url) as old, LossyLink(redis_url, "127.0.0.2", old.port) as new:
+        listener = client(options(f"redis://{NAME}:{old.port}"), decode=False, name="test")
+        heeding = asyncio.create_task(orders.Orders(listener, "w", list).heed())
+        await asyncio.sleep(0.3)
+        assert (False, True, 0) == (heeding.done(), old.open > 0, new.open)
+        directory.address = "127.0.0.2"
+        with pytest.raises(BrokerUnavailableError, match="leads to another address"):
+            await asyncio.wait_for(heeding, 10.0)
+
+        async def has_moved() -> Any:
+            return (old.open, new.open) == (0, 1)
+
+        heeding = asyncio.create_task(orders.Orders(listener, "w", list).heed())  # as the chore does
+        await until(has_moved, 10.0)
+        await asyncio.sleep(0.3)
+        assert not heeding.done()
+        heeding.cancel()
+        await asyncio.wait([heeding])
+        await listener.aclose()
 
 
 async def test_both_kinds_of_clients_notice(redis_url: str, directory: Directory) -> None:

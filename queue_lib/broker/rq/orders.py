@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.rq.lease import RQLease
 
-SILENCE = 20.0  # seconds after which the connection is looked at
+SILENCE = 20.0  # seconds after which it is asked whether the server is there, and still the one of its name
 STOPPED = "stopped on request (RQ's {})"
 
 
@@ -42,6 +42,8 @@ class Orders:
                     message = await channel.get_message(timeout=SILENCE)
                     if message is not None:
                         self.obey(message["data"])
+                    else:
+                        channel.connection.check_name()  # only those that send commands do so by themselves
 
     def obey(self, order: bytes) -> None:
         """Do as one order says; what is none is told in the log, and no more."""
