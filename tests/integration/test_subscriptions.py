@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Integer, bindparam, func, literal_column, select
 
 from storage.database import Database
+from storage.errors import StorageAwayError
 from storage.settings import StorageSettings
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
@@ -302,7 +303,7 @@ async def test_a_look_up_that_the_server_refuses(postgres_url: str) -> None:
         [reader] = subscriptions._database._readers
         connection = reader._connection
         table.sql('ALTER TABLE "PushSubscription" RENAME TO "Old"')
-        with pytest.raises(psycopg.ProgrammingError):
+        with pytest.raises(StorageAwayError, match=r"lacks a table; have the app's migrations run\? \(42P01\)"):
             await subscriptions.of_user(table.id(1))
         table.sql('ALTER TABLE "Old" RENAME TO "PushSubscription"')
         assert [table.id(1)] == [row.id for row in await subscriptions.of_user(table.id(1))]

@@ -72,7 +72,7 @@ async def test_a_bad_submission_names_the_field(ask: Client, body: Any, detail: 
         (
             "POST",
             "/queue/clean/failed?older=0&Queue=file-processing",
-            "query.Queue: not known; known are: older, queue",
+            "query.Queue: not known; known are: limit, older, queue",
         ),
         ("POST", "/queue/jobs?wire=rq", "query.wire: not known; known are: none"),
         ("GET", "/queue/stats?queue=file-processing", "query.queue: not known"),
