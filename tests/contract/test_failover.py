@@ -116,7 +116,7 @@ def directory(monkeypatch: pytest.MonkeyPatch) -> Directory:
     directory = Directory()
     monkeypatch.setattr(socket, "getaddrinfo", directory)
     monkeypatch.setattr(names, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(rq_broker, "BLOCK", 1.0)  # a listener notices between two commands
+    monkeypatch.setattr(rq_broker, "LISTEN", 1)  # a listener notices between two commands
     return directory
 
 
