@@ -49,7 +49,7 @@ class Slots:
             await waiting.slot
         except asyncio.CancelledError:
             if waiting.slot.cancelled():
-                self._line.remove(waiting)
+                self._line.remove(waiting)  # only now: what comes free in between passes it by
             else:
                 self.give_back(wire, has_more=True)
             raise
@@ -94,8 +94,8 @@ class Slots:
         self._sated.discard(wire)
 
     def _hand_out(self) -> None:
-        while self._free and self._line:
-            first = min(self._line, key=lambda waiting: self._given[waiting.wire])  # of equals who has waited longest
+        while self._free and (line := [each for each in self._line if not each.slot.cancelled()]):
+            first = min(line, key=lambda waiting: self._given[waiting.wire])  # of equals who has waited longest
             if self._is_held(first):
                 return
             self._line.remove(first)

@@ -165,3 +165,34 @@ async def test_a_wait_that_is_cut_short_takes_no_slot(granted: bool) -> None:
         slots.release()
     await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
     assert slots.all_taken()
+
+
+@pytest.mark.parametrize("other", list(Wire))
+async def test_a_slot_that_comes_free_passes_by_who_is_being_cut_short(other: Wire) -> None:
+    """At a stop both happen in one turn of the loop: whose wait was cancelled, and has not heard of it, gets none."""
+    slots = Slots(1)
+    await slots.acquire(BULLMQ)
+    cut, waiting = asyncio.create_task(slots.acquire(BULLMQ)), asyncio.create_task(slots.acquire(other))
+    await turns(1)
+    cut.cancel()
+    slots.release()
+
+    await waiting
+    [end] = await asyncio.gather(cut, return_exceptions=True)
+    assert isinstance(end, asyncio.CancelledError)
+    slots.release()
+    assert not slots.all_taken()
+
+
+async def test_a_slot_that_nobody_wants_any_more_stays_free() -> None:
+    """The only one who waited is being cut short."""
+    slots = Slots(1)
+    await slots.acquire(BULLMQ)
+    cut = asyncio.create_task(slots.acquire(RQ))
+    await turns(1)
+    cut.cancel()
+    slots.release()
+
+    [end] = await asyncio.gather(cut, return_exceptions=True)
+    assert isinstance(end, asyncio.CancelledError)
+    assert not slots.all_taken()
