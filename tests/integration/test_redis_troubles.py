@@ -24,8 +24,9 @@ from queue_lib.broker.bullmq.inspector import BullMQInspector
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.pulse import RedisPulses
+from queue_lib.broker.rq.orders import Orders
 from queue_lib.broker.trouble import outages_translated
-from queue_lib.errors import BrokerUnavailableError, ConfigurationError, Trouble
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError, Trouble
 from queue_lib.job import Wire
 from queue_lib.observe.events import Breakdown, to_all
 from queue_lib.observe.pulse import Pulse, WorkerView
@@ -295,3 +296,13 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
         if isinstance(event, Breakdown)
     ]
     assert 1 <= faults["redis_lost_data"] <= 2
+
+
+async def test_a_user_that_may_not_listen_is_told(server: RedisServer) -> None:
+    """A user has no channels unless they are given: jobs run, RQ's orders go unheard, and the housekeeping says so."""
+    with redis.Redis.from_url(server.url) as operator:
+        operator.execute_command("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels")
+    listener = client(options(server.url.replace("redis://", "redis://deaf:pw@")), decode=False, name="test")
+    with pytest.raises(BrokerRefusedError, match="does not allow this user a command"):
+        await asyncio.wait_for(Orders(listener, "w", list).heed(), 10.0)
+    await listener.aclose()

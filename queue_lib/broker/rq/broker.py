@@ -65,6 +65,7 @@ BEAT_WHEN_IDLE = 60.0  # seconds
 RETENTION_EVERY = 600.0  # seconds
 AT_ONCE = 500  # jobs that are deleted in one step
 AFTER_A_BROKEN_WAIT = 0.5  # seconds
+HEED_AGAIN = 5.0  # seconds after which orders are listened for again, where that ended or was refused
 FOLLOW_UP_PAUSES = (0.5, 2.0, 5.0, 10.0)  # seconds
 T = TypeVar("T")
 
@@ -241,7 +242,7 @@ class RQBroker:
             Chore("renew leases", self._lease_duration / 3, self._beat),
             Chore("recover jobs", self._lease_duration / 2, self._recover),
             Chore("apply retention", RETENTION_EVERY, self._clean),
-            Chore("heed orders", AFTER_A_BROKEN_WAIT, self._orders.heed),
+            Chore("heed orders", HEED_AGAIN, self._orders.heed),
         ]
 
     async def _beat(self) -> None:

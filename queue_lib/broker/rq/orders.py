@@ -8,9 +8,11 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from redis.exceptions import NoPermissionError
 from rq.command import PUBSUB_CHANNEL_TEMPLATE
 
-from queue_lib.broker.trouble import outages_translated
+from queue_lib.broker.trouble import describe, outages_translated
+from queue_lib.errors import BrokerRefusedError, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,16 +36,25 @@ class Orders:
         self._log = structlog.get_logger()
 
     async def heed(self) -> None:
-        """Listen for ever. Raises BrokerUnavailableError when the connection breaks."""
+        """Listen for ever. Raises BrokerUnavailableError when the connection breaks.
+
+        BrokerRefusedError where the user may not listen: jobs run nevertheless, so nobody else would tell.
+        """
         with outages_translated():
-            async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
-                await channel.subscribe(self._channel)
-                while True:
-                    message = await channel.get_message(timeout=SILENCE)
-                    if message is not None:
-                        self.obey(message["data"])
-                    else:
-                        channel.connection.check_name()  # only those that send commands do so by themselves
+            try:
+                await self._listen()
+            except NoPermissionError as error:
+                raise BrokerRefusedError(describe(error), Trouble.FORBIDDEN) from error
+
+    async def _listen(self) -> None:
+        async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(self._channel)
+            while True:
+                message = await channel.get_message(timeout=SILENCE)
+                if message is not None:
+                    self.obey(message["data"])
+                else:
+                    channel.connection.check_name()  # only those that send commands do so by themselves
 
     def obey(self, order: bytes) -> None:
         """Do as one order says; what is none is told in the log, and no more."""
