@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.chaos_worker import FILES, PUSHES
 from tests.support.node import node
-from tests.support.polling import until
+from tests.support.polling import BUSY, until
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess
@@ -36,9 +36,11 @@ def _waits(mess: Mess, job_id: str) -> list[float]:
 
 
 def _assert_about(expected: list[float], waits: list[float]) -> None:
-    """Never early, and at most 0.2 seconds late."""
-    assert len(expected) == len(waits)
-    assert all(right <= wait < right + 0.2 for right, wait in zip(expected, waits, strict=True)), waits
+    """Never early; a busy machine may be late with some, but what is rounded up to a second is late with all."""
+    late = [wait - right for right, wait in zip(expected, waits, strict=True)]
+    assert min(late) >= 0, waits
+    assert min(late) < 0.2, waits
+    assert max(late) < BUSY, waits
 
 
 async def test_a_delay(mess: Mess) -> None:
@@ -127,7 +129,7 @@ async def test_the_apps_rate_limits(mess: Mess) -> None:
         held = asyncio.get_running_loop().time() + until_ms / 1000
         ids = [*await mess.bullmq("nap", {}), *mess.rq("nap", {})]
         await until(lambda: set(ids) <= mess.done())
-        assert 0 <= asyncio.get_running_loop().time() - held < 0.5
+        assert 0 <= asyncio.get_running_loop().time() - held < BUSY
 
         await node(mess.url, ("setGlobalRateLimit", PUSHES, 2, 1200))
         await asyncio.sleep(0.6)  # what was counted before is forgotten by then
@@ -162,5 +164,7 @@ async def test_a_scheduler(mess: Mess) -> None:
 
     assert removed is True
     assert all(line["id"].startswith("repeat:tick:") for line in done)
-    starts = [line["at"] for line in mess.record if line["event"] == "start"]
-    _assert_about([0.39] * 2, [later - earlier for earlier, later in pairwise(starts)][1:3])  # the first is at once
+    due = [int(line["id"].rpartition(":")[2]) for line in done]
+    assert {0} == {(later - earlier) % 400 for earlier, later in pairwise(due[1:])}  # the first is at once
+    starts = [mess.runs(line["id"])[0]["at"] for line in done]
+    assert all(start * 1000 >= moment for start, moment in zip(starts, due, strict=True))
