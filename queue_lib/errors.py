@@ -83,6 +83,10 @@ class PermanentError(JobError):
     """No attempt can help: the input is wrong, or what it names does not exist."""
 
 
+class FaultError(PermanentError):
+    """Our own code broke on this job: no attempt helps until it is mended, and operators are told."""
+
+
 class StoppedError(PermanentError):
     """Somebody has stopped the run, and with it the job."""
 

@@ -105,7 +105,7 @@ class FollowUpAdded:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Something of our own broke that is no job's fault; `word` is the event word of its line in the log.
+    """Something of our own broke, and no job is to blame; `word` is the event word of its line in the log.
 
     It is one of `WORKER_FAULTS` or `API_FAULTS`, for a metric must have its series before the first fault.
     """
@@ -115,7 +115,7 @@ class Breakdown:
 
 
 LOST_DATA = "redis_lost_data"
-WORKER_FAULTS = ("loop_ended", LOST_DATA)
+WORKER_FAULTS = ("loop_ended", "job_fault", LOST_DATA)
 API_FAULTS = ("api_fault",)
 
 Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already

@@ -7,12 +7,14 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
 from queue_lib.broker.base import DeadLetter, DeadLetters, Lease
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
+    FaultError,
     JobError,
     LeaseLostError,
     PermanentError,
@@ -20,6 +22,7 @@ from queue_lib.errors import (
     TransientError,
 )
 from queue_lib.observe.events import (
+    Breakdown,
     FollowUpAdded,
     JobLost,
     JobReleased,
@@ -150,7 +153,15 @@ class Executor:
                 raise
             return decide(job, TransientError("the processor cancelled itself"))
         except Exception as error:  # noqa: BLE001 -- the one place where any error of a processor becomes an outcome
+            if isinstance(error, FaultError):
+                self._alarm(job, error)
             return decide(job, error)
+
+    def _alarm(self, job: Job, error: FaultError) -> None:
+        """Tell operators of a fault of our own, beside the outcome that the job has."""
+        failure = Failure.of(error)
+        structlog.get_logger().error("job_fault", queue=job.queue, id=job.id, name=job.name, reason=failure.reason)
+        self._observe(Breakdown("job_fault", failure))
 
     def _route(self, job: Job) -> Route[Any]:
         if job.refusal is not None:

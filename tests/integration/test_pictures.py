@@ -65,6 +65,7 @@ async def test_an_upload_becomes_two_pictures_and_a_row(
         "width": 1440,
         "height": 1080,
         "bytes": (store.folder / "file-1-compressed.jpg").stat().st_size,
+        "format": "jpeg",
         "blurhash": result.blurhash,
         "dominantColor": "#c81e1e",
     }

@@ -15,7 +15,7 @@ import pytest
 
 from processors.media.sandbox.client import PROJECT, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
 from tests.support.listening import listening
 from tests.support.polling import is_over, until
 from tests.support.sandbox_tasks import BrokenSandbox, PlaySandbox
@@ -95,6 +95,13 @@ async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> Non
     """A full disk is no fault of the picture."""
     with pytest.raises(TransientError, match=r"the fail task failed: OSError: .Errno 28. No space left"):
         await sandbox.run(task(tmp_path, "fail"))
+
+
+async def test_a_fault_of_our_own_is_told_apart(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """What the task's code should not have raised is neither the system's fault nor the upload's, and says where."""
+    words = r"fault of Pushmill's own in the fail task: ValueError: box offset \(sandbox_tasks.py:\d+ fail < child.py:"
+    with pytest.raises(FaultError, match=words):
+        await sandbox.run(task(tmp_path, "fail", words="box\noffset"))
 
 
 async def test_processor_time_is_limited(sandbox: PlaySandbox, tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def fail(arguments: dict[str, Any], _parent: Parent) -> NoReturn:
     """Raise."""
     if "refused" in arguments:
         raise RefusedError(arguments["refused"])
+    if "words" in arguments:
+        raise ValueError(arguments["words"])
     raise OSError(28, "No space\nleft")
 
 

@@ -10,12 +10,13 @@ import pytest
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
+    FaultError,
     LeaseLostError,
     PermanentError,
     SnoozeError,
     TransientError,
 )
-from queue_lib.observe.events import Event, JobLost, JobReleased, JobSettled, JobStarted
+from queue_lib.observe.events import Breakdown, Event, JobLost, JobReleased, JobSettled, JobStarted
 from queue_lib.outcome import Dead, Done
 from queue_lib.processor import FollowUp, Registry, Route
 from queue_lib.retry import OUTAGE_PAUSE
@@ -35,8 +36,8 @@ class Bench:
         self.lease = lease
         self.events: list[Event] = []
         self.order: list[str] = []
-        registry = Registry([Route("greet", "work", Greeting, processor)])
-        self.executor = Executor(registry, self, self.observe)
+        self.registry = Registry([Route("greet", "work", Greeting, processor)])
+        self.executor = Executor(self.registry, self, self.observe)
 
     def observe(self, event: Event) -> None:
         """Keep what the log tells of an end; a start comes before it."""
@@ -111,6 +112,28 @@ async def test_the_processor_gets_the_validated_payload_and_its_context() -> Non
 async def test_a_failure_is_retried() -> None:
     """A failed attempt is recorded with its delay and its reason."""
     assert [("retry", 2.0, "busy")] == await Bench(NotingLease(), raising(TransientError("busy"))).run()
+
+
+async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
+    """No attempt mends code; operators hear of it apart from jobs whose input is to blame."""
+    events: list[Event] = []
+    bench = Bench(NotingLease(), raising(FaultError("box offset can't be negative")))
+    bench.executor = Executor(bench.registry, bench, events.append)
+
+    assert [("bury", "box offset can't be negative")] == await bench.run()
+    [alarm] = [event for event in events if isinstance(event, Breakdown)]
+    assert ("job_fault", "box offset can't be negative") == (alarm.word, alarm.failure.reason)
+
+
+async def test_a_bad_upload_is_no_alarm() -> None:
+    """What a processor refuses is the job's fault."""
+    events: list[Event] = []
+    bench = Bench(NotingLease(), raising(PermanentError("the picture is damaged")))
+    bench.executor = Executor(bench.registry, bench, events.append)
+
+    await bench.run()
+
+    assert [] == [event for event in events if isinstance(event, Breakdown)]
 
 
 async def test_a_snooze() -> None:

@@ -263,4 +263,4 @@ async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
     clock.now += 60
 
     assert [0, 1, 1] == [faults["loop_ended"] for faults in (before, at_once, later)]
-    assert {"loop_ended": 0, "redis_lost_data": 0} == await admin.faults(15)
+    assert {"loop_ended": 0, "job_fault": 0, "redis_lost_data": 0} == await admin.faults(15)

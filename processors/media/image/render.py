@@ -92,10 +92,21 @@ def part_of(picture: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:
 
     `crop`: `center`, `top` (the upper third, where faces are) or `entropy` (the busiest part).
     """
-    scale = min(picture.width / box[0], picture.height / box[1])
-    part = box[0] * scale, box[1] * scale
+    width, height = part = largest(picture.size, box)
     left, top = _place(picture, part, crop)
-    return scaled(box, min(1.0, scale)), (left, top, left + part[0], top + part[1])
+    area = left, top, min(left + width, picture.width), min(top + height, picture.height)
+    return scaled(box, min(1.0, width / box[0])), area
+
+
+def largest(size: Size, box: Size) -> tuple[float, float]:
+    """Width and height of the largest part of a picture that has the box's proportions.
+
+    Compared as integers, and one side taken as it is: what a rounded scale is multiplied with may come out larger than
+    the picture by the last bit, and so begin before it.
+    """
+    if size[0] * box[1] <= size[1] * box[0]:
+        return size[0], size[0] * box[1] / box[0]
+    return size[1] * box[0] / box[1], size[1]
 
 
 def _place(picture: Image.Image, part: tuple[float, float], crop: str) -> tuple[float, float]:

@@ -6,6 +6,8 @@ import functools
 import importlib
 import os
 import signal
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox import landlock, limits
@@ -22,6 +24,8 @@ TASKS = {
     "video": "processors.media.video.task",
     "document": "processors.media.document.task",
 }
+
+PLACES = 4  # of the code, that are told of an error
 
 
 def serve(channel: socket.socket, server: int) -> int:
@@ -56,7 +60,16 @@ def _report(parent: SocketParent) -> dict[str, Any]:
     except MemoryError:
         return {"refused": "it takes far more memory than its kind does"}
     except Exception as error:  # noqa: BLE001 -- the parent decides what becomes of it
-        return {"failed": one_line(f"{type(error).__name__}: {error}")}
+        words = one_line(f"{type(error).__name__}: {error}")
+        # A full disk has a number. All else the task should have foreseen: damage is refused where it is decoded.
+        is_system = isinstance(error, OSError) and error.errno is not None
+        return {"failed": words} if is_system else {"broken": f"{words} ({_place(error)})"}
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, innermost first: `render.py:84 cut`."""
+    frames = traceback.extract_tb(error.__traceback__)[: -PLACES - 1 : -1]
+    return one_line(" < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames))
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.sandbox.memory import MemoryBudget, Share
 from processors.media.sandbox.room import NoRoomError
 from processors.media.sandbox.wire import one_line
-from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -109,9 +109,9 @@ class Sandbox:
         """Do the task; returns what it returned. `tell` gets its progress, in percent.
 
         Raises NoRoomError where there is no room to work in, PermanentError where it refuses its input or goes beyond a
-        limit, TransientError where it fails, is killed or has not ended within `limits.wall` seconds, SnoozeError where
-        others keep the memory that it needs. A run that is cancelled kills the child first, with all that it has
-        started.
+        limit, FaultError where its code is wrong, TransientError where the system fails it, it is killed or has not
+        ended within `limits.wall` seconds, SnoozeError where others keep the memory that it needs. A run that is
+        cancelled kills the child first, with all that it has started.
         """
         run = await self._start(task)
         try:
@@ -288,6 +288,9 @@ def _verdict(task: Task, report: dict[str, Any], status: int | None) -> dict[str
     if status == 0 and "failed" in report:
         msg = f"the {task.name} task failed: {report['failed']}"
         raise TransientError(msg)
+    if status == 0 and "broken" in report:
+        msg = f"a fault of Pushmill's own in the {task.name} task: {report['broken']}"
+        raise FaultError(msg)
     if status is None:
         msg = "the sandbox was killed, and its children with it, or it could start no child"
         raise TransientError(msg)
