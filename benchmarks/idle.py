@@ -28,7 +28,7 @@ from tests.support.redis_server import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTLE = 5.0  # seconds after the start that are not counted
+SETTLE = 5.0  # seconds for which its connections must not change before anything is counted
 QUEUES = ("push-notifications", "file-processing")
 STOCK_BULLMQ = """
 import asyncio, sys
@@ -85,9 +85,7 @@ def measure(start: Callable[[str, Path], subprocess.Popen[bytes]], seconds: floa
     """Run a worker without jobs and say what it costs."""
     with RedisServer() as server, tempfile.TemporaryDirectory() as folder:
         process = start(server.url, Path(folder))
-        time.sleep(SETTLE)
-        with Redis.from_url(server.url) as client:
-            connections = len(client.client_list()) - 1
+        connections = settled_connections(server.url)
         counts = commands(server.url, seconds)
         root = psutil.Process(process.pid)
         memory = sum(each.memory_info().rss for each in (root, *root.children(recursive=True)))
@@ -98,6 +96,18 @@ def measure(start: Callable[[str, Path], subprocess.Popen[bytes]], seconds: floa
         f"{sent:5.0f} commands/min ({sent / 60 / len(QUEUES):.2f}/s a queue) + {in_scripts:5.0f} in scripts   "
         f"{connections:2} connections   {memory / 2**20:4.0f} MiB"
     )
+
+
+def settled_connections(url: str) -> int:
+    """Wait until the worker is there and has made no connection for `SETTLE` seconds; give how many it has."""
+    with Redis.from_url(url) as client:
+        seen, since = 0, time.monotonic()
+        while not seen or time.monotonic() - since < SETTLE:
+            time.sleep(0.5)
+            now = len(client.client_list()) - 1
+            if now != seen:
+                seen, since = now, time.monotonic()
+    return seen
 
 
 def commands(url: str, seconds: float) -> Counter[str]:
