@@ -1,7 +1,8 @@
 # `make demo` and `make test` are the two that matter. Both set up what they need, into .venv and tests/node.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
+	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready tests/node/bullmq5/node_modules/.ready)
 
 .PHONY: setup demo dashboard test check unit alerts bench screenshots requirements clean
@@ -49,10 +50,19 @@ screenshots: setup
 	mkdir -p docs/screenshots
 	SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest tests/e2e/test_dashboard_sight.py -k shown_in_the_docs
 
-# Compiled, so that a deploy next month installs what was tested today.
+# Compiled, so that a deploy next month installs what was tested today, on every system, and nothing that was put in its
+# place: with the hashes of all files that PyPI has of a version. The others begin as copies, to have the same versions.
 requirements: setup
-	$(PIP_COMPILE) --extra ffmpeg --output-file requirements.txt pyproject.toml
 	$(PIP_COMPILE) --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(call compile,requirements.txt,push media api ffmpeg)
+	$(call compile,requirements-push.txt,push)
+	$(call compile,requirements-media.txt,media)
+	$(call compile,requirements-api.txt,api)
+
+define compile
+cp requirements-dev.txt $(1)
+$(PIP_COMPILE) $(addprefix --extra ,$(2)) --output-file $(1) pyproject.toml
+endef
 
 clean:
 	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules demo-output

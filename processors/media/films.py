@@ -10,7 +10,7 @@ from pydantic import Field
 from processors.media.payload import VideoPayload, VideoResult
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.video.task import ENCODE
+from processors.media.video.plan import ENCODE
 from processors.media.video.tools import Tools, ToolsMissingError, find
 from processors.media.workshop import Output, believed, fetched, publish, row_of, tally_bytes
 from queue_lib.errors import PermanentError

@@ -26,6 +26,7 @@ ITSELF, HELD, TONES, QUEUED, WOVEN = 25 * MEBIBYTE, 45, 14, 8, 5
 KEPT, MOST_KEPT = 54_000_000, 16
 LEVELS = {"h264": 52, "hevc": 156}
 REMUX = 48 * MEBIBYTE
+ENCODE = {"remux": False}  # in place of a report: not to be remuxed; this among the arguments of another task
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from processors.media.sandbox.wire import RefusedError
 from processors.media.video.encode import FILM, POSTER, STACK, THREADS, encode_command, poster_command, remux_command
 from processors.media.video.encode import run as run_ffmpeg
-from processors.media.video.plan import plan, refuse_longer
+from processors.media.video.plan import ENCODE, plan, refuse_longer
 from processors.media.video.probe import hides, probe
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 
-ENCODE = {"remux": False}  # in place of a report: not to be remuxed; this among the arguments of another task
 CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a film that is shorter than its claim by more than this was cut off
 
 
