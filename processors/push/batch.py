@@ -132,9 +132,6 @@ class _Run:
         try:
             async with aclosing(self._pages.read()) as pages:
                 async for position, rows in pages:
-                    if self._fan_out.has_expired():
-                        self._expire()
-                        return None
                     self._under_way.append((position, rows, asyncio.create_task(self._fan_out.deliver(rows))))
                     if len(self._under_way) >= PAGES:
                         await self._end_first()
@@ -157,10 +154,6 @@ class _Run:
         )
         await self._fan_out.ledger.write({_CURSOR: self._cursor.model_dump_json(by_alias=True)}, forget=rows)
         await self._context.progress(self._pages.percent(self._cursor))
-
-    def _expire(self) -> None:
-        result = self._cursor.result.model_copy(update={"expired": True})
-        self._cursor = self._cursor.model_copy(update={"result": result})
 
     async def _stop(self) -> None:
         """Cut short what is still under way, if this run ends before it."""

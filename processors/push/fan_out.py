@@ -67,6 +67,15 @@ class _End:
     delivery: Delivery
 
 
+@dataclass(frozen=True, slots=True)
+class _HandedOver:
+    """How many go to which follow-up jobs, and how many had time for none."""
+
+    retrying: int = 0
+    expired: int = 0
+    follow_ups: tuple[str, ...] = ()
+
+
 class FanOut:
     """Sends, prunes, hands what may be retried over to a follow-up job, and counts."""
 
@@ -118,10 +127,6 @@ class FanOut:
         if kind is not None:
             await self.ledger.write()
 
-    def has_expired(self) -> bool:
-        """Whether the message has lost its worth."""
-        return self.deadline <= self._parts.clock()
-
     async def deliver(self, rows: Sequence[Subscription]) -> PushResult:
         """Send to each row that no run of this job has settled; returns what became of them.
 
@@ -133,17 +138,19 @@ class FanOut:
             await self._send_all([row for row in _distinct(rows) if row not in self.ledger], ends)
         finally:
             counts = self._count(ends)
-        retrying = await self._hand_over([end for end in ends if self._is_retried(end)])
+        handed_over = await self._hand_over([end for end in ends if self._is_retried(end)])
         pruned = await self._prune([end.row for end in ends if self._is_dead(end)])
         sent = sum(end.delivery.kind is Kind.SENT for end in ends)
+        expired = handed_over.expired + sum(end.delivery.kind is Kind.EXPIRED for end in ends)
         return PushResult(
             sent=sent,
-            failed=len(ends) - sent - pruned - retrying,
+            failed=len(ends) - sent - pruned - handed_over.retrying - expired,
             pruned=pruned,
-            retrying=retrying,
+            retrying=handed_over.retrying,
             skipped=len(rows) - len(ends),
+            expired=expired,
             total=len(rows),
-            expired=any(end.delivery.kind is Kind.EXPIRED for end in ends),
+            follow_ups=handed_over.follow_ups,
             origins={origin: dict(kinds) for origin, kinds in counts.items()},
         )
 
@@ -180,9 +187,9 @@ class FanOut:
 
     def _dated(self) -> Message:
         """The message with the time that it has left, now that it is sent."""
-        left = max(1, math.ceil(self.deadline - self._parts.clock()))
+        left = max(1.0, self.deadline - self._parts.clock())
         if self._message.ttl > left:
-            self._message = replace(self._message, ttl=left)
+            self._message = replace(self._message, ttl=math.ceil(left))
         return self._message
 
     async def _send_all(self, rows: Sequence[Subscription], ends: list[_End]) -> None:
@@ -233,7 +240,7 @@ class FanOut:
                     await self.ledger.settle(row)  # in its slot: what is not written yet counts as in flight
 
     async def _send(self, row: Subscription, origin: str) -> Delivery:
-        if self.has_expired():
+        if self.deadline <= self._parts.clock():
             return Delivery(Kind.EXPIRED, "its time was over when its turn came")
         try:
             delivery = await self._parts.sender.send(row, self._dated())
@@ -296,22 +303,24 @@ class FanOut:
             self._alarmed.add("")
             _log.error("push_many_gone", id=self._context.job.id[:200], gone=gone, of=total)
 
-    async def _hand_over(self, ends: Sequence[_End]) -> int:
-        """Enqueue follow-up jobs for these, while attempts and the message's time last; returns for how many."""
+    async def _hand_over(self, ends: Sequence[_End]) -> _HandedOver:
+        """Enqueue follow-up jobs for these, while attempts and the message's time last."""
         if not ends or self._attempt >= MAX_ATTEMPTS:
-            return 0
-        now, handed = self._parts.clock(), 0
+            return _HandedOver()
+        now, expired, handed = self._parts.clock(), 0, dict[str, int]()
+        last = self.deadline if self._push.options.ttl else now
         retries = [(end.row.id, end.delivery) for end in ends]
         for delay, ids in group_by_delay(retries, self._attempt, self._parts.chance(), MAX_FOLLOW_UP):
             due = now + delay
-            if due < self.deadline:
-                await self.ledger.hand_over(ids, due)
-                await self._enqueue(ids, due)
-                self.ledger.enqueued(ids)
-                handed += len(ids)
-        return handed
+            if due >= last:
+                expired += len(ids)
+                continue
+            await self.ledger.hand_over(ids, due)
+            handed[await self._enqueue(ids, due)] = len(ids)
+            self.ledger.enqueued(ids)
+        return _HandedOver(sum(handed.values()), expired, tuple(handed))
 
-    async def _enqueue(self, ids: Sequence[str], due: float) -> None:
+    async def _enqueue(self, ids: Sequence[str], due: float) -> str:
         """Add the follow-up job. Its id tells of its content, so that a later run of this job adds no second one."""
         job = self._context.job
         told = "\n".join([job.wire, job.queue, job.id, repr(self.deadline), repr(due), *sorted(ids)])
@@ -320,6 +329,7 @@ class FanOut:
         delay = max(0.0, due - self._parts.clock())
         await self._context.enqueue(FollowUp(id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
         _log.info("push_follow_up", id=follow_up_id, of=self._of[:200], subscriptions=len(ids), delay=round(delay, 1))
+        return follow_up_id
 
     def _log_line(self, end: _End) -> None:
         if end.delivery.kind is Kind.SENT or self._lines >= MAX_LINES:

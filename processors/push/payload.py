@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 FOLLOW_UP = "push-follow-up"  # the job of that name
 DEFAULT_TTL = 86_400
-# Never 0: Windows' service refuses it (https://github.com/web-push-libs/pywebpush/issues/162), and elsewhere it drops
-# the message of every device that is offline. Four weeks are what the `web-push` npm package asks for at most.
-MIN_TTL, MAX_TTL = 1, 2_419_200
+MAX_TTL = 2_419_200  # four weeks: what the `web-push` npm package asks for at most
 MAX_USERS = 100_000
 MAX_FOLLOW_UP = 1000  # subscriptions of one follow-up job
-MAX_ORIGINS = 50  # of a result, which stays in Redis: Windows' and Apple's services have many hosts
+# Of a result, which stays in Redis: a batch has a follow-up a page, and Windows' and Apple's services have many hosts.
+MAX_FOLLOW_UPS, MAX_ORIGINS = 100, 50
 OTHER = "other"  # the rest of them
 # Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
 MIN_TIME = 10**11
@@ -44,7 +43,7 @@ class Urgency(enum.StrEnum):
 
 
 def _clamp(ttl: int) -> int:
-    return min(max(ttl, MIN_TTL), MAX_TTL)
+    return min(max(ttl, 0), MAX_TTL)
 
 
 def _without_nulls(value: Any) -> Any:
@@ -71,10 +70,11 @@ Moment = Annotated[float, BeforeValidator(_seconds)]
 
 
 class Options(Model):
-    """How the push services are to treat the message; `ttl` is in seconds and is clamped to 1..2,419,200 (4 weeks).
+    """How the push services are to treat the message; `ttl` is in seconds and is clamped to 0..2,419,200 (4 weeks).
 
-    A message replaces an undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the
-    epoch; on the wire, and for the constructor, milliseconds or ISO dates. null is the same as no value.
+    With a `ttl` of 0 a device receives the message if it is online, and no push is tried again. A message replaces an
+    undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the epoch; on the wire, and
+    for the constructor, milliseconds or ISO dates. null is the same as no value.
     """
 
     ttl: Annotated[int, AfterValidator(_clamp)] = DEFAULT_TTL
@@ -94,17 +94,11 @@ class Push(Model):
 
     _nulls = model_validator(mode="before")(_without_nulls)
 
-    def message(self, style: PayloadStyle, now: float | None = None) -> Message:
-        """What is to be sent, the same for every subscription. Raises PermanentError as Notification.encode does.
-
-        Sent `now` (seconds since the epoch), it is kept until `expiresAt` at most; without `now`, for `ttl`.
-        """
-        ttl = self.options.ttl
-        if now is not None and self.options.expires_at is not None:
-            ttl = max(MIN_TTL, min(ttl, math.ceil(self.options.expires_at - now)))
+    def message(self, style: PayloadStyle) -> Message:
+        """What is to be sent, the same for every subscription. Raises PermanentError as Notification.encode does."""
         return Message(
             body=self.payload.encode(style),
-            ttl=ttl,
+            ttl=self.options.ttl,
             urgency=self.options.urgency.value,
             topic=topic_header(self.options.topic),
         )
@@ -113,13 +107,12 @@ class Push(Model):
         """Seconds until the message may be sent: 0 if it has no `notBefore`, or it is past."""
         return 0.0 if self.options.not_before is None else max(0.0, self.options.not_before - now)
 
-    def has_expired(self, now: float) -> bool:
-        """Whether the app's `expiresAt` is past."""
-        return self.options.expires_at is not None and self.options.expires_at <= now
-
     def deadline(self, now: float) -> float:
-        """When the message is worth nothing any more if it is first sent now; in seconds since the epoch."""
-        end = now + self.options.ttl
+        """When the message is worth nothing any more if it is first sent now; in seconds since the epoch.
+
+        A `ttl` of 0 ends nothing: whoever's turn it is may be online.
+        """
+        end = now + self.options.ttl if self.options.ttl else math.inf
         return end if self.options.expires_at is None else min(end, self.options.expires_at)
 
 
@@ -195,9 +188,9 @@ def topic_header(topic: str | None) -> str | None:
 class PushResult(Model):
     """What became of each subscription; the counts add up to `total`.
 
-    `pruned`: gone, and deleted. `retrying`: handed over to a follow-up job. `skipped`: settled by an earlier run, or a
-    second row of the same endpoint. `origins`: push service -> kind of delivery -> how often; at most 50, with the rest
-    under `other`.
+    `pruned`: gone, and deleted. `retrying`: handed over to the jobs `follow_ups`, of whose ids 100 are named at most.
+    `skipped`: settled by an earlier run, or a second row of the same endpoint. `expired`: unsent when the message's
+    time was over. `origins`: push service -> kind of delivery -> how often; at most 50, with the rest under `other`.
     """
 
     sent: int = 0
@@ -205,9 +198,15 @@ class PushResult(Model):
     pruned: int = 0
     retrying: int = 0
     skipped: int = 0
+    expired: int = 0
     total: int = 0
-    expired: bool = False
+    follow_ups: tuple[str, ...] = ()
     origins: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+    @field_validator("follow_ups")
+    @classmethod
+    def _named(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
+        return ids[:MAX_FOLLOW_UPS]
 
     @field_validator("origins")
     @classmethod
@@ -225,10 +224,10 @@ class PushResult(Model):
         """Both together."""
         counts = {
             name: getattr(self, name) + getattr(other, name)
-            for name in ("sent", "failed", "pruned", "retrying", "skipped", "total")
+            for name in ("sent", "failed", "pruned", "retrying", "skipped", "expired", "total", "follow_ups")
         }
         origins = {
             origin: dict(Counter(self.origins.get(origin)) + Counter(other.origins.get(origin)))
             for origin in {**self.origins, **other.origins}
         }
-        return PushResult(**counts, expired=self.expired or other.expired, origins=origins)
+        return PushResult(**counts, origins=origins)

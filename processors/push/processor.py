@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from processors.outage import outages_put_off
 from processors.push.fan_out import FanOut, Parts
-from processors.push.payload import PushResult
 from queue_lib.errors import SnoozeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processors.push.payload import FollowUpPayload, Push, PushPayload
+    from processors.push.payload import FollowUpPayload, Push, PushPayload, PushResult
     from queue_lib.processor import Context
     from storage.ports import Subscription
 
@@ -57,12 +56,7 @@ def wait_until_due(push: Push, parts: Parts) -> None:
 
 
 async def deliver_once(fan_out: FanOut, rows: Sequence[Subscription], *, puts_off: bool = False) -> PushResult:
-    """Send to all these rows, unless the message has lost its worth.
-
-    `puts_off`: push services that refuse this server are asked again later.
-    """
-    if fan_out.has_expired():
-        return PushResult(expired=True, skipped=len(rows), total=len(rows))
+    """Send to all these rows. `puts_off`: push services that refuse this server are asked again later."""
     async with fan_out:
         result = await fan_out.deliver(rows)
         fan_out.check_configuration()

@@ -32,6 +32,9 @@ TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 # 50 ms an answer, 50 keep a core busy.
 MAX_IN_FLIGHT, MAX_IN_FLIGHT_AT_ORIGIN = 100, 50
 MAX_ANSWER = 4096
+# Bytes of a line and lines of an answer's head. A head beyond them is an answer that is lost, and its push is sent
+# again: aiohttp's own limits, 8,190 and 128, are below what proxies add. Node takes 16 KiB in all.
+MAX_LINE, MAX_LINES = 32_768, 500
 RECENTLY = 3600.0  # seconds
 # Subscriptions of earlier keys that are remembered as such; forgetting one costs a request.
 MAX_REMEMBERED = 100_000
@@ -176,6 +179,10 @@ class PushSender:
             timeout=self._timeout,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # an encoding that aiohttp lacks would hide the status
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_LINES,
             headers={"User-Agent": "pushmill", "Accept-Encoding": "identity"},
         )
         return self._session
@@ -199,8 +206,9 @@ def headers_for(endpoint: Endpoint, message: Message) -> dict[str, str]:
     if message.topic is not None:
         headers["Topic"] = message.topic
     if is_within(endpoint.host, "notify.windows.com"):
-        # Without it a TTL "conflicts" (https://github.com/web-push-libs/pywebpush/issues/162).
+        # Without it a TTL "conflicts", and 0 does with it (https://github.com/web-push-libs/pywebpush/issues/162).
         headers["X-WNS-Cache-Policy"] = "cache"
+        headers["TTL"] = str(max(1, message.ttl))
     return headers
 
 

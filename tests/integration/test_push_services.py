@@ -104,6 +104,45 @@ async def test_answers_that_are_none(
     assert origin not in delivery.reason
 
 
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CREATED + b"X-Trace: " + b"a" * 9_000 + b"\r\n\r\n",
+        CREATED + b"".join(b"X-%d: %s\r\n" % (number, b"a" * 900) for number in range(10)) + b"\r\n",
+        CREATED + b"".join(b"X-%d: a\r\n" % number for number in range(400)) + b"\r\n",
+        CREATED.replace(b"Created", b"r" * 9_000) + b"\r\n",
+        CREATED.replace(b" Created", b"") + b"\r\n",
+        CREATED + b"X-Folded: a\r\n  b\r\nX-Odd: \xe9\x01\r\nSet-Cookie: =;;\xff\r\n\r\n",
+        CREATED + b"Content-Type: text/html; charset=none\r\nLocation: http://[bad\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + CREATED + b"\r\n",
+        b"HTTP/1.0 201 Created\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhe",
+        *(
+            b"HTTP/1.1 201 Created\r\nContent-Encoding: %s\r\nContent-Length: 5\r\n\r\nhello" % encoding
+            for encoding in (b"gzip", b"br", b"zstd", b"none")
+        ),
+    ],
+    ids=lambda answer: answer[:40].decode(errors="replace").split("\r")[0] + f", {len(answer)} bytes",
+)
+async def test_a_201_is_a_201(
+    push_service: PushService, vapid_keys: tuple[str, str], senders: Any, answer: bytes
+) -> None:
+    """Whatever comes with it: a push that was taken must not be sent again."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with raw_service(behave) as origin:
+        delivery = await senders(vapid_keys[0]).send(_at(push_service, origin), MESSAGE)
+
+    assert delivery == Delivery(Kind.SENT)
+
+
 async def test_of_a_huge_answer_little_is_read(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any
 ) -> None:

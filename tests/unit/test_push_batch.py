@@ -20,7 +20,7 @@ from processors.push.payload import BatchPayload
 from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError
 from storage.errors import StorageAwayError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import NOW, Clock, FakeSender, FakeSubscriptions, make_parts, make_row
 
 ROWS = 2 * PAGE + 7
 
@@ -248,8 +248,32 @@ async def test_what_is_late_is_not_sent() -> None:
     result = await PushBatch(make_parts(FakeSubscriptions(20), sender, clock))(job(options={"ttl": 5}), FakeContext())
 
     assert sender.ttls == [5, 4, 3, 2, 1]
-    assert (result.sent, result.failed, result.expired) == (5, 15, True)
+    assert (result.sent, result.failed, result.expired, result.total) == (5, 0, 15, 20)
     assert result.origins == {"https://push.test": {"sent": 5, "expired": 15}}
+
+
+async def test_who_is_unread_when_the_time_is_over_counts_too() -> None:
+    """No page is left out of the counts, and none of it is sent."""
+    clock, sender = Clock(), FakeSender()
+    clock.now += 3600
+
+    result = await PushBatch(make_parts(FakeSubscriptions(ROWS), sender, clock))(
+        job(options={"expiresAt": NOW * 1000}), FakeContext()
+    )
+
+    assert (result.expired, result.total, sender.tried) == (ROWS, ROWS, [])
+
+
+async def test_a_batch_names_the_follow_ups_of_all_its_pages() -> None:
+    """Those of whom the result says that they are retried."""
+    context = FakeContext()
+
+    result = await PushBatch(
+        make_parts(FakeSubscriptions(ROWS), FakeSender({0: Kind.TRANSIENT, PAGE: Kind.TRANSIENT}))
+    )(job(), context)
+
+    assert result.retrying == 2
+    assert sorted(result.follow_ups) == sorted(context.enqueued)
 
 
 async def test_what_is_settled_while_notes_are_written_is_written_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from processors.push.delivery import Delivery, Kind
 from processors.push.payload import FOLLOW_UP, FollowUpPayload
-from processors.push.processor import PushFollowUp
+from processors.push.processor import PushFollowUp, PushNotification
 from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.job import Wire
 from tests.support.fakes import FakeContext, make_job
@@ -61,13 +62,42 @@ async def test_the_fifth_attempt_is_the_last() -> None:
     assert (result.failed, result.retrying) == (1, 0)
 
 
-async def test_nothing_is_retried_past_the_ttl() -> None:
-    """A follow-up that would come too late is not enqueued."""
+@pytest.mark.parametrize("ttl", [5, 0])
+async def test_nothing_is_retried_past_the_ttl(ttl: int) -> None:
+    """A follow-up that would come too late is not enqueued, and who is unsent has not failed: the time was over."""
     context = FakeContext()
 
-    counts = await run(1, FakeSender({0: Kind.TRANSIENT}), context, job(ttl=5))
+    result = await PushNotification(make_parts(FakeSubscriptions(2), FakeSender({0: Kind.TRANSIENT})))(
+        job(ttl=ttl), context
+    )
 
-    assert (counts, context.enqueued) == ((0, 1, 0, 0, 0, 1), {})
+    assert (result.sent, result.failed, result.expired, result.retrying) == (1, 0, 1, 0)
+    assert (context.enqueued, result.follow_ups) == ({}, ())
+
+
+async def test_a_ttl_of_0_is_sent_to_each() -> None:
+    """Its fan-out takes its time, and a device whose turn comes late may be online all the same."""
+    clock, sender = Clock(), FakeSender()
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        clock.now += 1
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    counts = await run(20, sender, payload=job(ttl=0), clock=clock)
+
+    assert (counts, sender.ttls) == ((20, 0, 0, 0, 0, 20), [0] * 20)
+
+
+async def test_the_result_names_its_follow_ups() -> None:
+    """In the order in which they were added: the app can ask what became of those that are retried."""
+    context = FakeContext()
+    sender = FakeSender({0: Delivery(Kind.THROTTLED, "", 100.0), 1: Kind.TRANSIENT})
+
+    result = await PushNotification(make_parts(FakeSubscriptions(3), sender))(job(), context)
+
+    assert result.retrying == 2
+    assert result.follow_ups == tuple(context.enqueued)
 
 
 async def test_a_pause_that_a_push_service_asks_for_is_kept() -> None:

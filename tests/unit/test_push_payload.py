@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import string
 from collections import Counter
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from processors.push.encrypt import MAX_PLAINTEXT
 from processors.push.notification import Notification, PayloadStyle
 from processors.push.payload import (
+    MAX_FOLLOW_UPS,
     MAX_ORIGINS,
     BatchPayload,
     FollowUpPayload,
@@ -64,29 +66,17 @@ def test_the_deadline_is_the_ttl_where_nothing_is_sooner() -> None:
     assert parse(options={"ttl": 60, "expiresAt": 1_800_000_000_000}).deadline(1_799_999_000.0) == 1_799_999_060
 
 
-@pytest.mark.parametrize(
-    ("now", "ttl", "expired"),
-    [(-100.0, 60, False), (-59.5, 60, False), (-9.5, 10, False), (-0.1, 1, False), (0.0, 1, True), (5.0, 1, True)],
-)
-def test_a_message_is_not_kept_longer_than_it_is_worth_something(now: float, ttl: int, *, expired: bool) -> None:
-    """By `expiresAt`, here at 1,800,000,000, in whole seconds of which there is always one."""
-    push = parse(options={"ttl": 60, "expiresAt": 1_800_000_000_000})
-
-    assert push.message(PayloadStyle(), 1_800_000_000 + now).ttl == ttl
-    assert push.has_expired(1_800_000_000 + now) == expired
-
-
-def test_without_expires_at_the_ttl_is_the_apps() -> None:
-    """Whenever it is sent."""
-    assert parse(options={"ttl": 60}).message(PayloadStyle(), 1_800_000_000).ttl == 60
-    assert not parse(options={"ttl": 60}).has_expired(9e99)
-
-
 def test_the_epoch_is_a_time_too() -> None:
     """`new Date(0)` is long past, and not the same as no time."""
     push = parse(options={"notBefore": "1970-01-01T00:00:00.000Z", "expiresAt": "1970-01-01T00:00:00.000Z"})
 
-    assert (push.deadline(1000.0), push.has_expired(1000.0), push.wait(1000.0)) == (0.0, True, 0.0)
+    assert (push.deadline(1000.0), push.wait(1000.0)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("options", "deadline"), [({}, math.inf), ({"expiresAt": 1_800_000_000_000}, 1_800_000_000)])
+def test_a_ttl_of_0_ends_nothing(options: dict[str, Any], deadline: float) -> None:
+    """Whoever's turn it is may be online, however many come before; only `expiresAt` says when that is no use."""
+    assert parse(options={"ttl": 0, **options}).deadline(1000.0) == deadline
 
 
 def test_a_batch_has_users_or_everybody() -> None:
@@ -178,7 +168,8 @@ RESULTS = st.builds(
     sent=st.integers(0, 9),
     skipped=st.integers(0, 9),
     total=st.integers(0, 9),
-    expired=st.booleans(),
+    expired=st.integers(0, 9),
+    follow_ups=st.lists(st.text(max_size=5), max_size=70),
     origins=st.dictionaries(
         st.integers(0, 70).map("https://{}.test".format) | st.just("other"),
         st.dictionaries(st.sampled_from(["sent", "gone"]), st.integers(1, 9), min_size=1),
@@ -204,7 +195,8 @@ def test_nothing_is_lost_when_results_are_added(one: PushResult, other: PushResu
         one.skipped + other.skipped,
         one.total + other.total,
     )
-    assert both.expired == (one.expired or other.expired)
+    assert both.expired == one.expired + other.expired
+    assert both.follow_ups == (one.follow_ups + other.follow_ups)[:MAX_FOLLOW_UPS]
     assert len(both.origins) <= MAX_ORIGINS
     assert times(both) == times(one) + times(other)
     assert one.model_dump_json(by_alias=True) == before
@@ -262,13 +254,13 @@ def test_faults_name_the_field_as_the_app_wrote_it(fields: dict[str, Any], where
         ({}, 86_400),
         ({"ttl": None}, 86_400),
         ({"ttl": 60}, 60),
-        ({"ttl": 0}, 1),
-        ({"ttl": -5}, 1),
+        ({"ttl": 0}, 0),
+        ({"ttl": -5}, 0),
         ({"ttl": 1e9}, 2_419_200),
     ],
 )
 def test_ttl_is_clamped(given: dict[str, Any], expected: int) -> None:
-    """A time to live is a day unless given, and within 1 second and 4 weeks."""
+    """A time to live is a day unless given, and 4 weeks at most; 0 is for devices that are online."""
     assert expected == parse(options=given).message(PayloadStyle(MAX_PLAINTEXT)).ttl
 
 
@@ -298,7 +290,8 @@ def test_the_result_is_camel_case_json_with_all_counts() -> None:
         "pruned": 0,
         "retrying": 0,
         "skipped": 0,
+        "expired": 0,
         "total": 1,
-        "expired": False,
+        "followUps": (),
         "origins": {},
     }

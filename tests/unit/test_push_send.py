@@ -9,7 +9,7 @@ import pytest
 
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.endpoints import AllowedHosts
-from processors.push.send import PushSender
+from processors.push.send import PushSender, headers_for
 
 MESSAGE = Message(b"{}", ttl=60, urgency="normal")
 ENDPOINT = AllowedHosts().parse("https://fcm.googleapis.com/wp/1")
@@ -69,3 +69,19 @@ async def test_two_messages_at_once_find_out_that_a_key_works_no_more() -> None:
     ends = await asyncio.gather(*(sender.answered(current=Kind.SENT, earlier=Kind.KEY_MISMATCH) for _ in range(2)))
 
     assert ends == [Kind.SENT, Kind.SENT]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "ttl", "sent"),
+    [
+        ("https://fcm.googleapis.com/wp/1", 0, "0"),
+        ("https://web.push.apple.com/x", 60, "60"),
+        ("https://db5p.notify.windows.com/w", 60, "60"),
+        ("https://db5p.notify.windows.com/w", 0, "1"),
+    ],
+)
+def test_only_if_online_is_said_to_all_but_windows(endpoint: str, ttl: int, sent: str) -> None:
+    """Its service refuses a TTL of 0."""
+    headers = headers_for(AllowedHosts().parse(endpoint), Message(b"{}", ttl=ttl, urgency="normal"))
+
+    assert sent == headers["TTL"]

@@ -31,8 +31,8 @@ async def test_a_push(app: App, push_service: PushService) -> None:
             ("getJob", PUSHES, None),
         )
 
-    counts = {"sent": 1, "failed": 0, "pruned": 0, "retrying": 0, "skipped": 0, "total": 1, "expired": False}
-    assert counts | {"origins": {push_service.origin: {"sent": 1}}} == result
+    counts = {"sent": 1, "failed": 0, "pruned": 0, "retrying": 0, "skipped": 0, "expired": 0, "total": 1}
+    assert counts | {"followUps": [], "origins": {push_service.origin: {"sent": 1}}} == result
     assert [payload] == [push.json for push in push_service.received]
     assert ("completed", result, 1) == (job["state"], job["returnvalue"], job["attemptsMade"])
 
