@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processors.forms import FORMS
+from processors.media.dead_uploads import DeadUploads
 from processors.media.files import ProcessFile
 from processors.media.films import ProcessVideo
 from processors.media.pictures import OptimizeAvatar, ProcessImage
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from processors.push.fan_out import Parts
     from queue_lib.processor import Processor
 
+OF_FILES = ("process-image", "process-video", "process-file")  # jobs whose upload has a row
+
 
 def build(*, push: Parts, media: MediaParts) -> list[Route[Any]]:
     """All routes, over what they need."""
@@ -30,4 +33,5 @@ def build(*, push: Parts, media: MediaParts) -> list[Route[Any]]:
         "optimize-avatar": OptimizeAvatar(media),
         "process-file": ProcessFile(media),
     }
-    return [Route(form.name, form.queue, form.payload, processors[form.name]) for form in FORMS]
+    on_dead = dict.fromkeys(OF_FILES, DeadUploads(media))
+    return [Route(form.name, form.queue, form.payload, processors[form.name], on_dead.get(form.name)) for form in FORMS]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from queue_lib.job import Job
+    from queue_lib.outcome import Failure
 
 
 class Model(BaseModel):
@@ -108,14 +109,29 @@ class Form:
     internal: bool = False
 
 
+class OnDead(Protocol):
+    """Is told of a job that failed for good, however that came: a worker may have died of it, its data be no payload.
+
+    It must be idempotent. It raises SnoozeError where it can't be told now: the job runs again later. Any other error
+    is a fault, and keeps no job from its end.
+    """
+
+    async def __call__(self, job: Job, failure: Failure, /) -> None:
+        """Take note of it, before the job is buried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route(Generic[PayloadT]):
-    """One line of the registry: jobs called `name` in `queue` carry a `payload` and are run by `processor`."""
+    """One line of the registry: jobs called `name` in `queue` carry a `payload` and are run by `processor`.
+
+    `on_dead` is told of those that failed for good.
+    """
 
     name: str
     queue: str
     payload: type[PayloadT]
     processor: Processor[PayloadT]
+    on_dead: OnDead | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ class Database:
         """One of the tables that were asked for at `open`."""
         return self._tables[table]
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite; it is Postgres otherwise."""
+        return self._engine.dialect.name == "sqlite"
+
     @asynccontextmanager
     async def connection(self, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection for one statement, which is its own transaction.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ PRISMA_PARAMETERS = (
     "sslidentity",
     "statement_cache_size",
 )
+
+# Prisma's own for SQLite: `file:./dev.db`. What is after a ? is for Prisma.
+PRISMA_FILE = re.compile(r"(?:file|sqlite):(?://(?=/))?(?P<path>(?!//)[^?]+)(?:\?.*)?")
+SCHEMA_FOLDER = Path("prisma")
 
 # Where the URL itself gives none. A network that swallows packets is noticed within 10 s: of what is sent by
 # tcp_user_timeout (milliseconds), of an idle connection by keepalives (5 s, and 2 more that are not answered).
@@ -65,10 +70,12 @@ class DatabaseUrl:
 
 
 def parse_database_url(text: str) -> DatabaseUrl:
-    """Read DATABASE_URL: `postgres://`, `postgresql://` or `sqlite:///path`.
+    """Read DATABASE_URL: `postgres://`, `postgresql://`, `sqlite:///path`, or Prisma's `file:./path`.
 
     Raises ValueError with a sentence that repeats no part of the URL.
     """
+    if (found := PRISMA_FILE.fullmatch(text)) is not None and not text.startswith("sqlite:///"):
+        return _sqlite(URL.create("sqlite", database=_of_prisma(found["path"])))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -78,7 +85,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
         return _postgres(url)
     if url.drivername == "sqlite":
         return _sqlite(url)
-    msg = "neither Postgres (postgres://... or postgresql://...) nor SQLite (sqlite:///path)"
+    msg = "neither Postgres (postgres://... or postgresql://...) nor SQLite (sqlite:///path or file:./path)"
     raise ValueError(msg)
 
 
@@ -92,6 +99,11 @@ def _postgres(url: URL) -> DatabaseUrl:
     schema = _one(url.query, "schema")
     url = url.set(drivername="postgresql+psycopg").difference_update_query(PRISMA_PARAMETERS)
     return DatabaseUrl(url.set(query={**POSTGRES_PARAMETERS, **url.query}), schema)
+
+
+def _of_prisma(path: str) -> str:
+    """Prisma reads a relative path from where the app runs; up to Prisma 6, from where its schema is."""
+    return str(SCHEMA_FOLDER / path) if not Path(path).exists() and (SCHEMA_FOLDER / path).exists() else path
 
 
 def _sqlite(url: URL) -> DatabaseUrl:

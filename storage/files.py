@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DateTime, Table, case, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Table, case, literal, or_, select, true, update
 
 from storage.errors import NotOwnerError, RowNotFoundError
 from storage.identity import has_id
+from storage.moment import now_for
+from storage.row_state import PROCESSED, PROCESSING, failed, in_order
 from storage.tables import AppTable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from storage.database import Database
 
 OWNER, UPDATED_AT = "userId", "updatedAt"  # optional columns
@@ -28,10 +31,8 @@ class SqlFiles:
 
     async def check_owner(self, file_id: str, user_id: str) -> None:
         """Raise RowNotFoundError if there is no such row, NotOwnerError if its `userId` is another one's."""
-        owner = self._table.c.get(OWNER)
-        is_theirs = true() if owner is None else or_(owner.is_(None), has_id(owner, user_id))
         # The condition as a number: SQLite has no truth values.
-        query = select(case((is_theirs, 1), else_=0)).where(has_id(self._table.c.id, file_id))
+        query = select(case((self._is_theirs(user_id), 1), else_=0)).where(has_id(self._table.c.id, file_id))
         async with self._database.connection() as connection:
             answer = await connection.scalar(query)
         if answer is None:
@@ -40,31 +41,41 @@ class SqlFiles:
             msg = "the file with its fileId is another user's"
             raise NotOwnerError(msg)
 
+    async def mark_processing(self, file_id: str) -> None:
+        """Take back what the row says of an earlier failure, and set its `status`, where it has columns for that."""
+        if values := in_order(self._table, PROCESSING):
+            await set_columns(self._database, self._table, file_id, values)
+
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """Set `processed`, and those of `values` whose column exists; RowNotFoundError if there is no such file."""
         known = {name: value for name, value in values.items() if name in self._table.c}
-        if not await set_columns(self._database, self._table, file_id, {**known, "processed": True}):
+        known |= {**in_order(self._table, PROCESSED), "processed": True}
+        if not await set_columns(self._database, self._table, file_id, known):
             raise RowNotFoundError(NO_FILE)
 
+    async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
+        """Say so in the columns that are there for it; nothing if there is no such row, or it is another user's."""
+        if values := failed(self._database, self._table, reason):
+            await set_columns(self._database, self._table, file_id, values, self._is_theirs(user_id))
 
-async def set_columns(database: Database, table: Table, row_id: str, values: dict[str, Any]) -> bool:
-    """Set columns of one row, unless they have these values already; False if there is no such row.
+    def _is_theirs(self, user_id: str) -> ColumnElement[bool]:
+        owner = self._table.c.get(OWNER)
+        return true() if owner is None else or_(owner.is_(None), has_id(owner, user_id))
+
+
+async def set_columns(
+    database: Database, table: Table, row_id: str, values: Mapping[str, Any], only: ColumnElement[bool] | None = None
+) -> bool:
+    """Set columns of one row, unless they have these values already; False if there is no such row, or not `only` it.
 
     A job that runs twice changes its row once: what looks for changes (`updatedAt`, triggers) sees one.
     """
-    is_it = has_id(table.c.id, row_id)
+    is_it = has_id(table.c.id, row_id) if only is None else has_id(table.c.id, row_id) & only
     differs = or_(*(table.c[name].is_distinct_from(value) for name, value in values.items()))
-    statement = update(table).where(is_it, differs).values({**_touched(table), **values})
+    touched = now_for(database, table, UPDATED_AT)
+    also = {} if touched is None else {UPDATED_AT: touched}
+    statement = update(table).where(is_it, differs).values({**also, **values})
     async with database.connection(writes=True) as connection:
         if (await connection.execute(statement)).rowcount:
             return True
         return await connection.scalar(select(literal(1)).select_from(table).where(is_it)) is not None
-
-
-def _touched(table: Table) -> dict[str, datetime]:
-    """Prisma's client sets `@updatedAt`, the database doesn't; Prisma's timestamps without a zone are in UTC."""
-    column = table.c.get(UPDATED_AT)
-    if column is None or not isinstance(column.type, DateTime):
-        return {}
-    now = datetime.now(UTC)
-    return {UPDATED_AT: now if column.type.timezone else now.replace(tzinfo=None)}

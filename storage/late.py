@@ -117,9 +117,17 @@ class LateFiles:
         """See the port."""
         await (await self._late.get()).files.check_owner(file_id, user_id)
 
+    async def mark_processing(self, file_id: str) -> None:
+        """See the port."""
+        await (await self._late.get()).files.mark_processing(file_id)
+
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """See the port."""
         await (await self._late.get()).files.mark_processed(file_id, values)
+
+    async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
+        """See the port."""
+        await (await self._late.get()).files.mark_failed(file_id, user_id, reason)
 
 
 class LateAvatars:

@@ -60,10 +60,19 @@ class Files(Protocol):
         A table without that column, and a row that has none, are anybody's.
         """
 
+    async def mark_processing(self, file_id: str) -> None:
+        """Take back what the row says of an earlier failure, and set its `status`, where it has columns for that."""
+
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """Set `processed`, and those of `values` (column name -> value) whose column exists.
 
         A row that has them already is not touched. Raises RowNotFoundError.
+        """
+
+    async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
+        """Say in the row that its job is dead, where it has columns for that: `error`, `failedAt`, `status`.
+
+        A row that is missing or another user's (see `check_owner`) is left alone.
         """
 
 

@@ -23,7 +23,7 @@ class StorageSettings(BaseSettings):
         validate_default=True,
         repr=False,
         description="The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's own parameters are "
-        "understood) or SQLite (`sqlite:///path`).",
+        "understood) or SQLite (`sqlite:///path`, or Prisma's `file:./path`).",
     )
     push_subscription_table: str = Field(
         "PushSubscription", min_length=1, description="Table of the push subscriptions, as the database spells it."

@@ -47,7 +47,9 @@ def _table(connection: Connection, name: str, metadata: MetaData) -> Table:
         columns = inspect(connection).get_columns(name, metadata.schema)
     except NoSuchTableError:
         columns = []
-    return Table(name, metadata, *(Column(column["name"], column["type"]) for column in columns))
+    return Table(
+        name, metadata, *(Column(column["name"], column["type"], nullable=column["nullable"]) for column in columns)
+    )
 
 
 def _faults(table: AppTable, name: str, reflected: Table) -> Iterable[str]:

@@ -126,7 +126,7 @@ class ProcessVideo:
             for output in (film_of(report), POSTER)
         ]
         result = VideoResult(url=film.url, poster_url=poster.url, **report.model_dump())
-        lasting = {"url": film.lasting, "posterUrl": poster.lasting}
+        lasting = {"url": film.lasting, "posterUrl": poster.lasting, "format": "mp4"}
         row = row_of(result.model_dump(by_alias=True), COLUMNS) | lasting
         urls = {"compressedUrl": film.lasting, "thumbnailUrl": poster.lasting}
         await self._parts.files.mark_processed(payload.file_id, row | urls)

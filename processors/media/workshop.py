@@ -89,6 +89,7 @@ async def fetched(parts: MediaParts, payload: FilePayload | AvatarPayload, max_b
         async with parts.sandbox.room_told(), _folder(parts) as folder:
             if isinstance(payload, FilePayload):
                 await parts.files.check_owner(payload.file_id, payload.user_id)
+                await parts.files.mark_processing(payload.file_id)
             await parts.objects.fetch(payload.file_path, folder / "source", max_bytes)
             yield folder
 

@@ -1,26 +1,24 @@
-"""Which rows can't be sent to, as can be told without asking their push service, and why."""
+"""Which subscriptions can never receive anything, as can be told without asking their push service."""
 
 from __future__ import annotations
 
 import enum
 from typing import TYPE_CHECKING
 
-from processors.push.delivery import Kind
 from processors.push.encrypt import InvalidKeysError, keys_of
-from processors.push.endpoints import EndpointRefusedError, EndpointRemovedError
+from processors.push.endpoints import EndpointRefusedError
 
 if TYPE_CHECKING:
     from processors.push.endpoints import AllowedHosts
     from storage.ports import Subscription
 
 
-class Cause(enum.StrEnum):
-    """Why a row can't be sent to. The worker prunes the first two, and keeps the others."""
+class Reason(enum.StrEnum):
+    """Why a subscription is dead."""
 
-    EXPIRED = "expired"  # its expirationTime has passed
-    REMOVED = "removed"  # its browser has ended it
-    REFUSED_ENDPOINT = Kind.REFUSED_ENDPOINT.value
-    UNREADABLE_KEYS = Kind.UNREADABLE_KEYS.value
+    EXPIRED = "past its expirationTime"
+    ENDPOINT = "the endpoint must not be called"
+    KEYS = "the keys are none"
 
 
 def has_expired(subscription: Subscription, now: float) -> bool:
@@ -28,17 +26,15 @@ def has_expired(subscription: Subscription, now: float) -> bool:
     return subscription.expires_at is not None and subscription.expires_at <= now
 
 
-def cause(subscription: Subscription, allowed: AllowedHosts, now: float) -> Cause | None:
-    """What the sender would find by itself; None if it would ask the push service."""
+def reason(subscription: Subscription, allowed: AllowedHosts, now: float) -> Reason | None:
+    """What the sender would find of itself, and prune the row for; None if it would ask the push service."""
     if has_expired(subscription, now):
-        return Cause.EXPIRED
+        return Reason.EXPIRED
     try:
         allowed.parse(subscription.endpoint)
         keys_of(subscription)
-    except EndpointRemovedError:
-        return Cause.REMOVED
     except EndpointRefusedError:
-        return Cause.REFUSED_ENDPOINT
+        return Reason.ENDPOINT
     except InvalidKeysError:
-        return Cause.UNREADABLE_KEYS
+        return Reason.KEYS
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import structlog
@@ -18,6 +19,7 @@ from queue_lib.errors import (
     JobError,
     LeaseLostError,
     PermanentError,
+    SnoozeError,
     StoppedError,
     TransientError,
 )
@@ -154,12 +156,11 @@ class Executor:
             return decide(job, TransientError("the processor cancelled itself"))
         except Exception as error:  # noqa: BLE001 -- the one place where any error of a processor becomes an outcome
             if isinstance(error, FaultError):
-                self._alarm(job, error)
+                self._alarm(job, Failure.of(error))
             return decide(job, error)
 
-    def _alarm(self, job: Job, error: FaultError) -> None:
+    def _alarm(self, job: Job, failure: Failure) -> None:
         """Tell operators of a fault of our own, beside the outcome that the job has."""
-        failure = Failure.of(error)
         structlog.get_logger().error("job_fault", queue=job.queue, id=job.id, name=job.name, reason=failure.reason)
         self._observe(Breakdown("job_fault", failure))
 
@@ -210,12 +211,30 @@ class Executor:
             case Snooze(delay, _):
                 await lease.snooze(delay)
             case Dead(failure):
+                if (later := await self._tell(lease, failure)) is not None:
+                    return await self._record(lease, later)
                 # The letter first: a crash in between leaves a letter too many, never one too few.
                 await self._dead_letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time()))
                 await lease.bury(failure)
             case _:
                 assert_never(outcome)
         return outcome
+
+    async def _tell(self, lease: Lease, failure: Failure) -> Snooze | None:
+        """Tell the route that the job is dead; a Snooze where that can't be now, but for a job that was stopped."""
+        job = lease.job
+        route = self._registry.find(job.name, job.queue)
+        if route is None or route.on_dead is None:
+            return None
+        try:
+            await route.on_dead(job, failure)
+        except Exception as error:  # noqa: BLE001 -- a job that nobody could be told of must still end
+            if isinstance(error, SnoozeError) and lease.stopped is None:
+                return Snooze(error.delay, str(error))
+            untold = Failure.of(error)
+            # Not its message: a database's may have values of a row.
+            self._alarm(job, replace(untold, reason=f"nobody could be told that the job is dead ({untold.kind})"))
+        return None
 
     async def _settle(
         self, lease: Lease, started: float, record: Callable[[], Awaitable[Outcome | None]], tallies: Tallies

@@ -55,7 +55,7 @@ async def test_an_upload_becomes_a_film_a_poster_and_a_row(
     urls = {"url": "https://cdn.test/file-1-video.mp4", "posterUrl": "https://cdn.test/file-1-poster.jpg"}
     assert (facts | urls).items() <= data.items()
     kept = {name: url.replace("https://cdn.test/", "kept:") for name, url in urls.items()}
-    columns = {"compressedUrl": kept["url"], "thumbnailUrl": kept["posterUrl"], "processed": True}
+    columns = {"compressedUrl": kept["url"], "thumbnailUrl": kept["posterUrl"], "format": "mp4", "processed": True}
     assert facts | kept | columns == files.rows["file-1"]
     assert {"file-1-video.mp4": "video/mp4", "file-1-poster.jpg": "image/jpeg"} == {
         key: content_type for key, (content_type, _) in store.stored.items()

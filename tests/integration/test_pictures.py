@@ -112,13 +112,18 @@ async def test_an_upload_that_is_no_picture_is_permanent(
 
 
 async def test_an_upload_that_is_missing_is_permanent(
-    parts: MediaParts, store: FolderStore, context: FakeContext
+    parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext
 ) -> None:
-    """A key without an object fails for good, and the reason names the field, not what a user has called the file."""
+    """A key without an object fails for good, and the reason names the field, not what a user has called the file.
+
+    What the row said of an earlier failure was taken back when the run began.
+    """
     (store.folder / "uploads" / "a.png").unlink()
+    files.rows["file-1"]["error"] = "its worker died 3 times while running it"
 
     with pytest.raises(PermanentError, match=r"^nothing is stored under its filePath$"):
         await ProcessImage(parts)(JOB, context)
+    assert {"file-1": {}} == files.rows
 
 
 async def test_an_upload_that_is_too_large_is_permanent(

@@ -105,6 +105,15 @@ class MemoryFiles:
             msg = "the file with its fileId is another user's"
             raise NotOwnerError(msg)
 
+    async def mark_processing(self, file_id: str) -> None:
+        """See the port."""
+        self.rows[file_id].pop("error", None)
+
+    async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
+        """See the port."""
+        if file_id in self.rows and self.rows[file_id].get("userId", user_id) == user_id:
+            self.rows[file_id]["error"] = reason
+
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """See the port."""
         if file_id not in self.rows:

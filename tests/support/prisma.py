@@ -32,6 +32,11 @@ class App:
     url: str
     ids: tuple[str, ...]
 
+    @property
+    def id_type(self) -> str:
+        """The type of its ids, as a table has it."""
+        return {TEXT_IDS: "TEXT", INTEGER_IDS: "INTEGER", UUID_IDS: "UUID"}[self.ids]
+
     def sql(self, statement: str) -> list[dict[str, Any]]:
         """Run one statement, and give its rows if it has any."""
         if self.url.startswith("sqlite"):

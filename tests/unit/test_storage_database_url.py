@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from storage.database_url import parse_database_url
@@ -36,6 +38,12 @@ def test_prisma_parameters() -> None:
         ("postgres://me@/shop?host=/run/postgres", "/run/postgres:5432"),
         ("sqlite:///dev.db", "dev.db"),
         ("sqlite:////var/a b.db", "/var/a b.db"),
+        ("file:./dev.db", "dev.db"),
+        ("file:dev.db?connection_limit=1&socket_timeout=5", "dev.db"),
+        ("file:../data/50%25 b.db", "../data/50%25 b.db"),
+        ("file:/var/a b.db", "/var/a b.db"),
+        ("file:///var/dev.db", "/var/dev.db"),
+        ("sqlite:./dev.db", "dev.db"),
     ],
 )
 def test_place(text: str, expected: str) -> None:
@@ -46,3 +54,16 @@ def test_place(text: str, expected: str) -> None:
 def test_repr() -> None:
     """Printing a parsed URL does not show the password."""
     assert "hunter2" not in repr(parse_database_url("postgres://me:hunter2@h/shop?password=hunter2"))
+
+
+def test_where_prisma_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of Prisma 6 is beside the schema, one of Prisma 7 where the app runs; the newer one wins."""
+    monkeypatch.chdir(tmp_path)
+    places = []
+    for name in ("", "prisma/dev.db", "dev.db"):
+        if name:
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).touch()
+        places.append(parse_database_url("file:./dev.db").place)
+
+    assert ["dev.db", "prisma/dev.db", "dev.db"] == places

@@ -65,9 +65,13 @@ def test_what_is_missing_is_said_at_once() -> None:
         ("postgres://me:hunter2@h:port/db", "not a URL; it looks like postgresql://user:password@host:5432/database"),
         (
             "mysql://me:hunter2@h/db",
-            "neither Postgres (postgres://... or postgresql://...) nor SQLite (sqlite:///path)",
+            "neither Postgres (postgres://... or postgresql://...) nor SQLite (sqlite:///path or file:./path)",
         ),
-        ("file:./dev.db", "not a URL; it looks like postgresql://user:password@host:5432/database"),
+        ("file:", "not a URL; it looks like postgresql://user:password@host:5432/database"),
+        (
+            "file://dev.db",
+            "neither Postgres (postgres://... or postgresql://...) nor SQLite (sqlite:///path or file:./path)",
+        ),
         (
             "postgres://me:pass@hunter2@h/db",
             "more than one @; write the special characters of the password percent-encoded (@ as %40)",

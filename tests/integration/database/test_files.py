@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.errors import NotOwnerError, RowNotFoundError
 from storage.files import SqlFiles
 from storage.tables import AppTable
-from tests.support.prisma import FILES, IMPOSSIBLE, INTEGER_IDS, TEXT_IDS, UUID_IDS, App, settings_of
+from tests.support.prisma import FILES, IMPOSSIBLE, TEXT_IDS, App, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -102,7 +102,7 @@ async def test_updated_at(postgres_url: str, kind: str, zone: Any) -> None:
 @pytest.mark.parametrize(("user", "outcome"), [(0, None), (1, NotOwnerError), (3, NotOwnerError)])
 async def test_whose_file_it_is(app: App, user: int, outcome: type[Exception] | None) -> None:
     """The row's user must be the job's, compared as the column compares."""
-    app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {_id_type(app)}')
+    app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {app.id_type}')
     app.add_files()
     app.sql(f"""UPDATE "File" SET "userId" = '{app.ids[0]}'""")  # noqa: S608 -- a test's own value
     async with opened(app) as files:
@@ -122,13 +122,9 @@ async def test_a_file_of_nobody(app: App) -> None:
         await files.check_owner(app.ids[0], app.ids[3])
         with pytest.raises(RowNotFoundError, match="no file has its fileId"):
             await files.check_owner(app.ids[3], app.ids[3])
-    app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {_id_type(app)}')
+    app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {app.id_type}')
     async with opened(app) as files:
         await files.check_owner(app.ids[0], app.ids[3])
-
-
-def _id_type(app: App) -> str:
-    return {TEXT_IDS: "TEXT", INTEGER_IDS: "INTEGER", UUID_IDS: "UUID"}[app.ids]
 
 
 @asynccontextmanager
