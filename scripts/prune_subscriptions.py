@@ -1,8 +1,10 @@
-"""Delete subscriptions that can never receive anything: `python -m scripts.prune_subscriptions --dry-run`.
+"""List the subscriptions that can't be sent to, by cause and host, and delete those that you name.
 
-They are past their `expirationTime`, their keys are none, or their endpoint is at no push service that may be called,
-as `PUSH_ALLOWED_HOSTS` has them: run it in the worker's own environment. The worker prunes them, too, but one by one as
-it meets them; no push service is asked. scripts/README.md has the exit codes; 3 is the database.
+`python -m scripts.prune_subscriptions` lists and deletes nothing; `... unreadableKeys` deletes those, once you have
+said yes. Causes: `expired` (past its expirationTime), `removed` (ended by its browser), `refusedEndpoint` (at no push
+service that may be called, as PUSH_ALLOWED_HOSTS has them), `unreadableKeys`. No push service is asked: for a row that
+it refuses, as one of another VAPID key, give the `endpoint_hash` of the log. Run it in the worker's own environment.
+scripts/README.md has the exit codes; 3 is the database.
 """
 
 from __future__ import annotations
@@ -11,19 +13,19 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.status import Status
 
-from processors.push.dead_rows import Reason, reason
+from processors.push.dead_rows import Cause, cause
 from processors.push.endpoints import log_fields
 from processors.push.settings import PushSettings
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
 from scripts import terminal
-from scripts.terminal import AWAY, NOT_FIT, SHOWN, DryRunOption, JsonOption, YesOption, out
+from scripts.terminal import AWAY, NOT_FIT, SHOWN, USAGE, DryRunOption, JsonOption, YesOption, out
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.settings import StorageSettings
@@ -38,80 +40,126 @@ if TYPE_CHECKING:
 
 PAGE = 1000  # rows
 MOST_HOSTS = 1000  # told apart: anybody may have written them
+NAMED = "named"  # the cause of a row whose hash was given
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+CausesArgument = Annotated[list[Cause] | None, typer.Argument(help="Delete those of these causes.", metavar="CAUSE...")]
+HostOption = Annotated[list[str] | None, typer.Option(help="Of these causes only those at this host.")]
+HashOption = Annotated[
+    list[str] | None, typer.Option(help="Delete the row with this `endpoint_hash` of the log, whatever its cause.")
+]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Which rows the operator means. Without hosts, those at all hosts."""
+
+    causes: frozenset[str]
+    hosts: frozenset[str]
+    hashes: frozenset[str]
+
+    def means(self, why: str, host: str) -> bool:
+        """Whether a row with this cause, at this host, is one of them."""
+        return why == NAMED or (why in self.causes and (not self.hosts or host in self.hosts))
 
 
 @dataclass
 class Count:
-    """How many rows were looked at, and how many are dead: by reason and host."""
+    """How many rows were looked at, found (by cause and host), and are meant."""
 
     looked: int = 0
-    dead: dict[Reason, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    meant: int = 0
+    found: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def add(self, why: Reason, row: Subscription) -> None:
-        """Count a dead row. Of an endpoint no more than its host is kept."""
-        hosts, host = self.dead[why], log_fields(row.endpoint)["host"]
+    def add(self, why: str, host: str) -> None:
+        """Count a row that can't be sent to, or was named."""
+        hosts = self.found[why]
         hosts[host if host in hosts or len(hosts) < MOST_HOSTS else "other"] += 1
-
-    def total(self) -> int:
-        """How many are dead."""
-        return sum(hosts.total() for hosts in self.dead.values())
 
 
 @app.command(help=__doc__)
-def main(*, dry_run: DryRunOption = False, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Count, ask, delete."""
+def main(
+    causes: CausesArgument = None,
+    *,
+    host: HostOption = None,
+    endpoint_hash: HashOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List, ask, delete."""
+    named = Named(frozenset(causes or ()), frozenset(host or ()), frozenset(endpoint_hash or ()))
+    if named.hosts and not named.causes:
+        terminal.end("--host goes with a cause: name one", USAGE)
     try:
         push, storage = load(PushSettings, StorageSettings)
-        asyncio.run(_work(storage, push.allowed_hosts(), dry_run=dry_run, yes=yes, as_json=as_json))
+        asyncio.run(_work(storage, _Look(push.allowed_hosts(), named), dry_run=dry_run, yes=yes, as_json=as_json))
     except (ConfigurationError, StorageUnavailableError) as error:
         terminal.end(str(error), NOT_FIT)
     except StorageAwayError as error:
         terminal.end(str(error), AWAY)
 
 
-async def _work(settings: StorageSettings, allowed: AllowedHosts, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+@dataclass(frozen=True)
+class _Look:
+    """Looks through all rows."""
+
+    allowed: AllowedHosts
+    named: Named
+
+    async def through(self, rows: Subscriptions, count: Count) -> AsyncIterator[list[Subscription]]:
+        """Those of each page that are meant; all are counted."""
+        after: str | None = None
+        while page := await rows.page(after, PAGE):
+            now = time.time()
+            meant = [row for row in page if self._means(row, now, count)]
+            count.looked += len(page)
+            count.meant += len(meant)
+            yield meant
+            after = page[-1].id
+
+    def _means(self, row: Subscription, now: float, count: Count) -> bool:
+        told = log_fields(row.endpoint)  # of an endpoint no more than this is kept
+        why = NAMED if told["endpoint_hash"] in self.named.hashes else cause(row, self.allowed, now)
+        if why is None:
+            return False
+        count.add(why, told["host"])
+        return self.named.means(why, told["host"])
+
+
+async def _work(settings: StorageSettings, look: _Look, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     database = await Database.open(settings, {AppTable.PUSH_SUBSCRIPTION})
     try:
         rows, count = SqlSubscriptions(database), Count()
         with Status("looking", console=Console(stderr=True)):
-            async for page in _dead(rows, allowed, count):
+            async for page in look.through(rows, count):
                 del page
         if not as_json:
             out.print(_table(count))
         deleted = 0
-        if count.total() and not dry_run:
-            terminal.confirm(f"Delete {count.total()} of {count.looked} subscriptions for good?", yes=yes)
-            deleted = sum([await rows.prune(page) async for page in _dead(rows, allowed, Count())])
+        if count.meant and not dry_run:
+            terminal.confirm(f"Delete {count.meant} of {count.looked} subscriptions for good?", yes=yes)
+            deleted = sum([await rows.prune(page) async for page in look.through(rows, Count())])
     finally:
         await database.close()
     _tell(count, deleted, as_json=as_json)
 
 
-async def _dead(rows: Subscriptions, allowed: AllowedHosts, count: Count) -> AsyncIterator[list[Subscription]]:
-    """The dead ones of each page of all rows, counted."""
-    after: str | None = None
-    while page := await rows.page(after, PAGE):
-        found = [(why, row) for row in page if (why := reason(row, allowed, time.time())) is not None]
-        count.looked += len(page)
-        for why, row in found:
-            count.add(why, row)
-        yield [row for _, row in found]
-        after = page[-1].id
-
-
 def _table(count: Count) -> Any:
-    cells = [(why.value, *each) for why, hosts in count.dead.items() for each in hosts.most_common(SHOWN)]
-    return terminal.table(["reason", "host", "subscriptions"], cells)
+    cells = [(str(why), *each) for why, hosts in count.found.items() for each in hosts.most_common(SHOWN)]
+    return terminal.table(["cause", "host", "subscriptions"], cells)
 
 
 def _tell(count: Count, deleted: int, *, as_json: bool) -> None:
+    found = sum(hosts.total() for hosts in count.found.values())
     if as_json:
-        dead = {why.name.lower(): dict(hosts) for why, hosts in count.dead.items()}
-        terminal.print_json({"looked": count.looked, "dead": dead, "deleted": deleted})
-    else:
-        out.print(f"subscriptions: {count.looked}, dead: {count.total()}, deleted: {deleted}")
+        causes = {str(why): dict(hosts) for why, hosts in count.found.items()}
+        terminal.print_json({"looked": count.looked, "found": causes, "meant": count.meant, "deleted": deleted})
+        return
+    out.print(f"subscriptions: {count.looked}, can't be sent to: {found}, named: {count.meant}, deleted: {deleted}")
+    if found and not count.meant:
+        out.print("Name the causes whose rows are to be deleted; without one nothing is.")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,26 @@
-"""Which subscriptions can never receive anything, as can be told without asking their push service."""
+"""Which rows can't be sent to, as can be told without asking their push service, and why."""
 
 from __future__ import annotations
 
 import enum
 from typing import TYPE_CHECKING
 
+from processors.push.delivery import Kind
 from processors.push.encrypt import InvalidKeysError, keys_of
-from processors.push.endpoints import EndpointRefusedError
+from processors.push.endpoints import EndpointRefusedError, EndpointRemovedError
 
 if TYPE_CHECKING:
     from processors.push.endpoints import AllowedHosts
     from storage.ports import Subscription
 
 
-class Reason(enum.StrEnum):
-    """Why a subscription is dead."""
+class Cause(enum.StrEnum):
+    """Why a row can't be sent to. The worker prunes the first two, and keeps the others."""
 
-    EXPIRED = "past its expirationTime"
-    ENDPOINT = "the endpoint must not be called"
-    KEYS = "the keys are none"
+    EXPIRED = "expired"  # its expirationTime has passed
+    REMOVED = "removed"  # its browser has ended it
+    REFUSED_ENDPOINT = Kind.REFUSED_ENDPOINT.value
+    UNREADABLE_KEYS = Kind.UNREADABLE_KEYS.value
 
 
 def has_expired(subscription: Subscription, now: float) -> bool:
@@ -26,15 +28,17 @@ def has_expired(subscription: Subscription, now: float) -> bool:
     return subscription.expires_at is not None and subscription.expires_at <= now
 
 
-def reason(subscription: Subscription, allowed: AllowedHosts, now: float) -> Reason | None:
-    """What the sender would find of itself, and prune the row for; None if it would ask the push service."""
+def cause(subscription: Subscription, allowed: AllowedHosts, now: float) -> Cause | None:
+    """What the sender would find by itself; None if it would ask the push service."""
     if has_expired(subscription, now):
-        return Reason.EXPIRED
+        return Cause.EXPIRED
     try:
         allowed.parse(subscription.endpoint)
         keys_of(subscription)
+    except EndpointRemovedError:
+        return Cause.REMOVED
     except EndpointRefusedError:
-        return Reason.ENDPOINT
+        return Cause.REFUSED_ENDPOINT
     except InvalidKeysError:
-        return Reason.KEYS
+        return Cause.UNREADABLE_KEYS
     return None

@@ -24,14 +24,22 @@ class Kind(enum.StrEnum):
     """What became of a message, as far as it matters for what is done next."""
 
     SENT = "sent"  # the push service took it
-    GONE = "gone"  # the subscription can never receive again: its row is to be deleted
+    GONE = "gone"  # its push service or its browser says that it is over: its row is pruned
     KEY_MISMATCH = "keyMismatch"  # the subscription was made with another VAPID key
+    UNREADABLE_KEYS = "unreadableKeys"  # nothing can be encrypted with the row's keys; nobody was asked
+    REFUSED_ENDPOINT = "refusedEndpoint"  # the row's endpoint must not be called; nobody was asked
     CONFIGURATION = "configuration"  # the push service refuses the server itself: no subscription is at fault
     MESSAGE = "message"  # this message is refused; others may pass
     REDIRECT = "redirect"  # a redirect, which is not followed
     THROTTLED = "throttled"  # the push service asks for a pause
     TRANSIENT = "transient"  # another attempt may help
     EXPIRED = "expired"  # not sent: it was worth nothing any more when its turn came
+
+
+# Judged here: they say nothing of the push service.
+UNASKED = frozenset({Kind.UNREADABLE_KEYS, Kind.REFUSED_ENDPOINT})
+# The row is of no use to this worker. No push service called it gone, so it is kept.
+UNUSABLE = UNASKED | {Kind.KEY_MISMATCH}
 
 
 @dataclass(frozen=True, slots=True)

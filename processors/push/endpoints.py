@@ -20,6 +20,8 @@ PUSH_SERVICES = (
     "push.apple.com",
     "notify.windows.com",
 )
+# Edge on Android gives this host to a subscription that it has ended.
+REMOVED_HOST = "permanently-removed.invalid"
 MAX_LENGTH = 2048
 # What yarl raises for a text that is no URL; the second for some brackets and labels in the host.
 WRONG = (ValueError, IndexError)
@@ -32,6 +34,10 @@ _LOOPBACK = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 
 class EndpointRefusedError(Exception):
     """The endpoint must not be called; the message says why and names no more of it than its host."""
+
+
+class EndpointRemovedError(EndpointRefusedError):
+    """The browser has ended the subscription for good, and its endpoint says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,12 @@ class AllowedHosts:
     local: bool = False
 
     def parse(self, endpoint: str) -> Endpoint:
-        """Return the endpoint in parts. Raises EndpointRefusedError."""
+        """Return the endpoint in parts. Raises EndpointRefusedError, or its kind EndpointRemovedError."""
         url = _parse(endpoint)
         host = (url.host or "").lower()
+        if host == REMOVED_HOST:
+            msg = f"the browser has ended the subscription ({REMOVED_HOST})"
+            raise EndpointRemovedError(msg)
         if "@" in url.raw_authority:
             _refuse("the endpoint has a user name in it")
         if not (self.local and _is_loopback(url, host)):

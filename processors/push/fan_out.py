@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from processors.push.circuit import Circuit
-from processors.push.delivery import Delivery, Kind, Message, Sender
+from processors.push.delivery import UNASKED, UNUSABLE, Delivery, Kind, Message, Sender
 from processors.push.endpoints import log_fields
 from processors.push.ledger import Ledger
 from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, Push, PushResult, follow_up_data
@@ -98,7 +98,7 @@ class FanOut:
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
         self._stopping_since: float | None = None
         self._failure: BaseException | None = None
-        self._alarmed: set[str] = set()
+        self._alarmed = False
 
     @classmethod
     async def open(cls, parts: Parts, push: Push, context: Context, *, attempt: int = 1, of: str | None = None) -> Self:
@@ -124,6 +124,7 @@ class FanOut:
             self._context.tally("push_deliveries", self._counts)
         if self._pruned:
             self._context.tally("push_pruned", {"subscriptions": {"gone": self._pruned}})
+        self._alarm_of_unusable()
         if kind is not None:
             await self.ledger.write()
 
@@ -139,7 +140,7 @@ class FanOut:
         finally:
             counts = self._count(ends)
         handed_over = await self._hand_over([end for end in ends if self._is_retried(end)])
-        pruned = await self._prune([end.row for end in ends if self._is_dead(end)])
+        pruned = await self._prune([end.row for end in ends if end.delivery.kind is Kind.GONE])
         sent = sum(end.delivery.kind is Kind.SENT for end in ends)
         expired = handed_over.expired + sum(end.delivery.kind is Kind.EXPIRED for end in ends)
         return PushResult(
@@ -156,9 +157,9 @@ class FanOut:
 
     def check_configuration(self) -> None:
         """Raise PermanentError if all that were asked have refused the server itself, and none has lately taken it."""
-        kinds = {kind for counts in self._counts.values() for kind in counts}
-        if kinds == {Kind.CONFIGURATION} and not any(map(self._parts.sender.is_proven, self._counts)):
-            origins = ", ".join(sorted(self._counts))[:200]
+        refusing = self._refusing()
+        if refusing and not any(map(self._parts.sender.is_proven, refusing)):
+            origins = ", ".join(refusing)[:200]
             msg = f"the push services refuse this server: check the VAPID_* variables and its clock ({origins})"
             raise PermanentError(msg)
 
@@ -167,14 +168,20 @@ class FanOut:
 
         Once an origin has taken another message, it is these subscriptions that it refuses.
         """
-        sender = self._parts.sender
-        if {kind for counts in self._counts.values() for kind in counts} != {Kind.CONFIGURATION}:
+        refusing = self._refusing()
+        if not refusing:
             return
         since = self.ledger.fixed("refused", self._parts.clock())
-        if not any(sender.has_taken_since(origin, since) for origin in self._counts):
-            origins = ", ".join(sorted(self._counts))[:200]
+        if not any(self._parts.sender.has_taken_since(origin, since) for origin in refusing):
+            origins = ", ".join(refusing)[:200]
             msg = f"the push services refuse this server, and took its messages within the hour ({origins})"
             raise SnoozeError(msg, REFUSED_PAUSE)
+
+    def _refusing(self) -> list[str]:
+        """All push services that were asked, if each answer of each is a refusal of the server itself; else none."""
+        answers = {origin: counts.keys() - UNASKED for origin, counts in self._counts.items()}
+        asked = {origin: kinds for origin, kinds in answers.items() if kinds}
+        return sorted(asked) if all(kinds == {Kind.CONFIGURATION} for kinds in asked.values()) else []
 
     def _count(self, ends: Sequence[_End]) -> dict[str, Counter[str]]:
         """Count by push service and kind, for the result and for the whole run, and tell the log what went wrong."""
@@ -246,7 +253,8 @@ class FanOut:
             delivery = await self._parts.sender.send(row, self._dated())
         except Exception as error:  # noqa: BLE001 -- a fault that nobody thought of stays with its subscription
             delivery = Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
-        self._circuit.saw(origin, delivery)
+        if delivery.kind not in UNASKED:
+            self._circuit.saw(origin, delivery)
         return delivery
 
     def _origin(self, row: Subscription) -> str:
@@ -272,17 +280,6 @@ class FanOut:
         refused = delivery.kind is Kind.CONFIGURATION and is_proven and is_outage
         return delivery.kind in _RETRIED or refused or (not delivery.tried and is_proven)
 
-    def _is_dead(self, end: _End) -> bool:
-        """Whether the row is to be deleted. A key mismatch says so only if the key is known to be good there."""
-        if end.delivery.kind is not Kind.KEY_MISMATCH:
-            return end.delivery.kind is Kind.GONE
-        if self._parts.sender.is_proven(end.origin):
-            return True
-        if end.origin not in self._alarmed:
-            self._alarmed.add(end.origin)
-            _log.error("push_key_mismatch", origin=end.origin, reason=end.delivery.reason)
-        return False
-
     async def _prune(self, rows: Sequence[Subscription]) -> int:
         """Delete the rows; returns how many. A database that is away is no reason to send everything again."""
         if not rows:
@@ -298,10 +295,17 @@ class FanOut:
 
     def _alarm_of_many_gone(self) -> None:
         total = sum(counts.total() for counts in self._counts.values())
-        gone = sum(counts[Kind.GONE] + counts[Kind.KEY_MISMATCH] for counts in self._counts.values())
-        if total >= MANY and gone > MANY_GONE * total and "" not in self._alarmed:
-            self._alarmed.add("")
+        gone = sum(counts[Kind.GONE] for counts in self._counts.values())
+        if total >= MANY and gone > MANY_GONE * total and not self._alarmed:
+            self._alarmed = True
             _log.error("push_many_gone", id=self._context.job.id[:200], gone=gone, of=total)
+
+    def _alarm_of_unusable(self) -> None:
+        """One line for all rows that this worker can't use: they stay, as no push service called them gone."""
+        causes = sum(self._counts.values(), Counter[str]())
+        unusable = {kind.value: causes[kind] for kind in sorted(UNUSABLE) if causes[kind]}
+        if unusable:
+            _log.error("push_unusable", id=self._context.job.id[:200], of=causes.total(), **unusable)
 
     async def _hand_over(self, ends: Sequence[_End]) -> _HandedOver:
         """Enqueue follow-up jobs for these, while attempts and the message's time last."""

@@ -15,7 +15,7 @@ from processors.push.answer import judge, refuses_topic
 from processors.push.dead_rows import has_expired
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.encrypt import InvalidKeysError, encrypt
-from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError
+from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError, EndpointRemovedError
 from processors.push.guard import AddressRefusedError, socket_factory
 from processors.push.hostname import is_within
 
@@ -76,13 +76,15 @@ class PushSender:
             return Delivery(Kind.GONE, "past its expirationTime")
         try:
             endpoint = self._allowed.parse(subscription.endpoint)
-        except EndpointRefusedError as error:
+        except EndpointRemovedError as error:
             return Delivery(Kind.GONE, str(error))
+        except EndpointRefusedError as error:
+            return Delivery(Kind.REFUSED_ENDPOINT, str(error))
         async with self._slot(endpoint.origin):
             try:
                 body = encrypt(subscription, message.body)
             except InvalidKeysError as error:
-                return Delivery(Kind.GONE, str(error))
+                return Delivery(Kind.UNREADABLE_KEYS, str(error))
             return await self._send(endpoint, body, message)
 
     def origin(self, subscription: Subscription) -> str | None:

@@ -17,6 +17,7 @@ from bullmq import Queue
 from redis import Redis
 from rq import Queue as Lane
 
+from processors.push.endpoints import log_fields
 from scripts import terminal
 from tests.support.polling import until
 
@@ -239,31 +240,49 @@ async def test_a_frozen_worker_serves_nobody(app: App) -> None:
     assert [0, 5] == [answer.status for answer in ages]
 
 
-async def test_dead_subscriptions_are_deleted(app: App, push_service: PushService) -> None:
-    """Those that the worker would prune unasked, once somebody has said so; no endpoint is ever shown."""
+async def test_subscriptions_that_can_not_be_sent_to_are_listed(app: App, push_service: PushService) -> None:
+    """By cause and host; those that are named are deleted, once somebody has said so; no endpoint is ever shown."""
     app.sql('ALTER TABLE "PushSubscription" ADD COLUMN "expirationTime" INTEGER')
     alive, expired, keyless, secretless = (push_service.subscribe() for _ in range(4))
     stranger = replace(alive, id="z-stranger", endpoint="https://evil.example/s3cret-capability")
     odd = replace(alive, id="z-odd", endpoint="http://[s3cret-capability\x1b[31m")
-    for row in (alive, expired, replace(keyless, p256dh="AAAA"), replace(secretless, auth=""), stranger, odd):
+    ended = replace(alive, id="z-ended", endpoint="https://permanently-removed.invalid/s3cret")
+    for row in (alive, expired, replace(keyless, p256dh="AAAA"), replace(secretless, auth=""), stranger, odd, ended):
         app.subscribe(row)
     app.sql('UPDATE "PushSubscription" SET "expirationTime" = 1600000000000 WHERE "id" = ?', expired.id)
 
-    looked = await run(app, "prune_subscriptions", "--dry-run", "--json", **app.env)
-    unasked = await run(app, "prune_subscriptions", **app.env)
-    rows_before = app.sql('SELECT "id" FROM "PushSubscription"')
-    deleted = await run(app, "prune_subscriptions", "--yes", "--json", **app.env)
+    listed = await run(app, "prune_subscriptions", "--yes", "--json", **app.env)
+    shown = await run(app, "prune_subscriptions", **app.env)
+    dry = await run(app, "prune_subscriptions", "expired", "unreadableKeys", "--dry-run", "--json", **app.env)
+    unasked = await run(app, "prune_subscriptions", "expired", **app.env)
 
-    dead = {"expired": {"127.0.0.1": 1}, "keys": {"127.0.0.1": 2}, "endpoint": {"evil.example": 1, "?": 1}}
-    assert (0, {"looked": 6, "dead": dead, "deleted": 0}) == (looked.status, looked.json)
-    assert (2, 6) == (unasked.status, len(rows_before))
-    assert "evil.example" in unasked.out
+    found = {
+        "expired": {"127.0.0.1": 1},
+        "removed": {"permanently-removed.invalid": 1},
+        "unreadableKeys": {"127.0.0.1": 2},
+        "refusedEndpoint": {"evil.example": 1, "?": 1},
+    }
+    assert (0, {"looked": 7, "found": found, "meant": 0, "deleted": 0}) == (listed.status, listed.json)
+    assert (0, True) == (shown.status, "Name the causes" in shown.out and "evil.example" in shown.out)
+    assert (0, {"looked": 7, "found": found, "meant": 3, "deleted": 0}) == (dry.status, dry.json)
+    assert (2, [(7,)]) == (unasked.status, app.sql('SELECT count(*) FROM "PushSubscription"'))
     assert "nobody is there to confirm it" in unasked.err
-    assert (0, {"looked": 6, "dead": dead, "deleted": 5}) == (deleted.status, deleted.json)
+
+    assert "\x1b" not in shown.out
+
+    answers = [
+        await run(app, "prune_subscriptions", *named, "--yes", "--json", **app.env)
+        for named in (
+            ["refusedEndpoint", "--host", "evil.example"],
+            ["expired", "removed", "unreadableKeys"],
+            ["--endpoint-hash", log_fields(odd.endpoint)["endpoint_hash"]],
+        )
+    ]
+
+    assert [(0, 1), (0, 4), (0, 1)] == [(answer.status, answer.json["deleted"]) for answer in answers]
     assert [(alive.id,)] == app.sql('SELECT "id" FROM "PushSubscription"')
-    said = "".join(answer.out + answer.err for answer in (looked, unasked, deleted))
+    said = "".join(answer.out + answer.err for answer in (listed, shown, dry, unasked, *answers))
     assert "s3cret" not in said
-    assert "\x1b" not in said
 
 
 async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> None:
@@ -287,6 +306,8 @@ async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> N
         (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: mail"),
         (["retry_failed", "--newer", "soon"], {}, 2, "'soon' is no age"),
         (["dead_letters", "replay"], {}, 2, "name letters, or say --all"),
+        (["prune_subscriptions", "--host", "evil.example"], {}, 2, "--host goes with a cause"),
+        (["prune_subscriptions", "dead"], {}, 2, "'dead' is not one of"),
         (["enqueue", "process-image", "{"], {}, 2, "the payload is not JSON"),
         (["enqueue", "push-follow-up", "{}"], {}, 2, "no such job: 'push-follow-up'; there are optimize-avatar"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 from dataclasses import replace
@@ -27,10 +28,29 @@ from tests.support.push_fakes import FakeSubscriptions
 from tests.support.push_service import SUBJECT, Answer, PushService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from storage.ports import Subscription
 
 STYLE = PayloadStyle(3993)
+# What apps have stored in place of what the browser gave: `p256dh` and `auth` of a row.
+FORMS: dict[str, Callable[[Subscription], tuple[str, str]]] = {
+    "hex": lambda row: (_bytes(row.p256dh).hex(), _bytes(row.auth).hex()),
+    "quoted": lambda row: (json.dumps(row.p256dh), json.dumps(row.auth)),
+    "encrypted": lambda row: (f"v1:{row.p256dh[::-1]}", f"v1:{row.auth[::-1]}"),
+    "swapped": lambda row: (row.auth, row.p256dh),
+    "encoded twice": lambda row: (_base64(row.p256dh.encode()), _base64(row.auth.encode())),
+    "left out": lambda _: ("", ""),
+}
 NOTIFICATION = {"title": "Grüße", "body": "👋", "url": "/chat/1", "custom": {"nested": [1, None]}}
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 @pytest.fixture
@@ -203,25 +223,31 @@ async def test_a_service_that_is_away_is_a_failure(push_service: PushService, se
     assert delivery == Delivery(Kind.TRANSIENT, "no connection: ClientConnectorError")
 
 
-async def test_keys_that_are_none_are_gone(push_service: PushService, sender: PushSender) -> None:
-    """A subscription that nothing can be encrypted for is gone, and its service is not called."""
-    subscription = replace(push_service.subscribe(), auth="dG9vIHNob3J0")
+@pytest.mark.parametrize("form", FORMS)
+async def test_keys_in_a_form_that_nobody_can_read(
+    push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext, form: str
+) -> None:
+    """All rows of an app have it: nobody is called, all have failed, and not one is deleted."""
+    good = [push_service.subscribe() for _ in range(120)]
+    rows.rows = [replace(row, p256dh=p256dh, auth=auth) for row in good for p256dh, auth in [FORMS[form](row)]]
 
-    delivery = await sender.send(subscription, job().message(STYLE))
+    result = await PushNotification(Parts(rows, sender, STYLE))(job(), context)
 
-    assert delivery == Delivery(Kind.GONE, "auth is not 16 bytes")
-    assert push_service.requests == 0
+    assert (0, 120, 0, 120) == (result.sent, result.failed, result.pruned, result.total)
+    assert [{"unreadableKeys": 120}] == list(result.origins.values())
+    assert (0, 120) == (push_service.requests, len(rows.rows))
 
 
 async def test_this_machine_is_not_called_unless_allowed(
     push_service: PushService, vapid_keys: tuple[str, str]
 ) -> None:
-    """By default an endpoint on this machine is none: nothing is sent, and the row may go."""
+    """By default an endpoint on this machine is none: nothing is sent, and the row is kept."""
     sender = PushSender([VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)], AllowedHosts())
 
     delivery = await sender.send(push_service.subscribe(), job().message(STYLE))
 
-    assert delivery == Delivery(Kind.GONE, "the host is not a known push service; PUSH_ALLOWED_HOSTS adds one")
+    reason = "the host is not a known push service; PUSH_ALLOWED_HOSTS adds one"
+    assert delivery == Delivery(Kind.REFUSED_ENDPOINT, reason)
     assert push_service.requests == 0
 
 

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver
 
 from embedded.push_service import make_vapid_keys
 from processors.push.delivery import Delivery, Kind, Message
-from processors.push.endpoints import AllowedHosts
+from processors.push.endpoints import REMOVED_HOST, AllowedHosts
 from processors.push.guard import AddressRefusedError, socket_factory
 from processors.push.send import PushSender
 from processors.push.vapid import VapidSigner, parse_private_key
@@ -319,7 +319,6 @@ async def test_a_subscription_that_has_expired_is_not_sent_to(
         "https://fcm.googleapis.com\\@evil.com/",
         "https://evil.com#@fcm.googleapis.com/",
         "https://evil.com/?https://fcm.googleapis.com/",
-        "https://permanently-removed.invalid/fcm/send/x",
         "https://fcm.googleapis.com\n.evil.com/",
         "https://\uff46cm.googleapis.com/",
         "file:///etc/passwd",
@@ -331,7 +330,7 @@ async def test_a_subscription_that_has_expired_is_not_sent_to(
 async def test_endpoints_that_are_none_are_never_called(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
-    """They are gone, without a name being looked up or a connection made."""
+    """They are refused, without a name being looked up or a connection made; no push service has called them gone."""
 
     async def called(*_args: Any, **_kwargs: Any) -> Any:
         pytest.fail("a connection was about to be made")
@@ -341,7 +340,21 @@ async def test_endpoints_that_are_none_are_never_called(
 
     delivery = await sender.send(_with(push_service.subscribe(), endpoint), MESSAGE)
 
-    assert delivery.kind is Kind.GONE
+    assert delivery.kind is Kind.REFUSED_ENDPOINT
+
+
+@pytest.mark.parametrize("endpoint", [f"https://{REMOVED_HOST}/fcm/send/x", f"https://{REMOVED_HOST.upper()}"])
+async def test_an_endpoint_that_its_browser_has_ended(
+    push_service: PushService, vapid_keys: tuple[str, str], senders: Any, endpoint: str
+) -> None:
+    """Edge on Android says so by this host, and by no other of its domain: the row may go."""
+    sender = senders(vapid_keys[0], allowed=AllowedHosts())
+    row = push_service.subscribe()
+
+    ended = await sender.send(_with(row, endpoint), MESSAGE)
+    other = await sender.send(_with(row, endpoint.replace("://", "://x.")), MESSAGE)
+
+    assert (Kind.GONE, Kind.REFUSED_ENDPOINT) == (ended.kind, other.kind)
 
 
 class Rebinding(AbstractResolver):

@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -172,6 +172,27 @@ async def test_pushes_that_are_refused(app: App, push_service: PushService) -> N
             await asyncio.sleep(MINUTE)
         await stage.prometheus.fires("PushRefused other")
         await stage.prometheus.resolved("ManyGone other", "PushRefused other")
+
+
+async def test_rows_that_can_not_be_used(app: App, push_service: PushService) -> None:
+    """Keys that nobody can read, endpoints at no push service, another VAPID key: told apart, and no row is deleted."""
+    rows = [push_service.subscribe(f"user-{number}") for number in range(3 * MANY)]
+    for number, row in enumerate(rows):
+        match number % 3:
+            case 0:
+                app.subscribe(replace(row, p256dh=f'"{row.p256dh}"'))
+            case 1:
+                app.subscribe(replace(row, endpoint=f"https://push.example/{number}"))
+            case _:
+                app.subscribe(row)
+                push_service.answer(row, Answer(400, body=b'{"reason":"VapidPkHashMismatch"}'))
+    names = [f"UnusableSubscriptions {cause}" for cause in ("unreadableKeys", "refusedEndpoint", "keyMismatch")]
+    async with staged(app) as stage, stage.worker():
+        await stage.is_calm()
+        await stage.mess.bullmq("push-batch", {"all": True, "payload": PUSH["payload"]})
+        await stage.prometheus.fires(*names)
+        assert [(len(rows),)] == app.sql('SELECT count(*) FROM "PushSubscription"')
+        await stage.prometheus.resolved(*names)
 
 
 async def test_a_queue_that_nobody_works_off(app: App) -> None:

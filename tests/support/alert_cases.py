@@ -152,6 +152,19 @@ CASES = (
         summary="40% of the subscriptions at google are gone.",
     ),
     Case(
+        "PushmillUnusableSubscriptions",
+        {
+            'pushmill_push_results_total{name="push-batch",service="google",result="unreadableKeys"}': "0x2 8x70",
+            'pushmill_push_results_total{name="push-notification",service="apple",result="unreadableKeys"}': "0x2 8x70",
+            'pushmill_push_results_total{name="push-batch",service="refused",result="refusedEndpoint"}': "0x2 9x70",
+            'pushmill_push_results_total{name="push-batch",service="google",result="gone"}': "0x2 120x70",
+        },
+        fires=62,
+        resolves=64,
+        labels={"result": "unreadableKeys"},
+        summary="16 messages could not be sent within an hour: unreadableKeys. The rows are kept.",
+    ),
+    Case(
         "PushmillRedisAway",
         {"pushmill_redis_up": "1x2 0x5 1x5", 'pushmill_server_up{server="redis"}': "1x13"},
         fires=6,

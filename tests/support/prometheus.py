@@ -117,5 +117,7 @@ class Prometheus:
 
 
 def _name(labels: dict[str, str]) -> str:
-    about = [labels[label] for label in ("queue", "wire", "name", "service", "server", "event") if label in labels]
+    about = [
+        labels[label] for label in ("queue", "wire", "name", "service", "server", "event", "result") if label in labels
+    ]
     return " ".join([labels["alertname"].removeprefix("Pushmill"), *about])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from processors.push.delivery import Kind
-from queue_lib.errors import SnoozeError
+from processors.push.delivery import UNASKED, Kind
+from processors.push.processor import PushNotification
+from queue_lib.errors import PermanentError, SnoozeError
 from storage.errors import StorageAwayError
-from tests.support.push_fakes import FakeSender, FakeSubscriptions
-from tests.support.push_run import run
+from tests.support.fakes import FakeContext
+from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_run import job, run
 
 
 async def test_a_row_that_was_replaced_meanwhile_is_not_counted_as_pruned() -> None:
@@ -55,11 +58,45 @@ async def test_an_alarm_is_logged_when_many_are_gone(gone: int, alarms: int) -> 
     assert sum(entry["event"] == "push_many_gone" for entry in logs) == alarms
 
 
-async def test_a_key_mismatch_is_pruned_only_where_the_key_is_known_to_be_good() -> None:
-    """Else the server's own key may be the wrong one, and every row would go."""
-    with capture_logs() as logs:
-        kept = await run(3, FakeSender({0: Kind.KEY_MISMATCH, 1: Kind.KEY_MISMATCH}))
-        pruned = await run(3, FakeSender({0: Kind.KEY_MISMATCH}, proven=True))
+@pytest.mark.parametrize("proven", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.GONE])
+async def test_nothing_is_deleted_that_was_not_called_gone(kind: Kind, proven: bool) -> None:
+    """However a message ends, and whether or not the push service is known to take the server's key."""
+    rows = FakeSubscriptions(3)
+    with contextlib.suppress(PermanentError):  # all refuse the server
+        await run(rows, FakeSender(dict.fromkeys(range(3), kind), proven=proven))
 
-    assert (kept, pruned) == ((1, 2, 0, 0, 0, 3), (2, 0, 1, 0, 0, 3))
-    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["push_key_mismatch"]
+    assert (3, []) == (len(rows.rows), rows.prunes)
+
+
+async def test_rows_that_can_not_be_used_are_counted_by_cause() -> None:
+    """They have failed; the result, one line of the log and the metrics say why."""
+    ends = [Kind.UNREADABLE_KEYS, Kind.UNREADABLE_KEYS, Kind.REFUSED_ENDPOINT, Kind.KEY_MISMATCH, Kind.SENT]
+    context = FakeContext()
+    with capture_logs() as logs:
+        result = await PushNotification(make_parts(FakeSubscriptions(5), FakeSender(dict(enumerate(ends)))))(
+            job(), context
+        )
+
+    causes = {"unreadableKeys": 2, "refusedEndpoint": 1, "keyMismatch": 1}
+    assert (1, 4, 0) == (result.sent, result.failed, result.pruned)
+    assert {"https://push.test": {"sent": 1, **causes}} == result.origins
+    assert [("push_deliveries", result.origins)] == context.tallies
+    [alarm] = [entry for entry in logs if entry["event"] == "push_unusable"]
+    assert {"log_level": "error", "of": 5, **causes}.items() <= alarm.items()
+
+
+@pytest.mark.parametrize("kind", sorted(UNASKED))
+async def test_rows_that_nobody_was_asked_about_say_nothing_of_their_push_service(kind: Kind) -> None:
+    """A server that all who were asked refuse is refused, and a service that fails is left alone all the same."""
+    with pytest.raises(PermanentError, match=r"refuse this server.*\(https://push.test\)"):
+        await run(3, FakeSender({0: kind, 1: Kind.CONFIGURATION, 2: Kind.CONFIGURATION}))
+
+    sender = FakeSender({n: kind if n % 10 == 0 else Kind.TRANSIENT for n in range(500)})
+    await run(500, sender)
+    assert len(sender.tried) < 100
+
+
+async def test_a_user_whose_rows_are_all_unusable() -> None:
+    """The job is done, and says so; it is no fault of the server's keys."""
+    assert (0, 2, 0, 0, 0, 2) == await run(2, FakeSender({0: Kind.UNREADABLE_KEYS, 1: Kind.REFUSED_ENDPOINT}))
