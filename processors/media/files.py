@@ -38,6 +38,7 @@ class TextReport(Model):
     kind: Literal["pdf", "docx", "text", "markdown"]
     characters: Annotated[int, Field(ge=0)]
     pages: Annotated[int, Field(ge=0)] | None
+    pages_without_text: Annotated[int, Field(ge=0)] | None
     truncated: bool
     bytes: Annotated[int, Field(ge=0)]
 

@@ -237,12 +237,17 @@ class PictureFileResult(Variant):
 
 
 class TextResult(Model):
-    """Where the text is (UTF-8). `kind`: pdf, docx, text or markdown. `truncated`: a limit cut it."""
+    """Where the text is (UTF-8). `kind`: pdf, docx, text or markdown. `truncated`: a limit cut it.
+
+    `pages`: how many pages of a PDF were read; `pages_without_text`: how many of these have none, for they are scans,
+    blank or damaged.
+    """
 
     operation: str
     text_url: str
     kind: str
     characters: int
     pages: int | None
+    pages_without_text: int | None
     truncated: bool
     bytes: int

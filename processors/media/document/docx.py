@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import lzma
 import zipfile
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from processors.media.document.guard import refusing
+from processors.media.document.package import Package
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
 
@@ -15,111 +18,149 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MAX_ENTRIES = 2000
-CHUNK = 1024 * 1024  # bytes
-# Bytes of memory, as measured with python-docx 1.2: the libraries, and for each byte unpacked; more for one of XML.
-BASE, COPIES, XML_COPIES = 60 * MEBIBYTE, 2, 12
+# Bytes of memory, as measured with lxml 6.1: the library, and for each byte of XML that is read.
+BASE, COPIES = 60 * MEBIBYTE, 12
 
-RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+# In content types of documents and templates, with macros and without.
+WORD_TYPES = ("wordprocessingml", "ms-word")
 BEFORE, BEHIND = ("header",), ("footnotes", "endnotes", "footer")  # parts that are read beside the main one
 
-WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-PARAGRAPH, ROW, CELL = WORD + "p", WORD + "tr", WORD + "tc"
-TEXTS = frozenset({WORD + "t", "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"})
-MARKS = {WORD + "tab": "\t", WORD + "br": "\n", WORD + "cr": "\n", WORD + "noBreakHyphen": "-"}
+OPEN, STRICT = "http://schemas.openxmlformats.org/", "http://purl.oclc.org/ooxml/"
+PREFIXES = {
+    f"{OPEN}wordprocessingml/2006/main": "w",
+    f"{STRICT}wordprocessingml/main": "w",
+    f"{OPEN}officeDocument/2006/math": "m",
+    f"{STRICT}officeDocument/math": "m",
+    f"{OPEN}markup-compatibility/2006": "mc",
+}
+TEXTS = frozenset({"w:t", "m:t"})
+MARKS = {"w:tab": "\t", "w:ptab": "\t", "w:br": "\n", "w:cr": "\n", "w:noBreakHyphen": "-"}
+PRIVATE = range(0xE000, 0xF900)  # the places of symbols in fonts of their own, which mean nothing elsewhere
 # What was deleted or moved away while changes were tracked; the shape of paragraphs, whose tab stops are no tabs; and
 # what is there for programs that can't show a text box, the same text again.
-LEFT_OUT = frozenset(
-    {
-        *(WORD + name for name in ("del", "moveFrom", "pPr", "rPr")),
-        "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
-    }
-)
+GONE = frozenset({"w:del", "w:moveFrom"})
+LEFT_OUT = GONE | {"w:pPr", "w:rPr", "mc:Fallback"}
 
 
-def blocks(path: Path) -> Iterator[str]:
-    """The text of each paragraph and each table row: headers, the body, notes, footers. Raises RefusedError.
-
-    `need` has looked for bombs before.
-    """
-    from docx import Document  # noqa: PLC0415 -- 20 MB that a picture's process has no use for
-    from docx.exceptions import PythonDocxError  # noqa: PLC0415
-    from lxml.etree import LxmlError  # noqa: PLC0415
-
-    with refusing(PythonDocxError, LxmlError):
-        main = Document(str(path)).part
-        for part in (*_related(main, BEFORE), main.element, *_related(main, BEHIND)):
-            texts = _blocks(part)
-            yield from texts if part is main.element else filter(str.strip, texts)
-
-
-def _related(main: Any, kinds: tuple[str, ...]) -> Iterator[Any]:
-    """The content of the parts of these kinds, in the order of the kinds."""
-    from docx.oxml import parse_xml  # noqa: PLC0415
-
-    for kind in kinds:
-        for relation in main.rels.values():
-            if relation.reltype == RELATIONS + kind and not relation.is_external:
-                yield parse_xml(relation.target_part.blob)
-
-
-def _blocks(parent: Any) -> Iterator[str]:
-    """Paragraphs and rows, however they are wrapped: in content controls, insertions, tables in tables."""
-    for child in parent:
-        if child.tag == PARAGRAPH:
-            yield "".join(_text(child))
-        elif child.tag == ROW:
-            yield "\t".join(_cells(child))
-        elif child.tag not in LEFT_OUT:
-            yield from _blocks(child)
-
-
-def _cells(parent: Any) -> Iterator[str]:
-    """A row's cells, each once, however many columns it goes across; empty lines in it are left out."""
-    for child in parent:
-        if child.tag == CELL:
-            yield "\n".join(filter(str.strip, _blocks(child)))
-        elif child.tag not in LEFT_OUT:
-            yield from _cells(child)
-
-
-def _text(parent: Any) -> Iterator[str]:
-    """A paragraph's text, with that of text boxes in it on lines of their own."""
-    for child in parent:
-        if child.tag in TEXTS:
-            yield child.text or ""
-        elif child.tag in MARKS:
-            yield MARKS[child.tag]
-        elif child.tag not in LEFT_OUT:
-            yield from ("\n",) if child.tag == PARAGRAPH else ()
-            yield from _text(child)
+def is_one(path: Path) -> bool:
+    """Whether a ZIP is a Word document or template. Raises RefusedError for one that is damaged."""
+    with _opened(path) as package:
+        main = package.main()
+        return main is not None and any(kind in package.content_type(main) for kind in WORD_TYPES)
 
 
 def need(path: Path, max_unpacked: int) -> int:
     """The bytes of memory that reading takes.
 
-    All is unpacked for that, keeping nothing: what a ZIP says of its sizes need not be true. Raises RefusedError.
+    All that is read is unpacked for that, keeping nothing. Raises RefusedError.
     """
-    left, copies = max_unpacked, 0
-    with refusing(zipfile.BadZipFile, zlib.error, lzma.LZMAError), zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        if len(entries) > MAX_ENTRIES:
-            msg = f"the document has more than {MAX_ENTRIES} parts"
-            raise RefusedError(msg)
-        for entry in entries:
-            size = _unpacked(archive, entry, left)
-            left -= size
-            copies += size * (XML_COPIES if entry.filename.endswith(".xml") else COPIES)
+    left = max_unpacked
+    with _opened(path) as package:
+        for name in _parts(package):
+            left -= package.size(name, left)
     if left < 0:
         msg = f"the document unpacks to more than {max_unpacked // MEBIBYTE} MiB"
         raise RefusedError(msg)
-    return BASE + copies
+    return BASE + COPIES * (max_unpacked - left)
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> int:
-    """The bytes of a part; those beyond the limit are not unpacked."""
-    size = 0
-    with archive.open(entry) as file:
-        while size <= limit and (chunk := file.read(CHUNK)):
-            size += len(chunk)
-    return size
+def blocks(path: Path, max_unpacked: int) -> Iterator[str]:
+    """The text of each paragraph and each table row: headers, the body, notes, footers. Raises RefusedError.
+
+    `need` has looked for bombs before.
+    """
+    with _opened(path) as package:
+        main = package.main()
+        for name in _parts(package):
+            texts = _blocks(package.parse(name, max_unpacked))
+            yield from texts if name == main else filter(str.strip, texts)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Package]:
+    from lxml.etree import LxmlError  # noqa: PLC0415 -- 10 MB that a picture's process has no use for
+
+    with refusing(zipfile.BadZipFile, zlib.error, lzma.LZMAError, LxmlError), Package(path) as package:
+        yield package
+
+
+def _parts(package: Package) -> list[str]:
+    """The names of the parts that are read, each once, in their order."""
+    main = package.main() or ""
+    kinds = tuple(package.related(main))
+
+    def of(wanted: tuple[str, ...]) -> list[str]:
+        return [name for each in wanted for kind, name in kinds if kind == each]
+
+    return list(dict.fromkeys([*of(BEFORE), main, *of(BEHIND)]))
+
+
+@functools.cache
+def _short(tag: str) -> str:
+    """`w:p` for the name of a paragraph, in either kind of OOXML; "" for what is of no other kind here."""
+    namespace, _, name = tag[1:].partition("}")
+    return f"{PREFIXES[namespace]}:{name}" if namespace in PREFIXES else ""
+
+
+def _children(parent: Any) -> Iterator[tuple[str, Any]]:
+    """What is not left out, with its short name; an entity that is not followed has none."""
+    for child in parent:
+        name = _short(child.tag) if isinstance(child.tag, str) else None
+        if name is not None and name not in LEFT_OUT:
+            yield name, child
+
+
+def _blocks(parent: Any) -> Iterator[str]:
+    """Paragraphs and rows, however they are wrapped: in content controls, insertions, tables in tables."""
+    begun = ""  # of a paragraph whose end was deleted, which goes on in the next
+    for name, child in _children(parent):
+        if name == "w:p":
+            begun += "".join(_text(child))
+            if not _is_gone(child, "w:pPr", "w:rPr"):
+                yield begun
+                begun = ""
+        elif name == "w:tr":
+            if not _is_gone(child, "w:trPr"):
+                yield "\t".join(_cells(child))
+        else:
+            yield from _blocks(child)
+    if begun:
+        yield begun
+
+
+def _is_gone(parent: Any, *path: str) -> bool:
+    """Whether a change that is tracked has deleted the end of this paragraph, or this row."""
+    if not path:
+        return any(isinstance(child.tag, str) and _short(child.tag) in GONE for child in parent)
+    within = (child for child in parent if isinstance(child.tag, str) and _short(child.tag) == path[0])
+    return any(_is_gone(child, *path[1:]) for child in within)
+
+
+def _cells(parent: Any) -> Iterator[str]:
+    """A row's cells, each once, however many columns it goes across; empty lines in it are left out."""
+    for name, child in _children(parent):
+        if name == "w:tc":
+            yield "\n".join(filter(str.strip, _blocks(child)))
+        else:
+            yield from _cells(child)
+
+
+def _text(parent: Any) -> Iterator[str]:
+    """A paragraph's text, with that of text boxes in it on lines of their own."""
+    for name, child in _children(parent):
+        if name in TEXTS:
+            yield child.text or ""
+        elif name in MARKS:
+            yield MARKS[name]
+        elif name == "w:sym":
+            yield _symbol(child)
+        elif name == "w:rt":  # how the characters that follow are read
+            yield f"({''.join(_text(child))})"
+        else:
+            yield from ("\n",) if name == "w:p" else ()
+            yield from _text(child)
+
+
+def _symbol(element: Any) -> str:
+    place = next((int(value, 16) for key, value in element.items() if key.endswith("}char")), 0)
+    return "" if place in PRIVATE else chr(place)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import zipfile
 from typing import TYPE_CHECKING
 
-from processors.media.document.guard import refusing
+from processors.media.document import docx
+from processors.media.document.charset import CONTROL
+from processors.media.document.text import NOT_TAKEN
 from processors.media.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 HEAD = 64 * 1024  # bytes that are looked at
 PDF, PDF_STARTS = b"%PDF-", 1024  # a PDF's mark, and the bytes in which readers look for it
 PDF_BLANKS = b"\xef\xbb\xbf \t\r\n\f"
-CONTROLS = r"[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # no text has one of these
-BINARY = re.compile(CONTROLS.encode())
-WORD = "word/document.xml"
-TAKEN = "PDF, DOCX, plain text and Markdown"
+RTF = b"{\\rtf"  # characters, and yet no text that anybody would read
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an old Office document, or a new one with a password
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 def kind_of(path: Path) -> str:
@@ -28,8 +28,13 @@ def kind_of(path: Path) -> str:
     if not head:
         msg = "the file is empty"
         raise RefusedError(msg)
-    if head.startswith(b"PK"):
-        return _of_zip(path)
+    if head.startswith(COMPOUND) and ENCRYPTED in path.read_bytes():
+        msg = "the document is protected by a password"
+        raise RefusedError(msg)
+    if head.startswith((COMPOUND, RTF)) or (head.startswith(ZIP) and not docx.is_one(path)):
+        raise RefusedError(NOT_TAKEN)
+    if head.startswith(ZIP):
+        return "docx"
     return "pdf" if _is_pdf(head) else "text"
 
 
@@ -37,12 +42,4 @@ def _is_pdf(head: bytes) -> bool:
     """Whether the mark is at the beginning, or behind something else in a file that is no text: text may name it."""
     if head.lstrip(PDF_BLANKS).startswith(PDF):
         return True
-    return PDF in head[:PDF_STARTS] and BINARY.search(head) is not None
-
-
-def _of_zip(path: Path) -> str:
-    with refusing(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-        if WORD in archive.namelist():
-            return "docx"
-    msg = f"not a document of a known kind; taken are {TAKEN}"
-    raise RefusedError(msg)
+    return PDF in head[:PDF_STARTS] and CONTROL.search(head.decode("latin-1")) is not None

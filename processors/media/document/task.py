@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.document import docx, pdf, text
+from processors.media.document import docx, text
+from processors.media.document.pdf import Pages
 from processors.media.document.sniff import kind_of
 from processors.media.sandbox.limits import MEBIBYTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from processors.media.sandbox.wire import Parent
 
 SOURCE, RESULT = Path("source"), Path("text.txt")
 # Bytes of memory: what the code takes, and for each byte that is read.
 PDF_BASE, PDF_COPIES = 80 * MEBIBYTE, 3
-TEXT_BASE, TEXT_COPIES = 16 * MEBIBYTE, 8
+TEXT_BASE, TEXT_COPIES = 48 * MEBIBYTE, 8
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
@@ -27,14 +28,14 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     """
     kind = kind_of(SOURCE)
     parent.reserve(_need(kind, arguments))
-    characters, pages, is_cut = _write(_parts(kind, arguments, parent), arguments["maxCharacters"])
-    if kind == "pdf":
-        is_cut = is_cut or pdf.count_pages(SOURCE) > pages
+    pages = Pages(SOURCE, arguments["maxPages"], parent) if kind == "pdf" else None
+    characters, is_cut = _write(_texts(kind, arguments) if pages is None else pages, arguments["maxCharacters"])
     return {
         "kind": "markdown" if kind == "text" and arguments["hint"] == "text/markdown" else kind,
         "characters": characters,
-        "pages": pages if kind == "pdf" else None,
-        "truncated": is_cut,
+        "pages": pages and pages.read,
+        "pagesWithoutText": pages and pages.empty,
+        "truncated": is_cut or (pages is not None and pages.count > pages.read),
         "bytes": RESULT.stat().st_size,
     }
 
@@ -48,25 +49,21 @@ def _need(kind: str, arguments: dict[str, Any]) -> int:
     return TEXT_BASE + TEXT_COPIES * min(size, text.wanted(arguments["maxCharacters"]))
 
 
-def _parts(kind: str, arguments: dict[str, Any], parent: Parent) -> Iterator[str]:
-    if kind == "pdf":
-        yield from pdf.pages(SOURCE, arguments["maxPages"], parent)
-    elif kind == "docx":
-        yield from docx.blocks(SOURCE)
-    else:
-        yield text.read(SOURCE, arguments["maxCharacters"])
+def _texts(kind: str, arguments: dict[str, Any]) -> Iterable[str]:
+    if kind == "docx":
+        return docx.blocks(SOURCE, arguments["maxUnpacked"])
+    return (text.read(SOURCE, arguments["maxCharacters"]),)
 
 
-def _write(parts: Iterator[str], limit: int) -> tuple[int, int, bool]:
-    """Write the parts, a line each at least; returns characters, parts, and whether the limit has cut some off."""
-    count = number = 0
+def _write(texts: Iterable[str], limit: int) -> tuple[int, bool]:
+    """Write the texts, a line each at least; returns the characters, and whether the limit has cut some off."""
+    count = 0
     with RESULT.open("w", encoding="utf-8", newline="\n") as file:
-        for part in parts:
-            number += 1
-            line = text.cleaned(part)
+        for each in texts:
+            line = text.cleaned(each)
             line = line if line.endswith("\n") else line + "\n"
             file.write(line[: limit - count])
             count += len(line)
             if count > limit:
-                return limit, number, True
-    return count, number, False
+                return limit, True
+    return count, False

@@ -1,4 +1,4 @@
-"""Plain text: which bytes are text, and what of it is kept."""
+"""Plain text: what is read of it, and what is kept of any document's text."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
-from processors.media.document.sniff import CONTROLS, TAKEN
+from processors.media.document.charset import encoding_of, is_text
 from processors.media.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A byte order mark decides; without one it is UTF-8, or else what old Windows programs write.
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-BINARY = re.compile(CONTROLS)
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+NOT_TAKEN = "not a document of a known kind; taken are PDF, Word (DOCX), plain text and Markdown"
 MAX_BYTES_A_CHARACTER = 4
+
+# What ends a line or a page, in any system; the end of a page beside that of a line is no line of its own.
+LINE_END = re.compile("[\x0b\x0c]*(?:\r\n|[\n\r\x1c-\x1e\x85\u2028\u2029])[\x0b\x0c]*|[\x0b\x0c]+")
+COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # and what else a terminal obeys
+UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\ufeff]")
 
 
 def read(path: Path, max_characters: int) -> str:
     """The text of a file, of which no more is read than is wanted. Raises RefusedError for what is no text."""
     with path.open("rb") as file:
         data = file.read(wanted(max_characters))
-    text = _decoded(data)
-    if BINARY.search(text):
-        msg = f"not a document of a known kind; taken are {TAKEN}"
-        raise RefusedError(msg)
+        is_whole = not file.read(1)
+    # A character that was cut in two at the end is left out.
+    text = codecs.getincrementaldecoder(encoding_of(data))("replace").decode(data, final=is_whole)
+    if not is_text(text):
+        raise RefusedError(NOT_TAKEN)
     return text
 
 
@@ -35,18 +38,7 @@ def wanted(max_characters: int) -> int:
     return (max_characters + 2) * MAX_BYTES_A_CHARACTER
 
 
-def _decoded(data: bytes) -> str:
-    for mark, encoding in MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    try:
-        # A character that was cut in two at the end is no reason to take it for another encoding.
-        return codecs.getincrementaldecoder("utf-8")().decode(data)
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
 def cleaned(text: str) -> str:
-    """The text without control characters, its lines ended by a line feed."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return CONTROL.sub("", lines).encode(errors="replace").decode()
+    """The text without what nobody sees, its lines ended by line feeds. No words are joined by that."""
+    lines = LINE_END.sub("\n", COLOUR.sub("", text)).replace("\x1f", " ")
+    return UNSEEN.sub("", lines).encode(errors="replace").decode()
