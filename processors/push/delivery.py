@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from storage.ports import Subscription
 
+# RFC 8030, section 7.2: a push service takes bodies of 4,096 bytes; RFC 8188's header, delimiter and tag are 103 of
+# them. A longer text would go out in two records, which RFC 8291, section 4, forbids.
+MAX_PLAINTEXT = 3993
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

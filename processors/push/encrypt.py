@@ -16,14 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from processors.push.delivery import MAX_PLAINTEXT
+
 if TYPE_CHECKING:
     from storage.ports import Subscription
 
 P256DH_BYTES = 65
 AUTH_BYTES = 16
-# RFC 8030, section 7.2: a push service takes bodies of 4,096 bytes; RFC 8188's header, delimiter and tag are 103 of
-# them. A longer text would go out in two records, which RFC 8291, section 4, forbids.
-MAX_PLAINTEXT = 3993
 _RECORD_SIZE = (4096).to_bytes(4)
 _SALT_BYTES = 16
 # Browsers write base64url; old libraries wrote base64.

@@ -17,6 +17,7 @@ from processors.push.circuit import Circuit
 from processors.push.delivery import UNASKED, UNUSABLE, Delivery, Kind, Message, Sender
 from processors.push.endpoints import log_fields
 from processors.push.ledger import Ledger
+from processors.push.message import message_of
 from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, Push, PushResult, follow_up_data
 from processors.push.schedule import MAX_ATTEMPTS, group_by_delay
 from queue_lib.errors import PermanentError, SnoozeError
@@ -25,7 +26,7 @@ from queue_lib.processor import FollowUp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from processors.push.notification import PayloadStyle
+    from processors.push.message import PayloadStyle
     from queue_lib.processor import Context
     from storage.ports import Subscription, Subscriptions
 
@@ -88,7 +89,7 @@ class FanOut:
         self.deadline = ledger.fixed("deadline", push.deadline(parts.clock()))
         self._attempt = 1
         self._of = context.job.id
-        self._message = push.message(parts.style)
+        self._message = message_of(push, parts.style)
         self._circuit = Circuit(parts.sender.is_proven)
         self._origins: dict[str, str] = {}
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -152,6 +153,7 @@ class FanOut:
             expired=expired,
             total=len(rows),
             follow_ups=handed_over.follow_ups,
+            ignored=self._push.ignored,
             origins={origin: dict(kinds) for origin, kinds in counts.items()},
         )
 

@@ -2,106 +2,57 @@
 
 from __future__ import annotations
 
-import enum
-import hashlib
 import math
 from collections import Counter
-from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from processors.push.delivery import Message
 from processors.push.notification import Notification  # noqa: TC001 -- pydantic reads it
+from processors.push.options import NAMES, Options, without_nulls
 from processors.push.schedule import MAX_ATTEMPTS
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processors.push.notification import PayloadStyle
-
 FOLLOW_UP = "push-follow-up"  # the job of that name
-DEFAULT_TTL = 86_400
-MAX_TTL = 2_419_200  # four weeks: what the `web-push` npm package asks for at most
 MAX_USERS = 100_000
 MAX_FOLLOW_UP = 1000  # subscriptions of one follow-up job
 # Of a result, which stays in Redis: a batch has a follow-up a page, and Windows' and Apple's services have many hosts.
 MAX_FOLLOW_UPS, MAX_ORIGINS = 100, 50
 OTHER = "other"  # the rest of them
-# Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
-MIN_TIME = 10**11
-
-
-class Urgency(enum.StrEnum):
-    """How soon a device should be woken (RFC 8030, section 5.3)."""
-
-    VERY_LOW = "very-low"
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
-
-
-def _clamp(ttl: int) -> int:
-    return min(max(ttl, 0), MAX_TTL)
-
-
-def _without_nulls(value: Any) -> Any:
-    """JavaScript writes null for what there is not."""
-    return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
-
-
-def _seconds(value: Any) -> Any:
-    """A time as JavaScript writes it, in seconds since the epoch; raises ValueError for any other."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-        if moment is not None and moment.tzinfo is not None:
-            return moment.timestamp()
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and MIN_TIME <= value < MIN_TIME * 1000:
-        return value / 1000
-    msg = "neither milliseconds since the epoch, as Date.now() gives, nor an ISO date with its zone"
-    raise ValueError(msg)
-
-
-Moment = Annotated[float, BeforeValidator(_seconds)]
-
-
-class Options(Model):
-    """How the push services are to treat the message; `ttl` is in seconds and is clamped to 0..2,419,200 (4 weeks).
-
-    With a `ttl` of 0 a device receives the message if it is online, and no push is tried again. A message replaces an
-    undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the epoch; on the wire, and
-    for the constructor, milliseconds or ISO dates. null is the same as no value.
-    """
-
-    ttl: Annotated[int, AfterValidator(_clamp)] = DEFAULT_TTL
-    urgency: Urgency = Urgency.NORMAL
-    topic: str | None = None
-    not_before: Moment | None = None
-    expires_at: Moment | None = None
-
-    _nulls = model_validator(mode="before")(_without_nulls)
 
 
 class Push(Model):
-    """A notification, and how it is to be sent."""
+    """A notification, and how it is to be sent.
+
+    The options are in `options`, or beside `payload`. What else is there means nothing, and is named in the result.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     payload: Notification
     options: Options = Options()
 
-    _nulls = model_validator(mode="before")(_without_nulls)
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        value = without_nulls(value)
+        beside = NAMES & value.keys() if isinstance(value, dict) else set()
+        if not beside:
+            return value
+        if value.get("options"):
+            msg = f"{', '.join(sorted(beside))}: put it into options, with the others"
+            raise ValueError(msg)
+        options = {name: value.pop(name) for name in beside}
+        return {**value, "options": options}
 
-    def message(self, style: PayloadStyle) -> Message:
-        """What is to be sent, the same for every subscription. Raises PermanentError as Notification.encode does."""
-        return Message(
-            body=self.payload.encode(style),
-            ttl=self.options.ttl,
-            urgency=self.options.urgency.value,
-            topic=topic_header(self.options.topic),
-        )
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Names of what the app gave and nobody here reads, 20 at most."""
+        return tuple(name[:50] for name in islice(self.model_extra or (), 20))
 
     def wait(self, now: float) -> float:
         """Seconds until the message may be sent: 0 if it has no `notBefore`, or it is past."""
@@ -177,20 +128,13 @@ def follow_up_data(push: Push, ids: Sequence[str], attempt: int, of: str, deadli
     }
 
 
-def topic_header(topic: str | None) -> str | None:
-    """A `Topic` that every push service takes: 32 hexadecimal digits of a hash of the app's name for it.
-
-    RFC 8030 allows 32 characters of base64url; Apple refuses some of those ("BadWebPushTopic"), and no digest.
-    """
-    return hashlib.sha256(topic.encode(errors="replace")).hexdigest()[:32] if topic else None
-
-
 class PushResult(Model):
     """What became of each subscription; the counts add up to `total`.
 
     `pruned`: gone, and deleted. `retrying`: handed over to the jobs `follow_ups`, of whose ids 100 are named at most.
     `skipped`: settled by an earlier run, or a second row of the same endpoint. `expired`: unsent when the message's
-    time was over. `origins`: push service -> kind of delivery -> how often; at most 50, with the rest under `other`.
+    time was over. `ignored`: fields of the job that nobody here reads. `origins`: push service -> kind of delivery ->
+    how often; at most 50, with the rest under `other`.
     """
 
     sent: int = 0
@@ -201,6 +145,7 @@ class PushResult(Model):
     expired: int = 0
     total: int = 0
     follow_ups: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     origins: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @field_validator("follow_ups")
@@ -230,4 +175,4 @@ class PushResult(Model):
             origin: dict(Counter(self.origins.get(origin)) + Counter(other.origins.get(origin)))
             for origin in {**self.origins, **other.origins}
         }
-        return PushResult(**counts, origins=origins)
+        return PushResult(**counts, ignored=self.ignored or other.ignored, origins=origins)

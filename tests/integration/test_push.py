@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from processors.push.delivery import Delivery, Kind
 from processors.push.endpoints import AllowedHosts
 from processors.push.fan_out import Parts
-from processors.push.notification import PayloadStyle
+from processors.push.message import PayloadStyle, message_of
 from processors.push.payload import PushPayload, PushResult
 from processors.push.processor import PushNotification
 from processors.push.send import MAX_IN_FLIGHT_AT_ORIGIN, PushSender
@@ -104,7 +104,9 @@ async def test_every_device_of_the_user_receives_the_payload_as_given(
 
 async def test_the_options_become_headers(push_service: PushService, sender: PushSender) -> None:
     """TTL, urgency and topic are sent as the push protocol names them, with the operator's subject."""
-    delivery = await sender.send(push_service.subscribe(), job(ttl=60, urgency="high", topic="chat 1").message(STYLE))
+    delivery = await sender.send(
+        push_service.subscribe(), message_of(job(ttl=60, urgency="high", topic="chat 1"), STYLE)
+    )
 
     [push] = push_service.received
     assert delivery == Delivery(Kind.SENT)
@@ -119,7 +121,7 @@ async def test_the_largest_payload_fits_one_record(push_service: PushService, se
     """A payload of 3,993 bytes arrives whole in a body of 4,096."""
     payload = {"title": "t", "body": ""}
     payload["body"] = "x" * (3993 - len(json.dumps(payload, separators=(",", ":"))))
-    message = PushPayload.model_validate({"userId": 1, "payload": payload}).message(STYLE)
+    message = message_of(PushPayload.model_validate({"userId": 1, "payload": payload}), STYLE)
 
     await sender.send(push_service.subscribe(), message)
 
@@ -181,7 +183,7 @@ async def test_a_redirect_is_not_followed(push_service: PushService, sender: Pus
     subscription, other = push_service.subscribe(), push_service.subscribe()
     push_service.answer(subscription, Answer(307, {"Location": other.endpoint}))
 
-    delivery = await sender.send(subscription, job().message(STYLE))
+    delivery = await sender.send(subscription, message_of(job(), STYLE))
 
     assert delivery == Delivery(Kind.REDIRECT, "HTTP 307: a redirect, which is not followed")
     assert push_service.requests == 1
@@ -207,7 +209,7 @@ async def test_a_huge_answer_is_not_read(push_service: PushService, sender: Push
     subscription = push_service.subscribe()
     push_service.answer(subscription, Answer(500, body=b"error " * 8_000_000))
 
-    delivery = await sender.send(subscription, job().message(STYLE))
+    delivery = await sender.send(subscription, message_of(job(), STYLE))
 
     assert delivery.kind is Kind.TRANSIENT
     assert len(delivery.reason) < 250
@@ -218,7 +220,7 @@ async def test_a_service_that_is_away_is_a_failure(push_service: PushService, se
     subscription = push_service.subscribe()
     await push_service.stop()
 
-    delivery = await sender.send(subscription, job().message(STYLE))
+    delivery = await sender.send(subscription, message_of(job(), STYLE))
 
     assert delivery == Delivery(Kind.TRANSIENT, "no connection: ClientConnectorError")
 
@@ -244,7 +246,7 @@ async def test_this_machine_is_not_called_unless_allowed(
     """By default an endpoint on this machine is none: nothing is sent, and the row is kept."""
     sender = PushSender([VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)], AllowedHosts())
 
-    delivery = await sender.send(push_service.subscribe(), job().message(STYLE))
+    delivery = await sender.send(push_service.subscribe(), message_of(job(), STYLE))
 
     reason = "the host is not a known push service; PUSH_ALLOWED_HOSTS adds one"
     assert delivery == Delivery(Kind.REFUSED_ENDPOINT, reason)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.fan_out import Parts
-from processors.push.notification import PayloadStyle
+from processors.push.message import PayloadStyle
 from storage.ports import Subscription
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pywebpush import WebPusher
 
-from processors.push.encrypt import MAX_PLAINTEXT, InvalidKeysError, encrypt, seal
+from processors.push.delivery import MAX_PLAINTEXT
+from processors.push.encrypt import InvalidKeysError, encrypt, seal
 from storage.ports import Subscription
 
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from processors.push.encrypt import MAX_PLAINTEXT
-from processors.push.notification import ZERO_WIDTH_JOINER, Notification, PayloadStyle, _continues, shortened
+from processors.push.delivery import MAX_PLAINTEXT
+from processors.push.message import PayloadStyle, encode
+from processors.push.notification import Notification
 from queue_lib.errors import PermanentError
 
 MINIMAL = {"title": "Title", "body": "Body"}
@@ -27,7 +28,7 @@ def parse(**fields: Any) -> Notification:
 
 def declare(**fields: Any) -> Any:
     """What a browser reads of one that is sent in the shape of Declarative Web Push."""
-    return json.loads(parse(**fields).encode(PayloadStyle(declarative=True)))
+    return json.loads(encode(parse(**fields), PayloadStyle(declarative=True)))
 
 
 def as_sent(text: str) -> str:
@@ -46,14 +47,14 @@ def test_the_object_is_sent_exactly_as_given() -> None:
         "badge": 3,
     }
 
-    encoded = Notification.model_validate(app_gave).encode(WHOLE)
+    encoded = encode(Notification.model_validate(app_gave), WHOLE)
 
     assert json.dumps(app_gave, ensure_ascii=False, separators=(",", ":")).encode() == encoded
 
 
 def test_half_an_emoji_is_replaced() -> None:
     """A lone surrogate, as JavaScript's slice() leaves it, does not fail the job."""
-    assert parse(title="cut \ud83d", body="").encode(WHOLE) == b'{"title":"cut ?","body":""}'
+    assert encode(parse(title="cut \ud83d", body=""), WHOLE) == b'{"title":"cut ?","body":""}'
 
 
 @pytest.mark.parametrize("declarative", [False, True])
@@ -61,27 +62,27 @@ def test_half_an_emoji_is_replaced() -> None:
 def test_what_does_not_fit_without_its_body_fails_for_good(*, room: int, declarative: bool) -> None:
     """An ellipsis is the least that is sent of a body; the fault has both numbers, and says what to do."""
     notification = parse(title="x" * 300, body="a long body")
-    bare = len(parse(title="x" * 300, body="").encode(PayloadStyle(1000, declarative)))
+    bare = len(encode(parse(title="x" * 300, body=""), PayloadStyle(1000, declarative)))
     style = PayloadStyle(bare + room, declarative)
 
     if room == 3:
-        assert len(notification.encode(style)) == style.limit
+        assert len(encode(notification, style)) == style.limit
         return
     told = (
         f"has {bare} bytes as JSON without its body, and a push message holds {style.limit}: .*PUSH_MAX_PAYLOAD.*3,993"
     )
     with pytest.raises(PermanentError, match=told) as caught:
-        notification.encode(style)
+        encode(notification, style)
     assert "\n" not in str(caught.value)
 
 
 def test_a_body_that_just_fits_is_left_alone() -> None:
     """The limit is exact: a byte more, and the body is shortened."""
-    frame = len(parse(title="", body="").encode(WHOLE))
+    frame = len(encode(parse(title="", body=""), WHOLE))
     body = "x" * (MAX_PLAINTEXT - frame)
 
-    assert json.loads(parse(title="", body=body).encode(WHOLE))["body"] == body
-    longer = parse(title="", body=body + "x").encode(WHOLE)
+    assert json.loads(encode(parse(title="", body=body), WHOLE))["body"] == body
+    longer = encode(parse(title="", body=body + "x"), WHOLE)
     assert (len(longer), json.loads(longer)["body"]) == (MAX_PLAINTEXT, body[:-3] + "…")
 
 
@@ -96,7 +97,7 @@ def test_no_style_asks_for_more_than_a_push_message_holds() -> None:
 @example(body="\x00" * 300, limit=100, declarative=False)
 def test_a_long_body_is_shortened_to_what_fits(body: str, limit: int, declarative: bool) -> None:
     """It is JSON within the limit, and its body is the given one or a beginning of it with an ellipsis."""
-    encoded = parse(title="t", body=body).encode(PayloadStyle(limit, declarative))
+    encoded = encode(parse(title="t", body=body), PayloadStyle(limit, declarative))
 
     decoded = json.loads(encoded)
     sent = (decoded["notification"] if declarative else decoded)["body"]
@@ -104,64 +105,22 @@ def test_a_long_body_is_shortened_to_what_fits(body: str, limit: int, declarativ
     assert sent == as_sent(body) or (sent.endswith("…") and as_sent(body).startswith(sent[:-1]))
 
 
-@given(TEXT, st.integers(3, 300))
-@settings(max_examples=300, deadline=None)
-def test_no_cut_parts_what_is_one_character_to_a_reader(text: str, room: int) -> None:
-    """Nor is more cut than that needs: the next character would not have fitted, or belongs to what was cut."""
-    if len(json.dumps(as_sent(text), ensure_ascii=False).encode()) - 2 <= room:
-        return
-    kept = shortened(text, room)[:-1]
-
-    cut = text[len(kept) :]
-    assert text.startswith(kept)
-    assert not kept or not (_continues(cut[0]) or kept.endswith(ZERO_WIDTH_JOINER))
-    whole = 1 + next((n for n, one in enumerate(cut[1:]) if not (_continues(one) or one.isspace())), len(cut) - 1)
-    more = kept + cut[:whole] + "…"
-    joined = ZERO_WIDTH_JOINER in cut[:whole] or cut[0].isspace()
-    assert joined or len(json.dumps(as_sent(more), ensure_ascii=False).encode()) - 2 > room
-
-
 def test_a_body_is_not_shortened_more_than_needed() -> None:
     """Of plain text, all bytes are used."""
-    assert len(parse(title="t", body="x" * 5000).encode(PayloadStyle())) == 2700
-
-
-@pytest.mark.parametrize(
-    ("text", "room", "expected"),
-    [
-        ("abcdef", 5, "ab…"),
-        ("äöüß", 7, "äö…"),
-        ('a"b"c', 6, 'a"…'),
-        ("a\x00bcdef", 9, "a…"),
-        ("a\x00bcdef", 10, "a\x00…"),
-        ("line\nline", 8, "line…"),
-        ("\x7f\x7fabcd", 5, "\x7f\x7f…"),
-        ("\ud83d\ud83dabcd", 5, "\ud83d\ud83d…"),
-        ("one two three", 7, "one…"),
-        ("ab👩\u200d👧cd", 12, "ab…"),
-        ("ae\u0301x", 5, "a…"),
-        ("a☂\ufe0fbcd", 8, "a…"),
-        ("ok👍🏽", 9, "ok…"),
-        ("e" + "\u0301" * 9, 9, "…"),
-        ("no room", 3, "…"),
-    ],
-)
-def test_characters_are_left_whole(text: str, room: int, expected: str) -> None:
-    """No accent, skin tone or joined emoji is cut off from what it belongs to; escapes count as they are written."""
-    assert shortened(text, room) == expected
+    assert len(encode(parse(title="t", body="x" * 5000), PayloadStyle())) == 2700
 
 
 @pytest.mark.parametrize("character", ["x", "ä", '"', "\x00", "\u0301"])
 def test_a_body_of_megabytes_is_shortened(character: str) -> None:
     """Only as much of it is looked at as can be sent."""
-    assert len(parse(body=character * 5_000_000).encode(PayloadStyle())) <= 2700
+    assert len(encode(parse(body=character * 5_000_000), PayloadStyle())) <= 2700
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_json_lacks_is_permanent(value: float) -> None:
     """NaN, which Python's JSON writes and no browser reads, fails for good."""
     with pytest.raises(PermanentError, match="can't be written as JSON"):
-        parse(data=value).encode(WHOLE)
+        encode(parse(data=value), WHOLE)
 
 
 def test_data_of_too_many_levels_is_permanent() -> None:
@@ -171,7 +130,7 @@ def test_data_of_too_many_levels_is_permanent() -> None:
         data = [data]
 
     with pytest.raises(PermanentError, match="can't be written as JSON"):
-        parse(data=data).encode(WHOLE)
+        encode(parse(data=data), WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +185,125 @@ def test_the_shape_of_declarative_web_push() -> None:
 def test_a_declarative_message_always_leads_somewhere(fields: dict[str, str], navigate: str) -> None:
     """`navigate` is required."""
     assert declare(**fields)["notification"]["navigate"] == navigate
+
+
+@pytest.mark.parametrize(
+    ("fields", "beside"),
+    [
+        ({"mutable": True}, {"mutable": True}),
+        ({"mutable": False, "app_badge": 3}, {"mutable": False, "app_badge": 3}),
+        ({"app_badge": "12"}, {"app_badge": 12}),
+        ({"app_badge": 0, "badge": 7}, {"app_badge": 0}),
+        ({"app_badge": None, "mutable": None}, {}),
+    ],
+)
+def test_what_belongs_beside_the_notification(fields: dict[str, Any], beside: dict[str, Any]) -> None:
+    """The draft has `mutable` and `app_badge` there, WebKit's parser inside; the app's own badge comes first."""
+    declared = declare(**fields)
+
+    assert declared == {"web_push": 8030, "notification": MINIMAL | {"navigate": "/"} | beside} | beside
+
+
+@pytest.mark.parametrize(("field", "value"), [("app_badge", -1), ("app_badge", 2**31), ("mutable", "perhaps")])
+def test_what_safari_would_refuse_is_refused(field: str, value: Any) -> None:
+    """With its name, as the app wrote it."""
+    with pytest.raises(ValidationError) as caught:
+        parse(**{field: value})
+
+    assert [fault["loc"] for fault in caught.value.errors()] == [(field,)]
+
+
+def test_numbers_are_texts_where_browsers_take_them_for_such() -> None:
+    """A service worker gets them as they are, `showNotification` makes strings of them; Safari's parser does not."""
+    numbers = {"title": 7, "body": 8.5, "tag": 9}
+
+    assert json.loads(encode(parse(**numbers), WHOLE)) == numbers
+    assert declare(**numbers)["notification"] == {"title": "7", "body": "8.5", "tag": "9", "navigate": "/"}
+
+
+@pytest.mark.parametrize("without", [{"title": "t"}, {"title": "t", "body": None}])
+def test_a_notification_needs_no_body(without: dict[str, Any]) -> None:
+    """As in a browser."""
+    notification = Notification.model_validate(without)
+
+    assert json.loads(encode(notification, WHOLE)) == without
+    assert json.loads(encode(notification, PayloadStyle(declarative=True)))["notification"] == {
+        "title": "t",
+        "navigate": "/",
+    }
+
+
+def test_without_a_body_nothing_can_be_shortened() -> None:
+    """The fault has the size of the whole."""
+    notification = Notification.model_validate({"title": "t" * 3000})
+
+    with pytest.raises(PermanentError, match="has 3,012 bytes as JSON without its body"):
+        encode(notification, PayloadStyle())
+
+
+@pytest.mark.parametrize("declarative", [False, True])
+def test_the_json_text_of_a_notification_is_taken(*, declarative: bool) -> None:
+    """`JSON.stringify(...)`, as the `web-push` package is given it."""
+    given = {"title": "é", "body": 'a "b"', "data": {"n": [1, None]}, "url": "/x"}
+    style = PayloadStyle(declarative=declarative)
+
+    text = Notification.model_validate(json.dumps(given))
+
+    assert encode(text, style) == encode(Notification.model_validate(given), style)
+    assert text.given == given
+
+
+@pytest.mark.parametrize("text", ["Hello!", "", '{"title": NaN}', "[" * 100_000, '"text"', "[]"])
+def test_another_text_is_refused(text: str) -> None:
+    """A push service takes it, but no service worker of this shape."""
+    with pytest.raises(ValidationError, match=r"no JSON|dictionary"):
+        Notification.model_validate(text)
+
+
+@pytest.mark.parametrize("declarative", [False, True])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_what_is_declarative_stays_as_it_is(*, declarative: bool, as_text: bool) -> None:
+    """The app knows the shape: nothing is wrapped twice, and nothing is moved."""
+    given = {
+        "web_push": 8030,
+        "notification": {"title": "t", "body": "b", "navigate": "https://app.test/", "silent": None},
+        "app_badge": "3",
+        "more": 1,
+    }
+
+    notification = Notification.model_validate(json.dumps(given) if as_text else given)
+
+    assert json.loads(encode(notification, PayloadStyle(declarative=declarative))) == given
+
+
+def test_the_body_of_what_is_declarative_is_shortened() -> None:
+    """Within the limit, and nothing else of it."""
+    given = {"web_push": 8030, "notification": {"title": "t", "body": "x" * 5000, "navigate": "/"}, "mutable": True}
+
+    encoded = encode(Notification.model_validate(given), PayloadStyle())
+
+    sent = json.loads(encoded)
+    body = sent["notification"].pop("body")
+    assert len(encoded) == 2700
+    assert body == "x" * (len(body) - 1) + "…"
+    assert sent == {"web_push": 8030, "notification": {"title": "t", "navigate": "/"}, "mutable": True}
+
+
+@pytest.mark.parametrize(
+    ("inside", "where"),
+    [
+        ({}, ("notification", "title")),
+        ({"title": "t", "navigate": "javascript:x"}, ("notification", "navigate")),
+        ({"title": "t", "web_push": 8030, "tag": []}, ("notification", "tag")),
+        ("text", ("notification",)),
+    ],
+)
+def test_faults_of_what_is_declarative_have_its_names(inside: Any, where: tuple[str, ...]) -> None:
+    """As the app wrote them."""
+    with pytest.raises(ValidationError) as caught:
+        Notification.model_validate({"web_push": 8030, "notification": inside})
+
+    assert [fault["loc"] for fault in caught.value.errors()] == [where]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from processors.push.encrypt import MAX_PLAINTEXT
-from processors.push.notification import Notification, PayloadStyle
+from processors.push.delivery import MAX_PLAINTEXT
+from processors.push.message import PayloadStyle, message_of, topic_header
+from processors.push.notification import Notification
 from processors.push.payload import (
     MAX_FOLLOW_UPS,
     MAX_ORIGINS,
@@ -23,8 +24,8 @@ from processors.push.payload import (
     PushPayload,
     PushResult,
     follow_up_data,
-    topic_header,
 )
+from queue_lib.processor import faults
 
 MINIMAL = {"title": "Title", "body": "Body"}
 
@@ -38,7 +39,7 @@ def test_a_notification_built_in_python_is_sent_too() -> None:
     """A Notification that is passed on as an object keeps what it was made of."""
     payload = PushPayload(user_id="1", payload=Notification(title="a", body="b"))
 
-    assert payload.message(PayloadStyle(MAX_PLAINTEXT)).body == b'{"title":"a","body":"b"}'
+    assert message_of(payload, PayloadStyle(MAX_PLAINTEXT)).body == b'{"title":"a","body":"b"}'
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_follow_up_says_the_same(more: dict[str, Any], ttl: int, topic: str | 
     back = FollowUpPayload.model_validate(data)
 
     assert (back.subscription_ids, back.attempt, back.follow_up_of) == (["s1"], 2, "j1")
-    assert back.message(PayloadStyle()) == push.message(PayloadStyle())
+    assert message_of(back, PayloadStyle()) == message_of(push, PayloadStyle())
     assert back.payload.given == push.payload.given
     assert back.deadline(1_799_999_999.0) <= 1_800_000_000.25
     again = follow_up_data(back, back.subscription_ids, 2, "j1", back.options.expires_at or 0)
@@ -261,12 +262,64 @@ def test_faults_name_the_field_as_the_app_wrote_it(fields: dict[str, Any], where
 )
 def test_ttl_is_clamped(given: dict[str, Any], expected: int) -> None:
     """A time to live is a day unless given, and 4 weeks at most; 0 is for devices that are online."""
-    assert expected == parse(options=given).message(PayloadStyle(MAX_PLAINTEXT)).ttl
+    assert expected == message_of(parse(options=given), PayloadStyle(MAX_PLAINTEXT)).ttl
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"options": {"ttl": 60, "urgency": "high", "topic": "7"}},
+        {"options": {"TTL": 60, "urgency": "high", "topic": 7}},
+        {"options": {"TTL": "60", "ttl": None, "urgency": "high", "topic": 7}},
+        {"TTL": 60, "urgency": "high", "topic": "7"},
+        {"ttl": 60, "urgency": "high", "topic": 7, "options": {}, "expiresAt": None},
+    ],
+)
+def test_options_as_the_web_push_package_takes_them(fields: dict[str, Any]) -> None:
+    """With its TTL, beside the payload too, and with a number for a topic."""
+    push = parse(**fields)
+
+    assert (push.options.ttl, push.options.urgency, push.options.topic) == (60, "high", "7")
+    assert push.ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"options": {"TTl": 60}}, "['TTl'] mean nothing here; options are ttl (or TTL), urgency, topic, notBefore"),
+        ({"options": {"vapidDetails": {}, "timeout": None}}, "['timeout', 'vapidDetails'] mean nothing here"),
+        ({"options": {"ttl": 60, "TTL": 60}}, "ttl and TTL are one option"),
+        ({"options": {"ttl": 60}, "topic": "x"}, "topic: put it into options"),
+        ({"options": {"x" * 1000 + "\n": 1}}, "['" + "x" * 50 + "'] mean nothing here"),
+    ],
+)
+def test_an_option_that_is_not_understood_is_named(fields: dict[str, Any], told: str) -> None:
+    """`{TTl: 60}` must not become a day. One line, without values."""
+    with pytest.raises(ValidationError) as caught:
+        parse(**fields)
+
+    assert told in faults(caught.value)
+    assert "\n" not in faults(caught.value)
+
+
+def test_what_else_the_app_sends_is_named_in_the_result() -> None:
+    """Its own fields beside the payload are no fault, and not left out in silence either."""
+    assert parse(traceId="a", Ttl=60, gone=None).ignored == ("traceId", "Ttl")
+    assert parse(**{f"{number:060}": 1 for number in range(30)}).ignored == tuple(
+        f"{number:060}"[:50] for number in range(20)
+    )
+
+
+def test_a_follow_up_of_json_text_has_the_object() -> None:
+    """What is read once is not read again."""
+    data = follow_up_data(parse(payload='{"title": "t"}'), ["s1"], 2, "j1", 1_800_000_000.0)
+
+    assert data["payload"] == {"title": "t"}
 
 
 def test_options_may_be_null() -> None:
     """No options, and null, are normal urgency and no topic."""
-    message = parse(options=None).message(PayloadStyle(MAX_PLAINTEXT))
+    message = message_of(parse(options=None), PayloadStyle(MAX_PLAINTEXT))
 
     assert ("normal", None) == (message.urgency, message.topic)
 
@@ -293,5 +346,6 @@ def test_the_result_is_camel_case_json_with_all_counts() -> None:
         "expired": 0,
         "total": 1,
         "followUps": (),
+        "ignored": (),
         "origins": {},
     }

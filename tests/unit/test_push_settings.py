@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from processors.push.notification import PayloadStyle
+from processors.push.message import PayloadStyle
 from processors.push.settings import PushSettings
 from processors.push.vapid import parse_private_key
 from queue_lib.errors import ConfigurationError

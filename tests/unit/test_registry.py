@@ -65,7 +65,7 @@ def test_a_reason_repeats_no_value(form: Form) -> None:
     """What is wrong with a payload is said by its fields: reasons are in the log, and values are the users' own."""
     secret = "zz-holiday-with-ada"
     names = ("fileId", "filePath", "userId", "userIds", "all", "operation", "payload", "options", "subscriptionIds")
-    wrong: list[Any] = [secret, f"/{secret}", f"https://{secret}/..", [secret], {secret: secret}, secret * 1000]
+    wrong: list[Any] = [secret, f"/{secret}", f"https://{secret}/..", [secret], {"other": secret}, secret * 1000]
     fine = {"fileId": "f1", "filePath": "a/b.jpg", "userId": "u1", "payload": {"title": "t"}, "operation": "resize"}
     nested = [{"payload": {key: value}} for key in ("title", "url", "icon", "actions") for value in wrong]
     nested += [

@@ -1,0 +1,86 @@
+"""How an app wants a push to be sent."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+
+from processors.push.notification import Text  # noqa: TC001 -- pydantic reads it
+from queue_lib.processor import Model
+
+DEFAULT_TTL = 86_400
+MAX_TTL = 2_419_200  # four weeks: what the `web-push` npm package asks for at most
+# Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
+MIN_TIME = 10**11
+# All names of options; the `web-push` npm package says TTL.
+NAMES = frozenset({"ttl", "TTL", "urgency", "topic", "notBefore", "not_before", "expiresAt", "expires_at"})
+
+
+class Urgency(enum.StrEnum):
+    """How soon a device should be woken (RFC 8030, section 5.3)."""
+
+    VERY_LOW = "very-low"
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+def _clamp(ttl: int) -> int:
+    return min(max(ttl, 0), MAX_TTL)
+
+
+def without_nulls(value: Any) -> Any:
+    """JavaScript writes null for what there is not."""
+    return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
+
+
+def _seconds(value: Any) -> Any:
+    """A time as JavaScript writes it, in seconds since the epoch; raises ValueError for any other."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.timestamp()
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and MIN_TIME <= value < MIN_TIME * 1000:
+        return value / 1000
+    msg = "neither milliseconds since the epoch, as Date.now() gives, nor an ISO date with its zone"
+    raise ValueError(msg)
+
+
+Moment = Annotated[float, BeforeValidator(_seconds)]
+
+
+class Options(Model):
+    """How the push services are to treat the message; `ttl` is in seconds and is clamped to 0..2,419,200 (4 weeks).
+
+    With a `ttl` of 0 a device receives the message if it is online, and no push is tried again. A message replaces an
+    undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the epoch; on the wire, and
+    for the constructor, milliseconds or ISO dates. null is the same as no value. A name that is no option's is refused:
+    it would be another one misspelt, or one that does nothing here.
+    """
+
+    ttl: Annotated[int, AfterValidator(_clamp)] = DEFAULT_TTL
+    urgency: Urgency = Urgency.NORMAL
+    topic: Text | None = None
+    not_before: Moment | None = None
+    expires_at: Moment | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        unknown = sorted(str(name)[:50] for name in value.keys() - NAMES)
+        if unknown:
+            msg = f"{unknown[:5]} mean nothing here; options are ttl (or TTL), urgency, topic, notBefore and expiresAt"
+            raise ValueError(msg)
+        given: dict[str, Any] = without_nulls(value)
+        if {"ttl", "TTL"} <= given.keys():
+            msg = "ttl and TTL are one option; give it once"
+            raise ValueError(msg)
+        return {"ttl" if name == "TTL" else name: option for name, option in given.items()}
