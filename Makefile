@@ -53,10 +53,10 @@ screenshots: setup
 # Compiled, so that a deploy next month installs what was tested today, on every system, and nothing that was put in its
 # place: with the hashes of all files that PyPI has of a version. The others begin as copies, to have the same versions.
 requirements: setup
-	$(PIP_COMPILE) --extra dev --output-file requirements-dev.txt pyproject.toml
-	$(call compile,requirements.txt,push media api ffmpeg)
-	$(call compile,requirements-push.txt,push)
-	$(call compile,requirements-media.txt,media)
+	$(PIP_COMPILE) --all-extras --output-file requirements-dev.txt pyproject.toml
+	$(call compile,requirements.txt,push media database api ffmpeg)
+	$(call compile,requirements-push.txt,push database)
+	$(call compile,requirements-media.txt,media database)
 	$(call compile,requirements-api.txt,api)
 
 define compile
