@@ -30,7 +30,10 @@ class WireCounts(Model):
 
 
 class StoppedOut(Model):
-    """A job scheduler that no job follows: its pattern or interval, why, and when its last job was due."""
+    """A job scheduler that no job follows: its pattern or interval, why, and when its last job was due.
+
+    `dueAt` is null where that is beyond all time.
+    """
 
     model_config = example(
         id="nightly", schedule="0 9 * * 8", reason="8 is no day of week: expected 0 to 7", dueAt=1795568000000
@@ -39,7 +42,7 @@ class StoppedOut(Model):
     id: str
     schedule: str
     reason: str
-    due_at: int
+    due_at: int | None
 
 
 class QueueOut(Model):
@@ -192,7 +195,7 @@ def queue_out(stats: QueueStats) -> QueueOut:
         paused=stats.paused,
         oldest=milliseconds(stats.oldest),
         stopped_schedulers=[
-            StoppedOut(id=each.id, schedule=each.schedule, reason=each.reason, due_at=round(each.due_at * 1000))
+            StoppedOut(id=each.id, schedule=each.schedule, reason=each.reason, due_at=milliseconds(each.due_at))
             for each in stats.stopped
         ],
         trouble=stats.trouble and stats.trouble.value,

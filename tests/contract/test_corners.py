@@ -214,6 +214,34 @@ async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redi
         await lease.done(None)
 
 
+@pytest.mark.parametrize("key", ["rq:job:{}:dependents", "rq:executions:{}", "rq:results:{}"])
+async def test_a_job_whose_keys_are_not_its_own_blocks_no_other(client: Redis, rq: Mill, key: str) -> None:
+    """It is buried with its reason, the next one runs, and once an operator retries it, it runs as well."""
+    odd, sound = [await rq.enqueue("greet", {}) for _ in range(2)]
+    client.set(key.format(odd), "x")
+    broker = await rq.broker()
+    lease = await rq.claim(broker)
+    assert f"unreadable job: TypeError: {key.format(odd)} was a string: removed" == lease.job.refusal
+    await lease.bury(FAILURE)
+    assert sound == (await rq.claim(broker)).job.id
+    assert await rq.inspector.retry(QUEUE.name, odd)
+    again = await rq.claim(broker)
+    assert (odd, None) == (again.job.id, again.job.refusal)
+    await again.done(None)
+
+
+async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(client: Redis, rq: Mill) -> None:
+    """Where the value was put while it ran, and the worker died: it comes back, and so do the queue's others."""
+    jobs = [await rq.enqueue("greet", {}) for _ in range(2)]
+    dead = await rq.broker(lease_duration=1.0)
+    await asyncio.gather(*(rq.claim(dead) for _ in jobs))
+    client.set(f"rq:executions:{jobs[0]}", "x")
+    for member in client.zrange(f"rq:wip:{QUEUE.name}", 0, -1):
+        client.zadd(f"rq:wip:{QUEUE.name}", {member: 1})
+    await rq.chore(await rq.broker(), "recover jobs")
+    assert 2 == client.llen(f"rq:queue:{QUEUE.name}")
+
+
 async def test_a_requeued_job_starts_anew(client: Redis, rq: Mill) -> None:
     """A job that was buried for its crashes runs again when an operator requeues it."""
     job_id = await rq.enqueue("greet", {})

@@ -12,7 +12,9 @@ import redis
 from bullmq import Job as BullJob
 from structlog.testing import capture_logs
 
+from queue_lib.api.overview import queue_out
 from queue_lib.broker.bullmq.cron import next_time
+from queue_lib.broker.bullmq.schedulers import PAGE
 from tests.support.mills import PREFIX, QUEUE, Mill
 
 if TYPE_CHECKING:
@@ -158,6 +160,40 @@ async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis,
     await mill.chore(await mill.broker(), "continue schedulers")
     assert {"name": "greet"} == client.hgetall(f"{KEY}:repeat:waits:{due}")
     assert 0 == client.zcard(f"{KEY}:delayed")
+
+
+async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
+    client: redis.Redis, mill: Mill, admin: Admin
+) -> None:
+    """However many there are: BullMQ keeps each of them for ever, and they are the first ones in its list."""
+    with client.pipeline() as pipe:
+        for number in range(2 * PAGE + 1):
+            pipe.zadd(f"{KEY}:repeat", {f"ended-{number}": number})
+            pipe.hset(f"{KEY}:repeat:ended-{number}", mapping={**PATTERN, "ic": 3, "limit": 3})
+        pipe.execute()
+    scheduled(client, "odd", {"pattern": "0 9 * * 8"})
+    scheduled(client, "lost", {"every": 1000})
+    assert ["lost", "odd"] == sorted(each.id for each in (await admin.stats())[0].stopped)
+    await mill.chore(await mill.broker(), "continue schedulers")
+    assert ["odd"] == [each.id for each in (await admin.stats())[0].stopped]
+
+
+@pytest.mark.parametrize(
+    ("record", "score"), [({"every": "inf"}, math.inf), ({"every": "1e+300"}, 1e300), (PATTERN, 9e15)]
+)
+async def test_a_scheduler_that_is_never_due_has_stopped(
+    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any], score: float
+) -> None:
+    """`every: Infinity`, or any time after JavaScript's last date: operators are told, and no job is added."""
+    scheduled(client, "never", record)
+    client.zadd(f"{KEY}:repeat", {"never": score, "far": 8.6e15})
+    with capture_logs() as logs:
+        await mill.chore(await mill.broker(), "continue schedulers")
+    [stats] = await admin.stats()
+    assert [("never", True)] == [(each.id, "never run" in each.reason) for each in stats.stopped]
+    assert ["never"] == [line["scheduler"] for line in logs if line["event"] == "scheduler_stopped"]
+    assert (score, 0) == (client.zscore(f"{KEY}:repeat", "never"), client.zcard(f"{KEY}:delayed"))
+    assert queue_out(stats).stopped_schedulers[0].due_at in {None, score}
 
 
 async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(

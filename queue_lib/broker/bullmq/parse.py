@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bullmq import Job as BullJob
 
+from queue_lib.broker.base import MAX_NUMBER
 from queue_lib.broker.refused import NAME
 from queue_lib.job import Backoff, Job, Wire
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
 
 MS = 1000.0
-MAX_NUMBER = 2**53  # what a number of JavaScript can count to
 NO_BOUND = -1  # of removeOnComplete and removeOnFail: all jobs are kept
 RETENTIONS = ("removeOnComplete", "removeOnFail")
 LIMITS = ("keepLogs", "stackTraceLimit")
@@ -21,7 +21,6 @@ FLAGS = (
     *("failParentOnFailure", "continueParentOnFailure", "ignoreDependencyOnFailure", "removeDependencyOnFailure"),
     "lifo",
 )
-MAX_SAFE_INTEGER = 2**53  # of JavaScript; JSON may also carry 1e999 and NaN
 MALFORMED = (
     ValueError,
     TypeError,
@@ -139,7 +138,7 @@ def _backoff(option: Any) -> Backoff | None:
 def _number(value: Any, name: str) -> float:
     if value is None:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MAX_SAFE_INTEGER:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MAX_NUMBER:
         msg = f"the option {name} is not a number of 0 or more"
         raise ValueError(msg)
     return float(value)

@@ -21,18 +21,20 @@ from queue_lib.broker.bullmq.parse import MALFORMED, MS
 from queue_lib.broker.bullmq.pattern import PatternError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 SCRIPT = (Path(__file__).parent / "stopped.lua").read_text()
 GRACE = 30.0  # seconds after its job was due in which a scheduler may still be continued
-LOOKED_AT = 1000  # schedulers that are overdue
+PAGE = 1000  # schedulers in one call of the script
+LAST_DATE = 8_640_000_000_000_000  # milliseconds: the last date of JavaScript
+NEVER = f"its next job is due after the last date there is, {LAST_DATE} ms: it will never run; add it anew"
 NUMBERS = ("every", "limit", "offset", "startDate", "endDate")
 MIGRATE = "it is a repeatable job of an older bullmq, whose data is lost; add it again, with queue.upsertJobScheduler"
 LEFT = "its last job is gone or has run, and no worker has added the next one"
 
 
 class EndedError(Exception):
-    """A scheduler has come to its limit or its end date: there is nothing to go on with."""
+    """A scheduler is due next after its end date: there is nothing to go on with."""
 
 
 class Scheduler(JobScheduler):  # type: ignore[misc]  # the package has no types
@@ -69,12 +71,8 @@ async def find_stopped(queue: Any) -> list[tuple[StoppedScheduler, dict[str, Any
     With each comes what `upsertJobScheduler` takes to go on with it; None where that is no use. Raises redis-py's
     errors.
     """
-    repeat, prefix = queue.backend.toKey("repeat"), queue.backend.toKey("")
-    until = round((time.time() - GRACE) * MS)
-    found = await queue.backend.conn.register_script(SCRIPT)(keys=[repeat], args=[prefix, until, LOOKED_AT])
     stopped = []
-    for scheduler_id, due, flat in found:
-        record = dict(zip(flat[::2], flat[1::2], strict=True))
+    async for scheduler_id, due, record in _without_job(queue, "-inf", f"{_now() - GRACE * MS:.0f}"):
         reason, again = LEFT, None
         try:
             again = _again(scheduler_id, due, record)
@@ -84,21 +82,42 @@ async def find_stopped(queue: Any) -> list[tuple[StoppedScheduler, dict[str, Any
             reason = str(error)
         except MALFORMED as error:
             reason = f"its record can't be read: {type(error).__name__}"
-        told = record.get("pattern") or f"every {record.get('every')} ms"
-        stopped.append((StoppedScheduler(scheduler_id, told, reason, float(due) / MS), again))
+        stopped.append((_told(scheduler_id, due, record, reason), again))
+    async for scheduler_id, due, record in _without_job(queue, f"({LAST_DATE}", "+inf"):
+        stopped.append((_told(scheduler_id, due, record, NEVER), None))
     return stopped
+
+
+def _now() -> float:
+    """Milliseconds since the epoch."""
+    return time.time() * MS
+
+
+async def _without_job(queue: Any, since: str, until: str) -> AsyncIterator[tuple[str, str, dict[str, str]]]:
+    """Id, due time and record of the schedulers due in this time that no job follows and that have not ended."""
+    repeat, prefix = queue.backend.toKey("repeat"), queue.backend.toKey("")
+    script, seen, looked = queue.backend.conn.register_script(SCRIPT), 0, PAGE
+    while looked == PAGE:
+        arguments = [prefix, since, until, seen, PAGE, round(_now())]
+        looked, found = await script(keys=[repeat], args=arguments)
+        seen += looked
+        for scheduler_id, due, flat in found:
+            yield scheduler_id, due, dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _told(scheduler_id: str, due: str, record: Mapping[str, str], reason: str) -> StoppedScheduler:
+    schedule = record.get("pattern") or f"every {record.get('every')} ms"
+    return StoppedScheduler(scheduler_id, schedule, reason, float(due) / MS)
 
 
 def _again(scheduler_id: str, due: str, record: Mapping[str, str]) -> dict[str, Any]:
     """What adds the next job, as the claim of the last one would have. Raises EndedError, PatternError, MALFORMED."""
     if "ic" not in record:  # BullMQ 5 writes it, and the data beside it, with the second job
         raise PatternError(MIGRATE)
-    count, now = int(record["ic"]), time.time() * MS
+    count = int(record["ic"])
     repeat: dict[str, Any] = {name: int(record[name]) for name in NUMBERS if record.get(name)}
     repeat |= {name: record[name] for name in ("pattern", "tz") if record.get(name)} | {"count": count}
-    if count >= repeat.get("limit", count + 1) or now > repeat.get("endDate", now):
-        raise EndedError
-    if "pattern" in repeat and next_due(round(now), {"hashSeed": scheduler_id, **repeat}) is None:
+    if "pattern" in repeat and next_due(round(_now()), {"hashSeed": scheduler_id, **repeat}) is None:
         raise EndedError
     return {
         "job_scheduler_id": scheduler_id,

@@ -35,7 +35,7 @@ from queue_lib.broker.rq.lanes import (
 )
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.orders import Orders
-from queue_lib.broker.rq.parse import MALFORMED, Raw, bare, describe, restore, to_job
+from queue_lib.broker.rq.parse import MALFORMED, Found, Raw, bare, describe, restore, to_job
 from queue_lib.broker.rq.retention import clear_out
 from queue_lib.broker.rq.room import Room
 from queue_lib.broker.rq.scripts import source
@@ -139,9 +139,10 @@ class RQBroker:
             answer, *rest = await self._claim(keys=self._claim_keys[queue.name], args=args)
         if answer != b"job":
             return self._not_now(queue, answer, rest)
-        number, job_id, fields, now, is_limited = rest
+        number, job_id, fields, now, is_limited, strangers = rest
         self.room.is_limited(queue.name, by_the_app=bool(is_limited))
-        return await self._lease(queue, lanes(queue.name)[number - 1], _text(job_id), _fields(fields), float(now))
+        found = Found(_text(job_id), _fields(fields), [_text(stranger) for stranger in strangers])
+        return await self._lease(queue, lanes(queue.name)[number - 1], found, float(now))
 
     def _not_now(self, queue: Queue, answer: bytes, rest: Sequence[Any]) -> NotNow:
         """What the claim script has answered, if it is no job."""
@@ -162,11 +163,13 @@ class RQBroker:
                 due = float(rest[0]) / 1000 if rest[0] else IDLE
                 return NotNow(min(max(due, 0.0), IDLE), listen=True)
 
-    async def _lease(self, queue: Queue, lane: str, job_id: str, fields: Raw, now: float) -> Lease | NotNow:
+    async def _lease(self, queue: Queue, lane: str, found: Found, now: float) -> Lease | NotNow:
+        job_id = found.job_id
         try:
-            rq_job = restore(job_id, fields, self._sync, JSONSerializer)
+            found.check()
+            rq_job = restore(job_id, found.fields, self._sync, JSONSerializer)
             rq_job.origin = lane
-            job = to_job(fields, rq_job, queue, now)
+            job = to_job(found.fields, rq_job, queue, now)
         except MALFORMED as error:
             job = refused(queue, self.wire, job_id, describe(error))
             rq_job = bare(job_id, lane, self._sync, JSONSerializer)

@@ -12,7 +12,8 @@
     KEYS[n+3] rq:wip:<lane> (sorted set of running executions)
     ARGV[1] jobs in one window (0: no limit)   ARGV[2] length of the window, milliseconds
     ARGV[3] prefix of the job hashes           ARGV[4] the worker's name
-  Returns {'job', number of the lane from 1, id, fields, now (seconds since the epoch), 1 if there is a concurrency}
+  Returns {'job', number of the lane from 1, id, fields, now (seconds since the epoch), 1 if there is a concurrency,
+          a list of the keys of the job that held another kind of value and were removed}
         | {'gone', id} | {'limited', milliseconds} | {'paused'} | {'full'}
         | {'empty', milliseconds until the next scheduled job is due or ''}
 ]]
@@ -29,6 +30,20 @@ local function promote(lane)
       redis.call(urgent and 'LPUSH' or 'RPUSH', KEYS[lane], id)
     end
   end
+end
+
+-- Remove what is no value of RQ's under the keys that RQ keeps beside a job: the job could be neither started nor settled
+-- over it, and would come back to the front of its lane for ever. RQ itself removes these keys with the job.
+local function without_strangers(id)
+  local strangers = {}
+  for kind, key in pairs({set = ARGV[3] .. id .. ':dependents', zset = RQ .. ':executions:' .. id, stream = RQ .. ':results:' .. id}) do
+    local found = redis.call('TYPE', key).ok
+    if found ~= kind and found ~= 'none' then
+      redis.call('UNLINK', key)
+      strangers[#strangers + 1] = key .. ' was a ' .. found
+    end
+  end
+  return strangers
 end
 
 -- Whether jobs wait, and as many run as may: those of both wires, as BullMQ's scripts count them, too.
@@ -70,7 +85,7 @@ for lane = 5, #KEYS, 4 do
     end
     if max > 0 and redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], duration) end
     redis.call('HSET', ARGV[3] .. id, 'claimed_at', NOW, 'claimed_by', ARGV[4])
-    return {'job', (lane - 1) / 4, id, fields, string.format('%.6f', NOW), meta[4] and 1 or 0}
+    return {'job', (lane - 1) / 4, id, fields, string.format('%.6f', NOW), meta[4] and 1 or 0, without_strangers(id)}
   end
 end
 

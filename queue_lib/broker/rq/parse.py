@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
@@ -14,13 +15,13 @@ from queue_lib.broker.rq.job import GuardedJob, decompressed, refusal
 from queue_lib.job import Backoff, Job, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from redis import Redis
 
     from queue_lib.queues import Queue
 
-MAX_NUMBER = 2**40  # seconds or times: 35,000 years
+LARGEST = 2**40  # seconds or times: 35,000 years
 NUMBERS = (
     *(b"retries_left", b"result_ttl", b"failure_ttl", b"ttl", b"number_of_retries", b"repeats_left"),
     *(b"attempts_made", b"crashes", b"rate_limit_concurrency"),
@@ -46,6 +47,21 @@ MALFORMED = (
 def number(raw: bytes | None) -> int:
     """A count in a job's hash; 0 where there is none, or it is not one that anybody could have counted to."""
     return int(raw) if raw and raw.isdigit() and len(raw) < 20 else 0  # noqa: PLR2004 -- digits
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A claimed job as it stands in Redis; `strangers` says which of its keys held what RQ would not have written."""
+
+    job_id: str
+    fields: Raw
+    strangers: Sequence[str]
+
+    def check(self) -> None:
+        """Raises TypeError for strangers: what the job was to do beside its run, nobody knows."""
+        if self.strangers:
+            msg = f"{', '.join(self.strangers)}: removed"
+            raise TypeError(msg)
 
 
 def describe(error: Exception) -> str:
@@ -75,7 +91,7 @@ def _check(raw: Mapping[bytes, bytes]) -> None:
         listed = json.loads(raw.get(name) or b"[]")
         numbers += listed if isinstance(listed, list) else [None]
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not -MAX_NUMBER < number < MAX_NUMBER:
+        if isinstance(number, bool) or not isinstance(number, int | float) or not -LARGEST < number < LARGEST:
             msg = "a number in its hash is none, or out of bounds"
             raise ValueError(msg)
 
@@ -141,7 +157,7 @@ def _timeout(job: GuardedJob) -> float | None:
     """The job's own timeout; None if it is the one that RQ's Queue writes unasked (180 s), or none at all."""
     if job.timeout is None or job.timeout <= 0 or job.timeout == StockQueue.DEFAULT_TIMEOUT:
         return None
-    return float(min(job.timeout, MAX_NUMBER))
+    return float(min(job.timeout, LARGEST))
 
 
 def _crashed(raw: Mapping[bytes, bytes]) -> str | None:

@@ -13,7 +13,7 @@ local function take()
   if ARGV[2] == '' then return redis.call('LREM', KEYS[2], 1, ARGV[1]) end
   redis.call('DEL', ARGV[4] .. ARGV[2])
   redis.call('SREM', KEYS[4], ARGV[2])
-  redis.call('ZREM', KEYS[5], string.match(ARGV[2], '[^:]*$'))
+  redis.pcall('ZREM', KEYS[5], string.match(ARGV[2], '[^:]*$')) -- as in `recover`
   return redis.call('ZREM', KEYS[3], ARGV[2])
 end
 

@@ -27,7 +27,7 @@ end
 local function forget(member, id, execution)
   local worker = redis.call('HGET', ARGV[2] .. id, 'worker_name')
   if worker then redis.call('SREM', ARGV[5] .. worker .. ARGV[6], member) end
-  redis.call('ZREM', ARGV[4] .. id, execution)
+  redis.pcall('ZREM', ARGV[4] .. id, execution) -- another kind of value may lie there: the next claim removes it
 end
 
 for lane = 1, #KEYS, 3 do
