@@ -18,7 +18,8 @@ SHOWN = 100  # levels of lists and objects that are shown: readers have limits o
 KEPT = 500  # levels that are kept: Python's own reader takes 1,000 less its caller's
 MAX_BITS = 13_000  # of an integer that is written: Python itself refuses to write one of 4,300 digits
 CIRCLE, DEEPER = "...", f"... nested deeper than {SHOWN} levels"
-UNREAD = "unserializable"  # the one key of a note
+UNREAD, RAW = "unserializable", "raw"  # the keys of a note; the second one where there is a text to show
+MAX_RAW = 2000  # characters
 
 
 def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
@@ -65,9 +66,15 @@ def note(text: str) -> dict[str, str]:
     return {UNREAD: text[:200]}
 
 
+def unread(text: str, raw: str | bytes) -> dict[str, str]:
+    """Stands for what no JSON can be made of, says why, and shows how it begins: up to 2,000 characters."""
+    shown = _sound(raw.decode(errors="replace") if isinstance(raw, bytes) else raw)
+    return note(text) | {RAW: shown if len(shown) <= MAX_RAW else f"{shown[:MAX_RAW]}..."}
+
+
 def is_note(value: Any) -> bool:
     """Whether this stands for what is not there."""
-    return isinstance(value, dict) and set(value) == {UNREAD}
+    return isinstance(value, dict) and UNREAD in value and set(value) <= {UNREAD, RAW}
 
 
 def _dumped(value: Any) -> str | None:

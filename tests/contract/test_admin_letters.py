@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.mills import QUEUE, Mill
+from tests.support.mills import QUEUE, Mill, redis_mill
 
 if TYPE_CHECKING:
     from queue_lib.admin import Admin
@@ -111,6 +112,23 @@ async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Ad
     assert 1 == await admin.letter_count()
 
 
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_the_letter_of_a_job_that_could_not_be_read_shows_what_was_written(redis_url: str, wire: str) -> None:
+    """Its text as far as it goes: half an object, or what a pickle says of itself; so do the job's own pages."""
+    text = '{"userId": "u1", "pay' if wire == "bullmq" else "\x80\x04\x95app.tasks greet"
+    async with redis_mill(redis_url, wire) as mill:
+        job_id = await mill.enqueue("greet", {})
+        with redis.Redis.from_url(redis_url) as server:
+            raw = text if wire == "bullmq" else zlib.compress(text.encode("latin-1"))
+            server.hset(f"rq:job:{job_id}" if wire == "rq" else f"bull:{QUEUE.name}:{job_id}", "data", raw)
+        lease = await mill.claim(await mill.broker())
+        assert lease.job.refusal is not None
+        await fail(mill, lease, FAILURE)
+        [letter] = await mill.letters()
+        shown = text.replace("\x80", "\ufffd").replace("\x95", "\ufffd")
+        assert [shown, shown] == [data["raw"] for data in (letter["data"]["data"], (await mill.view(job_id)).data)]
+
+
 @pytest.mark.parametrize("kept", [0, 3])
 async def test_letters_are_dropped_while_they_are_read(mill: Mill, admin: Admin, kept: int) -> None:
     """Over many pages each letter that is meant comes once, the oldest first; the others, and what stays, are left."""
@@ -181,11 +199,12 @@ async def test_an_odd_payload_is_replayed_as_it_was(mill: Mill, admin: Admin, da
 
 async def test_a_job_that_could_not_be_read_is_not_replayed_as_nothing(mill: Mill, admin: Admin) -> None:
     """Its letter has no payload, and says so: once the job is gone there is nothing to enqueue."""
-    job = refused(QUEUE, mill.inspector.wire, "odd", "unreadable job: ValueError")
+    job = refused(QUEUE, mill.inspector.wire, "odd", "unreadable job: ValueError", '{"userId": "u1')
     await mill.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=1.0))
     [letter] = [each async for each in admin.letters(Wanted())]
     whole = await admin.letter(letter.letter_id)
     assert whole is not None
+    assert {"unserializable": "the job could not be read", "raw": '{"userId": "u1'} == whole.data
 
     assert Replay.NO_PAYLOAD is await admin.replay(whole)
     assert 1 == await admin.letter_count()

@@ -91,6 +91,7 @@ async def test_an_unreadable_job_is_shown_with_the_others(redis_url: str, wire: 
 
         assert {odd, even} == {job.id for job in page}
         assert shown is not None
+        assert {"unserializable": "the job could not be read", "raw": "{"} == shown.data
         assert await mill.inspector.remove(QUEUE.name, odd)
         assert [even] == [job.id for job in await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queue_lib.plain_json import MAX_RESULT, is_note, kept, readable, to_json
+from queue_lib.plain_json import MAX_RESULT, is_note, kept, readable, to_json, unread
 from tests.support.fakes import Greeting
 
 ANYTHING = st.recursive(
@@ -139,6 +139,16 @@ def test_deep_json_is_kept(levels: int, is_whole: bool) -> None:
     assert is_whole == (kept(value) == value)
     assert is_whole != is_note(kept(value))
     json.dumps(kept(value), allow_nan=False)
+
+
+def test_what_can_not_be_read_is_shown_as_it_was_written() -> None:
+    """As text, its beginning; it is a note all the same, which nobody enqueues again."""
+    assert (
+        {"unserializable": "no JSON", "raw": "a\ufffd"} == unread("no JSON", b"a\xff") == unread("no JSON", "a\ud83d")
+    )
+    assert f"{'x' * 2000}..." == unread("no JSON", "x" * 5000)["raw"]
+    assert is_note(unread("no JSON", ""))
+    assert not is_note({"raw": "mine"})
 
 
 def test_large_json_is_a_note() -> None:

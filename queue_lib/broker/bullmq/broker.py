@@ -128,7 +128,8 @@ class BullMQBroker:
             job = to_job(raw, queue)
         except MALFORMED as error:
             raw = bare(worker, job_id)
-            job = refused(queue, self.wire, job_id, f"unreadable job: {type(error).__name__}: {error}")
+            reason = f"unreadable job: {type(error).__name__}: {error}"
+            job = refused(queue, self.wire, job_id, reason, fields.get("data", ""))
         lease = BullLease(job, raw, token, queue, worker, self)
         self._held[queue.name][job_id] = lease
         if raw.repeatJobKey and "followed" not in fields:

@@ -11,7 +11,7 @@ from bullmq import Job as BullJob
 from queue_lib.broker import failures
 from queue_lib.broker.base import MAX_NUMBER, JobRef, JobView, State
 from queue_lib.broker.bullmq.parse import MALFORMED, MS, waited
-from queue_lib.broker.refused import NAME
+from queue_lib.broker.refused import NAME, data_of
 from queue_lib.job import Wire
 from queue_lib.plain_json import readable
 
@@ -23,11 +23,11 @@ ENDED = frozenset({State.COMPLETED, State.FAILED})
 
 
 def bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
-    """The package's Job; one with nothing but its id, if it can't be read."""
+    """The package's Job; one with little more than its id, if it can't be read."""
     try:
         return BullJob.fromJSON(source, fields, job_id)
     except MALFORMED:
-        return BullJob(source, NAME, None, {}, job_id)
+        return BullJob(source, NAME, data_of(fields.get("data", "")), {}, job_id)
 
 
 def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *, most: int | None = None) -> JobView:

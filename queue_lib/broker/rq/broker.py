@@ -35,7 +35,7 @@ from queue_lib.broker.rq.lanes import (
 )
 from queue_lib.broker.rq.lease import RQLease
 from queue_lib.broker.rq.orders import Orders
-from queue_lib.broker.rq.parse import MALFORMED, Found, Raw, bare, describe, restore, to_job
+from queue_lib.broker.rq.parse import MALFORMED, Found, Raw, bare, describe, restore, to_job, written
 from queue_lib.broker.rq.retention import clear_out
 from queue_lib.broker.rq.room import Room
 from queue_lib.broker.rq.scripts import source
@@ -171,7 +171,7 @@ class RQBroker:
             rq_job.origin = lane
             job = to_job(found.fields, rq_job, queue, now)
         except MALFORMED as error:
-            job = refused(queue, self.wire, job_id, describe(error))
+            job = refused(queue, self.wire, job_id, describe(error), written(found.fields))
             rq_job = bare(job_id, lane, self._sync, JSONSerializer)
         rq_job.leave_to(queue)
         self._starting.add(job_id)

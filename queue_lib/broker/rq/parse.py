@@ -135,6 +135,15 @@ def waited(raw: Mapping[bytes, bytes], rq_job: GuardedJob, claimed_at: float) ->
     return max(0.0, claimed_at - ready)
 
 
+def written(raw: Mapping[bytes, bytes]) -> bytes:
+    """What stands in the hash as the call, uncompressed where it can be, for people to look at."""
+    data = raw.get(b"data", b"")
+    try:
+        return decompressed(data) or data  # a text may look like the beginning of what is compressed
+    except MALFORMED:
+        return data
+
+
 def bare(job_id: str, lane: str, connection: Redis, serializer: type) -> GuardedJob:
     """RQ's view of a job that could not be read: enough to settle it. Its data stays as it is in Redis."""
     job = GuardedJob(connection=connection, serializer=serializer)

@@ -13,10 +13,10 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.broker import failures
 from queue_lib.broker.base import JobRef, JobView, State
-from queue_lib.broker.refused import NAME
+from queue_lib.broker.refused import NAME, data_of
 from queue_lib.broker.rq.job import decompressed
 from queue_lib.broker.rq.lanes import scheduled_key
-from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited
+from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited, written
 from queue_lib.broker.rq.retention import keys_of
 from queue_lib.broker.trouble import synchronous_answers
 from queue_lib.job import Wire
@@ -53,7 +53,7 @@ def read(connection: Redis, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any
         lane, status = (raw.get(field, b"").decode(errors="replace") for field in (b"origin", b"status"))
         job = bare(job_id, lane, connection, JSONSerializer)
         job._status = JobStatus(status) if status in set(JobStatus) else JobStatus.CREATED  # noqa: SLF001
-        return job, NAME, None
+        return job, NAME, data_of(written(raw))
 
 
 def view(
