@@ -234,10 +234,10 @@ async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(
     """Where the value was put while it ran, and the worker died: it comes back, and so do the queue's others."""
     jobs = [await rq.enqueue("greet", {}) for _ in range(2)]
     dead = await rq.broker(lease_duration=1.0)
-    await asyncio.gather(*(rq.claim(dead) for _ in jobs))
+    leases: list[Any] = await asyncio.gather(*(rq.claim(dead) for _ in jobs))
     client.set(f"rq:executions:{jobs[0]}", "x")
-    for member in client.zrange(f"rq:wip:{QUEUE.name}", 0, -1):
-        client.zadd(f"rq:wip:{QUEUE.name}", {member: 1})
+    for lease in leases:
+        client.zadd(f"rq:wip:{QUEUE.name}", {lease.execution.composite_key: 1})
     await rq.chore(await rq.broker(), "recover jobs")
     assert 2 == client.llen(f"rq:queue:{QUEUE.name}")
 

@@ -169,7 +169,7 @@ async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
     with client.pipeline() as pipe:
         for number in range(2 * PAGE + 1):
             pipe.zadd(f"{KEY}:repeat", {f"ended-{number}": number})
-            pipe.hset(f"{KEY}:repeat:ended-{number}", mapping={**PATTERN, "ic": 3, "limit": 3})
+            pipe.hset(f"{KEY}:repeat:ended-{number}", mapping={"pattern": "0 9 * * *", "ic": 3, "limit": 3})
         pipe.execute()
     scheduled(client, "odd", {"pattern": "0 9 * * 8"})
     scheduled(client, "lost", {"every": 1000})

@@ -1,0 +1,45 @@
+"""What pyproject.toml asks for, and what the compiled requirements files install."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parents[2]
+_TABLE = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+EXTRAS: dict[str, list[str]] = _TABLE["optional-dependencies"]
+# Which extras each file installs, beside what every process needs.
+FILES = {
+    "requirements.txt": ("push", "media", "database", "api", "ffmpeg"),
+    "requirements-push.txt": ("push", "database"),
+    "requirements-media.txt": ("media", "database"),
+    "requirements-api.txt": ("api",),
+    "requirements-dev.txt": tuple(EXTRAS),
+}
+
+
+def direct(*extras: str) -> list[Requirement]:
+    """What pyproject.toml asks for by itself and for these extras."""
+    lines = [*_TABLE["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
+    return [Requirement(line) for line in lines]
+
+
+def named(*extras: str) -> set[str]:
+    """The packages among them, by their canonical names."""
+    return {canonicalize_name(requirement.name) for requirement in direct(*extras)}
+
+
+def installed(file: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """What a requirements file installs: the version and the hashes of each package."""
+    text = (PROJECT / file).read_text().replace("\\\n", " ")
+    found = re.findall(r"^([\w.-]+)==(\S+)((?: +--hash=sha256:[0-9a-f]{64})*) *$", text, re.MULTILINE)
+    pins: dict[str, tuple[str, frozenset[str]]] = {
+        canonicalize_name(name): (version, frozenset(hashes.split())) for name, version, hashes in found
+    }
+    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert len(pins) == len(lines), "a line that is no pin"
+    return pins

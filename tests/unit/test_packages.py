@@ -1,0 +1,171 @@
+"""The packages: what is imported is asked for, and what is asked for can be installed anywhere, as it was tested."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from functools import cache
+from importlib import metadata
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.support.requirements import EXTRAS, FILES, PROJECT, direct, installed, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OUR_OWN = {"benchmarks", "demo", "embedded", "processors", "queue_lib", "scripts", "storage", "tests", "worker", "web"}
+# What a file may import beside what every process has: the extras of the longest beginning of its path.
+MAY_IMPORT = {
+    "worker.py": (),
+    "web.py": ("api",),
+    "queue_lib/": (),
+    "queue_lib/api/": ("api",),
+    "queue_lib/dashboard/": ("api",),
+    "queue_lib/observe/sentry.py": ("sentry",),
+    "processors/": (),
+    "processors/push/": ("push",),
+    "processors/media/": ("media",),
+    "storage/": ("database",),
+    "storage/objects/": ("media",),
+    "scripts/": (),
+    "scripts/generate_vapid_keys.py": ("push",),
+    "embedded/": tuple(EXTRAS),
+    "demo/": tuple(EXTRAS),
+    "benchmarks/": tuple(EXTRAS),
+    "tests/": tuple(EXTRAS),
+}
+SYSTEMS = {"linux": ("Linux", "x86_64", "aarch64"), "darwin": ("Darwin", "x86_64", "arm64")}
+PYTHONS = ("3.11.0", "3.11.15", "3.12.9", "3.13.9", "3.14.3")
+
+
+def sources() -> list[Path]:
+    """All Python of the project."""
+    folders = ("", "*/**/")
+    paths = {path for folder in folders for path in PROJECT.glob(f"{folder}*.py")}
+    return sorted(
+        path for path in paths if not path.is_relative_to(PROJECT / ".venv") and "node_modules" not in path.parts
+    )
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that it imports when it runs, at its top or later: not what is for type checkers alone."""
+    left: list[ast.AST] = [ast.parse(path.read_text())]
+    while left:
+        node = left.pop()
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                left.extend(node.orelse)
+                continue
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
+        left.extend(ast.iter_child_nodes(node))
+
+
+@cache
+def distributions() -> dict[str, set[str]]:
+    """Who brings a module, by its first name."""
+    return {
+        module: {canonicalize_name(name) for name in names}
+        for module, names in metadata.packages_distributions().items()
+    }
+
+
+def foreign(path: Path) -> set[str]:
+    """The first names of the modules that it has from packages."""
+    tops = {module.split(".")[0] for module in imports(path)}
+    return tops - OUR_OWN - sys.stdlib_module_names
+
+
+def test_what_is_imported_is_asked_for() -> None:
+    """Each import of a package is one of pyproject.toml's own lines, of an extra that the file's folder may use.
+
+    What comes along with another package today need not tomorrow, and need not in the install that lacks the other.
+    """
+    missing = []
+    for path in sources():
+        place = str(path.relative_to(PROJECT))
+        area = max((area for area in MAY_IMPORT if place.startswith(area)), key=len)
+        asked = named(*MAY_IMPORT[area])
+        missing += [f"{place}: {module}" for module in foreign(path) if not distributions().get(module, set()) & asked]
+
+    assert [] == missing
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_requirements_file_has_what_is_asked_for(file: str) -> None:
+    """Each line of pyproject.toml is in the compiled file with that version: it was compiled since."""
+    asked = {canonicalize_name(requirement.name): requirement.specifier for requirement in direct(*FILES[file])}
+    pins = installed(file)
+
+    assert [] == [name for name, wanted in asked.items() if name not in pins or not wanted.contains(pins[name][0])]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_requirements_file_holds_on_every_system(file: str) -> None:
+    """What a package asks for on another system or Python is in the file: pip takes no package without a hash."""
+    pins = installed(file)
+    missing = set()
+    for version, (platform, (system, *machines)) in product(PYTHONS, SYSTEMS.items()):
+        for machine in machines:
+            environment = {
+                "implementation_name": "cpython",
+                "os_name": "posix",
+                "platform_machine": machine,
+                "platform_python_implementation": "CPython",
+                "platform_system": system,
+                "python_full_version": version,
+                "python_version": ".".join(version.split(".")[:2]),
+                "sys_platform": platform,
+            }
+            missing |= {f"{name} on {platform} with {version}" for name in needed(file, environment) - set(pins)}
+
+    assert set() == missing
+
+
+@cache
+def asks_for(package: str) -> list[Requirement]:
+    """What an installed package asks for in turn."""
+    return [Requirement(line) for line in metadata.requires(package) or ()]
+
+
+def needed(file: str, environment: dict[str, str]) -> set[str]:
+    """The packages that pip would install from the lines of pyproject.toml on such a machine."""
+    found: set[tuple[str, str]] = set()
+    left = direct(*FILES[file])
+    while left:
+        requirement = left.pop()
+        for extra in ("", *requirement.extras):
+            name = canonicalize_name(requirement.name)
+            if (name, extra) in found:
+                continue
+            found.add((name, extra))
+            for inner in asks_for(name):
+                if inner.marker is None or inner.marker.evaluate({**environment, "extra": extra}):
+                    left.append(inner)
+    return {name for name, _ in found}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_requirements_file_installs_what_was_tested(file: str) -> None:
+    """Each package has the version and the files of requirements-dev.txt, which the tests run with, by their hashes."""
+    tested = installed("requirements-dev.txt")
+
+    assert {} == {name: pin for name, pin in installed(file).items() if pin != tested.get(name) or not pin[1]}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_requirements_file_names_no_server(file: str) -> None:
+    """Where packages come from is the installing machine's business."""
+    text = (PROJECT / file).read_text()
+
+    assert [] == re.findall(r"^.*(?:://|--(?:index|extra|find|trusted)).*$", text, re.MULTILINE)
+    assert "/" not in re.sub(r"^#.*$|\(pyproject.toml\)", "", text, flags=re.MULTILINE)
