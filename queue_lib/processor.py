@@ -39,7 +39,8 @@ class FollowUp:
     """A job that a running job adds to its own queue, on its own wire.
 
     `id` is the job's id, one that `is_fit_id`: another one is a ValueError. A second job with the same id is not
-    added. `data` is JSON, `delay` seconds.
+    added. `data` is JSON, `delay` seconds. Operators are led from job to job if `data` names the one that adds it,
+    `addedBy`, and the first of a row, `followUpOf`, and if the result of the job that adds it names its `followUps`.
     """
 
     id: str

@@ -331,7 +331,9 @@ class FanOut:
         job = self._context.job
         told = "\n".join([job.wire, job.queue, job.id, repr(self.deadline), repr(due), *sorted(ids)])
         follow_up_id = f"push-{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:32]}"
-        data = follow_up_data(self._push, sorted(ids), self._attempt + 1, self._of, self.deadline)
+        data = follow_up_data(
+            self._push, sorted(ids), attempt=self._attempt + 1, of=self._of, by=job.id, deadline=self.deadline
+        )
         delay = max(0.0, due - self._parts.clock())
         await self._context.enqueue(FollowUp(id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
         _log.info("push_follow_up", id=follow_up_id, of=self._of[:200], subscriptions=len(ids), delay=round(delay, 1))

@@ -101,17 +101,23 @@ class BatchPayload(Push):
 
 
 class FollowUpPayload(Push):
-    """`push-follow-up`: the subscriptions of the job `followUpOf` that are to be sent to once more."""
+    """`push-follow-up`: the subscriptions of the job `followUpOf` that are to be sent to once more.
+
+    `added_by` is the job that has added this one: the same one, or a follow-up before it.
+    """
 
     subscription_ids: list[str] = Field(min_length=1, max_length=MAX_FOLLOW_UP)
     attempt: int = Field(ge=2, le=MAX_ATTEMPTS)
     follow_up_of: str
+    added_by: str | None = None
 
 
-def follow_up_data(push: Push, ids: Sequence[str], attempt: int, of: str, deadline: float) -> dict[str, Any]:
+def follow_up_data(
+    push: Push, ids: Sequence[str], *, attempt: int, of: str, by: str, deadline: float
+) -> dict[str, Any]:
     """A FollowUpPayload on the wire: `push` as the app gave it, worth nothing after `deadline` (epoch seconds).
 
-    Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000).
+    Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
     """
     options = push.options
     return {
@@ -125,6 +131,7 @@ def follow_up_data(push: Push, ids: Sequence[str], attempt: int, of: str, deadli
         },
         "attempt": attempt,
         "followUpOf": of,
+        "addedBy": by,
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ConfigDict, Field
 
 from queue_lib.broker.base import MAX_NUMBER, State
+from queue_lib.broker.follow_ups import follow_up_of, follow_ups
 from queue_lib.job import Wire
 from queue_lib.processor import Model
 
@@ -148,7 +149,8 @@ class JobOut(JobNews):
     """All that is known of a job. Each failed attempt has its stack trace; `stack` is that of the last one.
 
     `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at most 100
-    of them.
+    of them. `followUps` are the jobs that it has added, as its result names them; `followUpOf` the one that has added
+    it, and the first of them all.
     """
 
     model_config = example(
@@ -160,6 +162,8 @@ class JobOut(JobNews):
         failures=[],
         parents=[],
         children=[],
+        followUps=[],
+        followUpOf=[],
     )
 
     data: Any
@@ -168,6 +172,8 @@ class JobOut(JobNews):
     failures: list[FailureOut]
     parents: list[RefOut]
     children: list[RefOut]
+    follow_ups: list[RefOut]
+    follow_up_of: list[RefOut]
 
 
 class JobPageOut(Model):
@@ -209,6 +215,8 @@ def job_out(view: JobView) -> JobOut:
         failures=[_failure(each) for each in view.failures],
         parents=_refs(view.parents),
         children=_refs(view.children),
+        follow_ups=_refs(follow_ups(view)),
+        follow_up_of=_refs(follow_up_of(view)),
     )
 
 

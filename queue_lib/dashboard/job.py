@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from queue_lib.broker.base import JobView, State, letter_id
+from queue_lib.broker.follow_ups import follow_up_of, follow_ups
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import done, page
 from queue_lib.job import Wire
@@ -36,7 +37,13 @@ One = Annotated[JobView, Depends(one)]
 async def look(request: Request, admin: Acting, job: One) -> Response:
     """All that is known of a job."""
     letter = await admin.letter(letter_id(job.wire, job.queue, job.id)) if job.state is State.FAILED else None
-    return page(request, "job.html", job=job, letter=letter, states=State, refresh=5, here="overview")
+    relatives = {
+        "Parents": job.parents,
+        "Children": job.children,
+        "Follow-up of": follow_up_of(job),
+        "Follow-ups": follow_ups(job),
+    }
+    return page(request, "job.html", job=job, letter=letter, relatives=relatives, refresh=5, here="overview")
 
 
 @router.post("/job/retry")

@@ -127,14 +127,16 @@ def test_a_follow_up_says_the_same(more: dict[str, Any], ttl: int, topic: str | 
         payload={**{f"x{key}": value for key, value in more.items()}, **MINIMAL}, options={"ttl": ttl, "topic": topic}
     )
 
-    data = json.loads(json.dumps(follow_up_data(push, ["s1"], 2, "j1", 1_800_000_000.25)))
+    data = json.loads(json.dumps(follow_up_data(push, ["s1"], attempt=2, of="j1", by="j0", deadline=1_800_000_000.25)))
     back = FollowUpPayload.model_validate(data)
 
     assert (back.subscription_ids, back.attempt, back.follow_up_of) == (["s1"], 2, "j1")
     assert message_of(back, PayloadStyle()) == message_of(push, PayloadStyle())
     assert back.payload.given == push.payload.given
     assert back.deadline(1_799_999_999.0) <= 1_800_000_000.25
-    again = follow_up_data(back, back.subscription_ids, 2, "j1", back.options.expires_at or 0)
+    again = follow_up_data(
+        back, back.subscription_ids, attempt=2, of="j1", by="j0", deadline=back.options.expires_at or 0
+    )
     assert json.loads(json.dumps(again)) == data
 
 
@@ -142,7 +144,9 @@ def test_a_follow_up_on_the_wire() -> None:
     """Options as the app wrote them: its word for the topic, and no `notBefore`, which is over."""
     options = {"ttl": 60, "urgency": "high", "topic": "chat 1", "notBefore": 1_790_000_000_000}
 
-    data = follow_up_data(parse(options=options), ("s1", "s2"), 3, "job:1", 1_800_000_000.25)
+    data = follow_up_data(
+        parse(options=options), ("s1", "s2"), attempt=3, of="job:1", by="j0", deadline=1_800_000_000.25
+    )
 
     assert data == {
         "subscriptionIds": ["s1", "s2"],
@@ -150,6 +154,7 @@ def test_a_follow_up_on_the_wire() -> None:
         "options": {"ttl": 60, "urgency": "high", "topic": "chat 1", "expiresAt": 1_800_000_000_250},
         "attempt": 3,
         "followUpOf": "job:1",
+        "addedBy": "j0",
     }
 
 
@@ -158,7 +163,7 @@ def test_a_follow_up_on_the_wire() -> None:
 )
 def test_a_follow_up_that_the_worker_does_not_write_is_refused(fields: dict[str, Any]) -> None:
     """Attempts are 2 to 5, subscriptions 1 to 1,000."""
-    data = follow_up_data(parse(), ["s1"], 2, "j1", 1_800_000_000.0)
+    data = follow_up_data(parse(), ["s1"], attempt=2, of="j1", by="j0", deadline=1_800_000_000.0)
 
     with pytest.raises(ValidationError):
         FollowUpPayload.model_validate(data | fields)
@@ -312,7 +317,9 @@ def test_what_else_the_app_sends_is_named_in_the_result() -> None:
 
 def test_a_follow_up_of_json_text_has_the_object() -> None:
     """What is read once is not read again."""
-    data = follow_up_data(parse(payload='{"title": "t"}'), ["s1"], 2, "j1", 1_800_000_000.0)
+    data = follow_up_data(
+        parse(payload='{"title": "t"}'), ["s1"], attempt=2, of="j1", by="j0", deadline=1_800_000_000.0
+    )
 
     assert data["payload"] == {"title": "t"}
 

@@ -1,0 +1,50 @@
+"""A push that fails for the moment, again and again: real jobs on a real wire, over fakes of push."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from processors.push.delivery import Kind
+from processors.push.payload import FollowUpPayload, PushPayload
+from processors.push.processor import PushFollowUp, PushNotification
+from queue_lib.broker.bullmq.broker import BullMQBroker
+from queue_lib.broker.rq.broker import RQBroker
+from tests.support.fakes import FakeContext
+from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts
+from tests.support.showcase import PUSH, PUSHES, claim, working
+
+if TYPE_CHECKING:
+    from processors.push.payload import PushResult
+    from queue_lib.broker.base import Lease
+    from tests.support.wires import Mess
+
+
+async def chain(mess: Mess, wire: str) -> list[str]:
+    """Enqueue a push, run it in vain, and its follow-up in vain; returns the ids of the three jobs in turn."""
+    parts = make_parts(FakeSubscriptions(1), FakeSender({0: Kind.TRANSIENT}))
+    data = PUSH | {"userId": "1"}
+    if wire == "rq":
+        ids = mess.rq("push-notification", data, queue=PUSHES.name)
+    else:
+        ids = await mess.bullmq("push-notification", data, queue=PUSHES.name)
+    async with working(mess, RQBroker if wire == "rq" else BullMQBroker) as broker:
+        lease = await claim(broker, PUSHES)
+        first = FakeContext(lease.job)
+        ids += await _end(
+            lease, first, await PushNotification(parts)(PushPayload.model_validate(lease.job.data), first)
+        )
+        lease = await claim(broker, PUSHES)
+        later = FakeContext(lease.job)
+        ids += await _end(
+            lease, later, await PushFollowUp(parts)(FollowUpPayload.model_validate(lease.job.data), later)
+        )
+    return ids
+
+
+async def _end(lease: Lease, context: FakeContext, result: PushResult) -> list[str]:
+    """Complete the job, and add its follow-ups, due at once; returns their ids."""
+    for follow_up in context.enqueued.values():
+        await lease.enqueue(replace(follow_up, delay=0.0))
+    await lease.done(result.model_dump(mode="json", by_alias=True))
+    return list(context.enqueued)

@@ -1,0 +1,41 @@
+"""What a job's data and result say of its follow-ups, whoever wrote them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from queue_lib.broker.base import JobRef, JobView, State
+from queue_lib.broker.follow_ups import LONGEST, MOST, follow_up_of, follow_ups
+from queue_lib.job import Wire
+
+
+def view(data: Any, result: Any) -> JobView:
+    """A completed job."""
+    return JobView(
+        id="1", name="n", queue="q", wire=Wire.BULLMQ, state=State.COMPLETED, data=data, attempts_made=1, result=result
+    )
+
+
+def test_a_job_that_is_both() -> None:
+    """The one that has added it comes before the first; one that is both is named once."""
+    job = view({"followUpOf": "a", "addedBy": "b"}, {"followUps": ["c", "d", "c"]})
+
+    assert (JobRef("b", "q"), JobRef("a", "q")) == follow_up_of(job)
+    assert (JobRef("c", "q"), JobRef("d", "q")) == follow_ups(job)
+    assert (JobRef("a", "q"),) == follow_up_of(view({"followUpOf": "a", "addedBy": "a"}, None))
+    assert (JobRef("a", "q"),) == follow_up_of(view({"followUpOf": "a"}, None))
+
+
+@pytest.mark.parametrize("odd", [None, "x", 5, [], {}, {"followUps": "abc", "followUpOf": {"id": "a"}, "addedBy": 5}])
+def test_what_names_no_job(odd: Any) -> None:
+    """An app's own data and results may be anything."""
+    assert ((), ()) == (follow_ups(view(odd, odd)), follow_up_of(view(odd, odd)))
+
+
+def test_of_many_some_are_shown() -> None:
+    """And none that no page could be asked for."""
+    ids: list[Any] = [None, {}, "", "x" * (LONGEST + 1), *map(str, range(1000))]
+
+    assert [JobRef(str(n), "q") for n in range(MOST)] == list(follow_ups(view({}, {"followUps": ids})))
