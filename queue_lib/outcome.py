@@ -27,17 +27,22 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Describe an exception, in 2,000 characters and a stack of 16,000 at most.
-
-        An empty message is replaced by the exception's class.
-        """
-        try:
-            reason = _writable(str(error))
-        except TypeError:  # its __str__ does not return a text
-            reason = ""
-        reason = reason or type(error).__name__
+        """Describe an exception, with a stack of 16,000 characters at most."""
         stack = _writable("".join(traceback.format_exception(error)))[-MAX_STACK:]
-        return cls(reason[:MAX_REASON], stack, type(error).__name__, _frames(error))
+        return cls(reason_of(error), stack, type(error).__name__, _frames(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """An exception's message in one line of 2,000 characters at most; its class, if it has none.
+
+    All reasons are made here: those of libraries have many lines, and logs and tables have one.
+    """
+    try:
+        lines = _writable(str(error)).splitlines()
+    except TypeError:  # its __str__ does not return a text
+        lines = []
+    line = " ".join(filter(None, map(str.strip, lines)))
+    return line[:MAX_REASON] or type(error).__name__
 
 
 def _frames(error: BaseException) -> tuple[Frame, ...]:

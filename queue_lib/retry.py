@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, PermanentError, SnoozeError
-from queue_lib.outcome import Dead, Failure, Retry, Snooze
+from queue_lib.outcome import Dead, Failure, Retry, Snooze, reason_of
 
 if TYPE_CHECKING:
     from queue_lib.job import Job
@@ -21,9 +21,9 @@ def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | S
     BullMQ and RQ. `chance` in [0, 1) is the draw for a jittered backoff; by default it is random.
     """
     if isinstance(error, SnoozeError):
-        return Snooze(error.delay, str(error))
+        return Snooze(error.delay, reason_of(error))
     if isinstance(error, BrokerUnavailableError) and not isinstance(error, BrokerRefusedError):
-        return Snooze(OUTAGE_PAUSE, str(error))  # no fault of the job's
+        return Snooze(OUTAGE_PAUSE, reason_of(error))  # no fault of the job's
     failure = Failure.of(error)
     if isinstance(error, PermanentError) or job.is_last_attempt:
         return Dead(failure)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.database_faults import code_of, is_set_up_wrongly, words_for
 from storage.database_url import DatabaseUrl, parse_database_url
-from storage.errors import StorageAwayError, StorageUnavailableError
+from storage.errors import StatementRefusedError, StorageAwayError, StorageUnavailableError
 from storage.lately import Lately
 from storage.patience import ping_at_checkout
 from storage.reader import BROKEN, Reader
@@ -136,7 +137,7 @@ async def _in_time(lately: Lately) -> AsyncIterator[None]:
             yield
     except FAULTS as error:
         if (msg := _outage(error)) is None:
-            raise
+            raise StatementRefusedError(_refused(error)) from None
         if code_of(error) is not None:
             lately.refused(msg)
         raise StorageAwayError(msg) from None  # not chained: nobody knows what a driver puts into its exceptions
@@ -148,6 +149,12 @@ def _outage(error: Exception) -> str | None:
     if (code := code_of(error)) is not None:
         return _said(code)
     return f"the database does not answer ({type(error).__name__})" if isinstance(error, AWAY) else None
+
+
+def _refused(error: Exception) -> str:
+    # Not in the driver's words: they may hold a value of the row.
+    kind = type(getattr(error, "orig", None) or error).__name__
+    return f"the database refuses a statement ({kind}, {code_of(error) or 'no code'})"
 
 
 def _said(code: str) -> str | None:
@@ -175,7 +182,14 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
     )
     if url.is_postgres:
         ping_at_checkout(engine)
+    else:
+        event.listen(engine.sync_engine, "connect", _read_any_text)
     return engine
+
+
+def _read_any_text(connection: Any, _: Any) -> None:
+    """SQLite keeps texts that are no UTF-8; one of them must not fail all rows of its query."""
+    connection.driver_connection.text_factory = partial(str, encoding="utf-8", errors="replace")
 
 
 async def _look(engine: AsyncEngine, names: Mapping[AppTable, str], schema: str | None) -> dict[AppTable, Table]:

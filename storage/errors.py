@@ -35,6 +35,10 @@ class StorageRefusedError(StorageError):
     """The object store refuses what it was asked for; only its code is told, as its message may name accounts."""
 
 
+class StatementRefusedError(StorageError):
+    """The database refuses a statement and names no outage; only its code is told, as its words may hold a row's."""
+
+
 class SchemaError(StorageError):
     """The database is reachable but lacks a table or a column that the worker needs; the message names it."""
 

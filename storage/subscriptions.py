@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -21,10 +19,9 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    type_coerce,
 )
-from sqlalchemy.types import NullType
 
+from storage.cells import as_moment, as_text, moment, text
 from storage.identity import as_id, has_id, id_type
 from storage.ports import Subscription
 from storage.tables import AppTable
@@ -37,9 +34,6 @@ if TYPE_CHECKING:
 
 PRUNE_BATCH = 100  # rows in one statement: three parameters each, and an old SQLite allows 999
 USERS_AT_ONCE = 100
-# Milliseconds: what is less was stored as seconds, or is no time (as milliseconds, this is in 1973). Nobody is pruned
-# for that.
-MIN_TIME = 10**11
 EXPIRATION = "expirationTime"  # an optional column
 
 
@@ -51,10 +45,10 @@ class SqlSubscriptions:
         self._database = database
         self._table = database.table(AppTable.PUSH_SUBSCRIPTION)
         columns = self._table.c
-        wanted: list[ColumnElement[Any]] = [columns.id, columns.userId, columns.endpoint, columns.p256dh, columns.auth]
+        wanted: list[ColumnElement[Any]] = [columns.id, columns.userId]
+        wanted += [as_text(columns[name]) for name in ("endpoint", "p256dh", "auth")]
         if EXPIRATION in columns:
-            # As the driver gives it: a column that SQLite calls a date may hold Prisma's milliseconds.
-            wanted.append(type_coerce(columns[EXPIRATION], NullType()))
+            wanted.append(as_moment(columns[EXPIRATION], in_sqlite=database.is_sqlite))
         self._all = select(*wanted).order_by(columns.id)
         users = bindparam("users", type_=id_type(columns.userId), expanding=True)
         self._of_users = database.reader(self._all.where(columns.userId.in_(users)))  # every push job asks for one
@@ -121,8 +115,8 @@ class SqlSubscriptions:
         columns = self._table.c
         return and_(
             has_id(columns.id, subscription.id),
-            func.coalesce(columns.endpoint, "") == subscription.endpoint,
-            func.coalesce(columns.p256dh, "") == subscription.p256dh,
+            func.coalesce(as_text(columns.endpoint), "") == subscription.endpoint,
+            func.coalesce(as_text(columns.p256dh), "") == subscription.p256dh,
         )
 
 
@@ -138,24 +132,8 @@ def _subscription(row: Sequence[Any]) -> Subscription:
     return Subscription(
         id=str(row_id),
         user_id=str(user_id),
-        endpoint=_text(endpoint),
-        p256dh=_text(p256dh),
-        auth=_text(auth),
-        expires_at=_seconds(expiration[0]) if expiration else None,
+        endpoint=text(endpoint),
+        p256dh=text(p256dh),
+        auth=text(auth),
+        expires_at=moment(expiration[0]) if expiration else None,
     )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _seconds(value: Any) -> float | None:
-    """An `expirationTime`: milliseconds since the epoch, or a date (UTC where it has no zone), as Prisma stores it."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    return float(value) / 1000 if isinstance(value, int | float | Decimal) and value >= MIN_TIME else None

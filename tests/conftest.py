@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.s3",
     "tests.support.push_service",
     "tests.support.app",
+    "tests.support.subscription_table",
     "tests.support.browser",
     "tests.support.wires",
     "tests.support.media",

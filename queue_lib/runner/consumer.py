@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.observe.events import BrokerBack, BrokerLost, QueueHeld, RateLimited
+from queue_lib.outcome import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -167,7 +168,7 @@ class Consumer:
     def _away(self, error: BrokerUnavailableError) -> NotNow:
         if self._outage is None:
             self._outage = Outage()
-            self._observe(BrokerLost(self._broker.wire, self._queue.name, str(error)))
+            self._observe(BrokerLost(self._broker.wire, self._queue.name, reason_of(error)))
         self._outage.trouble = error.trouble
         return NotNow(self._outage.next_pause(), listen=False)
 

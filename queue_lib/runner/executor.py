@@ -33,7 +33,7 @@ from queue_lib.observe.events import (
     Observer,
     Tallies,
 )
-from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze
+from queue_lib.outcome import Dead, Done, Failure, Outcome, Retry, Snooze, reason_of
 from queue_lib.plain_json import to_json
 from queue_lib.processor import faults
 from queue_lib.retry import decide
@@ -131,7 +131,7 @@ class Executor:
         try:
             outcome = await self._attempt(lease, context)
         except LeaseLostError as error:
-            self._observe(JobLost(lease.job, time.monotonic() - started, str(error), context.tallies))
+            self._observe(JobLost(lease.job, time.monotonic() - started, reason_of(error), context.tallies))
             return
         except asyncio.CancelledError:
             await self._settle(lease, started, lease.release, context.tallies)
@@ -244,10 +244,10 @@ class Executor:
         try:
             outcome = await self._persist(record)
         except LeaseLostError as error:
-            self._observe(JobLost(job, spent, str(error), tallies))
+            self._observe(JobLost(job, spent, reason_of(error), tallies))
         except Exception as error:  # noqa: BLE001 -- one job that can't be recorded must not end all the others
             lease.abandon()
-            self._observe(JobLost(job, spent, Failure.of(error).reason, tallies))
+            self._observe(JobLost(job, spent, reason_of(error), tallies))
         else:
             end = JobReleased(job, spent, tallies) if outcome is None else JobSettled(job, outcome, spent, tallies)
             self._observe(end)

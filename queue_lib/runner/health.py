@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from queue_lib.observe.metrics import troubles_metric
+from queue_lib.outcome import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -111,5 +112,5 @@ class Server:
         try:
             await self._check()
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is what is wrong
-            return str(error)[:200] or type(error).__name__
+            return reason_of(error)[:200]
         return None

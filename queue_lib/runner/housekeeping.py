@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError
+from queue_lib.outcome import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,8 +30,8 @@ async def keep(chore: Chore, sleep: Callable[[float], Awaitable[None]] = asyncio
             refusal = None
         except BrokerRefusedError as error:
             if refusal is None:
-                log.warning("chore_refused", chore=chore.name, reason=str(error))
+                log.warning("chore_refused", chore=chore.name, reason=reason_of(error))
             refusal = error
         except BrokerUnavailableError as error:
-            log.debug("chore_skipped", chore=chore.name, reason=str(error))
+            log.debug("chore_skipped", chore=chore.name, reason=reason_of(error))
         await sleep(chore.every)

@@ -11,7 +11,7 @@ import structlog
 from queue_lib.broker.base import Chore
 from queue_lib.errors import BrokerUnavailableError, DataLostError
 from queue_lib.observe.events import Breakdown
-from queue_lib.outcome import Failure
+from queue_lib.outcome import Failure, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Reporter:
         if earlier is None or data.follows(earlier):
             return
         error = DataLostError("it was emptied, or is another server" if data.id != earlier.id else "it has older data")
-        structlog.get_logger().error("redis_lost_data", reason=str(error))
+        structlog.get_logger().error("redis_lost_data", reason=reason_of(error))
         self._observe(Breakdown("redis_lost_data", Failure.of(error)))
 
     async def sign_off(self) -> None:

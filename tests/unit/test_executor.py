@@ -236,7 +236,7 @@ async def test_a_dead_job_leaves_its_letter_first() -> None:
     ("changes", "reason"),
     [
         ({"name": "os.system"}, "unknown job name 'os.system' in queue work; it takes greet"),
-        ({"queue": "other"}, "unknown job name 'greet' in queue other; it takes "),
+        ({"queue": "other"}, "unknown job name 'greet' in queue other; it takes"),
         ({"refusal": "it crashed 3 times"}, "it crashed 3 times"),
         ({"data": {"userId": 7}}, "bad payload for greet: userId: Input should be a valid string"),
         ({"data": {}}, "bad payload for greet: userId: Field required"),

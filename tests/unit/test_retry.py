@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, PermanentError, SnoozeError, TransientError
 from queue_lib.job import Backoff
-from queue_lib.outcome import Dead, Failure, Retry, Snooze
+from queue_lib.outcome import Dead, Failure, Retry, Snooze, reason_of
 from queue_lib.retry import OUTAGE_PAUSE, decide
 from tests.support.fakes import make_job
 
@@ -92,6 +92,23 @@ def test_a_failure_has_a_reason_and_a_stack() -> None:
     assert "test_a_failure_has_a_reason" in failure.stack
     assert 2000 == len(Failure.of(ValueError("x" * 9999)).reason)
     assert "a?b" == Failure.of(ValueError("a\ud800b")).reason
+
+
+@given(st.text(), st.sampled_from([ValueError, PermanentError, SnoozeError]))
+def test_a_reason_is_one_line(message: str, kind: type[Exception]) -> None:
+    """Whatever the exception's message, and whatever follows from it: there is one, and it has no line break."""
+    error = SnoozeError(message, 1.0) if kind is SnoozeError else kind(message)
+    outcome = decide(make_job(), error)
+    reason = outcome.reason if isinstance(outcome, Snooze) else outcome.failure.reason
+
+    assert [reason] == reason.splitlines()
+
+
+def test_a_reason_of_many_lines() -> None:
+    """What the lines say is kept, in their order."""
+    assert "(psycopg.DataError) too large [SQL: SELECT 1]" == reason_of(
+        ValueError("(psycopg.DataError) too large\n\n  [SQL: SELECT 1]\r\n")
+    )
 
 
 def test_an_exception_that_can_not_be_shown() -> None:

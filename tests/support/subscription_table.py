@@ -1,0 +1,86 @@
+"""A table of subscriptions with any columns, on Postgres or SQLite, as an app may have it."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from storage.database import Database
+from storage.settings import StorageSettings
+from storage.subscriptions import SqlSubscriptions
+from storage.tables import AppTable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+NULLABLE = """CREATE TABLE "PushSubscription" ("id" {id} PRIMARY KEY, "userId" {id}, "endpoint" TEXT, "p256dh" TEXT,
+    "auth" TEXT{more})"""
+
+
+class Table:
+    """A table of one kind of ids: `id(n)` sorts by n."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        """Use an empty database."""
+        self.url = url
+        self.kind = kind
+
+    def id(self, number: int) -> str:
+        """An id, as a job has it."""
+        return (
+            str(uuid.UUID(int=number))
+            if self.kind == "UUID"
+            else str(number)
+            if self.kind != "TEXT"
+            else f"c{number:05}"
+        )
+
+    def sql(self, statement: str) -> None:
+        """Run one statement."""
+        if self.url.startswith("sqlite"):
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+                connection.execute(statement)
+        else:
+            with psycopg.connect(self.url, autocommit=True) as server:
+                server.execute(statement.encode())
+
+    def create(self, more: str = "") -> None:
+        """Create the table, with more columns."""
+        self.sql(NULLABLE.format(id=self.kind, more=more))
+
+    def insert(self, number: int, user: int = 1, columns: str = "", values: str = "") -> None:
+        """Add a row, with values of more columns."""
+        self.sql(
+            f'INSERT INTO "PushSubscription" ("id", "userId", "endpoint", "p256dh", "auth"{columns}) '  # noqa: S608
+            f"VALUES ('{self.id(number)}', '{self.id(user)}', 'https://push.example/{number}', 'key', 'auth'{values})"
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[SqlSubscriptions]:
+        """The port over this table."""
+        settings = StorageSettings(database_url=self.url, storage_url="file:///tmp")
+        database = await Database.open(settings, {AppTable.PUSH_SUBSCRIPTION})
+        try:
+            yield SqlSubscriptions(database)
+        finally:
+            await database.close()
+
+
+@pytest.fixture
+def table_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str], Table]:
+    """Make a table in an empty database of that server, with ids of that type."""
+
+    def make(server: str, kind: str) -> Table:
+        if server == "postgres":
+            return Table(request.getfixturevalue("postgres_url"), kind)
+        path = tmp_path / "app.db"
+        path.touch()
+        return Table(f"sqlite:///{path}", kind)
+
+    return make
