@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
-NODE_READY := $(if $(shell command -v npm),tests/node/node_modules/.ready tests/node/bullmq5/node_modules/.ready)
+NODE_READY := $(if $(shell command -v npm),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next))
 
 .PHONY: setup demo dashboard test check unit alerts bench screenshots requirements clean
 
@@ -65,4 +65,4 @@ $(PIP_COMPILE) $(addprefix --extra ,$(2)) --output-file $(1) pyproject.toml
 endef
 
 clean:
-	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules demo-output
+	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules demo-output

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parents[1] / "node"
 # The majors of bullmq that apps may have, each with its packages.
 KITS = {"bullmq5": SCRIPTS / "bullmq5", "bullmq6": SCRIPTS}
+NEXT = SCRIPTS.parent / "next"  # what a Next.js app has, with bullmq 6 and the newest ioredis
 FOLDER = "NODE_KIT"  # the variable in which the scripts find the major that a test is run with
 STOCK = "stock"  # the queue of the Node worker that is the yardstick
 
@@ -164,10 +165,11 @@ def node_modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 def require(kit: str) -> None:
     """Skip the test, or let it fail in CI, where a kit is not installed."""
+    folder = NEXT if kit == "next" else KITS[kit]
     if shutil.which("node") is None:
         _missing("node is not installed")
-    if not (KITS[kit] / "node_modules" / "bullmq").is_dir():
-        _missing(f"{KITS[kit]}/node_modules is not installed; `make setup` does it")
+    if not (folder / "node_modules" / "bullmq").is_dir():
+        _missing(f"{folder}/node_modules is not installed; `make setup` does it")
 
 
 def _missing(reason: str) -> None:

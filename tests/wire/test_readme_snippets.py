@@ -21,23 +21,29 @@ from demo.app import PHOTO, App
 from demo.worker_process import WorkerProcess
 from processors.media.settings import MediaSettings
 from queue_lib.api import tokens
-from tests.support.node import NodeError, node
+from tests.support import typescript
+from tests.support.node import NEXT, NodeError, node, require
 from tests.support.push_service import SUBJECT, PushService
+from tests.support.tls import make_certificate, tls_in_front_of
 from tests.support.worker_process import WorkerProcess as WebProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from storage.ports import Subscription
+    from tests.support.redis_server import RedisServer
 
 PROJECT = Path(__file__).parents[2]
-README, FOR_NEXT_JS, API = PROJECT / "README.md", PROJECT / "docs" / "next.js.md", PROJECT / "docs" / "api.md"
-PATIENCE = 30.0  # seconds
+README = PROJECT / "README.md"
+PATIENCE = 60.0  # seconds
+TSX = (NEXT / "node_modules" / "tsx" / "dist" / "loader.mjs").as_uri()
+# As much of a Next.js app's own as the files need.
+TSCONFIG = '{"compilerOptions": {"target": "ES2017", "module": "esnext", "paths": {"@/*": ["./*"]}}}'
 
 
-def snippet(name: str, page: Path = README) -> str:
-    """The code block below this mark in the page."""
-    [code] = re.findall(rf"<!-- snippet: {name} -->\n```\w+\n(.*?)```", page.read_text(), re.DOTALL)
+def snippet(name: str) -> str:
+    """The code block below this mark in the README."""
+    [code] = re.findall(rf"<!-- snippet: {name} -->\n```\w+\n(.*?)```", README.read_text(), re.DOTALL)
     return str(code)
 
 
@@ -50,13 +56,11 @@ class Site:
     device: Subscription
     app: App
 
-    async def run(self, program: str, file: str, code: str, **more: str) -> str:
-        """Run code from a page, as the file of that name; returns what it printed."""
-        path = self.folder / file
-        path.write_text(code)
+    async def run(self, *command: str | Path, **more: str) -> str:
+        """Run a program in the app's folder; returns what it printed."""
         pipe = asyncio.subprocess.PIPE
-        env = more or {"REDIS_URL": self.redis_url}
-        process = await asyncio.create_subprocess_exec(program, str(path), env=env, stdout=pipe, stderr=pipe)
+        env = {"REDIS_URL": self.redis_url} | more
+        process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, env=env, stdout=pipe, stderr=pipe)
         try:
             stdout, stderr = await asyncio.wait_for(process.communicate(), PATIENCE)
         finally:
@@ -66,10 +70,14 @@ class Site:
         assert 0 == process.returncode, stderr.decode()
         return stdout.decode()
 
-    async def run_in_node(self, node_modules: Path, code: str) -> str:
-        """Run TypeScript that is JavaScript, too, where the stock packages are installed."""
+    def write(self, node_modules: Path, **more: str) -> None:
+        """The files of the pages, in an app that has these packages."""
         (self.folder / "node_modules").symlink_to(node_modules)
-        return await self.run(shutil.which("node") or "", "snippet.mjs", code)
+        typescript.write(self.folder, {**typescript.files(), "tsconfig.json": TSCONFIG, **more})
+
+    async def tsx(self, file: str, **more: str) -> str:
+        """Run one of them as `npx tsx` does, but in one process."""
+        return await self.run(shutil.which("node") or "", "--import", TSX, file, **more)
 
 
 @pytest.fixture
@@ -96,9 +104,20 @@ async def site(
         yield Site(tmp_path, redis_url, device, app)
 
 
+ENQUEUE = """
+import { POST } from "@/app/api/messages/route";
+console.log((await POST()).status);
+process.exit();
+"""
+
+
 async def test_next_js(site: Site, push_service: PushService, node_modules: Path) -> None:
     """Stock bullmq on Node enqueues a push that arrives and a picture whose URLs come back."""
-    printed = await site.run_in_node(node_modules, snippet("enqueue") + snippet("wait"))
+    require("next")
+    site.write(node_modules, **{"enqueue.mts": ENQUEUE})
+
+    assert "202" == (await site.tsx("enqueue.mts")).strip()
+    printed = await site.tsx("scripts/wait.mts")
 
     row = site.app.file()
     assert [row["compressedUrl"], row["thumbnailUrl"]] == printed.split()
@@ -108,8 +127,20 @@ async def test_next_js(site: Site, push_service: PushService, node_modules: Path
     assert ("3600", "high") == (push.headers["TTL"], push.headers["Urgency"])
 
 
-DRIVER = """
-import { GET, POST } from "./routes.mjs";
+async def test_heroku(site: Site, node_modules: Path, redis_server: RedisServer) -> None:
+    """Where Redis has a self-signed certificate, the connection of that section is one."""
+    require("next")
+    site.write(node_modules, **{"enqueue.mts": ENQUEUE, **typescript.variants()})
+
+    async with tls_in_front_of(redis_server.port, *make_certificate(site.folder)) as port:
+        url = f"rediss://127.0.0.1:{port}"
+        assert "202" == (await site.tsx("enqueue.mts", REDIS_URL=url)).strip()
+        printed = await site.tsx("scripts/wait.mts", REDIS_URL=url)
+    assert site.app.file()["compressedUrl"] in printed.split()
+
+
+FOLLOW = """
+import { GET, POST } from "@/app/api/pictures/route";
 const upload = { fileId: "file-1", filePath: "uploads/photo.jpg", userId: "user-1" };
 const accepted = await POST(new Request("http://app/api/pictures", { method: "POST", body: JSON.stringify(upload) }));
 const { job } = await accepted.json();
@@ -121,18 +152,17 @@ console.log((await GET(new Request("http://app/api/pictures?job=http://else"))).
 
 async def test_api(site: Site) -> None:
     """A script that knows an URL and a token, and nothing of Redis, has a picture compressed; so has a route."""
+    require("next")
+    site.write(NEXT / "node_modules", **{"follow.mts": FOLLOW})
     secret, token = tokens.make("next-app", may_write=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     env = {"REDIS_URL": site.redis_url, "API_TOKENS": tokens.entry(token), "PORT": port}
     async with WebProcess(env, site.folder, PROJECT / "web.py"):
-        (site.folder / "pushmill.mjs").write_text(snippet("api", API))
-        (site.folder / "routes.mjs").write_text(snippet("routes", FOR_NEXT_JS))
-        access = {"PUSHMILL_URL": f"http://127.0.0.1:{port}", "PUSHMILL_TOKEN": secret}
-        program = shutil.which("node") or ""
-        routed = await site.run(program, "driver.mjs", DRIVER, **access)
-        printed = await site.run(program, "api.mjs", snippet("result", API), **access)
+        access = {"PUSHMILL_URL": f"http://127.0.0.1:{port}", "PUSHMILL_TOKEN": secret, "REDIS_URL": ""}
+        routed = await site.tsx("follow.mts", **access)
+        printed = await site.tsx("scripts/picture.mts", **access)
 
     url = site.app.file()["compressedUrl"]
     assert url == printed.strip()
@@ -144,7 +174,8 @@ async def test_api(site: Site) -> None:
 
 async def test_rq(site: Site, push_service: PushService) -> None:
     """Stock RQ enqueues a push that arrives, and the job's id leads to its result."""
-    printed = await site.run(sys.executable, "enqueue.py", snippet("rq"))
+    (site.folder / "enqueue.py").write_text(snippet("rq"))
+    printed = await site.run(sys.executable, "enqueue.py")
 
     with Redis.from_url(site.redis_url) as connection:
         job = RQJob.fetch(printed.strip(), connection, serializer="json")
@@ -159,6 +190,7 @@ async def test_rq(site: Site, push_service: PushService) -> None:
 
 async def test_triage(site: Site, node_modules: Path) -> None:
     """A job that died for want of its upload is sent back by the snippet, and finishes; a bad payload stays dead."""
+    require("next")
     late = {"fileId": "file-1", "filePath": "uploads/late.jpg", "userId": "user-1"}
     for data in (late, {"fileId": "file-1"}):
         with pytest.raises(NodeError):
@@ -169,7 +201,8 @@ async def test_triage(site: Site, node_modules: Path) -> None:
             )
     shutil.copyfile(PHOTO, site.app.store / "uploads" / "late.jpg")
 
-    printed = await site.run_in_node(node_modules, snippet("triage", FOR_NEXT_JS))
+    site.write(node_modules)
+    printed = await site.tsx("scripts/triage.mts")
 
     async with asyncio.timeout(PATIENCE):
         while not site.app.file()["processed"]:

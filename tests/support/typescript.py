@@ -1,0 +1,65 @@
+"""The TypeScript of the pages: each block is a file of a Next.js app, and begins with its path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.support.docs import PAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BLOCK = re.compile(r"^```(?:tsx?|jsx?|mjs|javascript|typescript)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PATH = re.compile(r"// ([\w./-]+\.m?tsx?)(?:, (in place of) its (\w+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A file, or what stands `instead_of` the constant of that name in one."""
+
+    path: str
+    code: str
+    instead_of: str | None
+
+
+def blocks() -> list[Block]:
+    """Those of all pages. A block that does not begin with a path is a ValueError."""
+    return [_block(page, code) for page in PAGES for code in BLOCK.findall(page.read_text())]
+
+
+def _block(page: Path, code: str) -> Block:
+    found = PATH.match(code)
+    if found is None:
+        msg = f"{page}: a block does not begin with a comment that names its file: {code[:80]!r}"
+        raise ValueError(msg)
+    return Block(found[1], code, found[3])
+
+
+def files() -> dict[str, str]:
+    """Path -> code, as a reader has them who does what the pages say first."""
+    return {block.path: block.code for block in blocks() if block.instead_of is None}
+
+
+def variants() -> dict[str, str]:
+    """Path -> code of the files that another block says how to change."""
+    return {block.path: _with(files()[block.path], block) for block in blocks() if block.instead_of is not None}
+
+
+def _with(code: str, block: Block) -> str:
+    changed, count = re.subn(
+        rf"^export const {block.instead_of} = .*\n", block.code.split("\n", 1)[1], code, flags=re.MULTILINE
+    )
+    if count != 1:
+        msg = f"{block.path} has no {block.instead_of} to be replaced"
+        raise ValueError(msg)
+    return changed
+
+
+def write(folder: Path, program: dict[str, str]) -> None:
+    """Put the files where they belong."""
+    for path, code in program.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(code)
