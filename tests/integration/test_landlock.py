@@ -17,6 +17,7 @@ from processors.media.sandbox import landlock
 from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from tests.support.documents import make_docx, make_pdf
+from tests.support.images import bytes_of
 from tests.support.media import wishes
 from tests.support.sandbox_tasks import PlaySandbox
 
@@ -100,6 +101,7 @@ def _heic() -> bytes:
     return file.getvalue()
 
 
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 4 3'><text y='2' font-size='2'>Ada</text></svg>"
 TEXT = {"maxCharacters": 1000, "maxPages": 5, "maxUnpacked": MEBIBYTE, "hint": None}
 
 
@@ -107,6 +109,8 @@ TEXT = {"maxCharacters": 1000, "maxPages": 5, "maxUnpacked": MEBIBYTE, "hint": N
     ("name", "upload", "arguments", "result"),
     [
         pytest.param("image", _heic(), wishes(), "compressed.jpg", id="HEIC"),
+        pytest.param("image", bytes_of(Image.new("RGB", (640, 480)), "TIFF"), wishes(), "compressed.jpg", id="TIFF"),
+        pytest.param("image", SVG, wishes(), "compressed.jpg", id="SVG"),
         pytest.param("document", make_pdf("Dear Ada,"), TEXT, "text.txt", id="PDF"),
         pytest.param("document", make_docx(), TEXT, "text.txt", id="DOCX"),
         pytest.param("document", b"Dear Ada,", TEXT, "text.txt", id="text"),

@@ -50,7 +50,7 @@ async def test_a_child_is_alone(sandbox: PlaySandbox, tmp_path: Path, monkeypatc
 
     report = await sandbox.run(task(tmp_path, "look", word="hello"), tell)
 
-    assert set(report["env"]) <= {"PATH", "LC_CTYPE", "GLIBC_TUNABLES"}
+    assert set(report["env"]) <= {"PATH", "LC_CTYPE", "GLIBC_TUNABLES", "VIPS_CONCURRENCY"}
     assert (True, "", str(tmp_path), {"word": "hello"}) == (
         report["leader"],
         report["stdin"],
@@ -89,6 +89,12 @@ async def test_a_refusal_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> N
     """What the task refuses no attempt can help; the reason is one line."""
     with pytest.raises(PermanentError, match=r"^a very bad picture$"):
         await sandbox.run(task(tmp_path, "fail", refused="a very\n bad picture"))
+
+
+async def test_what_a_decoder_gives_up_on_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """Libraries in Rust and C++ abort where they get no memory; they would again."""
+    with pytest.raises(PermanentError, match=r"gave up on it \(SIGABRT\)"):
+        await sandbox.run(task(tmp_path, "end", signal=signal.SIGABRT))
 
 
 async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from processors.media.image import task
+from processors.media.image.gif import Gif
 from processors.media.sandbox.wire import RefusedError
 from tests.support.images import (
     BLUE,
@@ -79,6 +81,115 @@ def test_a_png_s_picture_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: 
             assert duration == picture.info["duration"]
     assert close(GREEN, result.thumbnail.getpixel((100, 100)))
     assert close(GREEN, made(tmp_path, wishes(animation="first-frame"), fallback_png()).compressed.getpixel((100, 100)))
+
+
+def small_frame() -> bytes:
+    """A GIF of 40x30 whose two frames, red and blue, fill a quarter of it."""
+    data = animation(RED, BLUE, size=(20, 15))
+    return data[:6] + struct.pack("<HH", 40, 30) + data[10:]
+
+
+def test_what_no_frame_covers_is_transparent(tmp_path: Path) -> None:
+    """As in browsers, and not of some colour of the palette; decoders hear that something is transparent."""
+    result = made(tmp_path, wishes(background="#00ff00"), small_frame())
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        for number, colour in enumerate((RED, BLUE)):
+            picture.seek(number)
+            seen = picture.convert("RGBA")
+            assert close(colour, seen.getpixel((10, 7))[:3])  # type: ignore[index]
+            assert 0 == seen.getpixel((30, 20))[3]  # type: ignore[index]
+    assert close(GREEN, result.thumbnail.getpixel((30, 20)))
+    assert close(
+        GREEN,
+        made(tmp_path, wishes(animation="first-frame", background="#00ff00"), small_frame()).compressed.getpixel(
+            (30, 20)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dispose", "over", "left"),
+    [
+        pytest.param(2, BLUE, None, id="cleared"),
+        pytest.param(3, BLUE, RED, id="restored"),
+        pytest.param(1, BLUE, BLUE, id="left"),
+    ],
+)
+def test_a_frame_is_taken_back_as_it_says(dispose: int, over: Any, left: Any) -> None:
+    """What a second frame has covered is seen of the third, or not: cleared means transparent, whatever the palette."""
+    data = animation(RED, over, GREEN)
+    _, second, third = [at.start() for at in re.finditer(b"\x21\xf9\x04", data)]
+    data = data[: second + 3] + bytes([dispose << 2]) + data[second + 4 :]
+    place = data.index(b",", third)
+    data = data[: place + 5] + struct.pack("<HH", 1, 1) + data[place + 9 :]
+
+    moving = Gif(data).moving
+
+    assert moving is not None
+    *_, last = moving.frames()
+    seen = last.pixels.getpixel((20, 15))
+    assert (seen[:3] if seen[3] else None) == left  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("again", "plays"), [(None, 1), (0, 0), (3, 4), (65_535, 65_535)])
+def test_a_gif_is_shown_as_often(tmp_path: Path, again: int | None, plays: int) -> None:
+    """GIF tells how often it is shown again, WebP how often in all; 0 is for ever in both."""
+    frames = [Image.new("RGB", (40, 30), colour) for colour in (RED, BLUE)]
+    options = {} if again is None else {"loop": again}
+
+    run(tmp_path, bytes_of(frames[0], "GIF", save_all=True, append_images=frames[1:], **options))
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        assert plays == picture.info["loop"]
+
+
+def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
+    """What would be no time at all, up to 10 milliseconds, is a tenth of a second."""
+    frames = [Image.new("RGB", (40, 30), (60 * number, 0, 0)) for number in range(4)]
+    data = bytes_of(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=[0, 10, 20, 70])
+
+    moving = Gif(data).moving
+
+    assert moving is not None
+    assert [100, 100, 20, 70] == [frame.duration for frame in moving.frames()]
+
+
+AVIF_FRAMES = [Image.new("RGB", (64, 48), colour) for colour in (RED, GREEN, BLUE)]
+AVIF = bytes_of(AVIF_FRAMES[0], "AVIF", save_all=True, append_images=AVIF_FRAMES[1:], duration=100)
+
+
+def edited(flags: int, once: int) -> bytes:
+    """The animation with an edit list: whether it repeats, and after how much of its time."""
+    place = AVIF.index(b"elst")
+    start = place + 4
+    version = AVIF[start]
+    length = 8 if version else 4
+    edit = once.to_bytes(length)
+    return AVIF[: start + 3] + bytes([flags]) + AVIF[start + 4 : start + 8] + edit + AVIF[start + 8 + length :]
+
+
+def whole() -> int:
+    """How long the edit list says that it is, in its units."""
+    start = AVIF.index(b"elst") + 4
+    return int.from_bytes(AVIF[start + 8 : start + 8 + (8 if AVIF[start] else 4)])
+
+
+@pytest.mark.parametrize(
+    ("data", "plays"),
+    [
+        pytest.param(AVIF, 0, id="as it is written"),
+        pytest.param(edited(0, whole()), 1, id="once"),
+        pytest.param(AVIF.replace(bytes([255] * 8), (5 * whole() - 1).to_bytes(8)), 5, id="five times, or nearly"),
+        pytest.param(AVIF.replace(b"edts", b"free"), 0, id="without a word"),
+    ],
+)
+def test_an_avif_is_shown_for_ever_unless_it_says_otherwise(tmp_path: Path, data: bytes, plays: int) -> None:
+    """Its list of edits says how often."""
+    run(tmp_path, data)
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        assert (3, plays) == (getattr(picture, "n_frames", 1), picture.info["loop"])
 
 
 def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:

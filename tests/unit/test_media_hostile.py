@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from processors.media.image import decode, task
+from processors.media.image import decode, task, upload
 from processors.media.sandbox.wire import RefusedError
 from tests.support.images import (
     PLAIN,
@@ -122,7 +122,7 @@ def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data
     with decode.opened(tmp_path / "source") as picture:
         source = decode.decode(picture, 0.25, ["jpeg"], parent)
 
-    small = decode.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
+    small = upload.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
     assert [small + 2 * 1200 * 800 * layers] == parent.reserved
     assert close(WHITE, source.pixels.convert("RGB").getpixel((150, 100)))
 
@@ -169,7 +169,7 @@ def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
 )
 def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
     """Errors of Python's own mean that the bytes are bad, and say at least their names."""
-    with pytest.raises(RefusedError, match=words), decode.refusing():
+    with pytest.raises(RefusedError, match=words), upload.refusing():
         raise error
 
 
@@ -178,7 +178,7 @@ def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
 )
 def test_a_library_without_memory_is_no_damage(words: str) -> None:
     """What libwebp and libavif say of memory is told apart."""
-    with pytest.raises(MemoryError), decode.refusing():
+    with pytest.raises(MemoryError), upload.refusing():
         raise RuntimeError(words)
 
 
@@ -190,14 +190,19 @@ PHOTO = Image.effect_noise((400, 300), 50)
     [
         (b"", "the file is empty"),
         (b"Hello, world\n" * 100, "not a picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
-        (bytes_of(PHOTO, "BMP"), "not a picture"),
-        (bytes_of(PHOTO, "TIFF"), "not a picture"),
+        (b"<p>no drawing</p>", "not a picture"),
+        (b"BMW is a car, and II*\0 no TIFF", "not a picture"),
         (bytes_of(PHOTO, "PPM"), "not a picture"),
+        (bytes_of(PHOTO.convert("RGB"), "TIFF")[:90_000], "damaged"),
+        (bytes_of(PHOTO, "BMP")[:5000], "damaged"),
+        (bytes_of(PHOTO, "ICO")[:500], "damaged"),
         (bytes_of(PHOTO, "JPEG")[:5000], "damaged"),
         (bytes_of(PHOTO, "PNG")[:5000], "damaged"),
         (bytes_of(PHOTO, "GIF")[:5000], "damaged"),
-        (bytes_of(PHOTO, "JPEG")[:20], "not a picture"),
+        (bytes_of(PHOTO, "JPEG")[:20], "damaged"),
+        (bytes_of(PHOTO, "PNG")[:20], "damaged"),
+        (bytes_of(PHOTO, "GIF")[:9], "damaged"),
+        (bytes_of(PHOTO, "GIF")[:13], "damaged"),
         (sized_png(100, 100), "damaged"),
         (sized_png(10_001, 10_000), "more than 100 million pixels"),
         (sized_png(14_000, 14_000), "more than 100 million pixels"),

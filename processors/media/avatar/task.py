@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.image.animation import Frames, Shape, animate, count_frames, first_frame, first_of, loops, need
-from processors.media.image.decode import decode, is_animated, kind, opened, orientation_of, refusing
+from processors.media.image.animation import Frames, Shape, animate, first_frame, need
+from processors.media.image.decode import decode, opened
 from processors.media.image.facts import facts_of
 from processors.media.image.render import cover_scale, cut, part_of, render, upright_size
 from processors.media.image.write import Written, save
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFile
+    from PIL import Image
 
+    from processors.media.image.upload import Moving, Upload
     from processors.media.sandbox.wire import Parent
 
 SOURCE = Path("source")
@@ -36,15 +37,13 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     """Make the avatars from the file `source`. A picture that is smaller than a size is not enlarged for it."""
     wishes = Wishes(**arguments)
     largest = max(wishes.sizes)
-    with refusing(), opened(SOURCE) as picture:
-        own, moving = kind(picture), is_animated(picture)
+    with opened(SOURCE) as upload:
+        own, moving = upload.kind, upload.moving
         if moving and wishes.animation == "keep" and "webp" in wishes.formats:
-            return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
-        if moving:
-            picture.seek(first_of(picture))
-        size = upright_size(picture.size, orientation_of(picture))
+            return _moving(upload, moving, wishes, parent) | {"animation": "kept", "kind": own}
+        size = upright_size(upload.size, upload.orientation)
         scale = cover_scale(size, (largest, largest))
-        source = decode(picture, scale, wishes.formats, parent)
+        source = decode(upload, scale, wishes.formats, parent)
     square = cut(render(source, scale, wishes.background), (largest, largest), wishes.crop)
     files = _stills(square, wishes, wishes.formats)
     return _report(files, square) | {"animation": "first-frame" if moving else None, "kind": own}
@@ -58,17 +57,18 @@ def _stills(square: Image.Image, wishes: Wishes, formats: list[str]) -> list[Wri
     return files
 
 
-def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
+def _moving(upload: Upload, moving: Moving, wishes: Wishes, parent: Parent) -> dict[str, Any]:
     """WebP that moves in each size; what the first frame has there is seen of all. JPEG has that frame alone."""
-    largest, count = max(wishes.sizes), count_frames(picture)
-    side = min(largest, *picture.size)
-    parent.reserve(need(picture, (side, side), SOURCE.stat().st_size))
-    first = render(first_frame(picture), 1.0, wishes.background)
+    moving.check(upload.size)
+    largest = max(wishes.sizes)
+    side = min(largest, *upload.size)
+    parent.reserve(need(upload, (side, side), SOURCE.stat().st_size))
+    first = render(first_frame(upload), 1.0, wishes.background)
     square = cut(first, (largest, largest), wishes.crop)
     files = _stills(square, wishes, [form for form in wishes.formats if form != "webp"])
     for side in wishes.sizes:
-        frames = Frames(picture, count, Shape(*part_of(first, (side, side), wishes.crop)), parent)
-        files.append(animate(frames, str(side), wishes.quality, loops(picture)))
+        frames = Frames(moving, upload.profile, Shape(*part_of(first, (side, side), wishes.crop)), parent)
+        files.append(animate(frames, str(side), wishes.quality, moving.plays))
     return _report(sorted(files, key=lambda file: (-int(file.variant), wishes.formats.index(file.format))), square)
 
 

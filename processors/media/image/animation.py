@@ -10,20 +10,20 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from processors.media.image.colour import to_srgb
-from processors.media.image.decode import BASE, BYTES_A_PIXEL, Box, Size, Source, kind, scaled
+from processors.media.image.decode import Source, is_opaque, resizable
 from processors.media.image.render import fit_scale
-from processors.media.image.write import Written, written
-from processors.media.sandbox.wire import RefusedError
+from processors.media.image.upload import BASE, Box, Frame, Size, scaled
+from processors.media.image.write import Written, encoding, written
 
 if TYPE_CHECKING:
-    from PIL import ImageFile
+    from collections.abc import Iterator
 
+    from processors.media.image.upload import Moving, Upload
     from processors.media.sandbox.wire import Parent
 
-MAX_FRAMES = 1000
-MAX_PIXELS = 300_000_000  # of all frames together
-DEFAULT_DURATION = 100  # milliseconds, as browsers take a frame without one
+BYTES_A_PIXEL = {"GIF": 18, "PNG": 18, "AVIF": 18, "WEBP": 30}  # of memory: a frame, and the one that it is made of
 OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
+FLAGS, WEBP_ALPHA = 20, 0b0001_0000  # where in a WebP its flags are, and the one for transparency
 UPLOAD_COPIES = 2  # bytes for each byte of the upload: libwebp keeps all frames, and then copies them into a file
 
 
@@ -41,84 +41,73 @@ class Frames(Image.Image):
     `durations` (milliseconds) fills up on the way; the encoder looks at each after its frame.
     """
 
-    def __init__(self, picture: ImageFile.ImageFile, count: int, shape: Shape, parent: Parent) -> None:
-        """Show `count` frames of the picture."""
+    def __init__(self, moving: Moving, profile: bytes, shape: Shape, parent: Parent) -> None:
+        """Show the frames, whose colours are those of an ICC profile."""
         super().__init__()
-        self.n_frames = count
+        self.n_frames = moving.count
         self.durations: list[int] = []
-        self._picture = picture
-        self._first = first_of(picture)
+        self.is_transparent = False
+        self._frames: Iterator[Frame] = moving.frames()
+        self._number = -1
         self._shape = shape
         self._parent = parent
-        self._profile = picture.info.get("icc_profile") or b""
-        self._show(0)
+        self._profile = profile
+        self.seek(0)
 
     def seek(self, frame: int) -> None:
-        """Render a frame."""
-        self._show(frame)
+        """Render a frame: the encoder asks for one after the other, and returns to the first when it is done."""
+        if frame > self._number:
+            self._number = frame
+            self._show(next(self._frames))
 
     def tell(self) -> int:
         """Where the encoder begins, and returns to."""
         return 0
 
-    def _show(self, number: int) -> None:
-        self._picture.seek(self._first + number)
-        size, area = self._shape.size, self._shape.area
-        frame = self._picture.convert("RGBA").resize(size, Resampling.LANCZOS, box=area, reducing_gap=2.0)
-        shown = to_srgb(frame, self._profile)
+    def _show(self, frame: Frame) -> None:
+        pixels = frame.pixels.resize(self._shape.size, Resampling.LANCZOS, box=self._shape.area, reducing_gap=2.0)
+        shown = to_srgb(pixels, self._profile)
         self.im, self._mode, self._size = shown.im, shown.mode, shown.size
-        if number == len(self.durations):
-            self.durations.append(int(self._picture.info.get("duration") or DEFAULT_DURATION))
-            self._parent.progress(100 * number / self.n_frames)
+        self.durations.append(frame.duration)
+        self.is_transparent = self.is_transparent or not is_opaque(shown)
+        self._parent.progress(100 * self._number / self.n_frames)
 
 
-def fitted(picture: ImageFile.ImageFile, box: Size) -> Shape:
+def fitted(size: Size, box: Size) -> Shape:
     """All of each frame, inside the box."""
-    return Shape(scaled(picture.size, fit_scale(picture.size, box)), (0, 0, *picture.size))
+    return Shape(scaled(size, fit_scale(size, box)), (0, 0, *size))
 
 
-def need(picture: ImageFile.ImageFile, size: Size, upload: int) -> int:
-    """The bytes of memory for an animation of this size, made of `upload` bytes."""
-    frames = picture.width * picture.height * 2 * BYTES_A_PIXEL[kind(picture)] + size[0] * size[1] * OUTPUT_COPIES
-    return BASE + frames + upload * UPLOAD_COPIES
+def need(upload: Upload, size: Size, stored: int) -> int:
+    """The bytes of memory for an animation of this size, made of `stored` bytes."""
+    frames = upload.size[0] * upload.size[1] * BYTES_A_PIXEL[upload.kind] + size[0] * size[1] * OUTPUT_COPIES
+    return BASE + frames + stored * UPLOAD_COPIES
 
 
-def animate(frames: Frames, variant: str, quality: int, loop: int) -> Written:
-    """Write `<variant>.webp`, to be shown `loop` times (0: for ever)."""
+def animate(frames: Frames, variant: str, quality: int, plays: int) -> Written:
+    """Write `<variant>.webp`, to be shown `plays` times (0: for ever)."""
     path = Path(f"{variant}.webp")
-    options: dict[str, Any] = {"loop": loop, "quality": quality, "method": 2}
-    frames.save(path, "WEBP", save_all=True, duration=frames.durations, background=(0, 0, 0, 0), **options)
+    options: dict[str, Any] = {"loop": plays, "quality": quality, "method": 2}
+    with encoding("webp", frames.size):
+        frames.save(path, "WEBP", save_all=True, duration=frames.durations, background=(0, 0, 0, 0), **options)
+    if frames.is_transparent:
+        _declare(path)
     return written(path, variant, "webp", frames.size)
 
 
-def loops(picture: ImageFile.ImageFile) -> int:
-    """How often it is shown; 0: for ever."""
-    return int(picture.info.get("loop", 1))
+def _declare(path: Path) -> None:
+    """Say in the file's header (VP8X, RFC 9649) that something of it is transparent.
+
+    libwebp does not where all that it stores is opaque, and what it left out is what is transparent.
+    """
+    with path.open("r+b") as file:
+        head = file.read(FLAGS + 1)
+        if head[12:16] == b"VP8X":
+            file.seek(FLAGS)
+            file.write(bytes([head[FLAGS] | WEBP_ALPHA]))
 
 
-def first_of(picture: ImageFile.ImageFile) -> int:
-    """The number of the first frame. A PNG may have a picture before it, for those who can't show it move."""
-    return 1 if getattr(picture, "default_image", False) else 0
-
-
-def first_frame(picture: ImageFile.ImageFile) -> Source:
+def first_frame(upload: Upload) -> Source:
     """The first frame as a picture of its own."""
-    picture.seek(first_of(picture))
-    profile = picture.info.get("icc_profile") or b""
-    return Source(picture.convert("RGBA"), (0, 0, *picture.size), picture.size, picture.mode, 1, profile)
-
-
-def count_frames(picture: ImageFile.ImageFile) -> int:
-    """How many frames there are. Raises RefusedError if they are too many or too large."""
-    area = picture.width * picture.height
-    first, count = first_of(picture), 1
-    try:
-        while True:
-            picture.seek(first + count)
-            count += 1
-            if count > MAX_FRAMES or count * area > MAX_PIXELS:
-                msg = f"the animation has more than {MAX_FRAMES} frames or {MAX_PIXELS // 1_000_000} million pixels"
-                raise RefusedError(msg)
-    except EOFError:
-        picture.seek(0)
-        return count
+    pixels, box = upload.pixels()
+    return Source(resizable(pixels), box, upload.size, upload.mode, upload.orientation, upload.profile)

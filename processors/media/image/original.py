@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ JPEG_HEADERS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
 JPEG_HEADER = 12  # bytes of these that matter
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"IDAT", b"IEND"})
+PNG_NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
 WEBP_ALPHA_AND_ANIMATION = 0b0001_0010  # the flags of a VP8X header that still hold
 
@@ -84,10 +86,17 @@ def _png(data: bytes) -> bytes:
     while name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, place)
         end = place + 12 + length
-        if name in PNG_KEPT:
+        if name in PNG_KEPT and _is_sound(data[place + 4 : end]):
             kept.append(data[place:end])
+        elif name in PNG_NEEDED:
+            raise ValueError
         place = end
     return b"".join(kept)
+
+
+def _is_sound(chunk: bytes) -> bool:
+    """Whether the checksum, which ends it, is that of the name and the data."""
+    return zlib.crc32(chunk[:-4]) == int.from_bytes(chunk[-4:])
 
 
 def _webp(data: bytes) -> bytes:

@@ -6,7 +6,8 @@ from PIL import Image
 from PIL.Image import Resampling, Transpose
 
 from processors.media.image.colour import to_srgb
-from processors.media.image.decode import LYING, Box, Size, Source, scaled
+from processors.media.image.decode import LYING, Source
+from processors.media.image.upload import Box, Size, scaled
 
 UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,

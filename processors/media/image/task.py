@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.image.animation import Frames, animate, count_frames, first_frame, first_of, fitted, loops, need
+from processors.media.image.animation import Frames, animate, first_frame, fitted, need
 from processors.media.image.colour import is_srgb
-from processors.media.image.decode import Size, Source, decode, is_animated, kind, opened, orientation_of, refusing
+from processors.media.image.decode import Source, decode, opened
 from processors.media.image.facts import facts_of
 from processors.media.image.original import stripped
 from processors.media.image.render import cover_scale, cut, fit_scale, flattened, render, upright_size
 from processors.media.image.write import KINDS, Written, save, written
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFile
+    from PIL import Image
 
+    from processors.media.image.upload import Moving, Size, Upload
     from processors.media.sandbox.wire import Parent
 
 SOURCE = Path("source")
@@ -49,26 +50,23 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     Everything is upright, in sRGB and without metadata, and nothing is enlarged.
     """
     wishes = Wishes(**arguments)
-    with refusing(), opened(SOURCE) as picture:
-        moving = is_animated(picture)
-        own = kind(picture)
+    with opened(SOURCE) as upload:
+        moving, own = upload.moving, upload.kind
         if moving and (wishes.animation == "keep" or (wishes.animation == "mp4" and own != "GIF")):
-            return _moving(picture, wishes, parent) | {"animation": "kept", "kind": own}
-        if moving:
-            picture.seek(first_of(picture))
-        source = _decode(picture, wishes, parent)
+            return _moving(upload, moving, wishes, parent) | {"animation": "kept", "kind": own}
+        source = _decode(upload, wishes, parent)
     if moving:
         wishes = replace(wishes, original=False)  # it would move
     return _still(source, own, wishes) | {"animation": "first-frame" if moving else None, "kind": own}
 
 
-def _decode(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> Source:
-    size = upright_size(picture.size, orientation_of(picture))
+def _decode(upload: Upload, wishes: Wishes, parent: Parent) -> Source:
+    size = upright_size(upload.size, upload.orientation)
     scales = [fit_scale(size, wishes.box), *(min(1.0, width / size[0]) for width in wishes.widths)]
     if wishes.thumbnail:
         scales.append(cover_scale(size, THUMBNAIL))
     forms = wishes.formats if wishes.alpha == "flatten" else [*wishes.formats, "webp"]
-    return decode(picture, max(scales), forms, parent)
+    return decode(upload, max(scales), forms, parent)
 
 
 def _still(source: Source, own: str, wishes: Wishes) -> dict[str, Any]:
@@ -125,11 +123,12 @@ def _thumbnail(source: Source, frame: Image.Image, wishes: Wishes) -> Written:
     return save(cut(frame, THUMBNAIL, wishes.crop), "thumbnail", "jpeg", THUMBNAIL_QUALITY, optimize=True)
 
 
-def _moving(picture: ImageFile.ImageFile, wishes: Wishes, parent: Parent) -> dict[str, Any]:
-    count, shape = count_frames(picture), fitted(picture, wishes.box)
-    parent.reserve(need(picture, shape.size, SOURCE.stat().st_size))
-    result = animate(Frames(picture, count, shape, parent), "compressed", wishes.quality, loops(picture))
-    frame = first_frame(picture)
+def _moving(upload: Upload, moving: Moving, wishes: Wishes, parent: Parent) -> dict[str, Any]:
+    moving.check(upload.size)
+    shape = fitted(upload.size, wishes.box)
+    parent.reserve(need(upload, shape.size, SOURCE.stat().st_size))
+    result = animate(Frames(moving, upload.profile, shape, parent), "compressed", wishes.quality, moving.plays)
+    frame = first_frame(upload)
     seen = render(frame, fit_scale(frame.full, wishes.box), wishes.background)
     files = [result, *([_thumbnail(frame, seen, wishes)] if wishes.thumbnail else [])]
     return _report(files, seen)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from processors.media.image.upload import NO_MEMORY
+from processors.media.sandbox.wire import RefusedError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL import Image
 
 # Pillow's name, file extension, content type
@@ -19,6 +25,7 @@ KINDS = {
 }
 # Bytes of memory for each pixel, as measured with Pillow 13; 4 for a JPEG if it is progressive.
 ENCODING = {"jpeg": 4, "png": 1, "webp": 20, "avif": 32}
+LARGEST_WEBP = 16_383  # pixels
 OPTIONS: dict[str, dict[str, Any]] = {"webp": {"method": 4}, "avif": {"speed": 8}, "png": {"optimize": True}}
 
 
@@ -47,8 +54,24 @@ def save(picture: Image.Image, variant: str, form: str, quality: int, **options:
     if picture.mode == "YCbCr" and form != "jpeg":
         picture = picture.convert("RGB")
     picture.info = {}  # Pillow writes a comment, a resolution and a profile that it finds there
-    picture.save(path, encoder, **({"quality": quality} if form != "png" else {}), **OPTIONS.get(form, {}), **options)
+    quality_of = {} if form == "png" else {"quality": quality}
+    with encoding(form, picture.size):
+        picture.save(path, encoder, **quality_of, **OPTIONS.get(form, {}), **options)
     return written(path, variant, form, picture.size)
+
+
+@contextmanager
+def encoding(form: str, size: tuple[int, int]) -> Iterator[None]:
+    """Where an encoder works. Raises RefusedError for a size that the format has not, MemoryError where it ran out."""
+    if form == "webp" and max(size) > LARGEST_WEBP:
+        msg = f"a WebP is at most {LARGEST_WEBP:,} pixels wide and high"
+        raise RefusedError(msg)
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        if NO_MEMORY.search(str(error)):
+            raise MemoryError from error
+        raise
 
 
 def written(path: Path, variant: str, form: str, size: tuple[int, int]) -> Written:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...` finds the modules
 # A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of a picture's time.
-TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+# And libvips would have a thread for each core, with memory for each.
+TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "VIPS_CONCURRENCY": "1"}
 LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
 ANOTHER_TIME = (20.0, 30.0)  # seconds until a task that has waited in vain comes again; memory.RETURN is longer
 PATIENCE = 10.0  # seconds that the end of a killed child is waited for
@@ -294,13 +295,19 @@ def _verdict(task: Task, report: dict[str, Any], status: int | None) -> dict[str
     if status is None:
         msg = "the sandbox was killed, and its children with it, or it could start no child"
         raise TransientError(msg)
-    if status == -signal.SIGXCPU:
-        msg = f"it takes more than {task.limits.cpu} s of processor time"
-        raise PermanentError(msg)
-    if status == -signal.SIGXFSZ:
-        msg = f"a result is larger than {task.limits.file // MEBIBYTE} MiB"
-        raise PermanentError(msg)
+    if words := _own_end(task, -status):
+        raise PermanentError(words)
     raise TransientError(_crash(task, status))
+
+
+def _own_end(task: Task, number: int) -> str | None:
+    """Why, where it is the upload that makes a child end by this signal, each time."""
+    reasons: dict[int, str] = {
+        signal.SIGXCPU: f"it takes more than {task.limits.cpu} s of processor time",
+        signal.SIGXFSZ: f"a result is larger than {task.limits.file // MEBIBYTE} MiB",
+        signal.SIGABRT: "a decoder gave up on it (SIGABRT): mostly, as it takes far more memory than its kind does",
+    }
+    return reasons.get(number)
 
 
 def _crash(task: Task, status: int) -> str:

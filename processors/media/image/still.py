@@ -1,0 +1,141 @@
+"""Pictures that Pillow opens as they are: JPEG, WebP, AVIF, HEIC, BMP and ICO."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+
+from processors.media.image import boxes, cicp
+from processors.media.image.colour import is_srgb
+from processors.media.image.original import JPEG_SCAN, jpeg_segments
+from processors.media.image.upload import (
+    BASE,
+    Box,
+    Frame,
+    Moving,
+    Upload,
+    lasting,
+    orientation_of,
+    refusing,
+    scaled,
+)
+from processors.media.sandbox.wire import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+# A baseline JPEG has one scan or three, a progressive one about ten. One of 500 takes 26 s in a single call.
+MAX_SCANS = 64
+# Bytes of memory for each pixel that is decoded, as measured with Pillow 13 (Pillow keeps three copies of a WebP).
+BYTES_A_PIXEL = {"JPEG": 4, "AVIF": 9, "HEIF": 9, "WEBP": 15, "BMP": 8, "ICO": 8}
+COEFFICIENT = 2  # bytes: of each layer's pixels, in the file, where several scans make up a JPEG
+YCBCR = [1, 2, 3]  # a JPEG's numbers for its layers
+
+
+class Still(Upload):
+    """A picture as Pillow opens it."""
+
+    def __init__(self, picture: ImageFile.ImageFile, kind: str, path: Path) -> None:
+        """`picture` is the file at `path`, opened."""
+        self.kind = kind
+        self.size, self.mode = picture.size, picture.mode
+        self.profile = picture.info.get("icc_profile") or b""
+        self.orientation = orientation_of(picture.info.get("exif"))
+        self.picture = picture
+        if kind in {"WEBP", "AVIF"} and getattr(picture, "n_frames", 1) > 1:
+            plays = picture.info.get("loop", 1) if kind == "WEBP" else boxes.plays(path)
+            self.moving = Moving(getattr(picture, "n_frames", 1), plays, self._frames)
+
+    def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- there is no smaller decoding
+        """See Upload."""
+        return BASE + self.size[0] * self.size[1] * BYTES_A_PIXEL[self.kind]
+
+    def pixels(self) -> tuple[Image.Image, Box]:
+        """See Upload."""
+        with refusing():
+            self.picture.load()
+        return self.picture, (0, 0, *self.picture.size)
+
+    def _frames(self) -> Iterator[Frame]:
+        for number in range(getattr(self.picture, "n_frames", 1)):
+            with refusing():
+                self.picture.seek(number)
+                pixels = self.picture.convert("RGBA")
+            yield Frame(pixels, lasting(self.picture.info.get("duration") or 0))
+
+
+class Jpeg(Still):
+    """A JPEG. One that holds further pictures (a gain map, a preview) is a JPEG."""
+
+    def __init__(self, picture: ImageFile.ImageFile, kind: str, path: Path) -> None:
+        """See Still."""
+        super().__init__(picture, kind, path)
+        self._scans = _count_scans(path)
+        self._box: Box = (0, 0, *self.size)
+
+    def prepare(self, scale: float, formats: Collection[str]) -> int:
+        """See Upload. Decoding at 1/2, 1/4 or 1/8 takes a half of the time, and a picture may be as large as it likes.
+
+        Image.thumbnail() asks for twice the target, and so decodes 12 megapixels in full.
+        """
+        with refusing():
+            draft = self.picture.draft("YCbCr" if self._is_ycbcr(formats) else None, scaled(self.size, scale))
+        self._box = draft[1] if draft else (0, 0, *self.picture.size)
+        need = BASE + self.picture.width * self.picture.height * BYTES_A_PIXEL["JPEG"]
+        if self.picture.info.get("progressive") or self._scans > 1:
+            need += round(self.size[0] * self.size[1] * COEFFICIENT * self._layers())
+        return need
+
+    def pixels(self) -> tuple[Image.Image, Box]:
+        """See Upload."""
+        return super().pixels()[0], self._box
+
+    def _is_ycbcr(self, formats: Collection[str]) -> bool:
+        """Whether the picture may stay in brightness and two colours, as it has them, until it is encoded again.
+
+        It may not where the colours need converting, or where a result (PNG) has more of them than a quarter.
+        """
+        picture = self.picture
+        if not isinstance(picture, JpegImageFile) or "png" in formats or not is_srgb(self.profile):
+            return False
+        # libjpeg decides by these which colours a JPEG has. Where it would decide for others, decoding would fail.
+        return [layer[0] for layer in picture.layer] == YCBCR and picture.info.get("adobe_transform", 1) == 1
+
+    def _layers(self) -> float:
+        """How many layers of full size those of it amount to: 1.5 where colours are kept for two by two pixels."""
+        layers = self.picture.layer if isinstance(self.picture, JpegImageFile) else []
+        shares = [across * down for _, across, down, _ in layers]
+        full = max(across for _, across, _, _ in layers) * max(down for _, _, down, _ in layers)
+        return sum(shares) / max(1, full)
+
+
+def _count_scans(path: Path) -> int:
+    return sum(marker == JPEG_SCAN for marker, _, _ in jpeg_segments(path.read_bytes()))
+
+
+def open_still(path: Path, kind: str) -> Still:
+    """The picture, nothing decoded yet. Raises RefusedError."""
+    if kind == "JPEG" and _count_scans(path) > MAX_SCANS:
+        msg = f"the picture is stored in more than {MAX_SCANS} scans"
+        raise RefusedError(msg)
+    if kind == "HEIF":
+        importlib.import_module("pillow_heif").register_heif_opener()
+    with refusing():
+        # A MPO is a JPEG with others behind it, which Pillow finds out for itself.
+        picture = Image.open(path, formats=(kind,))
+    still = (Jpeg if kind == "JPEG" else Still)(picture, kind, path)
+    if not still.profile and (numbers := _numbers(picture, kind, path)):
+        still.profile = cicp.of_numbers(numbers[0], cicp.SRGB_TRANSFER if numbers[1] in cicp.VIDEO else numbers[1])
+    return still
+
+
+def _numbers(picture: Image.Image, kind: str, path: Path) -> tuple[int, int] | None:
+    """The coding points of primaries and transfer. Browsers take the video ones of the latter for sRGB's in these."""
+    if kind == "AVIF":
+        return boxes.colours(path)
+    named = picture.info.get("nclx_profile") if kind == "HEIF" else None
+    return (named["color_primaries"], named["transfer_characteristics"]) if named else None

@@ -1,0 +1,124 @@
+"""What libvips opens: TIFF, of which Pillow knows fewer kinds, and SVG, which librsvg draws.
+
+Neither is in what children share: a child that has one of these loads it, in a tenth of a second. The loaders are
+called by their names, so that no other one of libvips looks at the bytes. An SVG is drawn from memory and has no place:
+librsvg reads no file and asks no server for it, and its XML parser expands no entity but the file's own.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyvips
+from PIL import Image
+
+from processors.media.image.upload import BASE, UPRIGHT, Box, Upload
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.sandbox.wire import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+LARGEST_SVG = 4 * MEBIBYTE  # bytes: what it becomes in memory is many times that
+SIDE = 2048  # pixels: an SVG has none of its own; its longer side is taken for as many
+SVG_BASE, SVG_PIXEL = 48 * MEBIBYTE, 24  # bytes of memory: for elements and fonts, and for each pixel that is drawn
+TIFF_BASE, TIFF_PIXEL = 24 * MEBIBYTE, 12  # the latter for each that is left
+ALPHA = 4  # bands of a picture with transparency
+FORMATS = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "uint": 4, "int": 4, "float": 4}  # bytes of a number
+
+
+class Tiff(Upload):
+    """A TIFF's first page, shrunk while it is read."""
+
+    kind = "TIFF"
+    mode = "TIFF"
+
+    def __init__(self, path: Path) -> None:
+        """Read the header. Raises RefusedError."""
+        self._path = path
+        with refusing("the picture is damaged"):
+            opened = self._opened()
+            self.size = opened.width, opened.height
+            self.orientation = opened.get("orientation") if opened.get_typeof("orientation") else UPRIGHT
+            self._bytes: int = opened.width * opened.height * opened.bands * FORMATS.get(opened.format, 8)
+        self._shrink = 1
+
+    def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- results are all alike
+        """See Upload. A file may hold all of its pixels in one piece, which is unpacked as one."""
+        self._shrink = max(1, int(1 / scale))
+        left = self.size[0] * self.size[1] // self._shrink**2
+        return BASE + TIFF_BASE + self._bytes + left * TIFF_PIXEL
+
+    def pixels(self) -> tuple[Image.Image, Box]:
+        """See Upload."""
+        with refusing("the picture is damaged"):
+            picture = _shown(self._opened())
+            if self._shrink > 1:
+                picture = _shrunk(picture, self._shrink)
+            return _to_pillow(picture)
+
+    def _opened(self) -> pyvips.Image:
+        """To be read from top to bottom, once."""
+        return pyvips.Image.tiffload(str(self._path), access="sequential", fail_on="error")
+
+
+class Svg(Upload):
+    """A drawing."""
+
+    kind = "SVG"
+    mode = "SVG"
+
+    def __init__(self, path: Path) -> None:
+        """Read it, without drawing. Raises RefusedError."""
+        if path.stat().st_size > LARGEST_SVG:
+            msg = f"the SVG is larger than {LARGEST_SVG // MEBIBYTE} MiB"
+            raise RefusedError(msg)
+        self._data = path.read_bytes()
+        with refusing("the SVG can't be drawn"):
+            own = pyvips.Image.svgload_buffer(self._data)
+            self._whole = SIDE / max(own.width, own.height)
+            self.size = max(1, round(own.width * self._whole)), max(1, round(own.height * self._whole))
+        self._scale = self._whole
+
+    def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- results are all alike
+        """See Upload."""
+        self._scale = self._whole * scale
+        return BASE + SVG_BASE + round(self.size[0] * self.size[1] * scale**2) * SVG_PIXEL
+
+    def pixels(self) -> tuple[Image.Image, Box]:
+        """See Upload."""
+        with refusing("the SVG can't be drawn"):
+            return _to_pillow(pyvips.Image.svgload_buffer(self._data, scale=self._scale))
+
+
+@contextmanager
+def refusing(words: str) -> Iterator[None]:
+    """Turn what libvips says of bad input into RefusedError."""
+    try:
+        yield
+    except pyvips.Error as error:
+        msg = f"{words}: {error.detail or error.message}"
+        raise RefusedError(msg) from error
+
+
+def _shown(picture: pyvips.Image) -> pyvips.Image:
+    """The picture in sRGB, of eight bits."""
+    if picture.get_typeof("icc-profile-data"):
+        picture = picture.icc_transform("srgb", embedded=True, intent="relative")
+    return picture.colourspace("srgb").cast("uchar")
+
+
+def _shrunk(picture: pyvips.Image, factor: int) -> pyvips.Image:
+    """Averaged, so that hidden colours don't bleed."""
+    if not picture.hasalpha():
+        return picture.shrink(factor, factor)
+    return picture.premultiply().shrink(factor, factor).unpremultiply().cast("uchar")
+
+
+def _to_pillow(picture: pyvips.Image) -> tuple[Image.Image, Box]:
+    mode = "RGBA" if picture.bands >= ALPHA else "RGB"
+    picture = picture[: len(mode)]
+    size = picture.width, picture.height
+    return Image.frombuffer(mode, size, picture.write_to_memory(), "raw", mode, 0, 1), (0, 0, *size)

@@ -1,0 +1,296 @@
+"""Formats that browsers don't all show, or that draw rather than store: what becomes of them."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from processors.media.image import decode
+from processors.media.image.sniff import kind_of
+from processors.media.sandbox.wire import RefusedError
+from tests.support.images import (
+    BLUE,
+    GREEN,
+    RED,
+    WHITE,
+    bytes_of,
+    close,
+    halves,
+    made,
+    psnr,
+    run,
+    scene,
+    swapped_profile,
+)
+from tests.support.media import FakeParent, wishes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task works in its folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("TIFF", "RGB", {}),
+        ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+        ("TIFF", "RGB", {"compression": "jpeg", "quality": 95}),
+        ("TIFF", "L", {"compression": "tiff_adobe_deflate"}),
+        ("TIFF", "I;16", {}),
+        ("TIFF", "P", {}),
+        ("TIFF", "CMYK", {}),
+        ("BMP", "RGB", {}),
+        ("BMP", "L", {}),
+        ("BMP", "P", {}),
+    ],
+)
+@pytest.mark.parametrize("size", [(600, 450), (2600, 1950)])
+def test_what_cameras_and_scanners_write(
+    tmp_path: Path, kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    """It looks as it is, at its own size and at a smaller one."""
+    whole = scene(size)
+    stored = whole.convert("L").convert("I").point(lambda value: value * 257) if mode == "I;16" else whole.convert(mode)
+    stored = stored.convert("I;16") if mode == "I;16" else stored
+    shown = whole.convert("L") if mode in {"I;16", "L"} else stored if mode == "P" else whole
+
+    result = run(tmp_path, stored, kind, **options)
+
+    target = size if size == (600, 450) else (1440, 1080)
+    ideal = shown.convert("RGB").resize(target, Image.Resampling.LANCZOS)
+    assert (kind, target) == (result.report["kind"], result.size)
+    assert psnr(ideal, result.compressed) > {"P": 21, "CMYK": 16}.get(mode, 30)  # print colours look as printed
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO"])
+def test_transparency(tmp_path: Path, kind: str) -> None:
+    """It is kept where that is wanted, and its hidden colour shows nowhere."""
+    picture = halves((200, 160), (*RED, 255), (0, 0, 0, 0), "RGBA")
+    options = {"ICO": {"sizes": [(200, 160)]}}.get(kind, {})
+
+    result = made(tmp_path, wishes(alpha="keep"), bitmap(picture) if kind == "BMP" else picture, kind, **options)
+
+    seen = result.compressed.convert("RGBA")
+    assert close(RED, seen.getpixel((50, 80))[:3])  # type: ignore[index]
+    assert 0 == seen.getpixel((190, 80))[3]  # type: ignore[index]
+    assert close(WHITE, result.thumbnail.getpixel((result.thumbnail.width - 5, 80)))
+
+
+def bitmap(picture: Image.Image) -> bytes:
+    """A BMP with transparency: its header says which bits those are."""
+    pixels = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 124, *picture.size, 1, 32, 3, len(pixels), 0, 0, 0, 0) + masks.ljust(84, b"\0")
+    return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(pixels), 0, 0, 14 + len(head)) + head + pixels
+
+
+def test_an_icon_is_its_largest_picture(tmp_path: Path) -> None:
+    """Of the sizes that it holds."""
+    assert (128, 128) == run(tmp_path, scene((128, 128)), "ICO", sizes=[(16, 16), (128, 128), (32, 32)]).size
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_tiff_s_colours_and_orientation(tmp_path: Path, mode: str) -> None:
+    """Its profile and its tag are heeded."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = halves((400, 300), RED, BLUE).convert(mode)
+
+    result = run(tmp_path, picture, "TIFF", icc_profile=swapped_profile(), exif=exif)
+
+    assert (300, 400) == result.size
+    assert close(GREEN, result.compressed.getpixel((150, 50)))
+
+
+def test_of_several_pages_the_first_is_taken(tmp_path: Path) -> None:
+    """A scan of a letter is its first page, and no animation."""
+    pages = [Image.new("RGB", (40, 30), colour) for colour in (RED, BLUE)]
+
+    result = run(tmp_path, pages[0], "TIFF", save_all=True, append_images=pages[1:])
+
+    assert result.report["animation"] is None
+    assert close(RED, result.compressed.getpixel((20, 15)))
+
+
+@pytest.mark.parametrize("tag", [254, 50706])
+def test_a_camera_s_raw_data_are_no_picture(tmp_path: Path, tag: int) -> None:
+    """They begin as a TIFF, with a preview in it that nobody takes for the picture."""
+    tags = b"".join(struct.pack("<HHII", each, 4, 1, 1) for each in (tag, 256, 257))
+    (tmp_path / "source").write_bytes(b"II*\0\x08\0\0\0\3\0" + tags)
+
+    with pytest.raises(RefusedError, match="not a picture"):
+        kind_of(tmp_path / "source")
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "shown"),
+    [
+        (12, 13, (215, 93, 31)),
+        (9, 13, (241, 76, 29)),
+        (1, 1, (200, 100, 50)),
+        (1, 8, (229, 168, 122)),
+        (2, 2, (200, 100, 50)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_coding_points_are_honoured(
+    tmp_path: Path, kind: str, primaries: int, transfer: int, shown: tuple[int, int, int]
+) -> None:
+    """Colours by numbers look as Chromium 141 shows them, in an AVIF as in a HEIC."""
+    importlib.import_module("pillow_heif").register_heif_opener()
+    picture = Image.new("RGB", (64, 48), (200, 100, 50))
+    data = bytes_of(picture, kind, quality=100, **({"subsampling": "4:4:4"} if kind == "AVIF" else {"chroma": 444}))
+    at = data.index(b"nclx") + 4
+    data = data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
+
+    result = made(tmp_path, wishes(formats=["png"]), data)
+
+    assert shown == pytest.approx(result.compressed.convert("RGB").getpixel((30, 20)), abs=3)
+
+
+def drawing(body: str, attributes: str = 'width="40" height="30"', before: str = "") -> bytes:
+    """An SVG."""
+    return f'{before}<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}</svg>'.encode()
+
+
+HALF = '<rect width="20" height="30" fill="#f00"/>'
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        pytest.param(drawing(HALF), (1440, 1080), id="with a size"),
+        pytest.param(drawing(HALF, 'viewBox="0 0 40 30"'), (1440, 1080), id="with a view alone"),
+        pytest.param(drawing(HALF, 'width="4000" height="3000" viewBox="0 0 40 30"'), (1440, 1080), id="a large one"),
+        pytest.param(
+            drawing(HALF, before='<?xml version="1.0"?>\n<!-- <a> -->\n<!DOCTYPE svg>\n'),
+            (1440, 1080),
+            id="behind others",
+        ),
+        pytest.param(drawing(HALF).decode().encode("utf-16"), (1440, 1080), id="of two bytes a letter"),
+    ],
+)
+def test_a_drawing_is_drawn_as_large_as_the_result(tmp_path: Path, data: bytes, size: tuple[int, int]) -> None:
+    """An SVG has no pixels that could be enlarged: it fills the result, sharp, and is transparent elsewhere."""
+    result = made(tmp_path, wishes(background="#00ff00"), data)
+
+    assert ("SVG", size) == (result.report["kind"], result.size)
+    middle = size[0] // 2
+    assert close(RED, result.compressed.getpixel((middle - 4, 15)))
+    assert close(GREEN, result.compressed.getpixel((middle + 4, 15)))
+    assert (320, 240) == result.thumbnail.size
+
+
+SECRET = "SecretOfThisMachine"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<image href="beside.png" width="40" height="30"/>',
+        '<image href="{folder}/beside.png" width="40" height="30"/>',
+        '<image href="file://{folder}/beside.png" width="40" height="30"/>',
+        '<image href="http://127.0.0.1:{port}/beside.png" width="40" height="30"/>',
+        '<use href="beside.svg#part"/>',
+        '<style>@import url("file://{folder}/beside.css");</style><rect class="a" width="40" height="30" fill="none"/>',
+        '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{folder}/beside.svg"/>',
+    ],
+)
+def test_a_drawing_reads_no_file_and_asks_no_server(tmp_path: Path, body: str) -> None:
+    """What it names outside itself is not there: neither files nor styles, by whatever way."""
+    Image.new("RGB", (40, 30), RED).save(tmp_path / "beside.png")
+    (tmp_path / "beside.css").write_text(".a{fill:#f00}")
+    (tmp_path / "beside.svg").write_bytes(drawing('<rect id="part" width="40" height="30" fill="#f00"/>'))
+
+    result = run(tmp_path, drawing(body.replace("{folder}", str(tmp_path)).replace("{port}", "9")))
+
+    assert close(WHITE, result.compressed.getpixel((700, 500)))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(
+            drawing("<text>&x;</text>", before='<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/hostname">]>'),
+            "the SVG can't be drawn",
+            id="a file as an entity",
+        ),
+        pytest.param(
+            drawing(
+                "<text>&l9;</text>",
+                before="<!DOCTYPE svg [<!ENTITY l0 'lol'>"
+                + "".join(f"<!ENTITY l{at} '{f'&l{at - 1};' * 10}'>" for at in range(1, 10))
+                + "]>",
+            ),
+            "the SVG can't be drawn",
+            id="a billion laughs",
+        ),
+        pytest.param(drawing("<g>" * 5000 + "</g>" * 5000), "the SVG can't be drawn", id="too deep"),
+        pytest.param(drawing("", 'width="0" height="0"'), "the SVG can't be drawn", id="without a size"),
+        pytest.param(drawing("", 'width="1000000" height="1"'), "the SVG can't be drawn", id="a line"),
+        pytest.param(drawing("<g>")[:-6], "the SVG can't be drawn", id="cut off"),
+        pytest.param(drawing(" " * 4 * MEBIBYTE), "larger than 4 MiB", id="too large"),
+    ],
+)
+def test_a_drawing_that_is_none_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    """For good, and at once."""
+    with pytest.raises(RefusedError, match=reason):
+        run(tmp_path, data)
+
+
+def test_a_huge_drawing_takes_no_more_than_others(tmp_path: Path) -> None:
+    """Its size is a proportion and no more."""
+    parent = FakeParent()
+    (tmp_path / "source").write_bytes(drawing(HALF, 'width="1000000" height="1000000"'))
+
+    with decode.opened(tmp_path / "source") as upload:
+        assert (2048, 2048) == upload.size
+        decode.decode(upload, 0.5, ["jpeg"], parent)
+
+    assert parent.reserved[0] < 128 * MEBIBYTE
+
+
+@pytest.mark.parametrize(("size", "progressive", "room"), [((16_000, 12_400), False, 40), ((12_000, 9000), False, 40)])
+def test_a_phone_s_largest_pictures_take_little_memory(
+    tmp_path: Path, size: tuple[int, int], room: int, *, progressive: bool
+) -> None:
+    """A JPEG of 108 or 200 megapixels is decoded at an eighth or a quarter."""
+    data = bytes_of(Image.new("RGB", (64, 48), RED), "JPEG", progressive=progressive)
+    at = data.index(b"\xff\xc0") + 5
+    (tmp_path / "source").write_bytes(data[:at] + struct.pack(">HH", size[1], size[0]) + data[at + 4 :])
+
+    with decode.opened(tmp_path / "source") as upload:
+        assert size == upload.size
+        assert upload.prepare(1080 / size[1], ["jpeg"]) < room * MEBIBYTE
+
+
+def test_a_result_that_a_format_has_no_room_for(tmp_path: Path) -> None:
+    """A WebP has 14 bits for a side: that is said, and is no fault of ours."""
+    with pytest.raises(RefusedError, match="at most 16,383 pixels"):
+        made(tmp_path, wishes(formats=["webp"], box=(32_767, 32_767)), Image.new("L", (20_000, 3)))
+
+
+def test_what_only_begins_as_a_picture(tmp_path: Path) -> None:
+    """Text that happens to begin so is no picture."""
+    for data in (
+        b"BMX is a sport",
+        b"MM*",
+        b"<!-- no --><html><svg/></html>",
+        b"RIFF\0\0\0\0WAVE",
+        io.BytesIO(bytes(9)).read(),
+    ):
+        (tmp_path / "source").write_bytes(data)
+        with pytest.raises(RefusedError, match="not a picture"):
+            kind_of(tmp_path / "source")
