@@ -5,7 +5,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --q
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next))
 
-.PHONY: setup demo dashboard test check unit alerts bench screenshots requirements clean
+.PHONY: setup demo dashboard test check unit alerts bench corpus screenshots requirements clean
 
 setup: .venv/.ready $(NODE_READY)
 
@@ -44,6 +44,10 @@ bench: setup
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.idle
+
+# Other projects' test files, as jobs: make corpus DIR=../Pillow/Tests. The tables of docs/formats.md come from it.
+corpus: setup
+	$(BIN)/python -m benchmarks.corpus $(DIR)
 
 # Those of docs/dashboard.md.
 screenshots: setup

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001 -- letters of many languages
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -163,6 +164,7 @@ def test_no_words_are_joined_or_split(data: bytes, wanted: str) -> None:
         pytest.param(b"{\\rtf1\\ansi Dear Ada\\par}", id="RTF"),
         pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"Dear Ada" * 100, id="an old Word document"),
         pytest.param(b"II*\0" + bytes(range(8, 256)) * 40, id="bytes with a null"),
+        pytest.param(b"II*\0" + bytes(random.Random(1).choices(range(0x30, 0xD8), k=4000)), id="grey pixels"),
         pytest.param(b"P5 20 20 255\n" + bytes(range(128, 256)) * 4 + bytes(range(1, 8)), id="bytes without"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,8 @@ UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\ufeff]")
 def read(path: Path, max_characters: int) -> str:
     """The text of a file, of which no more is read than is wanted. Raises RefusedError for what is no text."""
     with path.open("rb") as file:
-        data = file.read(wanted(max_characters))
-        is_whole = not file.read(1)
-    # A character that was cut in two at the end is left out.
-    text = codecs.getincrementaldecoder(encoding_of(data))("replace").decode(data, final=is_whole)
+        data = file.read(wanted(max_characters))  # beyond what is kept, so that no character of that is cut in two
+    text = data.decode(encoding_of(data), errors="replace")
     if not is_text(text):
         raise RefusedError(NOT_TAKEN)
     return text

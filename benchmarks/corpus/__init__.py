@@ -1,0 +1,1 @@
+"""Other projects' test files, run through our jobs."""

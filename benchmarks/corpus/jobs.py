@@ -1,0 +1,113 @@
+"""One job for each file: `process-image`, `process-video` or `extract_text`, through the real sandbox."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from PIL import Image
+
+from processors.media.files import ProcessFile
+from processors.media.films import ProcessVideo
+from processors.media.parts import MediaParts
+from processors.media.payload import FileJob, ImagePayload, VideoPayload
+from processors.media.pictures import ProcessImage
+from processors.media.sandbox.client import Sandbox
+from processors.media.settings import MediaSettings
+from processors.media.video.tools import find
+from tests.support.fakes import FakeContext
+from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Row = dict[str, Any]
+
+PICTURES = "png apng jpg jpeg jpe jfif webp gif avif avifs heic heif hif tif tiff bmp dib ico svg svgz"
+VIDEOS = "mp4 m4v mov webm mkv avi mpg mpeg flv ogv wmv 3gp mts m2ts"
+DOCUMENTS = "pdf docx docm dotx dotm txt md"
+KINDS = {
+    f".{ending}": kind
+    for kind, endings in (("picture", PICTURES), ("video", VIDEOS), ("document", DOCUMENTS))
+    for ending in endings.split()
+}
+UPLOAD = "uploads/source"
+GRID = (8, 8)
+
+
+class Jobs:
+    """The processors, over a store in a directory of their own."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._folder = Path(tempfile.mkdtemp())
+        settings = MediaSettings()
+        self._sandbox = Sandbox(settings.child_env(), settings.memory())
+        parts = MediaParts(
+            objects=FolderStore(self._folder),
+            files=MemoryFiles(),
+            avatars=MemoryAvatars(),
+            sandbox=self._sandbox,
+            tools=find(settings.ffmpeg_path, settings.ffprobe_path),
+            films=settings.films(),
+            places=settings.places(),
+            avatar_sizes=settings.avatar_sizes,
+        )
+        self._image, self._video, self._file = ProcessImage(parts), ProcessVideo(parts), ProcessFile(parts)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sandbox.close()
+        shutil.rmtree(self._folder)
+
+    async def run(self, path: Path) -> Row:
+        """The file's end: `done` with what the result says of it, or the error's name and reason."""
+        kind = KINDS[path.suffix.lower()]
+        row: Row = {"path": str(path), "kind": kind, "bytes": self._put(path)}
+        since = time.monotonic()
+        try:
+            result = await self._job(kind)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is what we want to know
+            row |= {"end": type(error).__name__, "reason": " ".join(str(error).split())}
+        else:
+            row |= {"end": "done", "result": result} | (self._seen(result) if kind == "picture" else {})
+        return row | {"seconds": round(time.monotonic() - since, 2)}
+
+    def _put(self, path: Path) -> int:
+        """Make the file the upload, and forget the last one; returns its bytes."""
+        shutil.rmtree(self._folder)
+        (self._folder / UPLOAD).parent.mkdir(parents=True)
+        shutil.copyfile(path, self._folder / UPLOAD)
+        return path.stat().st_size
+
+    async def _job(self, kind: str) -> dict[str, Any]:
+        data = {"fileId": "file-1", "filePath": UPLOAD, "userId": "1"}
+        if kind == "picture":
+            made: Any = await self._image(ImagePayload.model_validate(data), FakeContext())
+        elif kind == "video":
+            made = await self._video(VideoPayload.model_validate(data), FakeContext())
+        else:
+            made = await self._file(FileJob.model_validate(data | {"operation": "extract_text"}), FakeContext())
+        result: dict[str, Any] = made.model_dump(by_alias=True, mode="json")
+        return result
+
+    def _seen(self, result: dict[str, Any]) -> Row:
+        with Image.open(self._folder / result["compressedUrl"].removeprefix("https://cdn.test/")) as picture:
+            white = Image.new("RGBA", picture.size, "white")
+            white.alpha_composite(picture.convert("RGBA"))
+            return {"size": list(picture.size), "grid": grid(white.convert("RGB"))}
+
+
+def grid(picture: Image.Image) -> list[list[int]]:
+    """The mean colours of 8 x 8 fields, row by row."""
+    return [list(pixel) for pixel in _pixels(picture.resize(GRID, Image.Resampling.BOX))]
+
+
+def _pixels(picture: Image.Image) -> Iterable[tuple[int, int, int]]:
+    data = picture.tobytes()
+    return zip(data[::3], data[1::3], data[2::3], strict=True)
