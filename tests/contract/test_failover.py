@@ -22,7 +22,7 @@ from queue_lib.outcome import Failure
 from tests.support.failover import Pair
 from tests.support.lossy_link import LossyLink
 from tests.support.mills import QUEUE, Mill, redis_mill
-from tests.support.polling import until
+from tests.support.polling import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -170,7 +170,7 @@ async def test_orders_are_heard_where_the_name_leads(
         assert (False, True, 0) == (heeding.done(), old.open > 0, new.open)
         directory.address = "127.0.0.2"
         with pytest.raises(BrokerUnavailableError, match="leads to another address"):
-            await asyncio.wait_for(heeding, 10.0)
+            await asyncio.wait_for(heeding, PATIENCE)
 
         async def has_moved() -> Any:
             return (old.open, new.open) == (0, 1)

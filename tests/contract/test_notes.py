@@ -18,7 +18,7 @@ from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp, Model, Registry, Route
 from queue_lib.runner.executor import Executor
 from tests.support.mills import QUEUE, Mill, redis_mill
-from tests.support.polling import BUSY
+from tests.support.polling import BUSY, PATIENCE
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Broker, Lease
@@ -222,7 +222,7 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
     await begun.wait()
     other = await recover(mill, second)
     await mill.chore(first, "renew leases")
-    await asyncio.wait_for(run, 2)
+    await asyncio.wait_for(run, PATIENCE)
 
     assert cut.is_set()
     assert [type(event) for event in events] == [JobStarted, JobLost]

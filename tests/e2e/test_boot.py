@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from tests.support.polling import PATIENCE
 from tests.support.push_service import make_vapid_keys
 from tests.support.redis_server import RedisServer
 
@@ -45,7 +46,10 @@ async def _refusal(app: App, **env: str) -> list[str]:
     """The lines on standard error of a worker that refuses to start; what holds for all of them is checked here."""
     worker = app.worker(**env)
     await worker.start()
-    assert 1 == await worker.wait(20.0)
+    try:
+        assert 1 == await worker.wait(PATIENCE)
+    finally:
+        await worker.kill()
     assert not worker.lines("started")
     output = worker.stdout + worker.stderr
     assert "Traceback" not in output

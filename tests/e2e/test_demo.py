@@ -15,6 +15,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.support.polling import PATIENCE
+
 PROJECT = Path(__file__).parents[2]
 NODE_MODULES = "tests/node/node_modules"
 NOT_COPIED = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "demo-output")
@@ -58,18 +60,18 @@ async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        said = await asyncio.wait_for(_until_said(process, b"Ctrl-C"), 60)
+        said = await asyncio.wait_for(_until_said(process, b"Ctrl-C"), PATIENCE)
         [url] = re.findall(r"(http://\S+)/admin/queues", said)
         [token] = re.findall(r"the token: (\S+)", said)
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
             assert 200 == (await http.get("/admin/queues/login")).status_code
             done: dict[str, int] = {}
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while min(done.values(), default=0) == 0:
                     stats = (await http.get("/queue/stats")).json()
                     done = {wire: of["completed"] for wire, of in stats["queues"][0]["wires"].items()}
         process.send_signal(signal.SIGINT)
-        _, errors = await asyncio.wait_for(process.communicate(), 30)
+        _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
     finally:
         if process.returncode is None:
             process.kill()

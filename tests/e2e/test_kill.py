@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.chaos_worker import PUSHES
+from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess
@@ -89,7 +90,7 @@ async def test_a_job_that_kills_its_process_three_times_is_dead(mess: Mess, wire
     ids = await mess.bullmq("crash", {}) if wire == "bullmq" else mess.rq("crash", {})
     for _ in range(3):
         async with mess.worker(**env) as worker:
-            assert -signal.SIGKILL == await worker.wait(15)
+            assert -signal.SIGKILL == await worker.wait(PATIENCE)
 
     async with mess.worker(**env) as worker:
         [dead] = await worker.logged("job_dead", id=ids[0])

@@ -18,7 +18,7 @@ import pytest
 from queue_lib.api import tokens
 from tests.support.api_client import FULL, SECRET
 from tests.support.exposition import Exposition
-from tests.support.polling import until
+from tests.support.polling import PATIENCE, until
 from tests.support.ports import free_port
 from tests.support.push_service import Answer, PushService
 from tests.support.redis_server import RedisServer
@@ -203,7 +203,7 @@ async def test_arguments_start_nothing(script: str, word: str, status: int, app:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30.0)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert status == process.returncode
     assert b"environment variables" in out or b"unrecognized arguments: --concurrency=5" in err

@@ -43,11 +43,11 @@ async def test_a_batch_outlives_its_worker(app: App, push_service: PushService, 
         app.subscribe(push_service.subscribe())
     await enqueue(app, wire)
 
-    async with app.worker(LEASE_DURATION="2") as worker:
+    async with app.worker(LEASE_DURATION="5") as worker:
         await until(lambda: len(push_service.received) > DEVICES // 2, 60, lambda: "no pushes")
         await worker.kill()
     before = len(push_service.received)
-    async with app.worker(LEASE_DURATION="2") as worker:
+    async with app.worker(LEASE_DURATION="5") as worker:
         [done] = await worker.logged("job_done", within=60, name="push-batch")
     times = Counter(push.subscription_id for push in push_service.received)
     twice = sum(count > 1 for count in times.values())

@@ -19,7 +19,7 @@ from rq import Queue as Lane
 
 from processors.push.endpoints import log_fields
 from scripts import terminal
-from tests.support.polling import until
+from tests.support.polling import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.support.app import App
@@ -55,7 +55,7 @@ async def run(app: App, script: str, *arguments: str, **env: str) -> Answer:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode is not None
     return Answer(process.returncode, out.decode(), err.decode())
 

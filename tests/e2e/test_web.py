@@ -192,7 +192,7 @@ async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str]
     """In a line, with status 1, and without the token."""
     process, _ = web(app, **env)
     await process.start()
-    status = await asyncio.wait_for(process.process.wait(), 20)
+    status = await asyncio.wait_for(process.process.wait(), PATIENCE)
     await process.kill()
 
     assert 1 == status

@@ -14,6 +14,7 @@ import pytest
 from queue_lib.api import tokens
 from queue_lib.api.bodies import LARGEST, LONGEST, MOST_BYTES
 from queue_lib.dashboard.guard import PREFIX
+from tests.support.polling import PATIENCE
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ async def test_it_stops_amid_its_clients(web: tuple[WorkerProcess, int], number:
             writer.write(requests[place % len(requests)])
         await opened[0][0].readline()
         process.signal(number)
-        ended = await process.wait(15.0)
+        ended = await process.wait(PATIENCE)
 
     assert ended in {0, -number}
     assert "" == process.stderr

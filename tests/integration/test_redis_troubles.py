@@ -36,7 +36,7 @@ from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import WorkerSettings, load
 from tests.support.api_client import FULL, JOB, Client, client_of
 from tests.support.exposition import Exposition
-from tests.support.polling import until
+from tests.support.polling import PATIENCE, until
 from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -304,5 +304,5 @@ async def test_a_user_that_may_not_listen_is_told(server: RedisServer) -> None:
         operator.execute_command("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels")
     listener = client(options(server.url.replace("redis://", "redis://deaf:pw@")), decode=False, name="test")
     with pytest.raises(BrokerRefusedError, match="does not allow this user a command"):
-        await asyncio.wait_for(Orders(listener, "w", list).heed(), 10.0)
+        await asyncio.wait_for(Orders(listener, "w", list).heed(), PATIENCE)
     await listener.aclose()

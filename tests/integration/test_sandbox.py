@@ -17,7 +17,7 @@ from processors.media.sandbox.client import PROJECT, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
 from tests.support.listening import listening
-from tests.support.polling import is_over, until
+from tests.support.polling import PATIENCE, is_over, until
 from tests.support.sandbox_tasks import BrokenSandbox, PlaySandbox
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, 
 
 async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """What a task had is there for the next one, however the task has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         for _ in range(3):
             with pytest.raises(PermanentError):
                 await sandbox.run(task(tmp_path, "swallow", reserve=90 * MEBIBYTE, take=400 * MEBIBYTE))

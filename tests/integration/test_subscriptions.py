@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Integer, bindparam, func, literal_column, select
 
 from storage.errors import StorageAwayError
+from tests.support.polling import PATIENCE
 from tests.support.subscription_table import NULLABLE, Table
 
 if TYPE_CHECKING:
@@ -243,6 +244,6 @@ async def test_a_look_up_that_the_server_refuses(postgres_url: str) -> None:
 async def until_it_runs(table: Table, words: str) -> None:
     """Wait until the server runs a statement with these words."""
     query = f"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%{words}%' AND pid <> pg_backend_pid()"  # noqa: S608
-    async with await psycopg.AsyncConnection.connect(table.url, autocommit=True) as server, asyncio.timeout(10):
+    async with await psycopg.AsyncConnection.connect(table.url, autocommit=True) as server, asyncio.timeout(PATIENCE):
         while not await (await server.execute(query.encode())).fetchall():
             await asyncio.sleep(0.01)

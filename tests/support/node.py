@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.polling import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -79,7 +81,7 @@ class Session:
         assert reader is not None
         assert writer is not None
         writer.write(_line(operation).encode())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.readline()
         return _results(answer.decode(), "", 1)[0]
 
@@ -92,7 +94,7 @@ async def node_session(url: str, kit: str, prefix: str = "bull") -> AsyncIterato
     try:
         process.stdin.write(_line({"url": url, "prefix": prefix}).encode())
         yield Session(process)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             await process.communicate(b"")
     finally:
         if process.returncode is None:
@@ -120,14 +122,14 @@ async def _serving(script: str, *arguments: str) -> AsyncIterator[str]:
     process = await _start(script, *arguments)
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             began = await process.stdout.readline()
         if not began:
             _, stderr = await process.communicate(b"")
             msg = f"{script} did not start"
             raise NodeError(msg, [], stderr.decode())
         yield began.decode().strip()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             await process.communicate(b"")  # the end of its input makes it close
     finally:
         if process.returncode is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERY = 0.02  # seconds
-PATIENCE = 30.0  # seconds that another process may take for what it does at once on an idle machine
+PATIENCE = 60.0  # seconds that another process may take for what it does at once on an idle machine
 BUSY = 2.0  # seconds by which a busy machine may be late
 
 

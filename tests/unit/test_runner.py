@@ -34,6 +34,7 @@ from queue_lib.runner.housekeeping import keep
 from queue_lib.runner.launcher import RECENT, Launcher, LoopEndedError
 from queue_lib.runner.process import serve
 from tests.support.fakes import Greeting
+from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ class Mill:
 
     async def until(self, condition: Any) -> None:
         """Let the loop turn until something holds."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0)
 
@@ -152,8 +153,8 @@ async def test_an_idle_runner_stops_at_once() -> None:
     mill = Mill()
     await mill.launcher.start()
     await asyncio.sleep(0)
-    async with asyncio.timeout(1):
-        await mill.launcher.stop(60)
+    async with asyncio.timeout(PATIENCE):
+        await mill.launcher.stop(10 * PATIENCE)
 
 
 class Claiming(MemoryBroker):

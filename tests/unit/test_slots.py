@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from queue_lib.job import Wire
 from queue_lib.runner import slots as module
 from queue_lib.runner.slots import LONGEST_DEBT, Slots
+from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +110,7 @@ async def test_a_wire_without_jobs_holds_nothing_back() -> None:
     for _ in range(100):
         await slots.acquire(RQ)
         slots.give_back(RQ, has_more=False)
-        await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
+        await asyncio.wait_for(slots.acquire(BULLMQ), PATIENCE)
         slots.release()
     started = [RQ, BULLMQ]
     for wire in (RQ, BULLMQ):
@@ -147,7 +148,7 @@ async def test_a_slot_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> N
     await slots.acquire(BULLMQ)
     await slots.acquire(BULLMQ)
     await slots.acquire(RQ)
-    await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
+    await asyncio.wait_for(slots.acquire(BULLMQ), PATIENCE)
 
 
 @pytest.mark.parametrize("granted", [False, True])
@@ -163,7 +164,7 @@ async def test_a_wait_that_is_cut_short_takes_no_slot(granted: bool) -> None:
     await asyncio.gather(waiting, return_exceptions=True)
     if not granted:
         slots.release()
-    await asyncio.wait_for(slots.acquire(BULLMQ), 10.0)
+    await asyncio.wait_for(slots.acquire(BULLMQ), PATIENCE)
     assert slots.all_taken()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.chaos_worker import FILES, PUSHES
 from tests.support.node import bull_board, node
-from tests.support.polling import EVERY, until
+from tests.support.polling import EVERY, PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ async def settled(mess: Mess, **wanted: int) -> None:
     def differs(counts: dict[str, int]) -> bool:
         return any(counts[name.replace("_", " ")] != count for name, count in wanted.items())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while differs(await mess.counts()):
             await asyncio.sleep(EVERY)
 

@@ -20,7 +20,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from tests.support.chaos_worker import PUSHES
-from tests.support.polling import until
+from tests.support.polling import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess
@@ -95,7 +95,7 @@ async def test_shutdown(mess: Mess) -> None:
         [long] = mess.rq("nap", LONG)
         await until(lambda: len(mess.record) == 2)
         send_shutdown_command(mess.redis, name)
-        assert 0 == await worker.wait(10.0)
+        assert 0 == await worker.wait(PATIENCE)
 
     assert [short] == [line["id"] for line in worker.lines("job_done")]
     assert [long] == [line["id"] for line in worker.lines("job_released")]

@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 from queue_lib.api.connection import PatientConnection
+from tests.support.polling import PATIENCE
 from web import is_no_cancellation
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ async def test_a_request_that_is_never_whole_is_hung_up_on(port: int, start: byt
 
     trickling = asyncio.create_task(trickle())
     try:
-        said = await asyncio.wait_for(reader.read(), 20)
+        said = await asyncio.wait_for(reader.read(), PATIENCE)
     except ConnectionResetError:
         said = b"200" * answers
     trickling.cancel()
@@ -82,7 +83,7 @@ async def test_an_answer_may_take_its_time(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for request in (b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", SECOND):
         writer.write(request)
-        assert b"200" in await asyncio.wait_for(reader.readuntil(b"ok"), 20)
+        assert b"200" in await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)
     writer.close()
 
 

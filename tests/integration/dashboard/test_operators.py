@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from queue_lib.answers import Wanted
 from queue_lib.job import Wire
 from tests.support.dashboard_client import Browser, browser_of, letters_of, seen
+from tests.support.polling import PATIENCE
 from tests.support.showcase import FILES, fill
 
 if TYPE_CHECKING:
@@ -41,5 +42,5 @@ async def test_twenty_operators_at_once(parts: tuple[FastAPI, FastAPI], mess: Me
     await fill(mess, dead=20)
     admin: Admin = parts[0].state.admin
     failed = await admin.failed(Wanted(wire=Wire.RQ))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert [True] * 20 == await asyncio.gather(*(admin.retry(job) for job in failed))
