@@ -13,6 +13,7 @@ from redis import Redis
 from rq import Queue as RQQueue
 
 from queue_lib.broker.base import Setup
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
 from queue_lib.broker.memory import MemoryStore
@@ -77,7 +78,7 @@ def launcher(url: str, wire: str, counter: Any, payload: type[Model] = Payload) 
     setup = Setup(redis=options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
     broker = kind([QUEUE], setup)
     registry = Registry([Route("noop", QUEUE.name, payload, counter)])
-    executor = Executor(registry, MemoryDeadLetters(MemoryStore()), counter.observe)
+    executor = Executor(registry, MemoryDeadLetters(MemoryStore()), counter.observe, MemoryBoard())
     return Launcher([broker], [QUEUE], executor, counter.observe)
 
 

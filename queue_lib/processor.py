@@ -54,12 +54,43 @@ class FollowUp:
             raise ValueError(ID_RULE)
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a process has told the others: a `text`, forgotten in `left` seconds."""
+
+    text: str
+    left: float
+
+
+class Board(Protocol):
+    """What the processes that share a Redis tell each other: facts of a topic, each under a name and for some seconds.
+
+    Every call may raise BrokerUnavailableError. Names and texts are short: whoever reads, reads all of a topic.
+    """
+
+    async def read(self, topic: str) -> dict[str, Fact]:
+        """All facts of a topic, by name."""
+
+    async def write(self, topic: str, name: str, text: str, seconds: float) -> None:
+        """Tell a fact for so many seconds, in place of another one of this name."""
+
+    async def erase(self, topic: str, name: str) -> None:
+        """Take a fact back."""
+
+    async def claim(self, topic: str, name: str, seconds: float) -> bool:
+        """Whether it is this process that may do what is called so; no other may for so many seconds."""
+
+
 class Context(Protocol):
     """What a processor may know and do while it runs."""
 
     @property
     def job(self) -> Job:
         """The job being run."""
+
+    @property
+    def board(self) -> Board:
+        """What this process and the others tell each other."""
 
     def remaining(self) -> float:
         """Seconds until the deadline; the run is cancelled there."""

@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from queue_lib.admin import Admin
 from queue_lib.broker.base import Chore, Setup
+from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.bullmq.inspector import BullMQInspector
@@ -225,13 +226,14 @@ def launcher(
         observe=observe,
     )
     brokers: list[Broker] = [BROKERS[wire](queues, setup) for wire in settings.wires]
-    # Letters and pulses are rare, and connections few: they have BullMQ's, if there is one.
+    # Letters, pulses and the board are rare, and connections few: they have BullMQ's, if there is one.
     of_bullmq = next((broker.commands for broker in brokers if isinstance(broker, BullMQBroker)), None)
     shared = of_bullmq or client(parts, decode=True, name=f"pushmill:{name}")
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
     pulses = RedisPulses(shared, settings.bullmq_prefix)
     reporter = Reporter(_me(name, settings), pulse, pulses, memory.of_tree, observe)
-    return Launcher(brokers, queues, Executor(registry, letters, observe), observe, reporter, chores)
+    executor = Executor(registry, letters, observe, RedisBoard(shared, settings.bullmq_prefix))
+    return Launcher(brokers, queues, executor, observe, reporter, chores)
 
 
 def _me(name: str, settings: WorkerSettings) -> WorkerView:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from queue_lib.job import Job
-    from queue_lib.processor import FollowUp, Registry, Route
+    from queue_lib.processor import Board, FollowUp, Registry, Route
 
 T = TypeVar("T")
 
@@ -54,9 +54,10 @@ RECORD_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, *(15.0,) * 40)  # seconds: 
 class RunContext:
     """The Context of one run, which `started` in monotonic seconds: the rest through the lease and the observer."""
 
-    def __init__(self, lease: Lease, started: float, observe: Observer) -> None:
+    def __init__(self, lease: Lease, started: float, observe: Observer, board: Board) -> None:
         """Serve one run of the lease's job."""
         self.job = lease.job
+        self.board = board
         self.tallies: dict[str, dict[str, dict[str, int]]] = {}
         self._observe = observe
         self._lease = lease
@@ -105,9 +106,10 @@ class RunContext:
 class Executor:
     """Runs leases."""
 
-    def __init__(self, registry: Registry, dead_letters: DeadLetters, observe: Observer) -> None:
-        """Run what the registry knows; bury the rest."""
+    def __init__(self, registry: Registry, dead_letters: DeadLetters, observe: Observer, board: Board) -> None:
+        """Run what the registry knows; bury the rest. Runs tell those of other processes on the `board`."""
         self._registry = registry
+        self._board = board
         self._dead_letters = dead_letters
         self._observe = observe
         self._performing: set[asyncio.Task[Any]] = set()
@@ -126,7 +128,7 @@ class Executor:
     async def run(self, lease: Lease) -> None:
         """Take one lease from claim to settled."""
         started = time.monotonic()
-        context = RunContext(lease, started, self._observe)
+        context = RunContext(lease, started, self._observe, self._board)
         self._observe(JobStarted(lease.job))
         try:
             outcome = await self._attempt(lease, context)

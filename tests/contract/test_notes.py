@@ -12,6 +12,7 @@ from bullmq import Job as BullJob
 from bullmq import Queue as BullQueue
 
 from queue_lib.broker.base import NotNow, State
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import LeaseLostError
 from queue_lib.observe.events import Event, JobLost, JobStarted
 from queue_lib.outcome import Failure
@@ -218,7 +219,7 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
             cut.set()
 
     route = Route("greet", QUEUE.name, Anything, work)
-    run = asyncio.create_task(Executor(Registry([route]), mill.dead_letters, events.append).run(lease))
+    run = asyncio.create_task(Executor(Registry([route]), mill.dead_letters, events.append, MemoryBoard()).run(lease))
     await begun.wait()
     other = await recover(mill, second)
     await mill.chore(first, "renew leases")

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from redis import Redis
 
 from queue_lib.broker.base import NotNow, State
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.job import Wire
 from queue_lib.processor import Model, Registry, Route
 from queue_lib.runner.executor import Executor
@@ -69,7 +70,9 @@ async def test_the_wires_share_the_slots(bullmq: Mill, rq: Mill, monkeypatch: py
         if len(started) == jobs:
             enough.set()
 
-    executor = Executor(Registry([Route("greet", QUEUE.name, Anything, note)]), rq.dead_letters, lambda _: None)
+    executor = Executor(
+        Registry([Route("greet", QUEUE.name, Anything, note)]), rq.dead_letters, lambda _: None, MemoryBoard()
+    )
     brokers = [mill.make_broker([of], 30.0) for mill in (bullmq, rq)]
     launcher = Launcher(brokers, [of], executor, lambda _: None)
     await launcher.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import Lease
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.job import Backoff, Job, Wire
 from queue_lib.observe.events import Untold
 from queue_lib.processor import Model
@@ -119,9 +120,10 @@ class NotingLease(Lease):
 class FakeContext:
     """A job's context; use it again for another run of the same job, whose notes it keeps."""
 
-    def __init__(self, job: Job | None = None) -> None:
-        """Serve `job`."""
+    def __init__(self, job: Job | None = None, board: MemoryBoard | None = None) -> None:
+        """Serve `job`; on a `board` of its own, unless it is one of several."""
         self.job = job or make_job()
+        self.board = board or MemoryBoard()
         self.kept: dict[str, str] = {}
         self.enqueued: dict[str, FollowUp] = {}
         self.tallies: list[tuple[str, dict[str, dict[str, int]]]] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
@@ -40,7 +41,7 @@ class Bench:
         self.events: list[Event] = []
         self.order: list[str] = []
         self.registry = Registry([Route("greet", "work", Greeting, processor)])
-        self.executor = Executor(self.registry, self, self.observe)
+        self.executor = Executor(self.registry, self, self.observe, MemoryBoard())
 
     def observe(self, event: Event) -> None:
         """Keep what the log tells of an end; a start comes before it."""
@@ -121,7 +122,7 @@ async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
     """No attempt mends code; operators hear of it apart from jobs whose input is to blame."""
     events: list[Event] = []
     bench = Bench(NotingLease(), raising(FaultError("box offset can't be negative")))
-    bench.executor = Executor(bench.registry, bench, events.append)
+    bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
 
     assert [("bury", "box offset can't be negative")] == await bench.run()
     [alarm] = [event for event in events if isinstance(event, Breakdown)]
@@ -132,7 +133,7 @@ async def test_a_bad_upload_is_no_alarm() -> None:
     """What a processor refuses is the job's fault."""
     events: list[Event] = []
     bench = Bench(NotingLease(), raising(PermanentError("the picture is damaged")))
-    bench.executor = Executor(bench.registry, bench, events.append)
+    bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
 
     await bench.run()
 
@@ -158,7 +159,7 @@ def minding(bench: Bench, mourner: Mourner, *events: list[Event]) -> Bench:
     route = bench.registry.find("greet", "work")
     assert route is not None
     observe = events[0].append if events else bench.observe
-    bench.executor = Executor(Registry([dataclasses.replace(route, on_dead=mourner)]), bench, observe)
+    bench.executor = Executor(Registry([dataclasses.replace(route, on_dead=mourner)]), bench, observe, MemoryBoard())
     return bench
 
 

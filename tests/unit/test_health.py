@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.job import Backoff, Wire
@@ -62,7 +63,7 @@ class Loop:
         self.broker = Scripted(self.store)
         self.slots = Slots(QUEUE.concurrency)
         self.events: list[Event] = []
-        executor = Executor(Registry([]), self, self.events.append)
+        executor = Executor(Registry([]), self, self.events.append, MemoryBoard())
         self.consumer = Consumer(QUEUE, self.broker, self.slots, executor, self.events.append)
 
     async def add(self, _: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from queue_lib.broker.base import Chore, Lease, NotNow, State
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_inspector import MemoryDeadLetters
 from queue_lib.errors import BrokerUnavailableError
@@ -64,7 +65,7 @@ class Mill:
         self.most = 0
         self.events: list[Event] = []
         registry = Registry([Route("greet", "work", Greeting, self.process)])
-        executor = Executor(registry, MemoryDeadLetters(self.store), self.observe)
+        executor = Executor(registry, MemoryDeadLetters(self.store), self.observe, MemoryBoard())
         self.brokers = brokers or (MemoryBroker(self.store),)
         self.launcher = Launcher(self.brokers, [QUEUE], executor, self.observe)
 
@@ -356,7 +357,7 @@ async def test_a_job_that_can_not_be_recorded_costs_only_itself() -> None:
     mill = Mill()
     mill.go.set()
     registry = Registry([Route("greet", "work", Greeting, mill.process)])
-    executor = Executor(registry, Broken(mill.store), mill.observe)
+    executor = Executor(registry, Broken(mill.store), mill.observe, MemoryBoard())
     mill.launcher = Launcher(mill.brokers, [QUEUE], executor, mill.observe)
     mill.store.enqueue("work", "nobody")
     mill.enqueue(1)

@@ -1,0 +1,115 @@
+"""What processes tell each other: the same in memory and in Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis import Redis
+
+from queue_lib.broker.board import MemoryBoard, RedisBoard
+from queue_lib.broker.connection import client, options
+from tests.support.polling import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from queue_lib.processor import Board
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def boards(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Board, Board]]:
+    """The board as two processes have it."""
+    if request.param == "memory":
+        board = MemoryBoard()
+        yield board, board
+        return
+    clients = [
+        client(options(request.getfixturevalue("redis_url")), decode=True, name=f"board-{number}") for number in (1, 2)
+    ]
+    yield RedisBoard(clients[0], "bull"), RedisBoard(clients[1], "bull")
+    for each in clients:
+        await each.aclose()
+
+
+async def test_what_one_tells_the_other_reads(boards: tuple[Board, Board]) -> None:
+    """With the time that it is still worth something, and of its topic alone."""
+    one, other = boards
+    await one.write("weather", "here", "rain\nand more", 60)
+    await one.write("weather", "there", "sun", 30)
+    await one.write("news", "here", "none", 60)
+
+    facts = await other.read("weather")
+
+    assert {"here": "rain\nand more", "there": "sun"} == {name: fact.text for name, fact in facts.items()}
+    assert 50 < facts["here"].left <= 60
+    assert 20 < facts["there"].left <= 30
+
+
+async def test_the_last_word_counts(boards: tuple[Board, Board]) -> None:
+    """A fact takes the place of another one of its name, and may be taken back."""
+    one, other = boards
+    await one.write("weather", "here", "rain", 60)
+    await other.write("weather", "here", "sun", 60)
+    assert "sun" == (await one.read("weather"))["here"].text
+
+    await one.erase("weather", "here")
+
+    assert {} == await other.read("weather")
+
+
+async def test_a_fact_is_forgotten_in_time(boards: tuple[Board, Board]) -> None:
+    """Each for itself: others of its topic stay."""
+    one, other = boards
+    await one.write("weather", "here", "rain", 0.05)
+    await one.write("weather", "there", "sun", 60)
+
+    async def names() -> list[str]:
+        return list(await other.read("weather"))
+
+    await until_equal(["there"], names)
+
+
+async def test_one_may(boards: tuple[Board, Board]) -> None:
+    """Of all who claim the same, for the time that it is claimed."""
+    one, other = boards
+
+    assert [True, False, True] == [
+        await one.claim("weather", "look", 0.2),
+        await other.claim("weather", "look", 0.2),
+        await other.claim("weather", "other", 0.2),
+    ]
+
+    async def again() -> bool:
+        return await other.claim("weather", "look", 60)
+
+    await until_equal(True, again)  # noqa: FBT003 -- what is expected
+
+
+async def test_nothing_is_left_in_redis(redis_url: str) -> None:
+    """Every key has its end, and what nobody of ours has written harms nobody."""
+    shared = client(options(redis_url), decode=True, name="board")
+    board = RedisBoard(shared, "bull")
+    await board.write("weather", "here", "rain", 60)
+    await board.claim("weather", "look", 60)
+    with Redis.from_url(redis_url) as redis:
+        redis.hset("bull:board:weather", "odd", "?")
+        ends: list[Any] = [redis.pttl(key) for key in redis.keys("bull:board:*")]
+
+    facts = await board.read("weather")
+    await shared.aclose()
+
+    assert ["here"] == list(facts)
+    assert 2 == len(ends)
+    assert all(0 < end <= 60_000 for end in ends)
+
+
+async def until_equal(expected: object, ask: Any) -> None:
+    """Ask until it is so."""
+    got: list[object] = []
+
+    async def is_so() -> Any:
+        got.append(await ask())
+        return got[-1] == expected
+
+    await until(is_so, 10, lambda: f"{got[-1]}, not {expected}")
