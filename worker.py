@@ -17,6 +17,7 @@ from processors.media.parts import MediaParts
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings
 from processors.push.fan_out import Parts
+from processors.push.origins import Origins
 from processors.push.send import PushSender
 from processors.push.settings import PushSettings
 from processors.tallies import TALLIES
@@ -49,8 +50,9 @@ async def work(settings: Loaded, stop: Stop) -> int:
         sandbox = Sandbox(media.child_env(), media.memory())
         cleanup.push_async_callback(sandbox.close)
         tools = await asyncio.to_thread(tools_or_reason, media.ffmpeg_path, media.ffprobe_path)
+        slots = max(queue.concurrency for queue in queues)
         routes = registry.build(
-            push=Parts(storage.subscriptions, sender, push.payload_style()),
+            push=Parts(storage.subscriptions, sender, Origins(slots), push.payload_style()),
             media=MediaParts(
                 objects=storage.objects,
                 files=storage.files,

@@ -46,7 +46,7 @@ QUEUES: tuple[Queue, ...] = (
     Queue(
         name="push-notifications",
         needs=("database",),
-        concurrency=5,
+        concurrency=30,
         rate_max=100,
         attempts=3,
         backoff=Backoff((2.0,), exponential=True),

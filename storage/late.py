@@ -97,6 +97,10 @@ class LateSubscriptions:
         """See the port."""
         return await (await self._late.get()).subscriptions.page(after, limit, user_ids)
 
+    async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """See the port."""
+        return await (await self._late.get()).subscriptions.last(limit, user_ids)
+
     async def count(self) -> int:
         """See the port."""
         return await (await self._late.get()).subscriptions.count()

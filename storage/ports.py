@@ -41,6 +41,9 @@ class Subscriptions(Protocol):
         Of these users (up to 1,000), or of everybody (None).
         """
 
+    async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """The last `limit` subscriptions by id, in this order; of whom as in `page`."""
+
     async def count(self) -> int:
         """How many subscriptions there are, of everybody."""
 

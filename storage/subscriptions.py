@@ -65,13 +65,16 @@ class SqlSubscriptions:
 
     async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
         """The next `limit` subscriptions by id, from after the id `after`: of these users, or of everybody (None)."""
-        query = self._all.limit(limit)
-        if user_ids is not None:
-            query = query.where(self._among("userId", user_ids))
+        query = self._of(user_ids).limit(limit)
         if after is not None:
             column = self._table.c.id
             query = query.where(column > literal(as_id(column, after), id_type(column)))
         return await self._read(query)
+
+    async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """The last `limit` subscriptions by id, in this order; of whom as in `page`."""
+        newest_first = self._of(user_ids).order_by(None).order_by(self._table.c.id.desc())
+        return (await self._read(newest_first.limit(limit)))[::-1]
 
     async def count(self) -> int:
         """How many subscriptions there are, of everybody."""
@@ -96,6 +99,9 @@ class SqlSubscriptions:
                 return {user: (await self._look_up([user]))[user] for user in users}
             found[row[1]].append(_subscription(row))
         return found
+
+    def _of(self, user_ids: Sequence[str] | None) -> Select[Any]:
+        return self._all if user_ids is None else self._all.where(self._among("userId", user_ids))
 
     async def _read(self, query: Select[Any]) -> list[Subscription]:
         async with self._database.connection() as connection:

@@ -59,6 +59,7 @@ class PushBatch:
         pages = Pages(self._parts.subscriptions, payload.user_ids, cursor)
         with outages_put_off():
             await pages.count()
+        fan_out.other_end = pages.last
         async with fan_out:
             return await _Run(fan_out, pages, context, cursor).to_the_end()
 
@@ -72,6 +73,7 @@ class Pages:
         self._start = cursor
         self._chunks = [None] if user_ids is None else [user_ids[i : i + USERS] for i in range(0, len(user_ids), USERS)]
         self._total = 0
+        self._is_read = False
 
     async def count(self) -> None:
         """Count everybody's subscriptions, for the progress."""
@@ -93,6 +95,13 @@ class Pages:
                 yield Cursor(chunk=chunk, after=after), rows
                 rows = await self._page(chunk, after) if len(rows) == PAGE else []
             after = None
+        self._is_read = True
+
+    async def last(self) -> Sequence[Subscription]:
+        """The last subscriptions by id of all, or of the last users; none once all pages are read."""
+        with outages_put_off():
+            rows = await self._subscriptions.last(PAGE, self._chunks[-1])
+        return [] if self._is_read else rows
 
     async def _page(self, chunk: int, after: str | None) -> list[Subscription]:
         with outages_put_off():

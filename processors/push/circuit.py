@@ -1,70 +1,129 @@
-"""When to leave a push service alone for the rest of a job."""
+"""When to leave a push service that refuses the server alone for the rest of a job."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+import asyncio
+import enum
 
 import structlog
 
 from processors.push.delivery import Delivery, Kind
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-# So many answers in a row that say the same: it does not answer, it asks for a pause, it refuses the server's key.
-IN_A_ROW = 20
-# So many are enough where nothing says that the server's key was ever good. Not one: anybody can store a subscription
-# whose endpoint is refused, and it must not cost all the others of a batch.
-REFUSALS = 3
-# One in so many is sent all the same to an origin that refuses the server: the first ones may be of an older key.
+# So many refusals in a row are enough to doubt the server's key. Not one: anybody can store a subscription whose
+# endpoint is refused. Where the doubt was wrong they are old subscriptions, and it takes many more.
+REFUSALS, MORE_REFUSALS = 3, 3000
+# So many subscriptions from the other end of the list are asked then, one by one: the first may be of an older key.
+PROBES = 5
+# Of those that are not sent then one in so many is all the same, and more of the first ones.
 PROBE_EVERY = 50
-_STOPPING = frozenset({Kind.CONFIGURATION, Kind.THROTTLED, Kind.TRANSIENT})
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-class Circuit:
-    """Stops sending to an origin that refuses or fails whatever it is sent.
+class Turn(enum.Enum):
+    """What is to be done with an origin's next subscription."""
 
-    Three refusals of the server itself stop it, except where the same key was taken within the hour. One message that
-    is taken after all sets it going again.
+    SEND = enum.auto()
+    PROBE = enum.auto()  # send to one from the other end of the list
+    SKIP = enum.auto()
+
+
+class _Doubt:
+    """What is known of one origin since it has last taken a message."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self.reason = ""
+        self.probes = 0
+        self.is_probed = False
+        self.news = asyncio.Event()
+        self.is_stopped = False
+        self.skipped = 0
+
+
+class Circuit:
+    """Stops sending to an origin that refuses the server whatever it is sent.
+
+    After some refusals in a row all wait for those that are asked from the other end of the list. If none of these is
+    taken, the rest is not sent, but for a probe now and then. One message that is taken sets all going again.
     """
 
-    def __init__(self, is_proven: Callable[[str], bool]) -> None:
-        """Take who knows whether an origin has lately taken a message."""
-        self._is_proven = is_proven
-        self._in_a_row: dict[str, Counter[Kind]] = {}
-        self._stopped: dict[str, Delivery] = {}
-        self._skipped: Counter[str] = Counter()
+    def __init__(self) -> None:
+        """Doubt nobody."""
+        self._doubts: dict[str, _Doubt] = {}
+        self._were_wrong: set[str] = set()
 
-    def instead(self, origin: str) -> Delivery | None:
-        """What a message to this origin ends with without being sent, if the origin is stopped."""
-        stopped = self._stopped.get(origin)
-        if stopped is None:
-            return None
-        self._skipped[origin] += 1
-        is_probe = stopped.kind is Kind.CONFIGURATION and self._skipped[origin] % PROBE_EVERY == 0
-        return None if is_probe else stopped
+    def doubts(self, origin: str) -> bool:
+        """Whether messages are to wait, or not to be sent."""
+        doubt = self._doubts.get(origin)
+        enough = MORE_REFUSALS if origin in self._were_wrong else REFUSALS
+        return doubt is not None and doubt.refusals >= enough
+
+    async def turn(self, origin: str) -> Turn:
+        """What is to be done next. Who gets PROBE calls `probed` afterwards."""
+        while self.doubts(origin):
+            doubt = self._doubts[origin]
+            if doubt.is_stopped:
+                return _after(doubt)
+            if not doubt.is_probed:
+                doubt.is_probed = True
+                return Turn.PROBE
+            await doubt.news.wait()
+        return Turn.SEND
+
+    def instead(self, origin: str) -> Delivery:
+        """What a message to this origin ends with that is skipped."""
+        reason = self._doubts[origin].reason if origin in self._doubts else ""
+        told = f"not sent: {origin} was left alone for the rest of the job after {reason}"
+        return Delivery(Kind.CONFIGURATION, told, tried=False)
 
     def saw(self, origin: str, delivery: Delivery) -> None:
         """Take note of an ending."""
-        if delivery.kind not in _STOPPING:
-            self._in_a_row.pop(origin, None)
-            if delivery.kind is Kind.SENT:
-                self._go_on(origin)
+        if delivery.kind is Kind.SENT:
+            self._go_on(origin)
+        elif delivery.kind is Kind.CONFIGURATION:
+            doubt = self._doubts.setdefault(origin, _Doubt())
+            doubt.refusals += 1
+            doubt.reason = delivery.reason
+        elif not self.doubts(origin):
+            self._doubts.pop(origin, None)
+
+    def is_last_probe(self, origin: str) -> bool:
+        """Whether the probe under way decides."""
+        doubt = self._doubts.get(origin)
+        return doubt is not None and doubt.probes == PROBES - 1
+
+    def probed(self, origin: str) -> None:
+        """A probe has ended, however."""
+        doubt = self._doubts.get(origin)
+        if doubt is None:
             return
-        row = self._in_a_row.setdefault(origin, Counter())
-        row[delivery.kind] += 1
-        refused = row[Kind.CONFIGURATION] >= REFUSALS and not self._is_proven(origin)
-        if (refused or row.total() >= IN_A_ROW) and origin not in self._stopped:
-            reason = f"not sent: {origin} was left alone for the rest of the job after {delivery.reason}"
-            self._stopped[origin] = Delivery(delivery.kind, reason, delivery.retry_after, tried=False)
-            _log.error("push_origin_stopped", origin=origin, kind=delivery.kind.value, reason=delivery.reason)
+        doubt.is_probed = False
+        doubt.probes += 1
+        if doubt.probes == PROBES:
+            doubt.is_stopped = True
+            _log.error("push_origin_stopped", origin=origin, reason=doubt.reason)
+        doubt.news.set()
+        doubt.news = asyncio.Event()
 
     def _go_on(self, origin: str) -> None:
-        """It has taken a message: the server is not refused. Who asked for a pause, or fails, still has it."""
-        stopped = self._stopped.get(origin)
-        if stopped is not None and stopped.kind is Kind.CONFIGURATION:
-            del self._stopped[origin]
-            _log.info("push_origin_resumed", origin=origin, skipped=self._skipped.pop(origin, 0))
+        was_doubted = self.doubts(origin)
+        doubt = self._doubts.pop(origin, None)
+        if doubt is None:
+            return
+        if was_doubted:
+            self._were_wrong.add(origin)
+        doubt.news.set()
+        if doubt.is_stopped:
+            _log.info("push_origin_resumed", origin=origin, skipped=doubt.skipped)
+
+
+def _after(doubt: _Doubt) -> Turn:
+    """Skip, but for the first, the second, the fourth, the eighth ..., and one in PROBE_EVERY."""
+    doubt.skipped += 1
+    number = doubt.skipped
+    is_due = number % PROBE_EVERY == 0 or (number < PROBE_EVERY and number & (number - 1) == 0)
+    if not is_due or doubt.is_probed:
+        return Turn.SKIP
+    doubt.is_probed = True
+    return Turn.PROBE

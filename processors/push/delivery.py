@@ -33,6 +33,7 @@ class Kind(enum.StrEnum):
     UNREADABLE_KEYS = "unreadableKeys"  # nothing can be encrypted with the row's keys; nobody was asked
     REFUSED_ENDPOINT = "refusedEndpoint"  # the row's endpoint must not be called; nobody was asked
     CONFIGURATION = "configuration"  # the push service refuses the server itself: no subscription is at fault
+    REFUSED = "refused"  # the push service refuses us for this subscription again and again, and takes others' messages
     MESSAGE = "message"  # this message is refused; others may pass
     REDIRECT = "redirect"  # a redirect, which is not followed
     THROTTLED = "throttled"  # the push service asks for a pause
@@ -51,7 +52,7 @@ class Delivery:
     """How a message to one subscription ended.
 
     `reason` is for people and has no secret in it. `retry_after` is what the push service asked for, in seconds.
-    `tried` is False where nothing was sent, because the push service is left alone.
+    `tried` is False where nothing was sent, because the push service is left alone; `retry_after` is then until when.
     """
 
     kind: Kind

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import random
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from processors.push.circuit import Circuit
+from processors.push.circuit import Circuit, Turn
 from processors.push.delivery import UNASKED, UNUSABLE, Delivery, Kind, Message, Sender
 from processors.push.endpoints import log_fields
+from processors.push.hand_over import End, HandOver
 from processors.push.ledger import Ledger
 from processors.push.message import message_of
-from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, Push, PushResult, follow_up_data
-from processors.push.schedule import MAX_ATTEMPTS, group_by_delay
-from queue_lib.errors import PermanentError, SnoozeError
-from queue_lib.processor import FollowUp
+from processors.push.payload import Push, PushResult
+from queue_lib.errors import BrokerUnavailableError, LeaseLostError, PermanentError, SnoozeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from processors.push.message import PayloadStyle
+    from processors.push.origins import Origins
     from queue_lib.processor import Context
     from storage.ports import Subscription, Subscriptions
 
-# In flight at one push service, of one job; the sender bounds what all jobs have.
-IN_FLIGHT = 50
-# The same at all of them. What was answered and is not written yet counts as in flight.
-ALL_IN_FLIGHT = 100
+# A job that sends to no more subscriptions of a push service is a small one there.
+SMALL = 10
+# So many of the last subscriptions of a list are asked, before those that come first decide that the server is refused.
+OTHER_END = 5
 # Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
 # message that is sent twice.
 DRAIN = 1.5
@@ -56,25 +55,14 @@ class Parts:
 
     subscriptions: Subscriptions
     sender: Sender
+    origins: Origins
     style: PayloadStyle
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    row: Subscription
-    origin: str
-    delivery: Delivery
-
-
-@dataclass(frozen=True, slots=True)
-class _HandedOver:
-    """How many go to which follow-up jobs, and how many had time for none."""
-
-    retrying: int = 0
-    expired: int = 0
-    follow_ups: tuple[str, ...] = ()
+async def _nobody() -> Sequence[Subscription]:
+    return ()
 
 
 class FanOut:
@@ -86,20 +74,21 @@ class FanOut:
         self._push = push
         self._context = context
         self.ledger = ledger
-        self.deadline = ledger.fixed("deadline", push.deadline(parts.clock()))
-        self._attempt = 1
-        self._of = context.job.id
+        self._hand_over = HandOver(parts, push, context, ledger)
         self._message = message_of(push, parts.style)
-        self._circuit = Circuit(parts.sender.is_proven)
+        self._circuit = Circuit()
         self._origins: dict[str, str] = {}
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._lines = 0
-        self._all_slots = asyncio.Semaphore(ALL_IN_FLIGHT)
         self._pruned = 0
-        self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
         self._stopping_since: float | None = None
         self._failure: BaseException | None = None
         self._alarmed = False
+        self.other_end: Callable[[], Awaitable[Sequence[Subscription]]] = _nobody
+        self._asking = asyncio.Lock()
+        self._asked: set[str] = set()
+        self._early: dict[str, End] = {}
+        self._under_way: set[str] = set()
 
     @classmethod
     async def open(cls, parts: Parts, push: Push, context: Context, *, attempt: int = 1, of: str | None = None) -> Self:
@@ -108,10 +97,8 @@ class FanOut:
         Raises PermanentError for a message that no push service takes, BrokerUnavailableError.
         """
         fan_out = cls(parts, push, context, await Ledger.open(context))
-        fan_out._attempt, fan_out._of = attempt, of or context.job.id
-        for due, ids in fan_out.ledger.handed_over().items():
-            await fan_out._enqueue(ids, due)
-            fan_out.ledger.enqueued(ids)
+        fan_out._hand_over.attempt, fan_out._hand_over.of = attempt, of or context.job.id
+        await fan_out._hand_over.again()
         return fan_out
 
     async def __aenter__(self) -> Self:
@@ -133,12 +120,22 @@ class FanOut:
         """Send to each row that no run of this job has settled; returns what became of them.
 
         Raises BrokerUnavailableError when Redis stays away and nothing more can be noted, also where another call has
-        met it.
+        met it, and SnoozeError where a follow-up finds its push services left alone.
         """
-        ends: list[_End] = []
+        ends: list[End] = []
+        wanted = [row for row in _distinct(rows) if row not in self.ledger]
+        ids = {row.id for row in wanted}
+        self._under_way |= ids
         try:
-            await self._send_all([row for row in _distinct(rows) if row not in self.ledger], ends)
+            await self._parts.origins.hear(self._context.board)
+            await self._send_all(self._not_early(wanted, ends), ends)
+            if ends and all(end.delivery.kind is Kind.CONFIGURATION for end in ends):
+                await self._ask_the_other_end({end.origin for end in ends})
+            if (pause := self._hand_over.put_off(ends)) is not None:
+                ends = []  # nothing has happened
+                raise pause
         finally:
+            self._under_way -= ids
             counts = self._count(ends)
         handed_over = await self._hand_over([end for end in ends if self._is_retried(end)])
         pruned = await self._prune([end.row for end in ends if end.delivery.kind is Kind.GONE])
@@ -160,7 +157,8 @@ class FanOut:
     def check_configuration(self) -> None:
         """Raise PermanentError if all that were asked have refused the server itself, and none has lately taken it."""
         refusing = self._refusing()
-        if refusing and not any(map(self._parts.sender.is_proven, refusing)):
+        asked = {*refusing, *(end.origin for end in self._early.values())}
+        if refusing and not any(map(self._parts.sender.is_proven, asked)):
             origins = ", ".join(refusing)[:200]
             msg = f"the push services refuse this server: check the VAPID_* variables and its clock ({origins})"
             raise PermanentError(msg)
@@ -185,7 +183,7 @@ class FanOut:
         asked = {origin: kinds for origin, kinds in answers.items() if kinds}
         return sorted(asked) if all(kinds == {Kind.CONFIGURATION} for kinds in asked.values()) else []
 
-    def _count(self, ends: Sequence[_End]) -> dict[str, Counter[str]]:
+    def _count(self, ends: Sequence[End]) -> dict[str, Counter[str]]:
         """Count by push service and kind, for the result and for the whole run, and tell the log what went wrong."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for end in ends:
@@ -196,27 +194,30 @@ class FanOut:
 
     def _dated(self) -> Message:
         """The message with the time that it has left, now that it is sent."""
-        left = max(1.0, self.deadline - self._parts.clock())
+        left = max(1.0, self._hand_over.deadline - self._parts.clock())
         if self._message.ttl > left:
             self._message = replace(self._message, ttl=math.ceil(left))
         return self._message
 
-    async def _send_all(self, rows: Sequence[Subscription], ends: list[_End]) -> None:
+    async def _send_all(self, rows: Sequence[Subscription], ends: list[End]) -> None:
         """Send to all, and add how each ended to `ends`; raises what cut this call short, or another one."""
-        waiting: dict[str, list[Subscription]] = defaultdict(list)
+        before = len(ends)
+        waiting: dict[str, deque[Subscription]] = defaultdict(deque)
         for row in rows:
             waiting[self._origin(row)].append(row)
         if len(rows) == 1:
-            [(origin, only)] = waiting.items()
-            await self._work(origin, iter(only), ends)
+            [(origin, line)] = waiting.items()
+            await self._work(origin, line, ends, small=True)
         else:
             workers = [
-                asyncio.create_task(self._work(origin, line, ends))
-                for origin, group in waiting.items()
-                for line in [iter(group)] * min(IN_FLIGHT, len(group))
+                asyncio.create_task(self._work(origin, line, ends, small=len(line) <= SMALL))
+                for origin, line in waiting.items()
+                for _ in range(min(self._parts.origins.total.most, len(line)))
             ]
             await self._all(workers)
-        if self._failure is not None and len(ends) < len(rows):  # another page failed, and here no other was begun
+        if self._failure is not None and len(ends) - before < len(
+            rows
+        ):  # another page failed, and here no other was begun
             raise self._failure
 
     async def _all(self, workers: list[asyncio.Task[None]]) -> None:
@@ -238,18 +239,86 @@ class FanOut:
             await asyncio.gather(*workers, return_exceptions=True)
             raise
 
-    async def _work(self, origin: str, waiting: Iterator[Subscription], ends: list[_End]) -> None:
-        for row in waiting:
-            async with self._slots[origin], self._all_slots:
-                if self._stopping_since is not None:
-                    return
-                delivery = self._circuit.instead(origin) or await self._send(row, origin)
-                ends.append(_End(row, origin, delivery))
-                if delivery.kind in _SETTLED:
-                    await self.ledger.settle(row)  # in its slot: what is not written yet counts as in flight
+    async def _work(self, origin: str, line: deque[Subscription], ends: list[End], *, small: bool) -> None:
+        """Send to one after another of a line that others work at, too."""
+        while line and self._stopping_since is None:
+            turn = await self._circuit.turn(origin)
+            if turn is Turn.SKIP:
+                if line:
+                    ends.append(End(line.popleft(), origin, self._circuit.instead(origin)))
+                continue
+            if turn is Turn.PROBE:
+                await self._probe(origin, line, ends, small=small)
+            else:
+                await self._take(origin, line, ends, turn, small=small)
+
+    async def _probe(self, origin: str, line: deque[Subscription], ends: list[End], *, small: bool) -> None:
+        """Send to the last one of the line, and if that was the last probe, to the last ones of the whole list."""
+        try:
+            await self._take(origin, line, ends, Turn.PROBE, small=small)
+            if self._circuit.is_last_probe(origin):
+                await self._ask_the_other_end({origin})
+        finally:
+            self._circuit.probed(origin)
+
+    async def _take(self, origin: str, line: deque[Subscription], ends: list[End], turn: Turn, *, small: bool) -> None:
+        """Send to the next one, or to the last one if it is a probe, once there is a place for it."""
+        origins, board = self._parts.origins, self._context.board
+        place = await origins.enter(origin, self, board, small=small)
+        if isinstance(place, Delivery):
+            if line:
+                ends.append(End(line.popleft(), origin, place))
+            return
+        try:
+            is_doubted = turn is Turn.SEND and self._circuit.doubts(origin)  # since it waits for its place
+            if not line or is_doubted or self._stopping_since is not None:
+                return
+            row = line.pop() if turn is Turn.PROBE else line.popleft()
+            delivery = await self._send(row, origin)
+            ends.append(End(row, origin, delivery))
+            await origins.saw(origin, place, delivery, row.id, board)
+            if delivery.kind in _SETTLED:
+                await self._settle(row)  # in its place: what is not written yet counts as in flight
+        finally:
+            origins.leave(origin, place)
+
+    async def _settle(self, row: Subscription) -> None:
+        try:
+            await self.ledger.settle(row)
+        except (BrokerUnavailableError, LeaseLostError):  # before another one is sent to
+            self._stopping_since = self._stopping_since or time.monotonic()
+            raise
+
+    def _not_early(self, rows: Sequence[Subscription], ends: list[End]) -> list[Subscription]:
+        """The rows that were not asked before their turn; how those ended is added to `ends`."""
+        early = [self._early.pop(row.id) for row in rows if row.id in self._early]
+        ends.extend(early)
+        asked = {end.row.id for end in early}
+        return [row for row in rows if row.id not in asked] if asked else list(rows)
+
+    async def _ask_the_other_end(self, origins: Collection[str]) -> None:
+        """Where these have refused all, send to the last rows of a long list before their turn, of others too."""
+        async with self._asking:  # another page may do it
+            if refused := set(origins) - self._asked:
+                self._asked |= refused
+                await self._send_early(await self.other_end(), refused)
+
+    async def _send_early(self, rows: Sequence[Subscription], refused: Collection[str]) -> None:
+        """Send to the last of these rows: some of the origins that refuse, and one of each other."""
+        known = self._under_way | self._early.keys()
+        rows = [row for row in rows if row.id not in known and row not in self.ledger]
+        same = [row for row in rows if self._origin(row) in refused][-OTHER_END:]
+        others = {self._origin(row): row for row in rows if self._origin(row) not in refused}
+        early: list[End] = []
+        workers = [
+            asyncio.create_task(self._take(self._origin(row), deque([row]), early, Turn.PROBE, small=False))
+            for row in [*same, *[*others.values()][-OTHER_END:]]
+        ]
+        await self._all(workers)
+        self._early |= {end.row.id: end for end in early if end.delivery.tried}
 
     async def _send(self, row: Subscription, origin: str) -> Delivery:
-        if self.deadline <= self._parts.clock():
+        if self._hand_over.deadline <= self._parts.clock():
             return Delivery(Kind.EXPIRED, "its time was over when its turn came")
         try:
             delivery = await self._parts.sender.send(row, self._dated())
@@ -272,15 +341,15 @@ class FanOut:
             self._origins[start] = origin
         return origin
 
-    def _is_retried(self, end: _End) -> bool:
+    def _is_retried(self, end: End) -> bool:
         """Whether another attempt may help: also where an origin that had taken the key refuses us, or was left alone.
 
         A first attempt tells a refusal of the server by what the origin took besides; a follow-up is put off.
         """
         delivery, is_proven = end.delivery, self._parts.sender.is_proven(end.origin)
-        is_outage = self._attempt == 1 and not self._counts[end.origin][Kind.SENT]
+        is_outage = self._hand_over.attempt == 1 and not self._counts[end.origin][Kind.SENT]
         refused = delivery.kind is Kind.CONFIGURATION and is_proven and is_outage
-        return delivery.kind in _RETRIED or refused or (not delivery.tried and is_proven)
+        return end.was_left_alone or delivery.kind in _RETRIED or refused or (not delivery.tried and is_proven)
 
     async def _prune(self, rows: Sequence[Subscription]) -> int:
         """Delete the rows; returns how many. A database that is away is no reason to send everything again."""
@@ -309,37 +378,7 @@ class FanOut:
         if unusable:
             _log.error("push_unusable", id=self._context.job.id[:200], of=causes.total(), **unusable)
 
-    async def _hand_over(self, ends: Sequence[_End]) -> _HandedOver:
-        """Enqueue follow-up jobs for these, while attempts and the message's time last."""
-        if not ends or self._attempt >= MAX_ATTEMPTS:
-            return _HandedOver()
-        now, expired, handed = self._parts.clock(), 0, dict[str, int]()
-        last = self.deadline if self._push.options.ttl else now
-        retries = [(end.row.id, end.delivery) for end in ends]
-        for delay, ids in group_by_delay(retries, self._attempt, self._parts.chance(), MAX_FOLLOW_UP):
-            due = now + delay
-            if due >= last:
-                expired += len(ids)
-                continue
-            await self.ledger.hand_over(ids, due)
-            handed[await self._enqueue(ids, due)] = len(ids)
-            self.ledger.enqueued(ids)
-        return _HandedOver(sum(handed.values()), expired, tuple(handed))
-
-    async def _enqueue(self, ids: Sequence[str], due: float) -> str:
-        """Add the follow-up job. Its id tells of its content, so that a later run of this job adds no second one."""
-        job = self._context.job
-        told = "\n".join([job.wire, job.queue, job.id, repr(self.deadline), repr(due), *sorted(ids)])
-        follow_up_id = f"push-{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:32]}"
-        data = follow_up_data(
-            self._push, sorted(ids), attempt=self._attempt + 1, of=self._of, by=job.id, deadline=self.deadline
-        )
-        delay = max(0.0, due - self._parts.clock())
-        await self._context.enqueue(FollowUp(id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
-        _log.info("push_follow_up", id=follow_up_id, of=self._of[:200], subscriptions=len(ids), delay=round(delay, 1))
-        return follow_up_id
-
-    def _log_line(self, end: _End) -> None:
+    def _log_line(self, end: End) -> None:
         if end.delivery.kind is Kind.SENT or self._lines >= MAX_LINES:
             return
         self._lines += 1

@@ -17,7 +17,7 @@ MAX_ATTEMPTS = 5
 BASE, FACTOR = 10.0, 4.0  # seconds: at most 10, 40, 160, 640, and at least half of it
 MINUTE = 60.0
 # So far apart are the due times of groups that would have the same, for each group is told by its due time.
-_APART = 0.001
+APART = 0.001
 
 
 def backoff(attempt: int, chance: float) -> float:
@@ -42,4 +42,4 @@ def group_by_delay(
         groups[math.ceil((asked or 0.0) / MINUTE) * MINUTE if late else usual].append(subscription_id)
     for delay, ids in groups.items():
         for part, start in enumerate(range(0, len(ids), at_most)):
-            yield delay + part * _APART, ids[start : start + at_most]
+            yield delay + part * APART, ids[start : start + at_most]

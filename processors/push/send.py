@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import OrderedDict, defaultdict
-from contextlib import asynccontextmanager
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
 
+from processors.push.allowance import most_in_flight
 from processors.push.answer import judge, refuses_topic
 from processors.push.dead_rows import has_expired
 from processors.push.delivery import Delivery, Kind, Message
@@ -20,7 +19,7 @@ from processors.push.guard import AddressRefusedError, socket_factory
 from processors.push.hostname import is_within
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from processors.push.vapid import VapidSigner
     from storage.ports import Subscription
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 # Seconds. pywebpush waits for ever, and Google's service once hung for two days
 # (https://github.com/web-push-libs/web-push/issues/568).
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
-# In the whole process, and of it at one push service; as many connections may be open. More gains nothing: at 20 to
-# 50 ms an answer, 50 keep a core busy.
-MAX_IN_FLIGHT, MAX_IN_FLIGHT_AT_ORIGIN = 100, 50
 MAX_ANSWER = 4096
 # Bytes of a line and lines of an answer's head. A head beyond them is an answer that is lost, and its push is sent
 # again: aiohttp's own limits, 8,190 and 128, are below what proxies add. Node takes 16 KiB in all.
@@ -38,6 +34,9 @@ MAX_LINE, MAX_LINES = 32_768, 500
 RECENTLY = 3600.0  # seconds
 # Subscriptions of earlier keys that are remembered as such; forgetting one costs a request.
 MAX_REMEMBERED = 100_000
+# So often must a push service have taken another message between two refusals of a subscription until it is this
+# subscription that it refuses, and not the server.
+PASSED_BY = 2
 # Windows' and Apple's services have many hosts, but not so many.
 MAX_ORIGINS = 1000
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -60,13 +59,11 @@ class PushSender:
         self._timeout = timeout
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        # Waiting for one of aiohttp's connections would count as time of the request: wait here instead.
-        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self._origin_slots: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(MAX_IN_FLIGHT_AT_ORIGIN)
-        )
         self._proven: OrderedDict[str, float] = OrderedDict()
         self._earlier_keys: OrderedDict[int, VapidSigner] = OrderedDict()
+        self._refusals: OrderedDict[int, tuple[int, float]] = (
+            OrderedDict()
+        )  # how often it was passed by, and since when
         if allowed.local:
             _log.warning("local_endpoints", reason="PUSH_ALLOW_LOCAL_ENDPOINTS lets pushes call this machine")
 
@@ -80,12 +77,11 @@ class PushSender:
             return Delivery(Kind.GONE, str(error))
         except EndpointRefusedError as error:
             return Delivery(Kind.REFUSED_ENDPOINT, str(error))
-        async with self._slot(endpoint.origin):
-            try:
-                body = encrypt(subscription, message.body)
-            except InvalidKeysError as error:
-                return Delivery(Kind.UNREADABLE_KEYS, str(error))
-            return await self._send(endpoint, body, message)
+        try:
+            body = encrypt(subscription, message.body)
+        except InvalidKeysError as error:
+            return Delivery(Kind.UNREADABLE_KEYS, str(error))
+        return self._weighed(endpoint, await self._send(endpoint, body, message))
 
     def origin(self, subscription: Subscription) -> str | None:
         """Scheme, host and port of the push service, or None if it must not be called."""
@@ -109,12 +105,20 @@ class PushSender:
         if session is not None:
             await session.close()
 
-    @asynccontextmanager
-    async def _slot(self, origin: str) -> AsyncIterator[None]:
-        if len(self._origin_slots) > MAX_ORIGINS:
-            self._origin_slots.clear()  # those in use live on with their users
-        async with self._origin_slots[origin], self._slots:
-            yield
+    def _weighed(self, endpoint: Endpoint, delivery: Delivery) -> Delivery:
+        """A refusal of the server, or of this subscription alone: others passed between its refusals, twice."""
+        key, now = hash(endpoint.url), self._clock()
+        if delivery.kind is not Kind.CONFIGURATION:
+            if delivery.kind is Kind.SENT and self._refusals:
+                self._refusals.pop(key, None)
+            return delivery
+        times, since = self._refusals.get(key, (0, now))
+        if self.has_taken_since(endpoint.origin, since):
+            times, since = times + 1, now
+        _put(self._refusals, key, (times, since), MAX_REMEMBERED)
+        if times < PASSED_BY:
+            return delivery
+        return Delivery(Kind.REFUSED, f"refused again and again, while others are taken: {delivery.reason}")
 
     async def _send(self, endpoint: Endpoint, body: bytes, message: Message) -> Delivery:
         """Send with the key that the subscription was made with: the current one, or else one before it.
@@ -173,7 +177,7 @@ class PushSender:
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=MAX_IN_FLIGHT,
+                limit=most_in_flight(),
                 keepalive_timeout=60,
                 ttl_dns_cache=60,
                 socket_factory=socket_factory(local=self._allowed.local),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.fan_out import Parts
 from processors.push.message import PayloadStyle
+from processors.push.origins import Origins
 from storage.ports import Subscription
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ORIGIN = "https://push.test"
 NOW = 1_800_000_000.0
+SLOTS = 10
 End = Delivery | Kind | BaseException
 
 
@@ -49,6 +51,10 @@ class FakeSubscriptions:
         wanted = [row for row in self.rows if user_ids is None or row.user_id in user_ids]
         return [row for row in sorted(wanted, key=lambda row: row.id) if after is None or row.id > after][:limit]
 
+    async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """See the port."""
+        return (await self.page(None, len(self.rows), user_ids))[-limit:]
+
     async def count(self) -> int:
         """See the port."""
         return len(self.rows)
@@ -66,8 +72,11 @@ class FakeSubscriptions:
 class FakeSender:
     """Ends each delivery as scripted for the subscription's id, the last entry for ever; sent where nothing is."""
 
-    def __init__(self, script: Mapping[int, End | Sequence[End]] | None = None, *, proven: bool = False) -> None:
-        """Take the script by the row's number."""
+    def __init__(
+        self, script: Mapping[int, End | Sequence[End]] | None = None, *, proven: bool = False, learns: bool = False
+    ) -> None:
+        """Take the script by the row's number; all origins are `proven`, or if it `learns`, those that took a push."""
+        self._learns = learns
         self._script = {
             f"{number:06}": deque(ends if isinstance(ends, (list, tuple)) else [ends])
             for number, ends in (script or {}).items()
@@ -76,6 +85,7 @@ class FakeSender:
         self.taken_at = 0.0
         self.tried: list[str] = []
         self.taken: list[str] = []
+        self.took: set[str | None] = set()
         self.ttls: list[int] = []
 
     async def send(self, subscription: Subscription, message: Message) -> Delivery:
@@ -90,15 +100,16 @@ class FakeSender:
         delivery = end if isinstance(end, Delivery) else Delivery(end, end.value)
         if delivery.kind is Kind.SENT:
             self.taken.append(subscription.id)
+            self.took.add(self.origin(subscription))
         return delivery
 
     def origin(self, subscription: Subscription) -> str | None:
         """See the port."""
         return "/".join(subscription.endpoint.split("/", 3)[:3])
 
-    def is_proven(self, _origin: str) -> bool:
+    def is_proven(self, origin: str) -> bool:
         """See the port."""
-        return self.proven
+        return self.proven or (self._learns and origin in self.took)
 
     def has_taken_since(self, _origin: str, moment: float) -> bool:
         """See the port."""
@@ -119,4 +130,5 @@ class Clock:
 
 def make_parts(subscriptions: FakeSubscriptions, sender: FakeSender, clock: Clock | None = None) -> Parts:
     """Parts over fakes; chance is always the middle."""
-    return Parts(subscriptions, sender, PayloadStyle(), clock=clock or Clock(), chance=lambda: 0.5)
+    clock = clock or Clock()
+    return Parts(subscriptions, sender, Origins(SLOTS, clock), PayloadStyle(), clock=clock, chance=lambda: 0.5)

@@ -12,9 +12,9 @@ from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_
 COUNTS = ("sent", "failed", "pruned", "retrying", "skipped", "total")
 
 
-def job(**options: Any) -> PushPayload:
-    """A payload for user 1."""
-    return PushPayload.model_validate({"userId": 1, "payload": {"title": "t", "body": "b"}, "options": options})
+def job(user_id: int = 1, **options: Any) -> PushPayload:
+    """A payload for user 1, or another one."""
+    return PushPayload.model_validate({"userId": user_id, "payload": {"title": "t", "body": "b"}, "options": options})
 
 
 async def run(

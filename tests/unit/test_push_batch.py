@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from functools import partial
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from processors.push import batch as batch_module
 from processors.push import fan_out as fan_out_module
 from processors.push import ledger as ledger_module
+from processors.push.allowance import MAX_AT_ORIGIN, MAX_IN_FLIGHT
 from processors.push.batch import PAGE, PushBatch
 from processors.push.delivery import Delivery, Kind
-from processors.push.fan_out import ALL_IN_FLIGHT, IN_FLIGHT
 from processors.push.ledger import MAX_UNWRITTEN, Ledger
 from processors.push.payload import BatchPayload
 from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError
@@ -67,10 +68,10 @@ async def test_notes_stay_few() -> None:
 async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
     """Nobody is sent to twice, nobody is left out, and the result counts all runs."""
     rows, context, sender = FakeSubscriptions(5 * PAGE), FakeContext(), FakeSender()
-    stop_at = 3 * PAGE
+    stop_at = float(3 * PAGE)
 
     async def send(subscription: Any, message: Any) -> Delivery:
-        if len(sender.tried) == stop_at:
+        if len(sender.tried) >= stop_at:
             task.cancel()
         await asyncio.sleep(0)
         return await FakeSender.send(sender, subscription, message)
@@ -80,7 +81,7 @@ async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     first = len(sender.taken)
-    stop_at = -1
+    stop_at = math.inf
     result = await PushBatch(make_parts(rows, sender))(job(), context)
 
     assert 0 < first < 5 * PAGE
@@ -133,7 +134,44 @@ async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
     assert len(sender.tried) <= 100
 
 
-@pytest.mark.parametrize(("origins", "most"), [(1, IN_FLIGHT), (20, ALL_IN_FLIGHT)])
+@pytest.mark.parametrize("old", [60, PAGE + 100])
+@pytest.mark.parametrize("of", ["https://push.test", "https://other.test"])
+async def test_old_subscriptions_at_the_start_do_not_kill_a_batch(old: int, of: str) -> None:
+    """Some of the other end of the whole list are asked before it is called dead; they are sent to once."""
+    rows = FakeSubscriptions([make_row(n, of if n < old else "https://push.test") for n in range(12 * PAGE)])
+    sender, context = FakeSender(dict.fromkeys(range(old), Kind.CONFIGURATION), learns=True), FakeContext()
+
+    result = await PushBatch(make_parts(rows, sender))(job(), context)
+
+    assert (12 * PAGE - old, 12 * PAGE) == (result.sent, result.total)
+    assert 12 * PAGE - old == len(sender.taken) == len(set(sender.taken))
+    assert result.failed + result.retrying == old
+
+
+async def test_who_was_asked_early_is_not_sent_to_again_by_a_later_run() -> None:
+    """The batch is cut short before the last page is reached."""
+    rows, context = FakeSubscriptions(12 * PAGE), FakeContext()
+    sender = FakeSender(dict.fromkeys(range(PAGE), Kind.CONFIGURATION), learns=True)
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if PAGE <= len(sender.taken) < 2 * PAGE:
+            task.cancel()
+        await asyncio.sleep(0)
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send = send  # type: ignore[method-assign]
+    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    early = [each for each in sender.taken if int(each) > 11 * PAGE]
+    result = await PushBatch(make_parts(rows, sender))(job(), context)
+
+    assert early
+    assert 11 * PAGE == len(sender.taken) == len(set(sender.taken))
+    assert 12 * PAGE == result.total
+
+
+@pytest.mark.parametrize(("origins", "most"), [(1, MAX_AT_ORIGIN), (20, MAX_IN_FLIGHT)])
 async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch, origins: int, most: int) -> None:
     """While Redis does not answer, pushes stop: a worker that is killed then has few to send again."""
     context, sender = FakeContext(), FakeSender()
@@ -209,7 +247,7 @@ async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
 
     assert {row.id for row in rows.rows} == set(sender.taken)
     assert (result.sent + result.skipped, result.total) == (2 * PAGE, 2 * PAGE)
-    assert len(sender.taken) - 2 * PAGE < MAX_UNWRITTEN + ALL_IN_FLIGHT
+    assert len(sender.taken) - 2 * PAGE < MAX_UNWRITTEN + MAX_IN_FLIGHT
 
 
 async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,59 +1,108 @@
-"""When a push service is left alone, and when it is tried again."""
+"""When a push service that refuses the server is left alone, and who is asked before."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
 
-from processors.push.circuit import IN_A_ROW, PROBE_EVERY, REFUSALS, Circuit
+import pytest
+from structlog.testing import capture_logs
+
+from processors.push.circuit import PROBE_EVERY, PROBES, REFUSALS, Circuit, Turn
 from processors.push.delivery import Delivery, Kind
 
 ORIGIN = "https://push.test"
+NO = Delivery(Kind.CONFIGURATION, "HTTP 401")
 
 
-def stopped_by(kind: Kind) -> Circuit:
-    """A circuit that has seen too much of one kind."""
-    circuit = Circuit(lambda _: False)
-    for _ in range(REFUSALS if kind is Kind.CONFIGURATION else IN_A_ROW):
-        assert circuit.instead(ORIGIN) is None
-        circuit.saw(ORIGIN, Delivery(kind, "no", 60.0))
+async def doubted() -> Circuit:
+    """A circuit that has seen some refusals in a row."""
+    circuit = Circuit()
+    for _ in range(REFUSALS):
+        assert await circuit.turn(ORIGIN) is Turn.SEND
+        circuit.saw(ORIGIN, NO)
     return circuit
 
 
-@pytest.mark.parametrize("kind", [Kind.CONFIGURATION, Kind.THROTTLED, Kind.TRANSIENT])
-def test_what_is_not_sent_ends_as_what_stopped_it(kind: Kind) -> None:
-    """With what the service asked for, and the word that it was not tried; other services are not concerned."""
-    circuit = stopped_by(kind)
+async def stopped() -> Circuit:
+    """A circuit whose probes were refused, too."""
+    circuit = await doubted()
+    for _ in range(PROBES):
+        assert await circuit.turn(ORIGIN) is Turn.PROBE
+        circuit.saw(ORIGIN, NO)
+        circuit.probed(ORIGIN)
+    return circuit
+
+
+async def test_while_it_is_doubted_all_wait_for_one_probe() -> None:
+    """Nobody else is sent to meanwhile; who passes sets all going."""
+    circuit = await doubted()
+    assert await circuit.turn(ORIGIN) is Turn.PROBE
+    others = [asyncio.create_task(circuit.turn(ORIGIN)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert not any(other.done() for other in others)
+
+    circuit.saw(ORIGIN, Delivery(Kind.SENT))
+    circuit.probed(ORIGIN)
+
+    assert [Turn.SEND] * 3 == await asyncio.gather(*others)
+    assert not circuit.doubts(ORIGIN)
+
+
+async def test_other_push_services_are_not_concerned() -> None:
+    """Each is judged by its own answers."""
+    assert await (await stopped()).turn("https://other.test") is Turn.SEND
+
+
+async def test_when_all_probes_are_refused_the_rest_is_skipped() -> None:
+    """It ends as a refusal that was not tried, and the log says so once."""
+    with capture_logs() as logs:
+        circuit = await stopped()
 
     instead = circuit.instead(ORIGIN)
 
-    assert instead is not None
-    assert (instead.kind, instead.retry_after, instead.tried) == (kind, 60.0, False)
-    assert circuit.instead("https://other.test") is None
+    assert (Kind.CONFIGURATION, False) == (instead.kind, instead.tried)
+    assert instead.reason.endswith("HTTP 401")
+    assert ["push_origin_stopped"] == [entry["event"] for entry in logs]
 
 
-def test_a_service_that_refuses_the_server_is_tried_again_now_and_then() -> None:
-    """One message in fifty: the first ones may have been to subscriptions of an older key."""
-    circuit = stopped_by(Kind.CONFIGURATION)
+async def test_it_is_tried_again_now_and_then_and_early_at_first() -> None:
+    """A long list may be half of an older key."""
+    circuit, probes = await stopped(), []
+    for number in range(1, 2 * PROBE_EVERY + 1):
+        if await circuit.turn(ORIGIN) is Turn.PROBE:
+            probes.append(number)
+            circuit.probed(ORIGIN)
 
-    sent = [number for number in range(1, 201) if circuit.instead(ORIGIN) is None]
-
-    assert sent == [PROBE_EVERY, 2 * PROBE_EVERY, 3 * PROBE_EVERY, 4 * PROBE_EVERY]
+    assert [1, 2, 4, 8, 16, 32, PROBE_EVERY, 2 * PROBE_EVERY] == probes
 
 
-def test_one_message_that_is_taken_sets_it_going() -> None:
+async def test_one_message_that_is_taken_sets_it_going() -> None:
     """The server is not refused, then."""
-    circuit = stopped_by(Kind.CONFIGURATION)
+    circuit = await stopped()
 
     circuit.saw(ORIGIN, Delivery(Kind.SENT))
 
-    assert circuit.instead(ORIGIN) is None
+    assert await circuit.turn(ORIGIN) is Turn.SEND
 
 
-@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.TRANSIENT])
-def test_a_service_that_asks_for_a_pause_has_it(kind: Kind) -> None:
-    """However an answer that was under way turns out: a follow-up job tries all again later."""
-    circuit = stopped_by(kind)
+@pytest.mark.parametrize("kind", [Kind.GONE, Kind.MESSAGE, Kind.REFUSED, Kind.TRANSIENT])
+async def test_refusals_count_in_a_row(kind: Kind) -> None:
+    """What says nothing of the server's key begins the row anew."""
+    circuit = Circuit()
+    for _ in range(REFUSALS):
+        circuit.saw(ORIGIN, NO)
+        circuit.saw(ORIGIN, Delivery(kind))
 
-    circuit.saw(ORIGIN, Delivery(Kind.SENT))
+    assert not circuit.doubts(ORIGIN)
 
-    assert all(circuit.instead(ORIGIN) is not None for _ in range(2 * PROBE_EVERY))
+
+async def test_probes_that_say_nothing_end_as_well() -> None:
+    """However the last rows end, nobody waits for ever."""
+    circuit = await doubted()
+    for _ in range(PROBES):
+        assert await circuit.turn(ORIGIN) is Turn.PROBE
+        circuit.saw(ORIGIN, Delivery(Kind.TRANSIENT))
+        circuit.probed(ORIGIN)
+
+    circuit.saw(ORIGIN, NO)
+    assert {Turn.PROBE, Turn.SKIP} >= {await circuit.turn(ORIGIN) for _ in range(3)}

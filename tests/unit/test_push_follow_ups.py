@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from processors.push.delivery import Delivery, Kind
+from processors.push.origins import IN_A_ROW
 from processors.push.payload import FOLLOW_UP, FollowUpPayload
 from processors.push.processor import PushFollowUp, PushNotification
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.job import Wire
 from tests.support.fakes import FakeContext, make_job
-from tests.support.push_fakes import NOW, Clock, FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_fakes import NOW, ORIGIN, Clock, FakeSender, FakeSubscriptions, make_parts, make_row
 from tests.support.push_run import job, run
 
 
@@ -100,17 +102,69 @@ async def test_the_result_names_its_follow_ups() -> None:
     assert result.follow_ups == tuple(context.enqueued)
 
 
-async def test_a_pause_that_a_push_service_asks_for_is_kept() -> None:
+async def test_a_pause_that_is_asked_for_one_device_is_its_own() -> None:
     """Who was throttled waits so long, in a follow-up of its own; the others do not."""
     context = FakeContext()
     sender = FakeSender(
-        {0: Delivery(Kind.THROTTLED, "", 100.0), 1: Kind.TRANSIENT, 2: Delivery(Kind.THROTTLED, "", 90)}
+        {0: Delivery(Kind.THROTTLED, "", 100.0), 2: Delivery(Kind.THROTTLED, "", 90), 4: Kind.TRANSIENT}
     )
 
-    await run(3, sender, context)
+    await run(5, sender, context)
 
     delays = {tuple(each.data["subscriptionIds"]): each.delay for each in context.enqueued.values()}
-    assert delays == {("000000", "000002"): pytest.approx(120), ("000001",): pytest.approx(7.5)}
+    assert delays == {("000000", "000002"): pytest.approx(120), ("000004",): pytest.approx(7.5)}
+
+
+async def test_a_pause_that_is_asked_for_two_is_for_all() -> None:
+    """Thirty jobs of one device each: a few requests, and all are sent to after the pause, one after another."""
+    clock, sender = Clock(), FakeSender(dict.fromkeys(range(30), Delivery(Kind.THROTTLED, "HTTP 429", 30.0)))
+    rows = FakeSubscriptions([make_row(n, user_id=str(n)) for n in range(30)])
+    parts, board = make_parts(rows, sender, clock), MemoryBoard(clock)
+    contexts = [FakeContext(make_job(id=str(n)), board) for n in range(30)]
+
+    results = [await PushNotification(parts)(job(n), context) for n, context in enumerate(contexts)]
+
+    assert [(1, 0)] * 30 == [(result.retrying, result.failed) for result in results]
+    assert 2 == len(sender.tried)
+    follow_ups = [each for context in contexts for each in context.enqueued.values()]
+    assert all(30 <= each.delay <= 60 for each in follow_ups)
+    assert len({round(each.delay, 3) for each in follow_ups}) >= 29
+
+
+async def test_what_was_not_sent_uses_up_no_attempt() -> None:
+    """While its push service rests a follow-up is put off, however often, and no other job is made of it."""
+    clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW + 1), Kind.TRANSIENT))
+    parts, board = make_parts(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
+    context = FakeContext(board=board)
+    await PushNotification(parts)(job(), context)
+    [untried] = [each for each in context.enqueued.values() if len(each.data["subscriptionIds"]) == 1]
+    payload = FollowUpPayload.model_validate(untried.data)
+    assert (2, f"{IN_A_ROW:06}") == (payload.attempt, payload.subscription_ids[0])
+
+    later, before = FakeContext(make_job(id=untried.id), board), len(sender.tried)
+    for _ in range(8):
+        with pytest.raises(SnoozeError, match="is left alone for now") as caught:
+            await PushFollowUp(parts)(payload, later)
+        assert 0 < caught.value.delay <= 60
+        clock.now += 0.1
+
+    assert (before, {}, []) == (len(sender.tried), later.enqueued, later.tallies)
+
+
+async def test_a_follow_up_that_may_probe_is_sent() -> None:
+    """When the rest is over, the first one that is due finds out for all."""
+    clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW), Kind.TRANSIENT))
+    parts, board = make_parts(FakeSubscriptions(IN_A_ROW + 5), sender, clock), MemoryBoard(clock)
+    context = FakeContext(board=board)
+    await PushNotification(parts)(job(), context)
+    first, *_ = sorted(context.enqueued.values(), key=lambda each: each.delay)
+    clock.now += first.delay
+
+    payload = FollowUpPayload.model_validate({**first.data, "subscriptionIds": [f"{IN_A_ROW:06}"]})
+    result = await PushFollowUp(parts)(payload, FakeContext(make_job(id=first.id), board))
+
+    assert (1, 0) == (result.sent, result.retrying)
+    assert not parts.origins.is_resting(ORIGIN)
 
 
 async def test_a_follow_up_that_was_noted_but_not_enqueued_is_enqueued_by_the_next_run() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from processors.push.allowance import MAX_AT_ORIGIN
 from processors.push.delivery import Delivery, Kind
+from processors.push.ledger import MAX_UNWRITTEN
 from processors.push.processor import PushNotification
 from queue_lib.errors import BrokerUnavailableError
 from tests.support.fakes import FakeContext
@@ -86,8 +88,9 @@ async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_
 
     assert first.cancelled()
     assert ["push_failed", "push_gone"] == [entry["event"] for entry in logs]
-    assert (cut["message"], cut["gone"], cut["sent"]) == (1, 1, 58)
-    assert (result.pruned, result.sent, result.skipped) == (1, 40, 59)
+    assert (cut["message"], cut["gone"]) == (1, 1)
+    assert cut["sent"] > 8
+    assert (result.pruned, result.sent, result.skipped) == (1, 98 - cut["sent"], 1 + cut["sent"])
     assert rows.prunes == [["000001"]]
 
 
@@ -111,11 +114,11 @@ async def test_a_run_that_is_cancelled_twice_leaves_nothing_running() -> None:
 
 
 async def test_a_broker_that_stays_away_fails_the_run() -> None:
-    """What can't be noted would be sent again: nobody is sent to beyond a hundred."""
+    """What can't be noted would be sent again: nobody is sent to beyond those in flight."""
     context, sender = FakeContext(), FakeSender()
     context.fault = BrokerUnavailableError("away")
 
     with pytest.raises(BrokerUnavailableError):
         await run(1000, sender, context)
 
-    assert len(sender.tried) < 200
+    assert len(sender.tried) <= MAX_UNWRITTEN + MAX_AT_ORIGIN

@@ -85,3 +85,35 @@ def test_only_if_online_is_said_to_all_but_windows(endpoint: str, ttl: int, sent
     headers = headers_for(AllowedHosts().parse(endpoint), Message(b"{}", ttl=ttl, urgency="normal"))
 
     assert sent == headers["TTL"]
+
+
+def refused_by(origin_took_at: list[float]) -> list[Kind]:
+    """How refusals of one subscription, ten seconds apart, end; others are taken at these moments."""
+    now, kinds = [1000.0], []
+    sender = PushSender(["current"], AllowedHosts(), clock=lambda: now[0])  # type: ignore[list-item]
+    for number in range(5):
+        sender._proven[ENDPOINT.origin] = max([at for at in origin_took_at if at <= now[0]], default=0.0)
+        kinds.append(sender._weighed(ENDPOINT, Delivery(Kind.CONFIGURATION, "HTTP 401")).kind)
+        now[0] = 1000.0 + 10 * (number + 1)
+    return kinds
+
+
+def test_who_is_refused_again_and_again_while_others_pass_is_refused_alone() -> None:
+    """Not the server: it has failed for good, and neither stops its push service nor is tried again."""
+    assert [Kind.CONFIGURATION] * 2 + [Kind.REFUSED] * 3 == refused_by([1005.0, 1015.0, 1025.0, 1035.0])
+
+
+@pytest.mark.parametrize("took", [[], [900.0], [1005.0]])
+def test_while_nobody_passes_it_is_the_server_that_is_refused(took: list[float]) -> None:
+    """However often: an outage of an hour must not cost a subscription."""
+    assert Kind.REFUSED not in refused_by(took)
+
+
+def test_who_is_taken_again_begins_anew() -> None:
+    """One message that is taken makes good what was before."""
+    sender = PushSender(["current"], AllowedHosts(), clock=lambda: 1000.0)  # type: ignore[list-item]
+    sender._refusals[hash(ENDPOINT.url)] = (5, 0.0)
+
+    sender._weighed(ENDPOINT, Delivery(Kind.SENT))
+
+    assert Kind.CONFIGURATION is sender._weighed(ENDPOINT, Delivery(Kind.CONFIGURATION)).kind

@@ -1,0 +1,100 @@
+"""One push service that is no use, beside one that is: what it costs the other one's users."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from bullmq import Queue
+
+from tests.support.polling import BUSY, until
+from tests.support.push_service import Answer, PushService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from tests.support.app import App
+    from tests.support.worker_process import WorkerProcess
+
+QUEUE = "push-notifications"
+
+
+@pytest.fixture
+async def bad_service(vapid_keys: tuple[str, str]) -> AsyncIterator[PushService]:
+    """Another push service, on another port."""
+    service = PushService(vapid_keys[1], "localhost")
+    await service.start()
+    yield service
+    await service.stop()
+
+
+def users_of(app: App, service: PushService, count: int, answer: Answer) -> list[str]:
+    """So many users with a device each, whose pushes this service answers so."""
+    users = [f"{service.origin}-{number}" for number in range(count)]
+    for user in users:
+        row = service.subscribe(user)
+        service.answer(row, answer)
+        app.subscribe(replace(row, id=user))  # rows of two services
+    return users
+
+
+async def push(app: App, users: Sequence[str]) -> None:
+    """A job for each."""
+    queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
+    payload = {"title": "News", "body": "for you"}
+    await queue.addBulk(
+        [{"name": "push-notification", "data": {"userId": user, "payload": payload}, "opts": {}} for user in users]
+    )
+    await queue.close()
+
+
+async def test_a_push_service_that_hangs_stops_nobody_elses_pushes(
+    app: App, push_service: PushService, bad_service: PushService
+) -> None:
+    """The others' wait a second, not forty; one job is handed over as the next, in another process as well."""
+    hanging = users_of(app, bad_service, 40, Answer(hang=True))
+    good = users_of(app, push_service, 5, Answer())
+    await push(app, [*hanging, *good])
+
+    async with app.worker() as worker:
+        since = time.monotonic()
+        await until(lambda: len(push_service.received) == len(good), 20, lambda: "the good ones wait")
+        took = time.monotonic() - since
+        await worker.logged("push_origin_rests", within=20)
+        requests = bad_service.requests
+        await push(app, hanging)
+        await _handed_over(worker, 2 * len(hanging))
+        async with app.worker() as other:
+            await push(app, [*hanging, *hanging])
+            await until(lambda: bool(other.lines("job_done")), 10, "nothing is done")
+            await asyncio.sleep(BUSY)
+            done = len([*worker.lines("job_done"), *other.lines("job_done")])
+
+    assert took < 3 + BUSY
+    assert requests <= 25
+    assert bad_service.requests <= requests + 1
+    assert done == 4 * len(hanging) + len(good)
+
+
+async def _handed_over(worker: WorkerProcess, count: int) -> None:
+    await until(
+        lambda: len(worker.lines("push_follow_up")) >= count,
+        10,
+        lambda: f"{len(worker.lines('push_follow_up'))} of {count} are handed over",
+    )
+
+
+async def test_a_pause_is_kept_for_all_users(app: App, push_service: PushService) -> None:
+    """Thirty of them: those in flight when the first two answers come, and no other."""
+    throttled = users_of(app, push_service, 30, Answer(429, {"Retry-After": "30"}))
+    await push(app, throttled)
+
+    async with app.worker() as worker:
+        await _handed_over(worker, len(throttled))
+        follow_ups = worker.lines("push_follow_up")
+
+    assert push_service.requests <= 10
+    assert all(line["delay"] >= 29 for line in follow_ups)
