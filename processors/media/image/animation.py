@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.Image import Resampling
 
+from processors.media.image.canvas import COMPOSED
 from processors.media.image.colour import to_srgb
 from processors.media.image.decode import Source, is_opaque, resizable
 from processors.media.image.render import fit_scale
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from processors.media.image.upload import Moving, Upload
     from processors.media.sandbox.wire import Parent
 
-BYTES_A_PIXEL = {"GIF": 18, "PNG": 18, "AVIF": 18, "WEBP": 30}  # of memory: a frame, and the one that it is made of
+BYTES_A_PIXEL = {
+    "GIF": COMPOSED,
+    "PNG": COMPOSED,
+    "AVIF": 18,
+    "WEBP": 30,
+}  # of memory: a frame, and the one that it is made of
 OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
 FLAGS, WEBP_ALPHA = 20, 0b0001_0000  # where in a WebP its flags are, and the one for transparency
 UPLOAD_COPIES = 2  # bytes for each byte of the upload: libwebp keeps all frames, and then copies them into a file

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from processors.media.image.upload import Size
 
 CLEAR = (0, 0, 0, 0)
+COMPOSED = 25  # bytes of memory for each pixel: the picture, a frame, and both where they meet
 
 
 class Dispose(enum.Enum):

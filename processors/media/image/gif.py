@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from processors.media.image.canvas import Dispose, Part, composed
+from processors.media.image.canvas import COMPOSED, Dispose, Part, composed
 from processors.media.image.upload import BASE, Box, Bytes, Moving, Upload, damaged, lasting, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-BYTES_A_PIXEL = 9  # of memory
+BYTES_A_PIXEL = 11  # of memory
 LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")  # applications whose block says how often it is shown again
 EXTENSION, IMAGE = 0x21, 0x2C
 CONTROL, APPLICATION = 0xF9, 0xFF
@@ -80,11 +80,13 @@ class Gif(Upload):
 
     def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- there is no smaller decoding
         """See Upload."""
-        return BASE + self.size[0] * self.size[1] * BYTES_A_PIXEL
+        bytes_a_pixel = BYTES_A_PIXEL if self._parts[0].size == self.size else COMPOSED
+        return BASE + self.size[0] * self.size[1] * bytes_a_pixel
 
     def pixels(self) -> tuple[Image.Image, Box]:
         """See Upload."""
-        seen = next(composed(self.size, self._parts)).pixels
+        first = self._parts[0]
+        seen = first.draw() if first.size == self.size else next(composed(self.size, self._parts)).pixels
         return seen, (0, 0, *self.size)
 
 

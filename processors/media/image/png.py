@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from processors.media.image import cicp
-from processors.media.image.canvas import Dispose, Part, composed
+from processors.media.image.canvas import COMPOSED, Dispose, Part, composed
 from processors.media.image.upload import (
     BASE,
     Box,
@@ -119,7 +119,8 @@ class Png(Upload):
     def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- there is no smaller decoding
         """See Upload."""
         stored = sum(end - start for start, end in self._chunks.still)
-        return BASE + self.size[0] * self.size[1] * BYTES_A_PIXEL + stored
+        bytes_a_pixel = COMPOSED if self.moving or self.mode.startswith("I") else BYTES_A_PIXEL
+        return BASE + self.size[0] * self.size[1] * bytes_a_pixel + stored
 
     def pixels(self) -> tuple[Image.Image, Box]:
         """See Upload."""
