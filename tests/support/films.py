@@ -161,6 +161,13 @@ def first_pixel(path: Path) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def times(path: Path) -> list[float]:
+    """When each picture is shown, in seconds."""
+    shape = ("-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")
+    told = subprocess.run([tools().ffprobe, "-v", "error", *shape, path], check=True, capture_output=True, text=True)
+    return [float(line.strip(",")) for line in told.stdout.split()]
+
+
 def running(within: int) -> list[int]:
     """The numbers of all encoders that the process `within`, or one that it started, runs."""
     try:

@@ -12,8 +12,9 @@ import pytest
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
 from processors.media.video import encode, probe
+from processors.media.video.colour import PLAIN
 from processors.media.video.plan import Plan, plan
-from processors.media.video.probe import Probe
+from processors.media.video.probe import Probe, Sound
 
 SAFE = Probe(
     index=0,
@@ -27,14 +28,15 @@ SAFE = Probe(
     rotation=0,
     mirrored=False,
     fps=30.0,
+    clock=15_360,
     interlaced=False,
-    transfer="bt709",
-    color_range="tv",
+    colour=PLAIN,
     duration=10.0,
     bit_rate=4_000_000,
-    audio="aac",
-    unheard=False,
+    sounds=(Sound(1, "aac"),),
+    has_sound=True,
 )
+PQ, HLG = (replace(PLAIN, transfer=transfer) for transfer in ("smpte2084", "arib-std-b67"))
 MEMORY = 290 * MEBIBYTE
 TOOL = Path("/bin/ffmpeg")
 
@@ -45,7 +47,7 @@ def decide(memory: int = MEMORY, **changes: Any) -> Plan:
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"audio": None}, {"width": 1080, "height": 1920}, {"profile": "Main"}, {"fps": 60.02}]
+    "changes", [{}, {"sounds": ()}, {"width": 1080, "height": 1920}, {"profile": "Main"}, {"fps": 60.02}]
 )
 def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
     """Every browser plays it as it is."""
@@ -58,17 +60,17 @@ def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
         ({"codec": "hevc"}, (1920, 1080)),
         ({"profile": "High 10", "pixel_format": "yuv420p10le"}, (1920, 1080)),
         ({"pixel_format": "yuvj420p"}, (1920, 1080)),
-        ({"audio": "opus"}, (1920, 1080)),
+        ({"sounds": (Sound(1, "opus"),)}, (1920, 1080)),
         ({"bit_rate": 0}, (1920, 1080)),
         ({"bit_rate": 20_000_000}, (1920, 1080)),
-        ({"transfer": "smpte2084"}, (1920, 1080)),
+        ({"colour": PQ}, (1920, 1080)),
         ({"rotation": 180}, (1920, 1080)),
         ({"mirrored": True}, (1920, 1080)),
         ({"interlaced": True}, (1920, 1080)),
         ({"fps": 240.0}, (1920, 1080)),
         ({"rotation": -90}, (1080, 1920)),
         ({"rotation": 90, "width": 641, "height": 479}, (478, 640)),
-        ({"width": 1440, "pixel": 4 / 3, "audio": None}, (1920, 1080)),
+        ({"width": 1440, "pixel": 4 / 3, "sounds": ()}, (1920, 1080)),
         ({"width": 3840, "height": 2160}, (1920, 1080)),
         ({"width": 4096, "height": 1024}, (1920, 480)),
         ({"width": 1, "height": 1, "codec": "gif"}, (2, 2)),
@@ -87,11 +89,11 @@ def test_what_is_encoded(changes: dict[str, Any], size: tuple[int, int]) -> None
     [
         (240, {}, (1280, 720)),
         (290, {"pixel_format": "yuv420p10le"}, (1280, 720)),
-        (290, {"transfer": "arib-std-b67"}, (1280, 720)),
+        (290, {"colour": HLG}, (1280, 720)),
         (290, {"codec": "hevc", "level": 153}, (1920, 1080)),
         (290, {"level": 60}, (1280, 720)),
         (290, {"pixel_format": "yuv444p"}, (1280, 720)),
-        (480, {"transfer": "arib-std-b67"}, (1920, 1080)),
+        (480, {"colour": HLG}, (1920, 1080)),
     ],
 )
 def test_a_large_film_is_smaller_where_memory_is_short(
@@ -104,9 +106,7 @@ def test_a_large_film_is_smaller_where_memory_is_short(
     assert decided.need <= memory * MEBIBYTE
 
 
-@pytest.mark.parametrize(
-    "changes", [{"codec": "hevc"}, {"pixel_format": "yuv420p10le"}, {"transfer": "smpte2084"}, {"level": 60}]
-)
+@pytest.mark.parametrize("changes", [{"codec": "hevc"}, {"pixel_format": "yuv420p10le"}, {"colour": PQ}, {"level": 60}])
 def test_full_hd_stays_full_hd_in_the_default_memory(changes: dict[str, Any]) -> None:
     """Whatever its colours, and however many frames its decoder may keep."""
     decided = decide(bit_rate=0, **changes)
@@ -130,7 +130,7 @@ def test_limits(changes: dict[str, Any], reason: str) -> None:
         decide(**changes)
 
 
-@pytest.mark.parametrize("film", [SAFE, replace(SAFE, transfer="smpte2084"), replace(SAFE, fps=120.0)])
+@pytest.mark.parametrize("film", [SAFE, replace(SAFE, colour=PQ), replace(SAFE, fps=120.0)])
 @pytest.mark.parametrize("version", [5, 8])
 def test_no_command_opens_anything_else(film: Probe, version: int) -> None:
     """Each names the formats and the protocol that it takes before its one input, and nothing of the upload's own."""
@@ -153,21 +153,34 @@ def test_no_command_opens_anything_else(film: Probe, version: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "stream", "seconds"),
+    ("whole", "streams", "seconds"),
     [
-        ({"duration": "20.0"}, {"duration": "2.0"}, 2.0),
-        ({"duration": "20.0"}, {}, 20.0),
-        ({"duration": "502.0", "start_time": "500.0"}, {}, 502.0),
-        ({"duration": "502.0", "start_time": "500.0", "format_name": "matroska,webm"}, {}, 2.0),
-        ({"duration": "2.0", "start_time": "500.0", "format_name": "matroska,webm"}, {}, 2.0),
-        ({"duration": "20.0"}, {"start_time": "3600.0", "tags": {"DURATION": "01:00:02.500000000"}}, 2.5),
-        ({"duration": "20.0"}, {"tags": {"DURATION": "soon"}}, 20.0),
-        ({}, {}, 0.0),
+        ({"duration": "20.0"}, [{"duration": "2.0"}], 2.0),
+        ({"duration": "20.0"}, [{}], 20.0),
+        ({"duration": "502.0", "start_time": "500.0"}, [{}], 502.0),
+        ({"duration": "502.0", "start_time": "500.0", "format_name": "matroska,webm"}, [{}], 2.0),
+        ({"duration": "2.0", "start_time": "500.0", "format_name": "matroska,webm"}, [{}], 2.0),
+        (
+            {"duration": "20.0", "start_time": "3600.0"},
+            [{"start_time": "3600.0", "tags": {"DURATION": "01:00:02.500000000"}}],
+            2.5,
+        ),
+        ({"duration": "20.0"}, [{"tags": {"DURATION": "soon"}}], 20.0),
+        ({"duration": "10.0"}, [{"duration": "8.0"}, {"start_time": "3.0", "duration": "7.0"}], 10.0),
+        ({"duration": "12.0"}, [{"start_time": "2.0", "duration": "8.0"}, {"duration": "7.0"}], 10.0),
+        (
+            {"start_time": "500.0"},
+            [{"start_time": "500.0", "duration": "1.0"}, {"start_time": "500.5", "duration": "1.0"}],
+            1.5,
+        ),
+        ({"duration": "279620.3"}, [{"duration_ts": 2**32 - 1, "duration": "279620.3"}, {"duration": "2.0"}], 0.0),
+        ({"duration": "279620.3"}, [{"duration_ts": 2**64 - 1, "duration": "279620.3"}], 0.0),
+        ({}, [{}], 0.0),
     ],
 )
-def test_how_long_a_film_is(whole: dict[str, Any], stream: dict[str, Any], seconds: float) -> None:
-    """As long as its streams are; Matroska says when they end."""
-    assert seconds == probe._duration(whole, stream)
+def test_how_long_a_film_is(whole: dict[str, Any], streams: list[dict[str, Any]], seconds: float) -> None:
+    """From its begin to the end of the longest of its streams; Matroska says when they end."""
+    assert seconds == probe._duration(whole, *streams)
 
 
 def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

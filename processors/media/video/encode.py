@@ -13,6 +13,7 @@ import ffmpeg
 
 from processors.media.sandbox.limits import MEBIBYTE, tie
 from processors.media.sandbox.wire import RefusedError, one_line
+from processors.media.video.colour import PLAIN, in_bt709, in_jpeg
 from processors.media.video.plan import MAX_BIT_RATE, MAX_FPS
 from processors.media.video.probe import GUARDED
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processors.media.sandbox.wire import Parent
+    from processors.media.video.colour import Colour
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 
@@ -32,7 +34,8 @@ STACK, THREADS = 2 * MEBIBYTE, 16  # of each of ffmpeg's threads, and how many t
 # How ffmpeg and its parts say that there is no memory. They may go on without the frames that did not fit, and end
 # as if all were well.
 NO_MEMORY = re.compile(rb"Out of memory|Cannot allocate|malloc of size|get_buffer\(\) failed|Resource temporarily un")
-NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
+# All packets as they are, but that the last one lasts so many ticks.
+LAST = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,{}\,DURATION)"
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
 # The units of H.264 that pictures are made of: slices, parameter sets and ends. Cameras and drones write place and time
 # into the others (SEI, type 6, and types that nobody has defined).
@@ -46,7 +49,7 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
     pictures = source[str(probe.index)]
     if probe.interlaced:
         pictures = pictures.filter("bwdif", mode="send_frame", deint="interlaced")
-    shown = _toned(pictures, version, probe, plan).filter("setsar", 1)
+    shown = in_bt709(pictures, probe.colour, version, plan.width, plan.height).filter("setsar", 1)
     if probe.fps > MAX_FPS:
         shown = shown.filter("fps", MAX_FPS)
     branches = shown.filter("format", "yuv420p").filter_multi_output("split", 2)
@@ -57,12 +60,25 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
         **{"c:v": "libx264", "profile:v": "high", "preset": "veryfast", "crf": 23, "threads": 1},
         maxrate=MAX_BIT_RATE,
         bufsize=2 * MAX_BIT_RATE,
-        fps_mode="vfr",
         **{"x264-params": "rc-lookahead=5:sync-lookahead=0"},
+        **_times(probe),
         **{"c:a": "aac", "b:a": "128k", "ac": 2},
         **{"f": "mp4", "movflags": "+faststart", **CLEAN},
     )
-    return _compiled(tool, film, _poster(branches[1].filter("fps", POSTER_FPS, round="up")))
+    return _compiled(tool, film, _poster(branches[1].filter("fps", POSTER_FPS, round="up"), PLAIN))
+
+
+def _times(probe: Probe) -> dict[str, Any]:
+    """The frames' own times, and the last one shown for as long as in the upload.
+
+    ffmpeg would round times to those of a steady film, and 5.1 drops how long the last picture is shown. MP4 has that
+    for the picture that is decoded last: a long one must not be followed by an earlier picture.
+    """
+    if probe.fps > MAX_FPS:  # there the filter `fps` has made a steady film
+        return {"fps_mode": "vfr"}
+    last = {"bsf:v": LAST.format(round(probe.hold * probe.clock))} if probe.hold else {}
+    in_order = {"bf": 0} if probe.is_held else {}
+    return {"fps_mode": "vfr", "enc_time_base": f"1/{probe.clock}", **last, **in_order}
 
 
 def remux_command(tool: Path, probe: Probe) -> list[str]:
@@ -76,30 +92,16 @@ def remux_command(tool: Path, probe: Probe) -> list[str]:
 def poster_command(tool: Path, probe: Probe) -> list[str]:
     """A poster from the keyframes alone."""
     source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", **GUARDED)
-    return _compiled(tool, _poster(source[str(probe.index)]))
+    return _compiled(tool, _poster(source[str(probe.index)], probe.colour))
 
 
 def _sound(source: Any, probe: Probe) -> list[Any]:
-    return [source["a:0"]] if probe.audio is not None else []
+    return [source[str(probe.sound.index)]] if probe.sound else []
 
 
-def _toned(stream: Any, version: int, probe: Probe, plan: Plan) -> Any:
-    """The pictures at the plan's size, in the colours and the range of a plain screen."""
-    if not probe.is_hdr:
-        return stream.filter("scale", plan.width, plan.height, out_range="tv")
-    if version >= NATIVE_TONE_MAPPING:
-        small = stream.filter("scale", plan.width, plan.height)
-        plain = {"out_color_matrix": "bt709", "out_primaries": "bt709", "out_transfer": "bt709", "out_range": "tv"}
-        return small.filter("scale", **plain)
-    linear = stream.filter("scale", plan.width, plan.height).filter("zscale", t="linear", npl=100)
-    mapped = linear.filter("format", "gbrpf32le").filter("zscale", p="bt709").filter("tonemap", "mobius")
-    return mapped.filter("zscale", t="bt709", m="bt709", r="tv")
-
-
-def _poster(stream: Any) -> Any:
-    """The most typical of these pictures, in the matrix and the range that every JPEG is read in."""
-    small = stream.filter("scale", f"min({POSTER_WIDTH},iw)", -2, out_color_matrix="bt601", out_range="pc")
-    chosen = small.filter("format", "yuvj420p").filter("thumbnail", POSTER_FRAMES)
+def _poster(stream: Any, colour: Colour) -> Any:
+    """The most typical of these pictures."""
+    chosen = in_jpeg(stream, colour, f"min({POSTER_WIDTH},iw)").filter("thumbnail", POSTER_FRAMES)
     return ffmpeg.output(chosen, POSTER, **{"frames:v": 1, "q:v": 3, "update": 1, "f": "image2", "map_metadata": -1})
 
 

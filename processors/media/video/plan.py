@@ -44,7 +44,7 @@ class Plan:
 
 def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int, *, may_remux: bool = True) -> Plan:
     """Decide, with `memory` bytes at most. Raises RefusedError for a film beyond the limits."""
-    refuse_longer(probe, max_duration)
+    refuse_longer(probe.lasts, max_duration)
     if probe.width * probe.height > max_pixels:
         msg = f"the film has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
         raise RefusedError(msg)
@@ -58,10 +58,10 @@ def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int, *, may
     return Plan(remux=False, width=width, height=height, need=min(need, memory))
 
 
-def refuse_longer(probe: Probe, max_duration: float) -> None:
+def refuse_longer(seconds: float, max_duration: float) -> None:
     """Raise RefusedError for a film of more than `max_duration` seconds."""
-    if probe.duration > max_duration:
-        msg = f"the film lasts {probe.duration:.0f} s or more; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
+    if seconds > max_duration:
+        msg = f"the film lasts {seconds:.0f} s or more; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
         raise RefusedError(msg)
 
 
@@ -78,7 +78,8 @@ def _is_fit_for_the_web(probe: Probe) -> bool:
         and (probe.rotation == 0 and not probe.mirrored)
         and (probe.fps <= MAX_FPS * CLOCKS and not probe.interlaced)
         and 0 < probe.bit_rate <= MAX_BIT_RATE
-        and not probe.is_hdr
+        and probe.colour.is_plain
+        and not probe.hides
     )
 
 
@@ -88,7 +89,7 @@ def _need(probe: Probe, pixels: int) -> int:
     if probe.level <= LEVELS.get(probe.codec, probe.level):
         kept = min(MOST_KEPT, KEPT // (probe.width * probe.height))
     kept += QUEUED + WOVEN * probe.interlaced
-    held = HELD + TONES * probe.is_hdr
+    held = HELD + TONES * probe.colour.is_hdr
     return ITSELF + pixels * held + kept * probe.width * probe.height * probe.depth * probe.samples // 2
 
 

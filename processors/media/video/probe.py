@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox.limits import tie
 from processors.media.sandbox.wire import RefusedError, one_line
+from processors.media.video.colour import Colour, colour_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +21,20 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf
 GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 FIELDS = frozenset({"tt", "bb", "tb", "bt"})  # in which order the two halves of an interlaced picture come
 NUMBER = re.compile(r"(?<=\s)-?\d+(?=\s)")
-CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
-LEAD_IN = 0.2  # seconds of sound that an encoder may need before the film's begin
-HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
+TIME = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
+CLOCK, FINE, COARSE = re.compile(r"1/([1-9]\d{0,5})"), 90_000, 10_000  # ticks a second
+UNKNOWN = frozenset({2**bits - 1 for bits in (31, 32, 63, 64)})  # ticks: how a film says that its duration isn't known
+# What encrypted streams and files are marked with: by Apple, in WebM, in Windows Media.
+DRM = frozenset({"drmi", "drms", "enc_key_id", "asf_protection_type", "encryption"})
+LOCKED = "the film is protected (DRM): it can't be decoded without its key"
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A stream of sound: its number and its codec."""
+
+    index: int
+    codec: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +42,13 @@ class Probe:
     """A film. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
 
     `pixel` is the width of a pixel by its height, `rotation` in degrees, beside which it may be `mirrored`; `fps` is
-    frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers. `audio` is the
-    codec of the sound that can be decoded, `unheard`: there is some that can't.
+    frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers; `clock` is the
+    ticks a second in which its times are whole numbers. `sounds` are those that can be decoded; a film that
+    `has_sound` may have none of them.
+
+    The last ones are what its packets tell: whether it `hides` something from its players, how long its last picture
+    is shown (`hold`), whether that is longer than others are, and how long its pictures or its sound are (`length`),
+    both in seconds (0: not said).
     """
 
     index: int
@@ -45,23 +62,37 @@ class Probe:
     rotation: int
     mirrored: bool
     fps: float
+    clock: int
     interlaced: bool
-    transfer: str
-    color_range: str
+    colour: Colour
     duration: float
     bit_rate: int
-    audio: str | None
-    unheard: bool
+    sounds: tuple[Sound, ...]
+    has_sound: bool
+    hides: bool = False
+    hold: float = 0.0
+    is_held: bool = False
+    length: float = 0.0
 
     @property
-    def is_hdr(self) -> bool:
-        """Whether its brightness is beyond what a plain screen shows."""
-        return self.transfer in HDR
+    def lasts(self) -> float:
+        """Seconds, as far as can be believed: a film may claim more than it has, or that it doesn't know."""
+        return min(self.duration, self.length) if self.length else self.duration
+
+    @property
+    def sound(self) -> Sound | None:
+        """The first one that can be decoded."""
+        return self.sounds[0] if self.sounds else None
+
+    @property
+    def audio(self) -> str | None:
+        """Its codec."""
+        return self.sound.codec if self.sound else None
 
     @property
     def depth(self) -> int:
         """Bytes of a sample, as its frames are in memory."""
-        return 2 if self.is_hdr or re.search(r"(9|1[0-6])(le|be)", self.pixel_format) else 1
+        return 2 if self.colour.is_hdr or re.search(r"(9|1[0-6])(le|be)", self.pixel_format) else 1
 
     @property
     def samples(self) -> int:
@@ -79,7 +110,7 @@ class Probe:
 
 def probe(ffprobe: Path, file: str) -> Probe:
     """Look into a file of this folder. Raises RefusedError for what is no film."""
-    command = [*_command(ffprobe), "-show_format", "-show_streams", "-of", "json", f"file:{file}"]
+    command = [*guarded(ffprobe), "-show_format", "-show_streams", "-of", "json", f"file:{file}"]
     try:
         answer = subprocess.run(
             command,
@@ -100,29 +131,8 @@ def probe(ffprobe: Path, file: str) -> Probe:
     return _read(json.loads(answer.stdout.decode(errors="replace")))
 
 
-def hides(ffprobe: Path, file: str, film: Probe) -> bool:
-    """Whether the file has pictures, or more than LEAD_IN of sound, that no player shows; or that can't be told.
-
-    Who cuts a film on a phone may get a file with all of it and a list of edits. All of the file is read for this.
-    """
-    shape = ("-show_entries", "packet=stream_index,duration_time,flags", "-of", "csv=p=0")
-    hidden = 0.0
-    with subprocess.Popen(
-        [*_command(ffprobe), *shape, f"file:{file}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=tie(),  # noqa: PLW1509 -- this process has one thread
-    ) as process:
-        for line in process.stdout or ():
-            index, seconds, flags = (*line.split(","), "", "")[:3]
-            if "D" in flags:
-                hidden += LEAD_IN if index == str(film.index) else _number(seconds)
-    return hidden >= LEAD_IN or process.returncode != 0
-
-
-def _command(ffprobe: Path) -> list[str]:
+def guarded(ffprobe: Path) -> list[str]:
+    """The beginning of every command line of ffprobe."""
     guards = [part for name, value in GUARDED.items() for part in (f"-{name}", value)]
     return [str(ffprobe), "-v", "error", *guards]
 
@@ -134,24 +144,24 @@ def _no_film(stderr: bytes) -> str:
 
 def _read(told: dict[str, Any]) -> Probe:
     streams: list[dict[str, Any]] = told.get("streams", [])
-    films = [each for each in streams if each.get("codec_type") == "video" and not _is_cover(each)]
-    sounds = [each for each in streams if each.get("codec_type") == "audio"]
-    if not films:
-        msg = "the file has sound but no moving picture" if sounds else "the file has no moving picture"
+    whole: dict[str, Any] = told.get("format", {})
+    film, sounds = _film(streams), [each for each in streams if each.get("codec_type") == "audio"]
+    if is_locked(whole) or is_locked(film):
+        raise RefusedError(LOCKED)
+    if "codec_name" not in film:
+        msg = f"the film's pictures are coded in a way that ffmpeg doesn't know ({film.get('codec_tag_string')})"
         raise RefusedError(msg)
-    film = films[0]
     width, height = int(film.get("width", 0)), int(film.get("height", 0))
     if not width or not height:
         msg = "the film is damaged: its picture has no size"
         raise RefusedError(msg)
-    heard = [each for each in sounds[:1] if "codec_name" in each and "sample_fmt" in each]
-    duration = _duration(told.get("format", {}), film, *heard)
-    size = _number(told.get("format", {}).get("size"))
+    heard = [each for each in sounds if "codec_name" in each and "sample_fmt" in each and not is_locked(each)]
+    duration = _duration(whole, film, *heard[:1])
     return Probe(
         index=int(film["index"]),
-        codec=str(film.get("codec_name", "")),
+        codec=str(film["codec_name"]),
         profile=str(film.get("profile", "")),
-        level=int(_number(film.get("level"))),
+        level=int(number(film.get("level"))),
         pixel_format=str(film.get("pix_fmt", "")),
         width=width,
         height=height,
@@ -159,44 +169,71 @@ def _read(told: dict[str, Any]) -> Probe:
         rotation=_rotation(film),
         mirrored=_is_mirrored(film),
         fps=_ratio(film.get("avg_frame_rate"), "/"),
+        clock=_clock(str(film.get("time_base"))),
         interlaced=film.get("field_order") in FIELDS,
-        transfer=str(film.get("color_transfer", "")),
-        color_range=str(film.get("color_range", "")),
+        colour=colour_of(film),
         duration=duration,
-        bit_rate=int(8 * size / duration) if duration else 0,
-        audio=str(heard[0]["codec_name"]) if heard else None,
-        unheard=len(sounds) > 0 and not heard,
+        bit_rate=int(8 * number(whole.get("size")) / duration) if duration else 0,
+        sounds=tuple(Sound(int(each["index"]), str(each["codec_name"])) for each in heard),
+        has_sound=len(sounds) > 0,
     )
 
 
-def _is_cover(stream: dict[str, Any]) -> bool:
-    return bool(stream.get("disposition", {}).get("attached_pic"))
+def _film(streams: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first stream of moving pictures."""
+    for each in streams:
+        if each.get("codec_type") == "video" and not each.get("disposition", {}).get("attached_pic"):
+            return each
+    has_sound = any(each.get("codec_type") == "audio" for each in streams)
+    msg = "the file has sound but no moving picture" if has_sound else "the file has no moving picture"
+    raise RefusedError(msg)
+
+
+def _clock(unit: str) -> int:
+    """Ticks a second for a unit such as `1/25`, doubled until they are as many as ffmpeg's MP4 has at least."""
+    ticks = int(found[1]) if (found := CLOCK.fullmatch(unit)) else FINE
+    while ticks < COARSE:
+        ticks *= 2
+    return ticks
+
+
+def is_locked(part: dict[str, Any]) -> bool:
+    """Whether a stream, or the whole file, says that it is encrypted: Apple's, WebM's and Windows Media's way.
+
+    MP4's own way shows in the packets alone.
+    """
+    return part.get("codec_tag_string") in DRM or any(name.lower() in DRM for name in part.get("tags", {}))
 
 
 def _duration(whole: dict[str, Any], *streams: dict[str, Any]) -> float:
-    """Of the longest of these streams; where none says, that of the file, which may have longer subtitles."""
-    end = _number(whole.get("duration"))
+    """From the file's begin to the end of the longest of these streams (seconds).
+
+    Where none says, that of the file, which may have longer subtitles; 0 if it isn't known.
+    """
+    if any(each.get("duration_ts") in UNKNOWN for each in streams):
+        return 0.0
+    begin = max(0.0, number(whole.get("start_time")))
+    if end := max(map(_end, streams)):
+        return end - begin if end > begin else end
+    end = number(whole.get("duration"))
     is_matroska = "matroska" in whole.get("format_name", "")
-    return max(map(_length, streams)) or (_from_start(end, whole) if is_matroska else end)
+    return end - begin if is_matroska and end > begin else end
 
 
-def _length(stream: dict[str, Any]) -> float:
-    if said := _number(stream.get("duration")):
-        return said
-    clock = CLOCK.match(str(stream.get("tags", {}).get("DURATION", "")))
-    return _from_start(60 * (60 * float(clock[1]) + float(clock[2])) + float(clock[3]), stream) if clock else 0.0
-
-
-def _from_start(end: float, part: dict[str, Any]) -> float:
-    """How long it lasts: Matroska says when it ends, and it need not start at 0."""
-    start = max(0.0, _number(part.get("start_time")))
-    return end - start if end > start else end
+def _end(stream: dict[str, Any]) -> float:
+    """When it ends; 0 if it doesn't say. Matroska says the end, and others how long it lasts."""
+    start = max(0.0, number(stream.get("start_time")))
+    if lasts := number(stream.get("duration")):
+        return start + lasts
+    time = TIME.match(str(stream.get("tags", {}).get("DURATION", "")))
+    end = 60 * (60 * float(time[1]) + float(time[2])) + float(time[3]) if time else 0.0
+    return end if end > start else start + end if end else 0.0
 
 
 def _rotation(stream: dict[str, Any]) -> int:
     for data in stream.get("side_data_list", []):
         if "rotation" in data:
-            return round(_number(data["rotation"]))
+            return round(number(data["rotation"]))
     return 0
 
 
@@ -212,10 +249,11 @@ def _is_mirrored(stream: dict[str, Any]) -> bool:
 def _ratio(text: Any, sign: str) -> float:
     """A fraction such as `64:45` or `30000/1001`; 0 if it is none."""
     above, _, below = str(text or "").partition(sign)
-    return _number(above) / _number(below) if _number(below) else 0.0
+    return number(above) / number(below) if number(below) else 0.0
 
 
-def _number(text: Any) -> float:
+def number(text: Any) -> float:
+    """What ffprobe tells as a number; 0 for what is none, or nonsense."""
     try:
         value = float(text)
     except (TypeError, ValueError):

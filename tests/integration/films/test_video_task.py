@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,65 +10,13 @@ from PIL import Image
 
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
-from processors.media.video import task
 from tests.support import films
 from tests.support.media import FakeParent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from processors.media.video.tools import Tools
-
-    Run = Callable[..., dict[str, Any]]
-
-RECIPES = tuple(films.RECIPES)
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A film by its recipe, made once."""
-    folder = tmp_path_factory.mktemp("films")
-
-    def made(recipe: str) -> Path:
-        path = folder / recipe
-        if not path.exists():
-            films.make(recipe, path)
-        return path
-
-    return made
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A task works in its folder."""
-    (tmp_path / "task").mkdir()
-    monkeypatch.chdir(tmp_path / "task")
-    return tmp_path / "task"
-
-
-@pytest.fixture
-def run(kit: Tools) -> Run:
-    """Run the task on a film, with each ffmpeg that is on trial."""
-
-    def perform(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:
-        if isinstance(source, bytes):
-            Path("source").write_bytes(source)
-        else:
-            shutil.copy(source, "source")
-        arguments = {
-            "ffmpeg": str(kit.ffmpeg),
-            "ffprobe": str(kit.ffprobe),
-            "version": kit.version,
-            "av1": kit.av1,
-            "maxDuration": 60.0,
-            "maxPixels": 4096 * 2304,
-            "memory": 290 * MEBIBYTE,
-            "remux": True,
-            **changes,
-        }
-        return task.run(arguments, parent or FakeParent())
-
-    return perform
+    from tests.integration.films.conftest import Run
 
 
 def test_a_film_becomes_one_that_every_browser_plays(run: Run, film: Callable[[str], Path]) -> None:

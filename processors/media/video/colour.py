@@ -1,0 +1,108 @@
+"""Colours: what a film's numbers mean, and the filters that make plain BT.709 of them, or what a JPEG is read in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from processors.media.sandbox.wire import RefusedError
+
+HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
+WIDE = frozenset({"bt2020", "smpte431", "smpte432"})  # primaries far beyond those of a plain screen: BT.2020 and P3
+# Matrices that ffmpeg converts, or that are near to one of those; with others it fails, or shows wrong colours.
+READ = {name: name for name in ("bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc")} | {
+    "bt2020c": "bt2020nc"
+}
+UNREADABLE = frozenset({"ycgco", "ycgco-re", "ycgco-ro", "ictcp", "ipt-c2", "smpte2085"})
+SAID = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "range": "tv"}
+NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
+EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # where two roundings would be seen
+WHITE = 203  # candelas for each square metre of what is white in HDR and no light (BT.2408)
+HD = 720  # lines from which browsers take a film that doesn't say for BT.709
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """What the numbers of a film's pictures mean, in ffmpeg's words; `unknown` where it doesn't say.
+
+    `matrix` is the one to be read with: what the film says, or what browsers take it for; `gbr` is none.
+    """
+
+    matrix: str
+    primaries: str
+    transfer: str
+    range: str
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether its brightness is beyond what a plain screen shows."""
+        return self.transfer in HDR
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether browsers show it as they show BT.709 or BT.601."""
+        plain = {"bt709", "smpte170m", "bt470bg"}
+        return self.matrix in plain and self.primaries in {"unknown", *plain} and self.range != "pc" and not self.is_hdr
+
+
+PLAIN = Colour("bt709", "bt709", "bt709", "tv")
+
+
+def colour_of(stream: dict[str, Any]) -> Colour:
+    """The colours of a stream, as ffprobe tells it. Raises RefusedError for those that ffmpeg can't convert."""
+    said = {name: str(stream.get(f"color_{name}", "unknown")) for name in ("space", "primaries", "transfer", "range")}
+    if said["space"] in UNREADABLE:
+        msg = f"the film's colours are in a form that is not taken ({said['space']})"
+        raise RefusedError(msg)
+    if re.search("rgb|bgr|gbr|pal8", str(stream.get("pix_fmt"))):
+        matrix = "gbr"
+    elif said["transfer"] in HDR:
+        matrix = READ.get(said["space"], "bt2020nc")
+    else:
+        matrix = READ.get(said["space"]) or _taken_for(stream)
+    return Colour(matrix, said["primaries"], said["transfer"], said["range"])
+
+
+def _taken_for(stream: dict[str, Any]) -> str:
+    """What Chromium and Firefox take a film for that doesn't say."""
+    is_hd = int(stream.get("height", 0)) >= HD and stream.get("codec_name") != "vp9"
+    return "bt709" if is_hd else "smpte170m"
+
+
+def in_bt709(pictures: Any, colour: Colour, version: int, width: int, height: int) -> Any:
+    """The pictures at this size, in the colours and the range of a plain screen, and saying so."""
+    told = _told(pictures, colour)
+    if colour.is_hdr:
+        return _toned(told, version, width, height).filter("setparams", **SAID)
+    plain = told.filter("scale", width, height, out_color_matrix="bt709", out_range="tv")
+    if colour.primaries in WIDE:
+        said = {"ispace": "bt709", "iprimaries": colour.primaries, "itrc": "bt709", "irange": "tv"}
+        plain = plain.filter("colorspace", "bt709", **said)
+    return plain.filter("setparams", **SAID)
+
+
+def in_jpeg(pictures: Any, colour: Colour, width: str) -> Any:
+    """Plain pictures at this width, in the matrix and the range that every JPEG is read in."""
+    seen = {"out_color_matrix": "bt601", "out_range": "pc", "flags": EXACT}
+    small = _told(pictures, colour).filter("scale", width, -2, **seen)
+    return small.filter("format", "yuvj420p")
+
+
+def _told(pictures: Any, colour: Colour) -> Any:
+    """The pictures, each of them saying what was found: ffmpeg guesses otherwise than browsers do."""
+    if not colour.is_hdr:
+        return pictures.filter("setparams", colorspace=colour.matrix, color_primaries="bt709", color_trc="bt709")
+    primaries = "bt2020" if colour.primaries == "unknown" else colour.primaries
+    return pictures.filter("setparams", colorspace=colour.matrix, color_primaries=primaries, color_trc=colour.transfer)
+
+
+def _toned(pictures: Any, version: int, width: int, height: int) -> Any:
+    """High dynamic range, brought into what a plain screen shows."""
+    small = pictures.filter("scale", width, height)
+    if version >= NATIVE_TONE_MAPPING:
+        plain = {"out_color_matrix": "bt709", "out_primaries": "bt709", "out_transfer": "bt709", "out_range": "tv"}
+        return small.filter("scale", **plain)
+    linear = small.filter("zscale", t="linear", npl=WHITE).filter("format", "gbrpf32le")
+    mapped = linear.filter("zscale", p="bt709").filter("tonemap", "mobius")
+    return mapped.filter("zscale", t="bt709", m="bt709", r="tv")

@@ -1,0 +1,86 @@
+"""What the packets of an upload tell: all of the file is read for it, and nothing decoded."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from processors.media.sandbox.limits import tie
+from processors.media.video.probe import guarded, number
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from processors.media.video.probe import Probe
+
+LEAD_IN = 0.2  # seconds of sound that an encoder may need before the film's begin
+LONG = 1.5  # of the mean
+SHAPE = "packet=stream_index,pts_time,duration_time,flags:packet_side_data=side_data_type"
+
+
+@dataclass(slots=True)
+class Packets:
+    """What they have told so far of the film, which is the stream `index`.
+
+    `hidden`: seconds of sound that no player shows, and as much as LEAD_IN for each such picture. `hold`: how long the
+    last picture is shown (seconds; 0: not said). `lengths`: seconds of each stream. `locked`: encrypted streams.
+    `last` is when the last of the `count` pictures is shown.
+    """
+
+    index: int
+    hidden: float = 0.0
+    hold: float = 0.0
+    lengths: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
+    locked: set[int] = field(default_factory=set)
+    last: float = float("-inf")
+    count: int = 0
+
+    @property
+    def hides(self) -> bool:
+        """Whether there is more that no player shows than an encoder needs."""
+        return self.hidden >= LEAD_IN
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the last picture is shown for longer than the others are."""
+        return self.hold * (self.count - 1) > LONG * (self.lengths[self.index] - self.hold)
+
+    def take(self, line: str) -> None:
+        """Hear one: stream, time, seconds, flags, and what is beside it."""
+        index, at, seconds, flags, *beside = (*line.strip().split(","), "", "", "")
+        if not index.isdecimal():
+            return
+        if "Encryption info" in beside:
+            self.locked.add(int(index))
+        if "D" in flags:
+            self.hidden += LEAD_IN if int(index) == self.index else number(seconds)
+            return
+        self.lengths[int(index)] += number(seconds)
+        if int(index) != self.index:
+            return
+        self.count += 1
+        if number(at) >= self.last:
+            self.last, self.hold = number(at), number(seconds)
+
+
+def packets(ffprobe: Path, file: str, film: Probe) -> Packets:
+    """Read a file of this folder. What can't be read to its end hides something.
+
+    Who cuts a film on a phone may get a file with all of it and a list of edits.
+    """
+    told = Packets(film.index)
+    with subprocess.Popen(
+        [*guarded(ffprobe), "-show_entries", SHAPE, "-of", "csv=p=0", f"file:{file}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=tie(),  # noqa: PLW1509 -- this process has one thread
+    ) as process:
+        for line in process.stdout or ():
+            told.take(line)
+    if process.returncode != 0:
+        told.hidden = float("inf")
+    return told

@@ -1,0 +1,68 @@
+"""The video task in a folder of its own, with each ffmpeg that is on trial."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processors.media.sandbox.limits import MEBIBYTE
+from processors.media.video import task
+from tests.support import films
+from tests.support.media import FakeParent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from processors.media.video.tools import Tools
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A film by its recipe, made once."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def made(recipe: str) -> Path:
+        path = folder / recipe
+        if not path.exists():
+            films.make(recipe, path)
+        return path
+
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A task works in its folder."""
+    (tmp_path / "task").mkdir()
+    monkeypatch.chdir(tmp_path / "task")
+    return tmp_path / "task"
+
+
+@pytest.fixture
+def run(kit: Tools, folder: Path) -> Run:
+    """Run the task on a film."""
+
+    def perform(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:
+        if isinstance(source, bytes):
+            (folder / "source").write_bytes(source)
+        else:
+            shutil.copy(source, folder / "source")
+        arguments = {
+            "ffmpeg": str(kit.ffmpeg),
+            "ffprobe": str(kit.ffprobe),
+            "version": kit.version,
+            "av1": kit.av1,
+            "maxDuration": 60.0,
+            "maxPixels": 4096 * 2304,
+            "memory": 290 * MEBIBYTE,
+            "remux": True,
+            **changes,
+        }
+        return task.run(arguments, parent or FakeParent())
+
+    return perform
