@@ -13,6 +13,7 @@ from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
 from processors.media.video import encode, probe
 from processors.media.video.colour import PLAIN
+from processors.media.video.packets import Packets
 from processors.media.video.plan import Plan, plan
 from processors.media.video.probe import Probe, Sound
 
@@ -226,3 +227,47 @@ def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Excep
 def test_a_film_with_some_damage_is_one() -> None:
     """Ffmpeg says what it could not decode, and goes on."""
     encode._judge(0, *encode._heard(BytesIO(b"Invalid NAL unit size\n")))
+
+
+def test_what_packets_tell() -> None:
+    """What is encrypted, how long each stream is, how long the last picture is shown, whatever order they come in."""
+    told = Packets(0)
+    for line in (
+        "0,0.000000,0.100000,K__",
+        "0,0.300000,2.000000,___",
+        "0,0.100000,0.200000,___",
+        "1,0.000000,0.020000,K__,Encryption info,Skip Samples",
+        "",
+        "1,0.020000,N/A,KD_",
+        "2,N/A,N/A,___",
+    ):
+        told.take(line)
+
+    assert (2.0, True, {1}, False) == (told.hold, told.is_held, told.locked, told.hides)
+    assert {0: pytest.approx(2.3), 1: pytest.approx(0.02), 2: 0.0} == told.lengths
+
+
+@pytest.mark.parametrize("line", ["0,0.000000,0.040000,KD_", "1,0.000000,0.200000,KD_"])
+def test_what_packets_hide(line: str) -> None:
+    """One picture, or more sound than an encoder needs."""
+    told = Packets(0)
+    told.take(line)
+
+    assert told.hides
+
+
+@pytest.mark.parametrize(
+    ("stream", "whole"),
+    [
+        ({"codec_tag_string": "drmi"}, {}),
+        ({"tags": {"ENC_KEY_ID": "c2VjcmV0"}}, {}),
+        ({}, {"tags": {"ASF_Protection_Type": "DRM"}}),
+        ({}, {"tags": {"encryption": "ASF Extended Content Encryption"}}),
+    ],
+)
+def test_what_is_protected(stream: dict[str, Any], whole: dict[str, Any]) -> None:
+    """Apple's mark, WebM's and those of Windows Media, as ffprobe tells them."""
+    film = {"index": 0, "codec_type": "video", "codec_name": "h264", "width": 64, "height": 64}
+
+    with pytest.raises(RefusedError, match="protected"):
+        probe._read({"streams": [film | stream], "format": whole})

@@ -90,8 +90,11 @@ def remux_command(tool: Path, probe: Probe) -> list[str]:
 
 
 def poster_command(tool: Path, probe: Probe) -> list[str]:
-    """A poster from the keyframes alone."""
-    source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", **GUARDED)
+    """A poster from the keyframes alone.
+
+    ffmpeg would let the film begin with late sound, and drop the pictures before: it keeps their times here.
+    """
+    source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", copyts=None, **GUARDED)
     return _compiled(tool, _poster(source[str(probe.index)], probe.colour))
 
 
