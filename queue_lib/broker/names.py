@@ -7,8 +7,13 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 LOOK_EVERY = 15.0  # seconds between two look-ups of a name
+KEPT = 40  # answers: those of ten minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +22,23 @@ class _Answer:
     addresses: frozenset[str]
 
 
+Answers = tuple[_Answer, ...]  # of one name, the oldest first
+
+
 class Names:
     """Looks names up in the background, each at most once in fifteen seconds for all connections."""
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, Answers] = {}
         self._asked: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def has_moved(self, host: str, peer: str, since: float) -> bool:
         """Whether a look-up after the monotonic second `since` says that `host` leads to `peer` no more. Never waits.
 
-        A look-up that fails says nothing.
+        A look-up that fails says nothing. Where the name is answered in turn with one of several addresses, all of
+        those are meant that it had in the last ten minutes.
         """
         if _is_address(host):
             return False
@@ -38,15 +47,38 @@ class Names:
             if now - self._asked.get(host, since) >= LOOK_EVERY:
                 self._asked[host] = now
                 threading.Thread(target=self._look_up, args=(host, now), name="names", daemon=True).start()
-        answer = self._answers.get(host)
-        return answer is not None and answer.asked_at > since and peer not in answer.addresses
+        answers = self._answers.get(host, ())
+        if not answers or answers[-1].asked_at <= since or peer in answers[-1].addresses:
+            return False
+        return not (_rotates(answers) and _had(answers, peer))
 
     def _look_up(self, host: str, asked_at: float) -> None:
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError:
             return
-        self._answers[host] = _Answer(asked_at, frozenset(str(entry[4][0]) for entry in found))
+        self._heard(host, asked_at, {str(entry[4][0]) for entry in found})
+
+    def _heard(self, host: str, asked_at: float, addresses: Collection[str]) -> None:
+        answer = _Answer(asked_at, frozenset(addresses))
+        self._answers[host] = (*self._answers.get(host, ()), answer)[-KEPT:]
+
+
+def _rotates(answers: Answers) -> bool:
+    """Whether an address was missing from an answer and is in a later one again."""
+    known: set[str] = set()
+    missing: set[str] = set()
+    for answer in answers:
+        if missing & answer.addresses:
+            return True
+        known |= answer.addresses
+        missing = known - answer.addresses
+    return False
+
+
+def _had(answers: Answers, address: str) -> bool:
+    """Whether it was in any of them."""
+    return any(address in answer.addresses for answer in answers)
 
 
 def _is_address(host: str) -> bool:
