@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from queue_lib.api import tokens
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 WEB = PROJECT / "web.py"
 
 
-def web_process(redis_url: str, folder: Path, *known: Token) -> tuple[WorkerProcess, str]:
-    """The web process that knows these tokens, and its URL."""
+def web_process(
+    redis_url: str, folder: Path, *known: Token, python: str | Path = sys.executable
+) -> tuple[WorkerProcess, str]:
+    """The web process that knows these tokens, and its URL. `python` is that of the environment it runs in."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     env = {"REDIS_URL": redis_url, "API_TOKENS": ",".join(map(tokens.entry, known)), "PORT": str(port)}
-    return WorkerProcess(env, folder, WEB), f"http://127.0.0.1:{port}"
+    return WorkerProcess(env, folder, WEB, python), f"http://127.0.0.1:{port}"

@@ -27,13 +27,17 @@ class WorkerProcess:
 
     As a context manager it is started, has logged `started` when the body begins, and is killed at the end; what it
     wrote is shown with a test that fails. `folder` is where it runs: not in the project, whose `.env` it would read.
+    `python` is that of the environment it runs in: the tests' own, unless said otherwise.
     """
 
-    def __init__(self, env: Mapping[str, str], folder: Path, script: Path = WORKER) -> None:
+    def __init__(
+        self, env: Mapping[str, str], folder: Path, script: Path = WORKER, python: str | Path = sys.executable
+    ) -> None:
         """Nothing runs before `start`."""
         self._env = {"PATH": os.defpath, "PYTHONPATH": str(PROJECT), "LOG_FORMAT": "json", **env}
         self._folder = folder
         self._script = script
+        self._python = python
         self._process: asyncio.subprocess.Process | None = None
         self._readers: list[asyncio.Task[None]] = []
         self._written = {"stdout": b"", "stderr": b""}
@@ -57,7 +61,7 @@ class WorkerProcess:
         """Start the process."""
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, str(self._script), cwd=self._folder, env=self._env, stdout=pipe, stderr=pipe
+            self._python, str(self._script), cwd=self._folder, env=self._env, stdout=pipe, stderr=pipe
         )
         self._readers = [
             asyncio.create_task(self._read(name, stream))

@@ -11,13 +11,14 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.requirements import EXTRAS, FILES, PROJECT, direct, installed, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 OUR_OWN = {"benchmarks", "demo", "embedded", "processors", "queue_lib", "scripts", "storage", "tests", "worker", "web"}
@@ -42,6 +43,7 @@ MAY_IMPORT = {
     "tests/": tuple(EXTRAS),
 }
 SYSTEMS = {"linux": ("Linux", "x86_64", "aarch64"), "darwin": ("Darwin", "x86_64", "arm64")}
+HERE = {name: str(value) for name, value in default_environment().items()}
 PYTHONS = ("3.11.0", "3.11.15", "3.12.9", "3.13.9", "3.14.3")
 
 
@@ -126,7 +128,7 @@ def test_a_requirements_file_holds_on_every_system(file: str) -> None:
                 "python_version": ".".join(version.split(".")[:2]),
                 "sys_platform": platform,
             }
-            missing |= {f"{name} on {platform} with {version}" for name in needed(file, environment) - set(pins)}
+            missing |= {f"{name} on {platform} with {version}" for name in needed(FILES[file], environment) - set(pins)}
 
     assert set() == missing
 
@@ -137,10 +139,10 @@ def asks_for(package: str) -> list[Requirement]:
     return [Requirement(line) for line in metadata.requires(package) or ()]
 
 
-def needed(file: str, environment: dict[str, str]) -> set[str]:
+def needed(extras: Iterable[str], environment: dict[str, str]) -> set[str]:
     """The packages that pip would install from the lines of pyproject.toml on such a machine."""
     found: set[tuple[str, str]] = set()
-    left = direct(*FILES[file])
+    left = direct(*extras)
     while left:
         requirement = left.pop()
         for extra in ("", *requirement.extras):
@@ -160,6 +162,19 @@ def test_a_requirements_file_installs_what_was_tested(file: str) -> None:
     tested = installed("requirements-dev.txt")
 
     assert {} == {name: pin for name, pin in installed(file).items() if pin != tested.get(name) or not pin[1]}
+
+
+def test_each_package_has_its_place_in_third_party() -> None:
+    """Each one that is installed for use is named in THIRD_PARTY.md once, below the licence that it declares."""
+    table = (PROJECT / "THIRD_PARTY.md").read_text().split("## Licences of the packages")[1]
+    rows = re.findall(r"^\| ([^|]+) \| (`[^|]+`) \|$", table, re.MULTILINE)
+    places = [(name, licence) for licence, names in rows for name in re.findall(r"`([^`]+)`", names)]
+    used = needed(("push", "media", "database", "api", "ffmpeg", "sentry"), HERE)
+    declared = {name: metadata.metadata(name).json.get("license_expression") for name in used}
+    wrong = [(name, licence) for name, licence in places if declared.get(name) not in {None, licence}]
+
+    assert sorted(used) == sorted(name for name, _ in places)
+    assert [] == wrong
 
 
 @pytest.mark.parametrize("file", FILES)

