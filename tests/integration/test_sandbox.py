@@ -101,6 +101,8 @@ async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> Non
     """A full disk is no fault of the picture."""
     with pytest.raises(TransientError, match=r"the fail task failed: OSError: .Errno 28. No space left"):
         await sandbox.run(task(tmp_path, "fail"))
+    with pytest.raises(TransientError, match=r"^the fail task failed: ffmpeg ended with -9$"):
+        await sandbox.run(task(tmp_path, "fail", outside="ffmpeg ended with -9"))
 
 
 async def test_a_fault_of_our_own_is_told_apart(sandbox: PlaySandbox, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from processors.media.sandbox import child, limits, server
 from processors.media.sandbox.client import Sandbox
-from processors.media.sandbox.wire import Parent, RefusedError
+from processors.media.sandbox.wire import FailedError, Parent, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,8 @@ def fail(arguments: dict[str, Any], _parent: Parent) -> NoReturn:
     """Raise."""
     if "refused" in arguments:
         raise RefusedError(arguments["refused"])
+    if "outside" in arguments:
+        raise FailedError(arguments["outside"])
     if "words" in arguments:
         raise ValueError(arguments["words"])
     raise OSError(28, "No space\nleft")

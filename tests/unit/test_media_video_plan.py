@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.wire import FailedError, RefusedError
 from processors.media.video import encode, probe
 from processors.media.video.colour import PLAIN
 from processors.media.video.packets import Packets
@@ -211,9 +211,9 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
         (0, "Error submitting packet to decoder: Out of memory\nCould not find ref", RefusedError, "MEDIA_MEMORY"),
         (183, "moov atom not found", RefusedError, "can't be decoded: moov atom not found"),
         (234, "", RefusedError, "it said nothing"),
-        (-9, "", RuntimeError, "ended with -9"),
-        (-11, "", RuntimeError, "ended with -11"),
-        (228, "av_write: No space left on device", RuntimeError, "No space left"),
+        (-9, "", FailedError, "ended with -9"),
+        (-11, "", FailedError, "ended with -11"),
+        (228, "av_write: No space left on device", FailedError, "No space left"),
     ],
 )
 def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Exception], reason: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox import landlock, limits
-from processors.media.sandbox.wire import RefusedError, SocketParent, one_line
+from processors.media.sandbox.wire import FailedError, RefusedError, SocketParent, one_line
 
 if TYPE_CHECKING:
     import socket
@@ -59,6 +59,8 @@ def _report(parent: SocketParent) -> dict[str, Any]:
         return {"refused": one_line(error)}
     except MemoryError:
         return {"refused": "it takes far more memory than its kind does"}
+    except FailedError as error:
+        return {"failed": one_line(error)}
     except Exception as error:  # noqa: BLE001 -- the parent decides what becomes of it
         words = one_line(f"{type(error).__name__}: {error}")
         # A full disk has a number. All else the task should have foreseen: damage is refused where it is decoded.

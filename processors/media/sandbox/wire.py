@@ -15,6 +15,10 @@ class RefusedError(Exception):
     """The input can't be processed, whoever tries; the message says why."""
 
 
+class FailedError(Exception):
+    """It could not be done this time, for a reason that lies outside: another attempt may help."""
+
+
 class Parent(Protocol):
     """What a task may say while it runs."""
 

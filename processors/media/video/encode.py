@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import ffmpeg
 
 from processors.media.sandbox.limits import MEBIBYTE, tie
-from processors.media.sandbox.wire import RefusedError, one_line
+from processors.media.sandbox.wire import FailedError, RefusedError, one_line
 from processors.media.video.colour import PLAIN, in_bt709, in_jpeg
 from processors.media.video.plan import MAX_BIT_RATE, MAX_FPS
 from processors.media.video.probe import GUARDED
@@ -169,7 +169,7 @@ def _judge(status: int, last: str, short: bool) -> None:  # noqa: FBT001
         raise RefusedError(msg)
     if status < 0 or "No space left on device" in last:
         msg = f"ffmpeg ended with {status}: {last}"
-        raise RuntimeError(msg)
+        raise FailedError(msg)
     if status > 0:
         msg = f"the film can't be decoded: {last}"
         raise RefusedError(msg)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox.limits import tie
-from processors.media.sandbox.wire import RefusedError, one_line
+from processors.media.sandbox.wire import FailedError, RefusedError, one_line
 from processors.media.video.colour import Colour, colour_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def probe(ffprobe: Path, file: str) -> Probe:
         raise RefusedError(msg) from error
     if answer.returncode < 0:
         msg = f"ffprobe was ended by signal {-answer.returncode}"
-        raise RuntimeError(msg)
+        raise FailedError(msg)
     if answer.returncode > 0:
         raise RefusedError(_no_film(answer.stderr))
     return _read(json.loads(answer.stdout.decode(errors="replace")))
