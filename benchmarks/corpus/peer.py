@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
 MEDIA = Path(__file__).parents[1] / "media"  # has sharp among its packages
-LONGEST_LINE = 64 * 1024 * 1024  # bytes: a picture of 1920 x 1080 that is not packed
+LONGEST_LINE = 16 * 1024 * 1024  # bytes: a JPEG of 1920 x 1080
 PATIENCE = 120  # seconds for a picture
 
 
@@ -60,8 +60,8 @@ class Sharp:
             await self._start()
             return {"error": "it crashed, or took too long"}
         answer: dict[str, Any] = json.loads(line)
-        if "png" in answer:
-            with Image.open(io.BytesIO(base64.b64decode(answer.pop("png")))) as picture:
+        if "jpeg" in answer:
+            with Image.open(io.BytesIO(base64.b64decode(answer.pop("jpeg")))) as picture:
                 answer["grid"] = grid(picture.convert("RGB"))
         return answer
 

@@ -9,9 +9,9 @@ async function measure(path) {
     .resize(1920, 1080, { fit: "inside", withoutEnlargement: true })
     .flatten({ background: "#ffffff" })
     .toColourspace("srgb")
-    .png({ compressionLevel: 0 })
+    .jpeg({ quality: 85 })
     .toBuffer({ resolveWithObject: true });
-  return { size: [info.width, info.height], png: data.toString("base64") };
+  return { size: [info.width, info.height], jpeg: data.toString("base64") };
 }
 
 for await (const path of createInterface({ input: process.stdin })) {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageCms
 
-from processors.media.image import decode, original
+from processors.media.image import cicp, decode, original
 from processors.media.image.write import KINDS
 from tests.support.images import (
     BLUE,
@@ -214,6 +214,25 @@ def test_colours_are_converted_by_their_profile(tmp_path: Path, kind: str, mode:
 
     assert close(GREEN, result.compressed.getpixel((200, 150)))
     assert close(GREEN, result.thumbnail.getpixel((160, 120)))
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "shown"),
+    [
+        pytest.param(12, 13, (41, 183, 48), id="Display P3 with sRGB's curve"),
+        pytest.param(1, 8, (160, 219, 143), id="linear sRGB"),
+        pytest.param(1, 4, (90, 181, 68), id="much like sRGB"),
+    ],
+)
+def test_a_profile_is_not_srgb_by_its_name(
+    tmp_path: Path, primaries: int, transfer: int, shown: tuple[int, int, int]
+) -> None:
+    """Others have sRGB in their names as well."""
+    profile = cicp.of_numbers(primaries, transfer).replace(b"CICP", b"sRGB")
+
+    result = run(tmp_path, Image.new("RGB", (40, 30), (90, 180, 70)), "PNG", icc_profile=profile)
+
+    assert close(shown, result.compressed.getpixel((20, 15)))
 
 
 @pytest.mark.parametrize(

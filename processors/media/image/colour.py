@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import io
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
+
+# Colours that other primaries and another gamma would change.
+PROBE = Image.frombytes(
+    "RGB", (6, 1), bytes((255, 0, 0, 0, 255, 0, 0, 0, 255, 64, 64, 64, 128, 128, 128, 200, 120, 60))
+)
+CLOSE = 2  # of 255: rounding
 
 
 def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     """The picture's colours as sRGB: RGB, RGBA, or YCbCr, which is decoded for no other colours.
 
-    A profile that is damaged or of another kind of picture is left out. One with sRGB in its name is taken for sRGB:
-    converting would change a colour by one in 255 at most.
+    A profile that is damaged or of another kind of picture is left out.
     """
     if picture.mode == "YCbCr":
         return picture
@@ -29,11 +35,24 @@ def _converted(picture: Image.Image, profile: bytes, mode: str) -> Image.Image |
         return None
 
 
+@functools.lru_cache(maxsize=1)
 def is_srgb(profile: bytes) -> bool:
-    """Whether colours under this profile are sRGB's (no profile: they are)."""
+    """Whether colours under this profile are sRGB's, but for two in 255 (no profile: they are).
+
+    That it has sRGB in its name is not enough: so have Display P3 "with sRGB Transfer" and linear sRGB.
+    """
     if not profile:
         return True
     try:
-        return "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return "sRGB" in ImageCms.getProfileDescription(source) and _changes_nothing(source)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return False
+
+
+def _changes_nothing(source: ImageCms.ImageCmsProfile) -> bool:
+    probe = PROBE.convert("L") if source.profile.xcolor_space.strip() == "GRAY" else PROBE
+    shown = ImageCms.profileToProfile(probe, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    if shown is None:
+        return False
+    return max(ImageChops.difference(shown, probe.convert("RGB")).tobytes()) <= CLOSE
