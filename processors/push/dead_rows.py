@@ -6,8 +6,8 @@ import enum
 from typing import TYPE_CHECKING
 
 from processors.push.delivery import Kind
-from processors.push.encrypt import InvalidKeysError, keys_of
 from processors.push.endpoints import EndpointRefusedError, EndpointRemovedError
+from processors.push.keys import InvalidKeysError, keys_of
 
 if TYPE_CHECKING:
     from processors.push.endpoints import AllowedHosts

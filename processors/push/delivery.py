@@ -16,12 +16,16 @@ MAX_PLAINTEXT = 3993
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What every subscription of a fan-out receives: the plaintext `body` and, in seconds, its time to live."""
+    """What every subscription of a fan-out receives: the plaintext `body` and, in seconds, its time to live.
+
+    `is_batch`: it goes to so many that the time of encrypting it counts.
+    """
 
     body: bytes
     ttl: int
     urgency: str
     topic: str | None = None
+    is_batch: bool = False
 
 
 class Kind(enum.StrEnum):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from processors.push.delivery import MAX_PLAINTEXT, Message
 from processors.push.notification import MAGIC, MAX_BADGE
+from processors.push.payload import BatchPayload
 from processors.push.shorten import ELLIPSIS, shortened
 from queue_lib.errors import PermanentError
 
@@ -45,6 +46,7 @@ def message_of(push: Push, style: PayloadStyle) -> Message:
         ttl=push.options.ttl,
         urgency=push.options.urgency.value,
         topic=topic_header(push.options.topic),
+        is_batch=isinstance(push, BatchPayload),
     )
 
 

@@ -13,10 +13,11 @@ from processors.push.allowance import most_in_flight
 from processors.push.answer import judge, refuses_topic
 from processors.push.dead_rows import has_expired
 from processors.push.delivery import Delivery, Kind, Message
-from processors.push.encrypt import InvalidKeysError, encrypt
+from processors.push.encrypt import encrypt
 from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError, EndpointRemovedError
 from processors.push.guard import AddressRefusedError, socket_factory
 from processors.push.hostname import is_within
+from processors.push.keys import InvalidKeysError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +79,7 @@ class PushSender:
         except EndpointRefusedError as error:
             return Delivery(Kind.REFUSED_ENDPOINT, str(error))
         try:
-            body = encrypt(subscription, message.body)
+            body = encrypt(subscription, message)
         except InvalidKeysError as error:
             return Delivery(Kind.UNREADABLE_KEYS, str(error))
         return self._weighed(endpoint, await self._send(endpoint, body, message))

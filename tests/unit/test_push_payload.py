@@ -324,6 +324,16 @@ def test_a_follow_up_of_json_text_has_the_object() -> None:
     assert data["payload"] == {"title": "t"}
 
 
+def test_batches_alone_are_encrypted_as_such() -> None:
+    """Not the pushes of one user, nor follow-ups."""
+    batch = BatchPayload.model_validate({"all": True, "payload": MINIMAL})
+    again = FollowUpPayload.model_validate(
+        follow_up_data(batch, ["s1"], attempt=2, of="j1", by="j1", deadline=1_800_000_000.0)
+    )
+
+    assert [True, False, False] == [message_of(push, PayloadStyle()).is_batch for push in (batch, again, parse())]
+
+
 def test_options_may_be_null() -> None:
     """No options, and null, are normal urgency and no topic."""
     message = message_of(parse(options=None), PayloadStyle(MAX_PLAINTEXT))
