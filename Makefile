@@ -69,4 +69,4 @@ $(PIP_COMPILE) $(addprefix --extra ,$(2)) --output-file $(1) pyproject.toml
 endef
 
 clean:
-	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules demo-output
+	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules demo-output*

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # Ctrl-C while the modules load ends it, without a stack trace
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import asyncio
 import contextlib
 import logging
+import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,7 +30,6 @@ from queue_lib.observe import log
 from queue_lib.settings import SETTINGS, WorkerSettings, load
 
 if TYPE_CHECKING:
-    import socket
     from types import FrameType
 
     from queue_lib.api.watch import Watch
@@ -57,8 +62,13 @@ def is_no_cancellation(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
-async def nothing() -> None:
-    """There is nothing else to open."""
+async def listen(port: int) -> socket.socket:
+    """The port on all addresses: the platform's router is on another machine. Raises ConfigurationError."""
+    try:
+        return socket.create_server(("", port))
+    except OSError as error:
+        msg = f"PORT: can't listen on port {port} ({error.strerror}); set it to one that is free"
+        raise ConfigurationError(msg) from None
 
 
 def main() -> None:
@@ -67,18 +77,15 @@ def main() -> None:
     try:
         queue, api = load(WorkerSettings, ApiSettings)
         log.configure(queue.log_level, queue.log_format)
-        asyncio.run(wiring.preflight(queue, nothing()))
+        listening = asyncio.run(wiring.preflight(queue, listen(api.port)))
         observe = wiring.sentry(queue)
     except ConfigurationError as error:
         sys.exit(str(error))
     app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate, observe)
     install(app, api.api_tokens, secret=queue.redis)
-    everywhere = "0.0.0.0"  # noqa: S104 -- the platform's router is on another machine
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(
         app,
-        host=everywhere,
-        port=api.port,
         http=PatientConnection,
         log_config=None,
         log_level="error",
@@ -88,7 +95,8 @@ def main() -> None:
     )
     logging.getLogger("uvicorn.error").addFilter(is_no_cancellation)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises SIGINT again when all is done
-        Server(config, app.state.watch).run()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        Server(config, app.state.watch).run([listening])
 
 
 if __name__ == "__main__":

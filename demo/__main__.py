@@ -7,46 +7,35 @@ program enqueue. In between runs the real `worker.py`, as a process of its own.
 from __future__ import annotations
 
 import asyncio
-import shutil
+import signal
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo import checks, producers
 from demo.clock import say, seconds
 from demo.failure import DemoError
+from demo.output import output
 from demo.plan import Plan
 from demo.stage import Stage, build
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-OUTPUT = Path(__file__).resolve().parents[1] / "demo-output"
 PATIENCE = 45.0  # seconds, for all jobs together
 
 
 async def play() -> list[str]:
     """Build, enqueue, stop, look; returns what is missing. Raises DemoError if it can't be played to its end."""
-    clear(OUTPUT)
     async with AsyncExitStack() as cleanup:
-        stage = await build(cleanup, OUTPUT)
+        stage = await build(cleanup, cleanup.enter_context(output()))
         await stage.worker.until_started()
         plan, before = Plan.draw(), stage.app.subscription_ids()
         await stage.worker.outlive(_enqueue(stage, plan), PATIENCE)
         ended = await stage.worker.stop()
-        return await _report(stage, plan, before, ended)
-
-
-def clear(folder: Path) -> None:
-    """An empty folder. Raises DemoError."""
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir()
-    except OSError as error:
-        msg = f"{folder} can't be emptied: {error.strerror}"
-        raise DemoError(msg) from error
+        missing = await _report(stage, plan, before, ended)
+        say(f"\nThe pictures and worker.log are in {stage.app.store}")
+        return missing
 
 
 async def _enqueue(stage: Stage, plan: Plan) -> None:
@@ -80,6 +69,7 @@ async def _report(stage: Stage, plan: Plan, before: list[str], ended: tuple[int,
 def main() -> int:
     """Play; returns the exit status."""
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         missing = asyncio.run(play())
     except DemoError as error:
         missing = [str(error)]
@@ -88,7 +78,7 @@ def main() -> int:
     for line in missing:
         say(f"FAILED: {line}")
     if not missing:
-        say(f"\nAll of it in {seconds():.1f} s. The pictures and worker.log are in {OUTPUT}")
+        say(f"\nAll of it in {seconds():.1f} s.")
     return 1 if missing else 0
 
 

@@ -18,9 +18,9 @@ import redis
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
-from demo.__main__ import OUTPUT, clear
 from demo.clock import say
 from demo.failure import DemoError
+from demo.output import output
 from demo.plan import IMAGE, Plan
 from demo.producers import Wish
 from demo.stage import build
@@ -29,6 +29,7 @@ from queue_lib.api import tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 EVERY = 0.25  # seconds between two jobs
 MISSING = Wish(*IMAGE, {"fileId": "lost", "filePath": "uploads/lost.jpg", "userId": "ada"})
@@ -40,16 +41,15 @@ async def serve() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clear(OUTPUT)
     async with AsyncExitStack() as cleanup:
-        stage = await build(cleanup, OUTPUT)
+        stage = await build(cleanup, cleanup.enter_context(output()))
         await stage.worker.until_started()
-        await cleanup.enter_async_context(_web(stage.redis.url))
+        await cleanup.enter_async_context(_web(stage.redis.url, stage.app.store))
         await _feed(stage.redis.url, stop)
 
 
 @asynccontextmanager
-async def _web(redis_url: str) -> AsyncIterator[None]:
+async def _web(redis_url: str, folder: Path) -> AsyncIterator[None]:
     """The real `web.py`, and where it is."""
     secret, token = tokens.make("demo", may_write=True)
     with socket.socket() as free:
@@ -57,7 +57,7 @@ async def _web(redis_url: str) -> AsyncIterator[None]:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(PROJECT / "web.py")),
-        cwd=OUTPUT,
+        cwd=folder,
         env={"REDIS_URL": redis_url, "API_TOKENS": tokens.entry(token), "PORT": str(port), "LOG_LEVEL": "warning"},
     )
     try:

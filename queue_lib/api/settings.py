@@ -18,7 +18,7 @@ class ApiSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    port: int = Field(3000, ge=1, le=65535, description="Where the API listens; platforms set it.")
+    port: int = Field(8080, ge=1, le=65535, description="Where the API listens; platforms set it.")
     api_tokens: Annotated[tuple[Token, ...], NoDecode] = Field(
         min_length=1,
         description="Who may use the API (`python web.py` alone needs it), comma-separated: `name:full:<sha256>` or "

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,7 @@ from tests.support.polling import PATIENCE
 PROJECT = Path(__file__).parents[2]
 NODE_MODULES = "tests/node/node_modules"
 NOT_COPIED = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "demo-output")
-BEFORE_MAIN = 'if __name__ == "__main__":'
+BEFORE_MAIN = 'if __name__ == "__main__":\n    main()'
 
 # A worker that takes every job and says that all went well.
 PRETENDER = """
@@ -119,13 +120,38 @@ def test_with_node(checkout: Path) -> None:
     assert (checkout / "demo-output" / "worker.log").stat().st_size > 0
 
 
-def test_without_node_twice(checkout: Path) -> None:
-    """Without Node the Python package enqueues; what an earlier demo left behind is no hindrance."""
-    for _ in range(2):
-        status, output = play(checkout, path="/nowhere")
+def test_without_node_twice_at_once(checkout: Path) -> None:
+    """Without Node the Python package enqueues; neither an earlier demo nor another one of the clone is in the way."""
+    (checkout / "demo-output" / "uploads").mkdir(parents=True)
+    (checkout / "demo-output" / "uploads" / "photo.jpg").touch()
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(lambda _: play(checkout, path="/nowhere"), range(2)))
 
+    for status, output in ends:
         assert 0 == status, output
         assert "bullmq   completed     process-image 1:" in output
+    assert {"demo-output", "demo-output-2"} == {path.parent.name for path in checkout.glob("*/photo-compressed.jpg")}
+
+
+@pytest.mark.parametrize("program", ["-m demo", "-m demo.dashboard", "-m scripts.queue_stats", "worker.py", "web.py"])
+def test_interrupted_while_it_loads(checkout: Path, program: str) -> None:
+    """Ctrl-C before a program is ready ends it without a stack trace."""
+    (checkout / "structlog").mkdir()  # a package that all of them load, and that takes its time
+    (checkout / "structlog" / "__init__.py").write_text("import time; print('loading', flush=True); time.sleep(60)")
+    process = subprocess.Popen(
+        [sys.executable, *program.split()],
+        cwd=checkout,
+        env={"PATH": os.defpath},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert "loading\n" == process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+
+    assert ("", None) == process.communicate(timeout=20)
+    assert -signal.SIGINT == process.returncode
 
 
 def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
