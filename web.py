@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 from functools import partial
@@ -67,7 +68,7 @@ async def listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("", port))
     except OSError as error:
-        msg = f"PORT: can't listen on port {port} ({error.strerror}); set it to one that is free"
+        msg = f"PORT: can't listen on port {port} ({os.strerror(error.errno or 0)}); set it to one that is free"
         raise ConfigurationError(msg) from None
 
 
@@ -77,6 +78,7 @@ def main() -> None:
     try:
         queue, api = load(WorkerSettings, ApiSettings)
         log.configure(queue.log_level, queue.log_format)
+        wiring.tell_of_misspelt(WorkerSettings, ApiSettings)
         listening = asyncio.run(wiring.preflight(queue, listen(api.port)))
         observe = wiring.sentry(queue)
     except ConfigurationError as error:

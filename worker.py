@@ -39,6 +39,7 @@ from storage.settings import StorageSettings
 if TYPE_CHECKING:
     from queue_lib.queues import Queue
 
+MODELS = (WorkerSettings, PushSettings, MediaSettings, StorageSettings)
 Loaded = tuple[WorkerSettings, PushSettings, MediaSettings, StorageSettings, tuple["Queue", ...]]
 
 
@@ -79,10 +80,11 @@ def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
     argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
     try:
-        settings = wiring.load_all(WorkerSettings, PushSettings, MediaSettings, StorageSettings)
+        settings = wiring.load_all(*MODELS)
     except ConfigurationError as error:
         sys.exit(str(error))
     log.configure(settings[0].log_level, settings[0].log_format)
+    wiring.tell_of_misspelt(*MODELS)
     grace = settings[0].shutdown_grace
     run_all([partial(run, partial(work, share), grace) for share in wiring.shares(settings)])
 

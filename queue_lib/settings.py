@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import dotenv
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 ENV_FILE = ".env"
+SIMILAR = 0.88  # of two names that differ in one letter out of eight, or less
+LONG_ENOUGH = 6  # letters of a name: shorter ones are like too many others
 SETTINGS = "It takes no arguments: its settings are environment variables, and README.md has them all."
 PROCESSES = "Processes of one worker that take its jobs; more than one only where the queue keeps a whole core busy."
 
@@ -110,6 +114,11 @@ class WorkerSettings(BaseSettings):
         """The URL of Redis."""
         return self.redis_tls_url or self.redis_url or ""
 
+    @property
+    def redis_variable(self) -> str:
+        """Where it stands."""
+        return "REDIS_TLS_URL" if self.redis_tls_url else "REDIS_URL"
+
 
 def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
     """Read the environment (and `.env`, in development) into instances of `models`, in that order.
@@ -126,8 +135,20 @@ def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
         except ValidationError as error:
             faults += _lines(model, error)
     if faults:
-        raise ConfigurationError(*faults)
+        meant = misspelt(*models).items()
+        raise ConfigurationError(*faults, *(f"{name}: no such setting; is {known} meant?" for name, known in meant))
     return tuple(loaded)
+
+
+def misspelt(*models: type[BaseSettings]) -> dict[str, str]:
+    """Variables of the environment that are no setting of `models`, but look like one that is not set: which one."""
+    given = {name.upper() for name in os.environ}  # noqa: TID251 -- here it is read
+    known = {
+        f"{model.model_config.get('env_prefix', '')}{name}".upper() for model in models for name in model.model_fields
+    }
+    free = [name for name in known - given if len(name) >= LONG_ENOUGH]
+    close = {name: difflib.get_close_matches(name, free, n=1, cutoff=SIMILAR) for name in sorted(given - known)}
+    return {name: found[0] for name, found in close.items() if found}
 
 
 def _lines(model: type[BaseSettings], error: ValidationError) -> Iterable[str]:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from queue_lib.admin import Admin
@@ -39,7 +40,7 @@ from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import Health, Server
 from queue_lib.runner.launcher import Launcher
 from queue_lib.runner.reporter import Reporter
-from queue_lib.settings import apply, load, queue_settings
+from queue_lib.settings import apply, load, misspelt, queue_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
@@ -74,6 +75,12 @@ def load_all(worker: type[WorkerSettings], *others: type[BaseSettings]) -> tuple
     return (*loaded[:count], tuple(queue for queue in table if queue.name in served))
 
 
+def tell_of_misspelt(*models: type[BaseSettings]) -> None:
+    """Warn of variables that look like a setting of `models`, or of a queue's, and are none."""
+    for name, meant in misspelt(*models, *(queue_settings(queue) for queue in QUEUES)).items():
+        structlog.get_logger().warning("setting_unknown", name=name, meant=meant)
+
+
 def shares(loaded: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """What `load_all` has loaded, as each process of the worker is to have it.
 
@@ -95,7 +102,8 @@ def _share(
 
 def redis_options(settings: WorkerSettings) -> dict[str, Any]:
     """Connection options of redis-py. Raises ConfigurationError."""
-    return options(settings.redis, ca=settings.redis_tls_ca, insecure=settings.redis_tls_insecure)
+    ca, insecure = settings.redis_tls_ca, settings.redis_tls_insecure
+    return options(settings.redis, variable=settings.redis_variable, ca=ca, insecure=insecure)
 
 
 async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:
@@ -103,11 +111,15 @@ async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:
 
     Raises ConfigurationError with the faults of both. Any exception of `opening` counts as its fault, a line a line.
     """
-    checked, opened = await asyncio.gather(check_redis(redis_options(settings)), opening, return_exceptions=True)
+    checked, opened = await asyncio.gather(_check_redis(settings), opening, return_exceptions=True)
     faults = [str(fault) for fault in (checked, opened) if isinstance(fault, BaseException)]
     if isinstance(opened, BaseException) or faults:
         raise ConfigurationError(*faults)
     return opened
+
+
+async def _check_redis(settings: WorkerSettings) -> None:
+    await check_redis(redis_options(settings), settings.redis_variable)
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,17 +24,16 @@ ANSWER_TIMEOUT = BLOCK + 10.0  # seconds; redis-py 8's default of 5 breaks block
 HEALTH_CHECK = 25.0  # seconds idle after which a connection is tried before use; hosts close idle ones after 300
 
 
-def options(url: str, *, ca: str | None = None, insecure: bool = False) -> dict[str, Any]:
-    """redis-py's connection options for a URL.
+def options(url: str, *, variable: str = "REDIS_URL", ca: str | None = None, insecure: bool = False) -> dict[str, Any]:
+    """redis-py's connection options for a URL, which stands in `variable`.
 
     `ca` is the path of a PEM file that verifies a private certificate (its host name is then not checked, since such
-    certificates seldom carry one); `insecure` accepts any certificate. Raises ConfigurationError.
+    certificates seldom carry one); `insecure` accepts any certificate. Raises ConfigurationError, a line a fault.
     """
-    try:
-        parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
-    except ValueError as error:
-        msg = f"REDIS_URL: not a Redis URL ({error}); expected redis://host:port or rediss://host:port"
-        raise ConfigurationError(msg) from None
+    faults = [fault for fault in (_wrong_url(url, variable), _wrong_ca(ca)) if fault]
+    if faults:
+        raise ConfigurationError(*faults)
+    parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
     parts |= {
         "socket_timeout": ANSWER_TIMEOUT,
         "socket_connect_timeout": CONNECT_TIMEOUT,
@@ -47,6 +47,35 @@ def options(url: str, *, ca: str | None = None, insecure: bool = False) -> dict[
         elif insecure:
             parts |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return parts
+
+
+def _wrong_url(url: str, variable: str) -> str | None:
+    """What is wrong with it. redis-py takes a database that is no number for 0, and an option that it has not later."""
+    try:
+        parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
+        database = "" if url.startswith("unix:") else urlsplit(url).path.strip("/")
+        if not database.isdecimal() and database:
+            return f"{variable}: the database after the host is no number; it looks like redis://host:port/0"
+        parts.pop("connection_class", redis.asyncio.Connection)(**parts)
+    except ValueError:  # its words may have a part of a password
+        form = "redis://user:password@host:6379/0, or rediss://... for TLS"
+        return f"{variable}: not a Redis URL; it looks like {form}, special characters percent-encoded (/ as %2F)"
+    except TypeError:
+        known = "leave out what is after the ?, but for db, protocol, username and password"
+        return f"{variable}: it has an option that redis-py does not know; {known}"
+    return None
+
+
+def _wrong_ca(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:  # an OSError, too
+        return f"REDIS_TLS_CA: {path} has no certificate in PEM"
+    except OSError as error:
+        return f"REDIS_TLS_CA: {path} can't be read: {error.strerror}"
+    return None
 
 
 class _OnceMore(SynchronousRetry):

@@ -38,7 +38,9 @@ class LocalStore:
         self._is_swept = False
 
     async def check(self) -> None:
-        """Make the directory if it is missing, and see that it can be written: else StorageUnavailableError.
+        """See that the directory is there and can be written: else StorageUnavailableError.
+
+        It is not made: it may be misspelt, or a volume that is not mounted.
 
         The first time, at start, what killed processes have left half written more than a day ago is removed.
         """
@@ -70,8 +72,10 @@ class LocalStore:
         """Nothing is held open."""
 
     def _probe(self, _stop: Stop) -> None:
+        if not self._root.is_dir():
+            msg = f"STORAGE_URL: there is no directory {self._root}; make it, or set the one where the uploads are"
+            raise StorageUnavailableError(msg)
         try:
-            self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._root):
                 pass
         except OSError as error:
@@ -86,6 +90,12 @@ class LocalStore:
                 with suppress(OSError):  # another process sweeps as well, or it is another user's
                     if path.lstat().st_mtime < oldest:
                         path.unlink()
+
+    def _refuse_missing(self) -> None:
+        """Whoever takes away the directory takes no object away: a volume may be mounted again."""
+        if not self._root.is_dir():
+            msg = f"the object store's directory {self._root} is gone"
+            raise StorageAwayError(msg)
 
     def _path(self, key: str) -> Path:
         """Where the object is, symbolic links followed; InvalidKeyError if they lead out of the store.
@@ -102,11 +112,13 @@ class LocalStore:
         return path
 
     def _copy_out(self, path: Path, target: Path, max_bytes: int, stop: Stop) -> int:
+        self._refuse_missing()
         refuse_above(max_bytes, _size(path))
         with path.open("rb") as file:
             return save(iter(partial(file.read, CHUNK), b""), target, max_bytes, stop)
 
     def _copy_in(self, source: Path, path: Path, stop: Stop) -> None:
+        self._refuse_missing()
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written beside it and renamed: a reader sees the old object or the new one, never half of it.
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=INCOMING)

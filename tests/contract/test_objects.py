@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
@@ -18,7 +19,6 @@ from storage.settings import StorageSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from email.message import Message
-    from pathlib import Path
 
     from storage.objects.base import ObjectStore
     from tests.support.s3 import Bucket
@@ -41,6 +41,7 @@ def _settings(storage_url: str, endpoint_url: str | None = None, base_url: str |
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
     """The settings of an empty store."""
     if request.param == "local":
+        (tmp_path / "store").mkdir()
         return _settings((tmp_path / "store").as_uri())
     bucket: Bucket = request.getfixturevalue("s3_bucket")
     prefix = "/apps/shop" if request.param == "s3-prefix" else ""
@@ -178,14 +179,18 @@ async def test_closes_twice(store: ObjectStore) -> None:
 
 
 async def test_check_names_what_is_wrong_with_a_directory(tmp_path: Path) -> None:
-    """A directory that can't be written is said in one line, with the setting's name."""
+    """One that is missing, no directory, or can't be written, is said in one line, with the setting's name."""
     (tmp_path / "file").write_text("")
-    store = open_store(_settings((tmp_path / "file" / "dir").as_uri()))
+    for place, fault in (
+        (tmp_path / "none", f"there is no directory {tmp_path}/none; make it, "),
+        (tmp_path / "file", f"there is no directory {tmp_path}/file; make it, "),
+        (Path("/proc"), "the directory /proc can't be written: "),
+    ):
+        with pytest.raises(StorageUnavailableError) as caught:
+            await open_store(_settings(place.as_uri())).check()
 
-    with pytest.raises(StorageUnavailableError) as caught:
-        await store.check()
-
-    assert f"STORAGE_URL: the directory {tmp_path}/file/dir can't be written: Not a directory" == str(caught.value)
+        assert str(caught.value).startswith(f"STORAGE_URL: {fault}")
+        assert 1 == len(str(caught.value).splitlines())
 
 
 async def test_check_names_a_missing_bucket(s3_bucket: Bucket) -> None:

@@ -63,7 +63,7 @@ async def test_redis(app: App, strict_redis: RedisServer, evicting_redis: RedisS
     place = f"127.0.0.1:{strict_redis.port}"
     cases = {
         "": r"REDIS_URL: not set; set it to .*",
-        "localhost:6379": r"REDIS_URL: not a Redis URL .*; expected redis://.*",
+        "localhost:6379": r"REDIS_URL: not a Redis URL; it looks like redis://.*",
         NOWHERE: r"REDIS_URL: can't reach Redis at 127.0.0.1:9 .*",
         f"redis://:hunter2@{place}": rf"REDIS_URL: {place} refuses the user or the password",
         f"redis://{place}": rf"REDIS_URL: {place} refuses the user or the password",
@@ -94,12 +94,12 @@ async def test_storage_and_push(app: App, tmp_path: Path) -> None:
     """A store that can't be written and VAPID keys of two pairs are refused by a line that names the variable."""
     (tmp_path / "file").touch()
     unwritable, mismatched, malformed = await asyncio.gather(
-        _refusal(app, STORAGE_URL=f"file://{tmp_path}/file/store"),
+        _refusal(app, STORAGE_URL=f"file://{tmp_path}/file"),
         _refusal(app, VAPID_PRIVATE_KEY=make_vapid_keys()[0]),
         _refusal(app, VAPID_PRIVATE_KEY="hunter2"),
     )
 
-    _check(unwritable, r"STORAGE_URL: the directory .*/file/store can't be written: .*")
+    _check(unwritable, r"STORAGE_URL: there is no directory .*/file; make it, or set .*")
     _check(mismatched, r"VAPID_PUBLIC_KEY: does not belong to VAPID_PRIVATE_KEY; set both from the same pair")
     _check(malformed, r"VAPID_PRIVATE_KEY: not a VAPID private key .*")
 
@@ -121,7 +121,7 @@ async def test_all_faults_at_once(app: App, tmp_path: Path) -> None:
             app,
             REDIS_URL=NOWHERE,
             DATABASE_URL=f"sqlite:///{tmp_path}/missing.db",
-            STORAGE_URL=f"file://{tmp_path}/file/store",
+            STORAGE_URL=f"file://{tmp_path}/file",
         ),
     )
 

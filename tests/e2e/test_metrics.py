@@ -125,7 +125,7 @@ async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
     assert dict.fromkeys(("redis", "database", "database_writes", "storage", "disk")) == well["servers"]
     assert any("Redis can't be reached, for" in (loop["trouble"] or "") for loop in ill["loops"])
     assert (200, {"outcome": "alive"}) == (alive.status_code, alive.json())
-    assert "STORAGE_URL: the directory" in without_store["servers"]["storage"]
+    assert "STORAGE_URL: there is no directory" in without_store["servers"]["storage"]
 
 
 async def test_metrics_are_told_while_redis_hangs(app: App) -> None:

@@ -199,3 +199,17 @@ async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str]
     assert reason in process.stderr
     assert "Traceback" not in process.stderr
     assert SECRET not in process.stderr
+
+
+async def test_a_port_that_is_taken(app: App) -> None:
+    """It is a fault of PORT, in one line beside the others, before anything is served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process, _ = web(app, PORT=str(port), REDIS_URL="redis://127.0.0.1:1")
+        await process.start()
+        status = await asyncio.wait_for(process.process.wait(), 20)
+        await process.kill()
+
+    redis, listening = process.stderr.splitlines()
+    assert (1, True) == (status, redis.startswith("REDIS_URL: can't reach Redis"))
+    assert f"PORT: can't listen on port {port} (Address already in use); set it to one that is free" == listening

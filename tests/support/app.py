@@ -71,6 +71,7 @@ def app(redis_url: str, tmp_path: Path, vapid_keys: tuple[str, str]) -> App:
         "PUSH_ALLOW_LOCAL_ENDPOINTS": "1",
     }
     app = App(tmp_path, env)
+    (tmp_path / "store").mkdir()
     app.sql(SUBSCRIPTIONS)
     app.sql(FILES)
     return app

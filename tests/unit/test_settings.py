@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from structlog.testing import capture_logs
 
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Backoff, Wire
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings
-from queue_lib.wiring import load_all, redis_options, shares
+from queue_lib.wiring import load_all, redis_options, shares, tell_of_misspelt
+from tests.support.tls import make_certificate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -93,12 +100,13 @@ def test_redis_tls_url_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "rediss://h:p@example.com:6380" == worker.redis
 
 
-def test_an_unverified_certificate_needs_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unverified_certificate_needs_a_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """TLS is verified unless a CA is given or verification is switched off in so many words."""
     monkeypatch.setenv("REDIS_URL", "rediss://example.com")
     assert "ssl_cert_reqs" not in redis_options(load_all(WorkerSettings)[0])
-    monkeypatch.setenv("REDIS_TLS_CA", "/ca.pem")
-    assert "/ca.pem" == redis_options(load_all(WorkerSettings)[0])["ssl_ca_certs"]
+    ca = str(make_certificate(tmp_path)[0])
+    monkeypatch.setenv("REDIS_TLS_CA", ca)
+    assert ca == redis_options(load_all(WorkerSettings)[0])["ssl_ca_certs"]
     monkeypatch.delenv("REDIS_TLS_CA")
     monkeypatch.setenv("REDIS_TLS_INSECURE", "1")
     assert "none" == redis_options(load_all(WorkerSettings)[0])["ssl_cert_reqs"]
@@ -109,6 +117,78 @@ def test_a_url_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "postgres://user:s3cret@example.com")
     with pytest.raises(ConfigurationError, match="REDIS_URL: not a Redis URL") as caught:
         redis_options(load_all(WorkerSettings)[0])
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("redis://localhost/0", None),
+        ("redis://localhost", None),
+        ("redis://localhost/", None),
+        ("unix:///run/redis.sock?db=2", None),
+        ("redis://localhost/2?protocol=3", None),
+        ("redis://localhost/zero", "REDIS_URL: the database after the host is no number"),
+        ("redis://localhost/1/2", "REDIS_URL: the database after the host is no number"),
+        ("redis://localhost/-1", "REDIS_URL: the database after the host is no number"),
+        ("redis://localhost?db=zero", "REDIS_URL: not a Redis URL"),
+        ("redis://localhost/0?family=6", "REDIS_URL: it has an option that redis-py does not know"),
+        ("redis://:s3cret/word@localhost", "REDIS_URL: not a Redis URL"),
+    ],
+)
+def test_a_url_is_taken_as_it_is_meant_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, url: str, fault: str | None
+) -> None:
+    """What redis-py takes for something else, or only chokes on when it connects, is a fault of the start."""
+    monkeypatch.setenv("REDIS_URL", url)
+    [worker, _] = load_all(WorkerSettings)
+    if fault is None:
+        redis_options(worker)
+        return
+    with pytest.raises(ConfigurationError, match=f"^{fault}") as caught:
+        redis_options(worker)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_variable_at_fault_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of the two that have the URL it is the one that is used; a CA that can't be read is REDIS_TLS_CA's own fault."""
+    (tmp_path / "no.pem").write_text("no certificate")
+    monkeypatch.setenv("REDIS_TLS_URL", "rediss://localhost/zero")
+    for ca, fault in (
+        ("/nope.pem", "can't be read: No such file"),
+        (f"{tmp_path}/no.pem", "has no certificate in PEM"),
+    ):
+        monkeypatch.setenv("REDIS_TLS_CA", ca)
+        with pytest.raises(ConfigurationError) as caught:
+            redis_options(load_all(WorkerSettings)[0])
+        url, other = caught.value.faults
+        assert url.startswith("REDIS_TLS_URL: the database")
+        assert other.startswith(f"REDIS_TLS_CA: {ca} {fault}")
+
+
+def test_a_misspelt_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the name that is meant, unless that one is set as well; the app's own variables are like none of ours."""
+    for name in ("PUSH_NOTIFICATIONS_CONCURENCY", "LEASE_DURATON", "QUEUE", "NEXT_PUBLIC_SENTRY_DSN", "WIRE", "PORTS"):
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("REDIS_URLS", "s3cret")  # REDIS_URL is set
+    with capture_logs() as lines:
+        tell_of_misspelt(WorkerSettings)
+
+    assert [
+        ("LEASE_DURATON", "LEASE_DURATION"),
+        ("PUSH_NOTIFICATIONS_CONCURENCY", "PUSH_NOTIFICATIONS_CONCURRENCY"),
+        ("QUEUE", "QUEUES"),
+    ] == [(line["name"], line["meant"]) for line in lines]
+
+
+def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told with the fault that it has caused, and its value is not."""
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("REDIS_ULR", "redis://:s3cret@localhost")
+    with pytest.raises(ConfigurationError) as caught:
+        load_all(WorkerSettings)
+
+    assert "REDIS_ULR: no such setting; is REDIS_URL meant?" == caught.value.faults[1]
     assert "s3cret" not in str(caught.value)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.errors import InvalidKeyError, ObjectNotFoundError
+from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageAwayError, StorageUnavailableError
 from storage.objects.local import LocalStore
 from storage.objects.location import LocalLocation
 
@@ -104,6 +105,24 @@ async def test_a_name_that_the_file_system_cannot_hold(store: LocalStore, source
     """It is the key's fault, and not one that passes."""
     with pytest.raises(InvalidKeyError, match="longer than the file system allows"):
         await store.store(source, f"avatars/{'%C3%BC' * 100}.png", "image/png", "no-cache")
+
+
+async def test_a_directory_that_is_missing(root: Path, source: Path, tmp_path: Path) -> None:
+    """It is not made, at the start nor later: it is misspelt, or a volume that will be back, and no object is gone."""
+    store = LocalStore(LocalLocation(root))
+    await store.store(source, "a.png", "image/png", "no-cache")
+    shutil.move(root, tmp_path / "unmounted")
+
+    with pytest.raises(StorageUnavailableError, match=f"^STORAGE_URL: there is no directory {root}; make it"):
+        await store.check()
+    with pytest.raises(StorageAwayError, match="is gone"):
+        await store.fetch("a.png", tmp_path / "target", 100)
+    with pytest.raises(StorageAwayError, match="is gone"):
+        await store.store(source, "b.png", "image/png", "no-cache")
+
+    shutil.move(tmp_path / "unmounted", root)  # into it, if somebody had made it again
+    await store.check()
+    assert 7 == await store.fetch("a.png", tmp_path / "target", 100)
 
 
 async def test_a_root_that_is_a_link(root: Path, source: Path, tmp_path: Path) -> None:
