@@ -22,6 +22,7 @@ from processors.media.parts import MediaParts
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings
 from processors.push.fan_out import Parts
+from processors.push.first_look import look
 from processors.push.origins import Origins
 from processors.push.send import PushSender
 from processors.push.settings import PushSettings
@@ -51,6 +52,7 @@ async def work(settings: Loaded, stop: Stop) -> int:
         cleanup.push_async_callback(storage.close)
         for reason in storage.away:
             structlog.get_logger().error("started_without", reason=reason)
+        await look(storage.subscriptions)
         sender = PushSender(push.signers(), push.allowed_hosts())
         cleanup.push_async_callback(sender.close)
         sandbox = Sandbox(media.child_env(), media.memory())

@@ -55,7 +55,7 @@ TALLIES: tuple[Tally, ...] = (
     Tally(
         "push_deliveries", "push_results", "Messages to subscriptions.", PUSHES, OF_DELIVERIES, by_service_and_result
     ),
-    Tally("push_pruned", "push_pruned", "Subscriptions that were deleted.", PUSHES, {}, in_all),
+    Tally("push_pruned", "push_pruned", "Subscriptions that were deleted or switched off.", PUSHES, {}, in_all),
     Tally(
         "media_bytes",
         "media_bytes",

@@ -4,7 +4,8 @@
 said yes. Causes: `expired` (past its expirationTime), `removed` (ended by its browser), `refusedEndpoint` (at no push
 service that may be called, as PUSH_ALLOWED_HOSTS has them), `unreadableKeys`. No push service is asked: for a row that
 it refuses, as one of another VAPID key, give the `endpoint_hash` of the log. Run it in the worker's own environment.
-scripts/README.md has the exit codes; 3 is the database.
+Where PUSH_SUBSCRIPTION_COLUMNS names a switch, rows are switched off in place of being deleted, and those that are off
+are not listed. scripts/README.md has the exit codes; 3 is the database.
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ async def _work(settings: StorageSettings, look: _Look, *, dry_run: bool, yes: b
             out.print(_table(count))
         deleted = 0
         if count.meant and not dry_run:
-            terminal.confirm(f"Delete {count.meant} of {count.looked} subscriptions for good?", yes=yes)
+            action = "Switch off" if rows.switches_off else "Delete for good"
+            terminal.confirm(f"{action} {count.meant} of {count.looked} subscriptions?", yes=yes)
             deleted = sum([await rows.prune(page) async for page in look.through(rows, Count())])
     finally:
         await database.close()

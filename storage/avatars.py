@@ -18,7 +18,7 @@ class SqlAvatars:
     def __init__(self, database: Database, column: str) -> None:
         """Take a database that was opened with `AppTable.AVATAR`. Raises SchemaError if the column is missing."""
         self._database = database
-        self._table = database.table(AppTable.AVATAR)
+        self._table = database.found(AppTable.AVATAR).table
         self._column = column
         if column not in self._table.c:
             msg = f'AVATAR_COLUMN: table "{self._table.name}" has no column "{column}"'

@@ -7,13 +7,18 @@ length, or as a number, and are read here, by functions that raise for no value.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, ColumnElement, DateTime, Double, Text, cast, extract, func, literal_column
+from sqlalchemy import Column, ColumnElement, DateTime, Double, LargeBinary, Text, cast, extract, func, literal_column
 
-LONGEST = 4096  # characters of a text: an endpoint may have 2,048, and pages of rows must fit into the memory
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST = 8192  # characters: an endpoint may have 2,048, what is around it is short, and pages must fit into the memory
 LONGEST_MOMENT = 64  # characters
 # Seconds since the epoch, in 2015, when the first browser learnt to push. What is before was stored as seconds or days
 # and not as milliseconds, or is no time. Nobody is pruned for that.
@@ -23,9 +28,18 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*")
 
 
+def as_cell(column: Column[Any]) -> ColumnElement[Any]:
+    """The beginning of a cell: bytes of a column of bytes, and text of any other."""
+    return _beginning(column, LONGEST) if isinstance(column.type, LargeBinary) else as_text(column)
+
+
 def as_text(column: Column[Any], longest: int = LONGEST) -> ColumnElement[Any]:
-    """The first characters of a cell as text."""
-    return func.substr(cast(column, Text), literal_column("1"), literal_column(str(longest)))
+    """The beginning of a cell as text."""
+    return _beginning(cast(column, Text()), longest)
+
+
+def _beginning(column: ColumnElement[Any], longest: int) -> ColumnElement[Any]:
+    return func.substr(column, literal_column("1"), literal_column(str(longest)), type_=column.type)
 
 
 def as_moment(column: Column[Any], *, in_sqlite: bool) -> ColumnElement[Any]:
@@ -37,14 +51,32 @@ def as_moment(column: Column[Any], *, in_sqlite: bool) -> ColumnElement[Any]:
 
 def text(value: Any) -> str:
     """A text; empty for NULL."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
     return "" if value is None else str(value)
+
+
+def key(value: Any) -> str:
+    """A key as browsers write it: bytes in base64url."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode() if isinstance(value, bytes) else text(value)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """An object of JSON, also one that was written as a text of JSON; empty for anything else."""
+    for _ in range(2):
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                return {}
+    return value if isinstance(value, dict) else {}
 
 
 def moment(value: Any) -> float | None:
     """A time since browsers learnt to push, in seconds since the epoch; None for anything else.
 
-    A number is in seconds. A text has milliseconds since the epoch, or a date in ISO's form (UTC where it has no zone),
-    as Prisma and browsers write them.
+    A float is in seconds, as `as_moment` asks for it. A text has milliseconds since the epoch, or a date in ISO's form
+    (UTC where it has no zone), as Prisma and browsers write them.
     """
     seconds = _seconds(value.strip()) if isinstance(value, str) else value
     return seconds if isinstance(seconds, float) and FIRST_PUSH <= seconds <= LAST else None

@@ -19,14 +19,15 @@ from storage.errors import StatementRefusedError, StorageAwayError, StorageUnava
 from storage.lately import Lately
 from storage.patience import ping_at_checkout
 from storage.reader import BROKEN, Reader
-from storage.tables import AppTable, reflect
+from storage.tables import look_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 
-    from sqlalchemy import Select, Table
+    from sqlalchemy import Select
 
     from storage.settings import StorageSettings
+    from storage.tables import AppTable, Found, Wanted
 
     Read = Callable[[Sequence[Any]], Coroutine[Any, Any, Sequence[Sequence[Any]]]]
 
@@ -42,10 +43,11 @@ FAULTS = (*AWAY, SQLAlchemyError, psycopg.Error)
 class Database:
     """The app's database. It is made by `open`."""
 
-    def __init__(self, engine: AsyncEngine, tables: Mapping[AppTable, Table]) -> None:
+    def __init__(self, engine: AsyncEngine, tables: Mapping[AppTable, Found]) -> None:
         """Take an engine whose connections commit by themselves, and the tables."""
         self._engine = engine
         self._tables = tables
+        self.is_sqlite = engine.dialect.name == "sqlite"  # it is Postgres otherwise
         self._readers: list[Reader] = []
         self._reads, self._writes = Lately(), Lately()
 
@@ -58,12 +60,7 @@ class Database:
         """
         url = parse_database_url(settings.database_url)
         _refuse_missing_file(url)
-        names = {
-            AppTable.PUSH_SUBSCRIPTION: settings.push_subscription_table,
-            AppTable.FILE: settings.file_table,
-            AppTable.AVATAR: settings.avatar_table,
-        }
-        wanted = {table: name for table, name in names.items() if table in needs and name is not None}
+        wanted = {table: want for table, want in settings.tables().items() if table in needs}
         engine = _engine(url)
         try:
             return cls(engine, await _look(engine, wanted, url.schema))
@@ -75,14 +72,9 @@ class Database:
                 raise kind(_unusable(url, _reason(url, error))) from None
             raise
 
-    def table(self, table: AppTable) -> Table:
+    def found(self, table: AppTable) -> Found:
         """One of the tables that were asked for at `open`."""
         return self._tables[table]
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is SQLite; it is Postgres otherwise."""
-        return self._engine.dialect.name == "sqlite"
 
     @asynccontextmanager
     async def connection(self, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -192,9 +184,9 @@ def _read_any_text(connection: Any, _: Any) -> None:
     connection.driver_connection.text_factory = partial(str, encoding="utf-8", errors="replace")
 
 
-async def _look(engine: AsyncEngine, names: Mapping[AppTable, str], schema: str | None) -> dict[AppTable, Table]:
+async def _look(engine: AsyncEngine, wanted: Mapping[AppTable, Wanted], schema: str | None) -> dict[AppTable, Found]:
     async with asyncio.timeout(STATEMENT_TIMEOUT), engine.connect() as connection:
-        return await connection.run_sync(reflect, names, schema)
+        return await connection.run_sync(look_for, wanted, schema)
 
 
 def _reason(url: DatabaseUrl, error: Exception) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Table, case, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Table, case, literal, or_, true
+from sqlmodel import select, update
 
 from storage.errors import NotOwnerError, RowNotFoundError
 from storage.identity import has_id
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from storage.database import Database
 
-OWNER, UPDATED_AT = "userId", "updatedAt"  # optional columns
+UPDATED_AT = "updatedAt"  # an optional column
 NO_FILE = "no file has its fileId"
 
 
@@ -27,7 +28,8 @@ class SqlFiles:
     def __init__(self, database: Database) -> None:
         """Take a database that was opened with `AppTable.FILE`."""
         self._database = database
-        self._table = database.table(AppTable.FILE)
+        found = database.found(AppTable.FILE)
+        self._table, self._owner = found.table, found.columns.get("user_id")
 
     async def check_owner(self, file_id: str, user_id: str) -> None:
         """Raise RowNotFoundError if there is no such row, NotOwnerError if its `userId` is another one's."""
@@ -59,7 +61,7 @@ class SqlFiles:
             await set_columns(self._database, self._table, file_id, values, self._is_theirs(user_id))
 
     def _is_theirs(self, user_id: str) -> ColumnElement[bool]:
-        owner = self._table.c.get(OWNER)
+        owner = self._owner
         return true() if owner is None else or_(owner.is_(None), has_id(owner, user_id))
 
 

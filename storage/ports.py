@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ class Subscription:
 
     `endpoint` is a capability URL (whoever has it can push): never log it. `p256dh` and `auth` are base64url. All
     three are empty where the app left them out. `expires_at` is the browser's `expirationTime`, in seconds since the
-    epoch.
+    epoch. `stored` is what the row's columns had, by which it is known to be unchanged.
     """
 
     id: str
@@ -24,10 +24,11 @@ class Subscription:
     p256dh: str
     auth: str
     expires_at: float | None = None
+    stored: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
 
 class Subscriptions(Protocol):
-    """The app's push subscriptions. An id that the database could never hold is one that no row has."""
+    """The app's push subscriptions, those that are on. An id that the database could never hold is one no row has."""
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, oldest id first; an unknown user has none."""
@@ -48,9 +49,9 @@ class Subscriptions(Protocol):
         """How many subscriptions there are, of everybody."""
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
-        """Delete the rows that still have that endpoint and key (a re-subscription in between survives).
+        """Delete the rows that are as they were read (a re-subscription in between survives).
 
-        Returns how many were deleted.
+        If the app has a column for it, they are switched off in place of that. Returns how many were.
         """
 
 

@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from storage.columns import all_columns, parse_columns
 from storage.database_url import parse_database_url
+from storage.models import Avatar, File, PushSubscription
 from storage.objects.location import parse_location
+from storage.tables import AppTable, Wanted
 
 
 class StorageSettings(BaseSettings):
@@ -27,6 +30,11 @@ class StorageSettings(BaseSettings):
     )
     push_subscription_table: str = Field(
         "PushSubscription", min_length=1, description="Table of the push subscriptions, as the database spells it."
+    )
+    push_subscription_columns: str = Field(
+        "",
+        description="What the app calls the columns of that table: `name=column` pairs, comma-separated, as in "
+        "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
     )
     file_table: str = Field("File", min_length=1, description="Table of the uploaded files, as the database spells it.")
     storage_url: str = Field(
@@ -69,6 +77,12 @@ class StorageSettings(BaseSettings):
         parse_database_url(value)
         return value
 
+    @field_validator("push_subscription_columns")
+    @classmethod
+    def _columns(cls, value: str) -> str:
+        parse_columns(value)
+        return value
+
     @field_validator("storage_url")
     @classmethod
     def _storage(cls, value: str) -> str:
@@ -88,3 +102,16 @@ class StorageSettings(BaseSettings):
             msg = "not a plain web address; it looks like https://host or https://host/path"
             raise ValueError(msg)
         return value.rstrip("/")
+
+    def tables(self) -> dict[AppTable, Wanted]:
+        """The app's tables, as far as it has them."""
+        columns, required = all_columns(parse_columns(self.push_subscription_columns))
+        tables = {
+            AppTable.PUSH_SUBSCRIPTION: Wanted(
+                PushSubscription, self.push_subscription_table, columns, required, "PUSH_SUBSCRIPTION_COLUMNS"
+            ),
+            AppTable.FILE: Wanted.usual(File, self.file_table),
+        }
+        if self.avatar_table is not None:
+            tables[AppTable.AVATAR] = Wanted.usual(Avatar, self.avatar_table)
+        return tables

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
+from sqlalchemy import Column, Connection, inspect
 from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
 
 from storage.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Table
 
 
 class AppTable(enum.Enum):
@@ -22,40 +27,101 @@ class AppTable(enum.Enum):
     AVATAR = "AVATAR_TABLE"
 
 
-REQUIRED_COLUMNS: Mapping[AppTable, tuple[str, ...]] = {
-    AppTable.PUSH_SUBSCRIPTION: ("id", "userId", "endpoint", "p256dh", "auth"),
-    AppTable.FILE: ("id", "compressedUrl", "thumbnailUrl", "processed"),
-    AppTable.AVATAR: ("id",),
-}
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A table that this process needs: its `name` in the database, and its `columns` by the model's fields.
+
+    The fields in `required` have to be there; of the others those are used that are.
+    """
+
+    model: type[SQLModel]
+    name: str
+    columns: Mapping[str, str]
+    required: Sequence[str]
+    setting: str | None = None  # what gives other names to columns
+
+    @classmethod
+    def usual(cls, model: type[SQLModel], name: str) -> Wanted:
+        """A table whose columns have the model's own names."""
+        fields = model.model_fields
+        columns = {field: info.alias or field for field, info in fields.items()}
+        return cls(model, name, columns, [field for field, info in fields.items() if info.is_required()])
 
 
-def reflect(connection: Connection, names: Mapping[AppTable, str], schema: str | None) -> dict[AppTable, Table]:
-    """Read the columns of the tables `names` (setting -> name in the database), all columns, in `schema`.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A table as it is in the database: SQLModel's `model` of it, with a column for each field that is there."""
+
+    model: Any
+    columns: Mapping[str, Column[Any]]
+
+    @property
+    def table(self) -> Table:
+        """All columns, also those that the model does not know."""
+        table: Table = self.model.__table__
+        return table
+
+
+def look_for(connection: Connection, wanted: Mapping[AppTable, Wanted], schema: str | None) -> dict[AppTable, Found]:
+    """Read what the tables look like, in `schema`.
 
     Raises SchemaError with one line for each table and each column that is missing.
     """
-    metadata = MetaData(schema=schema)
-    tables = {table: _table(connection, name, metadata) for table, name in names.items()}
-    faults = [fault for table, name in names.items() for fault in _faults(table, name, tables[table])]
+    columns = {table: _columns(connection, want.name, schema) for table, want in wanted.items()}
+    faults = [fault for table, want in wanted.items() for fault in _faults(table, want, columns[table])]
     if faults:
         raise SchemaError("\n".join(faults))
-    return tables
+    return {table: _found(want, columns[table], schema) for table, want in wanted.items()}
 
 
-def _table(connection: Connection, name: str, metadata: MetaData) -> Table:
+def _columns(connection: Connection, name: str, schema: str | None) -> dict[str, Column[Any]]:
     try:
-        columns = inspect(connection).get_columns(name, metadata.schema)
+        columns = inspect(connection).get_columns(name, schema)
     except NoSuchTableError:
-        columns = []
-    return Table(
-        name, metadata, *(Column(column["name"], column["type"], nullable=column["nullable"]) for column in columns)
-    )
+        return {}
+    return {column["name"]: Column(column["name"], column["type"], nullable=column["nullable"]) for column in columns}
 
 
-def _faults(table: AppTable, name: str, reflected: Table) -> Iterable[str]:
-    if not reflected.columns:
-        yield f'DATABASE_URL: there is no table "{name}"; set {table.value} if the app calls it otherwise'
+def _found(want: Wanted, columns: Mapping[str, Column[Any]], schema: str | None) -> Found:
+    """Make the model a table of SQLModel's. Two fields of one column are one field there, the first."""
+    fields = {field: columns[name] for field, name in want.columns.items() if name in columns}
+    fields["id"].primary_key = True
+    distinct = {column.name: field for field, column in reversed(fields.items())}
+    mapped = {field: fields[field] for field in distinct.values()}
+    namespace = {
+        "__module__": __name__,
+        "__doc__": want.model.__doc__,
+        "__tablename__": want.name,
+        "__table_args__": {"schema": schema},
+        "__annotations__": dict.fromkeys(mapped, Any),
+        **{field: Field(sa_column=column) for field, column in mapped.items()},
+    }
+    kind: Any = type(SQLModel)
+    base = kind("Base", (SQLModel,), {"__module__": __name__}, registry=registry())  # each database has its own tables
+    model: Any = kind(want.model.__name__, (base,), namespace, table=True)
+    for name, column in columns.items():
+        if name not in distinct:
+            model.__table__.append_column(column)
+    return Found(model, fields)
+
+
+def _faults(table: AppTable, want: Wanted, columns: Mapping[str, Column[Any]]) -> Iterable[str]:
+    if not columns:
+        yield f'DATABASE_URL: there is no table "{want.name}"; set {table.value} if the app calls it otherwise'
         return
-    for column in REQUIRED_COLUMNS[table]:
-        if column not in reflected.columns:
-            yield f'DATABASE_URL: table "{name}" has no column "{column}"; add it to the app\'s Prisma schema'
+    for field in want.required:
+        column = want.columns[field]
+        if column not in columns:
+            yield f'DATABASE_URL: table "{want.name}" has no column "{column}"; {_advice(field, want, columns)}'
+
+
+def _advice(field: str, want: Wanted, columns: Mapping[str, Column[Any]]) -> str:
+    if want.setting is None:
+        return "add it to the app's Prisma schema"
+    usual = want.model.model_fields[field].alias or field
+    own = next((name for name in columns if _plain(usual) in _plain(name)), "its name")
+    return f"add it to the app's Prisma schema, or say in {want.setting} what the app has: {usual}={own}"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

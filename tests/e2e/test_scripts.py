@@ -285,6 +285,22 @@ async def test_subscriptions_that_can_not_be_sent_to_are_listed(app: App, push_s
     assert "s3cret" not in said
 
 
+async def test_subscriptions_that_are_switched_off(app: App, push_service: PushService) -> None:
+    """Where the app has a column for it no row is deleted, and those that are off are looked at no more."""
+    app.sql('ALTER TABLE "PushSubscription" ADD COLUMN "isActive" BOOLEAN NOT NULL DEFAULT true')
+    for row in (push_service.subscribe(), replace(push_service.subscribe(), auth="")):
+        app.subscribe(row)
+    env = {**app.env, "PUSH_SUBSCRIPTION_COLUMNS": "active=isActive"}
+
+    done = await run(app, "prune_subscriptions", "unreadableKeys", "--yes", "--json", **env)
+    again = await run(app, "prune_subscriptions", "unreadableKeys", "--yes", "--json", **env)
+
+    assert [(0, 2, 1), (0, 1, 0)] == [
+        (each.status, each.json["looked"], each.json["deleted"]) for each in (done, again)
+    ]
+    assert [(0,), (1,)] == app.sql('SELECT "isActive" FROM "PushSubscription" ORDER BY 1')
+
+
 async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> None:
     """The variable that is missing, and a database that is not there."""
     bare = await run(app, "prune_subscriptions", "--dry-run")

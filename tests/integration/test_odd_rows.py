@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from storage.cells import LONGEST
 from storage.database import Database
 from storage.errors import StatementRefusedError
 from storage.settings import StorageSettings
@@ -114,7 +115,7 @@ async def test_a_cell_of_another_kind(
 
     assert [table.id(1), table.id(2), table.id(3)] == [each.id for each in page]
     assert row == page[1]
-    assert len(getattr(row, column)) <= 4096
+    assert len(getattr(row, column)) <= LONGEST
     assert deleted == 1 or "ff00" in value
 
 

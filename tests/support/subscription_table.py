@@ -61,10 +61,20 @@ class Table:
             f"VALUES ('{self.id(number)}', '{self.id(user)}', 'https://push.example/{number}', 'key', 'auth'{values})"
         )
 
+    def count(self, condition: str) -> int:
+        """How many rows there are of which this is true."""
+        query = f'SELECT count(*) FROM "PushSubscription" WHERE {condition}'  # noqa: S608 -- a test's own values
+        if self.url.startswith("sqlite"):
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+                return int(connection.execute(query).fetchone()[0])
+        with psycopg.connect(self.url) as server:
+            [counted] = server.execute(query.encode()).fetchall()
+            return int(counted[0])
+
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[SqlSubscriptions]:
-        """The port over this table."""
-        settings = StorageSettings(database_url=self.url, storage_url="file:///tmp")
+    async def open(self, columns: str = "") -> AsyncIterator[SqlSubscriptions]:
+        """The port over this table, whose columns are called so."""
+        settings = StorageSettings(database_url=self.url, storage_url="file:///tmp", push_subscription_columns=columns)
         database = await Database.open(settings, {AppTable.PUSH_SUBSCRIPTION})
         try:
             yield SqlSubscriptions(database)

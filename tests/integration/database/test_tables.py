@@ -19,9 +19,10 @@ async def test_what_is_missing_is_said_at_once(empty: App) -> None:
     with pytest.raises(SchemaError) as caught:
         await Database.open(settings_of(empty.url, push_subscription_table="push_subscriptions"), set(AppTable))
 
+    advice = "add it to the app's Prisma schema, or say in PUSH_SUBSCRIPTION_COLUMNS what the app has"
     assert [
-        'DATABASE_URL: table "push_subscriptions" has no column "p256dh"; add it to the app\'s Prisma schema',
-        'DATABASE_URL: table "push_subscriptions" has no column "auth"; add it to the app\'s Prisma schema',
+        f'DATABASE_URL: table "push_subscriptions" has no column "p256dh"; {advice}: p256dh=its name',
+        f'DATABASE_URL: table "push_subscriptions" has no column "auth"; {advice}: auth=auth_key',
         'DATABASE_URL: there is no table "File"; set FILE_TABLE if the app calls it otherwise',
     ] == str(caught.value).splitlines()
 

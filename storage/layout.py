@@ -1,0 +1,61 @@
+"""A row of subscriptions, whatever columns its table has: what is asked for, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, and_, literal
+
+from storage.cells import as_cell, as_moment, key, mapping, moment, text
+from storage.identity import has_id
+from storage.ports import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from storage.tables import Found
+
+CELLS = ("endpoint", "p256dh", "auth", "keys", "subscription")
+
+
+class Layout:
+    """Reads rows of a table."""
+
+    def __init__(self, found: Found, *, in_sqlite: bool) -> None:
+        """Take the table as it was found."""
+        columns = found.columns
+        self.id, self.user_id = columns["id"], columns["user_id"]
+        self._cells = {field: as_cell(columns[field]) for field in CELLS if field in columns}
+        self._moments = [
+            as_moment(columns[field], in_sqlite=in_sqlite) for field in ["expiration_time"] if field in columns
+        ]
+
+    def wanted(self) -> list[ColumnElement[Any]]:
+        """What `read` reads."""
+        return [self.id, self.user_id, *self._cells.values(), *self._moments]
+
+    def read(self, row: Sequence[Any]) -> Subscription:
+        """What a row says. Raises for no row: what it lacks is empty."""
+        row_id, user_id, *values = row
+        cells = dict(zip(self._cells, values, strict=False))
+        whole = mapping(cells.get("subscription"))
+        keys = mapping(cells["keys"] if "keys" in cells else whole.get("keys"))
+        return Subscription(
+            id=str(row_id),
+            user_id=str(user_id),
+            endpoint=text(_either(cells, whole, "endpoint")),
+            p256dh=key(_either(cells, keys, "p256dh")),
+            auth=key(_either(cells, keys, "auth")),
+            expires_at=moment(values[-1] if self._moments else text(whole.get("expirationTime"))),
+            stored=tuple(cells.values()),
+        )
+
+    def unchanged(self, subscription: Subscription) -> ColumnElement[bool]:
+        """The condition that the row still has what was read of it."""
+        pairs = zip(self._cells.values(), subscription.stored, strict=True)
+        same = (cell.is_not_distinct_from(literal(value, cell.type)) for cell, value in pairs)
+        return and_(has_id(self.id, subscription.id), *same)
+
+
+def _either(cells: Mapping[str, Any], whole: Mapping[str, Any], name: str) -> Any:
+    return cells[name] if name in cells else whole.get(name)
