@@ -242,6 +242,29 @@ async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(
     assert 2 == client.llen(f"rq:queue:{QUEUE.name}")
 
 
+async def test_what_is_no_job_stops_no_chore(client: Redis, rq: Mill) -> None:
+    """A value of another kind where a job's hash would be, named wherever jobs are: the others are claimed and kept."""
+    await rq.enqueue("greet", {})
+    client.set("rq:job:odd", "x")
+    client.set("rq:execution:odd:e", "x")
+    lane = QUEUE.name
+    for key in (f"rq:queue:{lane}", f"rq:queue:{lane}:intermediate"):
+        client.lpush(key, "odd")
+    for key, member in ((f"rq:scheduled:{lane}", "odd"), (f"rq:wip:{lane}", "odd:e"), (f"rq:finished:{lane}", "odd")):
+        client.zadd(key, {member: 1})
+    client.rpush(f"rq:kept:{lane}", *["odd:e"] * 101)
+
+    broker: Any = await rq.broker()
+    broker._strays.suspect(lane)
+    lease = await rq.claim(broker)
+    for chore in ("recover jobs", "apply retention", "renew leases"):
+        await rq.chore(broker, chore)
+    await lease.done(None)
+
+    assert "greet" == lease.job.name
+    assert [0, 0] == [client.llen(f"rq:queue:{lane}:intermediate"), client.zcard(f"rq:wip:{lane}")]
+
+
 async def test_a_requeued_job_starts_anew(client: Redis, rq: Mill) -> None:
     """A job that was buried for its crashes runs again when an operator requeues it."""
     job_id = await rq.enqueue("greet", {})

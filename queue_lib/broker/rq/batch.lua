@@ -20,11 +20,11 @@ local function shrink(stream)
 end
 
 local holder, id = ARGV[3], ARGV[5]
-local is_there = redis.call('EXISTS', KEYS[4]) == 1
+local is_there = is_hash(KEYS[4])
 local dependents = redis.call('SCARD', KEYS[2])
 if holder ~= '' then
   if not redis.call('ZSCORE', KEYS[1], holder) then
-    return {redis.call('HGET', KEYS[4], 'settled_by') == holder and 'ok' or 'lost', dependents}
+    return {fields(KEYS[4], 'settled_by') == holder and 'ok' or 'lost', dependents}
   end
   if not is_there then redis.call('ZREM', KEYS[1], holder) end
 elseif redis.call('LREM', KEYS[3], 1, id) == 0 then
@@ -35,7 +35,7 @@ end
 if not is_there then return {'lost', 0} end
 if ARGV[4] == '1' and dependents > 0 then return {'dependents', dependents} end
 run(cmsgpack.unpack(ARGV[1]), tonumber(ARGV[2]))
-if holder ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then
+if holder ~= '' and is_hash(KEYS[4]) then
   redis.call('HSET', KEYS[4], 'settled_by', holder)
   shrink(RQ .. ':results:' .. id)
 end

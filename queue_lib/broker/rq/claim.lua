@@ -23,8 +23,8 @@ local function promote(lane)
     local id = due[place]
     redis.call('ZREM', KEYS[lane + 2], id)
     local job = ARGV[3] .. id
-    if redis.call('EXISTS', job) == 1 then
-      local front, on_retry, ended = unpack(redis.call('HMGET', job, 'enqueue_at_front', 'enqueue_at_front_on_retry', 'ended_at'))
+    if is_hash(job) then
+      local front, on_retry, ended = fields(job, 'enqueue_at_front', 'enqueue_at_front_on_retry', 'ended_at')
       local urgent = front == '1' or (on_retry == '1' and ended and ended ~= '')
       redis.call('HSET', job, 'status', 'queued', 'enqueued_at', iso(NOW), 'promoted_at', iso(NOW), 'due_at', due[place + 1])
       redis.call(urgent and 'LPUSH' or 'RPUSH', KEYS[lane], id)

@@ -16,7 +16,7 @@ end
 
 local ids = redis.call('ZRANGE', KEYS[1], from, from + tonumber(ARGV[2]) - 1)
 for _, id in ipairs(ids) do
-  local status, ended, group = unpack(redis.call('HMGET', RQ .. ':job:' .. id, 'status', 'ended_at', 'group_id'))
+  local status, ended, group = fields(RQ .. ':job:' .. id, 'status', 'ended_at', 'group_id')
   if is_over(status, ended) then
     if group and group ~= '' then redis.call('SREM', RQ .. ':group:' .. group, id) end
     redis.call('ZREM', KEYS[1], id)

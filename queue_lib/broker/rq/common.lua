@@ -20,6 +20,17 @@ local function iso(seconds)
     math.floor(rest / 60) % 60, rest % 60, math.floor(seconds % 1 * 1000000))
 end
 
+-- Anybody may have put another kind of value where a hash of RQ's would be: it is none, and stops no script.
+local function is_hash(key)
+  return redis.call('TYPE', key).ok == 'hash'
+end
+
+-- Fields of a hash; nothing where it is none.
+local function fields(key, ...)
+  local found = redis.pcall('HMGET', key, ...)
+  if not found.err then return unpack(found) end
+end
+
 -- Run what RQ has written into a pipeline. It scores sorted sets by the clock of its process, which said `then_`.
 local function run(commands, then_)
   for _, command in ipairs(commands) do
@@ -42,7 +53,7 @@ local function trim(kept, count, at_once)
   for _ = 1, math.min(at_once, redis.call('LLEN', kept) - count) do
     local member = redis.call('LPOP', kept)
     local id = string.match(member, '^(.*):[^:]*$')
-    local status, settled_by, lane = unpack(redis.call('HMGET', RQ .. ':job:' .. id, 'status', 'settled_by', 'origin'))
+    local status, settled_by, lane = fields(RQ .. ':job:' .. id, 'status', 'settled_by', 'origin')
     if status == 'finished' and settled_by == member then
       redis.call('ZREM', RQ .. ':finished:' .. lane, id)
       delete_job(id)

@@ -18,7 +18,7 @@ local function take()
 end
 
 local job = ARGV[3] .. ARGV[1]
-if take() == 1 and redis.call('EXISTS', job) == 1 and redis.call('HGET', job, 'status') ~= 'canceled' then
+if take() == 1 and is_hash(job) and fields(job, 'status') ~= 'canceled' then
   redis.call('HDEL', job, 'claimed_at', 'claimed_by')
   redis.call('HSET', job, 'status', 'queued')
   redis.call('LPUSH', KEYS[1], ARGV[1])

@@ -25,7 +25,7 @@ local function back(lane, id)
 end
 
 local function forget(member, id, execution)
-  local worker = redis.call('HGET', ARGV[2] .. id, 'worker_name')
+  local worker = fields(ARGV[2] .. id, 'worker_name')
   if worker then redis.call('SREM', ARGV[5] .. worker .. ARGV[6], member) end
   redis.pcall('ZREM', ARGV[4] .. id, execution) -- another kind of value may lie there: the next claim removes it
 end
@@ -36,11 +36,11 @@ for lane = 1, #KEYS, 3 do
     redis.call('DEL', ARGV[3] .. member)
     local id, execution = string.match(member, '^(.*):([^:]*)$')
     if id then forget(member, id, execution) end
-    if id and redis.call('HGET', ARGV[2] .. id, 'status') == 'started' then back(lane, id) end
+    if id and fields(ARGV[2] .. id, 'status') == 'started' then back(lane, id) end
   end
   for _, id in ipairs(redis.call('LRANGE', KEYS[lane + 1], 0, 999)) do
-    local since = redis.call('HGET', ARGV[2] .. id, 'claimed_at')
-    if redis.call('EXISTS', ARGV[2] .. id) == 0 or redis.call('HGET', ARGV[2] .. id, 'status') == 'canceled' then
+    local since, status = fields(ARGV[2] .. id, 'claimed_at', 'status')
+    if not is_hash(ARGV[2] .. id) or status == 'canceled' then
       redis.call('LREM', KEYS[lane + 1], 1, id)
     elseif not since then
       redis.call('HSET', ARGV[2] .. id, 'claimed_at', NOW) -- a stock worker's: it has a lease's time to come back

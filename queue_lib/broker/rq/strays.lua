@@ -16,10 +16,10 @@ end
 
 for key = 1, #KEYS, 2 do
   for _, id in ipairs(redis.call('LRANGE', KEYS[key], 0, 999)) do
-    if redis.call('HGET', ARGV[2] .. id, 'claimed_by') == ARGV[1] then add(key, id, '') end
+    if fields(ARGV[2] .. id, 'claimed_by') == ARGV[1] then add(key, id, '') end
   end
   for _, member in ipairs(redis.call('ZRANGE', KEYS[key + 1], 0, -1)) do
-    if redis.call('HGET', ARGV[3] .. member, 'worker_name') == ARGV[1] then
+    if fields(ARGV[3] .. member, 'worker_name') == ARGV[1] then
       add(key, string.match(member, '^(.*):[^:]*$'), member)
     end
   end
