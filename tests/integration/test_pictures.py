@@ -17,7 +17,8 @@ from processors.media.files import ProcessFile
 from processors.media.films import ProcessVideo
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.pictures import MAX_UPLOAD, OptimizeAvatar, ProcessImage
-from processors.media.sandbox.client import PROJECT
+from processors.media.sandbox.client import PROJECT, Sandbox
+from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video.tools import Tools
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
@@ -53,6 +54,19 @@ def left(work: Path) -> list[str]:
     """The folders that jobs have left in the one that the process has for them."""
     [home] = work.iterdir()
     return names(home)
+
+
+async def test_a_large_webp_is_none_that_is_damaged(
+    parts: MediaParts, store: FolderStore, context: FakeContext
+) -> None:
+    """Its library asks for room for two copies of it before anybody knows how much is needed."""
+    Image.new("RGB", (6000, 4000)).save(store.folder / "uploads" / "a.png", "WEBP", method=0)
+    sandbox = Sandbox(memory=1000 * MEBIBYTE)
+
+    result = await ProcessImage(replace(parts, sandbox=sandbox))(JOB, context)
+
+    await sandbox.close()
+    assert (1620, 1080) == (result.width, result.height)
 
 
 async def test_an_upload_becomes_two_pictures_and_a_row(

@@ -35,6 +35,9 @@ class FakeParent:
         """See Parent."""
         self.percents.append(percent)
 
+    def allow(self, unused: int) -> None:
+        """See Parent."""
+
     def reserve(self, need: int, unused: int = 0) -> None:
         """See Parent."""
         if self._refuses is not None:

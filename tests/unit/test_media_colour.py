@@ -152,7 +152,7 @@ def test_a_jpeg_keeps_its_colours_however_it_stores_them(
     """It looks as it does when decoded in full as RGB, and stays in YCbCr until it is encoded where it can."""
     result = made(tmp_path, wishes(box=box), data)
 
-    with decode.opened(tmp_path / "source") as picture:
+    with decode.opened(tmp_path / "source", FakeParent()) as picture:
         assert mode == decode.decode(picture, 0.5, ["jpeg"], FakeParent()).pixels.mode
     ideal = opened(tmp_path / "source").convert("RGB").resize(box, Image.Resampling.LANCZOS)
     assert psnr(ideal, result.compressed) > floor
@@ -166,7 +166,7 @@ def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[st
 
     made(tmp_path, wishes(formats=formats, box=(720, 540)), PLAIN)
 
-    with decode.opened(tmp_path / "source") as picture:
+    with decode.opened(tmp_path / "source", FakeParent()) as picture:
         assert mode == decode.decode(picture, 0.5, formats, FakeParent()).pixels.mode
     ideal = opened(tmp_path / "source").resize((720, 540), Image.Resampling.LANCZOS)
     for form in formats:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.image import decode
+from processors.media.image import decode, webp
 from processors.media.image.sniff import kind_of
 from processors.media.sandbox.wire import RefusedError
 from tests.support.images import (
@@ -255,7 +255,7 @@ def test_a_huge_drawing_takes_no_more_than_others(tmp_path: Path) -> None:
     parent = FakeParent()
     (tmp_path / "source").write_bytes(drawing(HALF, 'width="1000000" height="1000000"'))
 
-    with decode.opened(tmp_path / "source") as upload:
+    with decode.opened(tmp_path / "source", FakeParent()) as upload:
         assert (2048, 2048) == upload.size
         decode.decode(upload, 0.5, ["jpeg"], parent)
 
@@ -271,7 +271,7 @@ def test_a_phone_s_largest_pictures_take_little_memory(
     at = data.index(b"\xff\xc0") + 5
     (tmp_path / "source").write_bytes(data[:at] + struct.pack(">HH", size[1], size[0]) + data[at + 4 :])
 
-    with decode.opened(tmp_path / "source") as upload:
+    with decode.opened(tmp_path / "source", FakeParent()) as upload:
         assert size == upload.size
         assert upload.prepare(1080 / size[1], ["jpeg"]) < room * MEBIBYTE
 
@@ -294,3 +294,22 @@ def test_what_only_begins_as_a_picture(tmp_path: Path) -> None:
         (tmp_path / "source").write_bytes(data)
         with pytest.raises(RefusedError, match="not a picture"):
             kind_of(tmp_path / "source")
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        pytest.param("RGB", {}, id="lossy"),
+        pytest.param("RGB", {"lossless": True}, id="lossless"),
+        pytest.param("RGBA", {}, id="extended"),
+    ],
+)
+@pytest.mark.parametrize("size", [(1, 1), (257, 64), (300, 16_383)])
+def test_the_size_of_a_webp_is_known_before_it_is_opened(
+    tmp_path: Path, mode: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    """Whichever way it is stored."""
+    path = tmp_path / "source"
+    Image.new(mode, size).save(path, "WEBP", method=0, **options)
+
+    assert size == webp.size_of(path)

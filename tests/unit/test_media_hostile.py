@@ -119,7 +119,7 @@ def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data
     (tmp_path / "source").write_bytes(data)
     parent = FakeParent()
 
-    with decode.opened(tmp_path / "source") as picture:
+    with decode.opened(tmp_path / "source", FakeParent()) as picture:
         source = decode.decode(picture, 0.25, ["jpeg"], parent)
 
     small = upload.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
@@ -207,6 +207,8 @@ PHOTO = Image.effect_noise((400, 300), 50)
         (sized_png(10_001, 10_000), "more than 100 million pixels"),
         (sized_png(14_000, 14_000), "more than 100 million pixels"),
         (sized_png(50_000, 50_000), "more than 100 million pixels"),
+        (b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x7f\x3e\0\x27\x23\0", "more than 100 million pixels"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(90), "damaged: its header can't be read"),
         (sized_png(100_000, 900), "wider or higher than 32,767 pixels"),
     ],
 )

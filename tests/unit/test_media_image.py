@@ -121,7 +121,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(
 
     upright = size[::-1] if orientation == 6 else size
     scales = [render.fit_scale(upright, (1920, 1080)), render.cover_scale(upright, (320, 240))]
-    with decode.opened(tmp_path / "source") as picture:
+    with decode.opened(tmp_path / "source", FakeParent()) as picture:
         source = decode.decode(picture, max(scales), ["jpeg"], FakeParent())
 
     assert (decoded, box) == (source.pixels.size, source.box)

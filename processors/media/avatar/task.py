@@ -37,7 +37,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     """Make the avatars from the file `source`. A picture that is smaller than a size is not enlarged for it."""
     wishes = Wishes(**arguments)
     largest = max(wishes.sizes)
-    with opened(SOURCE) as upload:
+    with opened(SOURCE, parent) as upload:
         own, moving = upload.kind, upload.moving
         if moving and wishes.animation == "keep" and "webp" in wishes.formats:
             return _moving(upload, moving, wishes, parent) | {"animation": "kept", "kind": own}

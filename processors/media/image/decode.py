@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from processors.media.image import webp
 from processors.media.image.gif import Gif
 from processors.media.image.png import Png
 from processors.media.image.sniff import kind_of
 from processors.media.image.still import open_still
 from processors.media.image.write import ENCODING
+from processors.media.sandbox.limits import PROBING
 from processors.media.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
@@ -64,9 +66,13 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Upload]:
+def opened(path: Path, parent: Parent) -> Iterator[Upload]:
     """The picture, its size checked and nothing decoded yet. Raises RefusedError."""
     kind = kind_of(path)
+    if kind == "WEBP":
+        size = webp.size_of(path)
+        _check_size(size, MAX_PIXELS)
+        parent.allow(PROBING + size[0] * size[1] * webp.COPIES)
     with ExitStack() as closed:
         upload = _open(path, kind, closed)
         _check_size(upload.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)

@@ -50,7 +50,7 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     Everything is upright, in sRGB and without metadata, and nothing is enlarged.
     """
     wishes = Wishes(**arguments)
-    with opened(SOURCE) as upload:
+    with opened(SOURCE, parent) as upload:
         moving, own = upload.moving, upload.kind
         if moving and (wishes.animation == "keep" or (wishes.animation == "mp4" and own != "GIF")):
             return _moving(upload, moving, wishes, parent) | {"animation": "kept", "kind": own}

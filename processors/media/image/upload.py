@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import TYPE_CHECKING, NoReturn
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
@@ -104,7 +104,8 @@ def refusing() -> Iterator[None]:
             raise
         if NO_MEMORY.search(str(error)):
             raise MemoryError from error
-        msg = f"the picture is damaged: {str(error) or type(error).__name__}"
+        words = "its header can't be read" if isinstance(error, UnidentifiedImageError) else str(error)
+        msg = f"the picture is damaged: {words or type(error).__name__}"
         raise RefusedError(msg) from error
 
 

@@ -99,7 +99,8 @@ def refusing(words: str) -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
-        msg = f"{words}: {error.detail or error.message}"
+        said = (error.detail or error.message).strip()
+        msg = f"{words}: {said.splitlines()[0] if said else type(error).__name__}"  # it says the same again and again
         raise RefusedError(msg) from error
 
 

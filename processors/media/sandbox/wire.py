@@ -25,6 +25,9 @@ class Parent(Protocol):
     def progress(self, percent: float) -> None:
         """Report how far it is (0 to 100)."""
 
+    def allow(self, unused: int) -> None:
+        """Allow `unused` bytes before anything is reserved: a library asks the kernel for them, and lets them be."""
+
     def reserve(self, need: int, unused: int = 0) -> None:
         """Wait until there are `need` bytes of memory for this task; a task asks once, when it knows.
 
@@ -53,6 +56,10 @@ class SocketParent:
     def progress(self, percent: float) -> None:
         """Report how far the task is."""
         self.say(progress=round(percent, 1))
+
+    def allow(self, unused: int) -> None:
+        """Allow what is not touched."""
+        self._limit_memory(unused)
 
     def reserve(self, need: int, unused: int = 0) -> None:
         """Wait for memory."""

@@ -1,0 +1,29 @@
+"""How large a WebP is. libwebp makes room for two copies of it as soon as it is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from processors.media.image.upload import Size
+
+HEAD = 30  # bytes
+COPIES = 8  # bytes for each pixel: two copies, in RGBA
+SIDE, BITS = 0x3FFF, 14  # of a side
+
+
+def size_of(path: Path) -> Size:
+    """Its size in pixels as its first chunk has it (RFC 9649); (1, 1) if that is none that is known."""
+    with path.open("rb") as file:
+        head = file.read(HEAD).ljust(HEAD, b"\0")
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & SIDE) + 1, (bits >> BITS & SIDE) + 1
+    if kind == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & SIDE, int.from_bytes(head[28:30], "little") & SIDE
+    return 1, 1
