@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
 
+NOBODY = ""  # no user's id
+
 
 class Whose(Model):
-    """As much of a payload as says which row is meant: all else may be what the job died of."""
+    """As much of a payload as says which row is meant: all else may be what the job died of.
+
+    A payload without a user is anybody's, and reaches rows alone that are anybody's.
+    """
 
     file_id: FileId
-    user_id: UserId
+    user_id: UserId | None = None
 
 
 class DeadUploads:
@@ -37,4 +42,4 @@ class DeadUploads:
         except ValidationError:
             return  # it names no row
         with outages_put_off():
-            await self._parts.files.mark_failed(upload.file_id, upload.user_id, failure.reason)
+            await self._parts.files.mark_failed(upload.file_id, upload.user_id or NOBODY, failure.reason)

@@ -12,6 +12,7 @@ from processors.media.settings import SEEN_BY_CHILDREN
 from queue_lib.queues import QUEUES
 from queue_lib.settings import env_name
 from scripts import environment_table
+from tests.support import typescript
 from tests.support.docs import PAGES, PROJECT, Command, anchors, commands, parser, without_code
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ def test_a_command_that_its_script_does_not_take_is_noticed(words: list[str]) ->
     """An option that there is not, a word that is none of its arguments, what is missing, and a value that is none."""
     with pytest.raises(USAGE_ERROR):
         parse("clean", parser("clean"), words)
+
+
+def test_each_block_of_typescript_is_a_file() -> None:
+    """It begins with its path, and no two have the same, but for one that says what to put in place of what."""
+    paths = [block.path for block in typescript.blocks() if block.instead_of is None]
+
+    assert {"lib/queues.ts", "lib/pushmill.ts", "lib/jobs.ts"} <= set(paths)
+    assert sorted(set(paths)) == sorted(paths)
+    assert ["lib/queues.ts"] == list(typescript.variants())
 
 
 def test_every_script_has_its_row() -> None:

@@ -29,6 +29,7 @@ async def dead(files: Any, data: Any) -> None:
         {"fileId": "file-1", "filePath": "uploads/a.png", "userId": "ada"},
         {"fileId": "file-1", "userId": "ada", "filePath": "https://not.a/key", "options": {"quality": 1000}},
         {"fileId": "file-1", "userId": "ada", "operation": "explode"},
+        {"fileId": "file-1"},
     ],
 )
 async def test_the_row_says_why(data: Any) -> None:
@@ -41,15 +42,35 @@ async def test_the_row_says_why(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], "file-1", {}, {"fileId": "file-1"}, {"fileId": "../1", "userId": "ada"}, {"fileId": ["file-1"]}]
+    "data",
+    [
+        None,
+        [],
+        "file-1",
+        {},
+        {"fileId": "file-1", "userId": {}},
+        {"fileId": "../1", "userId": "ada"},
+        {"fileId": ["file-1"]},
+    ],
 )
 async def test_a_payload_that_names_no_row(data: Any) -> None:
-    """There is nobody to tell; whose file it is must be known."""
+    """There is nobody to tell."""
     files = MemoryFiles()
 
     await dead(files, data)
 
     assert {"file-1": {}} == files.rows
+
+
+@pytest.mark.parametrize("data", [{"fileId": "file-1"}, {"fileId": "file-1", "userId": "ada"}])
+async def test_a_row_of_another_user(data: Any) -> None:
+    """It is left alone, whether the job names a user or none."""
+    files = MemoryFiles()
+    files.rows["file-1"]["userId"] = "grace"
+
+    await dead(files, data)
+
+    assert {"file-1": {"userId": "grace"}} == files.rows
 
 
 async def test_while_the_database_is_away() -> None:

@@ -88,6 +88,7 @@ async def site(
     app = App(tmp_path / "app.db", tmp_path / "store")
     with closing(sqlite3.connect(app.database, isolation_level=None)) as connection:
         connection.execute('UPDATE "File" SET "id" = \'file-1\'')
+        connection.execute('ALTER TABLE "File" ADD COLUMN "error" TEXT')
     device = push_service.subscribe("user-1")
     app.subscribe([device])
     env = {
@@ -189,16 +190,20 @@ async def test_rq(site: Site, push_service: PushService) -> None:
 
 
 async def test_triage(site: Site, node_modules: Path) -> None:
-    """A job that died for want of its upload is sent back by the snippet, and finishes; a bad payload stays dead."""
+    """A job that died for want of its upload is sent back by the snippet, and finishes; a bad payload stays dead.
+
+    The upload's row says why they died, until the job that is sent back has begun.
+    """
     require("next")
     late = {"fileId": "file-1", "filePath": "uploads/late.jpg", "userId": "user-1"}
-    for data in (late, {"fileId": "file-1"}):
+    for data, reason in ((late, "nothing is stored under"), ({"fileId": "file-1"}, "bad payload for process-image")):
         with pytest.raises(NodeError):
             await node(
                 site.redis_url,
                 ("add", "file-processing", "process-image", data),
                 ("waitUntilFinished", "file-processing", None, 10_000),
             )
+        assert site.app.file()["error"].startswith(reason)
     shutil.copyfile(PHOTO, site.app.store / "uploads" / "late.jpg")
 
     site.write(node_modules)
@@ -207,6 +212,7 @@ async def test_triage(site: Site, node_modules: Path) -> None:
     async with asyncio.timeout(PATIENCE):
         while not site.app.file()["processed"]:
             await asyncio.sleep(0.02)
+    assert site.app.file()["error"] is None
     [left] = await node(site.redis_url, ("getJobs", "dead"))
     assert "process-image: nothing is stored under its filePath" in printed
     assert ["bad payload"] == [letter["data"]["reason"][:11] for letter in left]
