@@ -120,6 +120,23 @@ async def test_the_options_become_headers(push_service: PushService, sender: Pus
     assert push.claims["sub"] == SUBJECT
 
 
+async def test_a_job_in_the_words_of_the_web_push_package(
+    push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
+) -> None:
+    """JSON text, TTL and options beside it: sent as any other, and only if online; what is not known is named."""
+    rows.rows = [push_service.subscribe("1")]
+    data = {"userId": 1, "payload": json.dumps(NOTIFICATION), "TTL": 0, "urgency": "high", "traceId": "x"}
+
+    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(
+        PushPayload.model_validate(data), context
+    )
+
+    [push] = push_service.received
+    assert (1, ("traceId",)) == (result.sent, result.ignored)
+    assert NOTIFICATION == push.json
+    assert ("0", "high") == (push.headers["TTL"], push.headers["Urgency"])
+
+
 async def test_the_largest_payload_fits_one_record(push_service: PushService, sender: PushSender) -> None:
     """A payload of 3,993 bytes arrives whole in a body of 4,096."""
     payload = {"title": "t", "body": ""}
