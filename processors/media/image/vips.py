@@ -106,8 +106,9 @@ def refusing(words: str) -> Iterator[None]:
 
 def _shown(picture: pyvips.Image) -> pyvips.Image:
     """The picture in sRGB, of eight bits."""
-    if picture.get_typeof("icc-profile-data"):
-        picture = picture.icc_transform("srgb", embedded=True, intent="relative")
+    own = {"input_profile": "cmyk"} if picture.interpretation == "cmyk" else {}  # for print colours without a profile
+    if own or picture.get_typeof("icc-profile-data"):
+        picture = picture.icc_transform("srgb", embedded=True, intent="perceptual", **own)
     return picture.colourspace("srgb").cast("uchar")
 
 
