@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from storage.tables import Found
 
-CELLS = ("endpoint", "p256dh", "auth", "keys", "subscription")
+PLAIN = ("endpoint", "p256dh", "auth")
+CELLS = (*PLAIN, "keys", "subscription")
 
 
 class Layout:
@@ -26,6 +27,7 @@ class Layout:
         columns = found.columns
         self.id, self.user_id = columns["id"], columns["user_id"]
         self._cells = {field: as_cell(columns[field]) for field in CELLS if field in columns}
+        self._is_plain = tuple(self._cells) == PLAIN
         self._moments = [
             as_moment(columns[field], in_sqlite=in_sqlite) for field in ["expiration_time"] if field in columns
         ]
@@ -36,7 +38,23 @@ class Layout:
 
     def read(self, row: Sequence[Any]) -> Subscription:
         """What a row says. Raises for no row: what it lacks is empty."""
-        row_id, user_id, *values = row
+        return self._plain(*row) if self._is_plain else self._with_json(*row)
+
+    def _plain(
+        self, row_id: Any, user_id: Any, endpoint: Any, p256dh: Any, auth: Any, expires: Any = None
+    ) -> Subscription:
+        # By itself, for a fan-out reads a million rows.
+        return Subscription(
+            str(row_id),
+            str(user_id),
+            text(endpoint),
+            key(p256dh),
+            key(auth),
+            moment(expires),
+            (endpoint, p256dh, auth),
+        )
+
+    def _with_json(self, row_id: Any, user_id: Any, *values: Any) -> Subscription:
         cells = dict(zip(self._cells, values, strict=False))
         whole = mapping(cells.get("subscription"))
         keys = mapping(cells["keys"] if "keys" in cells else whole.get("keys"))
