@@ -119,6 +119,23 @@ async def test_a_cell_of_another_kind(
     assert deleted == 1 or "ff00" in value
 
 
+async def test_a_row_without_an_id(table_of: Callable[[str, str], Table]) -> None:
+    """SQLite lets a primary key be NULL: no page can end there, so it is no row; the others all come."""
+    table = table_of("sqlite", "TEXT")
+    table.create()
+    for number in (1, 2):
+        table.insert(number)
+        table.insert(number + 10)
+        table.sql(f"""UPDATE "PushSubscription" SET "id" = NULL WHERE "id" = '{table.id(number + 10)}'""")  # noqa: S608
+
+    async with table.open() as subscriptions:
+        first = await subscriptions.page(None, 1)
+        second = await subscriptions.page(first[-1].id, 1)
+        rows = await subscriptions.of_user(table.id(1))
+
+    assert [table.id(1), table.id(2)] == [row.id for row in [*first, *second]] == [row.id for row in rows]
+
+
 async def test_a_statement_that_the_database_refuses(postgres_url: str) -> None:
     """The reason has a code, and neither SQL nor a value."""
     settings = StorageSettings(database_url=postgres_url, storage_url="file:///unused")
