@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import struct
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -281,6 +282,24 @@ def test_a_phone_s_largest_pictures_take_little_memory(
     with decode.opened(tmp_path / "source", FakeParent()) as upload:
         assert size == upload.size
         assert upload.prepare(1080 / size[1], ["jpeg"]) < room * MEBIBYTE
+
+
+@pytest.mark.parametrize(
+    ("data", "modules", "words"),
+    [
+        (b"\0\0\0\x18ftypheic" + bytes(100), ["pillow_heif"], "need the package pillow-heif"),
+        (drawing(""), ["pyvips", "processors.media.image.vips"], "need the packages pyvips and pyvips-binary"),
+    ],
+)
+def test_what_an_operator_has_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, modules: list[str], words: str
+) -> None:
+    """Where a package is missing, such a picture is refused, and the reason says what it needs."""
+    for module in modules:
+        monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(RefusedError, match=words):
+        run(tmp_path, data)
 
 
 def test_a_result_that_a_format_has_no_room_for(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from processors.media.image.gif import Gif
 from processors.media.image.png import Png
 from processors.media.image.sniff import kind_of
 from processors.media.image.still import open_still
+from processors.media.image.upload import loaded
 from processors.media.image.write import ENCODING
 from processors.media.sandbox.limits import PROBING
 from processors.media.sandbox.wire import RefusedError
@@ -85,7 +86,7 @@ def _open(path: Path, kind: str, closed: ExitStack) -> Upload:
         data = closed.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         return Gif(data) if kind == "GIF" else Png(data)
     if kind in {"TIFF", "SVG"}:
-        vips = importlib.import_module("processors.media.image.vips")
+        vips = loaded("processors.media.image.vips", "TIFF and SVG need the packages pyvips and pyvips-binary")
         upload: Upload = (vips.Tiff if kind == "TIFF" else vips.Svg)(path)
         return upload
     still = open_still(path, kind)

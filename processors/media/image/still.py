@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFile
@@ -18,6 +17,7 @@ from processors.media.image.upload import (
     Moving,
     Upload,
     lasting,
+    loaded,
     orientation_of,
     refusing,
     scaled,
@@ -123,7 +123,7 @@ def open_still(path: Path, kind: str) -> Still:
         msg = f"the picture is stored in more than {MAX_SCANS} scans"
         raise RefusedError(msg)
     if kind == "HEIF":
-        importlib.import_module("pillow_heif").register_heif_opener()
+        loaded("pillow_heif", "HEIC pictures need the package pillow-heif").register_heif_opener()
     with refusing():
         # A MPO is a JPEG with others behind it, which Pillow finds out for itself.
         picture = Image.open(path, formats=(kind,))

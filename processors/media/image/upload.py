@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import re
 import struct
 import warnings
@@ -19,6 +20,7 @@ from processors.media.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from types import ModuleType
 
 Bytes = bytes | mmap  # of a file
 Size = tuple[int, int]
@@ -107,6 +109,14 @@ def refusing() -> Iterator[None]:
         words = "its header can't be read" if isinstance(error, UnidentifiedImageError) else str(error)
         msg = f"the picture is damaged: {words or type(error).__name__}"
         raise RefusedError(msg) from error
+
+
+def loaded(module: str, words: str) -> ModuleType:
+    """A module that an operator may have left out, for its licence; RefusedError with these words where it is not."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise RefusedError(words) from error
 
 
 def damaged(words: str) -> NoReturn:
