@@ -8,11 +8,13 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pillow_heif
 import pytest
 from PIL import Image
 
 from processors.media.image import decode, webp
 from processors.media.image.sniff import kind_of
+from processors.media.image.upload import BASE
 from processors.media.sandbox.wire import RefusedError
 from tests.support.images import (
     BLUE,
@@ -339,3 +341,14 @@ def test_the_size_of_a_webp_is_known_before_it_is_opened(
     Image.new(mode, size).save(path, "WEBP", method=0, **options)
 
     assert size == webp.size_of(path)
+
+
+@pytest.mark.parametrize(("bits", "mode", "bytes_a_pixel"), [(8, "RGB", 9), (10, "RGB;16", 16)])
+def test_a_camera_s_heif_takes_more_memory(tmp_path: Path, bits: int, mode: str, bytes_a_pixel: int) -> None:
+    """One of ten bits is decoded by way of twice as many bytes."""
+    file = io.BytesIO()
+    pillow_heif.encode(mode, (600, 400), bytes(600 * 400 * 3 * (bits + 7 >> 3)), file)
+    (tmp_path / "source").write_bytes(file.getvalue())
+
+    with decode.opened(tmp_path / "source", FakeParent()) as upload:
+        assert BASE + 600 * 400 * bytes_a_pixel == upload.prepare(1.0, ["jpeg"])

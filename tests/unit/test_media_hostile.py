@@ -160,6 +160,19 @@ def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        OSError("error -3 when assembling WebP: -3"),
+        ValueError("Memory allocation error: Unspecified: Allocating 12007695 bytes failed"),
+    ],
+)
+def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
+    """Each library has words of its own for it."""
+    with pytest.raises(MemoryError), upload.refusing():
+        raise error
+
+
+@pytest.mark.parametrize(
     ("error", "words"),
     [
         (RuntimeError("Failed to decode image: Not implemented"), "damaged: Failed to decode image"),

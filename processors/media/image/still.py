@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MAX_SCANS = 64
 # Bytes of memory for each pixel that is decoded, as measured with Pillow 13 (Pillow keeps three copies of a WebP).
 BYTES_A_PIXEL = {"JPEG": 4, "AVIF": 9, "HEIF": 9, "WEBP": 15, "BMP": 8, "ICO": 8}
+DEEP_HEIF, BITS = 16, 8  # the same where a HEIF has more bits than these, as cameras write them
 COEFFICIENT = 2  # bytes: of each layer's pixels, in the file, where several scans make up a JPEG
 YCBCR = [1, 2, 3]  # a JPEG's numbers for its layers
 
@@ -46,13 +47,15 @@ class Still(Upload):
         self.profile = picture.info.get("icc_profile") or b""
         self.orientation = orientation_of(picture.info.get("exif"))
         self.picture = picture
+        is_deep = kind == "HEIF" and picture.info.get("bit_depth", BITS) > BITS
+        self._bytes_a_pixel = DEEP_HEIF if is_deep else BYTES_A_PIXEL[kind]
         if kind in {"WEBP", "AVIF"} and getattr(picture, "n_frames", 1) > 1:
             plays = picture.info.get("loop", 1) if kind == "WEBP" else boxes.plays(path)
             self.moving = Moving(getattr(picture, "n_frames", 1), plays, self._frames)
 
     def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- there is no smaller decoding
         """See Upload."""
-        return BASE + self.size[0] * self.size[1] * BYTES_A_PIXEL[self.kind]
+        return BASE + self.size[0] * self.size[1] * self._bytes_a_pixel
 
     def pixels(self) -> tuple[Image.Image, Box]:
         """See Upload."""

@@ -34,8 +34,10 @@ SHORTEST, DEFAULT_DURATION = 10, 100  # milliseconds: browsers take a frame of n
 # What hostile bytes lead Python to, in Pillow and in what it calls, beside the errors that it raises on purpose.
 MISHAPS = (RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError)
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, *MISHAPS)
-# What libwebp, libavif and Pillow say where memory has run out.
-NO_MEMORY = re.compile(r"assembling WebP: -3|WebPEncodingError: [12]\b|out of memory", re.IGNORECASE)
+# What libwebp, libavif, libheif and Pillow say where memory has run out.
+NO_MEMORY = re.compile(
+    r"assembling WebP: -3|WebPEncodingError: [12]\b|out of memory|memory allocation error", re.IGNORECASE
+)
 
 ASKED_WRONG = frozenset({None, errno.EINVAL, errno.EOVERFLOW})  # as for a place in the file that there can't be
 
