@@ -26,7 +26,7 @@ from processors.push.first_look import look
 from processors.push.origins import Origins
 from processors.push.send import PushSender
 from processors.push.settings import PushSettings
-from processors.tallies import TALLIES
+from processors.tallies import PUSHES, TALLIES
 from queue_lib import wiring
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
@@ -58,7 +58,7 @@ async def work(settings: Loaded, stop: Stop) -> int:
         sandbox = Sandbox(media.child_env(), media.memory())
         cleanup.push_async_callback(sandbox.close)
         tools = await asyncio.to_thread(tools_or_reason, media.ffmpeg_path, media.ffprobe_path)
-        slots = max(queue.concurrency for queue in queues)
+        slots = sum(queue.concurrency for queue in queues if queue.name == PUSHES)
         routes = registry.build(
             push=Parts(storage.subscriptions, sender, Origins(slots), push.payload_style()),
             media=MediaParts(

@@ -1,6 +1,7 @@
-"""`python -m benchmarks.push_fanout [fan-out] [jobs] [latency] [memory] [million]`: all but the last if none is named.
+"""`python -m benchmarks.push_fanout [fan-out] [distance] [slots] [jobs] [latency] [memory] [million]`.
 
-Ours and the peer run in turn against the same servers, one at a time; medians of ROUNDS. Needs Node and npm.
+All but the last if none is named. Ours and the peer run in turn against the same servers, one at a time; medians of
+ROUNDS. Needs Node and npm.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 DEVICES, USERS, RATE, SECONDS = 10_000, 3_000, 50, 10
+DISTANCES = (20, 100, 300)  # milliseconds that the push service takes for an answer
+SLOTS = (5, 10, 20, 30, 50)
+FAR = 100  # milliseconds
 MEGABYTE = 1024 * 1024
 NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
 
@@ -56,12 +60,12 @@ def _ours(stage: Stage, env: dict[str, str]) -> dict[str, str]:
     }
 
 
-def fan_out(stage: Stage, start: Start) -> float:
+def fan_out(stage: Stage, start: Start, user: str = "fan") -> float:
     """Pushes a second: one job for a user with 10,000 devices, from enqueue to the last push."""
     stage.clear()
     with start():
         since = time.time()
-        stage.enqueue("push-notification", [{"userId": "fan", "payload": PAYLOAD}])
+        stage.enqueue("push-notification", [{"userId": user, "payload": PAYLOAD}])
         told = stage.arrived(DEVICES)
     return DEVICES / (float(told["last"]) / 1000 - since)
 
@@ -73,6 +77,18 @@ def jobs(stage: Stage, start: Start) -> float:
     with start():
         told = stage.arrived(USERS)
     return (USERS - 1) / float(told["last"] - told["first"]) * 1000
+
+
+def of_slots(stage: Stage, slots: int) -> float:
+    """Jobs a second: 600 jobs of one device far away, with so many slots and the queue's own limit of 100/s."""
+    env = _ours(stage, stage.env("app")) | {"PUSH_NOTIFICATIONS_CONCURRENCY": str(slots)}
+    del env["PUSH_NOTIFICATIONS_RATE_MAX"]
+    count = USERS // 5
+    stage.clear()
+    stage.enqueue("push-notification", [{"userId": f"far{n}", "payload": PAYLOAD} for n in range(count)])
+    with stage.worker([sys.executable, str(PROJECT / "worker.py")], env):
+        told = stage.arrived(count)
+    return (count - 1) / float(told["last"] - told["first"]) * 1000
 
 
 def latency(stage: Stage, start: Start) -> tuple[float, float]:
@@ -90,26 +106,33 @@ def latency(stage: Stage, start: Start) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-def memory(stage: Stage, rows: int) -> Iterator[str]:
-    """What a batch to everybody costs in memory and time."""
-    database = f"batch{rows}"
-    stage.fill(database, [("u%", rows, "/wp/")])
+def memory(stage: Stage, rows: int, path: str = "/wp/") -> Iterator[str]:
+    """What a batch to everybody costs in memory, processor time and time."""
+    database = f"batch{rows}{path.replace('/', '')}"
+    stage.fill(database, [("u%", rows, path)])
     stage.clear()
     with contestants(stage, database)["ours"]() as worker:
-        idle = _resident(worker)
+        idle, before = _resident(worker), _processor_time(worker)
         since = time.time()
         stage.enqueue("push-batch", [{"all": True, "payload": PAYLOAD}])
         peak, told = idle, stage.ask()
         while told["count"] < rows:
             time.sleep(0.1)
             peak, told = max(peak, _resident(worker)), stage.ask()
+        each = (_processor_time(worker) - before) / rows * 1_000_000
     rate = rows / (told["last"] / 1000 - since)
-    yield f"| {rows:,} | {idle / MEGABYTE:.0f} | {peak / MEGABYTE:.0f} | {rate:,.0f} |"
+    figures = f"{idle / MEGABYTE:.0f} | {peak / MEGABYTE:.0f} | {rate:,.0f} | {told['peak']} | {each:.0f}"
+    yield f"| {rows:,} at {path} | {figures} |"
 
 
 def _resident(worker: subprocess.Popen[bytes]) -> int:
     process = psutil.Process(worker.pid)
     return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+
+
+def _processor_time(worker: subprocess.Popen[bytes]) -> float:
+    times = psutil.Process(worker.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def compare(title: str, stage: Stage, measure: Callable[[Stage, Start], float]) -> None:
@@ -125,25 +148,65 @@ def compare(title: str, stage: Stage, measure: Callable[[Stage, Start], float]) 
         print(f"{name} : the better peer = {median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
 
 
+def at_hand(stage: Stage) -> None:
+    """A fan-out to a push service on the same machine, and its floor."""
+    compare("pushes a second", stage, fan_out)
+    print(child("benchmarks.push_fanout.floor", stage.endpoint, str(stage.certificate)))
+
+
+def at_a_distance(stage: Stage) -> None:
+    """A fan-out to one that takes its time."""
+    for each in DISTANCES:
+        compare(f"pushes a second, {each} ms an answer", stage, partial(fan_out, user=f"far-{each}"))
+
+
+def slots(stage: Stage) -> None:
+    """Which concurrency reaches the queue's limit."""
+    for count in SLOTS:
+        print(f"| {count} | {median([of_slots(stage, count) for _ in range(ROUNDS)]):.0f} |", flush=True)
+
+
+def latencies(stage: Stage) -> None:
+    """How soon a push is sent."""
+    for name, start in contestants(stage, "app").items():
+        figures = [latency(stage, start) for _ in range(ROUNDS)]
+        p50, p99 = (median([run[part] for run in figures]) for part in (0, 1))
+        print(f"| {name} | {p50:.2f} ms | {p99:.2f} ms |")
+
+
+def batches(stage: Stage) -> None:
+    """What batches cost, near and far."""
+    for rows, path in ((10_000, "/wp/"), (100_000, "/wp/"), (100_000, f"/after/{FAR}/")):
+        print(*memory(stage, rows, path), flush=True)
+
+
+def million(stage: Stage) -> None:
+    """A batch to a million, near and far."""
+    for path in ("/wp/", f"/after/{FAR}/"):
+        print(*memory(stage, 1_000_000, path), flush=True)
+
+
+PARTS: dict[str, Callable[[Stage], None]] = {
+    "fan-out": at_hand,
+    "distance": at_a_distance,
+    "slots": slots,
+    "jobs": lambda stage: compare("jobs a second", stage, jobs),
+    "latency": latencies,
+    "memory": batches,
+    "million": million,
+}
+
+
 def main(parts: list[str]) -> None:
     """Print the tables of README.md."""
     subprocess.run([NPM, "install", "--silent", "--no-audit", "--no-fund"], cwd=HERE, check=True)
     with set_up() as stage:
-        stage.fill("app", [("fan", DEVICES, "/wp/"), ("u%", USERS, "/timed/u")])
-        if "fan-out" in parts:
-            compare("pushes a second", stage, fan_out)
-            print(child("benchmarks.push_fanout.floor", stage.endpoint, str(stage.certificate)))
-        if "jobs" in parts:
-            compare("jobs a second", stage, jobs)
-        if "latency" in parts:
-            for name, start in contestants(stage, "app").items():
-                figures = [latency(stage, start) for _ in range(ROUNDS)]
-                p50, p99 = (median([run[part] for run in figures]) for part in (0, 1))
-                print(f"| {name} | {p50:.2f} ms | {p99:.2f} ms |")
-        sizes = [10_000, 100_000] * ("memory" in parts) + [1_000_000] * ("million" in parts)
-        for rows in sizes:
-            print(*memory(stage, rows), flush=True)
+        far = [(f"far-{each}", DEVICES, f"/after/{each}/") for each in DISTANCES]
+        ones = [("u%", USERS, "/timed/u"), ("far%", USERS, f"/after/{FAR}/")]
+        stage.fill("app", [("fan", DEVICES, "/wp/"), *ones, *far])
+        for part in parts:
+            PARTS[part](stage)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["fan-out", "jobs", "latency", "memory"])
+    main(sys.argv[1:] or [part for part in PARTS if part != "million"])

@@ -1,4 +1,5 @@
-// A push service that takes everything: 201, over TLS with keep-alive, and as little work as can be.
+// A push service that takes everything: 201, over TLS with keep-alive, and as little work as can be; at /after/<ms>/
+// after so many milliseconds, as one does that is far away.
 // usage: node endpoint.mjs <key.pem> <certificate.pem>; prints its port. GET /arrivals tells and forgets what came.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -26,7 +27,9 @@ const server = createServer({ key, cert, keepAlive: true }, (request, response) 
     first ||= last;
     count += 1;
     if (request.url.startsWith("/timed/")) arrivals[request.url.slice(7)] = last;
-    response.writeHead(201).end();
+    const [, after] = /^\/after\/(\d+)\//.exec(request.url) ?? [];
+    if (after) setTimeout(() => response.writeHead(201).end(), Number(after));
+    else response.writeHead(201).end();
   });
 });
 server.keepAliveTimeout = 60_000;

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import resource
 
-# In the whole process, and of it at one push service: a connection over TLS takes some 60 KiB, so these take 24 MiB.
-# At 100 ms an answer, 250 keep a core busy.
+# In the whole process, and of it at one push service: at 100 ms an answer, 200 keep a core busy.
 MAX_IN_FLIGHT, MAX_AT_ORIGIN = 400, 300
 # At a push service that has not been heard of for a minute. It doubles with each round of answers until one is refused.
 FIRST = 5

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 # A job that sends to no more subscriptions of a push service is a small one there.
 SMALL = 10
+# So many subscriptions of a call, and a fifth of more, may be in flight at once if there are places: who waits for one
+# takes some KiB, and a batch has eight pages under way.
+AT_ONCE = 50
 # So many of the last subscriptions of a list are asked, before those that come first decide that the server is refused.
 OTHER_END = 5
 # Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
@@ -212,7 +215,7 @@ class FanOut:
             workers = [
                 asyncio.create_task(self._work(origin, line, ends, small=len(line) <= SMALL))
                 for origin, line in waiting.items()
-                for _ in range(min(self._parts.origins.total.most, len(line)))
+                for _ in range(min(self._parts.origins.total.most, len(line), max(AT_ONCE, len(line) // 5)))
             ]
             await self._all(workers)
         if self._failure is not None and len(ends) - before < len(

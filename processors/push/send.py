@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import sslproto
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ MAX_ANSWER = 4096
 # Bytes of a line and lines of an answer's head. A head beyond them is an answer that is lost, and its push is sent
 # again: aiohttp's own limits, 8,190 and 128, are below what proxies add. Node takes 16 KiB in all.
 MAX_LINE, MAX_LINES = 32_768, 500
+# Bytes that a connection over TLS reads into: one record. asyncio sets 256 KiB aside for each, 75 MiB for 300 of them.
+TLS_BUFFER = 16_384
 RECENTLY = 3600.0  # seconds
 # Subscriptions of earlier keys that are remembered as such; forgetting one costs a request.
 MAX_REMEMBERED = 100_000
@@ -176,6 +179,7 @@ class PushSender:
             return Delivery(Kind.TRANSIENT, f"no answer: {type(error).__name__}")
 
     def _open(self) -> aiohttp.ClientSession:
+        sslproto.SSLProtocol.max_size = TLS_BUFFER
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=most_in_flight(),
