@@ -30,9 +30,11 @@ FRESH = (
 
 
 @pytest.fixture
-async def app() -> AsyncIterator[Path]:
+async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
     """A fresh app with all of the pages' files in it, below the folder that has its packages."""
     require("next")
+    # `create-next-app` keeps answers in the home; a folder that has the home in it is no root for `next build`.
+    monkeypatch.setenv("HOME", str(tmp_path))
     with tempfile.TemporaryDirectory(prefix="app-", dir=NEXT) as folder:
         await run(Path(folder), "create-next-app", "my-app", *FRESH)
         made = Path(folder, "my-app")
@@ -52,13 +54,12 @@ async def run(folder: Path, program: str, *arguments: str) -> str:
 @contextlib.asynccontextmanager
 async def running(folder: Path, program: str, *arguments: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """One of the packages' programs, which is ended with all that it has started."""
-    # A home of its own: `create-next-app` keeps answers there, and `next build` looks for packages up to there.
-    quiet = {"CI": "1", "NEXT_TELEMETRY_DISABLED": "1", "HOME": str(folder / ".home")}
+    quiet = {"CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}
     process = await asyncio.create_subprocess_exec(
         str(NEXT / "node_modules" / ".bin" / program),
         *arguments,
         cwd=folder,
-        env={"PATH": os.environ["PATH"]} | quiet | env,  # noqa: TID251 -- where node is
+        env={name: os.environ[name] for name in ("PATH", "HOME")} | quiet | env,  # noqa: TID251 -- node's
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
