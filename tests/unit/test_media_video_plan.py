@@ -14,7 +14,7 @@ from processors.media.sandbox.wire import FailedError, RefusedError
 from processors.media.video import encode, probe
 from processors.media.video.colour import PLAIN
 from processors.media.video.packets import Packets
-from processors.media.video.plan import Plan, plan
+from processors.media.video.plan import Plan, plan, smaller
 from processors.media.video.probe import Probe, Sound
 
 SAFE = Probe(
@@ -42,9 +42,9 @@ MEMORY = 290 * MEBIBYTE
 TOOL = Path("/bin/ffmpeg")
 
 
-def decide(memory: int = MEMORY, **changes: Any) -> Plan:
+def decide(memory: int = MEMORY, version: int = 8, **changes: Any) -> Plan:
     """The plan for a film that is fit for the web but for the changes."""
-    return plan(replace(SAFE, **changes), 60.0, 4096 * 2304, memory)
+    return plan(replace(SAFE, **changes), 60.0, 4096 * 2304, memory, version)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,23 @@ def test_full_hd_stays_full_hd_in_the_default_memory(changes: dict[str, Any]) ->
 
     assert (1920, 1080) == (decided.width, decided.height)
     assert 100 * MEBIBYTE < decided.need < MEMORY
+
+
+@pytest.mark.parametrize("changes", [{}, {"bit_rate": 0}, {"width": 640, "height": 360, "bit_rate": 0}])
+def test_an_ffmpeg_with_many_libraries_is_given_more(changes: dict[str, Any]) -> None:
+    """That of Debian and Ubuntu, to remux as well as to encode."""
+    assert 45 * MEBIBYTE == decide(version=5, **changes).need - decide(version=8, **changes).need
+
+
+def test_what_is_made_where_memory_ran_out() -> None:
+    """A smaller size with the memory that it was given, until there is none."""
+    full = decide(bit_rate=0)
+    less = smaller(SAFE, full)
+
+    assert less == replace(full, width=1280, height=720)
+    assert smaller(SAFE, less) is None
+    small = replace(SAFE, width=640, height=360)
+    assert smaller(small, replace(full, width=640, height=360)) is None
 
 
 def test_a_small_film_leaves_memory_to_others() -> None:
@@ -208,6 +225,8 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
         (69, "get_buffer() failed\nno frame!\nDecode error rate 0.9 exceeds maximum", RefusedError, "MEDIA_MEMORY"),
         (187, "x264 [error]: malloc of size 7332416 failed\nGeneric error", RefusedError, "MEDIA_MEMORY"),
         (244, "Cannot allocate memory\nNothing was written", RefusedError, "MEDIA_MEMORY"),
+        (127, "ffmpeg: error while loading: failed to map segment from shared object", RefusedError, "MEDIA_MEMORY"),
+        (1, "[mjpeg] ff_frame_thread_encoder_init failed\nmaybe incorrect parameters", RefusedError, "MEDIA_MEMORY"),
         (0, "Error submitting packet to decoder: Out of memory\nCould not find ref", RefusedError, "MEDIA_MEMORY"),
         (183, "moov atom not found", RefusedError, "can't be decoded: moov atom not found"),
         (234, "", RefusedError, "it said nothing"),

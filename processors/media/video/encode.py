@@ -31,9 +31,12 @@ POSTER_WIDTH = 640  # pixels
 # Rounded up, a film of one frame has one.
 POSTER_FPS, POSTER_FRAMES = 2, 20
 STACK, THREADS = 2 * MEBIBYTE, 16  # of each of ffmpeg's threads, and how many there are at most
-# How ffmpeg and its parts say that there is no memory. They may go on without the frames that did not fit, and end
-# as if all were well.
-NO_MEMORY = re.compile(rb"Out of memory|Cannot allocate|malloc of size|get_buffer\(\) failed|Resource temporarily un")
+# How ffmpeg, its parts and the loader of its libraries say that there is no memory. They may go on without the frames
+# that did not fit, and end as if all were well.
+NO_MEMORY = re.compile(
+    rb"Out of memory|Cannot allocate|malloc of size|get_buffer\(\) failed|Resource temporarily un|failed to map segment"
+    rb"|thread_encoder_init failed|alloc(ation)? (failed|error)|bad_alloc|pthread_create"
+)
 # All packets as they are, but that the last one lasts so many ticks.
 LAST = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,{}\,DURATION)"
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
@@ -41,6 +44,10 @@ QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
 # into the others (SEI, type 6, and types that nobody has defined).
 PICTURES = "filter_units=pass_types=1-5|7-11"
 CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
+
+
+class ShortOfMemoryError(RefusedError):
+    """The film needs more memory than it was given (MEDIA_MEMORY)."""
 
 
 def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[str]:
@@ -105,7 +112,8 @@ def _sound(source: Any, probe: Probe) -> list[Any]:
 def _poster(stream: Any, colour: Colour) -> Any:
     """The most typical of these pictures."""
     chosen = in_jpeg(stream, colour, f"min({POSTER_WIDTH},iw)").filter("thumbnail", POSTER_FRAMES)
-    return ffmpeg.output(chosen, POSTER, **{"frames:v": 1, "q:v": 3, "update": 1, "f": "image2", "map_metadata": -1})
+    form = {"frames:v": 1, "q:v": 3, "update": 1, "threads": 1, "f": "image2", "map_metadata": -1}
+    return ffmpeg.output(chosen, POSTER, **form)
 
 
 def _compiled(tool: Path, *outputs: Any) -> list[str]:
@@ -166,7 +174,7 @@ def _judge(status: int, last: str, short: bool) -> None:  # noqa: FBT001
         raise RefusedError(msg)
     if short:
         msg = "the film needs more memory than it was given (MEDIA_MEMORY)"
-        raise RefusedError(msg)
+        raise ShortOfMemoryError(msg)
     if status < 0 or "No space left on device" in last:
         msg = f"ffmpeg ended with {status}: {last}"
         raise FailedError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from processors.media.sandbox.limits import MEBIBYTE
@@ -17,10 +17,11 @@ MAX_FPS = 60.0
 CLOCKS = 1.02  # a phone's 60 frames a second are a few more, or less
 MAX_BIT_RATE = 6_000_000  # bits a second, for 1080p; what is above is encoded again
 SAFE_PROFILES = frozenset({"Baseline", "Constrained Baseline", "Main", "High"})
-# What ffmpeg 8 takes with one thread for each part, as measured: itself, what encoder, poster and queues hold for each
-# pixel of the result (bytes), more where tones are mapped, frames of the source between decoder and scaler, and more of
-# them where they are interlaced.
-ITSELF, HELD, TONES, QUEUED, WOVEN = 25 * MEBIBYTE, 45, 14, 8, 5
+# What ffmpeg takes with one thread for each part, as measured: itself, its libraries (before version 8), what encoder,
+# poster and queues hold for each pixel of the result (bytes), more where tones are mapped, frames of the source between
+# decoder and scaler, and more of them where they are interlaced.
+ITSELF, LIBRARIES, HELD, TONES, QUEUED, WOVEN = 25 * MEBIBYTE, 45 * MEBIBYTE, 45, 14, 8, 5
+LEAN = 8  # the version from which it takes less
 # Frames that a decoder may have to keep: as many as have so many pixels (level 5.2 of H.264, table A-1, and of H.265,
 # A.4.2, both a little less), or MOST_KEPT where a level beyond those is claimed.
 KEPT, MOST_KEPT = 54_000_000, 16
@@ -42,20 +43,30 @@ class Plan:
     need: int
 
 
-def plan(probe: Probe, max_duration: float, max_pixels: int, memory: int, *, may_remux: bool = True) -> Plan:
-    """Decide, with `memory` bytes at most. Raises RefusedError for a film beyond the limits."""
+def plan(
+    probe: Probe, max_duration: float, max_pixels: int, memory: int, version: int, *, may_remux: bool = True
+) -> Plan:
+    """Decide, with `memory` bytes at most for ffmpeg of this `version`. Raises RefusedError beyond the limits."""
     refuse_longer(probe.lasts, max_duration)
     if probe.width * probe.height > max_pixels:
         msg = f"the film has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
         raise RefusedError(msg)
+    libraries = 0 if version >= LEAN else LIBRARIES
     if may_remux and _is_fit_for_the_web(probe):
-        return Plan(remux=True, width=probe.width, height=probe.height, need=min(REMUX, memory))
-    for long, short in SIZES:
-        width, height = _fitted(probe, long, short)
-        need = _need(probe, width * height)
+        return Plan(remux=True, width=probe.width, height=probe.height, need=min(REMUX + libraries, memory))
+    for width, height in _sizes(probe):
+        need = libraries + _need(probe, width * height)
         if need <= memory:
             break
     return Plan(remux=False, width=width, height=height, need=min(need, memory))
+
+
+def smaller(probe: Probe, made: Plan) -> Plan | None:
+    """The next smaller size, for where this one ran out of memory; None if there is none."""
+    for width, height in _sizes(probe):
+        if width * height < made.width * made.height:
+            return replace(made, width=width, height=height)
+    return None
 
 
 def refuse_longer(seconds: float, max_duration: float) -> None:
@@ -91,6 +102,11 @@ def _need(probe: Probe, pixels: int) -> int:
     kept += QUEUED + WOVEN * probe.interlaced
     held = HELD + TONES * probe.colour.is_hdr
     return ITSELF + pixels * held + kept * probe.width * probe.height * probe.depth * probe.samples // 2
+
+
+def _sizes(probe: Probe) -> list[tuple[int, int]]:
+    """The sizes that it may have, from the largest on."""
+    return [_fitted(probe, *box) for box in SIZES]
 
 
 def _fitted(probe: Probe, long: int, short: int) -> tuple[int, int]:

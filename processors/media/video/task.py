@@ -7,14 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox.wire import RefusedError
-from processors.media.video.encode import FILM, POSTER, STACK, THREADS, encode_command, poster_command, remux_command
+from processors.media.video.encode import (
+    FILM,
+    POSTER,
+    STACK,
+    THREADS,
+    ShortOfMemoryError,
+    encode_command,
+    poster_command,
+    remux_command,
+)
 from processors.media.video.encode import run as run_ffmpeg
 from processors.media.video.packets import packets
-from processors.media.video.plan import ENCODE, plan, refuse_longer
+from processors.media.video.plan import ENCODE, plan, refuse_longer, smaller
 from processors.media.video.probe import LOCKED, probe
 
 if TYPE_CHECKING:
     from processors.media.sandbox.wire import Parent
+    from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 
 CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a film that is shorter than its claim by more than this was cut off
@@ -35,10 +45,11 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
         msg = "this ffmpeg can't decode AV1; set FFMPEG_PATH to one that has libdav1d"
         raise RefusedError(msg)
     longest = arguments["maxDuration"]
-    made = plan(film, longest, arguments["maxPixels"], arguments["memory"], may_remux=arguments["remux"])
+    limits = longest, arguments["maxPixels"], arguments["memory"], arguments["version"]
+    made = plan(film, *limits, may_remux=arguments["remux"])
     parent.reserve(made.need, THREADS * STACK)
     if not made.remux:
-        run_ffmpeg(encode_command(ffmpeg, arguments["version"], film, made, longest + 1), film.lasts, parent)
+        _encode(arguments, film, made, parent)
     elif not _remuxed(ffmpeg, film, parent):
         return ENCODE  # which needs more memory than this task has
     if not Path(POSTER).is_file():
@@ -58,6 +69,18 @@ def _looked_into(ffprobe: Path) -> Probe:
     sounds = tuple(sound for sound in film.sounds if sound.index not in told.locked)
     length = max(told.lengths[stream] for stream in (film.index, *(sound.index for sound in sounds[:1])))
     return replace(film, sounds=sounds, hides=told.hides, hold=told.hold, is_held=told.is_held, length=length)
+
+
+def _encode(arguments: dict[str, Any], film: Probe, made: Plan, parent: Parent) -> None:
+    """Encode the film, and a smaller one where memory runs out. Raises ShortOfMemoryError if there is none."""
+    most = arguments["maxDuration"] + 1
+    command = encode_command(Path(arguments["ffmpeg"]), arguments["version"], film, made, most)
+    try:
+        run_ffmpeg(command, film.lasts, parent)
+    except ShortOfMemoryError:
+        if (less := smaller(film, made)) is None:
+            raise
+        _encode(arguments, film, less, parent)
 
 
 def _remuxed(ffmpeg: Path, film: Probe, parent: Parent) -> bool:

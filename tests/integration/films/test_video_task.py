@@ -10,6 +10,7 @@ from PIL import Image
 
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.wire import RefusedError
+from processors.media.video import encode
 from tests.support import films
 from tests.support.media import FakeParent
 
@@ -345,3 +346,21 @@ def test_where_memory_is_short_a_large_film_is_made_smaller(run: Run, film: Call
     report = run(film("large"), memory=200 * MEBIBYTE)
 
     assert (1280, 720) == (report["width"], report["height"])
+
+
+def test_where_memory_runs_out_a_smaller_film_is_made(
+    run: Run, film: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However well it was planned: 720 lines are tried before it fails, and progress goes on."""
+    tried: list[str] = []
+
+    def perform(command: list[str], *arguments: Any) -> None:
+        tried.append(next(part for part in command if "scale=" in part))
+        if len(tried) == 1:
+            raise encode.ShortOfMemoryError
+        encode.run(command, *arguments)
+
+    monkeypatch.setattr("processors.media.video.task.run_ffmpeg", perform)
+    report = run(film("large"))
+
+    assert (2, 1280, 720) == (len(tried), report["width"], report["height"])
