@@ -229,6 +229,12 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
         (1, "[mjpeg] ff_frame_thread_encoder_init failed\nmaybe incorrect parameters", RefusedError, "MEDIA_MEMORY"),
         (0, "Error submitting packet to decoder: Out of memory\nCould not find ref", RefusedError, "MEDIA_MEMORY"),
         (183, "moov atom not found", RefusedError, "can't be decoded: moov atom not found"),
+        (
+            234,
+            "[out#1/image2 @ 0x7fc8bf405ac0] Nothing was written into output file, because at least one of its streams",
+            RefusedError,
+            "^the film is damaged: not one picture of it can be decoded$",
+        ),
         (234, "", RefusedError, "it said nothing"),
         (-9, "", FailedError, "ended with -9"),
         (-11, "", FailedError, "ended with -11"),

@@ -39,6 +39,7 @@ NO_MEMORY = re.compile(
 )
 # All packets as they are, but that the last one lasts so many ticks.
 LAST = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,{}\,DURATION)"
+NOTHING = "Nothing was written into output file"  # what ffmpeg says where it got no picture
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
 # The units of H.264 that pictures are made of: slices, parameter sets and ends. Cameras and drones write place and time
 # into the others (SEI, type 6, and types that nobody has defined).
@@ -179,5 +180,6 @@ def _judge(status: int, last: str, short: bool) -> None:  # noqa: FBT001
         msg = f"ffmpeg ended with {status}: {last}"
         raise FailedError(msg)
     if status > 0:
-        msg = f"the film can't be decoded: {last}"
+        msg = "the film is damaged: not one picture of it can be decoded"
+        msg = msg if NOTHING in last else f"the film can't be decoded: {last}"
         raise RefusedError(msg)
