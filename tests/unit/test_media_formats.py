@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pillow_heif
 import pytest
 from PIL import Image
+from PIL.Image import Resampling
 
 from processors.media.image import decode, webp
 from processors.media.image.sniff import kind_of
@@ -122,6 +123,16 @@ def test_a_tiff_s_colours_and_orientation(tmp_path: Path, mode: str) -> None:
 
     assert (300, 400) == result.size
     assert close(GREEN, result.compressed.getpixel((150, 50)))
+
+
+def test_hidden_colours_of_a_tiff_don_t_bleed(tmp_path: Path) -> None:
+    """White and transparent black by turns are white when they are shrunk together."""
+    row = Image.frombytes("RGBA", (1600, 1), bytes([255] * 4 + [0] * 4) * 800)
+
+    result = made(tmp_path, wishes(box=(100, 75)), row.resize((1600, 1200), Resampling.NEAREST), "TIFF")
+
+    assert (100, 75) == result.size
+    assert min(result.compressed.tobytes()) > 240
 
 
 def test_of_several_pages_the_first_is_taken(tmp_path: Path) -> None:
