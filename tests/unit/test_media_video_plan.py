@@ -133,6 +133,14 @@ def test_what_is_made_where_memory_ran_out() -> None:
     assert smaller(small, replace(full, width=640, height=360)) is None
 
 
+@pytest.mark.parametrize("version", [5, 8])
+def test_a_gif_in_full_hd_stays_in_full_hd(version: int) -> None:
+    """However large its frames are in memory, its decoder keeps one of them."""
+    decided = decide(version=version, codec="gif", pixel_format="bgra", level=-99, sounds=())
+
+    assert (1920, 1080) == (decided.width, decided.height)
+
+
 def test_a_small_film_leaves_memory_to_others() -> None:
     """What is reserved goes by the film's size."""
     assert decide(width=640, height=480, bit_rate=0).need < 80 * MEBIBYTE

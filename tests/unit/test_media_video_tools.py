@@ -48,3 +48,11 @@ def test_an_encoder_that_is_missing(ffmpeg: Path) -> None:
 
     with pytest.raises(ToolsMissingError, match="ffmpeg has no encoder aac; set FFMPEG_PATH"):
         find(str(ffmpeg), str(ffmpeg))
+
+
+def test_an_ffmpeg_that_is_too_old(ffmpeg: Path) -> None:
+    """It would fail with each film, and blame it."""
+    (ffmpeg.parent / "answer-version").write_text("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright")
+
+    with pytest.raises(ToolsMissingError, match=r"ffmpeg is ffmpeg 4, and too old; set FFMPEG_PATH to 5\.1"):
+        find(str(ffmpeg), str(ffmpeg))

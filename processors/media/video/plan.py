@@ -26,6 +26,7 @@ LEAN = 8  # the version from which it takes less
 # A.4.2, both a little less), or MOST_KEPT where a level beyond those is claimed.
 KEPT, MOST_KEPT = 54_000_000, 16
 LEVELS = {"h264": 52, "hevc": 156}
+EACH_BY_ITSELF = frozenset({"gif", "mjpeg", "prores", "qtrle", "png", "dvvideo"})  # whose decoders keep one frame
 REMUX = 48 * MEBIBYTE
 ENCODE = {"remux": False}  # in place of a report: not to be remuxed; this among the arguments of another task
 
@@ -97,7 +98,9 @@ def _is_fit_for_the_web(probe: Probe) -> bool:
 def _need(probe: Probe, pixels: int) -> int:
     """The most that ffmpeg takes to make a film of so many `pixels`, in bytes."""
     kept = MOST_KEPT
-    if probe.level <= LEVELS.get(probe.codec, probe.level):
+    if probe.codec in EACH_BY_ITSELF:
+        kept = 1
+    elif probe.level <= LEVELS.get(probe.codec, probe.level):
         kept = min(MOST_KEPT, KEPT // (probe.width * probe.height))
     kept += QUEUED + WOVEN * probe.interlaced
     held = HELD + TONES * probe.colour.is_hdr

