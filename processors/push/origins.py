@@ -168,8 +168,9 @@ class Origins:
         if origin is None or (now - origin.seen_at > MINUTE and not origin.gate.is_used and origin.rest is None):
             allowance = Allowance()
             origin = self._known[name] = _Origin(name, Gate(self.total, allowance, self._share), allowance)
-            if len(self._known) > MAX_ORIGINS:
-                del self._known[next(each for each, other in self._known.items() if not other.gate.is_used)]
+            unused = (each for each, other in self._known.items() if each != name and not other.gate.is_used)
+            if len(self._known) > MAX_ORIGINS and (oldest := next(unused, None)) is not None:
+                del self._known[oldest]
         origin.seen_at = now
         self._known.move_to_end(name)
         return origin
@@ -180,11 +181,16 @@ class Origins:
         if left > 0:
             return _not_sent(origin, rest.reason, left, rest.kind)
         if rest.probe is None:
-            rest.probe = origin.gate.begin(self._clock(), small=True)
-            if await _is_ours(board, origin.name):
-                return rest.probe
-            origin.gate.leave(rest.probe, self._clock())
-            rest.probe, rest.until = None, self._clock() + AGAIN
+            place = rest.probe = origin.gate.begin(self._clock(), small=True)
+            is_ours = False
+            try:
+                is_ours = await _is_ours(board, origin.name)
+            finally:
+                if not is_ours:
+                    self.leave(origin.name, place)
+            if is_ours:
+                return place
+            rest.until = self._clock() + AGAIN
         return _not_sent(origin, rest.reason, AGAIN, rest.kind)
 
     def _answered(self, origin: _Origin, place: Place, now: float) -> None:

@@ -163,6 +163,28 @@ async def test_a_probe_that_is_cut_short_leaves_it_to_another(world: World) -> N
     assert await world.is_left_alone() is None
 
 
+async def test_who_is_cancelled_before_it_may_probe_leaves_it_to_another(world: World) -> None:
+    """Redis may take its time to say whose the probe is."""
+    await world.hang()
+    world.clock.now += FIRST_REST
+    waiting = asyncio.Event()
+
+    async def slow(*_: Any) -> bool:
+        await waiting.wait()
+        return True
+
+    claim, world.board.claim = world.board.claim, slow  # type: ignore[method-assign,assignment]
+    probe = asyncio.create_task(world.enter())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    probe.cancel()
+    await asyncio.wait([probe])
+    world.board.claim = claim  # type: ignore[method-assign]
+
+    assert 0 == world.one.total.in_flight
+    assert isinstance(await world.enter(), Place)
+
+
 async def test_what_was_begun_before_a_rest_does_not_end_it(world: World) -> None:
     """Who asks for a pause has it, however an answer that was under way turns out."""
     before = await world.enter()
@@ -240,6 +262,19 @@ async def test_a_slow_push_service_holds_a_share_of_the_slots(world: World) -> N
     assert "slow" in told.reason
 
 
+async def test_small_jobs_have_half_of_the_slots_in_flight_at_a_push_service(world: World) -> None:
+    """So the others are free when it stops answering all of a sudden; a batch holds one slot and is not counted."""
+    origins = Origins(6, world.clock)
+    for _ in range(3):
+        assert isinstance(await world.enter(origins), Place)
+    fourth = asyncio.create_task(world.enter(origins))
+    await asyncio.sleep(0)
+
+    assert isinstance(await world.enter(origins, small=False), Place)
+    assert not fourth.done()
+    fourth.cancel()
+
+
 async def test_follow_ups_of_a_resting_push_service_come_one_after_another(world: World) -> None:
     """From when it may be probed, so many a second: they must not fill the queue."""
     assert 7.0 == world.one.due(ORIGIN, 7.0)
@@ -308,7 +343,7 @@ async def test_push_services_are_forgotten_where_there_are_too_many(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never one whose requests are in flight."""
-    monkeypatch.setattr(origins_module, "MAX_ORIGINS", 3)
+    monkeypatch.setattr(origins_module, "MAX_ORIGINS", 1)
     place = await world.enter()
     for number in range(10):
         await world.is_left_alone(name=f"https://{number}.test")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from processors.push.allowance import MAX_AT_ORIGIN
+from processors.push.allowance import FIRST
 from processors.push.delivery import Delivery, Kind
 from processors.push.ledger import MAX_UNWRITTEN
 from processors.push.processor import PushNotification
@@ -114,11 +114,11 @@ async def test_a_run_that_is_cancelled_twice_leaves_nothing_running() -> None:
 
 
 async def test_a_broker_that_stays_away_fails_the_run() -> None:
-    """What can't be noted would be sent again: nobody is sent to beyond those in flight."""
+    """What can't be noted would be sent again: nobody is sent to beyond those that wait to be noted."""
     context, sender = FakeContext(), FakeSender()
     context.fault = BrokerUnavailableError("away")
 
     with pytest.raises(BrokerUnavailableError):
         await run(1000, sender, context)
 
-    assert len(sender.tried) <= MAX_UNWRITTEN + MAX_AT_ORIGIN
+    assert len(sender.tried) <= MAX_UNWRITTEN + FIRST
