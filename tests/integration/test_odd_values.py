@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import redis
-import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from queue_lib.dashboard.guard import PREFIX
+from queue_lib.observe import log
 from scripts import dead_letters, queue_stats, retry_failed
 from tests.support.dashboard_client import SECRET, Browser, browser_of, built
 from tests.support.odd_values import CHOICES, FILES, STATES, raw_of, write_bullmq, write_letter, write_pulse, write_rq
@@ -84,6 +84,7 @@ def test_odd_values_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch
         written = Written(server, [raw_of(choice) for choice in choices])
     asyncio.run(look(redis_url, monkeypatch, written))
     monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setattr(log, "configure", lambda *_: None)  # loggers would keep a script's stream, which is closed then
     run(queue_stats.app, "--json")
     [retryable] = run(retry_failed.app, "--dry-run", "--json")
     assert {each for (_, state), ids in written.jobs.items() if state == "failed" for each in ids} == {
@@ -99,7 +100,6 @@ def test_odd_values_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch
 def run(script: typer.Typer, *words: str) -> list[Any]:
     """Run a script; returns what it has printed, line by line."""
     done = CliRunner().invoke(script, [*words])
-    structlog.reset_defaults()  # the script has made the log a stream's that is closed now
     assert 0 == done.exit_code, (words, done.output, done.exception)
     return [json.loads(line) for line in done.stdout.splitlines() if line[:1] in "[{"]
 
