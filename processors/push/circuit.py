@@ -93,14 +93,14 @@ class Circuit:
         doubt = self._doubts.get(origin)
         return doubt is not None and doubt.probes == PROBES - 1
 
-    def probed(self, origin: str) -> None:
-        """A probe has ended, however."""
+    def probed(self, origin: str, *, is_asked: bool = True) -> None:
+        """A probe has ended, however; it decides nothing if the origin was not asked."""
         doubt = self._doubts.get(origin)
         if doubt is None:
             return
         doubt.is_probed = False
-        doubt.probes += 1
-        if doubt.probes == PROBES:
+        doubt.probes += is_asked
+        if is_asked and doubt.probes == PROBES:
             doubt.is_stopped = True
             _log.error("push_origin_stopped", origin=origin, reason=doubt.reason)
         doubt.news.set()

@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
@@ -36,8 +36,7 @@ SMALL = 10
 AT_ONCE = 50
 # So many of the last subscriptions of a list are asked, before those that come first decide that the server is refused.
 OTHER_END = 5
-# Seconds that requests under way may still take when the job is cut short: an answer that nobody waits for is a
-# message that is sent twice.
+# Seconds for requests under way when a job is cut short: an answer that nobody waits for is a push that is sent twice.
 DRAIN = 1.5
 REFUSED_PAUSE = 60.0  # seconds until push services that refuse this server are asked again
 # So many lines about single subscriptions in the log; the rest is in the counts.
@@ -128,7 +127,8 @@ class FanOut:
         ends: list[End] = []
         wanted = [row for row in _distinct(rows) if row not in self.ledger]
         ids = {row.id for row in wanted}
-        self._under_way |= ids
+        async with self._asking:  # nobody of these is asked before his turn any more
+            self._under_way |= ids
         try:
             await self._parts.origins.hear(self._context.board)
             await self._send_all(self._not_early(wanted, ends), ends)
@@ -218,12 +218,11 @@ class FanOut:
                 for _ in range(min(self._parts.origins.total.most, len(line), max(AT_ONCE, len(line) // 5)))
             ]
             await self._all(workers)
-        if self._failure is not None and len(ends) - before < len(
-            rows
-        ):  # another page failed, and here no other was begun
+        is_whole = len(ends) - before == len(rows)
+        if self._failure is not None and not is_whole:  # another page failed, and here no other was begun
             raise self._failure
 
-    async def _all(self, workers: list[asyncio.Task[None]]) -> None:
+    async def _all(self, workers: Sequence[asyncio.Task[Any]]) -> None:
         """Wait for all; if one fails or this is cancelled, requests under way may still end, and no other begins."""
         if not workers:
             return
@@ -257,31 +256,35 @@ class FanOut:
 
     async def _probe(self, origin: str, line: deque[Subscription], ends: list[End], *, small: bool) -> None:
         """Send to the last one of the line, and if that was the last probe, to the last ones of the whole list."""
+        is_asked = False
         try:
-            await self._take(origin, line, ends, Turn.PROBE, small=small)
-            if self._circuit.is_last_probe(origin):
+            is_asked = await self._take(origin, line, ends, Turn.PROBE, small=small)
+            if is_asked and self._circuit.is_last_probe(origin):
                 await self._ask_the_other_end({origin})
         finally:
-            self._circuit.probed(origin)
+            self._circuit.probed(origin, is_asked=is_asked)
 
-    async def _take(self, origin: str, line: deque[Subscription], ends: list[End], turn: Turn, *, small: bool) -> None:
-        """Send to the next one, or to the last one if it is a probe, once there is a place for it."""
+    async def _take(self, origin: str, line: deque[Subscription], ends: list[End], turn: Turn, *, small: bool) -> bool:
+        """Send to the next one, or to the last one if it is a probe, once there is a place; whether it was sent to."""
         origins, board = self._parts.origins, self._context.board
         place = await origins.enter(origin, self, board, small=small)
         if isinstance(place, Delivery):
             if line:
                 ends.append(End(line.popleft(), origin, place))
-            return
+            return False
         try:
             is_doubted = turn is Turn.SEND and self._circuit.doubts(origin)  # since it waits for its place
             if not line or is_doubted or self._stopping_since is not None:
-                return
+                return False
             row = line.pop() if turn is Turn.PROBE else line.popleft()
             delivery = await self._send(row, origin)
             ends.append(End(row, origin, delivery))
-            await origins.saw(origin, place, delivery, row.id, board)
-            if delivery.kind in _SETTLED:
-                await self._settle(row)  # in its place: what is not written yet counts as in flight
+            try:
+                await origins.saw(origin, place, delivery, row.id, board)
+            finally:  # also if this is cut short; in its place, for what is not written yet counts as in flight
+                if delivery.kind in _SETTLED:
+                    await self._settle(row)
+            return True
         finally:
             origins.leave(origin, place)
 
@@ -313,11 +316,9 @@ class FanOut:
         same = [row for row in rows if self._origin(row) in refused][-OTHER_END:]
         others = {self._origin(row): row for row in rows if self._origin(row) not in refused}
         early: list[End] = []
-        workers = [
-            asyncio.create_task(self._take(self._origin(row), deque([row]), early, Turn.PROBE, small=False))
-            for row in [*same, *[*others.values()][-OTHER_END:]]
-        ]
-        await self._all(workers)
+        wanted = [*same, *[*others.values()][-OTHER_END:]]
+        takes = (self._take(self._origin(row), deque([row]), early, Turn.PROBE, small=False) for row in wanted)
+        await self._all([asyncio.create_task(each) for each in takes])
         self._early |= {end.row.id: end for end in early if end.delivery.tried}
 
     async def _send(self, row: Subscription, origin: str) -> Delivery:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Windows' and Apple's services have many hosts, but not so many.
 MAX_ORIGINS = 1000
+# That are on the board. Anybody can store subscriptions of hosts that do not answer, and all processes read all of it.
+MOST_TOLD = 100
 MINUTE = 60.0  # seconds: what was seen before is forgotten
 TOPIC = "push-origins"
 HEAR_EVERY = 1.0  # seconds between looks at what other processes tell
@@ -92,21 +94,26 @@ class Origins:
         self._known: OrderedDict[str, _Origin] = OrderedDict()
         self._heard_at = -math.inf
         self._hearing = asyncio.Lock()
+        self._is_full = False  # the board
 
     async def hear(self, board: Board) -> None:
         """Take note of what other processes tell, once a second."""
         async with self._hearing:
             if self._clock() - self._heard_at < HEAR_EVERY:
                 return
-            self._heard_at = self._clock()
-            told = [origin for origin in self._known.values() if origin.rest is not None and origin.rest.is_told]
-            with contextlib.suppress(BrokerUnavailableError):
+            told = [(each, each.rest) for each in self._known.values() if each.rest is not None and each.rest.is_told]
+            try:
                 facts = await board.read(TOPIC)
-                for name, fact in facts.items():
-                    self._heard(name, fact.text, fact.left - MINUTE)
-                for origin in told:
-                    if origin.name not in facts:  # another process has taken it back
-                        self._end_rest(origin)
+            except BrokerUnavailableError:
+                return
+            finally:  # who has waited for this does not wait for another one
+                self._heard_at = self._clock()
+            self._is_full = len(facts) >= MOST_TOLD
+            for name, fact in facts.items():
+                self._heard(name, fact.text, fact.left - MINUTE)
+            for origin, rest in told:
+                if origin.name not in facts and origin.rest is rest:  # another process has taken it back
+                    self._end_rest(origin)
 
     async def enter(self, name: str, job: object, board: Board, *, small: bool) -> Place | Delivery:
         """The right to send a request to this origin, or what it ends with without being sent.
@@ -125,7 +132,7 @@ class Origins:
             if small and origin.usual > SLOW:
                 return _not_sent(origin, "is slow, and has its share of the requests in flight", AGAIN)
             if origin.watch is None:
-                self._watch(origin)
+                origin.watch = asyncio.get_running_loop().call_later(SLOW, self._watch, origin)
             if (place := await origin.gate.wait(job, now, small=small)) is not None:
                 return place
 
@@ -138,7 +145,7 @@ class Origins:
             self._answered(origin, place, now)
         elif delivery.kind in _FAILED:
             self._failed(origin, place, delivery, subscription_id, now)
-        if origin.rest is not None and not origin.rest.is_told:
+        if origin.rest is not None and not origin.rest.is_told and not self._is_full:
             await _tell(board, origin.name, origin.rest, origin.rest.until - now)
         elif was_probe and origin.rest is None:
             await _take_back(board, origin.name)

@@ -171,6 +171,31 @@ async def test_who_was_asked_early_is_not_sent_to_again_by_a_later_run() -> None
     assert 12 * PAGE == result.total
 
 
+async def test_who_is_asked_early_is_not_sent_to_by_his_page_meanwhile() -> None:
+    """The page begins while the early requests are under way."""
+    rows, asked, is_read = FakeSubscriptions(2 * PAGE), asyncio.Event(), asyncio.Event()
+    sender = FakeSender(dict.fromkeys(range(PAGE), Kind.CONFIGURATION), learns=True)
+
+    async def page(after: str | None, limit: int, user_ids: Any = None) -> Any:
+        if after is not None:
+            await asked.wait()
+            is_read.set()
+        return await FakeSubscriptions.page(rows, after, limit, user_ids)
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if int(subscription.id) >= PAGE and not asked.is_set():
+            asked.set()
+            await is_read.wait()
+            for _ in range(100):
+                await asyncio.sleep(0)
+        return await FakeSender.send(sender, subscription, message)
+
+    sender.send, rows.page = send, page  # type: ignore[method-assign]
+    await PushBatch(make_parts(rows, sender))(job(), FakeContext())
+
+    assert PAGE == len(sender.taken) == len(set(sender.taken))
+
+
 @pytest.mark.parametrize(("origins", "most"), [(1, MAX_AT_ORIGIN), (20, MAX_IN_FLIGHT)])
 async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch, origins: int, most: int) -> None:
     """While Redis does not answer, pushes stop: a worker that is killed then has few to send again."""

@@ -106,3 +106,13 @@ async def test_probes_that_say_nothing_end_as_well() -> None:
 
     circuit.saw(ORIGIN, NO)
     assert {Turn.PROBE, Turn.SKIP} >= {await circuit.turn(ORIGIN) for _ in range(3)}
+
+
+async def test_probes_that_were_not_sent_decide_nothing() -> None:
+    """The push service is left alone for another reason: it has refused nobody meanwhile."""
+    circuit = await doubted()
+    for _ in range(2 * PROBES):
+        assert await circuit.turn(ORIGIN) is Turn.PROBE
+        circuit.probed(ORIGIN, is_asked=False)
+
+    assert await circuit.turn(ORIGIN) is Turn.PROBE

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from processors.push.delivery import Kind
+from processors.push.delivery import Delivery, Kind
 from processors.push.origins import IN_A_ROW
 from processors.push.processor import PushNotification
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import End, FakeSender, FakeSubscriptions, make_parts, make_row
 from tests.support.push_run import job, run
 
 
@@ -51,6 +51,16 @@ async def test_old_subscriptions_do_not_stop_the_others(refused: range, proven: 
     assert (90 - len(refused), len(refused), 0, 0, 0, 90) == counts
     assert 90 == len(sender.tried)
     assert not [entry for entry in logs if entry["event"].startswith("push_origin")]
+
+
+async def test_a_doubted_push_service_that_asks_for_a_pause_is_asked_again() -> None:
+    """Probes that are not sent while it rests are no refusals: nobody fails for them."""
+    pause = Delivery(Kind.THROTTLED, "HTTP 429", 30.0)
+    script: dict[int, End] = {**dict.fromkeys(range(3), Kind.CONFIGURATION), 18: pause, 19: pause}
+
+    counts = await run(20, FakeSender(script))
+
+    assert (0, 3, 0, 17, 0, 20) == counts
 
 
 async def test_where_the_other_end_is_refused_too_some_are_tried() -> None:

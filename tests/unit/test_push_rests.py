@@ -248,6 +248,18 @@ async def test_who_waits_is_told_when_it_has_stalled(world: World, monkeypatch: 
     batch.cancel()
 
 
+async def test_who_waits_alone_is_told_as_well(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It need not wait until the requests before it time out."""
+    monkeypatch.setattr(origins_module, "SLOW", 0.0)
+    for _ in range(FIRST):
+        await world.enter(small=False)
+    device = asyncio.create_task(world.enter())
+    await asyncio.sleep(0)
+    world.clock.now += 5
+
+    assert isinstance(await asyncio.wait_for(device, 10), Delivery)
+
+
 async def test_a_slow_push_service_holds_a_share_of_the_slots(world: World) -> None:
     """It answers, after three seconds each: whoever would have to wait for a place comes again later."""
     for _ in range(20):
@@ -305,6 +317,37 @@ async def test_while_redis_is_away_a_process_knows_alone(world: World, monkeypat
     await world.end(before, FAILED)
 
     assert await world.is_left_alone(world.two) is not None
+
+
+async def test_who_waits_for_the_board_does_not_wait_for_each_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis that does not answer takes seconds to say so: once, and not for each job in turn."""
+    reads = 0
+
+    async def away(_: str) -> Any:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0)
+        world.clock.now += 10
+        raise BrokerUnavailableError
+
+    monkeypatch.setattr(world.board, "read", away)
+    await asyncio.gather(*(world.one.hear(world.board) for _ in range(5)))
+
+    assert 1 == reads
+
+
+async def test_no_more_is_told_than_all_may_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can store subscriptions of many hosts that do not answer: then each process knows for itself."""
+    monkeypatch.setattr(origins_module, "MOST_TOLD", 2)
+    rest = '{"seconds": 10, "kind": "transient", "reason": "no answer in time"}'
+    for name in ("https://1.test", "https://2.test"):
+        await world.board.write(origins_module.TOPIC, name, rest, 1000)
+    await world.hang()
+
+    assert await world.is_left_alone() is not None
+    assert ORIGIN not in await world.board.read(origins_module.TOPIC)
 
 
 async def test_it_is_all_forgotten_a_minute_after(world: World) -> None:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from processors.push.allowance import FIRST
 from processors.push.delivery import Delivery, Kind
 from processors.push.ledger import MAX_UNWRITTEN
+from processors.push.origins import Origins
 from processors.push.processor import PushNotification
 from queue_lib.errors import BrokerUnavailableError
 from tests.support.fakes import FakeContext
@@ -62,6 +63,26 @@ async def test_a_run_that_is_cut_short_notes_what_it_has_settled() -> None:
         await task
 
     assert {key for key in context.kept if key.startswith("s:")} == {"s:000000", "s:000001", "s:000002"}
+
+
+async def test_who_was_sent_to_is_noted_also_if_the_run_is_cut_while_it_tells_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a push service did may be written to Redis, which may take its time."""
+    context, telling = FakeContext(), asyncio.Event()
+
+    async def saw(*_: Any) -> None:
+        telling.set()
+        await asyncio.Future()
+
+    monkeypatch.setattr(Origins, "saw", saw)
+    task = asyncio.create_task(run(1, FakeSender(), context))
+    await telling.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert "1" == context.kept["s:000000"]
 
 
 async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_by_the_next() -> None:
