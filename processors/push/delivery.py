@@ -56,7 +56,8 @@ class Delivery:
     """How a message to one subscription ended.
 
     `reason` is for people and has no secret in it. `retry_after` is what the push service asked for, in seconds.
-    `tried` is False where nothing was sent, because the push service is left alone; `retry_after` is then until when.
+    `tried` is False where nothing was sent, because the push service is left alone, and that uses up no attempt;
+    `retry_after` is then until when.
     """
 
     kind: Kind

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,6 +37,9 @@ SLOW = 1.0
 SEVERAL = 2
 IN_A_ROW = 10  # requests that fail, with an answer or at once
 FIRST_REST, LONGEST_REST = 10.0, 60.0  # seconds; doubled with each probe that fails
+# Seconds of rests without an answer between them after which to be left alone uses up an attempt: whoever sends to a
+# push service that is no more would have a follow-up of each push run every minute until its time is over.
+PATIENCE = 3600.0
 PROBE = 15.0  # seconds after which another request may be the probe
 AGAIN = 5.0  # seconds until those who found a probe under way, or a slow service, may come again
 # Follow-ups of one push service that fall due within a second: a fifth of what the queue takes.
@@ -52,12 +55,16 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Rest:
-    """An origin is left alone `until` then, for so many `seconds`, because of this; a probe ends it."""
+    """An origin is left alone `until` then, for so many `seconds`, because of this; a probe ends it.
+
+    It is `since` then that it has taken nothing.
+    """
 
     until: float
     seconds: float
     kind: Kind
     reason: str
+    since: float
     is_told: bool = False
     probe: Place | None = None
 
@@ -146,7 +153,7 @@ class Origins:
         elif delivery.kind in _FAILED:
             self._failed(origin, place, delivery, subscription_id, now)
         if origin.rest is not None and not origin.rest.is_told and not self._is_full:
-            await _tell(board, origin.name, origin.rest, origin.rest.until - now)
+            await _tell(board, origin.name, origin.rest, now)
         elif was_probe and origin.rest is None:
             await _take_back(board, origin.name)
 
@@ -186,7 +193,7 @@ class Origins:
         """The right to send one request, once the rest is over: to one job of one process."""
         left = rest.until - self._clock()
         if left > 0:
-            return _not_sent(origin, rest.reason, left, rest.kind)
+            return self._left_alone(origin, rest, left)
         if rest.probe is None:
             place = rest.probe = origin.gate.begin(self._clock(), small=True)
             is_ours = False
@@ -198,7 +205,11 @@ class Origins:
             if is_ours:
                 return place
             rest.until = self._clock() + AGAIN
-        return _not_sent(origin, rest.reason, AGAIN, rest.kind)
+        return self._left_alone(origin, rest, AGAIN)
+
+    def _left_alone(self, origin: _Origin, rest: Rest, seconds: float) -> Delivery:
+        delivery = _not_sent(origin, rest.reason, seconds, rest.kind)
+        return replace(delivery, tried=self._clock() - rest.since > PATIENCE)
 
     def _answered(self, origin: _Origin, place: Place, now: float) -> None:
         """It is there. Only a probe ends a rest: what was begun before may still be answered."""
@@ -217,11 +228,11 @@ class Origins:
         was_probe = origin.rest is not None and origin.rest.probe is place
         seconds = self._pause(origin, place, delivery, subscription_id, now)
         if origin.rest is None and seconds is not None:
-            self._begin_rest(origin, Rest(now + seconds, FIRST_REST, delivery.kind, delivery.reason))
+            self._begin_rest(origin, Rest(now + seconds, FIRST_REST, delivery.kind, delivery.reason, now))
         elif origin.rest is not None and was_probe:
             longer = min(LONGEST_REST, 2 * origin.rest.seconds)
             until = now + max(longer, seconds or 0.0)
-            self._begin_rest(origin, Rest(until, longer, delivery.kind, delivery.reason))
+            self._begin_rest(origin, Rest(until, longer, delivery.kind, delivery.reason, origin.rest.since))
 
     def _pause(
         self, origin: _Origin, place: Place, delivery: Delivery, subscription_id: str, now: float
@@ -253,11 +264,12 @@ class Origins:
 
     def _heard(self, name: str, text: str, left: float) -> None:
         """Another process, or this one, has told that an origin rests."""
-        rest = _parse(text, self._clock() + left)
+        rest = _parse(text, self._clock(), left)
         origin = self._of(name)
         if rest is None or (origin.rest is not None and origin.rest.probe is not None):
             return
         if origin.rest is None or origin.rest.until < rest.until - HEAR_EVERY:
+            rest.since = min(rest.since, rest.since if origin.rest is None else origin.rest.since)
             self._begin_rest(origin, rest)
 
     def _watch(self, origin: _Origin) -> None:
@@ -273,21 +285,23 @@ def _not_sent(origin: _Origin, reason: str, seconds: float, kind: Kind = Kind.TR
     return Delivery(kind, f"not sent: {origin.name} is left alone for now: {reason}", seconds, tried=False)
 
 
-def _parse(text: str, until: float) -> Rest | None:
+def _parse(text: str, now: float, left: float) -> Rest | None:
     """A rest as `_tell` writes it; None if somebody else has written something."""
     try:
         told = json.loads(text)
-        return Rest(until, float(told["seconds"]), Kind(told["kind"]), str(told["reason"]), is_told=True)
+        seconds, kind, since = float(told["seconds"]), Kind(told["kind"]), now - float(told.get("age", 0.0))
+        return Rest(now + left, seconds, kind, str(told["reason"]), since, is_told=True)
     except (ValueError, TypeError, KeyError):
         return None
 
 
-async def _tell(board: Board, name: str, rest: Rest, left: float) -> None:
+async def _tell(board: Board, name: str, rest: Rest, now: float) -> None:
     """Tell the other processes, for a minute longer than it lasts; while Redis is away, this one knows alone."""
     rest.is_told = True  # before the next request ends, and tells it again
-    text = json.dumps({"seconds": rest.seconds, "kind": rest.kind.value, "reason": rest.reason})
+    age = round(now - rest.since)
+    text = json.dumps({"seconds": rest.seconds, "kind": rest.kind.value, "reason": rest.reason, "age": age})
     try:
-        await board.write(TOPIC, name, text, max(0.0, left) + MINUTE)
+        await board.write(TOPIC, name, text, max(0.0, rest.until - now) + MINUTE)
     except BrokerUnavailableError:
         rest.is_told = False
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from processors.push import origins as origins_module
 from processors.push.delivery import Delivery, Kind
 from processors.push.origins import IN_A_ROW
 from processors.push.payload import FOLLOW_UP, FollowUpPayload
 from processors.push.processor import PushFollowUp, PushNotification
+from processors.push.schedule import MAX_ATTEMPTS
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.job import Wire
@@ -149,6 +151,23 @@ async def test_what_was_not_sent_uses_up_no_attempt() -> None:
         clock.now += 0.1
 
     assert (before, {}, []) == (len(sender.tried), later.enqueued, later.tallies)
+
+
+async def test_follow_ups_to_a_push_service_that_is_no_more_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not run again every minute until the time of each message is over."""
+    monkeypatch.setattr(origins_module, "PATIENCE", 0.0)
+    clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW), Kind.TRANSIENT))
+    parts, board = make_parts(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
+    await PushNotification(parts)(job(), FakeContext(board=board))
+    clock.now += 0.1
+    data = {"payload": {"title": "t", "body": "b"}, "subscriptionIds": [f"{IN_A_ROW:06}"], "followUpOf": "1"}
+    results, attempts = [], [2, 3, 4, MAX_ATTEMPTS]
+    for attempt in attempts:
+        payload, context = FollowUpPayload.model_validate({**data, "attempt": attempt}), FakeContext(board=board)
+        result = await PushFollowUp(parts)(payload, context)
+        results.append((result.retrying, result.failed, [each.data["attempt"] for each in context.enqueued.values()]))
+
+    assert [(1, 0, [3]), (1, 0, [4]), (1, 0, [5]), (0, 1, [])] == results
 
 
 async def test_a_follow_up_that_may_probe_is_sent() -> None:

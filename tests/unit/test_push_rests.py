@@ -20,6 +20,7 @@ from processors.push.origins import (
     IN_A_ROW,
     LONGEST_REST,
     MINUTE,
+    PATIENCE,
     SEVERAL,
     SILENT,
     SLOW,
@@ -147,6 +148,23 @@ async def test_a_probe_that_fails_makes_the_rest_longer(world: World) -> None:
         await world.ask(FAILED, 20.0)
 
     assert [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST, LONGEST_REST, LONGEST_REST] == rests
+
+
+async def test_to_be_left_alone_uses_up_attempts_after_an_hour(world: World) -> None:
+    """Of probes that fail, and in all processes: that push service may be no more."""
+    await world.hang()
+    begun = world.clock.now
+    while world.clock.now - begun <= PATIENCE:
+        told = await world.is_left_alone()
+        assert told is not None
+        assert not told.tried
+        world.clock.now += told.retry_after or 0.0
+        await world.ask(FAILED, 1.0)
+
+    for origins in (world.one, world.two):
+        told = await world.is_left_alone(origins)
+        assert told is not None
+        assert (Kind.TRANSIENT, True) == (told.kind, told.tried)
 
 
 async def test_a_probe_that_is_cut_short_leaves_it_to_another(world: World) -> None:
