@@ -93,7 +93,7 @@ async def test_nothing_is_left_in_redis(redis_url: str) -> None:
     await board.write("weather", "here", "rain", 60)
     await board.claim("weather", "look", 60)
     with Redis.from_url(redis_url) as redis:
-        redis.hset("bull:board:weather", "odd", "?")
+        redis.hset("bull:board:weather", mapping={"odd": "?", "late": "9" * 400 + " rain", "never": f"{10**15} rain"})
         ends: list[Any] = [redis.pttl(key) for key in redis.keys("bull:board:*")]
 
     facts = await board.read("weather")
