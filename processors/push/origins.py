@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # Windows' and Apple's services have many hosts, but not so many.
 MAX_ORIGINS = 1000
-# That are on the board. Anybody can store subscriptions of hosts that do not answer, and all processes read all of it.
+# That rest at once and are told, to the log and on the board, which all processes read each second. Anybody can store
+# subscriptions of hosts that do not answer.
 MOST_TOLD = 100
 MINUTE = 60.0  # seconds: what was seen before is forgotten
 TOPIC = "push-origins"
@@ -85,6 +86,14 @@ class _Origin:
         self.seen_at = -math.inf
         self.watch: asyncio.TimerHandle | None = None
 
+    def rests_lately(self, now: float) -> bool:
+        """Whether it is left alone, or was a minute ago."""
+        return self.rest is not None and now - self.rest.until < MINUTE
+
+    def is_forgotten(self, now: float) -> bool:
+        """Whether nothing of it concerns anybody any more."""
+        return now - self.seen_at > MINUTE and not self.gate.is_used and not self.rests_lately(now)
+
     def has_stalled(self, now: float) -> bool:
         """Whether it answers nothing, and has several requests to answer."""
         return now - max(self.gate.unanswered(SEVERAL), self.answered_at) > SLOW
@@ -101,7 +110,6 @@ class Origins:
         self._known: OrderedDict[str, _Origin] = OrderedDict()
         self._heard_at = -math.inf
         self._hearing = asyncio.Lock()
-        self._is_full = False  # the board
 
     async def hear(self, board: Board) -> None:
         """Take note of what other processes tell, once a second."""
@@ -115,7 +123,6 @@ class Origins:
                 return
             finally:  # who has waited for this does not wait for another one
                 self._heard_at = self._clock()
-            self._is_full = len(facts) >= MOST_TOLD
             for name, fact in facts.items():
                 self._heard(name, fact.text, fact.left - MINUTE)
             for origin, rest in told:
@@ -152,7 +159,7 @@ class Origins:
             self._answered(origin, place, now)
         elif delivery.kind in _FAILED:
             self._failed(origin, place, delivery, subscription_id, now)
-        if origin.rest is not None and not origin.rest.is_told and not self._is_full:
+        if origin.rest is not None and not origin.rest.is_told and not self._do_many_rest(now):
             await _tell(board, origin.name, origin.rest, now)
         elif was_probe and origin.rest is None:
             await _take_back(board, origin.name)
@@ -179,7 +186,7 @@ class Origins:
 
     def _of(self, name: str) -> _Origin:
         origin, now = self._known.get(name), self._clock()
-        if origin is None or (now - origin.seen_at > MINUTE and not origin.gate.is_used and origin.rest is None):
+        if origin is None or origin.is_forgotten(now):
             allowance = Allowance()
             origin = self._known[name] = _Origin(name, Gate(self.total, allowance, self._share), allowance)
             unused = (each for each, other in self._known.items() if each != name and not other.gate.is_used)
@@ -250,11 +257,15 @@ class Origins:
         return FIRST_REST if origin.failures >= (SEVERAL if is_silent else IN_A_ROW) else None
 
     def _begin_rest(self, origin: _Origin, rest: Rest) -> None:
-        if origin.rest is None:
-            seconds = round(rest.until - self._clock(), 1)
+        now = self._clock()
+        if origin.rest is None and not self._do_many_rest(now):
+            seconds = max(0.0, round(rest.until - now, 1))
             _log.error("push_origin_rests", origin=origin.name, kind=rest.kind.value, reason=rest.reason, delay=seconds)
         origin.rest = rest
         origin.gate.send_away(small_only=False)
+
+    def _do_many_rest(self, now: float) -> bool:
+        return sum(each.rests_lately(now) for each in self._known.values()) > MOST_TOLD
 
     def _end_rest(self, origin: _Origin) -> None:
         origin.rest = None

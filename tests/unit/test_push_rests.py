@@ -362,10 +362,15 @@ async def test_no_more_is_told_than_all_may_read(world: World, monkeypatch: pyte
     rest = '{"seconds": 10, "kind": "transient", "reason": "no answer in time"}'
     for name in ("https://1.test", "https://2.test"):
         await world.board.write(origins_module.TOPIC, name, rest, 1000)
-    await world.hang()
+    with capture_logs() as logs:
+        await world.hang()
 
     assert await world.is_left_alone() is not None
     assert ORIGIN not in await world.board.read(origins_module.TOPIC)
+    assert 3 == len(logs)  # and no line more for each of a thousand
+    world.clock.now += 1000 + MINUTE
+    await world.hang()
+    assert [ORIGIN] == list(await world.board.read(origins_module.TOPIC))
 
 
 async def test_it_is_all_forgotten_a_minute_after(world: World) -> None:
