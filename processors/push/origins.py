@@ -83,6 +83,7 @@ class _Origin:
         self.failures = 0  # in a row
         self.asked_by: str | None = None  # the subscription for which a pause was asked for last
         self.last_due = -math.inf
+        self.ours_until = -math.inf  # this process is the one that may probe
         self.seen_at = -math.inf
         self.watch: asyncio.TimerHandle | None = None
 
@@ -205,7 +206,7 @@ class Origins:
             place = rest.probe = origin.gate.begin(self._clock(), small=True)
             is_ours = False
             try:
-                is_ours = await _is_ours(board, origin.name)
+                is_ours = await self._may_probe(origin, board)
             finally:
                 if not is_ours:
                     self.leave(origin.name, place)
@@ -213,6 +214,13 @@ class Origins:
                 return place
             rest.until = self._clock() + AGAIN
         return self._left_alone(origin, rest, AGAIN)
+
+    async def _may_probe(self, origin: _Origin, board: Board) -> bool:
+        """Whether it is this process that probes: until its time is over, for a probe may say nothing."""
+        now = self._clock()
+        if now >= origin.ours_until and await _is_ours(board, origin.name):
+            origin.ours_until = now + PROBE
+        return now < origin.ours_until
 
     def _left_alone(self, origin: _Origin, rest: Rest, seconds: float) -> Delivery:
         delivery = _not_sent(origin, rest.reason, seconds, rest.kind)

@@ -203,6 +203,18 @@ async def test_who_is_cancelled_before_it_may_probe_leaves_it_to_another(world: 
     assert isinstance(await world.enter(), Place)
 
 
+async def test_a_probe_that_says_nothing_is_followed_by_another_at_once(world: World) -> None:
+    """Its row has ended, say, and nobody was asked: the others do not wait for it. It is the same process that asks."""
+    await world.hang()
+    world.clock.now += FIRST_REST
+    for _ in range(3):
+        await world.ask(Delivery(Kind.GONE, "past its expirationTime"))
+        assert await world.is_left_alone(world.two) is not None
+    await world.ask(SENT)
+
+    assert await world.is_left_alone() is None
+
+
 async def test_what_was_begun_before_a_rest_does_not_end_it(world: World) -> None:
     """Who asks for a pause has it, however an answer that was under way turns out."""
     before = await world.enter()
