@@ -11,7 +11,8 @@ from queue_lib.errors import BrokerRefusedError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from queue_lib.broker.base import JobView, Letter, State, StoppedScheduler
+    from queue_lib.broker.base import JobView, State, StoppedScheduler
+    from queue_lib.broker.letters import Letter
     from queue_lib.errors import Trouble
     from queue_lib.job import Wire
 

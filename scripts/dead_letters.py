@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from queue_lib.admin import Admin
-    from queue_lib.broker.base import Letter
+    from queue_lib.broker.letters import Letter
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of letters, as `list` shows them.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All to which the options apply, instead of ids.")]

@@ -16,7 +16,7 @@ from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described
 from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import Letter
+from queue_lib.broker.letters import Letter
 
 router = APIRouter(prefix="/queue/dead-letters", tags=["dead letters"], route_class=ApiRoute)
 

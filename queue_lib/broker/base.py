@@ -6,11 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import Field, field_serializer
-
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
-from queue_lib.plain_json import kept, readable
-from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -321,91 +317,3 @@ class Inspector(Protocol):
 
     async def resume(self, queue: str) -> None:
         """Undo pause."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A job that failed for good. `failed_at` is in seconds since the epoch."""
-
-    job: Job
-    failure: Failure
-    failed_at: float
-
-    def to_wire(self) -> dict[str, Any]:
-        """The entry's data as the app reads it; `data` is the payload, ready to be enqueued again."""
-        return {
-            "id": readable(self.job.id),
-            "name": readable(self.job.name),
-            "queue": self.job.queue,
-            "wire": self.job.wire.value,
-            "data": kept(self.job.data),
-            "attemptsMade": self.job.attempt,
-            "reason": readable(self.failure.reason),
-            "stack": readable(self.failure.stack),
-            "failedAt": int(self.failed_at * 1000),
-        }
-
-
-class Letter(Model):
-    """An entry of the queue `dead` as an operator reads it: DeadLetter.to_wire, and the entry's own `letter_id`.
-
-    `data` is the payload as it can be enqueued again; written as JSON, it is as it can be shown.
-    """
-
-    letter_id: str
-    id: str
-    name: str
-    queue: str
-    wire: Wire
-    data: Any = None
-    attempts_made: int = Field(0, ge=0, lt=MAX_NUMBER)
-    reason: str = ""
-    stack: str = ""
-    failed_at: int = Field(0, ge=0, lt=MAX_NUMBER)  # milliseconds since the epoch
-
-    @classmethod
-    def read(cls, letter_id: str, data: Any) -> Letter:
-        """The letter that was written so. Raises ValueError or TypeError for what is none."""
-        facts = readable({name: value for name, value in data.items() if name != "data"})
-        return cls.model_validate(facts | {"data": kept(data.get("data")), "letterId": readable(letter_id)})
-
-    @field_serializer("data")
-    def _shown(self, data: Any) -> Any:
-        return readable(data)
-
-
-def letter_id(wire: Wire, queue: str, job_id: str) -> str:
-    """The id of the letter for a job: one a job."""
-    return f"{wire}-{queue}-{job_id}".replace(":", "-")  # BullMQ takes no colon in an id
-
-
-class DeadLetters(Protocol):
-    """The `dead` queue: one entry, named `<job name>_failed`, for each job that failed for good."""
-
-    async def add(self, letter: DeadLetter) -> None:
-        """Add the entry; a second one for the same job replaces the first. Raises BrokerUnavailableError."""
-
-    async def close(self) -> None:
-        """Close the connection."""
-
-
-class Letters(Protocol):
-    """The `dead` queue as an operator sees it. Every call may raise BrokerUnavailableError."""
-
-    async def count(self) -> int:
-        """How many letters there are."""
-
-    async def page(self, start: int, count: int) -> list[Letter]:
-        """Up to `count` letters from number `start` on, the oldest first. What is no letter of ours is left out."""
-
-    async def find(self, letter_id: str) -> Letter | None:
-        """One letter, or None."""
-
-    async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
-        """Make these, which are on the page of `start` and `count`, the newest ones; returns how many were there.
-
-        So each can be dropped at once, however many letters there are.
-        """
-
-    async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
-        """Delete a letter; False if there is none, or one of another time than `failed_at` (milliseconds)."""

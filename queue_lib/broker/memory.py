@@ -8,13 +8,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import CRASH_CAP, AttemptFailure, Chore, DeadLetter, Lease, NotNow, State
+from queue_lib.broker.base import CRASH_CAP, AttemptFailure, Chore, Lease, NotNow, State
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import Backoff, Job, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from queue_lib.broker.letters import DeadLetter
     from queue_lib.outcome import Failure
     from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue

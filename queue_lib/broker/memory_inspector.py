@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.base import LISTED, Addition, DeadLetter, JobView, Letter, State, StoppedScheduler, letter_id
+from queue_lib.broker.base import LISTED, Addition, JobView, State, StoppedScheduler
+from queue_lib.broker.letters import DeadLetter, Letter, letter_id
 from queue_lib.broker.marks import mark
 from queue_lib.job import Wire
 from queue_lib.plain_json import readable

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from queue_lib.admin import Admin
 from queue_lib.answers import Replay, Wanted
-from queue_lib.broker.base import Letter
+from queue_lib.broker.letters import Letter
 from queue_lib.dashboard.bulk import AT_ONCE, LONGEST, AsSeen, offer
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import done, page

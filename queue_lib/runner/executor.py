@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from queue_lib.broker.base import DeadLetter, DeadLetters, Lease
+from queue_lib.broker.letters import DeadLetter, DeadLetters
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
@@ -41,6 +41,7 @@ from queue_lib.retry import decide
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
+    from queue_lib.broker.base import Lease
     from queue_lib.job import Job
     from queue_lib.processor import Board, FollowUp, Registry, Route
 

@@ -12,7 +12,8 @@ import redis
 
 from queue_lib.admin import LETTERS_AT_ONCE
 from queue_lib.answers import Replay, Wanted
-from queue_lib.broker.base import DeadLetter, NotNow
+from queue_lib.broker.base import NotNow
+from queue_lib.broker.letters import DeadLetter
 from queue_lib.broker.refused import refused
 from queue_lib.errors import PermanentError
 from queue_lib.job import Wire

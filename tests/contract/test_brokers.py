@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from queue_lib.broker.base import DeadLetter, NotNow, State
+from queue_lib.broker.base import NotNow, State
+from queue_lib.broker.letters import DeadLetter
 from queue_lib.errors import LeaseLostError
 from queue_lib.outcome import Failure
 from tests.support.mills import QUEUE, Mill, queue

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from queue_lib.broker import names
-from queue_lib.broker.base import Addition, DeadLetter, NotNow, State
+from queue_lib.broker.base import Addition, NotNow, State
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.direct import StaleConnectionError
+from queue_lib.broker.letters import DeadLetter
 from queue_lib.broker.rq import broker as rq_broker
 from queue_lib.broker.rq import orders
 from queue_lib.broker.rq.broker import RQBroker

@@ -13,11 +13,12 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 from rq import Retry as RQRetry
 
-from queue_lib.broker.base import Broker, DeadLetter, Inspector, JobView, Lease, NotNow, Setup, State
+from queue_lib.broker.base import Broker, Inspector, JobView, Lease, NotNow, Setup, State
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead import BullMQDeadLetters
 from queue_lib.broker.bullmq.inspector import BullMQInspector
 from queue_lib.broker.connection import client, options, synchronous_client
+from queue_lib.broker.letters import DeadLetter
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_inspector import MemoryDeadLetters, MemoryInspector
 from queue_lib.broker.pulse import MemoryPulses, RedisPulses

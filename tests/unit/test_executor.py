@@ -3,88 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
-    FaultError,
     LeaseLostError,
     PermanentError,
     SnoozeError,
     TransientError,
 )
-from queue_lib.observe.events import Breakdown, Event, JobLost, JobReleased, JobSettled, JobStarted
+from queue_lib.observe.events import JobLost, JobReleased, JobSettled
 from queue_lib.outcome import Dead, Done
-from queue_lib.processor import FollowUp, Registry, Route
+from queue_lib.processor import FollowUp
 from queue_lib.retry import OUTAGE_PAUSE
 from queue_lib.runner import executor as executor_module
-from queue_lib.runner.executor import Executor
-from tests.support.fakes import Greeting, NotingLease, make_job, told
+from tests.support.bench import Bench, hanging, raising, returning
+from tests.support.fakes import Greeting, NotingLease, make_job
 
 if TYPE_CHECKING:
-    from queue_lib.broker.base import DeadLetter
-    from queue_lib.job import Job
-    from queue_lib.outcome import Failure
     from queue_lib.processor import Context
-
-
-class Bench:
-    """An executor with one route, `greet`, whose processor a test chooses."""
-
-    def __init__(self, lease: NotingLease, processor: Any) -> None:
-        self.lease = lease
-        self.events: list[Event] = []
-        self.order: list[str] = []
-        self.registry = Registry([Route("greet", "work", Greeting, processor)])
-        self.executor = Executor(self.registry, self, self.observe, MemoryBoard())
-
-    def observe(self, event: Event) -> None:
-        """Keep what the log tells of an end; a start comes before it."""
-        if isinstance(event, JobStarted):
-            assert event.job is self.lease.job
-            assert [] == self.events
-        else:
-            told(self.events)(event)
-
-    async def add(self, letter: DeadLetter) -> None:
-        """Take a dead letter; note what was recorded before it."""
-        self.order += ["letter after " + str(len(self.lease.calls)) + " calls", letter.failure.reason]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-    async def run(self) -> list[tuple[Any, ...]]:
-        """Run the lease; how it was settled."""
-        await self.executor.run(self.lease)
-        return self.lease.calls
-
-
-def returning(value: Any) -> Any:
-    """A processor that returns a value."""
-
-    async def process(_payload: Greeting, _context: Context, /) -> Any:
-        return value
-
-    return process
-
-
-def raising(error: BaseException) -> Any:
-    """A processor that raises."""
-
-    async def process(_payload: Greeting, _context: Context, /) -> None:
-        raise error
-
-    return process
-
-
-async def hanging(_payload: Greeting, _context: Context, /) -> None:
-    """A processor that never ends."""
-    await asyncio.Event().wait()
 
 
 @pytest.fixture(autouse=True)
@@ -116,109 +56,6 @@ async def test_the_processor_gets_the_validated_payload_and_its_context() -> Non
 async def test_a_failure_is_retried() -> None:
     """A failed attempt is recorded with its delay and its reason."""
     assert [("retry", 2.0, "busy")] == await Bench(NotingLease(), raising(TransientError("busy"))).run()
-
-
-async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
-    """No attempt mends code; operators hear of it apart from jobs whose input is to blame."""
-    events: list[Event] = []
-    bench = Bench(NotingLease(), raising(FaultError("box offset can't be negative")))
-    bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
-
-    assert [("bury", "box offset can't be negative")] == await bench.run()
-    [alarm] = [event for event in events if isinstance(event, Breakdown)]
-    assert ("job_fault", "box offset can't be negative") == (alarm.word, alarm.failure.reason)
-
-
-async def test_a_bad_upload_is_no_alarm() -> None:
-    """What a processor refuses is the job's fault."""
-    events: list[Event] = []
-    bench = Bench(NotingLease(), raising(PermanentError("the picture is damaged")))
-    bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
-
-    await bench.run()
-
-    assert [] == [event for event in events if isinstance(event, Breakdown)]
-
-
-class Mourner:
-    """What a route is told of its dead jobs; it raises `error` if there is one."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.told: list[tuple[str, Any, str]] = []
-        self._error = error
-
-    async def __call__(self, job: Job, failure: Failure, /) -> None:
-        """See the port."""
-        self.told.append((job.id, job.data, failure.reason))
-        if self._error is not None:
-            raise self._error
-
-
-def minding(bench: Bench, mourner: Mourner, *events: list[Event]) -> Bench:
-    """The bench, whose route minds its dead jobs."""
-    route = bench.registry.find("greet", "work")
-    assert route is not None
-    observe = events[0].append if events else bench.observe
-    bench.executor = Executor(Registry([dataclasses.replace(route, on_dead=mourner)]), bench, observe, MemoryBoard())
-    return bench
-
-
-@pytest.mark.parametrize(
-    ("job", "error", "reason"),
-    [
-        ({}, PermanentError("no picture"), "no picture"),
-        ({"attempt": 3}, TransientError("busy"), "busy"),
-        ({"data": {"count": "x"}}, None, "bad payload for greet: userId: Field required; count: "),
-        ({"refusal": "its worker died 3 times while running it"}, None, "its worker died 3 times while running it"),
-    ],
-)
-async def test_whoever_minds_is_told_of_a_dead_job(job: dict[str, Any], error: Exception | None, reason: str) -> None:
-    """However it died: of its processor, its last attempt, its payload, or of a worker that was killed three times."""
-    mourner = Mourner()
-    bench = minding(Bench(NotingLease(make_job(**job)), raising(error) if error else hanging), mourner)
-
-    await bench.run()
-
-    [(job_id, data, told)] = mourner.told
-    assert (bench.lease.job.id, bench.lease.job.data) == (job_id, data)
-    assert told.startswith(reason)
-    assert [("bury", told)] == bench.lease.calls
-
-
-async def test_nobody_is_told_of_a_job_that_lives() -> None:
-    """Neither of one that is done, nor of one that is tried again."""
-    mourner = Mourner()
-
-    await minding(Bench(NotingLease(), returning(None)), mourner).run()
-    await minding(Bench(NotingLease(), raising(TransientError("busy"))), mourner).run()
-    await minding(Bench(NotingLease(), raising(SnoozeError("later", 1.0))), mourner).run()
-
-    assert [] == mourner.told
-
-
-async def test_a_death_that_can_not_be_told_now() -> None:
-    """The job runs again later, and no letter is written; but what somebody has stopped does not."""
-    away = Mourner(SnoozeError("the database is away", 15.0))
-    bench = minding(Bench(NotingLease(), raising(PermanentError("no picture"))), away)
-    assert [("snooze", 15.0)] == await bench.run()
-    assert [] == bench.order
-
-    bench = minding(Bench(NotingLease(), raising(PermanentError("no picture"))), away)
-    bench.lease.stopped = "stopped by an operator"
-    assert [("bury", "stopped by an operator")] == await bench.run()
-
-
-async def test_a_death_that_can_not_be_told_at_all() -> None:
-    """The job ends as it would have; operators hear of it, without the values that a database repeats."""
-    events: list[Event] = []
-    bench = minding(Bench(NotingLease(), raising(PermanentError("no"))), Mourner(ValueError("(42, ada)")), events)
-
-    assert [("bury", "no")] == await bench.run()
-    [alarm] = [event for event in events if isinstance(event, Breakdown)]
-    assert ("job_fault", "nobody could be told that the job is dead (ValueError)") == (
-        alarm.word,
-        alarm.failure.reason,
-    )
 
 
 async def test_a_snooze() -> None:
