@@ -22,6 +22,8 @@ BLOCK = 10.0  # seconds a blocking command waits at most
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = BLOCK + 10.0  # seconds; redis-py 8's default of 5 breaks blocking commands (redis-py issue 4125)
 HEALTH_CHECK = 25.0  # seconds idle after which a connection is tried before use; hosts close idle ones after 300
+# What the clients below set themselves: a URL that sets one of these as well is refused at the start.
+OURS = dict.fromkeys(("client_name", "decode_responses", "encoding_errors", "retry"))
 
 
 def options(url: str, *, variable: str = "REDIS_URL", ca: str | None = None, insecure: bool = False) -> dict[str, Any]:
@@ -50,19 +52,22 @@ def options(url: str, *, variable: str = "REDIS_URL", ca: str | None = None, ins
 
 
 def _wrong_url(url: str, variable: str) -> str | None:
-    """What is wrong with it. redis-py takes a database that is no number for 0, and an option that it has not later."""
+    """What is wrong with it.
+
+    redis-py takes a database that is no number for 0, and notices an option that it has not when it connects.
+    """
     try:
         parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
         database = "" if url.startswith("unix:") else urlsplit(url).path.strip("/")
         if not database.isdecimal() and database:
             return f"{variable}: the database after the host is no number; it looks like redis://host:port/0"
-        parts.pop("connection_class", redis.asyncio.Connection)(**parts)
+        parts.pop("connection_class", redis.asyncio.Connection)(**OURS, **parts)
     except ValueError:  # its words may have a part of a password
         form = "redis://user:password@host:6379/0, or rediss://... for TLS"
         return f"{variable}: not a Redis URL; it looks like {form}, special characters percent-encoded (/ as %2F)"
     except TypeError:
         known = "leave out what is after the ?, but for db, protocol, username and password"
-        return f"{variable}: it has an option that redis-py does not know; {known}"
+        return f"{variable}: it has an option that is not taken; {known}"
     return None
 
 

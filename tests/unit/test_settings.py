@@ -132,7 +132,9 @@ def test_a_url_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ("redis://localhost/1/2", "REDIS_URL: the database after the host is no number"),
         ("redis://localhost/-1", "REDIS_URL: the database after the host is no number"),
         ("redis://localhost?db=zero", "REDIS_URL: not a Redis URL"),
-        ("redis://localhost/0?family=6", "REDIS_URL: it has an option that redis-py does not know"),
+        ("redis://localhost/0?family=6", "REDIS_URL: it has an option that is not taken"),
+        ("redis://localhost/0?max_connections=9", "REDIS_URL: it has an option that is not taken"),
+        ("redis://localhost/0?client_name=app", "REDIS_URL: it has an option that is not taken"),
         ("redis://:s3cret/word@localhost", "REDIS_URL: not a Redis URL"),
     ],
 )
