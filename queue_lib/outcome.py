@@ -52,8 +52,8 @@ def _frames(error: BaseException) -> tuple[Frame, ...]:
 
 
 def _writable(text: str) -> str:
-    """Without the lone surrogates that JSON may carry and UTF-8 may not."""
-    return text.encode(errors="replace").decode()
+    """Without the lone surrogates that JSON may carry and UTF-8 may not, and without NUL, which Postgres refuses."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 @dataclass(frozen=True, slots=True)

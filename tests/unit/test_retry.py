@@ -91,7 +91,7 @@ def test_a_failure_has_a_reason_and_a_stack() -> None:
     assert "KeyError" == failure.reason
     assert "test_a_failure_has_a_reason" in failure.stack
     assert 2000 == len(Failure.of(ValueError("x" * 9999)).reason)
-    assert "a?b" == Failure.of(ValueError("a\ud800b")).reason
+    assert "a?b?c" == Failure.of(ValueError("a\ud800b\0c")).reason
 
 
 @given(st.text(), st.sampled_from([ValueError, PermanentError, SnoozeError]))
