@@ -22,9 +22,10 @@ STARTS = {
     # Two letters are little: the size of its second header has few values.
     "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL),
     "ICO": re.compile(rb"\x00\x00\x01\x00[^\x00]\x00"),
-    # Text with that element first: behind a declaration, comments, a document type and its entities.
+    # Text with that element first: behind a declaration, comments, a document type and its entities. What was one of
+    # these stays one: to try all ways to cut many comments would take years.
     "SVG": re.compile(
-        rb"(?:\xef\xbb\xbf)?\s*<(?:\?.*?\?>\s*<|!--.*?-->\s*<|!DOCTYPE\s[^[>]*(?:\[.*?\]\s*)?>\s*<)*(?:\w+:)?svg[\s>/]",
+        rb"(?:\xef\xbb\xbf)?\s*<(?>\?.*?\?>\s*<|!--.*?-->\s*<|!DOCTYPE\s[^[>]*(?:\[.*?\]\s*)?>\s*<)*(?:\w+:)?svg[\s>/]",
         re.DOTALL,
     ),
 }
