@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.image import task
+from processors.media.image import task, upload
 from processors.media.image.gif import Gif
 from processors.media.sandbox.wire import RefusedError
 from tests.support.images import (
@@ -155,6 +155,23 @@ def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
     assert [100, 100, 20, 70] == [frame.duration for frame in moving.frames()]
 
 
+@pytest.mark.parametrize("lasts", [0x7FFFFFFF // upload.MAX_FRAMES + 1, 65_535_000, 2**32])
+def test_no_frame_outlasts_the_clock_of_a_webp(lasts: int) -> None:
+    """It counts milliseconds in 31 bits. A PNG can have 40 frames of 18 hours each."""
+    assert upload.MAX_FRAMES * upload.lasting(lasts) < 2**31
+
+
+def test_an_animation_that_lasts_for_weeks(tmp_path: Path) -> None:
+    """Its frames are kept, each as long as there is time for it."""
+    frames = [Image.new("RGB", (4, 3), (5 * number, 0, 0)) for number in range(40)]
+    data = bytes_of(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=65_535_000)
+
+    run(tmp_path, data)
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        assert len(frames) <= getattr(picture, "n_frames", 1)
+
+
 AVIF_FRAMES = [Image.new("RGB", (64, 48), colour) for colour in (RED, GREEN, BLUE)]
 AVIF = bytes_of(AVIF_FRAMES[0], "AVIF", save_all=True, append_images=AVIF_FRAMES[1:], duration=100)
 
@@ -181,6 +198,9 @@ def whole() -> int:
         pytest.param(AVIF, 0, id="as it is written"),
         pytest.param(edited(0, whole()), 1, id="once"),
         pytest.param(AVIF.replace(bytes([255] * 8), (5 * whole() - 1).to_bytes(8)), 5, id="five times, or nearly"),
+        pytest.param(
+            AVIF.replace(bytes([255] * 8), bytes([255] * 7 + [254])), 0xFFFF, id="more often than WebP can say"
+        ),
         pytest.param(AVIF.replace(b"edts", b"free"), 0, id="without a word"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -229,6 +230,32 @@ def test_bad_input_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     """What is no picture, of another format, cut off or too large is refused with the reason."""
     with pytest.raises(RefusedError, match=reason):
         run(tmp_path, data)
+
+
+def test_many_comments_before_no_drawing_are_no_riddle(tmp_path: Path) -> None:
+    """There are 2^500 ways to take them for fewer comments: they are not tried."""
+    with pytest.raises(RefusedError, match="not a picture"):
+        run(tmp_path, b"<!---->" * 500)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_jpeg_that_names_no_layers_is_damaged(tmp_path: Path, layers: int) -> None:
+    """It says how many there are, and its header ends."""
+    data = bytes_of(PHOTO, "JPEG", progressive=True)
+    place = data.index(b"\xff\xc2")
+    end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+    header = b"\xff\xc2\0\x08" + data[place + 4 : place + 9] + bytes([layers])
+
+    with pytest.raises(RefusedError, match="damaged"):
+        run(tmp_path, data[:place] + header + data[end:])
+
+
+@pytest.mark.parametrize("length", [2**62, 2**63 - 1, 2**64 - 1])
+def test_a_box_that_is_longer_than_a_file_can_be(tmp_path: Path, length: int) -> None:
+    """It ends an AVIF that is whole before it, and says nothing of its colours."""
+    data = bytes_of(PHOTO, "AVIF").replace(b"colrnclx", b"freenclx")
+
+    assert PHOTO.size == made(tmp_path, wishes(), data + struct.pack(">I4sQ", 1, b"free", length)).size
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])

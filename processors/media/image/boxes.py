@@ -25,6 +25,7 @@ HOLDERS = {  # box -> the bytes in it before its boxes
 }
 DEEPEST = 8  # boxes in boxes
 REPEATS = 1  # flag of an edit list
+MOST_PLAYS = 0xFFFF  # what a WebP has room for
 ENDLESS = {4: 0xFFFFFFFF, 8: 0xFFFFFFFFFFFFFFFF}  # a duration that is not known, by its length
 
 
@@ -62,11 +63,12 @@ def _number(body: bytes, place: int, length: int) -> int:
 
 
 def _times(whole: int, once: int) -> int:
-    return 0 if not whole or not once else -(-whole // once)
+    return 0 if not whole or not once else min(-(-whole // once), MOST_PLAYS)
 
 
 def _boxes(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """The boxes that may hold what is looked for, each after the one that it is in."""
+    end = path.stat().st_size
     with path.open("rb") as file:
         while len(head := file.read(8)) == 8:  # noqa: PLR2004 -- length and name
             length, name = struct.unpack(">I4s", head)
@@ -78,7 +80,7 @@ def _boxes(path: Path) -> Iterator[tuple[bytes, bytes]]:
             if name in HOLDERS and length <= LARGEST:
                 file.seek(start)
                 yield from _within(name, file.read(length - 8))
-            file.seek(start + length - 8)
+            file.seek(min(start + length - 8, end))  # it may claim to be longer than a file can be
 
 
 def _within(name: bytes, body: bytes, depth: int = 0) -> Iterator[tuple[bytes, bytes]]:

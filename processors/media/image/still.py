@@ -112,7 +112,7 @@ class Jpeg(Still):
         """How many layers of full size those of it amount to: 1.5 where colours are kept for two by two pixels."""
         layers = self.picture.layer if isinstance(self.picture, JpegImageFile) else []
         shares = [across * down for _, across, down, _ in layers]
-        full = max(across for _, across, _, _ in layers) * max(down for _, _, down, _ in layers)
+        full = max((across for _, across, _, _ in layers), default=0) * max((down for *_, down, _ in layers), default=0)
         return sum(shares) / max(1, full)
 
 

@@ -30,6 +30,7 @@ BASE = 8 * MEBIBYTE  # bytes of memory for all that is not pixels
 MAX_FRAMES = 1000
 MAX_FRAME_PIXELS = 300_000_000  # of all frames together
 SHORTEST, DEFAULT_DURATION = 10, 100  # milliseconds: browsers take a frame of no more than the one for the other
+LONGEST = 0x7FFFFFFF // MAX_FRAMES  # the same, some 35 minutes: libwebp's clock has 31 bits for all frames
 
 # What hostile bytes lead Python to, in Pillow and in what it calls, beside the errors that it raises on purpose.
 MISHAPS = (RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError)
@@ -133,8 +134,8 @@ def scaled(size: Size, scale: float) -> Size:
 
 
 def lasting(milliseconds: float) -> int:
-    """How long browsers show a frame."""
-    return round(milliseconds) if milliseconds > SHORTEST else DEFAULT_DURATION
+    """How long browsers show a frame, up to LONGEST."""
+    return round(min(milliseconds, LONGEST)) if milliseconds > SHORTEST else DEFAULT_DURATION
 
 
 def orientation_of(exif: object) -> int:
