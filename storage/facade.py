@@ -69,7 +69,7 @@ async def _open(settings: StorageSettings) -> Opened:
     database = await Database.open(settings, set(AppTable))
     try:
         avatars = SqlAvatars(database, settings.avatar_column) if settings.avatar_table else NoAvatars()
+        return Opened(database, SqlSubscriptions(database), SqlFiles(database), avatars)
     except SchemaError:
         await database.close()
         raise
-    return Opened(database, SqlSubscriptions(database), SqlFiles(database), avatars)
