@@ -28,7 +28,7 @@ from queue_lib.settings import load
 from scripts import terminal
 from scripts.terminal import AWAY, NOT_FIT, SHOWN, USAGE, DryRunOption, JsonOption, YesOption, out
 from storage.database import Database
-from storage.errors import StorageAwayError, StorageUnavailableError
+from storage.errors import SchemaError, StatementRefusedError, StorageAwayError, StorageUnavailableError
 from storage.settings import StorageSettings
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
@@ -96,9 +96,9 @@ def main(
     try:
         push, storage = load(PushSettings, StorageSettings)
         asyncio.run(_work(storage, _Look(push.allowed_hosts(), named), dry_run=dry_run, yes=yes, as_json=as_json))
-    except (ConfigurationError, StorageUnavailableError) as error:
+    except (ConfigurationError, StorageUnavailableError, SchemaError) as error:
         terminal.end(str(error), NOT_FIT)
-    except StorageAwayError as error:
+    except (StorageAwayError, StatementRefusedError) as error:
         terminal.end(str(error), AWAY)
 
 

@@ -302,15 +302,19 @@ async def test_subscriptions_that_are_switched_off(app: App, push_service: PushS
 
 
 async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> None:
-    """The variable that is missing, and a database that is not there."""
+    """The variable that is missing, a database that is not there, a table and a column that it has not."""
     bare = await run(app, "prune_subscriptions", "--dry-run")
     wrong = await run(app, "prune_subscriptions", **{**app.env, "DATABASE_URL": "sqlite:////nowhere/app.db"})
+    tableless = await run(app, "prune_subscriptions", **{**app.env, "PUSH_SUBSCRIPTION_TABLE": "nowhere"})
+    switchless = await run(app, "prune_subscriptions", **{**app.env, "PUSH_SUBSCRIPTION_COLUMNS": "active=endpoint"})
 
-    assert [1, 1] == [bare.status, wrong.status]
+    assert [1] * 4 == [each.status for each in (bare, wrong, tableless, switchless)]
     assert "VAPID_PRIVATE_KEY: not set" in bare.err
     assert "DATABASE_URL: not set" in bare.err
     assert "DATABASE_URL" in wrong.err
-    assert "Traceback" not in bare.err + wrong.err
+    assert 'DATABASE_URL: there is no table "nowhere"' in tableless.err
+    assert 'PUSH_SUBSCRIPTION_COLUMNS: column "endpoint" of "PushSubscription" is no boolean' in switchless.err
+    assert "Traceback" not in bare.err + wrong.err + tableless.err + switchless.err
 
 
 @pytest.mark.parametrize(
