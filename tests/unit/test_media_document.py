@@ -100,6 +100,13 @@ def entities(body: str) -> bytes:
     return f"<?xml version='1.0'?><!DOCTYPE w [{body}]>{content}".encode()
 
 
+def shifted_zip() -> bytes:
+    """A document whose list of parts says that it stands 100,000 bytes further behind, and so parts before the file."""
+    data = make_docx()
+    place = int.from_bytes(data[-6:-2], "little") + 100_000
+    return data[:-6] + place.to_bytes(4, "little") + data[-2:]
+
+
 def lying_zip() -> bytes:
     """A document whose directory says that its main part, which is large, is small."""
     data = bytearray(make_docx(xml=bytes(20 * MEBIBYTE)))
@@ -129,6 +136,7 @@ def lying_zip() -> bytes:
             make_package({"word/document.xml": word(""), "a.xml": bytes(20 * MEBIBYTE)}, ("header", "/a.xml")),
             "unpacks to more than 8 MiB",
         ),
+        (shifted_zip(), "damaged"),
         (lying_zip(), "damaged|unpacks to more than 8 MiB"),
         (
             make_package({"a.xml": b"", "_rels/a.xml.rels": bytes(5 * MEBIBYTE)}, main="a.xml"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.wire import ASKED_WRONG, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +16,15 @@ MISHAPS = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, Ari
 
 @contextmanager
 def refusing(*errors: type[Exception]) -> Iterator[None]:
-    """Turn the library's `errors` and MISHAPS into RefusedError; a fault of the system (it has a number) stays one."""
+    """Turn the library's `errors` and MISHAPS into RefusedError; a fault of the system stays one.
+
+    It has a number that is not of ASKED_WRONG.
+    """
     damage: tuple[type[Exception], ...] = (*errors, *MISHAPS)
     try:
         yield
     except damage as error:
-        if getattr(error, "errno", None) is not None:
+        if getattr(error, "errno", None) not in ASKED_WRONG:
             raise
         msg = f"the document is damaged: {str(error) or type(error).__name__}"
         raise RefusedError(msg) from error

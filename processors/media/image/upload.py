@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import re
 import struct
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from PIL import Image, UnidentifiedImageError
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.wire import ASKED_WRONG, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -39,8 +38,6 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, *MISHAPS)
 NO_MEMORY = re.compile(
     r"assembling WebP: -3|WebPEncodingError: [12]\b|out of memory|memory allocation error", re.IGNORECASE
 )
-
-ASKED_WRONG = frozenset({None, errno.EINVAL, errno.EOVERFLOW})  # as for a place in the file that there can't be
 
 UPRIGHT, ORIENTATIONS = 1, range(1, 9)
 ORIENTATION_TAG = 0x0112

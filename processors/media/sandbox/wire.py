@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 LONGEST_REASON = 500  # characters
+# An OSError's numbers that are no fault of the system: bytes have led to a wrong question, as for a place in the file
+# that there can't be.
+ASKED_WRONG = frozenset({None, errno.EINVAL, errno.EOVERFLOW})
 
 
 class RefusedError(Exception):
