@@ -46,6 +46,8 @@ WORDS = {
     r"database .* does not exist": "3D000",
     r"too many clients|too many connections|remaining connection slots": "53300",
 }
+# What libpq says of the URL's own parameters.
+PARAMETER = r"invalid connection option|invalid \w+ value"
 # Set up wrongly, as far as anybody can tell at the start; the others pass by themselves.
 WRONG = ("28", "3D", "3F", "42")
 
@@ -68,4 +70,6 @@ def words_for(code: str) -> str | None:
 def is_set_up_wrongly(error: BaseException) -> bool:
     """Whether it takes a person to change the settings, the user's rights or the tables."""
     code = code_of(error) or ""
+    if not code and re.search(PARAMETER, str(error)):
+        return True
     return code.startswith(WRONG) or (code.startswith("SQLITE_") and code not in {"SQLITE_BUSY", "SQLITE_LOCKED"})

@@ -14,9 +14,11 @@ from sqlalchemy.exc import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Prisma's own parameters: libpq refuses a URL with any of them. `schema` is read below.
+# Parameters of the app's clients: libpq refuses a URL with any of them. `schema` is read below.
 PRISMA_PARAMETERS = (
     "connection_limit",
+    "max_connection_lifetime",
+    "max_idle_connection_lifetime",
     "pgbouncer",
     "pool_timeout",
     "schema",
@@ -26,6 +28,7 @@ PRISMA_PARAMETERS = (
     "sslidentity",
     "statement_cache_size",
 )
+NODE_PARAMETERS = ("supa", "uselibpqcompat")  # Supabase's mark for Vercel, node-postgres's
 
 # Prisma's own for SQLite: `file:./dev.db`. What is after a ? is for Prisma.
 PRISMA_FILE = re.compile(r"(?:file|sqlite):(?://(?=/))?(?P<path>(?!//)[^?]+)(?:\?.*)?")
@@ -97,7 +100,7 @@ def _postgres(url: URL) -> DatabaseUrl:
         msg = "names no database; it looks like postgresql://user:password@host:5432/database"
         raise ValueError(msg)
     schema = _one(url.query, "schema")
-    url = url.set(drivername="postgresql+psycopg").difference_update_query(PRISMA_PARAMETERS)
+    url = url.set(drivername="postgresql+psycopg").difference_update_query((*PRISMA_PARAMETERS, *NODE_PARAMETERS))
     return DatabaseUrl(url.set(query={**POSTGRES_PARAMETERS, **url.query}), schema)
 
 

@@ -54,6 +54,8 @@ def test_postgres(error: psycopg.Error, expected: str | None) -> None:
         ('FATAL:  database "shop" does not exist', "3D000", True),
         ("FATAL:  sorry, too many clients already", "53300", False),
         ("FATAL:  remaining connection slots are reserved for roles with SUPERUSER", "53300", False),
+        ('invalid connection option "colour"', None, True),
+        ('connection is bad: invalid sslmode value: "no-verify"', None, True),
         ("connection refused", None, False),
         ("SSL error: certificate verify failed", None, False),
         ("failed to resolve host 'db': [Errno -3] Temporary failure in name resolution", None, False),

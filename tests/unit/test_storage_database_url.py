@@ -22,6 +22,13 @@ def test_postgres(scheme: str) -> None:
     )
 
 
+def test_parameters_of_other_clients() -> None:
+    """What Vercel's Supabase and node-postgres have in a URL, libpq refuses."""
+    url = parse_database_url("postgres://h/shop?sslmode=require&supa=base-pooler.x&uselibpqcompat=true").engine
+
+    assert ("require", None, None) == tuple(url.query.get(name) for name in ("sslmode", "supa", "uselibpqcompat"))
+
+
 def test_prisma_parameters() -> None:
     """Prisma's own parameters, which libpq refuses, are left out; its schema is kept; the app's timeout wins."""
     url = parse_database_url("postgres://h/shop?schema=app&pgbouncer=true&connection_limit=1&connect_timeout=9")
