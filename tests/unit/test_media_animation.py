@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from processors.media.avatar import task as avatar
 from processors.media.image import task, upload
 from processors.media.image.gif import Gif
 from processors.media.sandbox.wire import RefusedError
@@ -153,6 +154,45 @@ def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
 
     assert moving is not None
     assert [100, 100, 20, 70] == [frame.duration for frame in moving.frames()]
+
+
+def lying(kind: str) -> bytes:
+    """An animation of a camera that lay: red on the left, and so on top when it is upright."""
+    frames = [Image.new("RGB", (80, 40), (0, 0, 100 + 50 * number)) for number in range(3)]
+    for frame in frames:
+        frame.paste(RED, (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[upload.ORIENTATION_TAG] = 6
+    return bytes_of(frames[0], kind, save_all=True, append_images=frames[1:], duration=100, exif=exif.tobytes())
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_animation_is_turned_upright(tmp_path: Path, kind: str) -> None:
+    """Each frame of it, as its thumbnail is."""
+    run(tmp_path, lying(kind))
+
+    with Image.open(tmp_path / "compressed.webp") as picture:
+        assert (40, 80) == picture.size
+        for number in range(3):
+            picture.seek(number)
+            shown = picture.convert("RGB")
+            assert close(RED, shown.getpixel((20, 10)))
+            assert close((0, 0, 100 + 50 * number), shown.getpixel((20, 70)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> None:
+    """The square is cut out of the upright frames."""
+    (tmp_path / "source").write_bytes(lying(kind))
+    form = {"formats": ["webp"], "quality": 90, "crop": "center", "background": "#ffffff", "animation": "keep"}
+
+    avatar.run({"sizes": [32], **form}, FakeParent())
+
+    with Image.open(tmp_path / "32.webp") as picture:
+        shown = picture.convert("RGB")
+        assert (32, 32) == shown.size
+        assert close(RED, shown.getpixel((16, 3)))
+        assert close((0, 0, 100), shown.getpixel((16, 28)))
 
 
 @pytest.mark.parametrize("lasts", [0x7FFFFFFF // upload.MAX_FRAMES + 1, 65_535_000, 2**32])

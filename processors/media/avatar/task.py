@@ -67,7 +67,7 @@ def _moving(upload: Upload, moving: Moving, wishes: Wishes, parent: Parent) -> d
     square = cut(first, (largest, largest), wishes.crop)
     files = _stills(square, wishes, [form for form in wishes.formats if form != "webp"])
     for side in wishes.sizes:
-        frames = Frames(moving, upload.profile, Shape(*part_of(first, (side, side), wishes.crop)), parent)
+        frames = Frames(upload, moving, Shape(*part_of(first, (side, side), wishes.crop)), parent)
         files.append(animate(frames, str(side), wishes.quality, moving.plays))
     return _report(sorted(files, key=lambda file: (-int(file.variant), wishes.formats.index(file.format))), square)
 

@@ -12,8 +12,8 @@ from PIL.Image import Resampling
 from processors.media.image.canvas import COMPOSED
 from processors.media.image.colour import to_srgb
 from processors.media.image.decode import Source, is_opaque, resizable
-from processors.media.image.render import fit_scale
-from processors.media.image.upload import BASE, Box, Frame, Size, scaled
+from processors.media.image.render import fit_scale, turned
+from processors.media.image.upload import BASE, UPRIGHT, Box, Frame, Size, scaled
 from processors.media.image.write import Written, encoding, written
 
 if TYPE_CHECKING:
@@ -30,12 +30,13 @@ BYTES_A_PIXEL = {
 }  # of memory: a frame, and the one that it is made of
 OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
 FLAGS, WEBP_ALPHA = 20, 0b0001_0000  # where in a WebP its flags are, and the one for transparency
+TURNED = 4  # bytes for each pixel of a frame that is turned upright
 UPLOAD_COPIES = 2  # bytes for each byte of the upload: libwebp keeps all frames, and then copies them into a file
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is to be seen of each frame: the part `area` of it, at `size`, both in pixels."""
+    """What is to be seen of each frame: the part `area` of it when it is upright, at `size`, both in pixels."""
 
     size: Size
     area: Box
@@ -47,8 +48,8 @@ class Frames(Image.Image):
     `durations` (milliseconds) fills up on the way; the encoder looks at each after its frame.
     """
 
-    def __init__(self, moving: Moving, profile: bytes, shape: Shape, parent: Parent) -> None:
-        """Show the frames, whose colours are those of an ICC profile."""
+    def __init__(self, upload: Upload, moving: Moving, shape: Shape, parent: Parent) -> None:
+        """Show the frames of an upload, which is `moving`."""
         super().__init__()
         self.n_frames = moving.count
         self.durations: list[int] = []
@@ -57,7 +58,7 @@ class Frames(Image.Image):
         self._number = -1
         self._shape = shape
         self._parent = parent
-        self._profile = profile
+        self._upload = upload
         self.seek(0)
 
     def seek(self, frame: int) -> None:
@@ -71,8 +72,9 @@ class Frames(Image.Image):
         return 0
 
     def _show(self, frame: Frame) -> None:
-        pixels = frame.pixels.resize(self._shape.size, Resampling.LANCZOS, box=self._shape.area, reducing_gap=2.0)
-        shown = to_srgb(pixels, self._profile)
+        upright = turned(frame.pixels, self._upload.orientation)
+        pixels = upright.resize(self._shape.size, Resampling.LANCZOS, box=self._shape.area, reducing_gap=2.0)
+        shown = to_srgb(pixels, self._upload.profile)
         self.im, self._mode, self._size = shown.im, shown.mode, shown.size
         self.durations.append(frame.duration)
         self.is_transparent = self.is_transparent or not is_opaque(shown)
@@ -86,7 +88,8 @@ def fitted(size: Size, box: Size) -> Shape:
 
 def need(upload: Upload, size: Size, stored: int) -> int:
     """The bytes of memory for an animation of this size, made of `stored` bytes."""
-    frames = upload.size[0] * upload.size[1] * BYTES_A_PIXEL[upload.kind] + size[0] * size[1] * OUTPUT_COPIES
+    a_pixel = BYTES_A_PIXEL[upload.kind] + (0 if upload.orientation == UPRIGHT else TURNED)
+    frames = upload.size[0] * upload.size[1] * a_pixel + size[0] * size[1] * OUTPUT_COPIES
     return BASE + frames + stored * UPLOAD_COPIES
 
 

@@ -51,8 +51,13 @@ def render(source: Source, scale: float, background: str | None = "#ffffff") -> 
     frame = to_srgb(frame, source.profile)
     if background is not None:
         frame = flattened(frame, background)
-    turn = UPRIGHT.get(source.orientation)
-    return frame if turn is None else frame.transpose(turn)
+    return turned(frame, source.orientation)
+
+
+def turned(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture upright."""
+    turn = UPRIGHT.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _resized(picture: Image.Image, size: Size, area: Box, gap: float) -> Image.Image:

@@ -125,9 +125,9 @@ def _thumbnail(source: Source, frame: Image.Image, wishes: Wishes) -> Written:
 
 def _moving(upload: Upload, moving: Moving, wishes: Wishes, parent: Parent) -> dict[str, Any]:
     moving.check(upload.size)
-    shape = fitted(upload.size, wishes.box)
+    shape = fitted(upright_size(upload.size, upload.orientation), wishes.box)
     parent.reserve(need(upload, shape.size, SOURCE.stat().st_size))
-    result = animate(Frames(moving, upload.profile, shape, parent), "compressed", wishes.quality, moving.plays)
+    result = animate(Frames(upload, moving, shape, parent), "compressed", wishes.quality, moving.plays)
     frame = first_frame(upload)
     seen = render(frame, fit_scale(frame.full, wishes.box), wishes.background)
     files = [result, *([_thumbnail(frame, seen, wishes)] if wishes.thumbnail else [])]
