@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from tests.support.wires import Mess
     from tests.support.worker_process import WorkerProcess
 
-ENV = {"SHUTDOWN_GRACE": "3", "LEASE_DURATION": "2", "PUSH_NOTIFICATIONS_PROCESSES": "2"}
+ENV = {
+    "SHUTDOWN_GRACE": "3",
+    "LEASE_DURATION": "2",
+    "PUSH_NOTIFICATIONS_PROCESSES": "2",
+    "PUSH_NOTIFICATIONS_CONCURRENCY": "5",
+}
 
 
 async def _all_started(worker: WorkerProcess) -> list[int]:

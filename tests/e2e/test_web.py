@@ -15,6 +15,7 @@ from redis import Redis
 
 from queue_lib.api import tokens
 from queue_lib.api.watch import PATIENCE
+from tests.support import polling
 from tests.support.polling import BUSY
 from tests.support.worker_process import WorkerProcess
 
@@ -192,8 +193,10 @@ async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str]
     """In a line, with status 1, and without the token."""
     process, _ = web(app, **env)
     await process.start()
-    status = await asyncio.wait_for(process.process.wait(), PATIENCE)
-    await process.kill()
+    try:
+        status = await process.wait(polling.PATIENCE)
+    finally:
+        await process.kill()
 
     assert 1 == status
     assert reason in process.stderr
