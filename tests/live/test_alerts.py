@@ -106,6 +106,7 @@ async def test_a_store_that_is_away(app: App) -> None:
         await stage.prometheus.fires("ServerAway storage", f"NoReadyWorker {FILES}")
         assert {"ServerAway storage", f"NoReadyWorker {FILES}"} == await stage.prometheus.firing()
         store.unlink()
+        store.mkdir()
         await stage.prometheus.resolved("ServerAway storage", f"NoReadyWorker {FILES}")
 
 
@@ -155,7 +156,7 @@ async def test_jobs_that_fail(app: App) -> None:
 
 
 async def test_pushes_that_are_refused(app: App, push_service: PushService) -> None:
-    """Most devices are gone: 120 are counted by the first batch, where there was nothing before. Then all refuse us."""
+    """Most devices are gone: the first batch counts 120, where nothing was before. Then all refuse us for a while."""
     rows = [push_service.subscribe(f"user-{number}") for number in range(160)]
     for number, row in enumerate(rows):
         app.subscribe(row)
@@ -171,6 +172,8 @@ async def test_pushes_that_are_refused(app: App, push_service: PushService) -> N
             await stage.mess.bullmq("push-batch", batch)
             await asyncio.sleep(MINUTE)
         await stage.prometheus.fires("PushRefused other")
+        for row in rows:  # what was put off is asked again, and refused again, as long as they refuse us
+            push_service.answer(row, Answer())
         await stage.prometheus.resolved("ManyGone other", "PushRefused other")
 
 
