@@ -164,7 +164,8 @@ class Executor:
 
     def _alarm(self, job: Job, failure: Failure) -> None:
         """Tell operators of a fault of our own, beside the outcome that the job has."""
-        structlog.get_logger().error("job_fault", queue=job.queue, id=job.id, name=job.name, reason=failure.reason)
+        named = {"queue": job.queue, "id": job.id[:200], "name": job.name[:200]}
+        structlog.get_logger().error("job_fault", **named, reason=failure.reason)
         self._observe(Breakdown("job_fault", failure))
 
     def _route(self, job: Job) -> Route[Any]:
