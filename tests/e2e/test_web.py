@@ -13,10 +13,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from queue_lib.api import tokens
-from queue_lib.api.watch import PATIENCE
-from tests.support import polling
-from tests.support.polling import BUSY
+from queue_lib.api import tokens, watch
+from tests.support.polling import BUSY, PATIENCE
 from tests.support.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -144,7 +142,7 @@ async def test_clients_that_go_away_leave_nothing_behind(app: App) -> None:
             if "events" in path:
                 await reader.readline()
             writer.close()
-        await asyncio.sleep(2 * PATIENCE)
+        await asyncio.sleep(2 * watch.PATIENCE)
         with Redis.from_url(app.env["REDIS_URL"]) as server:
             before = server.info("stats")["total_commands_processed"]
             await asyncio.sleep(1)
@@ -194,7 +192,7 @@ async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str]
     process, _ = web(app, **env)
     await process.start()
     try:
-        status = await process.wait(polling.PATIENCE)
+        status = await process.wait(PATIENCE)
     finally:
         await process.kill()
 
