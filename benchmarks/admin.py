@@ -22,13 +22,14 @@ from redis import Redis
 
 from processors.forms import FORMS
 from queue_lib import wiring
+from queue_lib.admin.ports import Addition
 from queue_lib.api import tokens
 from queue_lib.api.app import build
-from queue_lib.broker.base import Addition, NotNow, Setup, State
+from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
 from queue_lib.broker.rq.broker import RQBroker
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from queue_lib.outcome import Failure
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings
@@ -37,7 +38,7 @@ from tests.support.redis_server import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
     from queue_lib.broker.base import Broker
 
 QUEUE = QUEUES[0]

@@ -17,7 +17,7 @@ from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
 from queue_lib.broker.memory import MemoryStore
-from queue_lib.broker.memory_inspector import MemoryDeadLetters
+from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Backoff
 from queue_lib.observe.events import JobSettled

@@ -22,11 +22,10 @@ from redis import Redis
 from benchmarks.admin import FAILURE, PLACES, PUSH, QUEUE, fill
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.broker.base import State
-from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
-from queue_lib.broker.letters import DeadLetter, letter_id
-from queue_lib.job import Wire
+from queue_lib.broker.dead_letters import DeadLetter, letter_id
+from queue_lib.job import State, Wire
 from queue_lib.settings import WorkerSettings
 from tests.support.fakes import make_job
 from tests.support.redis_server import RedisServer

@@ -36,6 +36,17 @@ class Wire(enum.StrEnum):
     RQ = "rq"
 
 
+class State(enum.StrEnum):
+    """Where a job is, in BullMQ's words."""
+
+    WAITING = "waiting"
+    DELAYED = "delayed"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    WAITING_CHILDREN = "waiting-children"
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to wait before the next attempt.

@@ -12,6 +12,7 @@ from typing import Any
 
 import pydantic_core
 
+MAX_NUMBER = 2**53  # what a number of JavaScript can count to
 MAX_RESULT = 64 * 1024  # bytes
 MAX_LETTER = 8 * 1024 * 1024  # bytes
 SHOWN = 100  # levels of lists and objects that are shown: readers have limits of their own, pydantic 255

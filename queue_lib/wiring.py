@@ -16,17 +16,17 @@ from uuid import uuid4
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.bullmq.inspector import BullMQInspector
+from queue_lib.admin.rq.inspector import RQInspector
 from queue_lib.broker.base import Chore, Setup
 from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
-from queue_lib.broker.bullmq.dead import BullMQDeadLetters
-from queue_lib.broker.bullmq.inspector import BullMQInspector
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.pulse import RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
-from queue_lib.broker.rq.inspector import RQInspector
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
 from queue_lib.observe import http, memory
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
     from pydantic_settings import BaseSettings
 
-    from queue_lib.broker.base import Broker, Inspector
+    from queue_lib.admin.ports import Inspector
+    from queue_lib.broker.base import Broker
     from queue_lib.observe.events import Observer
     from queue_lib.observe.sentry import SentryObserver
     from queue_lib.processor import Form, Registry, Tally

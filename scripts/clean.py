@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from queue_lib.broker.base import State
+from queue_lib.job import State
 from scripts import terminal
 from scripts.terminal import DryRunOption, JsonOption, QueueOption, YesOption, out
 
 if TYPE_CHECKING:
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 
 class Ended(enum.StrEnum):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from queue_lib.answers import Replay, Wanted
+from queue_lib.admin.answers import Replay, Wanted
 from scripts import terminal
 from scripts.terminal import (
     IN_PART,
@@ -34,8 +34,8 @@ from scripts.terminal import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from queue_lib.admin import Admin
-    from queue_lib.broker.letters import Letter
+    from queue_lib.admin.admin import Admin
+    from queue_lib.broker.dead_letters import Letter
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of letters, as `list` shows them.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All to which the options apply, instead of ids.")]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from queue_lib.broker.base import Addition
+from queue_lib.admin.ports import Addition
 from queue_lib.job import Wire
 from scripts import terminal
 from scripts.terminal import USAGE, JsonOption, out
 
 if TYPE_CHECKING:
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 NameArgument = Annotated[str, typer.Argument(help="The job's name.")]
 DataArgument = Annotated[str, typer.Argument(help="The payload, JSON; - reads it from standard input.")]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.live import Live
 
-from queue_lib.answers import Reading
-from queue_lib.broker.base import State
+from queue_lib.admin.answers import Reading
+from queue_lib.job import State
 from scripts import terminal
 from scripts.terminal import JsonOption, out, span
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from queue_lib.admin import Admin
-    from queue_lib.answers import QueueStats
+    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.answers import QueueStats
 
 WatchOption = Annotated[float | None, typer.Option(min=0.2, metavar="SECONDS", help="Show it again and again.")]
 

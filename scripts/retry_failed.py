@@ -33,8 +33,8 @@ from scripts.terminal import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from queue_lib.admin import Admin
-    from queue_lib.broker.base import JobView
+    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.ports import JobView
 
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")]
 

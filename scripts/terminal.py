@@ -21,7 +21,7 @@ from rich.text import Text
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.answers import Wanted
+from queue_lib.admin.answers import Wanted
 from queue_lib.errors import BrokerUnavailableError, ConfigurationError, PermanentError
 from queue_lib.job import Wire
 from queue_lib.observe import log
@@ -30,7 +30,7 @@ from queue_lib.settings import WorkerSettings, load
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 T = TypeVar("T")
 

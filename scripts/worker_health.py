@@ -19,7 +19,7 @@ from scripts.terminal import JsonOption, ago, out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
     from queue_lib.observe.pulse import WorkerView
 
 UNSERVED = 5

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
     from queue_lib.api.tokens import Token
     from queue_lib.observe.events import Observer
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.ports import JobView
 from queue_lib.api.guard import reader
 from queue_lib.api.lookup import JobId, QueueName, WireName, admin, one
 from queue_lib.api.models import news_out
@@ -22,7 +23,6 @@ from queue_lib.api.problems import described
 from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.api.watch import ENDED, GONE, Followed, Watch
-from queue_lib.broker.base import JobView
 from queue_lib.errors import BrokerUnavailableError
 
 LIFETIME = 300.0  # seconds of one answer; then the client comes back by itself

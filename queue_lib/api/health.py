@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from queue_lib.api.guard import reader
 from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described

@@ -15,8 +15,7 @@ from queue_lib.api.problems import described
 from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
 from queue_lib.api.watch import Watch
-from queue_lib.broker.base import State
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 
 LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
 

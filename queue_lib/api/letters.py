@@ -8,15 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
-from queue_lib.answers import Replay
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.answers import Replay
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import admin
 from queue_lib.api.models import Outcome
 from queue_lib.api.problems import described
 from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
-from queue_lib.broker.letters import Letter
+from queue_lib.broker.dead_letters import Letter
 
 router = APIRouter(prefix="/queue/dead-letters", tags=["dead letters"], route_class=ApiRoute)
 

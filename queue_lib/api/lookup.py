@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.ports import JobView
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import JobView
 from queue_lib.job import Wire
 
 JobId = Annotated[str, Path(min_length=1, max_length=200)]

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, g
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from queue_lib.answers import Reading
+from queue_lib.admin.answers import Reading
 from queue_lib.api.guard import reader
 from queue_lib.api.lookup import admin
 from queue_lib.api.problems import described
@@ -26,8 +26,8 @@ from queue_lib.observe.vitals import Vitals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from queue_lib.admin import Admin
-    from queue_lib.answers import QueueStats
+    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.answers import QueueStats
     from queue_lib.observe.pulse import WorkerView
 
 FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more

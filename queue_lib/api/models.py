@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from queue_lib.broker.base import MAX_NUMBER, State
-from queue_lib.broker.follow_ups import follow_up_of, follow_ups
-from queue_lib.job import Wire
+from queue_lib.admin.follow_ups import follow_up_of, follow_ups
+from queue_lib.job import State, Wire
+from queue_lib.plain_json import MAX_NUMBER
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.broker.base import AttemptFailure, JobRef, JobView
+    from queue_lib.admin.ports import AttemptFailure, JobRef, JobView
 
 WEEKS = 4 * 7 * 86_400_000  # milliseconds
 BATCH = 1000  # jobs

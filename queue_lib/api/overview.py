@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queue_lib.api.models import example, milliseconds
-from queue_lib.broker.base import State
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from queue_lib.answers import QueueStats
+    from queue_lib.admin.answers import QueueStats
     from queue_lib.observe.pulse import Minute, RunningJob, WorkerView
 
 COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}

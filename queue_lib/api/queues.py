@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from queue_lib.admin import LONGEST_HISTORY, Admin
-from queue_lib.answers import Reading, Wanted
+from queue_lib.admin.admin import LONGEST_HISTORY, Admin
+from queue_lib.admin.answers import Reading, Wanted
 from queue_lib.api.guard import reader, writer
 from queue_lib.api.lookup import OneQueue, admin, named
 from queue_lib.api.models import Outcome
@@ -24,8 +24,7 @@ from queue_lib.api.overview import (
 from queue_lib.api.problems import described
 from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import State
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 
 router = APIRouter(prefix="/queue", tags=["queues"], route_class=ApiRoute)
 

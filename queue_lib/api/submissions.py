@@ -8,14 +8,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from queue_lib.admission import UnfitJobsError
+from queue_lib.admin.admission import UnfitJobsError
+from queue_lib.admin.ports import Addition
 from queue_lib.api.guard import Limiter, submitter, writer
 from queue_lib.api.lookup import admin
 from queue_lib.api.models import Accepted, AcceptedBatch, Batch, Submission
 from queue_lib.api.problems import Fault, UnfitError, described
 from queue_lib.api.route import ApiRoute
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import Addition
 
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from queue_lib.broker.base import State
 from queue_lib.errors import BrokerUnavailableError
+from queue_lib.job import State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from queue_lib.admin import Admin
-    from queue_lib.broker.base import JobView
+    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.ports import JobView
     from queue_lib.job import Wire
 
 EVERY = 0.25  # seconds between looks

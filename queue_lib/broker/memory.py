@@ -8,19 +8,28 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import CRASH_CAP, AttemptFailure, Chore, Lease, NotNow, State
+from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow
 from queue_lib.errors import LeaseLostError
-from queue_lib.job import Backoff, Job, Wire
+from queue_lib.job import Backoff, Job, State, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from queue_lib.broker.letters import DeadLetter
+    from queue_lib.broker.dead_letters import DeadLetter
     from queue_lib.outcome import Failure
     from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 IDLE = 10.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFailure:
+    """An attempt that failed. `at` is in seconds of the store's clock."""
+
+    attempt: int
+    at: float
+    failure: Failure
 
 
 @dataclass(slots=True)
@@ -48,7 +57,7 @@ class Record:
     started_at: float | None = None
     worker: str | None = None
     waited: float | None = None
-    failures: list[AttemptFailure] = field(default_factory=list)
+    failures: list[MemoryFailure] = field(default_factory=list)
 
 
 class MemoryStore:
@@ -143,9 +152,7 @@ class MemoryLease(Lease):
     def _fail(self, state: State, failure: Failure) -> Record:
         record = self._finish(state)
         record.failure = failure
-        record.failures.append(
-            AttemptFailure(attempt=self.job.attempt, at=record.finished_at, reason=failure.reason, stack=failure.stack)
-        )
+        record.failures.append(MemoryFailure(self.job.attempt, self._store.clock(), failure))
         return record
 
     async def done(self, result: Any) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from queue_lib.dashboard.sessions import Session, Sessions
 
 if TYPE_CHECKING:

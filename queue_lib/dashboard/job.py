@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.broker.base import JobView, State
-from queue_lib.broker.follow_ups import follow_up_of, follow_ups
-from queue_lib.broker.letters import letter_id
+from queue_lib.admin.follow_ups import follow_up_of, follow_ups
+from queue_lib.admin.ports import JobView
+from queue_lib.broker.dead_letters import letter_id
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import done, page
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 
 router = APIRouter()
 

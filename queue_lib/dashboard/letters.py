@@ -10,9 +10,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
-from queue_lib.answers import Replay, Wanted
-from queue_lib.broker.letters import Letter
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.answers import Replay, Wanted
+from queue_lib.broker.dead_letters import Letter
 from queue_lib.dashboard.bulk import AT_ONCE, LONGEST, AsSeen, offer
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import done, page

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
-from queue_lib.answers import Reading
-from queue_lib.broker.base import State
+from queue_lib.admin.answers import Reading
 from queue_lib.dashboard import sparkline, words
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.pages import page
+from queue_lib.job import State
 from queue_lib.observe.events import LOST_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.answers import QueueStats
+    from queue_lib.admin.answers import QueueStats
     from queue_lib.observe.pulse import Minute, WorkerView
 
 MINUTES = 60  # of history

@@ -10,16 +10,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin import Admin
-from queue_lib.answers import QueueStats
-from queue_lib.broker.base import JobView, State
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.answers import QueueStats
+from queue_lib.admin.ports import JobView
 from queue_lib.dashboard.bulk import LONGEST, AsSeen, Seen, offer
 from queue_lib.dashboard.guard import Acting
 from queue_lib.dashboard.overview import alarms
 from queue_lib.dashboard.pages import done, page
 from queue_lib.dashboard.words import WIRES
 from queue_lib.errors import BrokerRefusedError
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 
 COUNT = 50  # jobs on a page
 CLEANED = 100_000  # jobs that one action deletes: routers give up after 30 seconds

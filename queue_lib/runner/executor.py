@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from queue_lib.broker.letters import DeadLetter, DeadLetters
+from queue_lib.broker.dead_letters import DeadLetter, DeadLetters
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,

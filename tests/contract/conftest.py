@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from queue_lib.processor import Form, Model
 from tests.support.mills import QUEUE, Mill, clock, memory_mill, redis_mill
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from queue_lib.answers import Wanted
-from queue_lib.broker.base import NotNow, State
+from queue_lib.admin.answers import Wanted
+from queue_lib.broker.base import NotNow
+from queue_lib.job import State
 from tests.support.failed_jobs import FAILURE, fail, failed
 from tests.support.mills import QUEUE, Mill, redis_mill
 
 if TYPE_CHECKING:
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 
 @pytest.mark.parametrize("attempts", [None, 2])

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.broker.base import Addition, NotNow, State
+from queue_lib.admin.ports import Addition
+from queue_lib.broker.base import NotNow
 from queue_lib.errors import PermanentError
+from queue_lib.job import State
 from tests.support.mills import QUEUE, Mill
 
 if TYPE_CHECKING:
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 
 async def test_a_job_is_added(mill: Mill, admin: Admin) -> None:

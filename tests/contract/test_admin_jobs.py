@@ -11,7 +11,8 @@ from bullmq import FlowProducer
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
-from queue_lib.broker.base import JobRef, State
+from queue_lib.admin.ports import JobRef
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, failed
 from tests.support.mills import QUEUE, Mill, clock, redis_mill

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from queue_lib.admin import LETTERS_AT_ONCE
-from queue_lib.answers import Replay, Wanted
+from queue_lib.admin.admin import LETTERS_AT_ONCE
+from queue_lib.admin.answers import Replay, Wanted
 from queue_lib.broker.base import NotNow
-from queue_lib.broker.letters import DeadLetter
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.refused import refused
 from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
@@ -22,7 +22,7 @@ from tests.support.failed_jobs import FAILURE, fail, failed
 from tests.support.mills import QUEUE, Mill, redis_mill
 
 if TYPE_CHECKING:
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 
 async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:

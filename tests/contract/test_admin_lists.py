@@ -10,10 +10,11 @@ import redis
 from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
-from queue_lib.admin import Admin
-from queue_lib.answers import Wanted
-from queue_lib.broker.base import LISTED, READ_AT_ONCE, State
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.answers import Wanted
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE
 from queue_lib.errors import PermanentError
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
 from tests.support.mills import QUEUE, Mill, clock, redis_mill

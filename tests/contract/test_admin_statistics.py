@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 import pytest
 import redis
 
-from queue_lib.admin import Admin
-from queue_lib.broker.base import State
+from queue_lib.admin.admin import Admin
+from queue_lib.job import State
 from queue_lib.observe.events import JobSettled, JobStarted
 from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.outcome import Dead, Done, Outcome, Retry

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from queue_lib.broker.base import NotNow, State
-from queue_lib.broker.letters import DeadLetter
+from queue_lib.broker.base import NotNow
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.errors import LeaseLostError
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.mills import QUEUE, Mill, queue
 from tests.support.polling import BUSY

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from queue_lib.admin import Admin
-from queue_lib.broker.base import Addition, NotNow, State
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.ports import Addition
+from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerRefusedError, Trouble
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from tests.support.mills import PREFIX, QUEUE, Mill
 
 if TYPE_CHECKING:

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from redis import Redis
 from rq.utils import utcformat
 
-from queue_lib.broker.base import Addition, NotNow, State
+from queue_lib.admin.ports import Addition
+from queue_lib.broker.base import NotNow
 from queue_lib.broker.rq.retention import clock
 from queue_lib.broker.rq.scripts import COMMON
 from queue_lib.errors import BrokerUnavailableError
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp
 from tests.support.clocks import clock_ahead

@@ -18,9 +18,10 @@ from rq import Worker as StockWorker
 from rq.job import Job as StockJob
 from rq.registry import FailedJobRegistry, FinishedJobRegistry
 
-from queue_lib.broker.base import NotNow, State
-from queue_lib.broker.letters import DeadLetter
+from queue_lib.broker.base import NotNow
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, LeaseLostError, TransientError
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 from tests.support.polling import BUSY

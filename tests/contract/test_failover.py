@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from queue_lib.admin.ports import Addition
 from queue_lib.broker import names
-from queue_lib.broker.base import Addition, NotNow, State
+from queue_lib.broker.base import NotNow
 from queue_lib.broker.connection import client, options, synchronous_client
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.direct import StaleConnectionError
-from queue_lib.broker.letters import DeadLetter
 from queue_lib.broker.rq import broker as rq_broker
 from queue_lib.broker.rq import orders
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.errors import BrokerUnavailableError
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failover import Pair
 from tests.support.lossy_link import LossyLink

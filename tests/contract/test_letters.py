@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.letters import DeadLetter, letter_id
+from queue_lib.broker.dead_letters import DeadLetter, letter_id
 from queue_lib.outcome import Failure
 from tests.support.fakes import make_job
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.broker.base import NotNow, State
+from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerUnavailableError
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.lossy_link import LossyLink
 from tests.support.mills import QUEUE, Mill, queue, redis_mill

@@ -11,9 +11,10 @@ import redis
 from bullmq import Job as BullJob
 from bullmq import Queue as BullQueue
 
-from queue_lib.broker.base import NotNow, State
+from queue_lib.broker.base import NotNow
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import LeaseLostError
+from queue_lib.job import State
 from queue_lib.observe.events import Event, JobLost, JobStarted
 from queue_lib.outcome import Failure
 from queue_lib.processor import FollowUp, Model, Registry, Route

@@ -10,9 +10,9 @@ import pytest
 from pydantic import ConfigDict
 from redis import Redis
 
-from queue_lib.broker.base import NotNow, State
+from queue_lib.broker.base import NotNow
 from queue_lib.broker.board import MemoryBoard
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from queue_lib.processor import Model, Registry, Route
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.launcher import Launcher

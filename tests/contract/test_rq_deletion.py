@@ -11,9 +11,9 @@ from rq.group import Group
 from rq.job import Job as StockJob
 from rq.queue import Queue as Lane
 
-from queue_lib.broker.base import State
-from queue_lib.broker.rq.inspector import AT_ONCE
+from queue_lib.admin.rq.inspector import AT_ONCE
 from queue_lib.errors import LeaseLostError
+from queue_lib.job import State
 from tests.support.failed_jobs import FAILURE
 from tests.support.mills import QUEUE, Mill
 

@@ -20,7 +20,7 @@ from tests.support.mills import PREFIX, QUEUE, Mill
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 KEY = f"{PREFIX}:{QUEUE.name}"
 MINUTE = 60_000  # milliseconds

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from queue_lib.broker.base import State
-from queue_lib.job import KEYS_OF_QUEUES
+from queue_lib.job import KEYS_OF_QUEUES, State
 from tests.support.failed_jobs import failed
 from tests.support.mills import QUEUE, Mill
 
 if TYPE_CHECKING:
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 PARTS = ("lock", "logs", "dependencies", "processed", "failed", "unsuccessful", "dependents")
 KINDS = ("lock", "logs", "dependencies", "unsuccessful")  # a text, a list, a set, a sorted set

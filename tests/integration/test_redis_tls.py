@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queue_lib.broker.base import Setup, State
+from queue_lib.broker.base import Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.errors import ConfigurationError
+from queue_lib.job import State
 from tests.support.mills import PREFIX, QUEUE, redis_mill
 from tests.support.tls import make_certificate, tls_in_front_of
 

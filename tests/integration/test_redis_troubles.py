@@ -17,10 +17,10 @@ import redis
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.api.app import build
-from queue_lib.broker.bullmq.dead import BullMQDeadLetters
-from queue_lib.broker.bullmq.inspector import BullMQInspector
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.pulse import RedisPulses

@@ -12,7 +12,7 @@ from queue_lib.runner.executor import Executor
 from tests.support.fakes import Greeting, NotingLease, told
 
 if TYPE_CHECKING:
-    from queue_lib.broker.letters import DeadLetter
+    from queue_lib.broker.dead_letters import DeadLetter
     from queue_lib.processor import Context
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.letters import DeadLetter
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.outcome import Failure
 from tests.support.mills import Mill, clock
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import web
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 
 
 async def broken(*_: object) -> None:

@@ -13,18 +13,19 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 from rq import Retry as RQRetry
 
-from queue_lib.broker.base import Broker, Inspector, JobView, Lease, NotNow, Setup, State
+from queue_lib.admin.bullmq.inspector import BullMQInspector
+from queue_lib.admin.memory_inspector import MemoryInspector
+from queue_lib.admin.rq.inspector import RQInspector
+from queue_lib.broker.base import Broker, Lease, NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
-from queue_lib.broker.bullmq.dead import BullMQDeadLetters
-from queue_lib.broker.bullmq.inspector import BullMQInspector
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options, synchronous_client
-from queue_lib.broker.letters import DeadLetter
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
-from queue_lib.broker.memory_inspector import MemoryDeadLetters, MemoryInspector
+from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.broker.pulse import MemoryPulses, RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
-from queue_lib.broker.rq.inspector import RQInspector
-from queue_lib.job import Backoff
+from queue_lib.job import Backoff, State
 from queue_lib.queues import Queue, Retention
 from tests.support.polling import PATIENCE
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
+    from queue_lib.admin.ports import Inspector, JobView
     from queue_lib.broker.pulse import Pulses
     from queue_lib.observe.events import Event
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
-from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
-from queue_lib.broker.letters import DeadLetter
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.pulse import RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Wire

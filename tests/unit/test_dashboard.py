@@ -10,16 +10,16 @@ import pytest
 from itsdangerous import TimestampSigner
 from starlette.exceptions import HTTPException
 
-from queue_lib.answers import QueueStats
+from queue_lib.admin.answers import QueueStats
 from queue_lib.api.tokens import Token
-from queue_lib.broker.base import State, StoppedScheduler
+from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 from queue_lib.dashboard import sparkline, words
 from queue_lib.dashboard.bulk import AT_ONCE, Offer, offer
 from queue_lib.dashboard.guard import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
 from queue_lib.dashboard.overview import alarms, graphs_of
 from queue_lib.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.errors import Trouble
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from queue_lib.observe.pulse import Minute, WorkerView
 
 ADA, BOB = Token("ada", "a" * 64, may_write=True), Token("bob", "b" * 64, may_write=False)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from queue_lib.broker.base import JobRef, JobView, State
-from queue_lib.broker.follow_ups import LONGEST, MOST, follow_up_of, follow_ups
-from queue_lib.job import Wire
+from queue_lib.admin.follow_ups import LONGEST, MOST, follow_up_of, follow_ups
+from queue_lib.admin.ports import JobRef, JobView
+from queue_lib.job import State, Wire
 
 
 def view(data: Any, result: Any) -> JobView:

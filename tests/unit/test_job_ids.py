@@ -9,8 +9,8 @@ import bullmq
 import pytest
 from bullmq.queue_keys import QueueKeys
 
-from queue_lib.admission import Admission
-from queue_lib.broker.base import Addition
+from queue_lib.admin.admission import Admission
+from queue_lib.admin.ports import Addition
 from queue_lib.errors import PermanentError
 from queue_lib.job import KEYS_OF_QUEUES, is_fit_id
 from queue_lib.processor import FollowUp, Form

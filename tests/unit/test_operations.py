@@ -14,10 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from processors.forms import FORMS
 from processors.tallies import TALLIES
-from queue_lib.answers import QueueStats
+from queue_lib.admin.answers import QueueStats
 from queue_lib.api.metrics import Scraped
-from queue_lib.broker.base import State
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.pulse import WorkerView
@@ -31,7 +30,7 @@ from tests.support.promql import MATCHER, Selector, grouped_by, selectors
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
 
 PROJECT = Path(__file__).parents[2]
 OPERATIONS = PROJECT / "docs" / "operations"

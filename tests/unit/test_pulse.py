@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from queue_lib.broker.memory import MemoryStore
-from queue_lib.broker.memory_inspector import MemoryDeadLetters
+from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.broker.pulse import SILENCE, Data, MemoryPulses
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire

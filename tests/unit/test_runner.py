@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from queue_lib.broker.base import Chore, Lease, NotNow, State
+from queue_lib.broker.base import Chore, Lease, NotNow
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
-from queue_lib.broker.memory_inspector import MemoryDeadLetters
+from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.errors import BrokerUnavailableError
-from queue_lib.job import Backoff, Wire
+from queue_lib.job import Backoff, State, Wire
 from queue_lib.observe.events import (
     Breakdown,
     BrokerBack,

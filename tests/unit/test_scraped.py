@@ -12,8 +12,8 @@ from tests.support.exposition import Exposition
 if TYPE_CHECKING:
     import pytest
 
-    from queue_lib.admin import Admin
-    from queue_lib.answers import QueueStats
+    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.answers import QueueStats
     from queue_lib.observe.pulse import WorkerView
 
 

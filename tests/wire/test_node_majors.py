@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis.asyncio
 
-from queue_lib.broker.base import Addition, NotNow, Setup
+from queue_lib.admin.bullmq.inspector import BullMQInspector
+from queue_lib.admin.ports import Addition
+from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
-from queue_lib.broker.bullmq.inspector import BullMQInspector
 from queue_lib.broker.connection import client, options
 from queue_lib.outcome import Failure
 from tests.support.mills import PREFIX, QUEUE

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from bullmq import Job as BullJob
 
-from queue_lib.broker.base import MAX_NUMBER
 from queue_lib.broker.refused import NAME
 from queue_lib.job import Backoff, Job, Wire
+from queue_lib.plain_json import MAX_NUMBER
 
 if TYPE_CHECKING:
     from queue_lib.queues import Queue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from bullmq import JobScheduler
 from bullmq.job import optsFromJSON
 from bullmq.job_scheduler import _to_millis
 
-from queue_lib.broker.base import StoppedScheduler
 from queue_lib.broker.bullmq.cron import next_time
 from queue_lib.broker.bullmq.parse import MALFORMED, MS
 from queue_lib.broker.bullmq.pattern import PatternError
@@ -31,6 +31,20 @@ NEVER = f"its next job is due after the last date there is, {LAST_DATE} ms: it w
 NUMBERS = ("every", "limit", "offset", "startDate", "endDate")
 MIGRATE = "it is a repeatable job of an older bullmq, whose data is lost; add it again, with queue.upsertJobScheduler"
 LEFT = "its last job is gone or has run, and no worker has added the next one"
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedScheduler:
+    """A job scheduler of BullMQ that has come to a stop before its end.
+
+    `schedule` is its pattern or interval as the app wrote it, `reason` why no job follows. The last one was due at
+    `due_at`, in seconds since the epoch.
+    """
+
+    id: str
+    schedule: str
+    reason: str
+    due_at: float
 
 
 class EndedError(Exception):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from tests.support.api_client import JOB, SECRET, Client
 
 if TYPE_CHECKING:

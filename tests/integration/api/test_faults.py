@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from queue_lib.api import problems
 from queue_lib.api.app import build
 from queue_lib.observe.events import Breakdown, Event

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from queue_lib import wiring
-from queue_lib.admin import Admin
+from queue_lib.admin.admin import Admin
 from queue_lib.api import events, watch
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure

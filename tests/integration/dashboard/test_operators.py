@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from queue_lib.answers import Wanted
+from queue_lib.admin.answers import Wanted
 from queue_lib.job import Wire
 from tests.support.dashboard_client import Browser, browser_of, letters_of, seen
 from tests.support.polling import PATIENCE
@@ -15,7 +15,7 @@ from tests.support.showcase import FILES, fill
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from queue_lib.admin import Admin
+    from queue_lib.admin.admin import Admin
     from tests.support.wires import Mess
 
 

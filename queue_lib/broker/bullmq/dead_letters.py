@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from queue_lib.broker.bullmq.library import HERE, SharedQueue, script
-from queue_lib.broker.letters import Letter, letter_id
+from queue_lib.broker.dead_letters import Letter, letter_id
 from queue_lib.broker.trouble import hashes, outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from queue_lib.broker.letters import DeadLetter
+    from queue_lib.broker.dead_letters import DeadLetter
 
 PLACES = ("wait", "paused")  # all letters are in the one, or set aside in the other by an app that has paused the queue
 # Before the package's script, whose KEYS[1] is the letter's hash: nothing is removed that was added meanwhile, and for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.base import AttemptFailure
+from queue_lib.admin.ports import AttemptFailure
 from queue_lib.outcome import MAX_REASON, MAX_STACK
 
 if TYPE_CHECKING:

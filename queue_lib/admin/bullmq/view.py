@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from bullmq import Job as BullJob
 
-from queue_lib.broker import failures
-from queue_lib.broker.base import MAX_NUMBER, JobRef, JobView, State
+from queue_lib.admin import failures
+from queue_lib.admin.ports import JobRef, JobView
 from queue_lib.broker.bullmq.parse import MALFORMED, MS, waited
 from queue_lib.broker.refused import NAME, data_of
-from queue_lib.job import Wire
-from queue_lib.plain_json import readable
+from queue_lib.job import State, Wire
+from queue_lib.plain_json import MAX_NUMBER, readable
 
 if TYPE_CHECKING:
     from bullmq import Queue as BullQueue

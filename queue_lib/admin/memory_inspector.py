@@ -1,19 +1,19 @@
-"""The fake's other half: what an operator sees and does in a MemoryStore."""
+"""The fake of the Inspector port: what an operator sees and does in a MemoryStore."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.base import LISTED, Addition, JobView, State, StoppedScheduler
-from queue_lib.broker.letters import DeadLetter, Letter, letter_id
-from queue_lib.broker.marks import mark
-from queue_lib.job import Wire
+from queue_lib.admin.fingerprints import mark
+from queue_lib.admin.ports import LISTED, Addition, AttemptFailure, JobView
+from queue_lib.job import State, Wire
 from queue_lib.plain_json import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.memory import MemoryStore, Record
 
 
@@ -61,7 +61,10 @@ class MemoryInspector:
             worker=record.worker,
             wait=record.waited,
             run=ended - record.started_at if ended is not None and record.started_at is not None else None,
-            failures=tuple(record.failures),
+            failures=tuple(
+                AttemptFailure(attempt=each.attempt, at=each.at, reason=each.failure.reason, stack=each.failure.stack)
+                for each in record.failures
+            ),
         )
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
@@ -155,57 +158,3 @@ class MemoryInspector:
         """Resume."""
         self._store.paused.discard(queue)
         self._store.tell()
-
-
-class MemoryDeadLetters:
-    """The DeadLetters port over a MemoryStore."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        """Keep letters in `store`."""
-        self._store = store
-
-    async def add(self, letter: DeadLetter) -> None:
-        """Keep the letter; it replaces an older one for the same job."""
-        await self.drop(_id(letter))
-        self._store.letters = [*self._store.letters, letter]
-
-    async def count(self) -> int:
-        """How many there are."""
-        return len(self._store.letters)
-
-    async def page(self, start: int, count: int) -> list[Letter]:
-        """Letters, the oldest first."""
-        return [_read(letter) for letter in self._store.letters[start : start + count]]
-
-    async def find(self, letter_id: str) -> Letter | None:
-        """One letter."""
-        return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)
-
-    async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
-        """Move letters to the end."""
-        letters = self._store.letters
-        moved = [letter for letter in letters[start : start + count] if _id(letter) in letter_ids]
-        self._store.letters = [letter for letter in letters if letter not in moved] + moved
-        return len(moved)
-
-    async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
-        """Delete a letter."""
-
-        def is_meant(letter: DeadLetter) -> bool:
-            return _id(letter) == letter_id and failed_at in {None, _read(letter).failed_at}
-
-        kept = [letter for letter in self._store.letters if not is_meant(letter)]
-        dropped = len(kept) < len(self._store.letters)
-        self._store.letters = kept
-        return dropped
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-def _id(letter: DeadLetter) -> str:
-    return letter_id(letter.job.wire, letter.job.queue, letter.job.id)
-
-
-def _read(letter: DeadLetter) -> Letter:
-    return Letter.read(_id(letter), letter.to_wire())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 
-from queue_lib.broker.base import State
 from queue_lib.broker.rq.lanes import intermediate_key, scheduled_key, started_key, waiting_key
+from queue_lib.job import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,15 +11,15 @@ from rq.job import JobStatus
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from queue_lib.broker import failures
-from queue_lib.broker.base import JobRef, JobView, State
+from queue_lib.admin import failures
+from queue_lib.admin.ports import JobRef, JobView
 from queue_lib.broker.refused import NAME, data_of
 from queue_lib.broker.rq.job import decompressed
 from queue_lib.broker.rq.lanes import scheduled_key
 from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited, written
 from queue_lib.broker.rq.retention import keys_of
 from queue_lib.broker.trouble import synchronous_answers
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 from queue_lib.plain_json import readable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from queue_lib.processor import faults
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from queue_lib.broker.base import Addition
+    from queue_lib.admin.ports import Addition
     from queue_lib.processor import Form
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import JobRef
+from queue_lib.admin.ports import JobRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from queue_lib.broker.base import JobView
+    from queue_lib.admin.ports import JobView
 
 MOST = 100  # of a job that are shown
 LONGEST = 1000  # characters of an id

@@ -19,8 +19,10 @@ from rq.rate_limit import RateLimitRegistry
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, Inspector, JobView, State, StoppedScheduler
-from queue_lib.broker.marks import mark
+from queue_lib.admin.fingerprints import mark
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Addition, Inspector, JobView
+from queue_lib.admin.rq.listing import read_ids
+from queue_lib.admin.rq.view import read, view, whole
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import (
     EXECUTION_PREFIX,
@@ -30,13 +32,11 @@ from queue_lib.broker.rq.lanes import (
     started_key,
     waiting_key,
 )
-from queue_lib.broker.rq.listing import read_ids
 from queue_lib.broker.rq.parse import number
 from queue_lib.broker.rq.retention import clock, keys_of
 from queue_lib.broker.rq.scripts import source
-from queue_lib.broker.rq.view import read, view, whole
 from queue_lib.broker.trouble import outages_translated, synchronous_answers
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.client import Pipeline
 
+    from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.rq.parse import Raw
 
 AT_ONCE = 500  # jobs in one step: a millisecond or two of the server

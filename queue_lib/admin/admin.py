@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from queue_lib.admission import Admission, UnfitJobsError
-from queue_lib.answers import JobPage, QueueStats, Reading, Replay, Search
-from queue_lib.broker.base import Addition, JobView, State
-from queue_lib.broker.letters import letter_id
+from queue_lib.admin.admission import Admission, UnfitJobsError
+from queue_lib.admin.answers import JobPage, QueueStats, Reading, Replay, Search
+from queue_lib.admin.ports import Addition, JobView
+from queue_lib.broker.dead_letters import letter_id
 from queue_lib.errors import BrokerRefusedError, PermanentError
+from queue_lib.job import State
 from queue_lib.observe.events import WORKER_FAULTS
 from queue_lib.observe.pulse import FAULTS, MINUTE, minute_of
 from queue_lib.plain_json import is_note
@@ -23,9 +24,9 @@ from queue_lib.plain_json import is_note
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from queue_lib.answers import Wanted
-    from queue_lib.broker.base import Inspector
-    from queue_lib.broker.letters import Letter, Letters
+    from queue_lib.admin.answers import Wanted
+    from queue_lib.admin.ports import Inspector
+    from queue_lib.broker.dead_letters import Letter, Letters
     from queue_lib.broker.pulse import Pulses
     from queue_lib.job import Wire
     from queue_lib.observe.pulse import Minute, WorkerView

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field, field_serializer
 
-from queue_lib.broker.base import MAX_NUMBER
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
-from queue_lib.plain_json import kept, readable
+from queue_lib.plain_json import MAX_NUMBER, kept, readable
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import LISTED, READ_AT_ONCE, Addition, JobView, State
+from queue_lib.admin.bullmq.view import bull_job, ref, view
+from queue_lib.admin.fingerprints import mark
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Addition, JobView
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.schedulers import find_stopped
-from queue_lib.broker.bullmq.view import bull_job, ref, view
-from queue_lib.broker.marks import mark
 from queue_lib.broker.server import check_server
 from queue_lib.broker.trouble import answers, hashes, outages_translated
-from queue_lib.job import Wire
+from queue_lib.job import State, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import redis.asyncio
 
-    from queue_lib.broker.base import StoppedScheduler
+    from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 
 # Where waiting jobs are, in the order in which they are served. `paused` has those that bullmq 5 has set aside.
 IN_LINE = ("wait", "paused", "prioritized")

@@ -11,10 +11,11 @@ from queue_lib.errors import BrokerRefusedError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from queue_lib.broker.base import JobView, State, StoppedScheduler
-    from queue_lib.broker.letters import Letter
+    from queue_lib.admin.ports import JobView
+    from queue_lib.broker.bullmq.schedulers import StoppedScheduler
+    from queue_lib.broker.dead_letters import Letter
     from queue_lib.errors import Trouble
-    from queue_lib.job import Wire
+    from queue_lib.job import State, Wire
 
 T = TypeVar("T")
 

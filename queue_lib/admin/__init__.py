@@ -1,0 +1,1 @@
+"""What an operator may see and do. The API, the dashboard and the scripts are its faces."""

@@ -1,0 +1,152 @@
+"""The port between the operators and a wire: look at its jobs, and act on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.broker.bullmq.schedulers import StoppedScheduler
+    from queue_lib.job import State, Wire
+
+LISTED = 64 * 1024  # characters of a job's payload where many are listed
+READ_AT_ONCE = 20  # jobs of a list: payloads may be large
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailure:
+    """An attempt that failed. `attempt` counts from 1, `at` is in seconds since the epoch; None where it is not known.
+
+    BullMQ keeps the stack traces of as many attempts as the app has set, and the time of the last one alone. RQ keeps
+    the last ten, each with its time.
+    """
+
+    attempt: int | None
+    at: float | None
+    reason: str
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """Where another job is. `queue` is None where the wire does not say."""
+
+    id: str
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """What is known of a job. `data`, `progress`, `result` are JSON; `reason` is that of the last failure.
+
+    Moments (`..._at`) are in seconds since the epoch, and `wait` and `run` are the seconds of its last run: before it
+    started, and until it ended. `due_at` is when a delayed job will be ready. What is not known is None: `max_attempts`
+    where the queue's number holds, `wait` of a BullMQ job after its first run. `priority` is BullMQ's number, or RQ's
+    lane. `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at
+    most 100 of them. `stack`, `result`, `log`, `failures` and `children` may be missing where many jobs are listed;
+    there, what has more than 64 Ki characters is a note.
+    """
+
+    id: str
+    name: str
+    queue: str
+    wire: Wire
+    state: State
+    data: Any
+    attempts_made: int
+    enqueued_at: float = 0.0
+    finished_at: float | None = None
+    progress: Any = None
+    result: Any = None
+    reason: str | None = None
+    stack: str | None = None
+    log: list[str] = field(default_factory=list)
+    max_attempts: int | None = None
+    priority: int | str | None = None
+    due_at: float | None = None
+    started_at: float | None = None
+    worker: str | None = None
+    wait: float | None = None
+    run: float | None = None
+    failures: tuple[AttemptFailure, ...] = ()
+    parents: tuple[JobRef, ...] = ()
+    children: tuple[JobRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """A job to be added. `data` is JSON, `delay` seconds; without `attempts` the queue's number holds."""
+
+    name: str
+    data: Any
+    job_id: str | None = None
+    delay: float = 0.0
+    attempts: int | None = None
+
+
+class Inspector(Protocol):
+    """What an operator may see and do, for one wire. Every call may raise BrokerUnavailableError."""
+
+    wire: Wire
+
+    async def check(self, queue: str) -> None:
+        """See whether the wire can serve the queue at all. Raises BrokerRefusedError if not."""
+
+    async def counts(self, queue: str) -> dict[State, int]:
+        """How many jobs are in each state."""
+
+    async def find(self, queue: str, job_id: str) -> JobView | None:
+        """One job, or None."""
+
+    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+        """Up to `count` jobs of a state from number `start` on: what has finished, newest first; else who is next.
+
+        Jobs may come and go between two pages, so one may be seen twice, or not at all.
+        """
+
+    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+        """For each of these jobs a text that is another one whenever the job has got on; None for one that is gone.
+
+        It costs a round trip for all of them together: whoever waits for many jobs looks often.
+        """
+
+    async def retry(self, queue: str, job_id: str) -> bool:
+        """Run a failed job again, its attempts and crashes forgotten; False if it is not among the failed ones."""
+
+    async def remove(self, queue: str, job_id: str) -> bool:
+        """Delete a job with all that is known of it; False if there is none, or somebody has it leased."""
+
+    async def clean(self, queue: str, state: State, older: float, most: int) -> int:
+        """Delete up to `most` jobs that completed or failed more than `older` seconds ago; returns how many."""
+
+    async def promote(self, queue: str, job_id: str) -> bool:
+        """Let a delayed job run now; False if it is not among the delayed ones."""
+
+    async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
+        """Delete up to `most` of the jobs that wait, and of those that are `delayed` if that is said; returns how many.
+
+        What runs, and what has ended, stays. So do jobs that other jobs hold back, and BullMQ's schedulers.
+        """
+
+    async def add(self, queue: str, addition: Addition) -> str:
+        """Add a job as a producer does, unless there is one with its id; returns the id."""
+
+    async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
+        """Add many jobs, each as `add` does, in few round trips; returns their ids in this order."""
+
+    async def stopped(self, queue: str) -> list[StoppedScheduler]:
+        """The job schedulers that have come to a stop before their end; RQ has none."""
+
+    async def check_server(self) -> None:
+        """Raise BrokerUnavailableError unless the broker's server takes writes."""
+
+    async def is_paused(self, queue: str) -> bool:
+        """Whether the queue is paused, on both wires alike."""
+
+    async def pause(self, queue: str) -> None:
+        """Stop handing out jobs of the queue, on both wires; running jobs go on."""
+
+    async def resume(self, queue: str) -> None:
+        """Undo pause."""
