@@ -1,13 +1,16 @@
-# `make demo` and `make test` are the two that matter. Both set up what they need, into .venv, tests/node and tests/next.
+# Start with `make demo` and `make test`. Both install what they need into .venv, tests/node and tests/next.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next))
 
-.PHONY: setup demo dashboard test check unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard test check unit alerts bench corpus screenshots requirements clean
 
-setup: .venv/.ready $(NODE_READY)
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready $(NODE_READY) ## Install the packages of Python and, with npm, of Node
 
 .venv/.ready: requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -18,46 +21,45 @@ setup: .venv/.ready $(NODE_READY)
 	npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	touch $@
 
-# Of Node's packages the first suffice: the tests' Next.js app has 400 MB.
-demo: .venv/.ready $(firstword $(NODE_READY))
+# The demo needs only the first of Node's folders; the tests' Next.js app has 400 MB.
+demo: .venv/.ready $(firstword $(NODE_READY)) ## Show both wires with one worker and real results, in seconds
 	$(BIN)/python -m demo
 
-dashboard: .venv/.ready
+dashboard: .venv/.ready ## Serve the dashboard over the demo's worker until Ctrl-C
 	$(BIN)/python -m demo.dashboard
 
-test: check
+test: check ## Run `make check` and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: setup
+check: setup ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary .
 	$(BIN)/lint-imports --no-logo
 
-unit: setup
+unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
 
-# Takes a quarter of an hour, and needs Prometheus (Debian: apt-get install prometheus).
-alerts: setup
+# Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
+alerts: setup ## Let each alert rule fire and resolve in a real Prometheus
 	$(BIN)/python -m pytest tests/live
 
-bench: setup
+bench: setup ## Measure throughput, latency and idle cost beside bullmq and RQ
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.idle
 
-# Other projects' test files, as jobs: make corpus DIR=../Pillow/Tests. The tables of docs/formats.md come from it.
-corpus: setup
+# Example: make corpus DIR=../Pillow/Tests. It makes the tables of docs/formats.md.
+corpus: setup ## Process the files of DIR as jobs, and print what became of them
 	$(BIN)/python -m benchmarks.corpus $(DIR)
 
-# Those of docs/dashboard.md.
-screenshots: setup
+screenshots: setup ## Take the screenshots of docs/dashboard.md
 	mkdir -p docs/screenshots
 	SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest tests/e2e/test_dashboard_sight.py -k shown_in_the_docs
 
-# Compiled, so that a deploy next month installs what was tested today, on every system, and nothing that was put in its
-# place: with the hashes of all files that PyPI has of a version. The others begin as copies, to have the same versions.
-requirements: setup
+# The compiled files pin every package with the hashes of all its files on PyPI: a later deploy, on any system, installs
+# what was tested. The smaller files start as copies of requirements-dev.txt, so that all have the same versions.
+requirements: setup ## Compile requirements*.txt from pyproject.toml
 	$(PIP_COMPILE) --all-extras --output-file requirements-dev.txt pyproject.toml
 	$(call compile,requirements.txt,push media database api ffmpeg)
 	$(call compile,requirements-push.txt,push database)
@@ -69,5 +71,5 @@ cp requirements-dev.txt $(1)
 $(PIP_COMPILE) $(addprefix --extra ,$(2)) --output-file $(1) pyproject.toml
 endef
 
-clean:
+clean: ## Remove what these commands have installed and written
 	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules demo-output*

@@ -12,7 +12,10 @@ from typing import Any
 import typer.main
 
 PROJECT = Path(__file__).parents[2]
-PAGES = (PROJECT / "README.md", PROJECT / "scripts" / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
+PAGES = (
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "scripts/README.md")),
+    *sorted((PROJECT / "docs").rglob("*.md")),
+)
 PROGRAMS = "curl|git|heroku|make|npx|pip|python|redis-cli|rq"
 BLOCK = re.compile(rf"^ {{4}}((?:{PROGRAMS}) .*)$", re.MULTILINE)
 SPAN = re.compile(rf"`((?:{PROGRAMS})\s[^`]+)`")

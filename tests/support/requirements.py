@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).parents[2]
 _TABLE = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = _TABLE["optional-dependencies"]
+PYTHONS = ("3.11.0", "3.11.15", "3.12.9", "3.13.9", "3.14.3")  # that the files hold for, and that CI runs
 # Which extras each file installs, beside what every process needs.
 FILES = {
     "requirements.txt": ("push", "media", "database", "api", "ffmpeg"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+import yaml
 
 from processors.media.settings import SEEN_BY_CHILDREN
 from queue_lib.queues import QUEUES
@@ -14,6 +15,7 @@ from queue_lib.settings import env_name
 from scripts import environment_table
 from tests.support import typescript
 from tests.support.docs import PAGES, PROJECT, Command, anchors, commands, parser, without_code
+from tests.support.requirements import PYTHONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +118,23 @@ def test_make_and_python_run_what_is_there() -> None:
     assert {command.words[1] for command in made} <= targets
     assert len(run) > 1
     assert all((PROJECT / command.words[1]).is_file() for command in run)
+
+
+def test_make_help_lists_every_target() -> None:
+    """A target has its sentence behind `##`, which `make help` prints."""
+    makefile = (PROJECT / "Makefile").read_text()
+    [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+
+    assert sorted(phony.split()) == sorted(re.findall(r"^([a-z]+):.*## [A-Z]", makefile, re.MULTILINE))
+
+
+def test_ci_runs_every_python() -> None:
+    """The workflow has the versions of Python that the requirements files are compiled for, and Node 20 to 24."""
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
+    jobs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+
+    assert {version.rpartition(".")[0] for version in PYTHONS} == {job["python"] for job in jobs}
+    assert {"20", "22", "24"} == {job["node"] for job in jobs}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)

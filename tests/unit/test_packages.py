@@ -15,7 +15,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.requirements import EXTRAS, FILES, PROJECT, direct, installed, named
+from tests.support.requirements import EXTRAS, FILES, PROJECT, PYTHONS, direct, installed, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +44,6 @@ MAY_IMPORT = {
 }
 SYSTEMS = {"linux": ("Linux", "x86_64", "aarch64"), "darwin": ("Darwin", "x86_64", "arm64")}
 HERE = {name: str(value) for name, value in default_environment().items()}
-PYTHONS = ("3.11.0", "3.11.15", "3.12.9", "3.13.9", "3.14.3")
 
 
 def sources() -> list[Path]:
