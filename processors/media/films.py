@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import structlog
-from pydantic import Field
 
 from processors.media.payload import VideoPayload, VideoResult
-from processors.media.sandbox.client import Task
+from processors.media.reports import Output, VideoReport
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.plan import ENCODE
 from processors.media.video.tools import Tools, ToolsMissingError, find
-from processors.media.workshop import Output, believed, fetched, publish, row_of, tally_bytes
+from processors.media.workshop import opened_upload, read_report, row_of
 from queue_lib.errors import PermanentError
-from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from processors.media.parts import MediaParts
+    from processors.media.workshop import MediaRun
     from queue_lib.processor import Context
+    from storage.objects.base import Stored
 
 MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
@@ -33,21 +31,6 @@ COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 _log = structlog.get_logger()
 
 
-class FilmReport(Model):
-    """What a child says of the film that it has made."""
-
-    duration: Annotated[float, Field(ge=0)]
-    width: Annotated[int, Field(gt=0)]
-    height: Annotated[int, Field(gt=0)]
-    bytes: Annotated[int, Field(gt=0)]
-    codec: Literal["h264"]
-    audio: Literal["aac"] | None
-    truncated: bool
-    remuxed: bool
-    tone_mapped: bool
-    sound_dropped: bool
-
-
 def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
     """Ffmpeg and ffprobe, or why there are none: a process that gets no films needs none. Takes half a second."""
     try:
@@ -57,77 +40,74 @@ def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
         return str(error)
 
 
-def film_of(report: FilmReport) -> Output:
-    """The film as a file to be published."""
-    sizes = {"width": report.width, "height": report.height, "bytes": report.bytes}
-    return Output(variant="video", name="video.mp4", format="mp4", content_type="video/mp4", **sizes)
-
-
-async def encode(parts: MediaParts, folder: Path, context: Context) -> FilmReport:
-    """Make `video.mp4` and `poster.jpg` of the file `source`. Raises PermanentError where no attempt can help."""
-    tools = _tools(parts)
+async def encode(run: MediaRun) -> VideoReport:
+    """Make `video.mp4` and `poster.jpg` of the upload. Raises PermanentError where no attempt can help."""
+    tools, limits = _tools(run.dependencies), run.dependencies.films
     arguments = {
         "ffmpeg": str(tools.ffmpeg),
         "ffprobe": str(tools.ffprobe),
         "version": tools.version,
         "av1": tools.av1,
-        "maxDuration": parts.films.duration,
+        "maxDuration": limits.duration,
         "maxPixels": MAX_PIXELS,
-        "memory": parts.films.memory,
+        "memory": limits.memory,
         "remux": True,
     }
 
     async def tell(percent: float) -> None:
-        await context.progress(5 + round(percent * 0.85))
+        await run.context.progress(5 + round(percent * 0.85))
 
-    made = await parts.sandbox.run(Task("video", folder, arguments, _limits(context)), tell)
+    made = await run.make("video", arguments, _limits(run.context), tell)
     if made == ENCODE:
-        made = await parts.sandbox.run(Task("video", folder, arguments | ENCODE, _limits(context)), tell)
-    with believed():
-        return FilmReport.model_validate(made)
+        made = await run.make("video", arguments | ENCODE, _limits(run.context), tell)
+    return read_report(VideoReport, made)
 
 
 def _tools(parts: MediaParts) -> Tools:
-    """Raises PermanentError where there are none."""
+    """Ffmpeg and ffprobe. Raises PermanentError if there are none."""
     if isinstance(parts.tools, str):
         raise PermanentError(parts.tools)
     return parts.tools
 
 
 def _limits(context: Context) -> Limits:
-    """Two threads decode and encode at most: processor time runs twice as fast as the clock."""
+    """What is left of the job's time. Two threads work at most: processor time runs twice as fast as the clock."""
     seconds = max(1.0, context.remaining() - SLACK)
     return Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE, patience=PATIENCE)
 
 
 class ProcessVideo:
-    """Fetches the film, encodes it in a child process, stores film and poster and marks the file's row."""
+    """Fetches the video, encodes it in a child process, stores video and poster and marks the file's row."""
 
     def __init__(self, parts: MediaParts) -> None:
-        """Take where films and rows are, where to encode, with what, and the limits."""
         self._parts = parts
 
     async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
-        """Run one job. Raises PermanentError for a film, an object or a row that no attempt can help."""
-        _tools(self._parts)  # before a film is fetched for nothing
+        """Run one job. Raises PermanentError for a video, an object or a row that no attempt can help."""
+        _tools(self._parts)  # before a video is fetched in vain
         with self._parts.places.one():
-            async with fetched(self._parts, payload, self._parts.films.upload) as folder:
+            async with opened_upload(self._parts, payload, context, self._parts.films.upload) as run:
                 await context.progress(5)
-                report = await encode(self._parts, folder, context)
-                result = await self._publish(folder, report, payload)
-                tally_bytes(context, folder, (film_of(report), POSTER))
+                report = await encode(run)
+                video = report.output()
+                stored = await run.publish([video, POSTER], payload.file_id, hashed=payload.options.hashed_keys)
+                result = _result(report, stored[video.name], stored[POSTER.name])
+                row = row_of(result, COLUMNS) | _columns(stored[video.name], stored[POSTER.name])
+                await self._parts.files.mark_processed(payload.file_id, row)
                 await context.progress(100)
         return result
 
-    async def _publish(self, folder: Path, report: FilmReport, payload: VideoPayload) -> VideoResult:
-        upload, hashed = payload.file_path, payload.options.hashed_keys
-        film, poster = [
-            await publish(self._parts.objects, folder, output, payload.file_id, upload=upload, hashed=hashed)
-            for output in (film_of(report), POSTER)
-        ]
-        result = VideoResult(url=film.url, poster_url=poster.url, **report.model_dump())
-        lasting = {"url": film.lasting, "posterUrl": poster.lasting, "format": "mp4"}
-        row = row_of(result.model_dump(by_alias=True), COLUMNS) | lasting
-        urls = {"compressedUrl": film.lasting, "thumbnailUrl": poster.lasting}
-        await self._parts.files.mark_processed(payload.file_id, row | urls)
-        return result
+
+def _result(report: VideoReport, video: Stored, poster: Stored) -> VideoResult:
+    return VideoResult(url=video.url, poster_url=poster.url, **report.model_dump())
+
+
+def _columns(video: Stored, poster: Stored) -> dict[str, str]:
+    """What the row gets beside the facts of the result: URLs that last."""
+    return {
+        "url": video.lasting,
+        "posterUrl": poster.lasting,
+        "compressedUrl": video.lasting,
+        "thumbnailUrl": poster.lasting,
+        "format": "mp4",
+    }

@@ -1,4 +1,4 @@
-"""`process-image` and `optimize-avatar`: an upload becomes pictures."""
+"""`process-image` and `optimize-avatar`: an upload becomes images."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from processors.media.films import encode, film_of
+from processors.media.films import encode
 from processors.media.payload import AvatarPayload, AvatarResult, ImageOptions, ImagePayload, ImageResult, Variant
-from processors.media.sandbox.client import Task
+from processors.media.reports import ImageReport
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.workshop import Output, PictureReport, believed, fetched, publish, row_of, tally_bytes
+from processors.media.workshop import opened_upload, read_report, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from processors.media.parts import MediaParts
+    from processors.media.reports import Output
+    from processors.media.workshop import MediaRun
     from queue_lib.processor import Context
     from storage.objects.base import Stored
 
@@ -30,104 +31,93 @@ class ProcessImage:
     """Fetches the upload, encodes it in a child process, stores the results and marks the file's row."""
 
     def __init__(self, parts: MediaParts) -> None:
-        """Take where pictures and rows are, and where to encode."""
         self._parts = parts
 
     async def __call__(self, payload: ImagePayload, context: Context, /) -> ImageResult:
-        """Run one job. Raises PermanentError for a picture, an object or a row that no attempt can help."""
-        async with fetched(self._parts, payload, MAX_UPLOAD) as folder:
+        """Run one job. Raises PermanentError for an image, an object or a row that no attempt can help."""
+        async with opened_upload(self._parts, payload, context, MAX_UPLOAD) as run:
             await context.progress(10)
-            report = await self._make(folder, payload.options, context)
+            report = await self._make(run, payload.options)
+            compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
             await context.progress(50)
-            with believed():
-                compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
-            stored = await self._publish(folder, report.files, payload)
-            tally_bytes(context, folder, report.files)
+            stored = await run.publish(report.files, payload.file_id, hashed=payload.options.hashed_keys)
             await context.progress(90)
-            result = ImageResult(
-                compressed_url=stored[compressed.name].url,
-                thumbnail_url=stored[thumbnail.name].url,
-                width=compressed.width,
-                height=compressed.height,
-                bytes=compressed.bytes,
-                format=compressed.format,
-                blurhash=report.blurhash,
-                dominant_color=report.dominant_color,
-                animation=report.animation,
-                variants=tuple(
-                    _variant(file, stored[file.name]) for file in report.files if file not in (compressed, thumbnail)
-                ),
-            )
-            row = row_of(result.model_dump(by_alias=True), COLUMNS)
+            result = _image_result(report, stored)
             urls = {
                 "compressedUrl": stored[compressed.name].lasting,
                 "thumbnailUrl": stored[thumbnail.name].lasting,
             }
-            await self._parts.files.mark_processed(payload.file_id, row | urls)
+            await self._parts.files.mark_processed(payload.file_id, row_of(result, COLUMNS) | urls)
             await context.progress(100)
         return result
 
-    async def _make(self, folder: Path, options: ImageOptions, context: Context) -> PictureReport:
-        arguments = options.model_dump(exclude={"hashed_keys"})
-        may_be_film = options.animation == "mp4" and _is_gif(folder / "source")
-        with self._parts.places.one() if may_be_film else nullcontext():
-            made = await self._parts.sandbox.run(Task("image", folder, arguments, LIMITS))
-            with believed():
-                report = PictureReport.model_validate(made)
-            if may_be_film and report.kind == "GIF" and report.animation is not None:
-                film = film_of(await encode(self._parts, folder, context))
-                return report.model_copy(update={"files": (*report.files, film), "animation": "mp4"})
-        return report
-
-    async def _publish(self, folder: Path, files: Sequence[Output], payload: ImagePayload) -> dict[str, Stored]:
-        hashed = payload.options.hashed_keys
-        return {
-            file.name: await publish(
-                self._parts.objects, folder, file, payload.file_id, upload=payload.file_path, hashed=hashed
+    async def _make(self, run: MediaRun, options: ImageOptions) -> ImageReport:
+        """Make the images, and of an animated GIF the video if the job asks for it."""
+        wants_video = options.animation == "mp4" and _is_gif(run.folder / "source")
+        with self._parts.places.one() if wants_video else nullcontext():
+            report = read_report(
+                ImageReport, await run.make("image", options.model_dump(exclude={"hashed_keys"}), LIMITS)
             )
-            for file in files
-        }
+            if not wants_video or report.kind != "GIF" or report.animation is None:
+                return report
+            video = (await encode(run)).output()
+            return report.model_copy(update={"files": (*report.files, video), "animation": "mp4"})
 
 
 class OptimizeAvatar:
-    """Makes a user's square pictures. Their keys change with their content, so that caches turn over."""
+    """Makes a user's square images. Their keys change with their content, so that no cache shows an old one."""
 
     def __init__(self, parts: MediaParts) -> None:
-        """Take where pictures and users are, where to encode, and the sizes where a job names none."""
         self._parts = parts
 
     async def __call__(self, payload: AvatarPayload, context: Context, /) -> AvatarResult:
-        """Run one job. Raises PermanentError for a picture, an object or a user that no attempt can help."""
+        """Run one job. Raises PermanentError for an image, an object or a user that no attempt can help."""
         options = payload.options
         arguments = options.model_dump() | {"sizes": options.sizes or tuple(self._parts.avatar_sizes)}
-        async with fetched(self._parts, payload, MAX_UPLOAD) as folder:
+        async with opened_upload(self._parts, payload, context, MAX_UPLOAD) as run:
             await context.progress(10)
-            made = await self._parts.sandbox.run(Task("avatar", folder, arguments, LIMITS))
+            report = read_report(ImageReport, await run.make("avatar", arguments, LIMITS))
             await context.progress(50)
-            with believed():
-                report = PictureReport.model_validate(made)
-            base = f"avatars/{quote(payload.user_id, safe='')}"
-            stored = [
-                await publish(self._parts.objects, folder, file, base, upload=payload.file_path, hashed=True)
-                for file in report.files
-            ]
-            tally_bytes(context, folder, report.files)
+            stored = await run.publish(report.files, f"avatars/{quote(payload.user_id, safe='')}", hashed=True)
             await context.progress(90)
-            urls: dict[str, dict[str, str]] = {}
-            for file, place in zip(report.files, stored, strict=True):
-                urls.setdefault(file.variant, {})[file.format] = place.url
-            await self._parts.avatars.update(payload.user_id, stored[0].lasting)  # the largest, in the first format
+            largest = stored[report.files[0].name]  # in the first format
+            await self._parts.avatars.update(payload.user_id, largest.lasting)
             await context.progress(100)
-        return AvatarResult(
-            urls=urls, blurhash=report.blurhash, dominant_color=report.dominant_color, animation=report.animation
-        )
+        return _avatar_result(report, stored)
 
 
 def _is_gif(path: Path) -> bool:
-    """Whether it begins as a GIF does; if it moves, only a child may find out."""
+    """Whether the file begins as a GIF does. Only a child may find out whether it is animated."""
     with path.open("rb") as file:
         return file.read(len(GIF)) == GIF
 
 
-def _variant(file: Output, place: Stored) -> Variant:
-    return Variant(url=place.url, format=file.format, width=file.width, height=file.height, bytes=file.bytes)
+def _image_result(report: ImageReport, stored: dict[str, Stored]) -> ImageResult:
+    compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
+    return ImageResult(
+        compressed_url=stored[compressed.name].url,
+        thumbnail_url=stored[thumbnail.name].url,
+        width=compressed.width,
+        height=compressed.height,
+        bytes=compressed.bytes,
+        format=compressed.format,
+        blurhash=report.blurhash,
+        dominant_color=report.dominant_color,
+        animation=report.animation,
+        variants=tuple(
+            _variant(file, stored[file.name]) for file in report.files if file not in (compressed, thumbnail)
+        ),
+    )
+
+
+def _variant(file: Output, stored: Stored) -> Variant:
+    return Variant(url=stored.url, format=file.format, width=file.width, height=file.height, bytes=file.bytes)
+
+
+def _avatar_result(report: ImageReport, stored: dict[str, Stored]) -> AvatarResult:
+    urls: dict[str, dict[str, str]] = {}
+    for file in report.files:
+        urls.setdefault(file.variant, {})[file.format] = stored[file.name].url
+    return AvatarResult(
+        urls=urls, blurhash=report.blurhash, dominant_color=report.dominant_color, animation=report.animation
+    )
