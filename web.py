@@ -22,18 +22,18 @@ import uvicorn
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.api.app import build
-from queue_lib.api.connection import PatientConnection
-from queue_lib.api.settings import ApiSettings
-from queue_lib.dashboard.app import install
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
 from queue_lib.settings import SETTINGS, WorkerSettings, load
+from queue_lib.web.api.app import build
+from queue_lib.web.api.connection import PatientConnection
+from queue_lib.web.dashboard.app import install
+from queue_lib.web.settings import ApiSettings
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from queue_lib.api.watch import Watch
+    from queue_lib.web.api.watch import Watch
 
 SHUTDOWN_GRACE = 20  # seconds for the answers under way
 

@@ -23,8 +23,6 @@ from redis import Redis
 from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin.ports import Addition
-from queue_lib.api import tokens
-from queue_lib.api.app import build
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
@@ -33,6 +31,8 @@ from queue_lib.job import State, Wire
 from queue_lib.outcome import Failure
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings
+from queue_lib.web import tokens
+from queue_lib.web.api.app import build
 from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:

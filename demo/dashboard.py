@@ -25,7 +25,7 @@ from demo.plan import IMAGE, Plan
 from demo.producers import Wish
 from demo.stage import build
 from demo.worker_process import PROJECT
-from queue_lib.api import tokens
+from queue_lib.web import tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

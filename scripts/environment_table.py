@@ -12,9 +12,9 @@ import typer
 
 from processors.media.settings import SEEN_BY_CHILDREN, MediaSettings
 from processors.push.settings import PushSettings
-from queue_lib.api.settings import ApiSettings
 from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings, queue_settings
+from queue_lib.web.settings import ApiSettings
 from storage.settings import StorageSettings
 
 if TYPE_CHECKING:

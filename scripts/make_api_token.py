@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from queue_lib.api import tokens
-from queue_lib.api.settings import ENTRY
+from queue_lib.web import tokens
+from queue_lib.web.settings import ENTRY
 from scripts import terminal
 
 ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="It may look, and change nothing.")]

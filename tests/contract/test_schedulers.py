@@ -12,9 +12,9 @@ import redis
 from bullmq import Job as BullJob
 from structlog.testing import capture_logs
 
-from queue_lib.api.overview import queue_out
 from queue_lib.broker.bullmq.cron import next_time
 from queue_lib.broker.bullmq.schedulers import PAGE
+from queue_lib.web.api.queue_models import queue_out
 from tests.support.mills import PREFIX, QUEUE, Mill
 
 if TYPE_CHECKING:

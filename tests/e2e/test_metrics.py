@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from queue_lib.api import tokens
+from queue_lib.web import tokens
 from tests.support.api_client import FULL, SECRET
 from tests.support.exposition import Exposition
 from tests.support.polling import PATIENCE, until

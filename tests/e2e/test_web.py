@@ -13,7 +13,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from queue_lib.api import tokens, watch
+from queue_lib.web import tokens
+from queue_lib.web.api import watch
 from tests.support.polling import BUSY, PATIENCE
 from tests.support.worker_process import WorkerProcess
 

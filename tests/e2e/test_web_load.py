@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from queue_lib.api import tokens
-from queue_lib.api.bodies import LARGEST, LONGEST, MOST_BYTES
-from queue_lib.dashboard.guard import PREFIX
+from queue_lib.web import tokens
+from queue_lib.web.api.bodies import LARGEST, LONGEST, MOST_BYTES
+from queue_lib.web.dashboard.access import PREFIX
 from tests.support.polling import PATIENCE
 from tests.support.web_process import web_process
 

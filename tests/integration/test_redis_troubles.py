@@ -19,7 +19,6 @@ from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.bullmq.inspector import BullMQInspector
-from queue_lib.api.app import build
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.preflight import check_redis
@@ -34,6 +33,7 @@ from queue_lib.processor import Registry
 from queue_lib.queues import QUEUES
 from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import WorkerSettings, load
+from queue_lib.web.api.app import build
 from tests.support.api_client import FULL, JOB, Client, client_of
 from tests.support.exposition import Exposition
 from tests.support.polling import PATIENCE, until

@@ -11,9 +11,9 @@ import httpx
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.api import tokens
-from queue_lib.api.app import build
 from queue_lib.settings import WorkerSettings, load
+from queue_lib.web import tokens
+from queue_lib.web.api.app import build
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

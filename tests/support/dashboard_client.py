@@ -12,12 +12,12 @@ import httpx
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.api import tokens
-from queue_lib.api.app import build
-from queue_lib.dashboard.app import install
-from queue_lib.dashboard.guard import PREFIX
-from queue_lib.dashboard.headers import HEADERS
 from queue_lib.settings import WorkerSettings, load
+from queue_lib.web import tokens
+from queue_lib.web.api.app import build
+from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.app import install
+from queue_lib.web.dashboard.headers import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,13 +6,13 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from queue_lib.api import tokens
+from queue_lib.web import tokens
 from tests.support.worker_process import PROJECT, WorkerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from queue_lib.api.tokens import Token
+    from queue_lib.web.tokens import Token
 
 WEB = PROJECT / "web.py"
 

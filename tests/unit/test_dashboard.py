@@ -11,16 +11,16 @@ from itsdangerous import TimestampSigner
 from starlette.exceptions import HTTPException
 
 from queue_lib.admin.answers import QueueStats
-from queue_lib.api.tokens import Token
 from queue_lib.broker.bullmq.schedulers import StoppedScheduler
-from queue_lib.dashboard import sparkline, words
-from queue_lib.dashboard.bulk import AT_ONCE, Offer, offer
-from queue_lib.dashboard.guard import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
-from queue_lib.dashboard.overview import alarms, graphs_of
-from queue_lib.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.errors import Trouble
 from queue_lib.job import State, Wire
 from queue_lib.observe.pulse import Minute, WorkerView
+from queue_lib.web.dashboard import formats, sparkline
+from queue_lib.web.dashboard.access import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
+from queue_lib.web.dashboard.offers import AT_ONCE, Offer, offer
+from queue_lib.web.dashboard.overview import alarms, graphs_of
+from queue_lib.web.dashboard.sessions import LIFETIME, Sessions
+from queue_lib.web.tokens import Token
 
 ADA, BOB = Token("ada", "a" * 64, may_write=True), Token("bob", "b" * 64, may_write=False)
 REDIS = "redis://:password@redis.example"
@@ -134,28 +134,28 @@ def test_looking_at_an_address_does_not_remember_it() -> None:
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [
-        *((None, words.NONE), (-3.0, "0 ms"), (0.0004, "0 ms"), (0.34, "340 ms"), (1.44, "1.4 s"), (12.2, "12 s")),
+        *((None, formats.NONE), (-3.0, "0 ms"), (0.0004, "0 ms"), (0.34, "340 ms"), (1.44, "1.4 s"), (12.2, "12 s")),
         *((119.0, "119 s"), (120.0, "2 min"), (7199.0, "120 min"), (7200.0, "2 h"), (1e9, "11,574 d")),
     ],
 )
 def test_durations(seconds: float | None, told: str) -> None:
     """In the unit that fits."""
-    assert told == words.duration(seconds)
+    assert told == formats.duration(seconds)
 
 
 def test_moments() -> None:
     """In UTC, and relative to now; what is no date is a dash."""
-    assert "2026-11-25 02:05:06 UTC" == words.moment(1_795_572_306.0)
-    assert [words.NONE] * 4 == [words.moment(at) for at in (None, 0.0, 1e300, float("nan"))]
-    assert "2026-11-25T02:05:06Z" == words.iso(1_795_572_306.0)
-    assert ["3 min ago", "in 5 h"] == [words.ago(at, 100_000.0) for at in (99_820.0, 118_000.0)]
-    assert "1.5 GiB" == words.memory(1.5 * 2**30)
+    assert "2026-11-25 02:05:06 UTC" == formats.moment(1_795_572_306.0)
+    assert [formats.NONE] * 4 == [formats.moment(at) for at in (None, 0.0, 1e300, float("nan"))]
+    assert "2026-11-25T02:05:06Z" == formats.iso(1_795_572_306.0)
+    assert ["3 min ago", "in 5 h"] == [formats.ago(at, 100_000.0) for at in (99_820.0, 118_000.0)]
+    assert "1.5 GiB" == formats.memory(1.5 * 2**30)
 
 
 def test_text_is_made_harmless() -> None:
     """Escapes are visible, the text's direction is not turned, surrogates are gone, lines stay lines."""
-    assert "a\n\tb␛[31m\ufffdc?␀" == words.printable("a\n\tb\x1b[31m\u202ec\ud800\x00")
-    assert "ab … and 3 more characters" == words.short("abcde", 2)
+    assert "a\n\tb␛[31m\ufffdc?␀" == formats.printable("a\n\tb\x1b[31m\u202ec\ud800\x00")
+    assert "ab … and 3 more characters" == formats.short("abcde", 2)
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_text_is_made_harmless() -> None:
 )
 def test_json_is_bounded(value: Any) -> None:
     """What is short is whole; of what is long, no more than the beginning is made."""
-    assert len(words.glance(value)) <= words.LONGEST_GLANCE + 2
-    told = words.pretty(value)
-    assert len(told) <= words.LONGEST_JSON + 20
-    if len(told) < words.LONGEST_JSON and not isinstance(value, dict):
+    assert len(formats.glance(value)) <= formats.LONGEST_GLANCE + 2
+    told = formats.pretty(value)
+    assert len(told) <= formats.LONGEST_JSON + 20
+    if len(told) < formats.LONGEST_JSON and not isinstance(value, dict):
         assert value == json.loads(told)
 
 
@@ -175,13 +175,13 @@ def test_json_that_is_nested_too_deeply() -> None:
     deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]
-    assert words.pretty(deep).endswith("… and more")
+    assert formats.pretty(deep).endswith("… and more")
 
 
 @pytest.mark.parametrize("job_id", ["a/b", "..", "a b", "a?b=c&d#e", "%2F", "ü", "\ud800"])
 def test_addresses_hold_any_id(job_id: str) -> None:
     """In the query, encoded; nothing of it can end the value."""
-    told = words.address("/job", id=job_id, wire="rq", text="", start=None)
+    told = formats.address("/job", id=job_id, wire="rq", text="", start=None)
     assert told.startswith("/admin/queues/job?id=")
     assert told.endswith("&wire=rq")
     assert not set(" #/") & set(told.removeprefix("/admin/queues/job"))

@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from processors.forms import FORMS
 from processors.tallies import TALLIES
 from queue_lib.admin.answers import QueueStats
-from queue_lib.api.metrics import Scraped
 from queue_lib.job import State, Wire
 from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
@@ -24,6 +23,7 @@ from queue_lib.observe.vitals import Vitals
 from queue_lib.queues import QUEUES
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health
+from queue_lib.web.api.metrics import Scraped
 from tests.support.alert_cases import CASES, Case
 from tests.support.promql import MATCHER, Selector, grouped_by, selectors
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from queue_lib.api import metrics
-from queue_lib.api.metrics import FRESH, STALE, Scraped
+from queue_lib.web.api import metrics
+from queue_lib.web.api.metrics import FRESH, STALE, Scraped
 from tests.support.exposition import Exposition
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from rq.job import Job as RQJob
 from demo.app import PHOTO, App
 from demo.worker_process import WorkerProcess
 from processors.media.settings import MediaSettings
-from queue_lib.api import tokens
+from queue_lib.web import tokens
 from tests.support import typescript
 from tests.support.node import NEXT, NodeError, node, require
 from tests.support.push_service import SUBJECT, PushService

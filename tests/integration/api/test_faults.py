@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin.admin import Admin
-from queue_lib.api import problems
-from queue_lib.api.app import build
 from queue_lib.observe.events import Breakdown, Event
 from queue_lib.settings import WorkerSettings, load
+from queue_lib.web.api import problems
+from queue_lib.web.api.app import build
 from tests.support.api_client import FULL, JOB, SECRET, Client, client_of
 from tests.support.exposition import Exposition
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from starlette.middleware import Middleware
 
-from queue_lib.api import bodies
-from queue_lib.api.bodies import LARGEST, BodyLimit
-from queue_lib.api.guard import WINDOW, Limiter
+from queue_lib.web.api import bodies
+from queue_lib.web.api.bodies import LARGEST, BodyLimit
+from queue_lib.web.api.operator import WINDOW, Limiter
 from tests.support.api_client import JOB, Client, api, client_of
 
 if TYPE_CHECKING:

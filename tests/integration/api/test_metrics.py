@@ -9,8 +9,8 @@ import redis
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.api.app import build
 from queue_lib.settings import WorkerSettings, load
+from queue_lib.web.api.app import build
 from tests.support.api_client import FULL, JOB, READ_SECRET, Client, client_of
 from tests.support.exposition import Exposition
 

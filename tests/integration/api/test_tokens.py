@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.routing import APIRoute
 
-from queue_lib.api import tokens
-from queue_lib.api.settings import ApiSettings
 from queue_lib.settings import load
+from queue_lib.web import tokens
+from queue_lib.web.settings import ApiSettings
 from tests.support.api_client import FULL, JOB, READ, READ_SECRET, SECRET, Client
 
 if TYPE_CHECKING:

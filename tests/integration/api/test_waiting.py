@@ -12,9 +12,9 @@ import redis
 
 from queue_lib import wiring
 from queue_lib.admin.admin import Admin
-from queue_lib.api import events, watch
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
+from queue_lib.web.api import events, watch
 from tests.support.api_client import JOB, Client
 from tests.support.mills import Mill, queue, redis_mill
 from tests.support.polling import PATIENCE, until

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from structlog.testing import capture_logs
 
 from embedded.redis_server import RedisServer
-from queue_lib.dashboard.guard import PREFIX
+from queue_lib.web.dashboard.access import PREFIX
 from tests.support.dashboard_client import Browser, browser_of, built
 from tests.support.showcase import FILES, fill
 

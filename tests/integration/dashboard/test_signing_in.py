@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queue_lib.dashboard.guard import MOST_ATTEMPTS, PREFIX
+from queue_lib.web.dashboard.access import MOST_ATTEMPTS, PREFIX
 from tests.support.dashboard_client import FULL, SECRET, Browser, csrf
 
 

@@ -1,0 +1,75 @@
+"""The application: routes over one admin, behind tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from queue_lib.observe.events import to_all
+from queue_lib.web.api import dead_letters, events, health, jobs, metrics, problems, queues, submissions
+from queue_lib.web.api.bodies import BodyLimit
+from queue_lib.web.api.operator import Limiter
+from queue_lib.web.api.watch import Watch
+from queue_lib.web.headers import WithHeaders
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from queue_lib.admin.admin import Admin
+    from queue_lib.observe.events import Observer
+    from queue_lib.web.tokens import Token
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+ABOUT = "Jobs for Pushmill over HTTP. Errors are `application/problem+json`."
+
+
+def build(
+    opened: Callable[[], AbstractAsyncContextManager[Admin]],
+    tokens: Sequence[Token],
+    rate: int,
+    observe: Observer | None = None,
+) -> FastAPI:
+    """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token.
+
+    `observe` is told of the application's faults.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened() as admin:
+            app.state.admin = admin
+            watching = asyncio.create_task(app.state.scraped.watch_loop())
+            yield
+            watching.cancel()
+
+    app = FastAPI(
+        title="Pushmill",
+        description=ABOUT,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # it would send clients to whatever host they have named
+        generate_unique_id_function=_operation,
+    )
+    app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
+    app.state.scraped, app.state.readiness = metrics.Scraped(), health.Readiness()
+    observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
+    problems.install(app, to_all(*observers))
+    app.add_middleware(BodyLimit)
+    app.add_middleware(WithHeaders)
+    for part in (submissions, jobs, events, queues, dead_letters, metrics, health):
+        app.include_router(part.router)
+    return app
+
+
+def _operation(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'health'}-{route.name}".replace(" ", "-")

@@ -1,0 +1,64 @@
+"""What platforms ask, and the description of everything else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from queue_lib.admin.admin import Admin
+from queue_lib.errors import BrokerUnavailableError
+from queue_lib.web.api.job_models import Outcome
+from queue_lib.web.api.operator import reader
+from queue_lib.web.api.problems import described
+from queue_lib.web.tokens import Token
+
+IN_TIME = 1.5  # seconds that Redis has to answer: whoever asks has an answer within two
+
+router = APIRouter()
+
+
+class Readiness:
+    """Asks Redis, once at a time, however many want to know."""
+
+    def __init__(self) -> None:
+        """Not asked yet."""
+        self._asking: asyncio.Task[None] | None = None
+
+    async def check(self, admin: Admin) -> None:
+        """Raise BrokerUnavailableError, which says why, unless Redis takes jobs."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(admin.check(), name="readiness")
+            self._asking.add_done_callback(_heard)
+        answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)
+        if not answered:  # nor is it cancelled: the next one who asks may hear of it
+            msg = f"no answer within {IN_TIME:g} s"
+            raise BrokerUnavailableError(msg)
+        self._asking.result()
+
+
+def _heard(asked: asyncio.Task[None]) -> None:
+    """Nobody may wait for it any more; asyncio would complain of an error that nobody has taken."""
+    if not asked.cancelled():
+        asked.exception()
+
+
+@router.get("/healthz")
+async def alive() -> Outcome:
+    """Whether the process is alive; needs no token."""
+    return Outcome(outcome="alive")
+
+
+@router.get("/readyz", responses=described(503))
+async def ready(request: Request) -> Outcome:
+    """Whether Redis answers and takes jobs; needs no token, and answers within 2 seconds."""
+    await request.app.state.readiness.check(request.app.state.admin)
+    return Outcome(outcome="ready")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def description(request: Request, token: Annotated[Token, Depends(reader)]) -> dict[str, Any]:  # noqa: ARG001 -- asked for
+    """The OpenAPI document."""
+    document: dict[str, Any] = request.app.openapi()
+    return document

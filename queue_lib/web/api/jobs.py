@@ -1,0 +1,124 @@
+"""Jobs that are there: look, wait, retry, promote, remove."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.exceptions import HTTPException
+
+from queue_lib.job import State, Wire
+from queue_lib.web.api.job_models import JobOut, JobPageOut, Outcome, job_out, page_out
+from queue_lib.web.api.lookup import JobId, OneQueue, QueueName, Start, WireName, admin, gone, named, one
+from queue_lib.web.api.operator import reader, writer
+from queue_lib.web.api.problems import described
+from queue_lib.web.api.route import ApiRoute
+from queue_lib.web.api.watch import Watch
+from queue_lib.web.tokens import Token
+
+LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
+
+router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
+
+
+@router.get("", responses=described(401, 404, 422, 503))
+async def browse(  # noqa: PLR0913 -- the parameters of the query
+    request: Request,
+    token: Annotated[Token, Depends(reader)],
+    queue: OneQueue,
+    state: State,
+    wire: Wire,
+    *,
+    text: Annotated[str | None, Query(min_length=1, max_length=200, description="Only jobs with these words.")] = None,
+    start: Start = 0,
+    count: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> JobPageOut:
+    """One wire's jobs of a state: those that ended, newest first; else who is next.
+
+    With `text`, those that have it in their id, name, reason or payload, whatever the case; one request looks at 1,000
+    jobs at most. `resume` is the `start` to go on with.
+    """
+    operator = admin(request, token)
+    [queue] = named(operator, queue)
+    if text is not None:
+        search = await operator.search(queue, state, wire, text, start=start, count=count)
+        return page_out(search.jobs, None, search.resume)
+    page = await operator.browse(queue, state, wire, start, count)
+    end = start + count
+    return page_out(page.jobs, page.total, end if page.jobs and end < page.total else None)
+
+
+@router.get("/{job_id}", responses=described(401, 404, 409, 422, 503))
+async def look(
+    request: Request,
+    job_id: JobId,
+    token: Annotated[Token, Depends(reader)],
+    queue: QueueName = None,
+    wire: WireName = None,
+    wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the job's end, at most.")] = 0,
+) -> JobOut:
+    """One job whole: its payload, attempts, times, progress, result, or what it failed of.
+
+    With `wait` the answer comes as soon as the job has completed or failed, or after so many seconds, with the job as
+    it is then: ask again.
+    """
+    operator = admin(request, token)
+    job = await one(operator, job_id, queue, wire)
+    if not wait:
+        return job_out(job)
+    watch: Watch = request.app.state.watch
+    ended = await watch.until_ended(operator, job, wait, request.is_disconnected)
+    if ended is None:
+        raise gone()
+    return job_out(ended)
+
+
+@router.post("/{job_id}/retry", responses=described(401, 403, 404, 409, 422, 503))
+async def retry(
+    request: Request,
+    job_id: JobId,
+    token: Annotated[Token, Depends(writer)],
+    queue: QueueName = None,
+    wire: WireName = None,
+) -> Outcome:
+    """Run a failed job again from its first attempt, and drop its dead letter."""
+    operator = admin(request, token)
+    job = await one(operator, job_id, queue, wire)
+    if not await operator.retry(job):
+        raise HTTPException(HTTPStatus.CONFLICT, f"the job is {job.state.value}, not failed")
+    return Outcome(outcome="retried")
+
+
+@router.post("/{job_id}/promote", responses=described(401, 403, 404, 409, 422, 503))
+async def promote(
+    request: Request,
+    job_id: JobId,
+    token: Annotated[Token, Depends(writer)],
+    queue: QueueName = None,
+    wire: WireName = None,
+) -> Outcome:
+    """Let a delayed job run now."""
+    operator = admin(request, token)
+    job = await one(operator, job_id, queue, wire)
+    if not await operator.promote(job):
+        raise HTTPException(HTTPStatus.CONFLICT, f"the job is {job.state.value}, not delayed")
+    return Outcome(outcome="promoted")
+
+
+@router.delete("/{job_id}", responses=described(401, 403, 404, 409, 422, 503))
+async def remove(
+    request: Request,
+    job_id: JobId,
+    token: Annotated[Token, Depends(writer)],
+    queue: QueueName = None,
+    wire: WireName = None,
+) -> Outcome:
+    """Delete a job that does not run.
+
+    A failed one takes its dead letter with it. A letter of an earlier job with the same id stays, to be replayed.
+    """
+    operator = admin(request, token)
+    if not await operator.remove(await one(operator, job_id, queue, wire)):
+        raise HTTPException(HTTPStatus.CONFLICT, "the job is running")
+    return Outcome(outcome="removed")

@@ -1,0 +1,146 @@
+"""What Prometheus asks the web process: the queues, which all workers share, and the process itself."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from queue_lib.admin.answers import Reading
+from queue_lib.errors import BrokerUnavailableError, Trouble
+from queue_lib.observe.events import API_FAULTS, Breakdown, Event
+from queue_lib.observe.metrics import troubles_metric
+from queue_lib.observe.vitals import Vitals
+from queue_lib.web.api.lookup import admin
+from queue_lib.web.api.operator import reader
+from queue_lib.web.api.problems import described
+from queue_lib.web.tokens import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.answers import QueueStats
+    from queue_lib.observe.pulse import WorkerView
+
+FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more
+IN_TIME = 1.5  # seconds that Redis has to answer: whoever scrapes has the rest within two
+STALE = 30.0  # seconds after which what was read is told no more, though Redis has not answered anew
+LAG_EVERY = 1.0  # seconds between looks at how late the loop is
+RECENT = 15  # minutes for which a worker's fault is told
+
+router = APIRouter(tags=["metrics"])
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **described(401)})
+async def metrics(request: Request, token: Annotated[Token, Depends(reader)]) -> Response:
+    """The metrics of queues and of this process, for Prometheus."""
+    scraped: Scraped = request.app.state.scraped
+    return Response(await scraped.text(admin(request, token)), media_type=CONTENT_TYPE_LATEST)
+
+
+class Scraped(Collector):
+    """The queues as they were read last, at most five seconds ago."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is in seconds."""
+        self._clock = clock
+        self._reading: asyncio.Task[None] | None = None
+        self._read_at = -math.inf
+        self._stats: Sequence[QueueStats] = ()
+        self._workers: Sequence[WorkerView] = ()
+        self._letters: int | None = None  # None while Redis is away
+        self._worker_faults: Mapping[str, int] = {}
+        self._troubles: set[Trouble] = set()
+        self.registry = CollectorRegistry()
+        self._faults = Counter("pushmill_faults", "Faults of the API's own.", ["event"], registry=self.registry)
+        for word in API_FAULTS:
+            self._faults.labels(word)  # from nothing to 1 is no increase, as Prometheus sees it
+        self._vitals = Vitals(self.registry)
+        self.registry.register(self)
+
+    def observe(self, event: Event) -> None:
+        """Count a fault."""
+        if isinstance(event, Breakdown):
+            self._faults.labels(event.word).inc()
+
+    async def text(self, admin: Admin) -> bytes:
+        """All metrics in Prometheus's format. While Redis is away those of the queues are missing."""
+        if (self._reading is None or self._reading.done()) and self._clock() - self._read_at >= FRESH:
+            self._reading = asyncio.create_task(self._read(admin))
+        if self._reading is not None:
+            # Not cancelled: what hangs in a thread would go on there, and the next scrape would take another one.
+            answered, _ = await asyncio.wait([self._reading], timeout=IN_TIME)
+            if answered:
+                self._reading.result()
+            elif self._clock() - self._read_at >= STALE:
+                self._forget(Trouble.AWAY)
+        return await asyncio.to_thread(generate_latest, self.registry)
+
+    async def watch_loop(self) -> None:
+        """Measure for ever how late the loop wakes up."""
+        while True:
+            self._vitals.woke(LAG_EVERY)
+            await asyncio.sleep(LAG_EVERY)
+
+    async def _read(self, admin: Admin) -> None:
+        self._troubles = set()
+        try:
+            await self._check(admin)
+            self._stats, self._workers = await admin.stats(), await admin.workers()
+            self._troubles |= {queue.trouble for queue in self._stats if queue.trouble is not None}
+            self._worker_faults = await admin.faults(RECENT)
+            self._letters = await Reading()(admin.letter_count())
+        except BrokerUnavailableError as error:
+            self._forget(error.trouble)
+        self._read_at = self._clock()
+
+    async def _check(self, admin: Admin) -> None:
+        """Note what is wrong with the server. Raises BrokerUnavailableError if it can't be read, either."""
+        try:
+            await admin.check()
+        except BrokerUnavailableError as error:
+            if error.trouble is Trouble.AWAY:
+                raise
+            self._troubles.add(error.trouble)
+
+    def _forget(self, trouble: Trouble) -> None:
+        self._stats, self._workers, self._letters, self._worker_faults = (), (), None, {}
+        self._troubles.add(trouble)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """What was read, as metrics."""
+        jobs = GaugeMetricFamily("pushmill_queue_jobs", "Jobs by state.", labels=["queue", "wire", "state"])
+        oldest = GaugeMetricFamily(
+            "pushmill_queue_oldest_waiting_seconds", "How long the next job has waited; 0: none does.", labels=["queue"]
+        )
+        paused = GaugeMetricFamily("pushmill_queue_paused", "Whether the queue is paused.", labels=["queue"])
+        stopped = GaugeMetricFamily(
+            "pushmill_schedulers_stopped", "Job schedulers of the app that no job follows.", labels=["queue"]
+        )
+        for queue in self._stats:
+            stopped.add_metric([queue.queue], len(queue.stopped))
+            oldest.add_metric([queue.queue], queue.oldest or 0.0)
+            paused.add_metric([queue.queue], float(queue.paused))
+            for wire, counts in queue.counts.items():
+                for state, count in counts.items():
+                    jobs.add_metric([queue.queue, wire.value, state.value], count)
+        workers = GaugeMetricFamily("pushmill_workers", "Worker processes that serve the queue.", labels=["queue"])
+        for queue in self._stats:
+            workers.add_metric([queue.queue], sum(queue.queue in worker.queues for worker in self._workers))
+        letters = GaugeMetricFamily("pushmill_dead_letters", "Letters in the queue `dead`.")
+        if self._letters is not None:
+            letters.add_metric([], self._letters)
+        faults = GaugeMetricFamily("pushmill_worker_faults", "Workers' faults of 15 minutes.", labels=["event"])
+        for word, count in self._worker_faults.items():
+            faults.add_metric([word], count)
+        up = GaugeMetricFamily("pushmill_redis_up", "Whether the API reaches Redis.")
+        up.add_metric([], float(self._read_at > -math.inf and Trouble.AWAY not in self._troubles))
+        return [jobs, oldest, paused, stopped, workers, letters, faults, up, troubles_metric(self._troubles)]

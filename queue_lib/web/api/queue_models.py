@@ -1,0 +1,207 @@
+"""Queues and workers as they go over the API: camelCase JSON, times in milliseconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from queue_lib.job import State, Wire
+from queue_lib.processor import Model
+from queue_lib.web.api.job_models import example, milliseconds
+
+if TYPE_CHECKING:
+    from queue_lib.admin.answers import QueueStats
+    from queue_lib.observe.pulse import Minute, RunningJob, WorkerView
+
+COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}
+
+
+class WireCounts(Model):
+    """Jobs by state."""
+
+    model_config = example(**COUNTS)
+
+    waiting: int
+    delayed: int
+    active: int
+    completed: int
+    failed: int
+    waiting_children: int
+
+
+class StoppedOut(Model):
+    """A job scheduler that no job follows: its pattern or interval, why, and when its last job was due.
+
+    `dueAt` is null where that is beyond all time.
+    """
+
+    model_config = example(
+        id="nightly", schedule="0 9 * * 8", reason="8 is no day of week: expected 0 to 7", dueAt=1795568000000
+    )
+
+    id: str
+    schedule: str
+    reason: str
+    due_at: int | None
+
+
+class QueueOut(Model):
+    """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds.
+
+    `stoppedSchedulers` are those of the app that came to a stop before their end.
+    `trouble` says why a part can't be read, such as a key of another type: then `wires` and `counts` are without it.
+    """
+
+    queue: str
+    paused: bool
+    oldest: int | None
+    stopped_schedulers: list[StoppedOut]
+    trouble: str | None
+    counts: WireCounts
+    wires: dict[Wire, WireCounts]
+
+
+class Stats(Model):
+    """All queues, and how many dead letters there are: null, if their keys can't be read."""
+
+    queues: list[QueueOut]
+    dead_letters: int | None
+
+
+class Cleaned(Model):
+    """How many jobs were deleted."""
+
+    model_config = example(removed=12)
+
+    removed: int
+
+
+class Retried(Model):
+    """How many failed jobs were meant, and how many of them run again."""
+
+    model_config = example(matched=12, retried=12)
+
+    matched: int
+    retried: int
+
+
+class MinuteOut(Model):
+    """A minute that began `at`: runs by their end, and waits and run times in milliseconds, null where none was."""
+
+    model_config = example(at=1795572060000, done=412, retried=3, dead=0, waitP50=2, waitP95=11, runP50=180, runP95=410)
+
+    at: int
+    done: int
+    retried: int
+    dead: int
+    wait_p50: int | None
+    wait_p95: int | None
+    run_p50: int | None
+    run_p95: int | None
+
+
+class History(Model):
+    """A queue's last minutes, without a gap."""
+
+    queue: str
+    minutes: list[MinuteOut]
+
+
+class RunningOut(Model):
+    """A job that runs since a moment."""
+
+    queue: str
+    wire: Wire
+    id: str
+    name: str
+    attempt: int
+    since: int
+
+
+class WorkerOut(Model):
+    """A worker process. `memory` is in bytes, of the process and its children."""
+
+    model_config = example(
+        name="dyno-1-c7f3a210",
+        host="dyno-1",
+        pid=4,
+        startedAt=1795568000000,
+        seenAt=1795572109000,
+        memory=106954752,
+        queues=["push-notifications", "file-processing"],
+        wires=["bullmq", "rq"],
+        running=[
+            {
+                "queue": "file-processing",
+                "wire": "rq",
+                "id": "9d6b",
+                "name": "process-video",
+                "attempt": 1,
+                "since": 1795572100000,
+            }
+        ],
+    )
+
+    name: str
+    host: str
+    pid: int
+    started_at: int
+    seen_at: int
+    memory: int
+    queues: list[str]
+    wires: list[Wire]
+    running: list[RunningOut]
+
+
+def minute_out(minute: Minute) -> MinuteOut:
+    """A minute for a client."""
+    return MinuteOut(
+        at=round(minute.at * 1000),
+        done=minute.done,
+        retried=minute.retried,
+        dead=minute.dead,
+        wait_p50=milliseconds(minute.wait_p50),
+        wait_p95=milliseconds(minute.wait_p95),
+        run_p50=milliseconds(minute.run_p50),
+        run_p95=milliseconds(minute.run_p95),
+    )
+
+
+def worker_out(worker: WorkerView) -> WorkerOut:
+    """A worker for a client."""
+    return WorkerOut(
+        name=worker.name,
+        host=worker.host,
+        pid=worker.pid,
+        started_at=round(worker.started_at * 1000),
+        seen_at=round(worker.seen_at * 1000),
+        memory=worker.memory,
+        queues=list(worker.queues),
+        wires=list(worker.wires),
+        running=[_running(job) for job in worker.running],
+    )
+
+
+def _running(job: RunningJob) -> RunningOut:
+    since = round(job.since * 1000)
+    return RunningOut(queue=job.queue, wire=job.wire, id=job.id, name=job.name, attempt=job.attempt, since=since)
+
+
+def queue_out(stats: QueueStats) -> QueueOut:
+    """A queue for a client."""
+    totals = {state: stats.total(state) for state in State}
+    return QueueOut(
+        queue=stats.queue,
+        paused=stats.paused,
+        oldest=milliseconds(stats.oldest),
+        stopped_schedulers=[
+            StoppedOut(id=each.id, schedule=each.schedule, reason=each.reason, due_at=milliseconds(each.due_at))
+            for each in stats.stopped
+        ],
+        trouble=stats.trouble and stats.trouble.value,
+        counts=_counts(totals),
+        wires={wire: _counts(dict(counts)) for wire, counts in stats.counts.items()},
+    )
+
+
+def _counts(counts: dict[State, int]) -> WireCounts:
+    return WireCounts(**{state.value.replace("-", "_"): count for state, count in counts.items()})

@@ -1,0 +1,161 @@
+"""Queues and workers: statistics, history, and what is done to many jobs at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from queue_lib.admin.admin import LONGEST_HISTORY, Admin
+from queue_lib.admin.answers import Reading, Wanted
+from queue_lib.job import State, Wire
+from queue_lib.web.api.job_models import Outcome
+from queue_lib.web.api.lookup import OneQueue, admin, named
+from queue_lib.web.api.operator import reader, writer
+from queue_lib.web.api.problems import described
+from queue_lib.web.api.queue_models import (
+    Cleaned,
+    History,
+    Retried,
+    Stats,
+    WorkerOut,
+    minute_out,
+    queue_out,
+    worker_out,
+)
+from queue_lib.web.api.route import ApiRoute
+from queue_lib.web.tokens import Token
+
+router = APIRouter(prefix="/queue", tags=["queues"], route_class=ApiRoute)
+
+QueueName = Annotated[str | None, Query(min_length=1, description="All queues, if it is left out.")]
+
+Older = Annotated[int, Query(ge=0, le=10**12, description="Milliseconds.")]
+
+DELETED = 100_000  # jobs of one request: five to ten seconds, and routers give up after 30
+AtMost = Annotated[int, Query(ge=1, le=DELETED, description="Delete at most so many.")]
+
+
+@router.get("/stats", responses=described(401, 422, 503))
+async def stats(request: Request, token: Annotated[Token, Depends(reader)]) -> Stats:
+    """Each queue: jobs by state, on both wires and on each, and how long the next one has waited."""
+    operator = admin(request, token)
+    queues = [queue_out(each) for each in await operator.stats()]
+    return Stats(queues=queues, dead_letters=await Reading()(operator.letter_count()))
+
+
+@router.post("/pause", responses=described(401, 403, 404, 422, 503))
+async def pause(request: Request, token: Annotated[Token, Depends(writer)], queue: QueueName = None) -> Outcome:
+    """Hand out no more jobs, on both wires; running jobs go on, and producers may enqueue."""
+    operator = admin(request, token)
+    for name in named(operator, queue):
+        await operator.pause(name)
+    return Outcome(outcome="paused")
+
+
+@router.post("/resume", responses=described(401, 403, 404, 422, 503))
+async def resume(request: Request, token: Annotated[Token, Depends(writer)], queue: QueueName = None) -> Outcome:
+    """Undo pause."""
+    operator = admin(request, token)
+    for name in named(operator, queue):
+        await operator.resume(name)
+    return Outcome(outcome="resumed")
+
+
+@router.post("/clean/completed", responses=described(401, 403, 404, 422, 503))
+async def clean_completed(
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    older: Older,
+    queue: QueueName = None,
+    *,
+    limit: AtMost = DELETED,
+) -> Cleaned:
+    """Delete jobs that completed longer ago than this. Where `limit` were deleted there may be more: ask again."""
+    return await _clean(admin(request, token), State.COMPLETED, older, queue, limit)
+
+
+@router.post("/clean/failed", responses=described(401, 403, 404, 422, 503))
+async def clean_failed(
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    older: Older,
+    queue: QueueName = None,
+    *,
+    limit: AtMost = DELETED,
+) -> Cleaned:
+    """Delete jobs that failed longer ago than this; their dead letters stay.
+
+    Where `limit` were deleted there may be more: ask again.
+    """
+    return await _clean(admin(request, token), State.FAILED, older, queue, limit)
+
+
+async def _clean(operator: Admin, state: State, older: int, queue: str | None, limit: int) -> Cleaned:
+    removed = 0
+    for name in named(operator, queue):
+        removed += await operator.clean(name, state, older / 1000, limit - removed)
+    return Cleaned(removed=removed)
+
+
+@router.post("/drain", responses=described(401, 403, 404, 422, 503))
+async def drain(
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    queue: OneQueue,
+    *,
+    delayed: Annotated[bool, Query(description="Delete the delayed ones, too.")] = False,
+    limit: AtMost = DELETED,
+) -> Cleaned:
+    """Delete all jobs of one queue that wait, on both wires; what runs goes on, and what has ended stays.
+
+    Where `limit` were deleted there may be more: ask again. Pause the queue first, if its producers go on.
+    """
+    operator = admin(request, token)
+    [name] = named(operator, queue)
+    return Cleaned(removed=await operator.drain(name, delayed=delayed, most=limit))
+
+
+@router.post("/retry/failed", responses=described(401, 403, 404, 422, 503))
+async def retry_failed(  # noqa: PLR0913 -- the filter
+    request: Request,
+    token: Annotated[Token, Depends(writer)],
+    queue: QueueName = None,
+    *,
+    wire: Annotated[Wire | None, Query(description="Both wires, if it is left out.")] = None,
+    name: Annotated[str | None, Query(max_length=200, description="Only jobs of this name.")] = None,
+    text: Annotated[str | None, Query(max_length=200, description="Only where the reason has these words.")] = None,
+    newer: Annotated[int | None, Query(ge=0, le=10**12, description="Failed within so many milliseconds.")] = None,
+    older: Annotated[int | None, Query(ge=0, le=10**12, description="Failed more milliseconds ago than this.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")] = 1000,
+) -> Retried:
+    """Run failed jobs again from their first attempt, and drop their dead letters: those to which all applies.
+
+    Where as many as `limit` were retried there may be more: ask again. Those that somebody else has retried meanwhile
+    are `matched`, and not `retried`.
+    """
+    operator = admin(request, token)
+    named(operator, queue)
+    ages = {"newer": newer, "older": older}
+    seconds = {which: None if age is None else age / 1000 for which, age in ages.items()}
+    jobs = await operator.failed(Wanted(queue=queue, wire=wire, name=name, text=text, **seconds), limit)
+    return Retried(matched=len(jobs), retried=sum([await operator.retry(job) for job in jobs]))
+
+
+@router.get("/history", responses=described(401, 404, 422, 503))
+async def history(
+    request: Request,
+    token: Annotated[Token, Depends(reader)],
+    queue: OneQueue,
+    minutes: Annotated[int, Query(ge=1, le=LONGEST_HISTORY)] = 60,
+) -> History:
+    """What all workers have done with a queue's jobs, minute by minute: the oldest first, this minute last."""
+    operator = admin(request, token)
+    [name] = named(operator, queue)
+    return History(queue=name, minutes=[minute_out(each) for each in await operator.history(name, minutes)])
+
+
+@router.get("/workers", responses=described(401, 422, 503))
+async def workers(request: Request, token: Annotated[Token, Depends(reader)]) -> list[WorkerOut]:
+    """The worker processes that have been heard of within a minute, with the jobs that they run."""
+    return [worker_out(each) for each in await admin(request, token).workers()]

@@ -1,0 +1,47 @@
+"""What is asked of a request's head before its body is read: who sends it, and whether its query is understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+
+from queue_lib.web.api.operator import bearer, reader, writer
+from queue_lib.web.api.problems import Fault, UnfitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine
+    from typing import Any
+
+    from fastapi import Request, Response
+
+
+class ApiRoute(APIRoute):
+    """A route for those who have a token. FastAPI itself would read the body of whoever comes, and then ask for it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's, behind the questions."""
+        handle = super().get_route_handler()
+        known = {param.alias for param in get_flat_params(self.dependant) if isinstance(param.field_info, Query)}
+
+        async def ask_first(request: Request) -> Response:
+            token = reader(request, await bearer(request))
+            if request.method != "GET":
+                writer(token)
+            _check_query(request, known)
+            return await handle(request)
+
+        return ask_first
+
+
+def _check_query(request: Request, known: Collection[str]) -> None:
+    """Raise UnfitError for what would be left out in silence: with `?queu=`, an action would be done to all queues."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    faults = {
+        name: f"not known; known are: {', '.join(sorted(known)) or 'none'}" for name in given if name not in known
+    }
+    faults |= {name: "given more than once" for name in given if name in known and given.count(name) > 1}
+    if faults:
+        raise UnfitError([Fault(field=f"query.{name[:100]}", detail=fault) for name, fault in faults.items()])

@@ -1,0 +1,82 @@
+"""Jobs in: one, or a batch of them."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from queue_lib.admin.admission import UnfitJobsError
+from queue_lib.admin.ports import Addition
+from queue_lib.web.api.job_models import Accepted, AcceptedBatch, Batch, Submission
+from queue_lib.web.api.lookup import admin
+from queue_lib.web.api.operator import Limiter, submitter, writer
+from queue_lib.web.api.problems import Fault, UnfitError, described
+from queue_lib.web.api.route import ApiRoute
+from queue_lib.web.tokens import Token
+
+router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Submitting with it again adds no second job.",
+    ),
+]
+
+
+@router.post("", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 408, 413, 422, 429, 503))
+async def submit(
+    request: Request,
+    response: Response,
+    submission: Submission,
+    token: Annotated[Token, Depends(submitter)],
+    key: Key = None,
+) -> Accepted:
+    """Enqueue a job, once its payload is found to be one that a worker takes."""
+    wire = submission.options.wire
+    addition = _addition(submission, _id(token, key) if key is not None else None)
+    added, queue = await admin(request, token).add(addition, wire)
+    response.headers["Location"] = f"/queue/jobs/{added}?queue={queue}&wire={wire.value}"
+    return Accepted(id=added, queue=queue, wire=wire)
+
+
+@router.post("/batch", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 408, 413, 422, 429, 503))
+async def submit_batch(
+    request: Request, batch: Batch, token: Annotated[Token, Depends(writer)], key: Key = None
+) -> AcceptedBatch:
+    """Enqueue up to 1,000 jobs, once all of them are found to be fit; else none, and each one's fault is told.
+
+    If Redis goes away in the middle some are enqueued: with an Idempotency-Key the same batch may be sent again.
+    """
+    limiter: Limiter = request.app.state.limiter
+    limiter.count(token.name, len(batch.jobs))
+    ids = [None if key is None else _id(token, f"{number} {key}") for number in range(len(batch.jobs))]
+    jobs = [(_addition(each, job_id), each.options.wire) for each, job_id in zip(batch.jobs, ids, strict=True)]
+    try:
+        added = await admin(request, token).add_all(jobs)
+    except UnfitJobsError as error:
+        faults = [Fault(field=f"body.jobs.{number}", detail=reason) for number, reason in error.faults.items()]
+        raise UnfitError(faults) from None
+    places = zip(added, jobs, strict=True)
+    return AcceptedBatch(jobs=[Accepted(id=job_id, queue=queue, wire=wire) for (job_id, queue), (_, wire) in places])
+
+
+def _addition(submission: Submission, job_id: str | None) -> Addition:
+    options = submission.options
+    return Addition(
+        name=submission.name,
+        data=submission.data,
+        job_id=job_id or options.job_id,
+        delay=options.delay / 1000,
+        attempts=options.attempts,
+    )
+
+
+def _id(token: Token, key: str) -> str:
+    return f"key-{hashlib.sha256(f'{token.name} {key}'.encode(errors='replace')).hexdigest()[:32]}"

@@ -1,0 +1,71 @@
+"""One job whole, and what may be done to it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.exceptions import HTTPException
+
+from queue_lib.admin.follow_ups import follow_up_of, follow_ups
+from queue_lib.admin.ports import JobView
+from queue_lib.broker.dead_letters import letter_id
+from queue_lib.job import State, Wire
+from queue_lib.web.dashboard.access import Acting
+from queue_lib.web.dashboard.pages import done, page
+
+router = APIRouter()
+
+
+async def one(
+    admin: Acting,
+    queue: Annotated[str, Query(max_length=200)],
+    wire: Wire,
+    id: Annotated[str, Query(min_length=1, max_length=1000)],  # noqa: A002 -- its name in the address
+) -> JobView:
+    """The job that the address names. Raises 404."""
+    found = await admin.find(id, queue, wire)
+    if not found:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such job (any more)")
+    return found[0]
+
+
+One = Annotated[JobView, Depends(one)]
+
+
+@router.get("/job")
+async def look(request: Request, admin: Acting, job: One) -> Response:
+    """All that is known of a job."""
+    letter = await admin.letter(letter_id(job.wire, job.queue, job.id)) if job.state is State.FAILED else None
+    relatives = {
+        "Parents": job.parents,
+        "Children": job.children,
+        "Follow-up of": follow_up_of(job),
+        "Follow-ups": follow_ups(job),
+    }
+    return page(request, "job.html", job=job, letter=letter, relatives=relatives, refresh=5, here="overview")
+
+
+@router.post("/job/retry")
+async def retry(admin: Acting, job: One) -> Response:
+    """Run a failed job again."""
+    return _back(job, "job-retried" if await admin.retry(job) else "job-not-failed")
+
+
+@router.post("/job/promote")
+async def promote(admin: Acting, job: One) -> Response:
+    """Let a delayed job run now."""
+    return _back(job, "job-promoted" if await admin.promote(job) else "job-not-delayed")
+
+
+@router.post("/job/remove")
+async def remove(admin: Acting, job: One) -> Response:
+    """Delete a job that does not run."""
+    if not await admin.remove(job):
+        return _back(job, "job-not-removed")
+    return done(f"/queue/{job.queue}", "job-removed", wire=job.wire.value, state=job.state.value)
+
+
+def _back(job: JobView, said: str) -> Response:
+    return done("/job", said, queue=job.queue, wire=job.wire.value, id=job.id)

@@ -1,0 +1,126 @@
+"""All queues at a glance."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+
+from queue_lib.admin.answers import Reading
+from queue_lib.job import State
+from queue_lib.observe.events import LOST_DATA
+from queue_lib.web.dashboard import formats, sparkline
+from queue_lib.web.dashboard.access import Acting
+from queue_lib.web.dashboard.pages import page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.admin.answers import QueueStats
+    from queue_lib.observe.pulse import Minute, WorkerView
+
+MINUTES = 60  # of history
+SCHEDULERS = 10  # that have stopped, and are shown
+RECENT = 15  # minutes for which it is told that Redis has lost data
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A queue as the overview shows it."""
+
+    stats: QueueStats
+    alarms: Sequence[str]
+    graphs: Graphs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphs:
+    """The last hour. `done`, `retried`, `dead` and `p50`, `p95` are SVG paths; the rest is said in words.
+
+    `peak` is the most runs that ended in a minute; `latest` the last minute in which a wait was measured.
+    """
+
+    minutes: int
+    done: str
+    retried: str
+    dead: str
+    p50: str
+    p95: str
+    peak: int
+    longest: float | None
+    totals: tuple[int, int, int]
+    latest: Minute | None
+
+
+@router.get("/")
+async def overview(request: Request, admin: Acting) -> Response:
+    """Counts, graphs and alarms of each queue."""
+    read = Reading()
+    histories = asyncio.gather(*(read(admin.history(name, MINUTES)) for name in admin.queues))
+    stats, workers, letters, faults, found = await asyncio.gather(
+        admin.stats(), admin.workers(), read(admin.letter_count()), read(admin.faults(RECENT)), histories
+    )
+    history = dict(zip(admin.queues, found, strict=True))
+    cards = [
+        Card(stats=each, alarms=alarms(each, workers), graphs=graphs_of(history[each.queue] or ())) for each in stats
+    ]
+    return page(
+        request,
+        "overview.html",
+        cards=cards,
+        workers=workers,
+        letters=letters,
+        lost=(faults or {}).get(LOST_DATA, 0),
+        recent=RECENT,
+        states=State,
+        refresh=5,
+        here="overview",
+    )
+
+
+def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
+    """What is wrong with a queue: what Redis says of it; nobody serves it or a wire of it; a scheduler has stopped."""
+    trouble = stats.trouble.value if stats.trouble else ""
+    told = [f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []
+    stopped = [
+        f"The scheduler {each.id[:200]} ({each.schedule[:200]}) has stopped: {each.reason}." for each in stats.stopped
+    ]
+    if more := len(stopped[SCHEDULERS:]):
+        stopped[SCHEDULERS:] = [f"So have {more} more schedulers of this queue."]
+    return [*told, *_unserved(stats, workers), *stopped]
+
+
+def _unserved(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
+    serving = [worker for worker in workers if stats.queue in worker.queues]
+    if not serving:
+        return ["No worker serves this queue."]
+    served = {wire for worker in serving for wire in worker.wires}
+    return [
+        f"No worker serves {formats.WIRES[wire]} jobs of this queue." for wire in stats.counts if wire not in served
+    ]
+
+
+def graphs_of(history: Sequence[Minute]) -> Graphs:
+    """The graphs of a queue's history."""
+    done = [minute.done for minute in history]
+    retried = [minute.retried for minute in history]
+    dead = [minute.dead for minute in history]
+    failures = [sum(pair) for pair in zip(dead, retried, strict=True)]
+    peak = max((sum(pair) for pair in zip(done, failures, strict=True)), default=0)
+    longest = max((minute.wait_p95 for minute in history if minute.wait_p95 is not None), default=None)
+    return Graphs(
+        minutes=len(history),
+        dead=sparkline.bars(dead, peak),
+        retried=sparkline.bars(retried, peak, dead),
+        done=sparkline.bars(done, peak, failures),
+        p50=sparkline.line([minute.wait_p50 for minute in history], longest or 0.0),
+        p95=sparkline.line([minute.wait_p95 for minute in history], longest or 0.0),
+        peak=peak,
+        longest=longest,
+        totals=(sum(done), sum(retried), sum(dead)),
+        latest=next((minute for minute in reversed(history) if minute.wait_p50 is not None), None),
+    )

@@ -1,0 +1,108 @@
+"""Rendering: templates in which everything is escaped, and what all pages have."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from queue_lib.job import Wire
+from queue_lib.web.dashboard import formats
+from queue_lib.web.dashboard.access import PREFIX
+
+HERE = Path(__file__).parent
+STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+ASSETS = {name: (HERE / "static" / name).read_bytes() for name in STATIC}
+VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in ASSETS.items()}
+# What an action says when it is done. Nothing else of the address is repeated, so that no link can put words here.
+SAID = {
+    "paused": "Paused: no more jobs are handed out, on both wires. What runs goes on.",
+    "resumed": "Resumed.",
+    "job-retried": "The job runs again, from its first attempt.",
+    "job-not-failed": "Nothing was done: the job is not among the failed ones any more.",
+    "job-removed": "The job is removed.",
+    "job-not-removed": "Nothing was done: the job is running, or gone.",
+    "job-promoted": "The job may run now.",
+    "job-not-delayed": "Nothing was done: the job is not delayed any more.",
+    "retried": "Jobs that run again: {n}.",
+    "retried-some": "Jobs that run again: {n}. There are more; do it again.",
+    "cleaned": "Jobs deleted: {n}. Their dead letters stay.",
+    "cleaned-some": "Jobs deleted: {n}. Their dead letters stay. There may be more; do it again.",
+    "letter-retried": "The job runs again, from its first attempt; its letter is dropped.",
+    "letter-enqueued": "The job was gone; a new one has its payload. The letter is dropped.",
+    "letter-not-failed": "Nothing was done: the job is waiting, running or done by now. Drop the letter.",
+    "letter-no-payload": "Nothing was done: the job is gone, and its payload is not in the letter, which says why.",
+    "letter-dropped": "The letter is dropped; the job stays among the failed ones.",
+    "letter-gone": "Nothing was done: the letter is gone.",
+    "replayed": "Letters replayed: {n}.",
+    "replayed-some": "Letters replayed: {n}. There are more; do it again.",
+}
+
+
+def _static(name: str) -> str:
+    """An address that changes with the file, so that browsers may keep it."""
+    return f"{PREFIX}/static/{VERSIONS[name]}/{name}"
+
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=formats.printable,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+TEMPLATES.filters |= {
+    "short": formats.short,
+    "pretty": formats.pretty,
+    "glance": formats.glance,
+    "number": formats.number,
+    "duration": formats.duration,
+    "moment": formats.moment,
+    "iso": formats.iso,
+    "memory": formats.memory,
+    "wire": lambda wire: formats.WIRES[wire],
+}
+TEMPLATES.globals |= {
+    "address": formats.address,
+    "page_of_job": formats.page_of_job,
+    "prefix": PREFIX,
+    "static": _static,
+    "wires": tuple(Wire),
+}
+
+
+def page(request: Request, template: str, status: int = HTTPStatus.OK, **values: Any) -> HTMLResponse:
+    """A page for who is signed in, or for nobody yet."""
+    now = time.time()
+    common = {
+        "session": getattr(request.state, "session", None),
+        "said": _said(request),
+        "now": now,
+        "ago": lambda at: formats.ago(at, now),
+        "refresh": 0,
+        "here": "",
+    }
+    return HTMLResponse(TEMPLATES.get_template(template).render(common | values), status)
+
+
+def _said(request: Request) -> str | None:
+    text = SAID.get(request.query_params.get("said", ""))
+    count = request.query_params.get("n", "0")
+    return text and text.format(n=f"{int(count):,}" if count.isascii() and count.isdigit() and len(count) < 10 else 0)  # noqa: PLR2004 -- no job count has ten digits
+
+
+def done(path: str, said: str, n: int | None = None, **query: Any) -> RedirectResponse:
+    """After an action: a page that says what became of it, and that may be reloaded."""
+    return RedirectResponse(formats.address(path, **query, said=said, n=n), HTTPStatus.SEE_OTHER)

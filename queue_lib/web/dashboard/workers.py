@@ -1,0 +1,21 @@
+"""Who works, and on what."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from queue_lib.web.dashboard.access import Acting
+from queue_lib.web.dashboard.overview import alarms
+from queue_lib.web.dashboard.pages import page
+
+router = APIRouter()
+
+
+@router.get("/workers")
+async def workers(request: Request, admin: Acting) -> Response:
+    """The worker processes that have been heard of within a minute."""
+    found, stats = await asyncio.gather(admin.workers(), admin.stats())
+    unserved = [(each.queue, alarm) for each in stats for alarm in alarms(each, found)]
+    return page(request, "workers.html", workers=found, unserved=unserved, refresh=5, here="workers")
