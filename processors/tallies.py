@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from processors.public_hosts import is_within
 from processors.push.delivery import Kind
-from processors.push.hostname import is_within
 from queue_lib.processor import Tally
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import resource
+
+from processors.outbound import most_connections
 
 # In the whole process, and of it at one push service: at 100 ms an answer, 200 keep a core busy.
 MAX_IN_FLIGHT, MAX_AT_ORIGIN = 400, 300
@@ -17,9 +18,8 @@ LATELY = 30.0
 
 
 def most_in_flight() -> int:
-    """Requests that this process may have in flight: half of its file descriptors are left for all else."""
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_IN_FLIGHT if descriptors == resource.RLIM_INFINITY else max(FIRST, min(MAX_IN_FLIGHT, descriptors // 2))
+    """Requests to push services that this process may have in flight."""
+    return max(FIRST, min(MAX_IN_FLIGHT, most_connections()))
 
 
 class Allowance:

@@ -9,17 +9,9 @@ from typing import NoReturn
 
 from yarl import URL
 
-from processors.push.hostname import is_within
+from processors.public_hosts import is_within
+from processors.push.services import SERVICES
 
-# Google: Chrome and most Android browsers, Chromium builds without Google's keys, and old subscriptions.
-PUSH_SERVICES = (
-    "fcm.googleapis.com",
-    "jmt17.google.com",
-    "android.googleapis.com",
-    "push.services.mozilla.com",
-    "push.apple.com",
-    "notify.windows.com",
-)
 # Edge on Android gives this host to a subscription that it has ended.
 REMOVED_HOST = "permanently-removed.invalid"
 MAX_LENGTH = 2048
@@ -51,7 +43,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The push services above, `extra` hosts (each with all names under it), and loopback where `local` says so."""
+    """The known push services, `extra` hosts (each with all names under it), and loopback where `local` says so."""
 
     extra: tuple[str, ...] = ()
     local: bool = False
@@ -71,7 +63,7 @@ class AllowedHosts:
         return Endpoint(url, host, f"{url.scheme}://{host}{port}")
 
     def _check_public(self, url: URL, host: str) -> None:
-        if not any(is_within(host, allowed) for allowed in (*PUSH_SERVICES, *self.extra)):
+        if not any(is_within(host, allowed) for allowed in (*SERVICES, *self.extra)):
             _refuse("the host is not a known push service; PUSH_ALLOWED_HOSTS adds one")
         if url.scheme != "https" or url.port != _DEFAULT_PORTS["https"]:
             _refuse("a push service is called on https and port 443 only")

@@ -1,24 +1,22 @@
-"""One encrypted message to one push service, over one HTTP session for all of them."""
+"""One encrypted message to one push service."""
 
 from __future__ import annotations
 
 import time
-from asyncio import sslproto
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import structlog
 
-from processors.push.allowance import most_in_flight
+from processors.outbound import HttpClient, NoAnswerError
+from processors.public_hosts import is_within
 from processors.push.answer import judge, refuses_topic
 from processors.push.dead_rows import has_expired
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.encrypt import encrypt
 from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError, EndpointRemovedError
-from processors.push.guard import AddressRefusedError, socket_factory
-from processors.push.hostname import is_within
 from processors.push.keys import InvalidKeysError
+from processors.push.services import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,15 +24,9 @@ if TYPE_CHECKING:
     from processors.push.vapid import VapidSigner
     from storage.ports import Subscription
 
-# Seconds. pywebpush waits for ever, and Google's service once hung for two days
+# Seconds that an answer may take. pywebpush waits for ever, and Google's service once hung for two days
 # (https://github.com/web-push-libs/web-push/issues/568).
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
-MAX_ANSWER = 4096
-# Bytes of a line and lines of an answer's head. A head beyond them is an answer that is lost, and its push is sent
-# again: aiohttp's own limits, 8,190 and 128, are below what proxies add. Node takes 16 KiB in all.
-MAX_LINE, MAX_LINES = 32_768, 500
-# Bytes that a connection over TLS reads into: one record. asyncio sets 256 KiB aside for each, 75 MiB for 300 of them.
-TLS_BUFFER = 16_384
+PATIENCE = 10.0
 RECENTLY = 3600.0  # seconds
 # Subscriptions of earlier keys that are remembered as such; forgetting one costs a request.
 MAX_REMEMBERED = 100_000
@@ -48,21 +40,25 @@ _OTHER_KEY = frozenset({Kind.KEY_MISMATCH, Kind.CONFIGURATION})
 
 
 class PushSender:
-    """Sends to push services. The session opens at the first message and lives until `close`."""
+    """Sends to push services, and remembers which keys they take."""
 
     def __init__(
         self,
         signers: Sequence[VapidSigner],
         allowed: AllowedHosts,
-        timeout: aiohttp.ClientTimeout = TIMEOUT,
+        http: HttpClient | None = None,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take who signs (the current key first, then those of older subscriptions), and who may be called."""
+        """Take who signs (the current key first, then those of older subscriptions), and who may be called.
+
+        An answer may take `patience` seconds; `clock` gives seconds since the epoch.
+        """
         self._signers = signers
         self._allowed = allowed
-        self._timeout = timeout
+        self._http = http or HttpClient()
+        self._patience = patience
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
         self._proven: OrderedDict[str, float] = OrderedDict()
         self._earlier_keys: OrderedDict[int, VapidSigner] = OrderedDict()
         self._refusals: OrderedDict[int, tuple[int, float]] = (
@@ -104,10 +100,8 @@ class PushSender:
         return self._proven.get(origin, 0.0) > moment
 
     async def close(self) -> None:
-        """Close the session; a later `send` opens a new one."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Close the connections."""
+        await self._http.close()
 
     def _weighed(self, endpoint: Endpoint, delivery: Delivery) -> Delivery:
         """A refusal of the server, or of this subscription alone: others passed between its refusals, twice."""
@@ -164,39 +158,18 @@ class PushSender:
         return delivery
 
     async def _post(self, endpoint: Endpoint, body: bytes, headers: dict[str, str]) -> Delivery:
-        session = self._session or self._open()
         try:
-            async with session.post(endpoint.url, data=body, headers=headers, allow_redirects=False) as response:
-                return judge(response.status, response.headers, await _beginning(response), self._clock())
-        except TimeoutError:
-            return Delivery(Kind.TRANSIENT, "no answer in time")
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, AddressRefusedError):
-                return Delivery(Kind.TRANSIENT, str(error.os_error))
-            return Delivery(Kind.TRANSIENT, f"no connection: {type(error).__name__}")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # The class alone: aiohttp's messages may hold the URL.
-            return Delivery(Kind.TRANSIENT, f"no answer: {type(error).__name__}")
-
-    def _open(self) -> aiohttp.ClientSession:
-        sslproto.SSLProtocol.max_size = TLS_BUFFER
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=most_in_flight(),
-                keepalive_timeout=60,
-                ttl_dns_cache=60,
-                socket_factory=socket_factory(local=self._allowed.local),
-            ),
-            timeout=self._timeout,
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # an encoding that aiohttp lacks would hide the status
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            max_headers=MAX_LINES,
-            headers={"User-Agent": "pushmill", "Accept-Encoding": "identity"},
-        )
-        return self._session
+            answer = await self._http.request(
+                "POST",
+                endpoint.url,
+                seconds=self._patience,
+                headers=headers,
+                body=body,
+                loopback=self._allowed.local,
+            )
+        except NoAnswerError as error:
+            return Delivery(Kind.TRANSIENT, str(error))
+        return judge(answer.status, answer.headers, answer.body, self._clock())
 
 
 def _put(table: OrderedDict[Any, Any], key: Any, value: Any, limit: int) -> None:
@@ -216,19 +189,8 @@ def headers_for(endpoint: Endpoint, message: Message) -> dict[str, str]:
     }
     if message.topic is not None:
         headers["Topic"] = message.topic
-    if is_within(endpoint.host, "notify.windows.com"):
+    if is_within(endpoint.host, WINDOWS):
         # Without it a TTL "conflicts", and 0 does with it (https://github.com/web-push-libs/pywebpush/issues/162).
         headers["X-WNS-Cache-Policy"] = "cache"
         headers["TTL"] = str(max(1, message.ttl))
     return headers
-
-
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """At most 4 KiB of the answer. A break in it, or its never ending, changes nothing: the status is the answer."""
-    body = b""
-    try:
-        while len(body) < MAX_ANSWER and (chunk := await response.content.read(MAX_ANSWER - len(body))):
-            body += chunk
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        pass
-    return body

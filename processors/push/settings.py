@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from processors.public_hosts import is_public_hostname
 from processors.push.delivery import MAX_PLAINTEXT
 from processors.push.endpoints import AllowedHosts
-from processors.push.hostname import is_public_hostname
 from processors.push.message import DEFAULT_LIMIT, PayloadStyle
 from processors.push.subject import check_subject
 from processors.push.vapid import VapidSigner, encode_public_key, parse_private_key, parse_public_key

@@ -10,7 +10,7 @@ import re
 
 from yarl import URL
 
-from processors.push.hostname import is_public_hostname
+from processors.public_hosts import is_public_hostname
 
 _PRINTABLE = re.compile(r"[!-~]+")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")

@@ -9,10 +9,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from processors.outbound import HttpClient
 from processors.push.allowance import MAX_AT_ORIGIN
 from processors.push.delivery import Delivery, Kind
 from processors.push.endpoints import AllowedHosts
@@ -73,9 +73,9 @@ async def sender(vapid_keys: tuple[str, str]) -> AsyncIterator[PushSender]:
 async def sending(vapid_keys: tuple[str, str], patience: float) -> AsyncIterator[PushSender]:
     """A sender that waits so many seconds for an answer."""
     signer = VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)
-    sender = PushSender([signer], AllowedHosts(local=True), aiohttp.ClientTimeout(total=patience))
-    yield sender
-    await sender.close()
+    http = HttpClient()
+    yield PushSender([signer], AllowedHosts(local=True), http, patience)
+    await http.close()
 
 
 @pytest.fixture

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embedded.push_service import SUBJECT, Answer, PushService, Received, make_vapid_keys
+from processors.outbound import HttpClient
+from processors.push.endpoints import AllowedHosts
+from processors.push.send import PushSender
+from processors.push.vapid import VapidSigner, parse_private_key
+from tests.support.polling import BUSY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-__all__ = ["SUBJECT", "Answer", "PushService", "Received", "make_vapid_keys", "push_service", "vapid_keys"]
+__all__ = ["SUBJECT", "Answer", "PushService", "Received", "make_vapid_keys", "push_service", "senders", "vapid_keys"]
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +32,16 @@ async def push_service(vapid_keys: tuple[str, str]) -> AsyncIterator[PushService
     await service.start()
     yield service
     await service.stop()
+
+
+@pytest.fixture
+async def senders() -> AsyncIterator[Callable[..., PushSender]]:
+    """Makes senders with these private keys, the current one first; at the end their connections are closed."""
+    http = HttpClient()
+
+    def make(*private_keys: str, allowed: AllowedHosts | None = None) -> PushSender:
+        signers = [VapidSigner(parse_private_key(key), SUBJECT) for key in private_keys]
+        return PushSender(signers, allowed or AllowedHosts(local=True), http, BUSY)
+
+    yield make
+    await http.close()

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from processors.push.delivery import Kind
-from processors.push.endpoints import PUSH_SERVICES
+from processors.push.services import SERVICES as PUSH_SERVICES
 from processors.tallies import SERVICES, TALLIES, service
 from queue_lib.job import Wire
 from queue_lib.observe.events import (

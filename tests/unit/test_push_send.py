@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import sslproto
 from typing import Any
 
 import pytest
 
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.endpoints import AllowedHosts
-from processors.push.send import TLS_BUFFER, PushSender, headers_for
+from processors.push.send import PushSender, headers_for
 
 MESSAGE = Message(b"{}", ttl=60, urgency="normal")
 ENDPOINT = AllowedHosts().parse("https://fcm.googleapis.com/wp/1")
@@ -86,15 +85,6 @@ def test_only_if_online_is_said_to_all_but_windows(endpoint: str, ttl: int, sent
     headers = headers_for(AllowedHosts().parse(endpoint), Message(b"{}", ttl=ttl, urgency="normal"))
 
     assert sent == headers["TTL"]
-
-
-async def test_a_connection_sets_little_memory_aside() -> None:
-    """Hundreds are open at once: asyncio's own buffer of 256 KiB each would be most of the worker's memory."""
-    sender = PushSender([], AllowedHosts())
-    sender._open()
-    await sender.close()
-
-    assert (TLS_BUFFER, 16_384) == (sslproto.SSLProtocol.max_size, TLS_BUFFER)
 
 
 def refused_by(origin_took_at: list[float]) -> list[Kind]:

@@ -1,4 +1,4 @@
-"""Which addresses may be connected to."""
+"""Which hosts are on the public internet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from processors.push.guard import AddressRefusedError, is_public, socket_factory
+from processors.public_hosts import AddressRefusedError, is_public_address, is_public_hostname, socket_factory
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from processors.push.guard import AddressRefusedError, is_public, socket_factory
 )
 def test_public_addresses(address: str) -> None:
     """Hosts of the public internet, also in IPv6's clothes."""
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_public_addresses(address: str) -> None:
 )
 def test_other_addresses(address: str) -> None:
     """The machine itself, its network, its cloud's metadata, and whatever leads there by another notation."""
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 def info(address: str) -> tuple[int, int, int, str, tuple[str, int]]:
@@ -66,15 +66,33 @@ def info(address: str) -> tuple[int, int, int, str, tuple[str, int]]:
 
 def test_the_factory_makes_sockets_to_public_addresses_only() -> None:
     """What it refuses names the address, which is no secret, and what is wrong with it."""
-    with socket_factory(local=False)(info("8.8.8.8")) as made:
+    with socket_factory(loopback=False)(info("8.8.8.8")) as made:
         assert (made.family, made.type) == (socket.AF_INET, socket.SOCK_STREAM)
     for address in ("127.0.0.1", "10.0.0.1"):
         with pytest.raises(AddressRefusedError, match=f"{address}, which is not a public address"):
-            socket_factory(local=False)(info(address))
+            socket_factory(loopback=False)(info(address))
 
 
-def test_local_means_loopback_and_nothing_else() -> None:
+def test_loopback_is_this_machine_and_nothing_else() -> None:
     """Development reaches this machine, and not its network."""
-    socket_factory(local=True)(info("127.0.0.1")).close()
+    socket_factory(loopback=True)(info("127.0.0.1")).close()
     with pytest.raises(AddressRefusedError):
-        socket_factory(local=True)(info("192.168.1.1"))
+        socket_factory(loopback=True)(info("192.168.1.1"))
+
+
+@pytest.mark.parametrize("host", ["example.com", "a.b.example.co.uk", "xn--bcher-kva.example.com", "x.xn--p1ai"])
+def test_public_names(host: str) -> None:
+    """Two labels or more, in lower case."""
+    assert is_public_hostname(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "db.internal", "printer.local", "x.home.arpa", "a.test", "com", "127.0.0.1", "0x7f.1", "[::1]"),
+        *("Example.com", "-a.com", "a..com", "a.com.", "", "a." * 126 + "com"),
+    ],
+)
+def test_other_names(host: str) -> None:
+    """Private names, addresses in any notation, and what is no name."""
+    assert not is_public_hostname(host)

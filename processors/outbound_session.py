@@ -1,0 +1,86 @@
+"""The aiohttp session behind outbound.py, and the limits on what a server may send."""
+
+from __future__ import annotations
+
+from asyncio import sslproto
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from processors.outbound import MAX_BODY, Answer, NoAnswerError
+from processors.public_hosts import AddressRefusedError, socket_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarl import URL
+
+# Bytes of a line and lines of an answer's head. A head beyond them is an answer that is lost, and its request is sent
+# again: aiohttp's own limits, 8,190 and 128, are below what proxies add. Node takes 16 KiB in all.
+MAX_LINE, MAX_LINES = 32_768, 500
+# Bytes that a connection over TLS reads into: one record. asyncio sets 256 KiB aside for each, 75 MiB for 300 of them.
+TLS_BUFFER = 16_384
+KEEP = 60  # seconds for which an idle connection and an answer of the DNS are kept
+
+
+class OutboundSession:
+    """Connections to public hosts and, with `loopback`, to this machine."""
+
+    def __init__(self, most: int, *, loopback: bool) -> None:
+        """Keep at most `most` connections in use; a request beyond them waits for one."""
+        sslproto.SSLProtocol.max_size = TLS_BUFFER
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=most,
+                keepalive_timeout=KEEP,
+                ttl_dns_cache=KEEP,
+                socket_factory=socket_factory(loopback=loopback),
+            ),
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # an encoding that aiohttp lacks would hide the status
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_LINES,
+            headers={"User-Agent": "pushmill", "Accept-Encoding": "identity"},
+        )
+
+    async def request(
+        self, method: str, url: URL | str, seconds: float, headers: Mapping[str, str] | None, body: bytes | None
+    ) -> Answer:
+        """See HttpClient."""
+        try:
+            async with self._session.request(
+                method, url, data=body, headers=headers, timeout=_limits(seconds), allow_redirects=False
+            ) as response:
+                return Answer(response.status, response.headers, await _beginning(response))
+        except TimeoutError:
+            reason = "no answer in time"
+        except aiohttp.ClientConnectorError as error:
+            is_refused = isinstance(error.os_error, AddressRefusedError)
+            reason = str(error.os_error) if is_refused else f"no connection: {type(error).__name__}"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # The class alone: aiohttp's messages may hold the URL.
+            reason = f"no answer: {type(error).__name__}"
+        raise NoAnswerError(reason)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+@lru_cache(maxsize=100)
+def _limits(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, connect=seconds / 2)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of the body. A break in it, or its never ending, changes nothing: the status is the answer."""
+    body = b""
+    try:
+        while len(body) < MAX_BODY and (chunk := await response.content.read(MAX_BODY - len(body))):
+            body += chunk
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        pass
+    return body
