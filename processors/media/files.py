@@ -10,12 +10,11 @@ from processors.media.payload import (
     ExtractText,
     FileJob,
     PictureFile,
-    PictureFileResult,
     ResizeFile,
-    TextResult,
 )
 from processors.media.pictures import LIMITS, MAX_UPLOAD
 from processors.media.reports import ImageReport, TextReport
+from processors.media.results import PictureFileResult, TextResult
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.workshop import opened_upload, read_report
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from processors.media.payload import VideoPayload, VideoResult
 from processors.media.reports import Output, VideoReport
+from processors.media.results import VideoResult
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.plan import ENCODE
 from processors.media.video.tools import Tools, ToolsMissingError, find
@@ -16,6 +16,7 @@ from queue_lib.errors import PermanentError
 
 if TYPE_CHECKING:
     from processors.media.parts import MediaParts
+    from processors.media.payload import VideoPayload
     from processors.media.workshop import MediaRun
     from queue_lib.processor import Context
     from storage.objects.base import Stored

@@ -1,14 +1,14 @@
-"""What media jobs carry, and what comes back."""
+"""What media jobs carry."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, RootModel
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, WithJsonSchema, model_validator
 
 from queue_lib.processor import Model
 from storage.errors import InvalidKeyError
-from storage.objects.base import check_key
+from storage.objects.base import MAX_KEY_BYTES, check_key
 
 Format = Literal["jpeg", "webp", "avif", "png"]
 Crop = Literal["center", "top", "entropy"]
@@ -22,35 +22,66 @@ def _storage_key(value: str) -> str:
         raise ValueError(str(error)) from error
 
 
-StorageKey = Annotated[str, AfterValidator(_storage_key)]
-# It becomes a part of storage keys.
-FileId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$", coerce_numbers_to_str=True)]
-UserId = Annotated[str, Field(min_length=1, max_length=200, coerce_numbers_to_str=True)]
+# As far as a pattern can say what `check_key` takes: segments that are neither empty nor `.` nor `..`.
+SEGMENT = r"(?!\.{1,2}(?:/|$))[^/\\\u0000-\u001f\u007f]+"
+KEY_SCHEMA = {
+    "type": "string",
+    "maxLength": MAX_KEY_BYTES,
+    "pattern": f"^{SEGMENT}(?:/{SEGMENT})*$",
+    "examples": ["uploads/a.jpg"],
+}
+StorageKey = Annotated[str, AfterValidator(_storage_key), WithJsonSchema(KEY_SCHEMA)]
+
+
+def _id_schema(**text: Any) -> WithJsonSchema:
+    """An id as apps have it: a string, or an integer."""
+    return WithJsonSchema({"anyOf": [{"type": "string", **text}, {"type": "integer"}]})
+
+
+FILE_ID = r"^[A-Za-z0-9_-]{1,128}$"  # it becomes part of storage keys
+FileId = Annotated[str, Field(pattern=FILE_ID, coerce_numbers_to_str=True), _id_schema(pattern=FILE_ID)]
+UserId = Annotated[
+    str, Field(min_length=1, max_length=200, coerce_numbers_to_str=True), _id_schema(minLength=1, maxLength=200)
+]
 Quality = Annotated[int, Field(ge=1, le=95)]
-Side = Annotated[int, Field(ge=16, le=4096)]
+Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
 SMALLEST_AVATAR, LARGEST_AVATAR = 16, 2048  # pixels
 AvatarSide = Annotated[int, Field(ge=SMALLEST_AVATAR, le=LARGEST_AVATAR)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
-class FilePayload(Model):
-    """The upload under the storage key `filePath`, and the row of the app's file table it belongs to.
+class Options(Model):
+    """Base of a job's options. An unknown name is refused: it is most likely one of the options, misspelt."""
 
-    Ids may be numbers.
-    """
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, value: Any) -> Any:
+        fields = cls.model_fields
+        names = [field.alias or name for name, field in fields.items()]
+        if isinstance(value, dict) and (unknown := value.keys() - fields.keys() - set(names)):
+            said = ", ".join(sorted(str(name)[:50] for name in unknown)[:5])
+            msg = f"no such option: {said}; there are {', '.join(names)}"
+            raise ValueError(msg)
+        return value
+
+
+class FilePayload(Model):
+    """The upload under the storage key `filePath`, and the row of the app's file table that it belongs to."""
 
     file_id: FileId
     file_path: StorageKey
     user_id: UserId
 
 
-class ImageOptions(Model):
-    """How pictures are made.
+class ImageOptions(Options):
+    """How images are made.
 
-    `formats`: the first is that of `compressedUrl`. `widths`: further pictures of these widths, in pixels. `crop`: the
+    `formats`: the first is that of `compressedUrl`. `widths`: further images of these widths, in pixels. `crop`: the
     part that the thumbnail shows. `alpha`: `flatten` puts transparency on `background`, `keep` keeps it (as WebP, for
-    JPEG has none). `animation`: `keep` makes an animated WebP, `mp4` a film beside the pictures (of a GIF),
-    `first-frame` a picture. `hashedKeys`: the keys are made of the content, so that caches may keep them for ever.
+    JPEG has none). `animation`: `keep` makes an animated WebP, `mp4` also a video (of a GIF), `first-frame` a still
+    image. `hashedKeys`: keys change with the content, so that caches may keep them for ever.
     """
 
     formats: Annotated[tuple[Format, ...], Field(min_length=1, max_length=3)] = ("jpeg",)
@@ -70,37 +101,8 @@ class ImagePayload(FilePayload):
     options: ImageOptions = ImageOptions()
 
 
-class Variant(Model):
-    """One picture. `bytes` is its size, `width` and `height` are in pixels."""
-
-    url: str
-    format: str
-    width: int
-    height: int
-    bytes: int
-
-
-class ImageResult(Model):
-    """Where the pictures are; `width`, `height` and `bytes` are those of the compressed one.
-
-    `animation` says what became of one: `kept`, `mp4`, `first-frame`, or null where there was none. `variants` has the
-    further widths and formats, and the film.
-    """
-
-    compressed_url: str
-    thumbnail_url: str
-    width: int
-    height: int
-    bytes: int
-    format: str
-    blurhash: str
-    dominant_color: str
-    animation: str | None
-    variants: tuple[Variant, ...]
-
-
-class VideoOptions(Model):
-    """How films are made. `hashedKeys` as for pictures."""
+class VideoOptions(Options):
+    """How videos are made. `hashedKeys` as for images."""
 
     hashed_keys: bool = False
 
@@ -111,28 +113,7 @@ class VideoPayload(FilePayload):
     options: VideoOptions = VideoOptions()
 
 
-class VideoResult(Model):
-    """Where the film and its poster are. `duration` is in seconds.
-
-    `truncated`: the upload ended before the time that it claimed. `remuxed`: it was fit for the web as it was.
-    `soundDropped`: its sound is of a kind that can't be decoded, and `audio` is null.
-    """
-
-    url: str
-    poster_url: str
-    duration: float
-    width: int
-    height: int
-    bytes: int
-    codec: str
-    audio: str | None
-    truncated: bool
-    remuxed: bool
-    tone_mapped: bool
-    sound_dropped: bool
-
-
-class AvatarOptions(Model):
+class AvatarOptions(Options):
     """How avatars are made. `sizes` in pixels; by default those of AVATAR_SIZES.
 
     `animation`: with `keep` the WebPs of an animation move, and its JPEGs show the first frame.
@@ -147,23 +128,14 @@ class AvatarOptions(Model):
 
 
 class AvatarPayload(Model):
-    """`optimize-avatar`: the upload under the storage key `filePath`, for a user."""
+    """`optimize-avatar`: the upload under the storage key `filePath` becomes the user's avatar."""
 
     user_id: UserId
     file_path: StorageKey
     options: AvatarOptions = AvatarOptions()
 
 
-class AvatarResult(Model):
-    """The URLs by size and format: `urls["64"]["webp"]`."""
-
-    urls: dict[str, dict[str, str]]
-    blurhash: str
-    dominant_color: str
-    animation: str | None
-
-
-class ResizeOptions(Model):
+class ResizeOptions(Options):
     """`resize`: fit inside `width` and `height` pixels (either may be left out); never enlarged."""
 
     width: Side = 4096
@@ -172,21 +144,21 @@ class ResizeOptions(Model):
     quality: Quality = 85
 
 
-class CompressOptions(Model):
+class CompressOptions(Options):
     """`compress`: the same pixels in fewer bytes."""
 
     format: Format = "jpeg"
     quality: Quality = 75
 
 
-class ConvertOptions(Model):
+class ConvertOptions(Options):
     """`convert`: another format."""
 
     format: Format
     quality: Quality = 90
 
 
-class ExtractOptions(Model):
+class ExtractOptions(Options):
     """`extract_text`. `markdown`: the upload is Markdown, which looks like any text."""
 
     max_characters: Annotated[int, Field(ge=1, le=5_000_000)] = 1_000_000
@@ -195,28 +167,28 @@ class ExtractOptions(Model):
 
 
 class ResizeFile(FilePayload):
-    """A picture, smaller."""
+    """Make an image smaller."""
 
     operation: Literal["resize"]
     options: ResizeOptions = ResizeOptions()
 
 
 class CompressFile(FilePayload):
-    """A picture, lighter."""
+    """Make an image lighter."""
 
     operation: Literal["compress"]
     options: CompressOptions = CompressOptions()
 
 
 class ConvertFile(FilePayload):
-    """A picture, in another format."""
+    """Convert an image to another format."""
 
     operation: Literal["convert"]
     options: ConvertOptions
 
 
 class ExtractText(FilePayload):
-    """A document's text."""
+    """Extract the text of a document."""
 
     operation: Literal["extract_text"]
     options: ExtractOptions = ExtractOptions()
@@ -226,28 +198,4 @@ PictureFile = ResizeFile | CompressFile | ConvertFile
 
 
 class FileJob(RootModel[Annotated[PictureFile | ExtractText, Field(discriminator="operation")]]):
-    """`process-file`: what is to be done, by its `operation`."""
-
-
-class PictureFileResult(Variant):
-    """What `resize`, `compress` and `convert` made."""
-
-    operation: str
-    animation: str | None
-
-
-class TextResult(Model):
-    """Where the text is (UTF-8). `kind`: pdf, docx, text or markdown. `truncated`: a limit cut it.
-
-    `pages`: how many pages of a PDF were read; `pages_without_text`: how many of these have none, for they are scans,
-    blank or damaged.
-    """
-
-    operation: str
-    text_url: str
-    kind: str
-    characters: int
-    pages: int | None
-    pages_without_text: int | None
-    truncated: bool
-    bytes: int
+    """`process-file`: `operation` says what is to be done."""

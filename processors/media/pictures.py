@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from processors.media.films import encode
-from processors.media.payload import AvatarPayload, AvatarResult, ImageOptions, ImagePayload, ImageResult, Variant
 from processors.media.reports import ImageReport
+from processors.media.results import AvatarResult, ImageResult, Variant
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.workshop import opened_upload, read_report, row_of
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processors.media.parts import MediaParts
+    from processors.media.payload import AvatarPayload, ImageOptions, ImagePayload
     from processors.media.reports import Output
     from processors.media.workshop import MediaRun
     from queue_lib.processor import Context
@@ -37,12 +38,12 @@ class ProcessImage:
         """Run one job. Raises PermanentError for an image, an object or a row that no attempt can help."""
         async with opened_upload(self._parts, payload, context, MAX_UPLOAD) as run:
             await context.progress(10)
-            report = await self._make(run, payload.options)
+            report, files = await self._make(run, payload.options)
             compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
             await context.progress(50)
-            stored = await run.publish(report.files, payload.file_id, hashed=payload.options.hashed_keys)
+            stored = await run.publish(files, payload.file_id, hashed=payload.options.hashed_keys)
             await context.progress(90)
-            result = _image_result(report, stored)
+            result = _image_result(report, files, stored)
             urls = {
                 "compressedUrl": stored[compressed.name].lasting,
                 "thumbnailUrl": stored[thumbnail.name].lasting,
@@ -51,17 +52,15 @@ class ProcessImage:
             await context.progress(100)
         return result
 
-    async def _make(self, run: MediaRun, options: ImageOptions) -> ImageReport:
-        """Make the images, and of an animated GIF the video if the job asks for it."""
+    async def _make(self, run: MediaRun, options: ImageOptions) -> tuple[ImageReport, list[Output]]:
+        """Make the images, and of an animated GIF a video if the job asks for one; returns all files."""
+        arguments = options.model_dump(exclude={"hashed_keys"})
         wants_video = options.animation == "mp4" and _is_gif(run.folder / "source")
         with self._parts.places.one() if wants_video else nullcontext():
-            report = read_report(
-                ImageReport, await run.make("image", options.model_dump(exclude={"hashed_keys"}), LIMITS)
-            )
+            report = read_report(ImageReport, await run.make("image", arguments, LIMITS))
             if not wants_video or report.kind != "GIF" or report.animation is None:
-                return report
-            video = (await encode(run)).output()
-            return report.model_copy(update={"files": (*report.files, video), "animation": "mp4"})
+                return report, [*report.files]
+            return report, [*report.files, (await encode(run)).output()]
 
 
 class OptimizeAvatar:
@@ -92,8 +91,9 @@ def _is_gif(path: Path) -> bool:
         return file.read(len(GIF)) == GIF
 
 
-def _image_result(report: ImageReport, stored: dict[str, Stored]) -> ImageResult:
+def _image_result(report: ImageReport, files: list[Output], stored: dict[str, Stored]) -> ImageResult:
     compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
+    has_video = any(file.format == "mp4" for file in files)
     return ImageResult(
         compressed_url=stored[compressed.name].url,
         thumbnail_url=stored[thumbnail.name].url,
@@ -103,15 +103,13 @@ def _image_result(report: ImageReport, stored: dict[str, Stored]) -> ImageResult
         format=compressed.format,
         blurhash=report.blurhash,
         dominant_color=report.dominant_color,
-        animation=report.animation,
-        variants=tuple(
-            _variant(file, stored[file.name]) for file in report.files if file not in (compressed, thumbnail)
-        ),
+        animation="mp4" if has_video else report.animation,
+        variants=tuple(_variant(file, stored[file.name]) for file in files if file not in (compressed, thumbnail)),
     )
 
 
 def _variant(file: Output, stored: Stored) -> Variant:
-    return Variant(url=stored.url, format=file.format, width=file.width, height=file.height, bytes=file.bytes)
+    return Variant(url=stored.url, **file.model_dump(include={"format", "width", "height", "bytes"}))
 
 
 def _avatar_result(report: ImageReport, stored: dict[str, Stored]) -> AvatarResult:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from processors.media.results import Animation, ImageFormat  # noqa: TC001 -- pydantic reads them
 from queue_lib.errors import TransientError
 from queue_lib.processor import Model
 
@@ -19,25 +20,30 @@ class Output(Report):
 
     variant: Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}$")]
     name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}\.[a-z0-9]{2,4}$")]
-    format: Annotated[str, Field(pattern=r"^[a-z0-9]{1,10}$")]
-    content_type: Literal[
-        "image/jpeg", "image/webp", "image/avif", "image/png", "image/gif", "video/mp4", "text/plain; charset=utf-8"
-    ]
+    format: str
+    content_type: str
     width: Annotated[int, Field(ge=0)] = 0
     height: Annotated[int, Field(ge=0)] = 0
     bytes: Annotated[int, Field(ge=0)]
 
 
+class ImageOutput(Output):
+    """An image that the child has made."""
+
+    format: ImageFormat
+    content_type: Literal["image/jpeg", "image/webp", "image/avif", "image/png", "image/gif"]
+
+
 class ImageReport(Report):
     """The images that were made of an upload. `kind` is the upload's format, in capitals."""
 
-    files: Annotated[tuple[Output, ...], Field(min_length=1, max_length=64)]
+    files: Annotated[tuple[ImageOutput, ...], Field(min_length=1, max_length=64)]
     blurhash: Annotated[str, Field(max_length=100)]
     dominant_color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
-    animation: Literal["kept", "first-frame"] | None
+    animation: Animation | None
     kind: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")]
 
-    def output(self, variant: str) -> Output:
+    def output(self, variant: str) -> ImageOutput:
         """The first file of this variant. Raises TransientError if the child has made none."""
         for file in self.files:
             if file.variant == variant:
@@ -78,5 +84,5 @@ class TextReport(Report):
 
     def output(self) -> Output:
         """The text as a file to be published."""
-        content_type: Literal["text/plain; charset=utf-8"] = "text/plain; charset=utf-8"
+        content_type = "text/plain; charset=utf-8"
         return Output(variant="text", name="text.txt", format="text", content_type=content_type, bytes=self.bytes)

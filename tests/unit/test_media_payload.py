@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from processors.media.payload import FileJob, ImagePayload, ImageResult
+from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
+from processors.media.results import FileResult, ImageResult, PictureFileResult, TextResult
+from queue_lib.processor import faults
 
 GOOD = {"fileId": "cm3x_-1", "filePath": "uploads/a b.jpg", "userId": "user-1"}
 
@@ -119,3 +123,92 @@ def test_a_fault_names_its_operation(data: dict[str, Any], loc: tuple[str, ...])
         FileJob.model_validate(GOOD | data)
 
     assert [loc] == [fault["loc"] for fault in caught.value.errors()]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "reason"),
+    [
+        (ImagePayload, {"qualty": 50}, "options: Value error, no such option: qualty; there are formats, quality, "),
+        (ImagePayload, {"hashedkeys": True}, "options: Value error, no such option: hashedkeys; there are "),
+        (VideoPayload, {"quality": 50}, "options: Value error, no such option: quality; there are hashedKeys"),
+        (AvatarPayload, {"size": [64]}, "options: Value error, no such option: size; there are sizes, "),
+        (FileJob, {"height": 64, "heigth": 64}, "resize.options: Value error, no such option: heigth; there are width"),
+    ],
+)
+def test_an_option_that_is_misspelt_is_refused(model: type[BaseModel], options: dict[str, Any], reason: str) -> None:
+    """The reason names it, and those that there are. Fields beside the options are ignored."""
+    data = GOOD | {"operation": "resize", "later": True, "options": options}
+
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(data)
+
+    assert faults(caught.value).startswith(reason)
+
+
+def test_options_may_have_the_names_of_python() -> None:
+    """What enqueues from Python may say `hashed_keys`."""
+    payload = ImagePayload.model_validate(GOOD | {"options": {"hashed_keys": True}})
+
+    assert payload.options.hashed_keys
+
+
+@pytest.mark.parametrize("model", [ImagePayload, VideoPayload, AvatarPayload])
+def test_the_schema_takes_ids_as_apps_have_them(model: type[BaseModel]) -> None:
+    """The JSON Schema, of which OpenAPI and types are made, takes a string or an integer; options are closed."""
+    schema = model.model_json_schema()
+
+    ids = [schema["properties"][name] for name in ("fileId", "userId") if name in schema["properties"]]
+    assert ids
+    assert all(["string", "integer"] == [kind["type"] for kind in each["anyOf"]] for each in ids)
+    assert not any(each.get("additionalProperties", True) for each in schema["$defs"].values())
+    assert schema.get("additionalProperties", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_valid"),
+    [
+        ("a", True),
+        ("uploads/a b.jpg", True),
+        ("uploads/..a", True),
+        ("uploads/...", True),
+        ("uploads/ü", True),
+        ("", False),
+        ("/etc/passwd", False),
+        ("a//b", False),
+        ("a/", False),
+        ("./a", False),
+        ("uploads/../../secret", False),
+        ("a/..", False),
+        ("a\\b", False),
+        ("a\tb", False),
+        ("https://example.com/a.jpg", False),
+        ("a" * 901, False),
+    ],
+)
+def test_the_schema_takes_the_keys_that_are_accepted(key: str, *, is_valid: bool) -> None:
+    """The pattern of a storage key says the same as the check that a payload goes through."""
+    schema = ImagePayload.model_json_schema()["properties"]["filePath"]
+
+    assert is_valid is (re.search(schema["pattern"], key) is not None and len(key) <= schema["maxLength"])
+    with nullcontext() if is_valid else pytest.raises(ValidationError):
+        ImagePayload.model_validate(GOOD | {"filePath": key})
+
+
+def test_results_of_files_are_told_apart_by_operation() -> None:
+    """What `process-file` returns is described by one model, and has the same JSON as each of its kinds."""
+    made = {"url": "u", "format": "webp", "width": 1, "height": 2, "bytes": 3, "operation": "resize", "animation": None}
+    text = {
+        "operation": "extract_text",
+        "textUrl": "t",
+        "kind": "pdf",
+        "characters": 5,
+        "pages": 1,
+        "pagesWithoutText": 0,
+        "truncated": False,
+        "bytes": 5,
+    }
+
+    for data, kind in ((made, PictureFileResult), (text, TextResult)):
+        result = FileResult.model_validate(data)
+        assert isinstance(result.root, kind)
+        assert data == result.model_dump(by_alias=True) == result.root.model_dump(by_alias=True)
