@@ -22,7 +22,7 @@ from redis import Redis
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.admin.ports import Addition
+from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options

@@ -20,7 +20,7 @@ from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Backoff
-from queue_lib.observe.events import JobSettled
+from queue_lib.observe.events import JobEnded
 from queue_lib.observe.log import LogObserver, configure
 from queue_lib.processor import Model, Registry, Route
 from queue_lib.queues import Queue, Retention
@@ -66,7 +66,7 @@ class Counter:
     def observe(self, event: Event) -> None:
         """Count a settled job, after its log line."""
         self._log(event)
-        self._left -= isinstance(event, JobSettled)
+        self._left -= isinstance(event, JobEnded)
         if self._left <= 0:
             self.all_done.set()
 

@@ -73,9 +73,10 @@ class Backoff:
 class Job:
     """One claimed job.
 
-    `data` is the producer's JSON as it came. `attempt` counts from 1. `timeout` is in seconds, `enqueued_at` in
-    seconds since the epoch. `waited` is how long it was ready before it was claimed, in seconds; None where the wire
-    does not know. `refusal` is set when the broker already knows that the job must not run, and says why.
+    `data` is the producer's JSON as it came. `attempt` counts from 1. `timeout` is in seconds, `enqueued_at` and
+    `created_at` in seconds since the epoch; `created_at` is the same in every run. `waited` is how long it was ready
+    before it was claimed, in seconds; None where the wire does not know. `refusal` is set when the broker already knows
+    that the job must not run, and says why.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Job:
     backoff: Backoff
     timeout: float
     enqueued_at: float
+    created_at: float = 0.0
     waited: float | None = None
     refusal: str | None = None
 

@@ -1,4 +1,4 @@
-"""How a run can end: one of four ways, and no other."""
+"""How a run can end: one of six ways, and no other."""
 
 from __future__ import annotations
 
@@ -86,4 +86,17 @@ class Dead:
     failure: Failure
 
 
-Outcome = Done | Retry | Snooze | Dead
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The process is stopping: the job goes back to the front of its queue, and no attempt is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The job is no longer ours to settle, for this `reason`: another run records how it ends."""
+
+    reason: str
+
+
+Outcome = Done | Retry | Snooze | Dead  # of a job that was ours to the end
+Ending = Outcome | Released | Lost

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.job import ID_RULE, is_fit_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+    from queue_lib.addition import Addition
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
 
@@ -32,26 +32,6 @@ class Model(BaseModel):
 
 PayloadT = TypeVar("PayloadT", bound=BaseModel)
 PayloadT_contra = TypeVar("PayloadT_contra", bound=BaseModel, contravariant=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUp:
-    """A job that a running job adds to its own queue, on its own wire.
-
-    `id` is the job's id, one that `is_fit_id`: another one is a ValueError. A second job with the same id is not
-    added. `data` is JSON, `delay` seconds. Operators are led from job to job if `data` names the one that adds it,
-    `addedBy`, and the first of a row, `followUpOf`, and if the result of the job that adds it names its `followUps`.
-    """
-
-    id: str
-    name: str
-    data: dict[str, Any]
-    delay: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse an id that a queue could break of."""
-        if not is_fit_id(self.id):
-            raise ValueError(ID_RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +90,17 @@ class Context(Protocol):
         Raises BrokerUnavailableError if the broker's server stays away.
         """
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
-        """Add a job, unless there is one with its id. Raises BrokerUnavailableError as `note` does."""
+    async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
+        """Add a job to this job's queue, or to another `queue`, on the wire that this job came by; returns its id.
+
+        There is never a second job with an id. Without a `job_id` it gets one that is made of this job, of its name
+        and of its data: a run of this job that does the same again adds nothing. Operators are led from job to job if
+        `data` names the job that adds it, `addedBy`, and the first of a row, `followUpOf`, and if the result of the
+        job that adds it names its `followUps`.
+
+        Raises BrokerUnavailableError as `note` does, and PermanentError, which names the option, for what the wire
+        can't do.
+        """
 
     def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Tell the log and the metrics, as the run ends, what happened how often: `metric`, {origin: {kind: n}}."""

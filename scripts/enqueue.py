@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from queue_lib.admin.ports import Addition
+from queue_lib.addition import Addition
 from queue_lib.job import Wire
 from scripts import terminal
 from scripts.terminal import USAGE, JsonOption, out

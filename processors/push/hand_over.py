@@ -12,8 +12,8 @@ import structlog
 from processors.push.delivery import Kind
 from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, follow_up_data
 from processors.push.schedule import APART, MAX_ATTEMPTS, group_by_delay
+from queue_lib.addition import Addition
 from queue_lib.errors import SnoozeError
-from queue_lib.processor import FollowUp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,7 +123,7 @@ class HandOver:
         attempt = min(attempt, MAX_ATTEMPTS)
         data = follow_up_data(self._push, sorted(ids), attempt=attempt, of=self.of, by=job.id, deadline=self.deadline)
         delay = max(0.0, due - self._parts.clock())
-        await self._context.enqueue(FollowUp(id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
+        await self._context.enqueue(Addition(job_id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
         _log.info("push_follow_up", id=follow_up_id, of=self.of[:200], subscriptions=len(ids), delay=round(delay, 1))
         return follow_up_id
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from queue_lib.addition import Addition
 from queue_lib.admin.admission import Admission, UnfitJobsError
 from queue_lib.admin.answers import JobPage, QueueStats, Reading, Replay, Search
-from queue_lib.admin.ports import Addition, JobView
+from queue_lib.admin.ports import JobView
 from queue_lib.broker.dead_letters import letter_id
 from queue_lib.errors import BrokerRefusedError, PermanentError
 from queue_lib.job import State

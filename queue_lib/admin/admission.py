@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from queue_lib.errors import PermanentError
-from queue_lib.job import ID_RULE, is_fit_id
 from queue_lib.processor import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from queue_lib.admin.ports import Addition
+    from queue_lib.addition import Addition
     from queue_lib.processor import Form
 
 
@@ -41,21 +39,10 @@ class Admission:
             known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
             msg = f"no such job: {addition.name[:100]!r}; there are {known}"
             raise PermanentError(msg)
-        if addition.job_id is not None and not is_fit_id(addition.job_id):
-            raise PermanentError(ID_RULE)
-        _check_json(addition.data)
+        addition.check()
         try:
             form.payload.model_validate(addition.data)
         except ValidationError as error:
             msg = f"bad payload for {addition.name}: {faults(error)}"
             raise PermanentError(msg) from None
         return form.queue
-
-
-def _check_json(data: object) -> None:
-    """Raise PermanentError for what Node could not read, or Redis not take: NaN, lone surrogates, endless nesting."""
-    try:
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, TypeError, RecursionError) as error:
-        msg = f"the payload can't be written as JSON: {type(error).__name__}"
-        raise PermanentError(msg) from None

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.fingerprints import mark
-from queue_lib.admin.ports import LISTED, Addition, AttemptFailure, JobView
+from queue_lib.admin.ports import LISTED, AttemptFailure, JobView
 from queue_lib.job import State, Wire
 from queue_lib.plain_json import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.memory import MemoryStore, Record
 
@@ -126,14 +127,7 @@ class MemoryInspector:
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""
-        if addition.job_id is not None and (queue, addition.job_id) in self._store.jobs:
-            return addition.job_id
-        return self._store.enqueue(
-            *(queue, addition.name, addition.data),
-            delay=addition.delay,
-            attempts=addition.attempts,
-            job_id=addition.job_id,
-        )
+        return self._store.add(queue, addition)
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Add one after the other."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.job import State, Wire
 
@@ -75,17 +76,6 @@ class JobView:
     children: tuple[JobRef, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addition:
-    """A job to be added. `data` is JSON, `delay` seconds; without `attempts` the queue's number holds."""
-
-    name: str
-    data: Any
-    job_id: str | None = None
-    delay: float = 0.0
-    attempts: int | None = None
-
-
 class Inspector(Protocol):
     """What an operator may see and do, for one wire. Every call may raise BrokerUnavailableError."""
 
@@ -131,7 +121,10 @@ class Inspector(Protocol):
         """
 
     async def add(self, queue: str, addition: Addition) -> str:
-        """Add a job as a producer does, unless there is one with its id; returns the id."""
+        """Add a job as a producer does, unless there is one with its id; returns the id.
+
+        Raises PermanentError, which names the option, for what the wire can't do.
+        """
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Add many jobs, each as `add` does, in few round trips; returns their ids in this order."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
+    from queue_lib.addition import Addition
     from queue_lib.job import Job, Wire
     from queue_lib.observe.events import Observer
     from queue_lib.outcome import Failure
-    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 
@@ -103,8 +103,12 @@ class Lease(Protocol):
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Note entries and forget others, in one step; they are kept until the job is done, 24 hours at most."""
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
-        """Add a job to the same queue on the same wire, unless there is one with its id, in whatever state."""
+    async def enqueue(self, queue: str, addition: Addition) -> str:
+        """Add a job to a queue on the same wire, unless there is one with its id, in whatever state; returns the id.
+
+        In the same queue it has this job's priority (BullMQ) or lane (RQ), unless it says another one. Raises
+        PermanentError, which names the option, for what the wire can't do.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow
-from queue_lib.errors import LeaseLostError
+from queue_lib.errors import LeaseLostError, PermanentError
 from queue_lib.job import Backoff, Job, State, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.dead_letters import DeadLetter
     from queue_lib.outcome import Failure
-    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 IDLE = 10.0  # seconds
@@ -83,12 +83,30 @@ class MemoryStore:
         attempts: int | None = None,
         backoff: Backoff | None = None,
         job_id: str | None = None,
+        front: bool = False,
     ) -> str:
         """Add a job; returns its id. `delay` is in seconds."""
         record = Record(job_id or str(len(self.jobs) + 1), name, data, attempts, backoff, self.clock())
         self.jobs[queue, record.id] = record
-        self.put(queue, record, delay)
+        self.put(queue, record, delay, front=front)
         return record.id
+
+    def add(self, queue: str, addition: Addition) -> str:
+        """Add a job, unless there is one with its id. Raises PermanentError for what the fake can't do."""
+        for option in ("priority", "remove_on_complete", "remove_on_fail", "deduplication"):
+            if getattr(addition, option) is not None:
+                msg = f"{option}: not in memory"
+                raise PermanentError(msg)
+        if addition.job_id is not None and (queue, addition.job_id) in self.jobs:
+            return addition.job_id
+        return self.enqueue(
+            *(queue, addition.name, addition.data),
+            delay=addition.delay,
+            attempts=addition.attempts,
+            backoff=addition.backoff,
+            job_id=addition.job_id,
+            front=addition.lifo,
+        )
 
     def put(self, queue: str, record: Record, delay: float = 0.0, *, front: bool = False) -> None:
         """Make a job wait, at the front or at the end of the line, now or in `delay` seconds."""
@@ -201,12 +219,9 @@ class MemoryLease(Lease):
         for key in forget:
             notes.pop(key, None)
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
+    async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""
-        if (self._queue.name, follow_up.id) not in self._store.jobs:
-            self._store.enqueue(
-                self._queue.name, follow_up.name, follow_up.data, delay=follow_up.delay, job_id=follow_up.id
-            )
+        return self._store.add(queue, addition)
 
 
 class MemoryBroker:
@@ -264,6 +279,7 @@ class MemoryBroker:
             backoff=record.backoff or queue.backoff,
             timeout=queue.timeout,
             enqueued_at=record.enqueued_at,
+            created_at=record.enqueued_at,
             waited=self._store.clock() - record.due,
             refusal=refusal,
         )

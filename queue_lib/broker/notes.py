@@ -30,13 +30,13 @@ class Holder:
 
 
 class Notes:
-    """The notes of one job. `born` tells it from an older job with the same id."""
+    """The notes of one job. When it was created tells it from an older job with the same id."""
 
-    def __init__(self, client: redis.asyncio.Redis, prefix: str, job: Job, born: float, holder: Holder) -> None:
+    def __init__(self, client: redis.asyncio.Redis, prefix: str, job: Job, holder: Holder) -> None:
         """`client` may decode replies or not; `prefix` is that of all keys of the job's queue."""
         self._client = client
         self._job_id = job.id
-        self._key = f"{prefix}:notes:{job.wire}:{job.id}:{round(born * 1000)}"
+        self._key = f"{prefix}:notes:{job.wire}:{job.id}:{round(job.created_at * 1000)}"
         self._holder = holder
         self._are_there = False
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queue_lib.job import Job, Wire
-    from queue_lib.outcome import Failure, Outcome
+    from queue_lib.outcome import Ending, Failure
 
 # What a run has counted: metric -> as in {push service: {result: how often}}.
 Tallies = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -22,31 +22,12 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSettled:
-    """A run has ended and its outcome is recorded. `seconds` is the run's duration."""
+class JobEnded:
+    """A run has ended, and its ending is recorded. `seconds` is the run's duration, without the recording."""
 
     job: Job
-    outcome: Outcome
+    ending: Ending
     seconds: float
-    tallies: Tallies = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class JobReleased:
-    """The run was stopped by the shutdown; the job went back to its queue without using up an attempt."""
-
-    job: Job
-    seconds: float
-    tallies: Tallies = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class JobLost:
-    """The run has ended, but the job was no longer ours to settle; whoever has it now settles it."""
-
-    job: Job
-    seconds: float
-    reason: str
     tallies: Tallies = field(default_factory=dict)
 
 
@@ -97,9 +78,9 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpAdded:
-    """A run has added a job called `name` to its own queue."""
+    """A run has added a job called `name` to `queue`."""
 
-    job: Job
+    queue: str
     name: str
 
 
@@ -119,7 +100,7 @@ WORKER_FAULTS = ("loop_ended", "job_fault", LOST_DATA)
 API_FAULTS = ("api_fault",)
 
 Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already
-Told = JobStarted | JobSettled | JobReleased | JobLost | BrokerLost | BrokerBack | QueueHeld | JobsRecovered
+Told = JobStarted | JobEnded | BrokerLost | BrokerBack | QueueHeld | JobsRecovered
 Event = Told | Untold
 Observer = Callable[[Event], None]
 

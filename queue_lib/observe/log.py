@@ -14,16 +14,14 @@ from queue_lib.observe.events import (
     BrokerBack,
     BrokerLost,
     Event,
-    JobLost,
-    JobReleased,
-    JobSettled,
+    JobEnded,
     JobsRecovered,
     JobStarted,
     QueueHeld,
     Told,
     Untold,
 )
-from queue_lib.outcome import Dead, Done, Outcome, Retry, Snooze
+from queue_lib.outcome import Dead, Done, Ending, Lost, Released, Retry, Snooze
 
 Fields = dict[str, Any]
 LONGEST = 200  # characters of a name or an id: they are the producer's, who may be anybody
@@ -85,13 +83,9 @@ def describe(event: Told) -> tuple[int, str, Fields]:
     match event:
         case JobStarted(job):
             return logging.DEBUG, "job_started", _of_job(job)
-        case JobSettled(job, outcome, seconds, tallies):
-            level, name, extra = _settled(outcome)
+        case JobEnded(job, ending, seconds, tallies):
+            level, name, extra = _ended(ending)
             return level, name, {**_of_job(job, seconds), **extra, **tallies}
-        case JobReleased(job, seconds, tallies):
-            return logging.INFO, "job_released", {**_of_job(job, seconds), **tallies}
-        case JobLost(job, seconds, reason, tallies):
-            return logging.WARNING, "job_lost", {**_of_job(job, seconds), "reason": reason, **tallies}
         case BrokerLost() | BrokerBack() | QueueHeld() | JobsRecovered():
             return _of_broker(event)
         case _:
@@ -126,8 +120,8 @@ def _of_job(job: Any, seconds: float | None = None) -> Fields:
     return fields if seconds is None else {**fields, "seconds": round(seconds, 3)}
 
 
-def _settled(outcome: Outcome) -> tuple[int, str, Fields]:
-    match outcome:
+def _ended(ending: Ending) -> tuple[int, str, Fields]:
+    match ending:
         case Done():
             return logging.INFO, "job_done", {"outcome": "done"}
         case Retry(delay, failure):
@@ -136,5 +130,9 @@ def _settled(outcome: Outcome) -> tuple[int, str, Fields]:
             return logging.INFO, "job_snoozed", {"outcome": "snooze", "delay": delay, "reason": reason}
         case Dead(failure):
             return logging.ERROR, "job_dead", {"outcome": "dead", "reason": failure.reason}
+        case Released():
+            return logging.INFO, "job_released", {}
+        case Lost(reason):
+            return logging.WARNING, "job_lost", {"reason": reason}
         case _:
-            assert_never(outcome)
+            assert_never(ending)

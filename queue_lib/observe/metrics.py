@@ -17,14 +17,12 @@ from queue_lib.observe.events import (
     BrokerLost,
     Event,
     FollowUpAdded,
-    JobLost,
-    JobReleased,
-    JobSettled,
+    JobEnded,
     JobsRecovered,
     JobStarted,
     RateLimited,
 )
-from queue_lib.outcome import Dead, Done, Retry, Snooze
+from queue_lib.outcome import Dead, Done, Ending, Lost, Released, Retry, Snooze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -36,9 +34,9 @@ if TYPE_CHECKING:
     from queue_lib.job import Job
     from queue_lib.processor import Tally
 
-OTHER = "other"  # for a job name that is not registered: producers may write any
-OUTCOMES: dict[type, str] = {Done: "done", Retry: "retry", Snooze: "snooze", Dead: "dead"}
-ENDS = {**OUTCOMES, JobReleased: "released", JobLost: "lost"}
+OTHER = "other"  # for a job name, or a queue, that this process does not serve: producers may write any
+OUTCOMES: dict[type[Ending], str] = {Done: "done", Retry: "retry", Snooze: "snooze", Dead: "dead"}
+ENDINGS: dict[type[Ending], str] = {**OUTCOMES, Released: "released", Lost: "lost"}
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)  # seconds
 RUNS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)  # seconds
 LONGEST_WAIT = 30 * 86_400.0  # seconds; what says more is no time that a producer's clock has shown
@@ -79,12 +77,12 @@ class JobMetrics(Collector):
     def __init__(self, names: Mapping[str, Collection[str]]) -> None:
         """`names` are the job names that each queue takes: they are there before their first job, as alerts need it."""
         self._waits = {(queue, wire): Cell(WAITS) for queue in names for wire in Wire}
-        self._ends: dict[tuple[str, str, Wire, type], Cell] = {
+        self._runs: dict[tuple[str, str, Wire, type[Ending]], Cell] = {
             (queue, name, wire, kind): Cell(RUNS)
             for queue, known in names.items()
             for name in (*known, OTHER)
             for wire in Wire
-            for kind in ENDS
+            for kind in ENDINGS
         }
 
     def started(self, event: JobStarted) -> None:
@@ -93,25 +91,19 @@ class JobMetrics(Collector):
         if job.waited is not None and job.waited < LONGEST_WAIT:
             self._waits[job.queue, job.wire].add(job.waited)
 
-    def settled(self, event: JobSettled) -> None:
-        """Count the run by its outcome."""
-        self._end(event.job, type(event.outcome)).add(event.seconds)
-
-    def cut_short(self, event: JobReleased | JobLost) -> None:
-        """Count a run that has no outcome."""
-        self._end(event.job, type(event)).add(event.seconds)
-
-    def _end(self, job: Job, kind: type) -> Cell:
-        cell = self._ends.get((job.queue, job.name, job.wire, kind))
-        return self._ends[job.queue, OTHER, job.wire, kind] if cell is None else cell
+    def ended(self, event: JobEnded) -> None:
+        """Count the run by its ending."""
+        job, kind = event.job, type(event.ending)
+        cell = self._runs.get((job.queue, job.name, job.wire, kind)) or self._runs[job.queue, OTHER, job.wire, kind]
+        cell.add(event.seconds)
 
     def collect(self) -> Iterable[Metric]:
         """What was counted."""
         labels = ["queue", "name", "wire", "outcome"]
         jobs = CounterMetricFamily("pushmill_jobs", "Runs of jobs that have ended.", labels=labels)
         merged: dict[tuple[str, str], Cell] = {}
-        for (queue, name, wire, kind), cell in self._ends.items():
-            jobs.add_metric([queue, name, wire.value, ENDS[kind]], sum(cell.counts))
+        for (queue, name, wire, kind), cell in self._runs.items():
+            jobs.add_metric([queue, name, wire.value, ENDINGS[kind]], sum(cell.counts))
             if kind in OUTCOMES:
                 merged.setdefault((queue, name), Cell(RUNS)).merge(cell)
         labels = ["queue", "name"]
@@ -158,9 +150,7 @@ class Metrics:
         }
         self._handlers: dict[type[Event], Callable[[Any], object]] = {
             JobStarted: jobs.started,
-            JobSettled: jobs.settled,
-            JobReleased: jobs.cut_short,
-            JobLost: jobs.cut_short,
+            JobEnded: jobs.ended,
             RateLimited: self._rate_limited,
             BrokerLost: lambda event: self._outages.labels(event.queue, event.wire).inc(),
             JobsRecovered: lambda event: self._recovered.labels(event.wire).inc(len(event.job_ids)),
@@ -173,7 +163,7 @@ class Metrics:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
-        if isinstance(event, JobSettled | JobReleased | JobLost):
+        if isinstance(event, JobEnded):
             for metric, counts in event.tallies.items():
                 self._tallied(event.job, metric, counts)
 
@@ -190,6 +180,7 @@ class Metrics:
         for queue, known in self._names.items():
             for name in (*known, OTHER):
                 self._follow_ups.labels(queue, name)
+        self._follow_ups.labels(OTHER, OTHER)
         for tally, counter in self._tallies.values():
             for labels in itertools.product(self._names.get(tally.queue, ()), *tally.labels.values()):
                 counter.labels(*labels)
@@ -198,7 +189,7 @@ class Metrics:
         return name if name in self._names.get(queue, ()) else OTHER
 
     def _follow_up_added(self, event: FollowUpAdded) -> None:
-        queue = event.job.queue
+        queue = event.queue if event.queue in self._names else OTHER
         self._follow_ups.labels(queue, self._name(queue, event.name)).inc()
 
     def _rate_limited(self, event: RateLimited) -> None:

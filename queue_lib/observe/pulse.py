@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
-from queue_lib.observe.events import Breakdown, JobLost, JobReleased, JobSettled, JobStarted
-from queue_lib.outcome import Dead, Done, Retry, Snooze
+from queue_lib.observe.events import Breakdown, JobEnded, JobStarted
+from queue_lib.outcome import Dead, Done, Retry
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from queue_lib.job import Job
     from queue_lib.observe.events import Event
-    from queue_lib.outcome import Outcome
+    from queue_lib.outcome import Ending
 
 MINUTE = 60  # seconds
 # Upper ends of the buckets, in seconds: from 1 ms to 26 hours, each 1.41 times the one before. What is longer is in a
@@ -37,7 +37,7 @@ MOST_RUNNING = 200  # jobs that are sent
 UNSENT = 60  # minutes that are kept while the broker's server is away
 FAULTS = "faults"  # beside the queues: how often each fault has happened
 WAIT, RUN = "wait:", "run:"  # and the number of a bucket: how many durations are in it
-WORDS: dict[type[Outcome], str] = {Done: "done", Retry: "retried", Dead: "dead"}
+WORDS: dict[type[Ending], str] = {Done: "done", Retry: "retried", Dead: "dead"}  # others are not counted
 
 Tallies = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
 
@@ -143,11 +143,9 @@ class Pulse:
         match event:
             case JobStarted(job):
                 self._start(job)
-            case JobSettled(job, outcome, seconds):
+            case JobEnded(job, ending, seconds):
                 self._end(job)
-                self._count(job, outcome, seconds)
-            case JobReleased(job) | JobLost(job):
-                self._end(job)
+                self._count(job, ending, seconds)
             case Breakdown(word):
                 self._now(FAULTS)[word] += 1
             case _:
@@ -178,12 +176,11 @@ class Pulse:
     def _end(self, job: Job) -> None:
         self._running.pop(_key(job), None)  # what is given back unrun has never started
 
-    def _count(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        if isinstance(outcome, Snooze):
-            return
-        counts = self._now(job.queue)
-        counts[WORDS[type(outcome)]] += 1
-        counts[f"{RUN}{bucket(seconds)}"] += 1
+    def _count(self, job: Job, ending: Ending, seconds: float) -> None:
+        if (word := WORDS.get(type(ending))) is not None:
+            counts = self._now(job.queue)
+            counts[word] += 1
+            counts[f"{RUN}{bucket(seconds)}"] += 1
 
     def _now(self, queue: str) -> Counter[str]:
         return self._tallies.setdefault((queue, int(self._clock() // MINUTE)), Counter())

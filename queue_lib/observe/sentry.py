@@ -13,7 +13,7 @@ import sentry_sdk
 from sentry_sdk.utils import BadDsn
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.observe.events import Breakdown, Event, JobSettled
+from queue_lib.observe.events import Breakdown, Event, JobEnded
 from queue_lib.outcome import Dead
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SentryObserver:
     def __call__(self, event: Event) -> None:
         """Report, if it is something to report."""
         match event:
-            case JobSettled(job, Dead(failure), seconds):
+            case JobEnded(job, Dead(failure), seconds):
                 tags = {"queue": job.queue, "wire": job.wire.value, "job": job.name[:LONGEST]}
                 extra = {"id": job.id[:LONGEST], "attempt": job.attempt, "seconds": round(seconds, 3)}
                 self._report("job_dead", failure, tags, extra)

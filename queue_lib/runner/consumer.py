@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.base import NotNow
-from queue_lib.errors import BrokerUnavailableError, Trouble
+from queue_lib.errors import BrokerUnavailableError
 from queue_lib.observe.events import BrokerBack, BrokerLost, QueueHeld, RateLimited
 from queue_lib.outcome import reason_of
+from queue_lib.runner.outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from queue_lib.broker.base import Broker, Lease
+    from queue_lib.errors import Trouble
     from queue_lib.job import Wire
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from queue_lib.runner.health import Server
     from queue_lib.runner.slots import Slots
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between claims while the broker is no use
 HOLD_PAUSE = 1.0  # seconds between looks at what holds a queue back
 PATIENCE = 30.0  # seconds without an answer to a claim after which a loop is not well; it asks every ten
 
@@ -208,22 +209,3 @@ class Consumer:
         finally:
             self._idle = None
         return True
-
-
-class Outage:
-    """How long the broker has been no use, why, and how long to wait before asking again."""
-
-    def __init__(self) -> None:
-        """It begins now."""
-        self.trouble = Trouble.AWAY
-        self._since = time.monotonic()
-        self._pause = FIRST_PAUSE
-
-    def seconds(self) -> float:
-        """Its length so far."""
-        return time.monotonic() - self._since
-
-    def next_pause(self) -> float:
-        """Seconds until the next try: doubling, up to five."""
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
-        return pause

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.admin.ports import Addition
+from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import PermanentError
 from queue_lib.job import State

@@ -12,7 +12,7 @@ import redis
 
 from queue_lib.admin.admin import Admin
 from queue_lib.job import State
-from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.events import JobEnded, JobStarted
 from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.outcome import Dead, Done, Outcome, Retry
 from queue_lib.runner.reporter import Reporter
@@ -73,7 +73,7 @@ class Process:
                 await lease.retry(delay, failure)
             case Dead(failure):
                 await lease.bury(failure)
-        self.pulse(JobSettled(lease.job, outcome, seconds))
+        self.pulse(JobEnded(lease.job, outcome, seconds))
 
 
 async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> None:

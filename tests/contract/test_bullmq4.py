@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
+from queue_lib.addition import Addition
 from queue_lib.admin.admin import Admin
-from queue_lib.admin.ports import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerRefusedError, Trouble
 from queue_lib.job import State, Wire

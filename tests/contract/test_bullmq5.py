@@ -13,7 +13,7 @@ import redis.asyncio
 from bullmq import FlowProducer
 from redis import Redis
 
-from queue_lib.admin.ports import Addition
+from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.job import State
 from tests.support.failed_jobs import failed

@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from redis import Redis
 from rq.utils import utcformat
 
-from queue_lib.admin.ports import Addition
+from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.rq.retention import clock
 from queue_lib.broker.rq.scripts import COMMON
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
-from queue_lib.processor import FollowUp
 from tests.support.clocks import clock_ahead
 from tests.support.mills import QUEUE, Mill
 
@@ -106,7 +105,7 @@ async def test_delays(rq: Mill, client: Redis, ahead: float) -> None:
     broker = await rq.broker()
     with clock_ahead(ahead):
         lease = await rq.claim(broker)
-        await lease.enqueue(FollowUp(id="follow-up", name="call", data={}, delay=5.0))
+        await lease.enqueue(QUEUE.name, Addition(job_id="follow-up", name="call", data={}, delay=5.0))
         await lease.retry(5.0, Failure("it broke"))
         await rq.inspector.add(QUEUE.name, Addition(name="greet", data={}, job_id="own", delay=5.0))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queue_lib.admin.ports import Addition
+from queue_lib.addition import Addition
 from queue_lib.broker import names
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.connection import client, options, synchronous_client

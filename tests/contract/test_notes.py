@@ -11,14 +11,16 @@ import redis
 from bullmq import Job as BullJob
 from bullmq import Queue as BullQueue
 
+from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import State
-from queue_lib.observe.events import Event, JobLost, JobStarted
-from queue_lib.outcome import Failure
-from queue_lib.processor import FollowUp, Model, Registry, Route
+from queue_lib.observe.events import Event, JobEnded, JobStarted
+from queue_lib.outcome import Failure, Lost
+from queue_lib.processor import Model, Registry, Route
 from queue_lib.runner.executor import Executor
+from tests.support.fakes import endings
 from tests.support.mills import QUEUE, Mill, redis_mill
 from tests.support.polling import BUSY, PATIENCE
 
@@ -72,7 +74,7 @@ async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: s
         broker = await mill.broker()
         first = await mill.claim(broker)
         for n in (1, 2):
-            await first.enqueue(FollowUp(id="again", name="follow", data={"n": n}))
+            await first.enqueue(QUEUE.name, Addition(job_id="again", name="follow", data={"n": n}))
             lease = await mill.claim(broker)
             assert (lease.job.data, await lease.notes()) == ({"n": n}, {})
             await lease.note({"a": "1"}, ())
@@ -162,7 +164,7 @@ async def test_a_follow_up_is_run_when_it_is_due(mill: Mill) -> None:
     broker = await mill.broker()
     lease = await mill.claim(broker)
     added = time.time()
-    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"ids": ["ä", 1]}, delay=0.4))
+    await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"ids": ["ä", 1]}, delay=0.4))
     await lease.done({})
 
     assert (await mill.view("next-1")).state is State.DELAYED
@@ -177,7 +179,7 @@ async def test_a_follow_up_without_a_delay_waits_in_line(mill: Mill) -> None:
     await mill.enqueue("greet", DATA)
     broker = await mill.broker()
     lease = await mill.claim(broker)
-    await lease.enqueue(FollowUp(id="next-1", name="follow", data={}))
+    await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={}))
 
     assert (await mill.claim(broker)).job.id == "next-1"
 
@@ -188,12 +190,12 @@ async def test_a_follow_up_is_added_once(mill: Mill) -> None:
     broker = await mill.broker()
     lease = await mill.claim(broker)
 
-    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 1}, delay=0.1))
-    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 2}))
+    await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 1}, delay=0.1))
+    await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 2}))
     follow_up = await mill.claim(broker)
-    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 3}))
+    await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 3}))
     await follow_up.done({})
-    await lease.enqueue(FollowUp(id="next-1", name="follow", data={"n": 4}))
+    await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 4}))
 
     assert follow_up.job.data == {"n": 1}
     assert isinstance(await broker.claim(QUEUE), NotNow)
@@ -227,7 +229,8 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
     await asyncio.wait_for(run, PATIENCE)
 
     assert cut.is_set()
-    assert [type(event) for event in events] == [JobStarted, JobLost]
+    assert [type(event) for event in events] == [JobStarted, JobEnded]
+    assert [Lost] == endings(events)
     await other.done({"by": "the other"})
     assert (await mill.view(job_id)).result == {"by": "the other"}
 
@@ -238,7 +241,7 @@ async def test_a_follow_up_has_the_priority_of_its_job(redis_url: str) -> None:
         queue = BullQueue(QUEUE.name, {"connection": redis_url})
         await queue.add("greet", DATA, {"priority": 7})
         lease = await mill.claim(await mill.broker())
-        await lease.enqueue(FollowUp(id="next-1", name="follow", data={}))
+        await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={}))
         follow_up = await BullJob.fromId(queue, "next-1")
         await queue.close()
 

@@ -15,7 +15,7 @@ import pytest
 from queue_lib import wiring
 from queue_lib.errors import ConfigurationError, PermanentError
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, Event, JobSettled, JobStarted
+from queue_lib.observe.events import Breakdown, Event, JobEnded, JobStarted
 from queue_lib.observe.sentry import SentryObserver, scrubbed
 from queue_lib.outcome import Dead, Done, Failure, Retry
 from queue_lib.settings import WorkerSettings
@@ -109,7 +109,7 @@ def send(inbox: Inbox, *events: Event) -> None:
 def test_a_dead_job(inbox: Inbox) -> None:
     """Its queue, wire, name, attempt and reason, and where in the code it failed; none of what it was about."""
     job = make_job(wire=Wire.RQ, attempt=3, data={"title": SECRET})
-    send(inbox, JobSettled(job, Dead(failure(SECRET)), 0.25))
+    send(inbox, JobEnded(job, Dead(failure(SECRET)), 0.25))
 
     [event] = inbox.events
     assert {"event": "job_dead", "queue": "work", "wire": "rq", "job": "greet"} == dict(event["tags"])
@@ -130,7 +130,7 @@ def test_a_dead_job(inbox: Inbox) -> None:
 def test_what_is_no_news(inbox: Inbox) -> None:
     """A job that is done, or will be tried again, is not reported; a fault is."""
     job = make_job()
-    events = (JobStarted(job), JobSettled(job, Done(None), 1.0), JobSettled(job, Retry(1.0, failure("")), 1.0))
+    events = (JobStarted(job), JobEnded(job, Done(None), 1.0), JobEnded(job, Retry(1.0, failure("")), 1.0))
     send(inbox, *events, Breakdown("loop_ended", failure("")))
 
     [event] = inbox.events
@@ -139,7 +139,7 @@ def test_what_is_no_news(inbox: Inbox) -> None:
 
 def test_a_failure_without_an_exception(inbox: Inbox) -> None:
     """A job that is dead because its workers died has a reason and no stack."""
-    send(inbox, JobSettled(make_job(), Dead(Failure("its worker died 3 times")), 0.0))
+    send(inbox, JobEnded(make_job(), Dead(Failure("its worker died 3 times")), 0.0))
 
     [exception] = inbox.events[0]["exception"]["values"]
     assert ("its worker died 3 times", False) == (exception["value"], "stacktrace" in exception)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from queue_lib.broker.base import Lease
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.job import Backoff, Job, Wire
-from queue_lib.observe.events import Untold
+from queue_lib.observe.events import JobEnded, Untold
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from queue_lib.addition import Addition
     from queue_lib.observe.events import Event, Observer
-    from queue_lib.outcome import Failure
-    from queue_lib.processor import FollowUp
+    from queue_lib.outcome import Ending, Failure
 
 
 class Greeting(Model):
@@ -50,6 +50,11 @@ def told(events: list[Event]) -> Observer:
             events.append(event)
 
     return observe
+
+
+def endings(events: Iterable[Event]) -> list[type[Ending]]:
+    """How the runs among these events have ended."""
+    return [type(event.ending) for event in events if isinstance(event, JobEnded)]
 
 
 class NotingLease(Lease):
@@ -112,9 +117,10 @@ class NotingLease(Lease):
         for key in forget:
             self.kept.pop(key, None)
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
+    async def enqueue(self, queue: str, addition: Addition) -> str:
         """Note."""
-        self._note("enqueue", follow_up)
+        self._note("enqueue", queue, addition)
+        return addition.job_id or ""
 
 
 class FakeContext:
@@ -125,7 +131,7 @@ class FakeContext:
         self.job = job or make_job()
         self.board = board or MemoryBoard()
         self.kept: dict[str, str] = {}
-        self.enqueued: dict[str, FollowUp] = {}
+        self.enqueued: dict[str, Addition] = {}
         self.tallies: list[tuple[str, dict[str, dict[str, int]]]] = []
         self.reports: list[Any] = []
         self.seconds = 300.0
@@ -155,11 +161,13 @@ class FakeContext:
         for key in forget:
             self.kept.pop(key, None)
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
+    async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """See the protocol."""
         if self.fault is not None:
             raise self.fault
-        self.enqueued.setdefault(follow_up.id, follow_up)
+        job_id = addition.job_id or f"added-{len(self.enqueued)}"
+        self.enqueued.setdefault(job_id, addition)
+        return job_id
 
     def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
         """See the protocol."""

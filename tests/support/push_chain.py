@@ -45,6 +45,6 @@ async def chain(mess: Mess, wire: str) -> list[str]:
 async def _end(lease: Lease, context: FakeContext, result: PushResult) -> list[str]:
     """Complete the job, and add its follow-ups, due at once; returns their ids."""
     for follow_up in context.enqueued.values():
-        await lease.enqueue(replace(follow_up, delay=0.0))
+        await lease.enqueue(lease.job.queue, replace(follow_up, delay=0.0))
     await lease.done(result.model_dump(mode="json", by_alias=True))
     return list(context.enqueued)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from queue_lib.addition import Addition
 from queue_lib.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
@@ -15,13 +16,13 @@ from queue_lib.errors import (
     SnoozeError,
     TransientError,
 )
-from queue_lib.observe.events import JobLost, JobReleased, JobSettled
-from queue_lib.outcome import Dead, Done
-from queue_lib.processor import FollowUp
+from queue_lib.observe.events import JobEnded
+from queue_lib.outcome import Dead, Done, Lost, Released
 from queue_lib.retry import OUTAGE_PAUSE
+from queue_lib.runner import context as context_module
 from queue_lib.runner import executor as executor_module
 from tests.support.bench import Bench, hanging, raising, returning
-from tests.support.fakes import Greeting, NotingLease, make_job
+from tests.support.fakes import Greeting, NotingLease, endings, make_job
 
 if TYPE_CHECKING:
     from queue_lib.processor import Context
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor_module, "RECORD_PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(executor_module, "NOTE_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(context_module, "PAUSES", (0.0, 0.0, 0.0))
 
 
 async def test_done() -> None:
     """What the processor returns is recorded as the job's result."""
     bench = Bench(NotingLease(), returning(Greeting(user_id="u2")))
     assert [("done", {"userId": "u2", "count": 1})] == await bench.run()
-    assert [Done] == [type(event.outcome) for event in bench.events if isinstance(event, JobSettled)]
+    assert [Done] == endings(bench.events)
 
 
 async def test_the_processor_gets_the_validated_payload_and_its_context() -> None:
@@ -113,7 +114,7 @@ async def test_an_interrupted_run_gives_its_job_back() -> None:
     bench.executor.interrupt()
     await run
     assert [("release",)] == bench.lease.calls
-    assert [JobReleased] == [type(event) for event in bench.events]
+    assert [Released] == endings(bench.events)
 
 
 async def test_a_job_that_ends_in_spite_of_the_interruption_is_done() -> None:
@@ -172,24 +173,22 @@ async def test_an_outage_without_end_is_told() -> None:
     bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 9), returning(None))
     assert [("abandon",)] == await bench.run()
     [event] = bench.events
-    assert isinstance(event, JobLost)
-    assert "Redis can't be reached (away)" == event.reason
+    assert isinstance(event, JobEnded)
+    assert Lost("Redis can't be reached (away)") == event.ending
 
 
 async def test_a_lost_lease_settles_nothing() -> None:
     """A job that somebody else has by now is theirs to settle."""
     bench = Bench(NotingLease(None, LeaseLostError("taken over")), returning(None))
     assert [] == await bench.run()
-    assert [JobLost] == [type(event) for event in bench.events]
+    assert [Lost] == endings(bench.events)
 
 
 async def test_a_wire_may_refuse_a_completion() -> None:
     """A BullMQ parent whose child failed can't complete: it is dead, and its letter says so."""
     bench = Bench(NotingLease(None, PermanentError("a child failed")), returning(None))
     assert [("bury", "a child failed")] == await bench.run()
-    [event] = bench.events
-    assert isinstance(event, JobSettled)
-    assert isinstance(event.outcome, Dead)
+    assert [Dead] == endings(bench.events)
 
 
 async def test_a_parent_that_was_given_a_child_is_tried_again() -> None:
@@ -202,7 +201,7 @@ async def test_what_the_server_refuses_is_not_asked_for_ten_minutes() -> None:
     """A command that the server refuses for its content is given up at once; the lease runs out."""
     bench = Bench(NotingLease(None, BrokerRefusedError("WRONGTYPE")), returning(None))
     assert [("abandon",)] == await bench.run()
-    assert [JobLost] == [type(event) for event in bench.events]
+    assert [Lost] == endings(bench.events)
 
 
 async def test_progress_is_throttled() -> None:
@@ -235,7 +234,7 @@ async def test_a_report_that_fails_does_not_cost_the_job() -> None:
 async def leaving_things(_payload: Greeting, context: Context, /) -> dict[str, str]:
     """A processor that notes, adds a job, and reports counts."""
     await context.note({"a": "1", "b": "2"}, ["b"])
-    await context.enqueue(FollowUp(id="next", name="greet", data={}))
+    await context.enqueue(Addition(job_id="next", name="greet", data={}))
     context.tally("greetings", {"here": {"sent": 1}})
     context.tally("greetings", {"here": {"sent": 2, "gone": 1}})
     return await context.notes()
@@ -245,9 +244,9 @@ async def test_what_a_run_leaves_behind_survives_an_outage() -> None:
     """Notes and follow-ups wait for the broker to come back; counts are told to the observer."""
     trouble = BrokerUnavailableError("away")
     bench = Bench(NotingLease(None, trouble, trouble, trouble), leaving_things)
-    follow_up = FollowUp(id="next", name="greet", data={})
-    assert [("enqueue", follow_up), ("done", {"a": "1"})] == await bench.run()
-    [ended] = [event for event in bench.events if isinstance(event, JobSettled)]
+    follow_up = Addition(job_id="next", name="greet", data={})
+    assert [("enqueue", "work", follow_up), ("done", {"a": "1"})] == await bench.run()
+    [ended] = [event for event in bench.events if isinstance(event, JobEnded)]
     assert {"greetings": {"here": {"sent": 3, "gone": 1}}} == ended.tallies
 
 
@@ -281,7 +280,7 @@ async def test_a_lost_run_has_no_outcome_whatever_it_makes_of_its_end(end: Excep
     bench.lease.lose()
     await run
     assert ([], []) == (bench.lease.calls, bench.order)
-    assert [JobLost] == [type(event) for event in bench.events]
+    assert [Lost] == endings(bench.events)
 
 
 @pytest.mark.parametrize("end", [None, TransientError("cut short"), SnoozeError("later", 9.0)])
@@ -310,7 +309,7 @@ async def test_a_lease_that_was_lost_before_its_run_is_not_run() -> None:
     bench = Bench(NotingLease(), returning(None))
     bench.lease.lose()
     assert [] == await bench.run()
-    assert [JobLost] == [type(event) for event in bench.events]
+    assert [Lost] == endings(bench.events)
 
 
 async def test_a_lease_lost_during_the_shutdown_is_not_given_back() -> None:
@@ -322,4 +321,4 @@ async def test_a_lease_lost_during_the_shutdown_is_not_given_back() -> None:
     bench.executor.interrupt()
     await run
     assert [] == bench.lease.calls
-    assert [JobLost] == [type(event) for event in bench.events]
+    assert [Lost] == endings(bench.events)

@@ -9,11 +9,11 @@ import bullmq
 import pytest
 from bullmq.queue_keys import QueueKeys
 
+from queue_lib.addition import Addition
 from queue_lib.admin.admission import Admission
-from queue_lib.admin.ports import Addition
 from queue_lib.errors import PermanentError
 from queue_lib.job import KEYS_OF_QUEUES, is_fit_id
-from queue_lib.processor import FollowUp, Form
+from queue_lib.processor import Form
 from tests.support.fakes import Greeting
 
 
@@ -40,8 +40,8 @@ def test_ids_that_no_job_may_have(job_id: str) -> None:
     addition = Addition(name="greet", data={"userId": "u", "count": 1}, job_id=job_id)
     with pytest.raises(PermanentError, match="a job's id has letters"):
         Admission([Form("greet", "work", Greeting)]).queue_of(addition)
-    with pytest.raises(ValueError, match="a job's id has letters"):
-        FollowUp(id=job_id, name="greet", data={})
+    with pytest.raises(PermanentError, match="a job's id has letters"):
+        addition.check()
 
 
 def test_all_keys_that_bullmq_has_are_known() -> None:

@@ -14,15 +14,13 @@ from queue_lib.job import Wire
 from queue_lib.observe.events import (
     BrokerBack,
     BrokerLost,
-    JobLost,
-    JobReleased,
-    JobSettled,
+    JobEnded,
     JobsRecovered,
     JobStarted,
     Told,
 )
 from queue_lib.observe.log import configure, describe
-from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
+from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from tests.support.fakes import make_job
 
 if TYPE_CHECKING:
@@ -43,27 +41,27 @@ COUNTED = {"push_deliveries": {"https://push.example": {"sent": 2}}}
             "job_started",
             {name: value for name, value in OF_JOB.items() if name != "seconds"},
         ),
-        (JobSettled(JOB, Done({"url": "s3cret"}), 0.25), logging.INFO, "job_done", OF_JOB | {"outcome": "done"}),
+        (JobEnded(JOB, Done({"url": "s3cret"}), 0.25), logging.INFO, "job_done", OF_JOB | {"outcome": "done"}),
         (
-            JobSettled(JOB, Retry(2.0, FAILURE), 0.25),
+            JobEnded(JOB, Retry(2.0, FAILURE), 0.25),
             logging.WARNING,
             "job_retry",
             OF_JOB | {"outcome": "retry", "delay": 2.0, "reason": "it broke"},
         ),
         (
-            JobSettled(JOB, Snooze(9.0, "slow down"), 0.25),
+            JobEnded(JOB, Snooze(9.0, "slow down"), 0.25),
             logging.INFO,
             "job_snoozed",
             OF_JOB | {"outcome": "snooze", "delay": 9.0, "reason": "slow down"},
         ),
         (
-            JobSettled(JOB, Dead(FAILURE), 0.25),
+            JobEnded(JOB, Dead(FAILURE), 0.25),
             logging.ERROR,
             "job_dead",
             OF_JOB | {"outcome": "dead", "reason": "it broke"},
         ),
-        (JobReleased(JOB, 0.25), logging.INFO, "job_released", OF_JOB),
-        (JobLost(JOB, 0.25, "taken over"), logging.WARNING, "job_lost", OF_JOB | {"reason": "taken over"}),
+        (JobEnded(JOB, Released(), 0.25), logging.INFO, "job_released", OF_JOB),
+        (JobEnded(JOB, Lost("taken over"), 0.25), logging.WARNING, "job_lost", OF_JOB | {"reason": "taken over"}),
         (
             BrokerLost(Wire.RQ, "work", "refused"),
             logging.ERROR,
@@ -83,13 +81,18 @@ COUNTED = {"push_deliveries": {"https://push.example": {"sent": 2}}}
             {"wire": "rq", "queue": "work", "ids": ["1", "2"]},
         ),
         (
-            JobSettled(JOB, Done(None), 0.25, COUNTED),
+            JobEnded(JOB, Done(None), 0.25, COUNTED),
             logging.INFO,
             "job_done",
             OF_JOB | {"outcome": "done", "push_deliveries": {"https://push.example": {"sent": 2}}},
         ),
-        (JobReleased(JOB, 0.25, COUNTED), logging.INFO, "job_released", OF_JOB | COUNTED),
-        (JobLost(JOB, 0.25, "away", COUNTED), logging.WARNING, "job_lost", OF_JOB | {"reason": "away"} | COUNTED),
+        (JobEnded(JOB, Released(), 0.25, COUNTED), logging.INFO, "job_released", OF_JOB | COUNTED),
+        (
+            JobEnded(JOB, Lost("away"), 0.25, COUNTED),
+            logging.WARNING,
+            "job_lost",
+            OF_JOB | {"reason": "away"} | COUNTED,
+        ),
     ],
 )
 def test_an_event_is_one_line(event: Told, level: int, word: str, fields: dict[str, object]) -> None:

@@ -16,9 +16,7 @@ from queue_lib.observe.events import (
     BrokerLost,
     Event,
     FollowUpAdded,
-    JobLost,
-    JobReleased,
-    JobSettled,
+    JobEnded,
     JobsRecovered,
     JobStarted,
     RateLimited,
@@ -27,7 +25,7 @@ from queue_lib.observe.events import (
 )
 from queue_lib.observe.metrics import LONGEST_WAIT, Metrics
 from queue_lib.observe.vitals import Vitals
-from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
+from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from tests.support.exposition import Exposition
 from tests.support.fakes import make_job
 
@@ -65,7 +63,7 @@ def series(page: Exposition) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
 )
 def test_a_run_is_counted_by_its_outcome(outcome: Outcome, word: str) -> None:
     """With its queue, name and wire, and how long it took."""
-    read = told(JobSettled(JOB, outcome, 0.3), JobSettled(replace(JOB, wire=Wire.RQ), outcome, 0.3))
+    read = told(JobEnded(JOB, outcome, 0.3), JobEnded(replace(JOB, wire=Wire.RQ), outcome, 0.3))
 
     assert 1 == read("pushmill_jobs_total", queue="work", name="greet", wire="bullmq", outcome=word)
     assert 2 == read("pushmill_jobs_total")
@@ -75,7 +73,7 @@ def test_a_run_is_counted_by_its_outcome(outcome: Outcome, word: str) -> None:
 
 def test_runs_without_an_outcome_are_counted() -> None:
     """Those that were given back or lost; they say nothing of how long runs take."""
-    read = told(JobReleased(JOB, 9.0), JobLost(JOB, 9.0, "taken over"))
+    read = told(JobEnded(JOB, Released(), 9.0), JobEnded(JOB, Lost("taken over"), 9.0))
 
     assert 1 == read("pushmill_jobs_total", outcome="released")
     assert 1 == read("pushmill_jobs_total", outcome="lost")
@@ -105,15 +103,19 @@ def test_no_series_is_born_with_an_event() -> None:
     pushes, files = make_job(queue="push-notifications", name="push"), make_job(queue="file-processing", name="file")
     everything: list[Event] = []
     for job in (replace(each, wire=wire) for each in (pushes, files, replace(pushes, name="?")) for wire in Wire):
-        everything += [JobStarted(replace(job, waited=1.0)), JobReleased(job, 1.0), JobLost(job, 1.0, "")]
-        everything += [JobSettled(job, outcome, 1.0) for outcome in OUTCOMES]
+        everything += [
+            JobStarted(replace(job, waited=1.0)),
+            JobEnded(job, Released(), 1.0),
+            JobEnded(job, Lost(""), 1.0),
+        ]
+        everything += [JobEnded(job, outcome, 1.0) for outcome in OUTCOMES]
         everything += [BrokerLost(job.wire, job.queue, ""), JobsRecovered(job.wire, job.queue, ("1",))]
-        everything += [RateLimited(job.wire, job.queue, 1.0), FollowUpAdded(job, job.name)]
+        everything += [RateLimited(job.wire, job.queue, 1.0), FollowUpAdded(job.queue, job.name)]
     deliveries = {f"https://{host}": dict.fromkeys(map(str, Kind), 120) for host in SERVICES}
     deliveries |= {"https://example.com": {"sent": 1}, "refused": {"gone": 1}}
     pushed: Tallies = {"push_deliveries": deliveries, "push_pruned": {"subscriptions": {"gone": 120}}}
     stored: Tallies = {"media_bytes": {"in": {"upload": 1}, "out": {"files": 1}}}
-    everything += [JobSettled(pushes, Done(None), 1.0, pushed), JobSettled(files, Done(None), 1.0, stored)]
+    everything += [JobEnded(pushes, Done(None), 1.0, pushed), JobEnded(files, Done(None), 1.0, stored)]
     names = {"push-notifications": ["push"], "file-processing": ["file"]}
 
     born, later = told(names=names), told(*everything, names=names)
@@ -128,7 +130,7 @@ def test_no_series_is_born_with_an_event() -> None:
 def test_a_name_that_is_not_registered_is_other(name: str) -> None:
     """Names are the producers': thousands of them are one label, and none writes into the page."""
     job = replace(JOB, name=name)
-    read = told(JobSettled(job, Dead(FAILURE), 0.1), FollowUpAdded(JOB, name))
+    read = told(JobEnded(job, Dead(FAILURE), 0.1), FollowUpAdded(JOB.queue, name))
 
     assert 1 == read("pushmill_jobs_total", queue="work", name="other", outcome="dead")
     assert 1 == read("pushmill_jobs_total")
@@ -142,7 +144,7 @@ def test_what_happens_beside_jobs_is_counted() -> None:
         RateLimited(Wire.RQ, "work", 0.5),
         BrokerLost(Wire.RQ, "work", "refused"),
         JobsRecovered(Wire.RQ, "work,other-queue", ("1", "2")),
-        FollowUpAdded(JOB, "greet"),
+        FollowUpAdded(JOB.queue, "greet"),
     )
 
     assert 2 == read("pushmill_limiter_waits_total", queue="work", wire="rq")
@@ -163,9 +165,9 @@ def test_what_processors_count() -> None:
         "other": {"sent": 1},
     }
     read = told(
-        JobSettled(JOB, Done(None), 1.0, {"push_deliveries": deliveries, "greetings": {"here": {"sent": 1}}}),
-        JobReleased(JOB, 1.0, {"push_pruned": {"subscriptions": {"gone": 3}}}),
-        JobLost(JOB, 1.0, "away", {"media_bytes": {"in": {"upload": 1000}, "out": {"files": 300}}}),
+        JobEnded(JOB, Done(None), 1.0, {"push_deliveries": deliveries, "greetings": {"here": {"sent": 1}}}),
+        JobEnded(JOB, Released(), 1.0, {"push_pruned": {"subscriptions": {"gone": 3}}}),
+        JobEnded(JOB, Lost("away"), 1.0, {"media_bytes": {"in": {"upload": 1000}, "out": {"files": 300}}}),
     )
 
     assert 2 == read("pushmill_push_results_total", name="greet", service="google", result="sent")

@@ -17,10 +17,10 @@ from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.broker.pulse import SILENCE, Data, MemoryPulses
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, JobLost, JobReleased, JobSettled, JobStarted, to_all
+from queue_lib.observe.events import Breakdown, JobEnded, JobStarted, to_all
 from queue_lib.observe.memory import of_tree
 from queue_lib.observe.pulse import BOUNDS, UNSENT, Pulse, WorkerView, bucket, minute_of, quantile
-from queue_lib.outcome import Dead, Done, Failure, Retry, Snooze
+from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from queue_lib.runner.reporter import Reporter
 from tests.support.fakes import make_job
 
@@ -50,9 +50,9 @@ def test_runs_are_counted_by_their_end() -> None:
     job = make_job(waited=0.5)
     for outcome in (Done(None), Done(None), Retry(1.0, FAILURE), Dead(FAILURE), Snooze(1.0, "away")):
         pulse(JobStarted(job))
-        pulse(JobSettled(job, outcome, 2.0))
-    pulse(JobReleased(job, 1.0))
-    pulse(JobLost(job, 1.0, "gone"))
+        pulse(JobEnded(job, outcome, 2.0))
+    pulse(JobEnded(job, Released(), 1.0))
+    pulse(JobEnded(job, Lost("gone"), 1.0))
 
     [(key, counts)] = pulse.take().items()
 
@@ -70,7 +70,7 @@ def test_each_minute_is_counted_by_itself() -> None:
     pulse(JobStarted(make_job(waited=1.0)))
     pulse(JobStarted(make_job(id="2")))
     clock.now += 60
-    pulse(JobSettled(make_job(), Done(None), 60.0))
+    pulse(JobEnded(make_job(), Done(None), 60.0))
 
     assert {
         ("work", NOON // 60): Counter({f"wait:{bucket(1.0)}": 1}),
@@ -87,10 +87,10 @@ def test_what_runs_is_known_until_it_ends() -> None:
         pulse(JobStarted(job))
         clock.now += 1
     shown = pulse.running()
-    pulse(JobSettled(jobs[0], Snooze(1.0, "away"), 1.0))
-    pulse(JobReleased(jobs[1], 1.0))
-    pulse(JobLost(jobs[2], 1.0, "gone"))
-    pulse(JobReleased(make_job(id="unrun"), 0.0))
+    pulse(JobEnded(jobs[0], Snooze(1.0, "away"), 1.0))
+    pulse(JobEnded(jobs[1], Released(), 1.0))
+    pulse(JobEnded(jobs[2], Lost("gone"), 1.0))
+    pulse(JobEnded(make_job(id="unrun"), Released(), 0.0))
 
     assert [NOON + n for n in range(4)] == [each.since for each in shown]
     assert ("0" * 200, "?", Wire.BULLMQ, 1) == (shown[0].id, shown[0].name, shown[0].wire, shown[0].attempt)
@@ -152,11 +152,11 @@ async def test_what_could_not_be_sent_is_sent_later() -> None:
     reporter = Reporter(ME, pulse, pulses, lambda: 5, lambda _: None)
     for pause in (0, UNSENT * 60, 60):
         clock.now += pause
-        pulse(JobSettled(make_job(), Done(None), 1.0))
+        pulse(JobEnded(make_job(), Done(None), 1.0))
         with pytest.raises(BrokerUnavailableError):
             await reporter.send()
     pulses.away = False
-    pulse(JobSettled(make_job(), Done(None), 1.0))
+    pulse(JobEnded(make_job(), Done(None), 1.0))
     await reporter.send()
 
     first = int(NOON // 60)

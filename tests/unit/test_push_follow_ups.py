@@ -58,7 +58,7 @@ async def test_the_fifth_attempt_is_the_last() -> None:
     while contexts[-1].enqueued:
         [follow_up] = contexts[-1].enqueued.values()
         clock.now += follow_up.delay
-        contexts.append(FakeContext(make_job(id=follow_up.id, data=follow_up.data)))
+        contexts.append(FakeContext(make_job(id=follow_up.job_id, data=follow_up.data)))
         payload = FollowUpPayload.model_validate(follow_up.data)
         result = await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, contexts[-1])
 
@@ -143,7 +143,7 @@ async def test_what_was_not_sent_uses_up_no_attempt() -> None:
     payload = FollowUpPayload.model_validate(untried.data)
     assert (2, f"{IN_A_ROW:06}") == (payload.attempt, payload.subscription_ids[0])
 
-    later, before = FakeContext(make_job(id=untried.id), board), len(sender.tried)
+    later, before = FakeContext(make_job(id=untried.job_id), board), len(sender.tried)
     for _ in range(8):
         with pytest.raises(SnoozeError, match="is left alone for now") as caught:
             await PushFollowUp(parts)(payload, later)
@@ -180,7 +180,7 @@ async def test_a_follow_up_that_may_probe_is_sent() -> None:
     clock.now += first.delay
 
     payload = FollowUpPayload.model_validate({**first.data, "subscriptionIds": [f"{IN_A_ROW:06}"]})
-    result = await PushFollowUp(parts)(payload, FakeContext(make_job(id=first.id), board))
+    result = await PushFollowUp(parts)(payload, FakeContext(make_job(id=first.job_id), board))
 
     assert (1, 0) == (result.sent, result.retrying)
     assert not parts.origins.is_resting(ORIGIN)

@@ -19,7 +19,7 @@ from tests.support.fakes import FakeContext, make_job
 from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts
 
 if TYPE_CHECKING:
-    from queue_lib.processor import FollowUp
+    from queue_lib.addition import Addition
 
 ENDS = st.sampled_from([Kind.SENT, Kind.GONE, Kind.MESSAGE, Kind.TRANSIENT, Kind.THROTTLED, Kind.KEY_MISMATCH])
 FINAL = {Kind.SENT, Kind.GONE, Kind.MESSAGE, Kind.KEY_MISMATCH}
@@ -46,11 +46,11 @@ class MortalContext(FakeContext):
             await super().note(entries, forget)
         self._die()
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
+    async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """Enqueue, or die."""
-        if self._mortal():
-            await super().enqueue(follow_up)
+        job_id = await super().enqueue(addition, queue) if self._mortal() else ""
         self._die()
+        return job_id
 
     def _mortal(self) -> bool:
         if self.dead:
@@ -85,10 +85,10 @@ async def run_to_the_end(sender: FakeSender, count: int, deaths: list[tuple[int,
             context.dead = False
             waiting.append((processor, data, context))
         clock.now += 1000
-        for follow_up in context.enqueued.values():
-            if follow_up.id not in known:
-                known.add(follow_up.id)
-                job = make_job(id=follow_up.id, data=follow_up.data)
+        for job_id, follow_up in context.enqueued.items():
+            if job_id not in known:
+                known.add(job_id)
+                job = make_job(id=job_id, data=follow_up.data)
                 parsed = FollowUpPayload.model_validate(follow_up.data)
                 waiting.append((PushFollowUp(parts), parsed, MortalContext(job, life)))
     return Counter(sender.taken), died

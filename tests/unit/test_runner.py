@@ -20,12 +20,11 @@ from queue_lib.observe.events import (
     BrokerBack,
     BrokerLost,
     Event,
-    JobLost,
-    JobReleased,
-    JobSettled,
+    JobEnded,
     JobStarted,
     QueueHeld,
 )
+from queue_lib.outcome import Done, Lost, Released
 from queue_lib.processor import Registry, Route
 from queue_lib.queues import Queue, Retention
 from queue_lib.runner import consumer as consumer_module
@@ -34,7 +33,7 @@ from queue_lib.runner.health import Server
 from queue_lib.runner.housekeeping import keep
 from queue_lib.runner.launcher import RECENT, Launcher, LoopEndedError
 from queue_lib.runner.process import serve
-from tests.support.fakes import Greeting
+from tests.support.fakes import Greeting, endings
 from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ async def test_both_wires_share_the_slots() -> None:
     await mill.until(lambda: mill.states() == [State.COMPLETED] * 6)
     await mill.launcher.stop(1)
     assert 2 == mill.most
-    wires = {event.job.wire for event in mill.events if isinstance(event, JobSettled)}
+    wires = {event.job.wire for event in mill.events if isinstance(event, JobEnded)}
     assert {Wire.BULLMQ, Wire.RQ} == wires
 
 
@@ -146,7 +145,7 @@ async def test_stop_gives_back_what_does_not_finish() -> None:
     await mill.launcher.stop(0.5)
     assert [State.WAITING, State.WAITING] == mill.states()
     assert [0, 0] == [record.attempts_made for record in mill.store.jobs.values()]
-    assert [JobReleased, JobReleased] == [type(event) for event in mill.events]
+    assert [Released, Released] == endings(mill.events)
 
 
 async def test_an_idle_runner_stops_at_once() -> None:
@@ -222,7 +221,7 @@ async def test_an_outage_is_reported_once_and_survived() -> None:
     broker.away = False
     await mill.until(lambda: mill.states() == [State.COMPLETED])
     await mill.launcher.stop(1)
-    assert [BrokerLost, BrokerBack, JobSettled] == [type(event) for event in mill.events]
+    assert [BrokerLost, BrokerBack, JobEnded] == [type(event) for event in mill.events]
 
 
 class Passing(MemoryBroker):
@@ -364,7 +363,7 @@ async def test_a_job_that_can_not_be_recorded_costs_only_itself() -> None:
     await mill.launcher.start()
     await mill.until(lambda: len(mill.events) == 2)
     await mill.launcher.stop(1)
-    assert {JobLost, JobSettled} == {type(event) for event in mill.events}
+    assert {Lost, Done} == set(endings(mill.events))
     assert [State.ACTIVE, State.COMPLETED] == mill.states()
 
 

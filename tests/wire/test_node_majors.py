@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis.asyncio
 
+from queue_lib.addition import Addition
 from queue_lib.admin.bullmq.inspector import BullMQInspector
-from queue_lib.admin.ports import Addition
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import client, options

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.admin.bullmq.view import bull_job, ref, view
 from queue_lib.admin.fingerprints import mark
-from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Addition, JobView
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
+from queue_lib.broker.bullmq.producer import options
 from queue_lib.broker.bullmq.schedulers import find_stopped
 from queue_lib.broker.server import check_server
 from queue_lib.broker.trouble import answers, hashes, outages_translated
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 
 # Where waiting jobs are, in the order in which they are served. `paused` has those that bullmq 5 has set aside.
@@ -194,7 +196,7 @@ class BullMQInspector:
     async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
         with outages_translated():
-            return str((await self._queue(queue).add(addition.name, addition.data, _options(addition))).id)
+            return str((await self._queue(queue).add(addition.name, addition.data, options(addition))).id)
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Add so many in one transaction."""
@@ -202,7 +204,7 @@ class BullMQInspector:
         with outages_translated():
             for start in range(0, len(additions), ADDED_AT_ONCE):
                 some = [
-                    {"name": each.name, "data": each.data, "opts": _options(each)}
+                    {"name": each.name, "data": each.data, "opts": options(each)}
                     for each in additions[start : start + ADDED_AT_ONCE]
                 ]
                 ids += [str(job.id) for job in await source.addBulk(some)]

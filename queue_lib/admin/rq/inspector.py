@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
-from rq.exceptions import DuplicateJobError, InvalidJobOperation
+from rq.exceptions import InvalidJobOperation
 from rq.group import Group
 from rq.job import JobStatus
 from rq.queue import Queue as Lane
@@ -20,9 +17,10 @@ from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from queue_lib.admin.fingerprints import mark
-from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Addition, Inspector, JobView
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Inspector, JobView
 from queue_lib.admin.rq.listing import read_ids
 from queue_lib.admin.rq.view import read, view, whole
+from queue_lib.broker.rq import producer
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.broker.rq.lanes import (
     EXECUTION_PREFIX,
@@ -33,7 +31,7 @@ from queue_lib.broker.rq.lanes import (
     waiting_key,
 )
 from queue_lib.broker.rq.parse import number
-from queue_lib.broker.rq.retention import clock, keys_of
+from queue_lib.broker.rq.retention import keys_of
 from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.trouble import outages_translated, synchronous_answers
 from queue_lib.job import State, Wire
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.client import Pipeline
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.rq.parse import Raw
 
@@ -285,25 +284,14 @@ class RQInspector:
     async def add(self, queue: str, addition: Addition) -> str:
         """Enqueue it in the lane of the queue's own name."""
         with outages_translated():
-            return await asyncio.to_thread(self._add, queue, addition)
+            return await asyncio.to_thread(producer.add, self._connection, queue, addition)
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Enqueue one after the other: RQ's scripts for ids that must be new take one at a time."""
         with outages_translated():
-            return await asyncio.to_thread(lambda: [self._add(queue, addition) for addition in additions])
-
-    def _add(self, queue: str, addition: Addition) -> str:
-        lane = Lane(queue, connection=self._connection, serializer=JSONSerializer)
-        job = lane.create_job(addition.name, args=[addition.data], job_id=addition.job_id or str(uuid4()))
-        if addition.attempts is not None:
-            job.retries_left = addition.attempts - 1
-        with contextlib.suppress(DuplicateJobError):
-            if addition.delay > 0:
-                due = math.ceil(clock(self._connection) + addition.delay)  # RQ keeps whole seconds
-                lane.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
-            else:
-                lane.enqueue_job(job, unique=True)
-        return str(job.id)
+            return await asyncio.to_thread(
+                lambda: [producer.add(self._connection, queue, addition) for addition in additions]
+            )
 
     async def stopped(self, queue: str) -> list[StoppedScheduler]:  # noqa: ARG002 -- the port's
         """None: RQ's own scheduler is no part of its queues."""

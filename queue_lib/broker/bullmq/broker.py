@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow, Setup
 from queue_lib.broker.bullmq.lease import BullLease
 from queue_lib.broker.bullmq.parse import MALFORMED, bare, to_job
+from queue_lib.broker.bullmq.producer import Producer
 from queue_lib.broker.bullmq.worker import LoopLessWorker
 from queue_lib.broker.connection import BLOCK, client
 from queue_lib.broker.refused import refused
@@ -51,6 +52,7 @@ class BullMQBroker:
         self._workers = {
             queue.name: LoopLessWorker(queue, prefix, setup.lease_duration, name, self._client) for queue in queues
         }
+        self.producer = Producer(self._client, prefix, self._workers)
         self._listeners = {
             queue.name: client(setup.redis, decode=True, name=_client_name(prefix, queue.name, name))
             for queue in queues

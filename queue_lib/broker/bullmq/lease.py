@@ -6,9 +6,8 @@ import contextlib
 import json
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from bullmq import Job as BullJob
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.bullmq.parse import keep, keeps_none
@@ -19,11 +18,11 @@ from queue_lib.errors import LeaseLostError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.bullmq.broker import BullMQBroker
     from queue_lib.broker.bullmq.worker import LoopLessWorker
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
-    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 LONGEST_LOG = 1000  # lines kept where the app set no keepLogs
@@ -44,7 +43,7 @@ class BullLease(Lease):
         self._broker = broker
         prefix = worker.backend.toKey("").removesuffix(":")
         holder = Holder(worker.backend.toKey(f"{job.id}:lock"), token)
-        self._notes = Notes(worker.backend.conn, prefix, job, job.enqueued_at, holder)
+        self._notes = Notes(worker.backend.conn, prefix, job, holder)
 
     async def done(self, result: Any) -> None:
         """Complete, and fetch the next job in the same step, which saves a round trip a job.
@@ -118,13 +117,11 @@ class BullLease(Lease):
         """Write the job's notes."""
         await self._notes.write(entries, forget)
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
-        """Add as `queue.add` does with `jobId` and `delay`: BullMQ leaves a job with the same id as it is."""
-        options = {"jobId": follow_up.id, "delay": max(0, math.ceil(follow_up.delay * 1000))}
-        if self._raw.priority:
-            options["priority"] = self._raw.priority
-        with outages_translated():
-            await self._worker.backend.addJob(BullJob(self._worker, follow_up.name, follow_up.data, options))
+    async def enqueue(self, queue: str, addition: Addition) -> str:
+        """Add as `queue.add` does."""
+        if queue == self.queue.name and addition.priority is None:
+            addition = replace(addition, priority=self._raw.priority)
+        return await self._broker.producer.add(queue, addition)
 
     def _failed(self, failure: Failure) -> dict[str, str]:
         """The fields of a failed attempt: the reason raw, the stack traces as a JSON list, one an attempt."""

@@ -49,6 +49,7 @@ def to_job(raw: Any, queue: Queue) -> Job:
         backoff=_backoff(raw.opts.get("backoff")) or queue.backoff,
         timeout=queue.timeout,
         enqueued_at=raw.timestamp / MS,
+        created_at=raw.timestamp / MS,
         waited=waited(raw),
         refusal=_refusal(raw),
     )

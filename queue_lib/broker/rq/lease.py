@@ -5,24 +5,22 @@ Every settling call fills a batch with RQ's own methods and sends it in one step
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rq.exceptions import DuplicateJobError
 from rq.job import JobStatus
-from rq.queue import Queue as Lane
 from rq.rate_limit import release_slot
 from rq.results import Result
-from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from queue_lib.broker.base import Lease
 from queue_lib.broker.notes import Holder, Notes
+from queue_lib.broker.rq import producer
 from queue_lib.broker.rq.lanes import kept_key, started_key
-from queue_lib.broker.rq.retention import clock, wake_ready
+from queue_lib.broker.rq.retention import wake_ready
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
 
@@ -31,12 +29,13 @@ if TYPE_CHECKING:
 
     from redis.client import Pipeline
     from rq.executions import Execution
+    from rq.queue import Queue as Lane
 
+    from queue_lib.addition import Addition
     from queue_lib.broker.rq.broker import RQBroker
     from queue_lib.broker.rq.job import GuardedJob
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
-    from queue_lib.processor import FollowUp
     from queue_lib.queues import Queue
 
 LONGEST_LOG = 100  # lines, kept in the job's meta
@@ -55,8 +54,8 @@ class RQLease(Lease):
         self.lane = lane
         self._queue = queue
         self._broker = broker
-        born = rq_job.created_at.timestamp() if rq_job.created_at else 0.0  # `enqueued_at` is another at each run
-        self._notes = Notes(broker.client, lane.key, job, born, Holder(started_key(lane.name), execution.composite_key))
+        holder = Holder(started_key(lane.name), execution.composite_key)
+        self._notes = Notes(broker.client, lane.key, job, holder)
 
     def renew(self, pipe: Pipeline) -> None:
         """Write what renews it."""
@@ -198,20 +197,11 @@ class RQLease(Lease):
         """Write the job's notes."""
         await self._notes.write(entries, forget)
 
-    async def enqueue(self, follow_up: FollowUp) -> None:
-        """Add as `enqueue_in` does with `job_id` and `unique`, to the lane that this job came from."""
+    async def enqueue(self, queue: str, addition: Addition) -> str:
+        """Add as `enqueue` does with `job_id` and `unique`: in the same queue to the lane that this job came from."""
+        lane = self.lane.name if queue == self._queue.name else queue
         with outages_translated():
-            await self._broker.in_thread(lambda: self._add(follow_up))
-
-    def _add(self, follow_up: FollowUp) -> None:
-        # A stock queue, as a producer has: our own jobs never write their data.
-        lane = Lane(self.lane.name, connection=self.lane.connection, serializer=JSONSerializer)
-        job = lane.create_job(follow_up.name, args=[follow_up.data], job_id=follow_up.id)
-        # RQ keeps whole seconds and cuts the rest off: round up, so as never to be early.
-        now = clock(lane.connection)
-        due = math.ceil(now + follow_up.delay) if follow_up.delay > 0 else now
-        with contextlib.suppress(DuplicateJobError):
-            lane.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
+            return await self._broker.in_thread(partial(producer.add, self.lane.connection, lane, addition))
 
     async def _save_meta(self, key: str, value: Any) -> None:
         self.rq_job.meta[key] = value

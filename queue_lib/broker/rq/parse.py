@@ -117,6 +117,7 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue, now: fl
         backoff=_backoff(rq_job, retries) or queue.backoff,
         timeout=_timeout(rq_job) or queue.timeout,
         enqueued_at=rq_job.enqueued_at.timestamp() if rq_job.enqueued_at else 0.0,
+        created_at=rq_job.created_at.timestamp() if rq_job.created_at else 0.0,
         waited=waited(raw, rq_job, now),
         refusal=refusal(raw, rq_job) or _crashed(raw),
     )

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from queue_lib.addition import Addition
 from queue_lib.admin.admission import UnfitJobsError
-from queue_lib.admin.ports import Addition
 from queue_lib.web.api.job_models import Accepted, AcceptedBatch, Batch, Submission
 from queue_lib.web.api.lookup import admin
 from queue_lib.web.api.operator import Limiter, submitter, writer

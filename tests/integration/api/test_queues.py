@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from queue_lib.job import Wire
-from queue_lib.observe.events import JobSettled, JobStarted
+from queue_lib.observe.events import JobEnded, JobStarted
 from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.outcome import Done
 from queue_lib.runner.reporter import Reporter
@@ -90,7 +90,7 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     """Who works, on what, and what all of them have done of late; times in milliseconds."""
     pulse = Pulse()
     pulse(JobStarted(make_job(queue="file-processing", waited=0.5)))
-    pulse(JobSettled(make_job(queue="file-processing", id="2"), Done(None), 2.0))
+    pulse(JobEnded(make_job(queue="file-processing", id="2"), Done(None), 2.0))
     async with redis_mill(redis_url, "bullmq") as mill:
         me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
         await Reporter(me, pulse, mill.pulses, lambda: 5, lambda _: None).send()

@@ -1,0 +1,90 @@
+"""Adds jobs to BullMQ's queues, as the app's own bullmq would."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from bullmq import Job as BullJob
+
+from queue_lib.broker.bullmq.library import SharedQueue
+from queue_lib.broker.bullmq.parse import MS
+from queue_lib.broker.trouble import outages_translated
+from queue_lib.errors import PermanentError
+from queue_lib.queues import Retention
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import redis.asyncio
+
+    from queue_lib.addition import Addition, Deduplication, Kept
+    from queue_lib.job import Backoff
+
+
+class Producer:
+    """Adds to any queue, over one connection."""
+
+    def __init__(self, client: redis.asyncio.Redis, prefix: str, queues: Mapping[str, Any]) -> None:
+        """`client` decodes replies. `queues` are the package's Queues (or Workers) that the process has already."""
+        self._client = client
+        self._prefix = prefix
+        self._queues = dict(queues)
+
+    async def add(self, queue: str, addition: Addition) -> str:
+        """Add a job, unless there is one with its id; returns the id of the job that is there now.
+
+        Raises PermanentError for what BullMQ can't do, and BrokerUnavailableError.
+        """
+        target = self._queue(queue)
+        with outages_translated():
+            return str(await target.backend.addJob(BullJob(target, addition.name, addition.data, options(addition))))
+
+    def _queue(self, name: str) -> Any:
+        """Made once: each reads all scripts from their files, and holds 270 KiB."""
+        if name not in self._queues:
+            self._queues[name] = SharedQueue(name, self._client, self._prefix)
+        return self._queues[name]
+
+
+def options(addition: Addition) -> dict[str, Any]:
+    """The options of `queue.add`, without those that say nothing. Raises PermanentError for what BullMQ can't do."""
+    found = {
+        "jobId": addition.job_id,
+        "delay": math.ceil(addition.delay * MS),
+        "attempts": addition.attempts,
+        "backoff": addition.backoff and _backoff(addition.backoff),
+        "priority": addition.priority,
+        "lifo": addition.lifo,
+        "deduplication": addition.deduplication and _deduplication(addition.deduplication),
+    }
+    kept = {"removeOnComplete": addition.remove_on_complete, "removeOnFail": addition.remove_on_fail}
+    return {name: value for name, value in found.items() if value} | {
+        name: _kept(value) for name, value in kept.items() if value is not None
+    }
+
+
+def _backoff(backoff: Backoff) -> dict[str, Any]:
+    if len(backoff.delays) > 1:
+        msg = "backoff: BullMQ takes one delay, fixed or exponential, and no list of them"
+        raise PermanentError(msg)
+    kind = "exponential" if backoff.exponential else "fixed"
+    jitter = {"jitter": backoff.jitter} if backoff.jitter else {}
+    return {"type": kind, "delay": math.ceil(backoff.delays[0] * MS), **jitter}
+
+
+def _deduplication(wanted: Deduplication) -> dict[str, Any]:
+    found = {
+        "ttl": wanted.ttl and math.ceil(wanted.ttl * MS),
+        "extend": wanted.extend,
+        "replace": wanted.replace,
+        "keepLastIfActive": wanted.keep_last_if_active,
+    }
+    return {"id": wanted.id} | {name: value for name, value in found.items() if value}
+
+
+def _kept(kept: Kept) -> Any:
+    """As BullMQ has it: true or false, how many, or `{age, count}` with an age in whole seconds."""
+    if not isinstance(kept, Retention):
+        return kept
+    return {"age": math.ceil(kept.age)} | ({} if kept.count is None else {"count": kept.count})

@@ -1,0 +1,218 @@
+"""A running job adds others: to any queue of its wire, with the options of a producer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bullmq import Job as BullJob
+from bullmq import Queue as BullQueue
+
+from queue_lib.addition import Addition, Deduplication
+from queue_lib.broker.base import NotNow
+from queue_lib.broker.board import MemoryBoard
+from queue_lib.errors import PermanentError
+from queue_lib.job import Backoff, State
+from queue_lib.outcome import Failure
+from queue_lib.queues import Retention
+from queue_lib.runner.context import RunContext
+from tests.support.mills import QUEUE, Mill, queue
+
+if TYPE_CHECKING:
+    from queue_lib.broker.base import Lease
+
+OTHER = queue(name="other", attempts=7)
+DATA = {"userId": "u1"}
+ADDITION = Addition(name="follow", data={"ids": ["ä", 1]}, job_id="next-1")
+
+
+async def test_a_job_is_added_to_another_queue(mill: Mill) -> None:
+    """It waits there, with that queue's attempts, on the same wire, and is added once."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker([QUEUE, OTHER])
+    lease = await mill.claim(broker)
+
+    assert "next-1" == await lease.enqueue("other", ADDITION)
+    assert "next-1" == await lease.enqueue("other", replace(ADDITION, data={}))
+
+    assert isinstance(await broker.claim(QUEUE), NotNow)
+    job = (await mill.claim(broker, OTHER)).job
+    assert ("other", "next-1", {"ids": ["ä", 1]}, 7) == (job.queue, job.id, job.data, job.max_attempts)
+    assert isinstance(await broker.claim(OTHER), NotNow)
+
+
+async def test_a_queue_that_this_process_does_not_serve(mill: Mill) -> None:
+    """Another process takes the job."""
+    await mill.enqueue("greet", DATA)
+    lease = await mill.claim(await mill.broker())
+
+    await lease.enqueue("other", ADDITION)
+
+    assert "next-1" == (await mill.claim(await mill.broker([OTHER]), OTHER)).job.id
+
+
+async def test_attempts_backoff_and_place_are_the_producers(mill: Mill) -> None:
+    """They win over the queue's."""
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker([QUEUE, OTHER])
+    lease = await mill.claim(broker)
+    backoff = Backoff((0.5,), exponential=True)
+
+    await lease.enqueue("other", ADDITION)
+    await lease.enqueue("other", replace(ADDITION, job_id="next-2", attempts=3, backoff=backoff, lifo=True))
+
+    job = (await mill.claim(broker, OTHER)).job
+    assert ("next-2", 3) == (job.id, job.max_attempts)
+    assert [0.5, 1.0] == [job.backoff.delay(attempt, 0.0) for attempt in (1, 2)]
+
+
+async def test_a_run_that_happens_again_adds_nothing_twice(mill: Mill) -> None:
+    """Without an id of its own a job has one that is made of the run's; the same twice in a run is meant twice."""
+    await mill.enqueue("greet", DATA)
+    await mill.enqueue("greet", DATA)
+    broker = await mill.broker([QUEUE, OTHER])
+    first, other = await mill.claim(broker), await mill.claim(broker)
+    addition = replace(ADDITION, job_id=None)
+
+    added = [await adds(first, addition, addition)]
+    await first.retry(0, Failure("it broke"))
+    again = await mill.claim(broker)
+    added.append(await adds(again, addition, addition))
+    theirs = await adds(other, addition)
+
+    assert added[0] == added[1]
+    assert 3 == len({*added[0], *theirs})
+    claimed = {(await mill.claim(broker, OTHER)).job.id for _ in range(3)}
+    assert claimed == {*added[0], *theirs}
+    assert isinstance(await broker.claim(OTHER), NotNow)
+
+
+async def adds(lease: Lease, *additions: Addition) -> list[str]:
+    """What a run of this lease adds to the queue `other`."""
+    context = RunContext(lease, lambda _: None, MemoryBoard())
+    return [await context.enqueue(addition, "other") for addition in additions]
+
+
+async def test_an_id_that_no_job_may_have_is_refused(mill: Mill) -> None:
+    """The job that asks for it is dead, with the rule as its reason."""
+    await mill.enqueue("greet", DATA)
+    lease = await mill.claim(await mill.broker())
+
+    with pytest.raises(PermanentError, match="a job's id has letters"):
+        await adds(lease, replace(ADDITION, job_id="12"))
+
+
+async def test_options_of_bullmq(bullmq: Mill, redis_url: str) -> None:
+    """They stand in the job as Node writes them."""
+    await bullmq.enqueue("greet", DATA)
+    lease = await bullmq.claim(await bullmq.broker())
+    addition = replace(
+        ADDITION,
+        delay=60.0,
+        priority=7,
+        backoff=Backoff((2.0,), jitter=0.5),
+        remove_on_complete=Retention(3600.0, 10),
+        remove_on_fail=False,
+        deduplication=Deduplication(id="d", ttl=60.0),
+    )
+
+    await lease.enqueue("other", addition)
+
+    source = BullQueue("other", {"connection": redis_url})
+    job = await BullJob.fromId(source, "next-1")
+    await source.close()
+    assert job is not None
+    assert {
+        "attempts": 0,
+        "backoff": {"type": "fixed", "delay": 2000, "jitter": 0.5},
+        "deduplication": {"id": "d", "ttl": 60_000},
+        "delay": 60_000,
+        "jobId": "next-1",
+        "priority": 7,
+        "removeOnComplete": {"age": 3600, "count": 10},
+        "removeOnFail": False,
+    } == job.opts
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Deduplication(id="d"), [1]),
+        (Deduplication(id="d", ttl=60.0), [1]),
+        (Deduplication(id="d", ttl=60.0, extend=True, replace=True), [3]),
+    ],
+)
+async def test_deduplication(bullmq: Mill, wanted: Deduplication, expected: list[int]) -> None:
+    """Simple and throttled, the first of three is added alone; debounced, the last."""
+    await bullmq.enqueue("greet", DATA)
+    broker = await bullmq.broker([QUEUE, OTHER])
+    lease = await bullmq.claim(broker)
+
+    for n in (1, 2, 3):
+        await lease.enqueue("other", replace(ADDITION, job_id=f"n-{n}", data=n, delay=0.2, deduplication=wanted))
+
+    jobs = [(await bullmq.claim(broker, OTHER)).job.data for _ in expected]
+    assert expected == jobs
+    assert isinstance(await broker.claim(OTHER), NotNow)
+    assert 0 == (await bullmq.inspector.counts("other"))[State.DELAYED]
+
+
+async def test_deduplication_keeps_the_last_while_the_first_runs(bullmq: Mill) -> None:
+    """It is added when that one ends."""
+    await bullmq.enqueue("greet", DATA)
+    broker = await bullmq.broker([QUEUE, OTHER])
+    lease = await bullmq.claim(broker)
+    wanted = Deduplication(id="d", keep_last_if_active=True)
+
+    await lease.enqueue("other", replace(ADDITION, job_id="n-1", data=1, deduplication=wanted))
+    first = await bullmq.claim(broker, OTHER)
+    for n in (2, 3):
+        await lease.enqueue("other", replace(ADDITION, job_id=f"n-{n}", data=n, deduplication=wanted))
+    assert isinstance(await broker.claim(OTHER), NotNow)
+    await first.done({})
+
+    assert 3 == (await bullmq.claim(broker, OTHER)).job.data
+
+
+@pytest.mark.parametrize(
+    ("changes", "ttls"),
+    [
+        ({"remove_on_complete": True}, (b"0", None)),
+        ({"remove_on_complete": False, "remove_on_fail": False}, (b"-1", b"-1")),
+        ({"remove_on_complete": Retention(60.0), "remove_on_fail": Retention(90.0)}, (b"60", b"90")),
+    ],
+)
+async def test_how_long_a_job_stays_on_rq(
+    rq: Mill, redis_url: str, changes: dict[str, Any], ttls: tuple[bytes | None, bytes | None]
+) -> None:
+    """As result_ttl and failure_ttl."""
+    await rq.enqueue("greet", DATA)
+    lease = await rq.claim(await rq.broker())
+
+    await lease.enqueue("other", replace(ADDITION, **changes))
+
+    assert ttls == tuple(await asyncio.to_thread(ttls_of, redis_url))
+
+
+def ttls_of(url: str) -> list[bytes | None]:
+    """How long the job `next-1` stays, by its hash."""
+    import redis  # noqa: PLC0415
+
+    with redis.Redis.from_url(url) as connection:
+        found: Any = connection.hmget("rq:job:next-1", "result_ttl", "failure_ttl")
+        return list(found)
+
+
+async def test_a_failed_job_that_is_not_to_stay_on_rq(rq: Mill) -> None:
+    """It is gone once it has failed for good."""
+    await rq.enqueue("greet", DATA)
+    broker = await rq.broker([QUEUE, OTHER])
+    lease = await rq.claim(broker)
+
+    await lease.enqueue("other", replace(ADDITION, remove_on_fail=True))
+    await (await rq.claim(broker, OTHER)).bury(Failure("it broke"))
+    await rq.chore(broker, "apply retention")
+
+    assert None is await rq.inspector.find("other", "next-1")

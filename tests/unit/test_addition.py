@@ -1,0 +1,110 @@
+"""What a producer may ask for, and what each wire makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from queue_lib.addition import Addition, Deduplication
+from queue_lib.broker.bullmq.producer import options
+from queue_lib.broker.memory import MemoryStore
+from queue_lib.broker.rq import producer as rq
+from queue_lib.errors import PermanentError
+from queue_lib.job import Backoff
+from queue_lib.queues import Retention
+
+PLAIN = Addition(name="greet", data={"userId": "u1"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"job_id": "12"}, "a job's id has letters"),
+        ({"delay": -1.0}, "delay: not a number of 0 or more"),
+        ({"delay": float("nan")}, "delay: not a number of 0 or more"),
+        ({"attempts": 0}, "attempts: not a number of 1 or more"),
+        ({"priority": -1}, "priority: not a number from 0 to 2,097,152"),
+        ({"priority": 2**21 + 1}, "priority: not a number from 0 to 2,097,152"),
+        ({"deduplication": Deduplication(id="")}, "deduplication: its id is empty"),
+        ({"deduplication": Deduplication(id="a", ttl=0.0)}, "deduplication: its ttl is not more than 0"),
+        ({"data": float("nan")}, "the payload can't be written as JSON: ValueError"),
+        ({"data": "\ud800"}, "the payload can't be written as JSON: UnicodeEncodeError"),
+        ({"data": object()}, "the payload can't be written as JSON: TypeError"),
+    ],
+)
+def test_what_no_wire_takes(changes: dict[str, Any], reason: str) -> None:
+    """It is refused with the option's name, before anything is in a queue."""
+    with pytest.raises(PermanentError, match=reason):
+        replace(PLAIN, **changes).check()
+
+
+def test_what_every_wire_takes() -> None:
+    """Bounds belong to the numbers."""
+    PLAIN.check()
+    replace(PLAIN, job_id="a-1", delay=0.5, attempts=1, priority=2**21, deduplication=Deduplication(id="a")).check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {}),
+        ({"job_id": "a", "delay": 1.0005, "attempts": 2}, {"jobId": "a", "delay": 1001, "attempts": 2}),
+        ({"priority": 0, "lifo": False}, {}),
+        ({"priority": 7, "lifo": True}, {"priority": 7, "lifo": True}),
+        ({"backoff": Backoff((0.5,))}, {"backoff": {"type": "fixed", "delay": 500}}),
+        (
+            {"backoff": Backoff((2.0,), exponential=True, jitter=0.5)},
+            {"backoff": {"type": "exponential", "delay": 2000, "jitter": 0.5}},
+        ),
+        ({"remove_on_complete": True, "remove_on_fail": False}, {"removeOnComplete": True, "removeOnFail": False}),
+        ({"remove_on_complete": 0}, {"removeOnComplete": 0}),
+        (
+            {"remove_on_complete": Retention(60.0), "remove_on_fail": Retention(60.0, 5)},
+            {"removeOnComplete": {"age": 60}, "removeOnFail": {"age": 60, "count": 5}},
+        ),
+        ({"deduplication": Deduplication(id="d")}, {"deduplication": {"id": "d"}}),
+        (
+            {"deduplication": Deduplication(id="d", ttl=1.5, extend=True, replace=True)},
+            {"deduplication": {"id": "d", "ttl": 1500, "extend": True, "replace": True}},
+        ),
+        (
+            {"deduplication": Deduplication(id="d", keep_last_if_active=True)},
+            {"deduplication": {"id": "d", "keepLastIfActive": True}},
+        ),
+    ],
+)
+def test_options_of_bullmq(changes: dict[str, Any], expected: dict[str, Any]) -> None:
+    """They are those that Node's `queue.add` takes; what says nothing is left to the queue."""
+    assert expected == options(replace(PLAIN, **changes))
+
+
+def test_a_list_of_delays_is_no_backoff_of_bullmq() -> None:
+    """It would be dropped without a word."""
+    with pytest.raises(PermanentError, match=r"^backoff: BullMQ takes one delay"):
+        options(replace(PLAIN, backoff=Backoff((1.0, 5.0))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"priority": 1}, "priority: RQ has no numbers"),
+        ({"deduplication": Deduplication(id="d")}, "deduplication: RQ has none"),
+        ({"lifo": True, "delay": 1.0}, "lifo: RQ adds a delayed job at the end"),
+        ({"backoff": Backoff((1.0,), jitter=0.5), "attempts": 2}, r"backoff\.jitter: RQ has none"),
+        ({"backoff": Backoff((1.0,), exponential=True)}, "backoff: RQ keeps a list of delays"),
+        ({"remove_on_complete": 5}, "removeOnComplete: RQ keeps a job for a time"),
+        ({"remove_on_fail": Retention(60.0, 5)}, "removeOnFail: RQ keeps a job for a time"),
+    ],
+)
+def test_what_rq_can_not_do(changes: dict[str, Any], reason: str) -> None:
+    """It is refused with the option's name: nothing is dropped without a word."""
+    with pytest.raises(PermanentError, match=f"^{reason}"):
+        rq.check(replace(PLAIN, **changes))
+
+
+def test_what_the_fake_can_not_do() -> None:
+    """A test that needs it needs a server."""
+    with pytest.raises(PermanentError, match="priority: not in memory"):
+        MemoryStore().add("work", replace(PLAIN, priority=1))
