@@ -93,7 +93,7 @@ async def test_an_app(app: Path, redis_url: str) -> None:
     said = await run(app, "next", "build")
 
     assert "ECONNREFUSED" not in said
-    assert {"/api/messages", "/api/pictures"} <= set(said.split())
+    assert {"/api/messages", "/api/images"} <= set(said.split())
 
     async with (
         running(app, "next", "start", "--port", "0", REDIS_URL=redis_url) as server,

@@ -141,13 +141,13 @@ async def test_heroku(site: Site, node_modules: Path, redis_server: RedisServer)
 
 
 FOLLOW = """
-import { GET, POST } from "@/app/api/pictures/route";
+import { GET, POST } from "@/app/api/images/route";
 const upload = { fileId: "file-1", filePath: "uploads/photo.jpg", userId: "user-1" };
-const accepted = await POST(new Request("http://app/api/pictures", { method: "POST", body: JSON.stringify(upload) }));
+const accepted = await POST(new Request("http://app/api/images", { method: "POST", body: JSON.stringify(upload) }));
 const { job } = await accepted.json();
-const followed = await GET(new Request("http://app/api/pictures?job=" + encodeURIComponent(job)));
+const followed = await GET(new Request("http://app/api/images?job=" + encodeURIComponent(job)));
 console.log(accepted.status, followed.headers.get("content-type"), await followed.text());
-console.log((await GET(new Request("http://app/api/pictures?job=http://else"))).status);
+console.log((await GET(new Request("http://app/api/images?job=http://else"))).status);
 """
 
 
@@ -163,7 +163,7 @@ async def test_api(site: Site) -> None:
     async with WebProcess(env, site.folder, PROJECT / "web.py"):
         access = {"PUSHMILL_URL": f"http://127.0.0.1:{port}", "PUSHMILL_TOKEN": secret, "REDIS_URL": ""}
         routed = await site.tsx("follow.mts", **access)
-        printed = await site.tsx("scripts/picture.mts", **access)
+        printed = await site.tsx("scripts/image.mts", **access)
 
     url = site.app.file()["compressedUrl"]
     assert url == printed.strip()
