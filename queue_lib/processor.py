@@ -42,6 +42,19 @@ class Fact:
     left: float
 
 
+@dataclass(frozen=True, slots=True)
+class Children:
+    """How the jobs have ended that a job has waited for: the children of a BullMQ flow, an RQ job's dependencies.
+
+    `results` are JSON; `failures` are the reasons of those that failed without keeping this job from running. Both are
+    by key: BullMQ's is `<prefix>:<queue>:<id>`, as `job.getChildrenValues()` has it in Node, and RQ's is the job's id.
+    A job that is in neither has failed without a trace, or was deleted.
+    """
+
+    results: Mapping[str, Any]
+    failures: Mapping[str, str]
+
+
 class Board(Protocol):
     """What the processes that share a Redis tell each other: facts of a topic, each under a name and for some seconds.
 
@@ -89,6 +102,9 @@ class Context(Protocol):
 
         Raises BrokerUnavailableError if the broker's server stays away.
         """
+
+    async def children(self) -> Children:
+        """How the jobs have ended that this one has waited for. Raises BrokerUnavailableError as `note` does."""
 
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """Add a job to this job's queue, or to another `queue`, on the wire that this job came by; returns its id.

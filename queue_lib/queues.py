@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from queue_lib.job import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -19,14 +23,22 @@ class Retention:
     count: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """Attempts and backoff of the jobs of one name. What is None is left to their queue."""
+
+    attempts: int | None = None
+    backoff: Backoff | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
     """One row of the table: a queue's budget and its policy, the same for both wires.
 
     A worker serves the queue in so many `processes`, `concurrency` is that of each; the rate of `rate_max` jobs in
     `rate_duration` seconds holds across all processes (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds)
-    apply where the producer chose none. `needs` are the servers beside Redis, and what the process
-    itself must have, without which its jobs can't be done.
+    apply where the producer chose none; `retries` has other attempts and backoffs by job name. `needs` are the servers
+    beside Redis, and what the process itself must have, without which its jobs can't be done.
     """
 
     name: str
@@ -40,6 +52,17 @@ class Queue:
     timeout: float
     keep_completed: Retention
     keep_failed: Retention = Retention(age=7 * DAY)
+    retries: Mapping[str, Retries] = field(default_factory=dict, hash=False)
+
+    def attempts_of(self, name: str) -> int:
+        """How many attempts a job of this name has, where its producer chose no number."""
+        own = self.retries.get(name)
+        return self.attempts if own is None or own.attempts is None else own.attempts
+
+    def backoff_of(self, name: str) -> Backoff:
+        """The backoff of a job of this name, where its producer chose none."""
+        own = self.retries.get(name)
+        return self.backoff if own is None or own.backoff is None else own.backoff
 
 
 QUEUES: tuple[Queue, ...] = (

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from queue_lib.job import Job, Wire
     from queue_lib.observe.events import Observer
     from queue_lib.outcome import Failure
+    from queue_lib.processor import Children
     from queue_lib.queues import Queue
 
 
@@ -102,6 +103,9 @@ class Lease(Protocol):
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Note entries and forget others, in one step; they are kept until the job is done, 24 hours at most."""
+
+    async def children(self) -> Children:
+        """How the jobs have ended that this one has waited for."""
 
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add a job to a queue on the same wire, unless there is one with its id, in whatever state; returns the id.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow
 from queue_lib.errors import LeaseLostError, PermanentError
 from queue_lib.job import Backoff, Job, State, Wire
+from queue_lib.processor import Children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -219,6 +220,10 @@ class MemoryLease(Lease):
         for key in forget:
             notes.pop(key, None)
 
+    async def children(self) -> Children:
+        """None: there are no flows in memory."""
+        return Children({}, {})
+
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""
         return self._store.add(queue, addition)
@@ -275,8 +280,8 @@ class MemoryBroker:
             wire=self.wire,
             data=record.data,
             attempt=record.attempts_made + 1,
-            max_attempts=record.attempts or queue.attempts,
-            backoff=record.backoff or queue.backoff,
+            max_attempts=record.attempts or queue.attempts_of(record.name),
+            backoff=record.backoff or queue.backoff_of(record.name),
             timeout=queue.timeout,
             enqueued_at=record.enqueued_at,
             created_at=record.enqueued_at,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.addition import Addition
     from queue_lib.broker.base import Lease
     from queue_lib.observe.events import Observer
-    from queue_lib.processor import Board
+    from queue_lib.processor import Board, Children
 
 PROGRESS_EVERY = 1.0  # seconds
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds of outage that a run waits in its middle
@@ -69,6 +69,10 @@ class RunContext:
     async def note(self, entries: Mapping[str, str], forget: Collection[str] = ()) -> None:
         """Write the job's notes."""
         await through_outage(partial(self._lease.note, entries, forget), PAUSES)
+
+    async def children(self) -> Children:
+        """Read how the jobs have ended that this one has waited for."""
+        return await through_outage(self._lease.children, PAUSES)
 
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """Add a job to this job's queue or to another one."""

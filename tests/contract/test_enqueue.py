@@ -16,7 +16,7 @@ from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import PermanentError
 from queue_lib.job import Backoff, State
 from queue_lib.outcome import Failure
-from queue_lib.queues import Retention
+from queue_lib.queues import Retention, Retries
 from queue_lib.runner.context import RunContext
 from tests.support.mills import QUEUE, Mill, queue
 
@@ -66,6 +66,23 @@ async def test_attempts_backoff_and_place_are_the_producers(mill: Mill) -> None:
     job = (await mill.claim(broker, OTHER)).job
     assert ("next-2", 3) == (job.id, job.max_attempts)
     assert [0.5, 1.0] == [job.backoff.delay(attempt, 0.0) for attempt in (1, 2)]
+
+
+async def test_attempts_and_backoff_by_the_jobs_name(mill: Mill) -> None:
+    """They win over the queue's, and lose to the producer's; they hold in every attempt."""
+    own = Retries(attempts=2, backoff=Backoff((0.05,)))
+    of = queue(attempts=9, backoff=Backoff((1000.0,)), retries={"greet": own, "call": Retries()})
+    broker = await mill.broker([of])
+    jobs = [await mill.enqueue(*job) for job in (("greet", DATA), ("call", DATA))]
+    jobs.append(await mill.enqueue("greet", DATA, attempts=5))
+
+    claimed = {lease.job.id: lease for lease in [await mill.claim(broker, of) for _ in jobs]}
+    assert [2, 9, 5] == [claimed[job_id].job.max_attempts for job_id in jobs]
+    assert [0.05, 1000.0] == [claimed[job_id].job.backoff.delay(1, 0.0) for job_id in jobs[:2]]
+
+    await claimed[jobs[0]].retry(0, Failure("it broke"))
+    job = (await mill.claim(broker, of)).job
+    assert (jobs[0], 2, 2, 0.05) == (job.id, job.attempt, job.max_attempts, job.backoff.delay(2, 0.0))
 
 
 async def test_a_run_that_happens_again_adds_nothing_twice(mill: Mill) -> None:

@@ -69,6 +69,8 @@ class Chaos:
             Route("snooze", PUSHES, Task, self.snooze),
             Route("report", PUSHES, Task, self.report),
             Route("file-nap", FILES, Task, self.nap),
+            Route("file-fail", FILES, Task, self.fail_for_good),
+            Route("gather", PUSHES, Task, self.gather),
         ]
 
     def _write(self, event: str, context: Context) -> None:
@@ -90,6 +92,12 @@ class Chaos:
         await asyncio.sleep(self._begin(task, context))
         self._write("end", context)
         return {"data": context.job.data}
+
+    async def gather(self, task: Task, context: Context) -> dict[str, Any]:
+        """Give back how its children have ended."""
+        self._begin(task, context)
+        children = await context.children()
+        return {"results": children.results, "failures": children.failures}
 
     async def block(self, task: Task, context: Context) -> None:
         """Sleep as no processor should: the loop stands still."""

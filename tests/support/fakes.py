@@ -8,7 +8,7 @@ from queue_lib.broker.base import Lease
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.job import Backoff, Job, Wire
 from queue_lib.observe.events import JobEnded, Untold
-from queue_lib.processor import Model
+from queue_lib.processor import Children, Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -117,6 +117,10 @@ class NotingLease(Lease):
         for key in forget:
             self.kept.pop(key, None)
 
+    async def children(self) -> Children:
+        """None."""
+        return Children({}, {})
+
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Note."""
         self._note("enqueue", queue, addition)
@@ -132,6 +136,7 @@ class FakeContext:
         self.board = board or MemoryBoard()
         self.kept: dict[str, str] = {}
         self.enqueued: dict[str, Addition] = {}
+        self.flow = Children({}, {})
         self.tallies: list[tuple[str, dict[str, dict[str, int]]]] = []
         self.reports: list[Any] = []
         self.seconds = 300.0
@@ -160,6 +165,10 @@ class FakeContext:
         self.kept |= entries
         for key in forget:
             self.kept.pop(key, None)
+
+    async def children(self) -> Children:
+        """See the protocol."""
+        return self.flow
 
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """See the protocol."""

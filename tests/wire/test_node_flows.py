@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.chaos_worker import FILES, PUSHES
-from tests.support.node import STOCK, NodeError, node, node_worker
+from tests.support.node import KITS, STOCK, NodeError, node, node_session, node_worker, require
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess
@@ -36,6 +36,28 @@ async def test_a_flow(mess: Mess) -> None:
     keys = [f"bull:{child['job']['queueName']}:{child['job']['id']}" for child in flow["children"]]
     assert {key: {"data": child["data"]} for key, child in zip(keys, children, strict=True)} == values
     assert flow["job"]["id"] == [line["id"] for line in mess.record if line["event"] == "start"][-1]
+
+
+@pytest.mark.parametrize("kit", sorted(KITS))
+async def test_a_parent_reads_how_its_children_have_ended(mess: Mess, kit: str) -> None:
+    """Results and failures that were ignored, by the keys by which the app's own bullmq reads them."""
+    require(kit)
+    children = [
+        {"name": "nap", "queueName": PUSHES, "data": {"n": 1}},
+        {"name": "file-nap", "queueName": FILES, "data": {"n": 2}},
+        {"name": "file-fail", "queueName": FILES, "opts": {"ignoreDependencyOnFailure": True}},
+        {"name": "fail-for-good", "queueName": PUSHES, "opts": {"removeDependencyOnFailure": True}},
+    ]
+    async with mess.worker(), node_session(mess.url, kit) as app:
+        flow = await app("addFlow", PUSHES, {"name": "gather", "data": {}, "children": children})
+        told = await app("waitUntilFinished", PUSHES, None, 5000)
+        values = await app("job.getChildrenValues", PUSHES, None)
+        ignored = await app("job.getIgnoredChildrenFailures", PUSHES, None)
+
+    keys = [f"bull:{child['job']['queueName']}:{child['job']['id']}" for child in flow["children"]]
+    assert {"results": values, "failures": ignored} == told
+    assert {keys[0]: {"data": {"n": 1}}, keys[1]: {"data": {"n": 2}}} == values
+    assert {keys[2]: "no such user"} == ignored
 
 
 @pytest.mark.parametrize("option", ["failParentOnFailure", "ignoreDependencyOnFailure", "removeDependencyOnFailure"])

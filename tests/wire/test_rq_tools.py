@@ -177,6 +177,23 @@ async def test_dependents(mess: Mess) -> None:
     assert JobStatus.DEFERRED == fetched(mess, never).get_status()
 
 
+async def test_a_dependent_reads_how_its_dependencies_have_ended(mess: Mess) -> None:
+    """Results and failures by id, whoever has run them; one whose result nobody keeps is in neither."""
+    lane = mess.lane()
+    first, failing = lane.enqueue("nap", {"n": 1}), lane.enqueue("fail-for-good", {})
+    gone = lane.enqueue("nap", {"n": 2}, result_ttl=0)
+    of = Dependency(jobs=[first, failing, gone], allow_failure=True)
+    gather = lane.enqueue("gather", {}, depends_on=of)
+    alone = lane.enqueue("gather", {})
+    async with mess.worker() as worker:
+        await worker.logged("job_done", id=gather.id)
+        await worker.logged("job_done", id=alone.id)
+
+    expected = {"results": {first.id: {"data": {"n": 1}}}, "failures": {failing.id: "no such user"}}
+    assert expected == fetched(mess, gather.id).return_value()
+    assert {"results": {}, "failures": {}} == fetched(mess, alone.id).return_value()
+
+
 async def test_progress(mess: Mess) -> None:
     """Progress and log lines are in `job.meta` while the job runs, beside what the producer put there."""
     [job_id] = mess.rq("report", {"seconds": [1.1]}, meta={"trace": "t1"})

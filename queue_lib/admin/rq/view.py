@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from base64 import b64decode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rq.job import JobStatus
-from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from queue_lib.admin import failures
 from queue_lib.admin.ports import JobRef, JobView
 from queue_lib.broker.refused import NAME, data_of
-from queue_lib.broker.rq.job import decompressed
 from queue_lib.broker.rq.lanes import scheduled_key
 from queue_lib.broker.rq.parse import MALFORMED, bare, number, restore, waited, written
+from queue_lib.broker.rq.results import FAILURES, read_result
 from queue_lib.broker.rq.retention import keys_of
 from queue_lib.broker.trouble import synchronous_answers
 from queue_lib.job import State, Wire
@@ -39,7 +36,6 @@ STATES = {
     JobStatus.READY_TO_ENQUEUE: State.WAITING_CHILDREN,
 }
 ENDED = frozenset({State.COMPLETED, State.FAILED})
-FAILURES = frozenset({Result.Type.FAILED, Result.Type.STOPPED, Result.Type.MAX_RETRIES_EXCEEDED})
 RESULTS = 10  # that RQ keeps
 CHILDREN = 100  # of a job that are shown
 
@@ -98,7 +94,7 @@ def whole(connection: Redis, found: JobView, lane: str) -> JobView:
         pipe.zscore(scheduled_key(lane), found.id)
         pipe.srandmember(dependents_key, CHILDREN)
         entries, due, dependents = synchronous_answers(pipe)
-    results = [result for entry in entries or () if (result := _result(connection, found.id, *entry)) is not None]
+    results = [result for entry in entries or () if (result := read_result(connection, found.id, *entry)) is not None]
     failed = [result for result in reversed(results) if result.type in FAILURES]
     ended_well = found.state is State.COMPLETED
     return replace(
@@ -114,13 +110,6 @@ def whole(connection: Redis, found: JobView, lane: str) -> JobView:
         due_at=due,
         children=tuple(JobRef(child) for child in sorted(raw.decode(errors="replace") for raw in dependents or ())),
     )
-
-
-def _result(connection: Redis, job_id: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Result | None:
-    with contextlib.suppress(*MALFORMED):
-        decompressed(b64decode(fields.get(b"exc_string", b"")))  # RQ would unpack whatever size it has
-        return Result.restore(job_id, entry_id.decode(), fields, connection, JSONSerializer)
-    return None
 
 
 def _at(moment: datetime | None) -> float | None:

@@ -9,11 +9,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bullmq.job import getReturnValue
+
 from queue_lib.broker.base import Lease
 from queue_lib.broker.bullmq.parse import keep, keeps_none
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
+from queue_lib.processor import Children
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
@@ -116,6 +119,14 @@ class BullLease(Lease):
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Write the job's notes."""
         await self._notes.write(entries, forget)
+
+    async def children(self) -> Children:
+        """Read what Node reads for `getChildrenValues` and `getIgnoredChildrenFailures`."""
+        client, key = self._worker.backend.conn, self._worker.backend.toKey(self.job.id)
+        with outages_translated():
+            results = await client.hgetall(f"{key}:processed")
+            failures = await client.hgetall(f"{key}:failed")
+        return Children({child: getReturnValue(text) for child, text in results.items()}, failures)
 
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add as `queue.add` does."""

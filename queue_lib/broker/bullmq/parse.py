@@ -37,16 +37,17 @@ def to_job(raw: Any, queue: Queue) -> Job:
     A BullMQ job has no timeout of its own. Raises one of MALFORMED, with the option's name in the message.
     """
     _check(raw)
+    name = _name(raw.name)
     attempts = _number(raw.opts.get("attempts"), "attempts")
     return Job(
         id=raw.id,
-        name=_name(raw.name),
+        name=name,
         queue=queue.name,
         wire=Wire.BULLMQ,
         data=raw.data,
         attempt=raw.attemptsMade + 1,
-        max_attempts=int(attempts) or queue.attempts,  # Node writes 0 where the app gave none
-        backoff=_backoff(raw.opts.get("backoff")) or queue.backoff,
+        max_attempts=int(attempts) or queue.attempts_of(name),  # Node writes 0 where the app gave none
+        backoff=_backoff(raw.opts.get("backoff")) or queue.backoff_of(name),
         timeout=queue.timeout,
         enqueued_at=raw.timestamp / MS,
         created_at=raw.timestamp / MS,

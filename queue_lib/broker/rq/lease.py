@@ -20,6 +20,7 @@ from queue_lib.broker.base import Lease
 from queue_lib.broker.notes import Holder, Notes
 from queue_lib.broker.rq import producer
 from queue_lib.broker.rq.lanes import kept_key, started_key
+from queue_lib.broker.rq.results import of_jobs
 from queue_lib.broker.rq.retention import wake_ready
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import LeaseLostError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.rq.job import GuardedJob
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
+    from queue_lib.processor import Children
     from queue_lib.queues import Queue
 
 LONGEST_LOG = 100  # lines, kept in the job's meta
@@ -196,6 +198,12 @@ class RQLease(Lease):
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Write the job's notes."""
         await self._notes.write(entries, forget)
+
+    async def children(self) -> Children:
+        """Read the newest results of its dependencies."""
+        ids = self.rq_job._dependency_ids  # noqa: SLF001
+        with outages_translated():
+            return await self._broker.in_thread(partial(of_jobs, self.lane.connection, ids))
 
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add as `enqueue` does with `job_id` and `unique`: in the same queue to the lane that this job came from."""

@@ -102,19 +102,20 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue, now: fl
     `now` is when the job was claimed, in seconds since the epoch. RQ counts the retries that are left; the attempts
     made are a field of ours in the hash. Raises one of MALFORMED.
     """
+    name = str(rq_job.func_name).encode(errors="replace").decode()  # JSON may carry what UTF-8 may not
     made = int(raw.get(b"attempts_made") or 0)
     if rq_job.retries_left is None:
-        rq_job.retries_left = max(0, queue.attempts - 1 - made)
+        rq_job.retries_left = max(0, queue.attempts_of(name) - 1 - made)
     retries = made + rq_job.retries_left
     return Job(
         id=rq_job.id,
-        name=str(rq_job.func_name).encode(errors="replace").decode(),  # JSON may carry what UTF-8 may not
+        name=name,
         queue=queue.name,
         wire=Wire.RQ,
         data=rq_job.args[0] if rq_job.args else None,
         attempt=made + 1,
         max_attempts=retries + 1,
-        backoff=_backoff(rq_job, retries) or queue.backoff,
+        backoff=_backoff(rq_job, retries) or queue.backoff_of(name),
         timeout=_timeout(rq_job) or queue.timeout,
         enqueued_at=rq_job.enqueued_at.timestamp() if rq_job.enqueued_at else 0.0,
         created_at=rq_job.created_at.timestamp() if rq_job.created_at else 0.0,
