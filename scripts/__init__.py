@@ -1,7 +1,7 @@
-"""Small programs for people; README.md lists them."""
+"""Commands for operators; README.md lists them."""
 
 import signal
 import sys
 
-if sys.argv[0] == "-m":  # so while `python -m` loads one: until it runs, Ctrl-C ends it without a stack trace
+if sys.argv[0] == "-m":  # `python -m` is still loading the script: Ctrl-C ends it without a stack trace
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,6 +1,6 @@
 """Delete jobs that ended some time ago: `python -m scripts.clean completed --older 1d`.
 
-The worker does so by itself after each queue's retention; this is for sooner. Dead letters stay.
+The worker does this by itself when a queue's retention is over; use this command to do it sooner. Dead letters stay.
 scripts/README.md has the exit codes.
 """
 
@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 
 
 class Ended(enum.StrEnum):
-    """How jobs end."""
+    """The states in which jobs end."""
 
     COMPLETED = State.COMPLETED.value
     FAILED = State.FAILED.value
 
 
-StateArgument = Annotated[Ended, typer.Argument(help="Jobs of this state.")]
+StateArgument = Annotated[Ended, typer.Argument(help="Delete jobs of this state.")]
 AgeOption = Annotated[
-    Any, typer.Option(parser=terminal.age, metavar="AGE", help="Ended longer ago than 90s, 15m, 2h, 7d.")
+    Any,
+    typer.Option(
+        parser=terminal.age, metavar="AGE", help="Only jobs that ended longer ago than this: 90s, 15m, 2h, 7d."
+    ),
 ]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

@@ -1,6 +1,6 @@
-"""Read the dead letters, send their jobs back, or drop them: `python -m scripts.dead_letters list`.
+"""List dead letters, run their jobs again, or drop them: `python -m scripts.dead_letters list`.
 
-A letter is a job that failed for good. scripts/README.md has the exit codes.
+A dead letter is a job that failed for good. scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
     from queue_lib.broker.dead_letters import Letter
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of letters, as `list` shows them.")]
-AllOption = Annotated[bool, typer.Option("--all", help="All to which the options apply, instead of ids.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of dead letters, as `list` shows them.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Instead of ids: all that match the options.")]
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__
@@ -56,13 +58,13 @@ def show_list(  # noqa: PLR0913 -- the options of the command line
     older: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List letters, the oldest first."""
+    """List dead letters, the oldest first."""
     wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
     terminal.run(lambda admin: _show(admin.letters(wanted), as_json=as_json))
 
 
 async def _show(letters: AsyncIterator[Letter], *, as_json: bool) -> None:
-    """Print them, one after the other: there may be more than fit into memory."""
+    """Print them one by one: all together may not fit into memory."""
     rows, count = list[tuple[object, ...]](), 0
     async for each in letters:
         count += 1
@@ -74,16 +76,16 @@ async def _show(letters: AsyncIterator[Letter], *, as_json: bool) -> None:
     if as_json:
         return
     out.print(terminal.table(["letter", "job", "attempts", "failed", "reason"], rows))
-    more = f" ({count - SHOWN} more than are shown: --json shows all)" if count > SHOWN else ""
+    more = f" ({count - SHOWN} more; --json shows all)" if count > SHOWN else ""
     out.print(f"dead letters: {count}{more}")
 
 
 @app.command()
 def show(letter_id: Annotated[str, typer.Argument(metavar="LETTER")], *, as_json: JsonOption = False) -> None:
-    """Show one letter whole: its payload, its reason and its stack trace."""
+    """Show one dead letter in full: payload, reason and stack trace."""
     letter = terminal.run(lambda admin: admin.letter(letter_id))
     if letter is None:
-        terminal.end(f"there is no letter {letter_id}", IN_PART)
+        terminal.end(f"there is no dead letter {letter_id}", IN_PART)
     facts = letter.model_dump(mode="json", by_alias=True)
     if as_json:
         terminal.print_json(facts)
@@ -110,7 +112,7 @@ def replay(  # noqa: PLR0913 -- the options of the command line
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the jobs of letters again, from their first attempt and on their own wire, and drop the letters."""
+    """Run the jobs of dead letters again, from the first attempt and on their own wire, and drop the dead letters."""
     wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
 
     async def one(admin: Admin, letter: Letter) -> str:
@@ -134,7 +136,7 @@ def drop(  # noqa: PLR0913 -- the options of the command line
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete letters. The jobs stay in their failed sets until retention removes them."""
+    """Delete dead letters. The jobs stay in their failed sets until retention removes them."""
     wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
 
     async def one(admin: Admin, letter: Letter) -> str:
@@ -145,7 +147,7 @@ def drop(  # noqa: PLR0913 -- the options of the command line
 
 @app.command()
 def export() -> None:
-    """Print all letters whole, payloads and stack traces included: one JSON object a line."""
+    """Print all dead letters in full, with payloads and stack traces: one JSON object a line."""
     terminal.run(_export)
 
 
@@ -165,9 +167,9 @@ def _each(  # noqa: PLR0913 -- what the command line said
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Do `one` to each letter, or show them; ends the process, with IN_PART where it was not done to all."""
+    """Do `one` to each dead letter, or show them. Ends the process; with IN_PART if it was not done to all."""
     if bool(ids) == every:
-        terminal.end("name letters, or say --all", USAGE)
+        terminal.end("name ids of dead letters, or use --all", USAGE)
     if dry_run:
         terminal.run(lambda admin: _show(_meant(admin, ids, wanted), as_json=as_json))
         return
@@ -175,7 +177,7 @@ def _each(  # noqa: PLR0913 -- what the command line said
     async def work(admin: Admin) -> dict[str, str]:
         if ids is None:
             count = await _count(admin.letters(wanted))
-            terminal.confirm(f"{verb} {count} letters?", yes=yes or count == 0)
+            terminal.confirm(f"{verb} {count} dead letters?", yes=yes or count == 0)
             return {letter.letter_id: await one(admin, letter) async for letter in admin.letters_to_settle(wanted)}
         found = [(letter_id, await admin.letter(letter_id)) for letter_id in ids]
         return {letter_id: "gone" if letter is None else await one(admin, letter) for letter_id, letter in found}
@@ -206,7 +208,7 @@ async def _count(letters: AsyncIterator[Letter]) -> int:
 
 
 def _tell(outcomes: Mapping[str, str]) -> None:
-    """What became of each, or of how many."""
+    """Print the outcome of each, or the number of each outcome."""
     if len(outcomes) <= SHOWN:
         out.print(terminal.table(["letter", "outcome"], outcomes.items()))
     else:

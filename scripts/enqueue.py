@@ -1,7 +1,7 @@
 """Enqueue a job: `python -m scripts.enqueue process-image '{"fileId": "1", "filePath": "uploads/a.jpg", "userId": 1}'`.
 
-The payload is checked first, as the worker would check it; `-` reads it from standard input. The job's id is printed.
-scripts/README.md has the exit codes; a payload or a name that no worker takes is 2.
+The payload is checked as the worker would check it; `-` reads it from standard input. The command prints the job's id.
+scripts/README.md has the exit codes; an invalid payload or an unknown name is 2.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
 
 NameArgument = Annotated[str, typer.Argument(help="The job's name.")]
-DataArgument = Annotated[str, typer.Argument(help="The payload, JSON; - reads it from standard input.")]
+DataArgument = Annotated[str, typer.Argument(help="The payload as JSON; - reads it from standard input.")]
 JobWireOption = Annotated[Wire, typer.Option(help="The wire to enqueue on.")]
-DelayOption = Annotated[Any, typer.Option(parser=terminal.age, metavar="TIME", help="Not before: 90s, 15m, 2h, 7d.")]
-AttemptsOption = Annotated[int | None, typer.Option(min=1, max=1000, help="Attempts, instead of the queue's number.")]
-JobIdOption = Annotated[str | None, typer.Option(help="The job's id; if there is one with it, none is added.")]
+DelayOption = Annotated[
+    Any, typer.Option(parser=terminal.age, metavar="TIME", help="Run the job after this time: 90s, 15m, 2h, 7d.")
+]
+AttemptsOption = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Attempts, instead of the queue's own number.")
+]
+JobIdOption = Annotated[str | None, typer.Option(help="The job's id. If a job has it already, none is added.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

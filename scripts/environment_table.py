@@ -1,6 +1,6 @@
-"""The README's table of environment variables, made of the settings classes.
+"""Make the README's table of environment variables from the settings classes.
 
-`python -m scripts.environment_table` prints it; with `--write` it replaces the one in README.md.
+`python -m scripts.environment_table` prints it; `--write` puts it into README.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MODELS: tuple[type[BaseSettings], ...] = (
     *(queue_settings(queue) for queue in QUEUES),
 )
 
-WriteOption = Annotated[bool, typer.Option("--write", help="Put it into README.md.")]
+WriteOption = Annotated[bool, typer.Option("--write", help="Write the table into README.md.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

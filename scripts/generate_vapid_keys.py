@@ -1,8 +1,8 @@
 """Make a VAPID key pair: `python -m scripts.generate_vapid_keys mailto:ops@your-domain.com`.
 
-It prints lines for `.env`, or for the environment, of the worker and of the Next.js app alike. The keys are as `npx
-web-push generate-vapid-keys` makes them, base64url without padding. The browser subscribes with the public key as it
-is; NEXT_PUBLIC_ is how Next.js lets it into the page (https://nextjs.org/docs/app/guides/environment-variables).
+It prints lines for the `.env` or the environment of both the worker and the Next.js app. The keys have the form of `npx
+web-push generate-vapid-keys`: base64url without padding. The browser subscribes with the public key unchanged. The
+prefix NEXT_PUBLIC_ makes it readable in the page (https://nextjs.org/docs/app/guides/environment-variables).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scripts import terminal
 PRIVATE_BYTES = 32
 PLACEHOLDER = "mailto:ops@your-domain.com"
 
-SubjectArgument = Annotated[str, typer.Argument(help="Whom a push service may write to: mailto:... or https://...")]
+SubjectArgument = Annotated[str, typer.Argument(help="Contact for push services: mailto:... or https://...")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

@@ -1,11 +1,11 @@
-"""List the subscriptions that can't be sent to, by cause and host, and delete those that you name.
+"""List the subscriptions that the worker can't send to, by cause and host, and delete those that you name.
 
-`python -m scripts.prune_subscriptions` lists and deletes nothing; `... unreadableKeys` deletes those, once you have
-said yes. Causes: `expired` (past its expirationTime), `removed` (ended by its browser), `refusedEndpoint` (at no push
-service that may be called, as PUSH_ALLOWED_HOSTS has them), `unreadableKeys`. No push service is asked: for a row that
-it refuses, as one of another VAPID key, give the `endpoint_hash` of the log. Run it in the worker's own environment.
-Where PUSH_SUBSCRIPTION_COLUMNS names a switch, rows are switched off in place of being deleted, and those that are off
-are not listed. scripts/README.md has the exit codes; 3 is the database.
+`python -m scripts.prune_subscriptions` only lists; `... unreadableKeys` deletes the rows of that cause after you have
+confirmed it. Causes: `expired` (past its expirationTime), `removed` (ended by its browser), `refusedEndpoint` (its host
+is no known push service and not in PUSH_ALLOWED_HOSTS), `unreadableKeys`. The command asks no push service: for a row
+that a service refuses, such as one of another VAPID key, give the `endpoint_hash` of the log. Run it in the worker's
+own environment. If PUSH_SUBSCRIPTION_COLUMNS names a switch, rows are switched off instead of deleted, and rows that
+are off are not listed. scripts/README.md has the exit codes; 3 means the database.
 """
 
 from __future__ import annotations
@@ -40,41 +40,43 @@ if TYPE_CHECKING:
     from storage.ports import Subscription, Subscriptions
 
 PAGE = 1000  # rows
-MOST_HOSTS = 1000  # told apart: anybody may have written them
-NAMED = "named"  # the cause of a row whose hash was given
+MOST_HOSTS = 1000  # counted by name: any user may have written them
+NAMED = "named"  # the cause of a row that was named by its hash
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-CausesArgument = Annotated[list[Cause] | None, typer.Argument(help="Delete those of these causes.", metavar="CAUSE...")]
-HostOption = Annotated[list[str] | None, typer.Option(help="Of these causes only those at this host.")]
+CausesArgument = Annotated[
+    list[Cause] | None, typer.Argument(help="Delete rows with these causes.", metavar="CAUSE...")
+]
+HostOption = Annotated[list[str] | None, typer.Option(help="Only rows at this host.")]
 HashOption = Annotated[
-    list[str] | None, typer.Option(help="Delete the row with this `endpoint_hash` of the log, whatever its cause.")
+    list[str] | None, typer.Option(help="Delete the row with this `endpoint_hash` from the log, whatever its cause.")
 ]
 
 
 @dataclass(frozen=True)
 class Named:
-    """Which rows the operator means. Without hosts, those at all hosts."""
+    """The rows that the operator named. No hosts: rows at all hosts."""
 
     causes: frozenset[str]
     hosts: frozenset[str]
     hashes: frozenset[str]
 
     def means(self, why: str, host: str) -> bool:
-        """Whether a row with this cause, at this host, is one of them."""
+        """Whether a row with this cause at this host is named."""
         return why == NAMED or (why in self.causes and (not self.hosts or host in self.hosts))
 
 
 @dataclass
 class Count:
-    """How many rows were looked at, found (by cause and host), and are meant."""
+    """Numbers of rows: read, unusable (by cause and host), and named."""
 
     looked: int = 0
     meant: int = 0
     found: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, why: str, host: str) -> None:
-        """Count a row that can't be sent to, or was named."""
+        """Count a row that is unusable or named."""
         hosts = self.found[why]
         hosts[host if host in hosts or len(hosts) < MOST_HOSTS else "other"] += 1
 
@@ -104,13 +106,13 @@ def main(
 
 @dataclass(frozen=True)
 class _Look:
-    """Looks through all rows."""
+    """Reads all rows."""
 
     allowed: AllowedHosts
     named: Named
 
     async def through(self, rows: Subscriptions, count: Count) -> AsyncIterator[list[Subscription]]:
-        """Those of each page that are meant; all are counted."""
+        """The named rows of each page. All rows are counted."""
         after: str | None = None
         while page := await rows.page(after, PAGE):
             now = time.time()
@@ -121,7 +123,7 @@ class _Look:
             after = page[-1].id
 
     def _means(self, row: Subscription, now: float, count: Count) -> bool:
-        told = log_fields(row.endpoint)  # of an endpoint no more than this is kept
+        told = log_fields(row.endpoint)  # nothing else of an endpoint is kept
         why = NAMED if told["endpoint_hash"] in self.named.hashes else cause(row, self.allowed, now)
         if why is None:
             return False
@@ -161,7 +163,7 @@ def _tell(count: Count, deleted: int, *, as_json: bool) -> None:
         return
     out.print(f"subscriptions: {count.looked}, can't be sent to: {found}, named: {count.meant}, deleted: {deleted}")
     if found and not count.meant:
-        out.print("Name the causes whose rows are to be deleted; without one nothing is.")
+        out.print("Nothing was deleted: name the causes whose rows you want to delete.")
 
 
 if __name__ == "__main__":

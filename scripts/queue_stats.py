@@ -1,6 +1,6 @@
-"""Show each queue: how many jobs are in which state on which wire, and how long the next one has waited.
+"""Show for each queue the number of jobs by state and wire, and how long the next job has waited.
 
-`python -m scripts.queue_stats --watch 2` shows it every two seconds. scripts/README.md has the exit codes.
+`python -m scripts.queue_stats --watch 2` repeats it every two seconds. scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
     from queue_lib.admin.answers import QueueStats
 
-WatchOption = Annotated[float | None, typer.Option(min=0.2, metavar="SECONDS", help="Show it again and again.")]
+WatchOption = Annotated[float | None, typer.Option(min=0.2, metavar="SECONDS", help="Repeat every so many seconds.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -34,7 +34,7 @@ def main(*, watch: WatchOption = None, as_json: JsonOption = False) -> None:
     """Look, once or until interrupted."""
 
     async def work(admin: Admin) -> None:
-        if watch is None or as_json or not out.is_terminal:  # a display that is renewed is a terminal's
+        if watch is None or as_json or not out.is_terminal:  # only a terminal can redraw
             await _show(admin, as_json=as_json)
             while watch is not None:
                 await asyncio.sleep(watch)

@@ -1,7 +1,7 @@
 """Run failed jobs again, on both wires: `python -m scripts.retry_failed --text timeout --newer 2h`.
 
-A retried job starts from its first attempt, and its dead letter is dropped. Interrupted, it is resumed by running it
-again: what was retried is not in the failed set any more. scripts/README.md has the exit codes.
+A retried job starts from its first attempt, and its dead letter is dropped. If the command is interrupted, run it
+again: jobs that it has retried are no longer failed. scripts/README.md has the exit codes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
     from queue_lib.admin.ports import JobView
 
-LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Retry at most so many, the newest first.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -71,7 +71,7 @@ def main(  # noqa: PLR0913 -- the options of the command line
 
 
 async def show(jobs: AsyncIterator[JobView], limit: int | None, *, as_json: bool) -> None:
-    """Print which jobs are meant, the first `limit` of them."""
+    """Print the jobs that match, at most `limit`."""
     rows, plain, count = list[tuple[object, ...]](), list[dict[str, Any]](), 0
     async for job in jobs:
         if count == limit:
@@ -86,7 +86,7 @@ async def show(jobs: AsyncIterator[JobView], limit: int | None, *, as_json: bool
         terminal.print_json({"matched": count, "jobs": plain})
         return
     out.print(terminal.table(["queue", "wire", "id", "name", "attempts", "failed", "reason"], rows))
-    more = f" ({count - SHOWN} more than are shown)" if count > SHOWN else ""
+    more = f" ({count - SHOWN} more)" if count > SHOWN else ""
     out.print(f"failed jobs: {count}{more}")
 
 
@@ -109,7 +109,7 @@ async def retry(admin: Admin, jobs: Sequence[JobView], *, as_json: bool) -> int:
     if as_json:
         terminal.print_json({"matched": len(jobs), "retried": done, "notFailed": left})
     else:
-        out.print(f"{done} of {len(jobs)} retried" + (f"; {left} had not failed any more" if left else ""))
+        out.print(f"{done} of {len(jobs)} retried" + (f"; {left} were no longer failed" if left else ""))
     return IN_PART if left else 0
 
 

@@ -1,7 +1,7 @@
-"""What the operators' scripts share: settings, the way out, filters, and text that is safe to print.
+"""What the operators' scripts share: settings, exits, filters, and text that is safe to print.
 
-Exit codes: 0 done; 1 the environment is not fit; 2 the command line is not; 3 Redis can't be reached, or refuses, and
-what was not done yet may be tried again; 4 done, but not with all that was asked for.
+Exit codes: 0 done; 1 the environment is wrong; 2 the command line is wrong; 3 Redis can't be reached or refuses (run
+the command again for the rest); 4 done in part.
 """
 
 from __future__ import annotations
@@ -47,24 +47,30 @@ def age(text: str) -> float:
     """Seconds of `90s`, `15m`, `2h` or `7d`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
     if found is None:
-        msg = f"{text!r} is no age: write it like 90s, 15m, 2h or 7d"
+        msg = f"{text!r} is not a time: write it like 90s, 15m, 2h or 7d"
         raise typer.BadParameter(msg)
     return float(found[1]) * UNITS[found[2]]
 
 
-QueueOption = Annotated[str | None, typer.Option(help="Only of this queue.")]
-WireOption = Annotated[Wire | None, typer.Option(help="Only of this wire.")]
+QueueOption = Annotated[str | None, typer.Option(help="Only jobs of this queue.")]
+WireOption = Annotated[Wire | None, typer.Option(help="Only jobs of this wire.")]
 NameOption = Annotated[str | None, typer.Option(help="Only jobs of this name.")]
-TextOption = Annotated[str | None, typer.Option(help="Only where the reason has these words, whatever their case.")]
-NewerOption = Annotated[Any, typer.Option(parser=age, metavar="AGE", help="Failed within this time: 90s, 15m, 2h, 7d.")]
-OlderOption = Annotated[Any, typer.Option(parser=age, metavar="AGE", help="Failed longer ago than this.")]
+TextOption = Annotated[
+    str | None, typer.Option(help="Only jobs with these words in their reason; case does not matter.")
+]
+NewerOption = Annotated[
+    Any, typer.Option(parser=age, metavar="AGE", help="Only jobs that failed within this time: 90s, 15m, 2h, 7d.")
+]
+OlderOption = Annotated[
+    Any, typer.Option(parser=age, metavar="AGE", help="Only jobs that failed longer ago than this.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what is meant, and change nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 
 
 def run(work: Callable[[Admin], Awaitable[T]]) -> T:
-    """Do the work as an operator; ends the process where the environment is not fit, Redis away, or it is refused."""
+    """Do the work as an operator. Ends the process if the environment is wrong, Redis is away, or it is refused."""
     try:
         [settings] = load(WorkerSettings)
         log.configure("info", settings.log_format, sys.stderr)
@@ -90,13 +96,13 @@ def _who() -> str:
 
 
 def end(reason: str, status: int) -> NoReturn:
-    """Say why on standard error, and end the process."""
+    """Print the reason to standard error and end the process."""
     print(reason, file=sys.stderr)
     raise typer.Exit(status)
 
 
 def wanted(**conditions: Any) -> Wanted:
-    """The filter, once its queue is known to be one."""
+    """The filter. Ends the process if its queue does not exist."""
     [settings] = _settings()
     if conditions["queue"] not in {None, *settings.queues}:
         end(f"no such queue: {conditions['queue']}; there are {', '.join(settings.queues)}", USAGE)
@@ -111,11 +117,11 @@ def _settings() -> tuple[Any, ...]:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask; ends the process if the answer is no, or nobody is there to give one."""
+    """Ask. Ends the process if the answer is no, or standard input is not a terminal."""
     if yes:
         return
     if not sys.stdin.isatty():
-        end("nobody is there to confirm it: add --yes, or --dry-run to look first", USAGE)
+        end("can't ask for confirmation without a terminal: add --yes, or --dry-run to look first", USAGE)
     if not typer.confirm(question):
         end("nothing was done", 0)
 
@@ -126,7 +132,7 @@ def print_json(value: Any) -> None:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose cells are text and nothing else: what comes from jobs may have been written by anybody."""
+    """A table of plain text. Cells come from jobs, which any user may have written, so they get no markup."""
     made = Table(*head, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         made.add_row(*(Text(printable(cell)) for cell in row))
@@ -134,17 +140,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def printable(value: object) -> str:
-    """The text without what a terminal would obey."""
+    """The text without control characters."""
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in str(value))
 
 
 def ago(moment: float | None) -> str:
-    """How long ago a moment (seconds since the epoch) was."""
+    """The age of a moment (seconds since the epoch); empty for None."""
     return "" if moment is None else span(time.time() - moment)
 
 
 def span(seconds: float) -> str:
-    """Seconds for people: `42s`, `7m`, `3h`, `12d`."""
+    """Seconds in a readable form: `42s`, `7m`, `3h`, `12d`."""
     for unit in ("d", "h", "m"):
         if seconds >= 2 * UNITS[unit]:
             return f"{seconds / UNITS[unit]:.0f}{unit}"

@@ -1,8 +1,8 @@
-"""Say whether the queues are served: `python -m scripts.worker_health`, for a platform's check or a cron job.
+"""Check that all queues are served: `python -m scripts.worker_health`, for a platform's check or a cron job.
 
-Exit status 0 if, within 30 seconds, workers have told by their pulse that they serve each of `QUEUES` on each of
-`WIRES`; 5 if not, with a line for each that nobody serves. With `--here` only workers on this machine count, as a
-container's own check wants it. scripts/README.md has the other exit codes.
+Exit status 0 if heartbeats of the last 30 seconds show that workers serve each of `QUEUES` on each of `WIRES`; else 5,
+with the queues and wires that no worker serves. With `--here` only workers on this machine count: use it for a
+container's own check. scripts/README.md has the other exit codes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from queue_lib.observe.pulse import WorkerView
 
 UNSERVED = 5
-WITHIN = 30.0  # seconds; a pulse is sent every ten, and forgotten after sixty
+WITHIN = 30.0  # seconds; a heartbeat is sent every ten, and forgotten after sixty
 
-WithinOption = Annotated[float, typer.Option(min=1, max=60, metavar="SECONDS", help="How old a pulse may be.")]
+WithinOption = Annotated[float, typer.Option(min=1, max=60, metavar="SECONDS", help="How old a heartbeat may be.")]
 HereOption = Annotated[bool, typer.Option("--here", help="Only workers on this machine count.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -33,7 +33,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command(help=__doc__)
 def main(*, within: WithinOption = WITHIN, here: HereOption = False, as_json: JsonOption = False) -> None:
-    """Look, and say."""
+    """Read the heartbeats, print them and set the exit status."""
 
     async def work(admin: Admin) -> tuple[list[WorkerView], list[str]]:
         host = socket.gethostname()

@@ -111,7 +111,7 @@ class Reader:
         if "--watch" in words:
             return await self.watch(words)
         fault = await self.run(sys.executable, *words)
-        if fault is not None and "nobody is there to confirm it" in fault:
+        if fault is not None and "can't ask for confirmation" in fault:
             return await self.run(sys.executable, *words, "--yes")
         return fault
 
