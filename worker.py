@@ -21,7 +21,7 @@ from processors.media.films import tools_or_reason
 from processors.media.parts import MediaParts
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings
-from processors.push.fan_out import Parts
+from processors.push.dependencies import PushDependencies as Parts
 from processors.push.first_look import look
 from processors.push.origins import Origins
 from processors.push.send import PushSender

@@ -16,7 +16,7 @@ from queue_lib.processor import Route
 
 if TYPE_CHECKING:
     from processors.media.parts import MediaParts
-    from processors.push.fan_out import Parts
+    from processors.push.dependencies import PushDependencies as Parts
     from queue_lib.processor import Processor
 
 OF_FILES = ("process-image", "process-video", "process-file")  # jobs whose upload has a row

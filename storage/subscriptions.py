@@ -8,11 +8,11 @@ from sqlalchemy import TEXT, VARCHAR, Column, ColumnElement, Integer, Select, Uu
 from sqlalchemy import select as select_columns
 from sqlmodel import delete, select, update
 
+from storage.batcher import Batcher
 from storage.identity import as_id, id_type
 from storage.layout import Layout
 from storage.switch import find_switch
 from storage.tables import AppTable
-from storage.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class SqlSubscriptions:
         self._all = self._all.order_by(self._id)
         users = bindparam("users", type_=id_type(self._user_id), expanding=True)
         self._of_users = database.reader(self._all.where(self._user_id.in_(users)))  # every push job asks for one
-        self._by_user = Together(self._look_up, USERS_AT_ONCE if _compares_as_python(self._user_id) else 1)
+        self._by_user = Batcher(self._look_up, USERS_AT_ONCE if _compares_as_python(self._user_id) else 1)
 
     @property
     def switches_off(self) -> bool:

@@ -48,7 +48,7 @@ class Allowance:
         self._doubles = True
 
     def answered(self, seconds: float, now: float, *, all_used: bool) -> None:
-        """A request was answered after so many seconds; `all_used`: another one waits for a place."""
+        """A request was answered after so many seconds; `all_used`: another one waits for a permit."""
         if now - self._since > LATELY:
             self._before, self._quickest, self._since = self._quickest, seconds, now
         self._quickest = min(seconds, self._quickest)

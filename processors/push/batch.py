@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from processors.outage import outages_put_off
-from processors.push.fan_out import FanOut, Parts
+from processors.push.fan_out import FanOut
 from processors.push.payload import PushResult
 from processors.push.processor import wait_until_due
 from queue_lib.errors import SnoozeError
@@ -17,6 +17,7 @@ from queue_lib.processor import Model
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from processors.push.dependencies import PushDependencies
     from processors.push.payload import BatchPayload
     from queue_lib.processor import Context
     from storage.ports import Subscription, Subscriptions
@@ -46,20 +47,19 @@ class PushBatch:
     How far it has come is noted after each page, so that another run goes on from there.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        """Take what all push jobs work with."""
-        self._parts = parts
+    def __init__(self, dependencies: PushDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, payload: BatchPayload, context: Context, /) -> PushResult:
         """Run one job, or a part of it: SnoozeError says that the rest follows. Raises PermanentError."""
-        wait_until_due(payload, self._parts)
-        fan_out = await FanOut.open(self._parts, payload, context)
+        wait_until_due(payload, self._dependencies)
+        fan_out = await FanOut.open(self._dependencies, payload, context)
         noted = fan_out.ledger.others.get(_CURSOR)
         cursor = Cursor.model_validate_json(noted) if noted else Cursor()
-        pages = Pages(self._parts.subscriptions, payload.user_ids, cursor)
+        pages = Pages(self._dependencies.subscriptions, payload.user_ids, cursor)
         with outages_put_off():
             await pages.count()
-        fan_out.other_end = pages.last
+        fan_out.other_end.read = pages.last
         async with fan_out:
             return await _Run(fan_out, pages, context, cursor).to_the_end()
 

@@ -66,6 +66,20 @@ class Delivery:
     tried: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the message to a row of this origin ended."""
+
+    row: Subscription
+    origin: str
+    delivery: Delivery
+
+    @property
+    def was_left_alone(self) -> bool:
+        """Whether nothing was sent because the push service rests, or is slow: that uses up no attempt."""
+        return not self.delivery.tried and self.delivery.kind is not Kind.CONFIGURATION
+
+
 class Sender(Protocol):
     """Whoever can send to a subscription."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, slots=True)
-class Place:
+class Permit:
     """A request in flight, which was `begun` then; `small`: of a job that sends to few, whose slot waits for it."""
 
     begun: float
@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    place: asyncio.Future[Place | None]
+    permit: asyncio.Future[Permit | None]
     small: bool
 
 
@@ -38,7 +38,7 @@ class Total:
         self.crowded: deque[Gate] = deque()  # gates that somebody waits at, each once
 
     def let_in(self, now: float) -> None:
-        """Give places to who waits, gate by gate, until there is none."""
+        """Give permits to who waits, gate by gate, until there is none."""
         for _ in range(len(self.crowded)):
             if self.in_flight >= self.most:
                 return
@@ -57,7 +57,7 @@ class Gate:
         self._allowance = allowance
         self._share = share
         self._small = 0
-        self._in_flight: dict[Place, None] = {}  # the oldest first
+        self._in_flight: dict[Permit, None] = {}  # the oldest first
         self._lines: OrderedDict[object, deque[_Waiting]] = OrderedDict()
 
     @property
@@ -72,46 +72,46 @@ class Gate:
 
     def unanswered(self, count: int) -> float:
         """Since when so many requests have been in flight that are not answered yet; infinity if there are not."""
-        begun = (place.begun for place in self._in_flight if not place.is_answered)
+        begun = (permit.begun for permit in self._in_flight if not permit.is_answered)
         return next(islice(begun, count - 1, None), math.inf)
 
-    def enter(self, now: float, *, small: bool) -> Place | None:
-        """A place, if there is one and nobody waits for it."""
+    def enter(self, now: float, *, small: bool) -> Permit | None:
+        """A permit, if there is one and nobody waits for it."""
         return None if self._lines or not self._has_room(small=small) else self.begin(now, small=small)
 
-    def begin(self, now: float, *, small: bool) -> Place:
-        """A place in any case."""
-        place = Place(now, small)
-        self._in_flight[place] = None
+    def begin(self, now: float, *, small: bool) -> Permit:
+        """A permit in any case."""
+        permit = Permit(now, small)
+        self._in_flight[permit] = None
         self._total.in_flight += 1
         self._small += small
-        return place
+        return permit
 
-    async def wait(self, job: object, now: float, *, small: bool) -> Place | None:
-        """Wait for a place, in turns with other jobs; None where `send_away` says that things have changed."""
+    async def wait(self, job: object, now: float, *, small: bool) -> Permit | None:
+        """Wait for a permit, in turns with other jobs; None where `send_away` says that things have changed."""
         waiting = _Waiting(asyncio.get_running_loop().create_future(), small)
         if not self._lines:
             self._total.crowded.append(self)
         self._lines.setdefault(job, deque()).append(waiting)
         self.let_in(now)  # it may pass those that wait for their share
         try:
-            return await waiting.place
+            return await waiting.permit
         except asyncio.CancelledError:
-            if waiting.place.cancelled():
+            if waiting.permit.cancelled():
                 self._forget(job, waiting)
-            elif (place := waiting.place.result()) is not None:
-                self.leave(place, now)
+            elif (permit := waiting.permit.result()) is not None:
+                self.leave(permit, now)
             raise
 
-    def leave(self, place: Place, now: float) -> None:
+    def leave(self, permit: Permit, now: float) -> None:
         """The request has ended."""
-        del self._in_flight[place]
+        del self._in_flight[permit]
         self._total.in_flight -= 1
-        self._small -= place.small
+        self._small -= permit.small
         self._total.let_in(now)
 
     def let_in(self, now: float) -> None:
-        """Give places to who waits: one a job, and then another one each."""
+        """Give permits to who waits: one a job, and then another one each."""
         passed_over = 0
         while passed_over < len(self._lines) and self._has_room(small=False):
             job, line = next(iter(self._lines.items()))
@@ -121,16 +121,16 @@ class Gate:
                 continue
             passed_over = 0
             waiting = self._next(job, line)
-            if not waiting.place.done():
-                waiting.place.set_result(self.begin(now, small=waiting.small))
+            if not waiting.permit.done():
+                waiting.permit.set_result(self.begin(now, small=waiting.small))
 
     def send_away(self, *, small_only: bool) -> None:
         """Let those who wait look again."""
         for job, line in list(self._lines.items()):
             staying = deque(each for each in line if small_only and not each.small)
             for waiting in line:
-                if (waiting.small or not small_only) and not waiting.place.done():
-                    waiting.place.set_result(None)
+                if (waiting.small or not small_only) and not waiting.permit.done():
+                    waiting.permit.set_result(None)
             self._lines[job] = staying
             if not staying:
                 self._close(job)

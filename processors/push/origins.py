@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import math
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from processors.push.allowance import FIRST, Allowance, most_in_flight
 from processors.push.delivery import Delivery, Kind
-from processors.push.gate import Gate, Place, Total
+from processors.push.gate import Gate, Permit, Total
+from processors.push.rest import MINUTE, PROBE, TOPIC, Rest, claim_probe, parse, take_back, tell
 from queue_lib.errors import BrokerUnavailableError
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ MAX_ORIGINS = 1000
 # That rest at once and are told, to the log and on the board, which all processes read each second. Anybody can store
 # subscriptions of hosts that do not answer.
 MOST_TOLD = 100
-MINUTE = 60.0  # seconds: what was seen before is forgotten
-TOPIC = "push-origins"
 HEAR_EVERY = 1.0  # seconds between looks at what other processes tell
 # Seconds that a quick push service takes at most for an answer. One that is slower holds a share of the slots.
 SLOW = 1.0
@@ -41,7 +38,6 @@ FIRST_REST, LONGEST_REST = 10.0, 60.0  # seconds; doubled with each probe that f
 # Seconds of rests without an answer between them after which to be left alone uses up an attempt: whoever sends to a
 # push service that is no more would have a follow-up of each push run every minute until its time is over.
 PATIENCE = 3600.0
-PROBE = 15.0  # seconds after which another request may be the probe
 AGAIN = 5.0  # seconds until those who found a probe under way, or a slow service, may come again
 # Follow-ups of one push service that fall due within a second: a fifth of what the queue takes.
 DUE_A_SECOND = 20
@@ -52,22 +48,6 @@ _FAILED = frozenset({Kind.TRANSIENT, Kind.THROTTLED})
 _ANSWERED = frozenset({Kind.SENT, Kind.MESSAGE, Kind.KEY_MISMATCH, Kind.CONFIGURATION, Kind.REFUSED, Kind.REDIRECT})
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class Rest:
-    """An origin is left alone `until` then, for so many `seconds`, because of this; a probe ends it.
-
-    It is `since` then that it has taken nothing.
-    """
-
-    until: float
-    seconds: float
-    kind: Kind
-    reason: str
-    since: float
-    is_told: bool = False
-    probe: Place | None = None
 
 
 class _Origin:
@@ -130,7 +110,7 @@ class Origins:
                 if origin.name not in facts and origin.rest is rest:  # another process has taken it back
                     self._end_rest(origin)
 
-    async def enter(self, name: str, job: object, board: Board, *, small: bool) -> Place | Delivery:
+    async def enter(self, name: str, job: object, board: Board, *, small: bool) -> Permit | Delivery:
         """The right to send a request to this origin, or what it ends with without being sent.
 
         A `job` has its turn among others. A `small` one sends to few: it does not wait for a push service that is slow.
@@ -142,35 +122,35 @@ class Origins:
                 return await self._probe(origin, origin.rest, board)
             if small and origin.has_stalled(now):
                 return _not_sent(origin, "has not answered for a second", AGAIN)
-            if (place := origin.gate.enter(now, small=small)) is not None:
-                return place
+            if (permit := origin.gate.enter(now, small=small)) is not None:
+                return permit
             if small and origin.usual > SLOW:
                 return _not_sent(origin, "is slow, and has its share of the requests in flight", AGAIN)
             if origin.watch is None:
                 origin.watch = asyncio.get_running_loop().call_later(SLOW, self._watch, origin)
-            if (place := await origin.gate.wait(job, now, small=small)) is not None:
-                return place
+            if (permit := await origin.gate.wait(job, now, small=small)) is not None:
+                return permit
 
-    async def saw(self, name: str, place: Place, delivery: Delivery, subscription_id: str, board: Board) -> None:
-        """The request of this place was answered, or not, in this way."""
+    async def saw(self, name: str, permit: Permit, delivery: Delivery, subscription_id: str, board: Board) -> None:
+        """The request of this permit was answered, or not, in this way."""
         origin, now = self._of(name), self._clock()
-        place.is_answered = True
-        was_probe = origin.rest is not None and origin.rest.probe is place
+        permit.is_answered = True
+        was_probe = origin.rest is not None and origin.rest.probe is permit
         if delivery.kind in _ANSWERED:
-            self._answered(origin, place, now)
+            self._answered(origin, permit, now)
         elif delivery.kind in _FAILED:
-            self._failed(origin, place, delivery, subscription_id, now)
+            self._failed(origin, permit, delivery, subscription_id, now)
         if origin.rest is not None and not origin.rest.is_told and not self._do_many_rest(now):
-            await _tell(board, origin.name, origin.rest, now)
+            await tell(board, origin.name, origin.rest, now)
         elif was_probe and origin.rest is None:
-            await _take_back(board, origin.name)
+            await take_back(board, origin.name)
 
-    def leave(self, name: str, place: Place) -> None:
-        """Give the place back."""
+    def leave(self, name: str, permit: Permit) -> None:
+        """Give the permit back."""
         origin = self._of(name)
-        if origin.rest is not None and origin.rest.probe is place:
+        if origin.rest is not None and origin.rest.probe is permit:
             origin.rest.probe = None  # it was cut short, or says nothing
-        origin.gate.leave(place, self._clock())
+        origin.gate.leave(permit, self._clock())
 
     def due(self, name: str, delay: float) -> float:
         """Seconds until a follow-up that may come in `delay` is to come: while the origin rests, one after another."""
@@ -197,28 +177,28 @@ class Origins:
         self._known.move_to_end(name)
         return origin
 
-    async def _probe(self, origin: _Origin, rest: Rest, board: Board) -> Place | Delivery:
+    async def _probe(self, origin: _Origin, rest: Rest, board: Board) -> Permit | Delivery:
         """The right to send one request, once the rest is over: to one job of one process."""
         left = rest.until - self._clock()
         if left > 0:
             return self._left_alone(origin, rest, left)
         if rest.probe is None:
-            place = rest.probe = origin.gate.begin(self._clock(), small=True)
+            permit = rest.probe = origin.gate.begin(self._clock(), small=True)
             is_ours = False
             try:
                 is_ours = await self._may_probe(origin, board)
             finally:
                 if not is_ours:
-                    self.leave(origin.name, place)
+                    self.leave(origin.name, permit)
             if is_ours:
-                return place
+                return permit
             rest.until = self._clock() + AGAIN
         return self._left_alone(origin, rest, AGAIN)
 
     async def _may_probe(self, origin: _Origin, board: Board) -> bool:
         """Whether it is this process that probes: until its time is over, for a probe may say nothing."""
         now = self._clock()
-        if now >= origin.ours_until and await _is_ours(board, origin.name):
+        if now >= origin.ours_until and await claim_probe(board, origin.name):
             origin.ours_until = now + PROBE
         return now < origin.ours_until
 
@@ -226,22 +206,22 @@ class Origins:
         delivery = _not_sent(origin, rest.reason, seconds, rest.kind)
         return replace(delivery, tried=self._clock() - rest.since > PATIENCE)
 
-    def _answered(self, origin: _Origin, place: Place, now: float) -> None:
+    def _answered(self, origin: _Origin, permit: Permit, now: float) -> None:
         """It is there. Only a probe ends a rest: what was begun before may still be answered."""
-        origin.usual += (now - place.begun - origin.usual) / 5
+        origin.usual += (now - permit.begun - origin.usual) / 5
         origin.answered_at = now
         origin.failures = 0
         origin.asked_by = None
-        origin.allowance.answered(now - place.begun, now, all_used=origin.gate.is_crowded)
-        if origin.rest is not None and origin.rest.probe is place:
+        origin.allowance.answered(now - permit.begun, now, all_used=origin.gate.is_crowded)
+        if origin.rest is not None and origin.rest.probe is permit:
             self._end_rest(origin)
             _log.info("push_origin_back", origin=origin.name)
 
-    def _failed(self, origin: _Origin, place: Place, delivery: Delivery, subscription_id: str, now: float) -> None:
+    def _failed(self, origin: _Origin, permit: Permit, delivery: Delivery, subscription_id: str, now: float) -> None:
         origin.failures += 1
-        origin.allowance.refused(place.begun, now, least=1 if delivery.kind is Kind.THROTTLED else FIRST)
-        was_probe = origin.rest is not None and origin.rest.probe is place
-        seconds = self._pause(origin, place, delivery, subscription_id, now)
+        origin.allowance.refused(permit.begun, now, least=1 if delivery.kind is Kind.THROTTLED else FIRST)
+        was_probe = origin.rest is not None and origin.rest.probe is permit
+        seconds = self._pause(origin, permit, delivery, subscription_id, now)
         if origin.rest is None and seconds is not None:
             self._begin_rest(origin, Rest(now + seconds, FIRST_REST, delivery.kind, delivery.reason, now))
         elif origin.rest is not None and was_probe:
@@ -250,7 +230,7 @@ class Origins:
             self._begin_rest(origin, Rest(until, longer, delivery.kind, delivery.reason, origin.rest.since))
 
     def _pause(
-        self, origin: _Origin, place: Place, delivery: Delivery, subscription_id: str, now: float
+        self, origin: _Origin, permit: Permit, delivery: Delivery, subscription_id: str, now: float
     ) -> float | None:
         """Seconds for which this failure is a reason to leave the origin alone, if it is one.
 
@@ -261,7 +241,7 @@ class Origins:
             before, origin.asked_by = origin.asked_by, subscription_id
             if before not in {None, subscription_id}:
                 return asked
-        is_silent = now - place.begun > SILENT and origin.answered_at < place.begun
+        is_silent = now - permit.begun > SILENT and origin.answered_at < permit.begun
         return FIRST_REST if origin.failures >= (SEVERAL if is_silent else IN_A_ROW) else None
 
     def _begin_rest(self, origin: _Origin, rest: Rest) -> None:
@@ -283,7 +263,7 @@ class Origins:
 
     def _heard(self, name: str, text: str, left: float) -> None:
         """Another process, or this one, has told that an origin rests."""
-        rest = _parse(text, self._clock(), left)
+        rest = parse(text, self._clock(), left)
         origin = self._of(name)
         if rest is None or (origin.rest is not None and origin.rest.probe is not None):
             return
@@ -302,36 +282,3 @@ class Origins:
 
 def _not_sent(origin: _Origin, reason: str, seconds: float, kind: Kind = Kind.TRANSIENT) -> Delivery:
     return Delivery(kind, f"not sent: {origin.name} is left alone for now: {reason}", seconds, tried=False)
-
-
-def _parse(text: str, now: float, left: float) -> Rest | None:
-    """A rest as `_tell` writes it; None if somebody else has written something."""
-    try:
-        told = json.loads(text)
-        seconds, kind, since = float(told["seconds"]), Kind(told["kind"]), now - float(told.get("age", 0.0))
-        return Rest(now + left, seconds, kind, str(told["reason"]), since, is_told=True)
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-async def _tell(board: Board, name: str, rest: Rest, now: float) -> None:
-    """Tell the other processes, for a minute longer than it lasts; while Redis is away, this one knows alone."""
-    rest.is_told = True  # before the next request ends, and tells it again
-    age = round(now - rest.since)
-    text = json.dumps({"seconds": rest.seconds, "kind": rest.kind.value, "reason": rest.reason, "age": age})
-    try:
-        await board.write(TOPIC, name, text, max(0.0, rest.until - now) + MINUTE)
-    except BrokerUnavailableError:
-        rest.is_told = False
-
-
-async def _take_back(board: Board, name: str) -> None:
-    with contextlib.suppress(BrokerUnavailableError):
-        await board.erase(TOPIC, name)
-
-
-async def _is_ours(board: Board, name: str) -> bool:
-    try:
-        return await board.claim(TOPIC, name, PROBE)
-    except BrokerUnavailableError:
-        return True

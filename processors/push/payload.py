@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from processors.push.backoff import MAX_ATTEMPTS
 from processors.push.notification import Notification  # noqa: TC001 -- pydantic reads it
 from processors.push.options import NAMES, Options, without_nulls
-from processors.push.schedule import MAX_ATTEMPTS
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:

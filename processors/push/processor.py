@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.outage import outages_put_off
-from processors.push.fan_out import FanOut, Parts
+from processors.push.fan_out import FanOut
 from queue_lib.errors import SnoozeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from processors.push.dependencies import PushDependencies
     from processors.push.payload import FollowUpPayload, Push, PushPayload, PushResult
     from queue_lib.processor import Context
     from storage.ports import Subscription
@@ -19,37 +20,35 @@ if TYPE_CHECKING:
 class PushNotification:
     """Sends one notification to all devices of a user."""
 
-    def __init__(self, parts: Parts) -> None:
-        """Take what all push jobs work with."""
-        self._parts = parts
+    def __init__(self, dependencies: PushDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, payload: PushPayload, context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError for what no push service takes; it fails for no subscription's fault."""
-        wait_until_due(payload, self._parts)
-        fan_out = await FanOut.open(self._parts, payload, context)
+        wait_until_due(payload, self._dependencies)
+        fan_out = await FanOut.open(self._dependencies, payload, context)
         with outages_put_off():
-            rows = await self._parts.subscriptions.of_user(payload.user_id)
+            rows = await self._dependencies.subscriptions.of_user(payload.user_id)
         return await deliver_once(fan_out, rows)
 
 
 class PushFollowUp:
     """Sends again to the subscriptions that an earlier attempt has left."""
 
-    def __init__(self, parts: Parts) -> None:
-        """Take what all push jobs work with."""
-        self._parts = parts
+    def __init__(self, dependencies: PushDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, payload: FollowUpPayload, context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError as `push-notification` does."""
-        fan_out = await FanOut.open(self._parts, payload, context, attempt=payload.attempt, of=payload.follow_up_of)
+        fan_out = await FanOut.open(self._dependencies, payload, context)
         with outages_put_off():
-            rows = await self._parts.subscriptions.with_ids(payload.subscription_ids)
+            rows = await self._dependencies.subscriptions.with_ids(payload.subscription_ids)
         return await deliver_once(fan_out, rows, puts_off=True)
 
 
-def wait_until_due(push: Push, parts: Parts) -> None:
+def wait_until_due(push: Push, dependencies: PushDependencies) -> None:
     """Raise SnoozeError until the message's `notBefore`."""
-    seconds = push.wait(parts.clock())
+    seconds = push.wait(dependencies.clock())
     if seconds > 0:
         msg = f"not before {seconds:.0f} s from now, as its options say"
         raise SnoozeError(msg, seconds)

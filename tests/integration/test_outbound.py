@@ -59,7 +59,8 @@ async def test_an_answer_that_takes_too_long(client: HttpClient) -> None:
 
     async with raw_server(hang) as origin:
         with pytest.raises(NoAnswerError, match=r"^no answer in time$"):
-            await post(client, origin, seconds=0.2)
+            async with asyncio.timeout(10):
+                await post(client, origin, seconds=0.2)
 
 
 async def test_a_body_without_end(client: HttpClient) -> None:

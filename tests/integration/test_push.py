@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from processors.outbound import HttpClient
 from processors.push.allowance import MAX_AT_ORIGIN
 from processors.push.delivery import Delivery, Kind
+from processors.push.dependencies import PushDependencies
 from processors.push.endpoints import AllowedHosts
-from processors.push.fan_out import Parts
 from processors.push.message import PayloadStyle, message_of
 from processors.push.origins import Origins
 from processors.push.payload import PushPayload, PushResult
@@ -96,7 +96,7 @@ async def test_every_device_of_the_user_receives_the_payload_as_given(
     mine = [push_service.subscribe(), push_service.subscribe()]
     rows.rows = [*mine, push_service.subscribe("user-2")]
 
-    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+    result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert result == PushResult(sent=2, total=2, origins={push_service.origin: {"sent": 2}})
     assert [row.id for row in mine] == sorted(push.subscription_id for push in push_service.received)
@@ -127,7 +127,7 @@ async def test_a_job_in_the_words_of_the_web_push_package(
     rows.rows = [push_service.subscribe("1")]
     data = {"userId": 1, "payload": json.dumps(NOTIFICATION), "TTL": 0, "urgency": "high", "traceId": "x"}
 
-    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(
+    result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(
         PushPayload.model_validate(data), context
     )
 
@@ -157,7 +157,7 @@ async def test_a_subscription_that_is_gone_is_pruned_and_the_others_are_served(
     first, gone, last = rows.rows
     push_service.answer(gone, Answer(status))
 
-    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+    result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert (result.sent, result.failed, result.pruned, result.total) == (2, 0, 1, 3)
     assert [first, last] == rows.rows
@@ -178,7 +178,7 @@ async def test_other_refusals_keep_the_subscription(
     rows.rows = [push_service.subscribe()]
     push_service.answer(rows.rows[0], Answer(status))
 
-    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+    result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert (getattr(result, counted), result.pruned, result.total) == (1, 0, 1)
     assert len(rows.rows) == 1
@@ -193,7 +193,7 @@ async def test_a_server_that_is_refused_deletes_nothing(
     push_service.answer(rows.rows[0], Answer(status, body=b'{"reason":"BadJwtToken"}'))
 
     with pytest.raises(PermanentError, match="VAPID"):
-        await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+        await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert len(rows.rows) == 1
 
@@ -218,7 +218,7 @@ async def test_a_service_that_hangs_costs_its_own_push_only(
 
     with capture_logs() as logs:
         async with sending(vapid_keys, patience=BUSY) as sender:
-            result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+            result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert (result.sent, result.retrying, result.total) == (1, 1, 2)
     assert [entry["reason"] for entry in logs if entry["event"] == "push_failed"] == ["no answer in time"]
@@ -253,7 +253,7 @@ async def test_keys_in_a_form_that_nobody_can_read(
     good = [push_service.subscribe() for _ in range(120)]
     rows.rows = [replace(row, p256dh=p256dh, auth=auth) for row in good for p256dh, auth in [FORMS[form](row)]]
 
-    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+    result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert (0, 120, 0, 120) == (result.sent, result.failed, result.pruned, result.total)
     assert [{"unreadableKeys": 120}] == list(result.origins.values())
@@ -281,7 +281,7 @@ async def test_a_job_has_a_bounded_number_of_requests_open(
     for row in rows.rows:
         push_service.answer(row, Answer(delay=0.02))
 
-    result = await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+    result = await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert (result.sent, len({push.subscription_id for push in push_service.received})) == (200, 200)
     assert 1 < push_service.peak <= MAX_AT_ORIGIN
@@ -298,7 +298,7 @@ async def test_a_cancelled_job_stops_sending(
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+            await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     assert push_service.requests <= MAX_AT_ORIGIN
 
@@ -313,7 +313,7 @@ async def test_no_secret_is_logged(
     push_service.answer(row, Answer(500, body=f"failed for {row.endpoint} and {token}".encode()))
 
     with capture_logs() as logs:
-        await PushNotification(Parts(rows, sender, Origins(SLOTS), STYLE))(job(), context)
+        await PushNotification(PushDependencies(rows, sender, Origins(SLOTS), STYLE))(job(), context)
 
     entry = logs[0]
     assert entry["event"] == "push_failed"

@@ -11,7 +11,7 @@ from processors.push.processor import PushFollowUp, PushNotification
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.rq.broker import RQBroker
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_dependencies
 from tests.support.showcase import PUSH, PUSHES, claim, working
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 async def chain(mess: Mess, wire: str) -> list[str]:
     """Enqueue a push, run it in vain, and its follow-up in vain; returns the ids of the three jobs in turn."""
-    parts = make_parts(FakeSubscriptions(1), FakeSender({0: Kind.TRANSIENT}))
+    dependencies = make_dependencies(FakeSubscriptions(1), FakeSender({0: Kind.TRANSIENT}))
     data = PUSH | {"userId": "1"}
     if wire == "rq":
         ids = mess.rq("push-notification", data, queue=PUSHES.name)
@@ -32,12 +32,12 @@ async def chain(mess: Mess, wire: str) -> list[str]:
         lease = await claim(broker, PUSHES)
         first = FakeContext(lease.job)
         ids += await _end(
-            lease, first, await PushNotification(parts)(PushPayload.model_validate(lease.job.data), first)
+            lease, first, await PushNotification(dependencies)(PushPayload.model_validate(lease.job.data), first)
         )
         lease = await claim(broker, PUSHES)
         later = FakeContext(lease.job)
         ids += await _end(
-            lease, later, await PushFollowUp(parts)(FollowUpPayload.model_validate(lease.job.data), later)
+            lease, later, await PushFollowUp(dependencies)(FollowUpPayload.model_validate(lease.job.data), later)
         )
     return ids
 

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from processors.push.delivery import Delivery, Kind, Message
-from processors.push.fan_out import Parts
+from processors.push.dependencies import PushDependencies
 from processors.push.message import PayloadStyle
 from processors.push.origins import Origins
 from storage.ports import Subscription
@@ -128,7 +128,11 @@ class Clock:
         return self.now
 
 
-def make_parts(subscriptions: FakeSubscriptions, sender: FakeSender, clock: Clock | None = None) -> Parts:
-    """Parts over fakes; chance is always the middle."""
+def make_dependencies(
+    subscriptions: FakeSubscriptions, sender: FakeSender, clock: Clock | None = None
+) -> PushDependencies:
+    """Dependencies over fakes; chance is always the middle."""
     clock = clock or Clock()
-    return Parts(subscriptions, sender, Origins(SLOTS, clock), PayloadStyle(), clock=clock, chance=lambda: 0.5)
+    return PushDependencies(
+        subscriptions, sender, Origins(SLOTS, clock), PayloadStyle(), clock=clock, chance=lambda: 0.5
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from processors.push.payload import PushPayload
 from processors.push.processor import PushNotification
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_dependencies
 
 COUNTS = ("sent", "failed", "pruned", "retrying", "skipped", "total")
 
@@ -26,8 +26,8 @@ async def run(
 ) -> tuple[int, ...]:
     """Run a job; returns the counts of its result, which add up with what has expired."""
     rows = FakeSubscriptions(subscriptions) if isinstance(subscriptions, int) else subscriptions
-    parts = make_parts(rows, sender, clock)
-    result = await PushNotification(parts)(payload or job(), context or FakeContext())
+    dependencies = make_dependencies(rows, sender, clock)
+    result = await PushNotification(dependencies)(payload or job(), context or FakeContext())
     counts = tuple(getattr(result, name) for name in COUNTS)
     assert sum(counts[:-1]) + result.expired == counts[-1]
     return counts

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from processors.push import batch as batch_module
-from processors.push import fan_out as fan_out_module
+from processors.push import flight as flight_module
 from processors.push import ledger as ledger_module
 from processors.push.allowance import MAX_AT_ORIGIN, MAX_IN_FLIGHT
 from processors.push.batch import PAGE, PushBatch
@@ -21,7 +20,10 @@ from processors.push.payload import BatchPayload
 from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError
 from storage.errors import StorageAwayError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import NOW, Clock, FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import NOW, Clock, FakeSender, FakeSubscriptions, make_dependencies, make_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = 2 * PAGE + 7
 
@@ -32,11 +34,29 @@ def job(**fields: Any) -> BatchPayload:
     return BatchPayload.model_validate({"payload": {"title": "t", "body": "b"}, **target})
 
 
+async def run_until(
+    is_time: Callable[[], bool], rows: FakeSubscriptions, sender: FakeSender, context: FakeContext
+) -> None:
+    """Run a batch, and cancel it as it sends a message when it is time."""
+
+    async def send(subscription: Any, message: Any) -> Delivery:
+        if is_time():
+            task.cancel()
+        await asyncio.sleep(0)
+        return await FakeSender.send(sender, subscription, message)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sender, "send", send)
+        task = asyncio.create_task(PushBatch(make_dependencies(rows, sender))(job(), context))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
 async def test_everybody_is_sent_to_once() -> None:
     """All pages, the last short one included; the progress ends at 100."""
     sender, context = FakeSender({5: Kind.GONE, 600: Kind.TRANSIENT, 700: Kind.MESSAGE}), FakeContext()
 
-    result = await PushBatch(make_parts(FakeSubscriptions(ROWS), sender))(job(), context)
+    result = await PushBatch(make_dependencies(FakeSubscriptions(ROWS), sender))(job(), context)
 
     assert (result.sent, result.pruned, result.retrying, result.failed) == (ROWS - 3, 1, 1, 1)
     assert result.total == len(sender.tried) == len(set(sender.tried)) == ROWS
@@ -49,7 +69,7 @@ async def test_only_the_named_users_are_sent_to() -> None:
     rows = FakeSubscriptions([make_row(n, user_id=str(n % 1500)) for n in range(3000)])
     sender = FakeSender()
 
-    result = await PushBatch(make_parts(rows, sender))(job(userIds=[*range(1200), "nobody"]), FakeContext())
+    result = await PushBatch(make_dependencies(rows, sender))(job(userIds=[*range(1200), "nobody"]), FakeContext())
 
     assert result.sent == 2400
     assert {int(each) % 1500 for each in sender.taken} == set(range(1200))
@@ -59,7 +79,7 @@ async def test_notes_stay_few() -> None:
     """A page that is done leaves how far the batch has come, and no note for each of its subscriptions."""
     context = FakeContext()
 
-    await PushBatch(make_parts(FakeSubscriptions(ROWS), FakeSender()))(job(), context)
+    await PushBatch(make_dependencies(FakeSubscriptions(ROWS), FakeSender()))(job(), context)
 
     assert not [key for key in context.kept if key.startswith("s:")]
     assert json.loads(context.kept["cursor"])["seen"] == ROWS
@@ -68,21 +88,10 @@ async def test_notes_stay_few() -> None:
 async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
     """Nobody is sent to twice, nobody is left out, and the result counts all runs."""
     rows, context, sender = FakeSubscriptions(5 * PAGE), FakeContext(), FakeSender()
-    stop_at = float(3 * PAGE)
 
-    async def send(subscription: Any, message: Any) -> Delivery:
-        if len(sender.tried) >= stop_at:
-            task.cancel()
-        await asyncio.sleep(0)
-        return await FakeSender.send(sender, subscription, message)
-
-    sender.send = send  # type: ignore[method-assign]
-    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await run_until(lambda: len(sender.tried) >= 3 * PAGE, rows, sender, context)
     first = len(sender.taken)
-    stop_at = math.inf
-    result = await PushBatch(make_parts(rows, sender))(job(), context)
+    result = await PushBatch(make_dependencies(rows, sender))(job(), context)
 
     assert 0 < first < 5 * PAGE
     assert len(sender.taken) == len(set(sender.taken)) == 5 * PAGE
@@ -98,7 +107,7 @@ async def test_a_long_batch_runs_in_turns(monkeypatch: pytest.MonkeyPatch) -> No
         left = iter([300.0, 300.0])
         monkeypatch.setattr(context, "remaining", partial(next, left, 10.0))
         try:
-            result = await PushBatch(make_parts(rows, sender))(job(), context)
+            result = await PushBatch(make_dependencies(rows, sender))(job(), context)
             break
         except SnoozeError as again:
             delays.append(again.delay)
@@ -119,7 +128,7 @@ async def test_a_database_that_goes_away_in_between_puts_the_rest_off() -> None:
 
     rows.page = once  # type: ignore[method-assign]
     with pytest.raises(SnoozeError):
-        await PushBatch(make_parts(rows, sender))(job(), context)
+        await PushBatch(make_dependencies(rows, sender))(job(), context)
 
     assert len(sender.taken) == json.loads(context.kept["cursor"])["seen"] == PAGE
 
@@ -129,7 +138,7 @@ async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
     sender = FakeSender(dict.fromkeys(range(ROWS), Kind.CONFIGURATION))
 
     with pytest.raises(PermanentError, match="VAPID"):
-        await PushBatch(make_parts(FakeSubscriptions(ROWS), sender))(job(), FakeContext())
+        await PushBatch(make_dependencies(FakeSubscriptions(ROWS), sender))(job(), FakeContext())
 
     assert len(sender.tried) <= 100
 
@@ -141,7 +150,7 @@ async def test_old_subscriptions_at_the_start_do_not_kill_a_batch(old: int, of: 
     rows = FakeSubscriptions([make_row(n, of if n < old else "https://push.test") for n in range(12 * PAGE)])
     sender, context = FakeSender(dict.fromkeys(range(old), Kind.CONFIGURATION), learns=True), FakeContext()
 
-    result = await PushBatch(make_parts(rows, sender))(job(), context)
+    result = await PushBatch(make_dependencies(rows, sender))(job(), context)
 
     assert (12 * PAGE - old, 12 * PAGE) == (result.sent, result.total)
     assert 12 * PAGE - old == len(sender.taken) == len(set(sender.taken))
@@ -153,18 +162,9 @@ async def test_who_was_asked_early_is_not_sent_to_again_by_a_later_run() -> None
     rows, context = FakeSubscriptions(12 * PAGE), FakeContext()
     sender = FakeSender(dict.fromkeys(range(PAGE), Kind.CONFIGURATION), learns=True)
 
-    async def send(subscription: Any, message: Any) -> Delivery:
-        if PAGE <= len(sender.taken) < 2 * PAGE:
-            task.cancel()
-        await asyncio.sleep(0)
-        return await FakeSender.send(sender, subscription, message)
-
-    sender.send = send  # type: ignore[method-assign]
-    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await run_until(lambda: len(sender.taken) >= PAGE, rows, sender, context)
     early = [each for each in sender.taken if int(each) > 11 * PAGE]
-    result = await PushBatch(make_parts(rows, sender))(job(), context)
+    result = await PushBatch(make_dependencies(rows, sender))(job(), context)
 
     assert early
     assert 11 * PAGE == len(sender.taken) == len(set(sender.taken))
@@ -191,7 +191,7 @@ async def test_who_is_asked_early_is_not_sent_to_by_his_page_meanwhile() -> None
         return await FakeSender.send(sender, subscription, message)
 
     sender.send, rows.page = send, page  # type: ignore[method-assign]
-    await PushBatch(make_parts(rows, sender))(job(), FakeContext())
+    await PushBatch(make_dependencies(rows, sender))(job(), FakeContext())
 
     assert PAGE == len(sender.taken) == len(set(sender.taken))
 
@@ -207,7 +207,7 @@ async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatc
 
     answer = asyncio.Event()
     monkeypatch.setattr(context, "note", slow)
-    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
+    task = asyncio.create_task(PushBatch(make_dependencies(rows, sender))(job(), context))
     for _ in range(10_000):  # turns of the loop: many more than all rows would need
         await asyncio.sleep(0)
     sent = len(sender.taken)
@@ -235,7 +235,7 @@ async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) 
         return await FakeSender.send(sender, subscription, message)
 
     rows.page, sender.send = count, send  # type: ignore[method-assign]
-    task = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), FakeContext()))
+    task = asyncio.create_task(PushBatch(make_dependencies(rows, sender))(job(), FakeContext()))
     for _ in range(200):
         await asyncio.sleep(0)
     before = read
@@ -262,13 +262,13 @@ async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
         raise BrokerUnavailableError("away")  # noqa: EM101
 
     sender.send, context.note = send, away_once  # type: ignore[method-assign,assignment]
-    first = asyncio.create_task(PushBatch(make_parts(rows, sender))(job(), context))
+    first = asyncio.create_task(PushBatch(make_dependencies(rows, sender))(job(), context))
     for _ in range(100):  # turns of the loop: the fast page has failed by then
         await asyncio.sleep(0)
     answers.set()
     with pytest.raises(BrokerUnavailableError):
         await first
-    result = await PushBatch(make_parts(rows, sender))(job(), context)
+    result = await PushBatch(make_dependencies(rows, sender))(job(), context)
 
     assert {row.id for row in rows.rows} == set(sender.taken)
     assert (result.sent + result.skipped, result.total) == (2 * PAGE, 2 * PAGE)
@@ -277,7 +277,7 @@ async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
 
 async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow a push service is, the batch goes on in another run, and no attempt is counted."""
-    monkeypatch.setattr(fan_out_module, "DRAIN", 0.0)
+    monkeypatch.setattr(flight_module, "DRAIN", 0.0)
     rows, context, sender, answers = FakeSubscriptions(ROWS), FakeContext(), FakeSender(), asyncio.Event()
 
     async def send(subscription: Any, message: Any) -> Delivery:
@@ -288,11 +288,11 @@ async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.M
     sender.send = send  # type: ignore[method-assign]
     context.seconds = 0.5
     with pytest.raises(SnoozeError) as caught:
-        await PushBatch(make_parts(rows, sender))(job(), context)
+        await PushBatch(make_dependencies(rows, sender))(job(), context)
     first = len(sender.taken)
     answers.set()
     context.seconds = 300.0
-    result = await PushBatch(make_parts(rows, sender))(job(), context)
+    result = await PushBatch(make_dependencies(rows, sender))(job(), context)
 
     assert (caught.value.delay, first) == (0, PAGE + 10)
     assert (len(sender.taken), len(set(sender.taken))) == (ROWS, ROWS)
@@ -308,7 +308,9 @@ async def test_what_is_late_is_not_sent() -> None:
         return await FakeSender.send(sender, subscription, message)
 
     sender.send = send  # type: ignore[method-assign]
-    result = await PushBatch(make_parts(FakeSubscriptions(20), sender, clock))(job(options={"ttl": 5}), FakeContext())
+    result = await PushBatch(make_dependencies(FakeSubscriptions(20), sender, clock))(
+        job(options={"ttl": 5}), FakeContext()
+    )
 
     assert sender.ttls == [5, 4, 3, 2, 1]
     assert (result.sent, result.failed, result.expired, result.total) == (5, 0, 15, 20)
@@ -320,7 +322,7 @@ async def test_who_is_unread_when_the_time_is_over_counts_too() -> None:
     clock, sender = Clock(), FakeSender()
     clock.now += 3600
 
-    result = await PushBatch(make_parts(FakeSubscriptions(ROWS), sender, clock))(
+    result = await PushBatch(make_dependencies(FakeSubscriptions(ROWS), sender, clock))(
         job(options={"expiresAt": NOW * 1000}), FakeContext()
     )
 
@@ -332,7 +334,7 @@ async def test_a_batch_names_the_follow_ups_of_all_its_pages() -> None:
     context = FakeContext()
 
     result = await PushBatch(
-        make_parts(FakeSubscriptions(ROWS), FakeSender({0: Kind.TRANSIENT, PAGE: Kind.TRANSIENT}))
+        make_dependencies(FakeSubscriptions(ROWS), FakeSender({0: Kind.TRANSIENT, PAGE: Kind.TRANSIENT}))
     )(job(), context)
 
     assert result.retrying == 2

@@ -8,12 +8,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from processors.push.delivery import Kind
-from processors.push.fan_out import MAX_LINES
 from processors.push.payload import PushPayload
 from processors.push.processor import PushNotification
+from processors.push.report import MAX_LINES
 from queue_lib.errors import PermanentError, SnoozeError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import NOW, FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import NOW, FakeSender, FakeSubscriptions, make_dependencies, make_row
 from tests.support.push_run import job, run
 
 
@@ -34,7 +34,7 @@ async def test_the_result_and_the_tally_have_counts_by_origin_and_reason() -> No
     rows = FakeSubscriptions([make_row(0), make_row(1, "https://other.test"), make_row(2)])
     context = FakeContext()
 
-    result = await PushNotification(make_parts(rows, FakeSender({2: Kind.GONE})))(job(), context)
+    result = await PushNotification(make_dependencies(rows, FakeSender({2: Kind.GONE})))(job(), context)
 
     expected = {"https://push.test": {"sent": 1, "gone": 1}, "https://other.test": {"sent": 1}}
     assert result.origins == expected
@@ -63,7 +63,7 @@ async def test_what_has_expired_is_sent_to_nobody() -> None:
     """Its time is over: the result says so."""
     sender = FakeSender()
 
-    result = await PushNotification(make_parts(FakeSubscriptions(2), sender))(
+    result = await PushNotification(make_dependencies(FakeSubscriptions(2), sender))(
         job(expiresAt=(NOW - 1) * 1000), FakeContext()
     )
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from processors.push import origins as origins_module
+from processors.push.backoff import MAX_ATTEMPTS
 from processors.push.delivery import Delivery, Kind
 from processors.push.origins import IN_A_ROW
 from processors.push.payload import FOLLOW_UP, FollowUpPayload
 from processors.push.processor import PushFollowUp, PushNotification
-from processors.push.schedule import MAX_ATTEMPTS
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.job import Wire
 from tests.support.fakes import FakeContext, make_job
-from tests.support.push_fakes import NOW, ORIGIN, Clock, FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import NOW, ORIGIN, Clock, FakeSender, FakeSubscriptions, make_dependencies, make_row
 from tests.support.push_run import job, run
 
 
@@ -45,7 +45,7 @@ async def test_a_follow_up_sends_with_what_is_left_of_the_ttl() -> None:
 
     [follow_up] = context.enqueued.values()
     payload = FollowUpPayload.model_validate(follow_up.data)
-    await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, FakeContext())
+    await PushFollowUp(make_dependencies(FakeSubscriptions(1), sender, clock))(payload, FakeContext())
 
     assert sender.ttls == [600, 540]
 
@@ -60,7 +60,7 @@ async def test_the_fifth_attempt_is_the_last() -> None:
         clock.now += follow_up.delay
         contexts.append(FakeContext(make_job(id=follow_up.job_id, data=follow_up.data)))
         payload = FollowUpPayload.model_validate(follow_up.data)
-        result = await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, contexts[-1])
+        result = await PushFollowUp(make_dependencies(FakeSubscriptions(1), sender, clock))(payload, contexts[-1])
 
     assert len(sender.tried) == len(contexts) == 5
     assert (result.failed, result.retrying) == (1, 0)
@@ -71,7 +71,7 @@ async def test_nothing_is_retried_past_the_ttl(ttl: int) -> None:
     """A follow-up that would come too late is not enqueued, and who is unsent has not failed: the time was over."""
     context = FakeContext()
 
-    result = await PushNotification(make_parts(FakeSubscriptions(2), FakeSender({0: Kind.TRANSIENT})))(
+    result = await PushNotification(make_dependencies(FakeSubscriptions(2), FakeSender({0: Kind.TRANSIENT})))(
         job(ttl=ttl), context
     )
 
@@ -98,7 +98,7 @@ async def test_the_result_names_its_follow_ups() -> None:
     context = FakeContext()
     sender = FakeSender({0: Delivery(Kind.THROTTLED, "", 100.0), 1: Kind.TRANSIENT})
 
-    result = await PushNotification(make_parts(FakeSubscriptions(3), sender))(job(), context)
+    result = await PushNotification(make_dependencies(FakeSubscriptions(3), sender))(job(), context)
 
     assert result.retrying == 2
     assert result.follow_ups == tuple(context.enqueued)
@@ -121,10 +121,10 @@ async def test_a_pause_that_is_asked_for_two_is_for_all() -> None:
     """Thirty jobs of one device each: a few requests, and all are sent to after the pause, one after another."""
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(30), Delivery(Kind.THROTTLED, "HTTP 429", 30.0)))
     rows = FakeSubscriptions([make_row(n, user_id=str(n)) for n in range(30)])
-    parts, board = make_parts(rows, sender, clock), MemoryBoard(clock)
+    dependencies, board = make_dependencies(rows, sender, clock), MemoryBoard(clock)
     contexts = [FakeContext(make_job(id=str(n)), board) for n in range(30)]
 
-    results = [await PushNotification(parts)(job(n), context) for n, context in enumerate(contexts)]
+    results = [await PushNotification(dependencies)(job(n), context) for n, context in enumerate(contexts)]
 
     assert [(1, 0)] * 30 == [(result.retrying, result.failed) for result in results]
     assert 2 == len(sender.tried)
@@ -136,9 +136,9 @@ async def test_a_pause_that_is_asked_for_two_is_for_all() -> None:
 async def test_what_was_not_sent_uses_up_no_attempt() -> None:
     """While its push service rests a follow-up is put off, however often, and no other job is made of it."""
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW + 1), Kind.TRANSIENT))
-    parts, board = make_parts(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
+    dependencies, board = make_dependencies(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
     context = FakeContext(board=board)
-    await PushNotification(parts)(job(), context)
+    await PushNotification(dependencies)(job(), context)
     [untried] = [each for each in context.enqueued.values() if len(each.data["subscriptionIds"]) == 1]
     payload = FollowUpPayload.model_validate(untried.data)
     assert (2, f"{IN_A_ROW:06}") == (payload.attempt, payload.subscription_ids[0])
@@ -146,7 +146,7 @@ async def test_what_was_not_sent_uses_up_no_attempt() -> None:
     later, before = FakeContext(make_job(id=untried.job_id), board), len(sender.tried)
     for _ in range(8):
         with pytest.raises(SnoozeError, match="is left alone for now") as caught:
-            await PushFollowUp(parts)(payload, later)
+            await PushFollowUp(dependencies)(payload, later)
         assert 0 < caught.value.delay <= 60
         clock.now += 0.1
 
@@ -157,14 +157,14 @@ async def test_follow_ups_to_a_push_service_that_is_no_more_end(monkeypatch: pyt
     """They do not run again every minute until the time of each message is over."""
     monkeypatch.setattr(origins_module, "PATIENCE", 0.0)
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW), Kind.TRANSIENT))
-    parts, board = make_parts(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
-    await PushNotification(parts)(job(), FakeContext(board=board))
+    dependencies, board = make_dependencies(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
+    await PushNotification(dependencies)(job(), FakeContext(board=board))
     clock.now += 0.1
     data = {"payload": {"title": "t", "body": "b"}, "subscriptionIds": [f"{IN_A_ROW:06}"], "followUpOf": "1"}
     results, attempts = [], [2, 3, 4, MAX_ATTEMPTS]
     for attempt in attempts:
         payload, context = FollowUpPayload.model_validate({**data, "attempt": attempt}), FakeContext(board=board)
-        result = await PushFollowUp(parts)(payload, context)
+        result = await PushFollowUp(dependencies)(payload, context)
         results.append((result.retrying, result.failed, [each.data["attempt"] for each in context.enqueued.values()]))
 
     assert [(1, 0, [3]), (1, 0, [4]), (1, 0, [5]), (0, 1, [])] == results
@@ -173,17 +173,17 @@ async def test_follow_ups_to_a_push_service_that_is_no_more_end(monkeypatch: pyt
 async def test_a_follow_up_that_may_probe_is_sent() -> None:
     """When the rest is over, the first one that is due finds out for all."""
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW), Kind.TRANSIENT))
-    parts, board = make_parts(FakeSubscriptions(IN_A_ROW + 5), sender, clock), MemoryBoard(clock)
+    dependencies, board = make_dependencies(FakeSubscriptions(IN_A_ROW + 5), sender, clock), MemoryBoard(clock)
     context = FakeContext(board=board)
-    await PushNotification(parts)(job(), context)
+    await PushNotification(dependencies)(job(), context)
     first, *_ = sorted(context.enqueued.values(), key=lambda each: each.delay)
     clock.now += first.delay
 
     payload = FollowUpPayload.model_validate({**first.data, "subscriptionIds": [f"{IN_A_ROW:06}"]})
-    result = await PushFollowUp(parts)(payload, FakeContext(make_job(id=first.job_id), board))
+    result = await PushFollowUp(dependencies)(payload, FakeContext(make_job(id=first.job_id), board))
 
     assert (1, 0) == (result.sent, result.retrying)
-    assert not parts.origins.is_resting(ORIGIN)
+    assert not dependencies.origins.is_resting(ORIGIN)
 
 
 async def test_a_follow_up_that_was_noted_but_not_enqueued_is_enqueued_by_the_next_run() -> None:
@@ -219,9 +219,9 @@ async def test_a_push_service_that_refuses_us_all_of_a_sudden_is_waited_for() ->
     for _ in range(5):
         clock.now += 60
         with pytest.raises(SnoozeError, match=r"the push services refuse this server.*https://push\.test") as caught:
-            await PushFollowUp(make_parts(FakeSubscriptions(3), refusing, clock))(payload, later)
+            await PushFollowUp(make_dependencies(FakeSubscriptions(3), refusing, clock))(payload, later)
         assert 60.0 == caught.value.delay
-    result = await PushFollowUp(make_parts(FakeSubscriptions(3), FakeSender(), clock))(payload, later)
+    result = await PushFollowUp(make_dependencies(FakeSubscriptions(3), FakeSender(), clock))(payload, later)
 
     assert (3, 0) == (result.sent, result.failed)
 
@@ -234,10 +234,10 @@ async def test_whom_a_well_push_service_refuses_has_failed() -> None:
     payload, later = FollowUpPayload.model_validate(follow_up.data), FakeContext()
     clock.now += 10
     with pytest.raises(SnoozeError):
-        await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, later)
+        await PushFollowUp(make_dependencies(FakeSubscriptions(1), sender, clock))(payload, later)
     sender.taken_at = clock.now + 30
     clock.now += 60
-    result = await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, later)
+    result = await PushFollowUp(make_dependencies(FakeSubscriptions(1), sender, clock))(payload, later)
 
     assert (1, 0, {}) == (result.failed, result.retrying, later.enqueued)
 
@@ -251,4 +251,4 @@ async def test_after_an_hour_of_refusals_a_follow_up_is_dead() -> None:
 
     payload = FollowUpPayload.model_validate(follow_up.data)
     with pytest.raises(PermanentError, match="the push services refuse this server"):
-        await PushFollowUp(make_parts(FakeSubscriptions(1), sender, clock))(payload, FakeContext())
+        await PushFollowUp(make_dependencies(FakeSubscriptions(1), sender, clock))(payload, FakeContext())

@@ -1,26 +1,26 @@
-"""Places for requests in flight: how many, and whose turn it is."""
+"""Permits for requests in flight: how many, and whose turn it is."""
 
 from __future__ import annotations
 
 import asyncio
 
 from processors.push.allowance import FIRST, Allowance
-from processors.push.gate import Gate, Place, Total
+from processors.push.gate import Gate, Permit, Total
 
 
 def gate(total: int = 100, share: int = 2) -> Gate:
-    """A gate with FIRST places."""
+    """A gate with FIRST permits."""
     return Gate(Total(total), Allowance(), share)
 
 
-def fill(at: Gate, count: int = FIRST) -> list[Place]:
-    """Take so many places."""
-    places = [at.enter(0.0, small=False) for _ in range(count)]
-    assert None not in places
-    return [place for place in places if place]
+def fill(at: Gate, count: int = FIRST) -> list[Permit]:
+    """Take so many permits."""
+    permits = [at.enter(0.0, small=False) for _ in range(count)]
+    assert None not in permits
+    return [permit for permit in permits if permit]
 
 
-def wait(at: Gate, job: str, count: int = 1, *, small: bool = False) -> list[asyncio.Task[Place | None]]:
+def wait(at: Gate, job: str, count: int = 1, *, small: bool = False) -> list[asyncio.Task[Permit | None]]:
     """Requests of a job that wait."""
     return [asyncio.create_task(at.wait(job, 0.0, small=small)) for _ in range(count)]
 
@@ -42,13 +42,13 @@ async def test_no_more_than_are_allowed() -> None:
 async def test_jobs_have_turns() -> None:
     """One device does not wait for a batch that came before it."""
     at = gate()
-    places, batch = fill(at), wait(at, "batch", 100)
+    permits, batch = fill(at), wait(at, "batch", 100)
     await asyncio.sleep(0)
     [device] = wait(at, "device", small=True)
     await asyncio.sleep(0)
 
-    for place in places[:2]:
-        at.leave(place, 1.0)
+    for permit in permits[:2]:
+        at.leave(permit, 1.0)
     await asyncio.sleep(0)
 
     assert device.done()
@@ -74,7 +74,7 @@ async def test_small_jobs_hold_a_share() -> None:
 
 
 async def test_the_total_is_shared_in_turns() -> None:
-    """A push service that waits for a place of another's has the next one."""
+    """A push service that waits for a permit of another's has the next one."""
     total = Total(3)
     busy, idle = (Gate(total, Allowance(), 2) for _ in range(2))
     first, *_ = fill(busy, 3)
@@ -98,12 +98,12 @@ async def test_who_is_cancelled_leaves_no_place_behind() -> None:
     """Neither while it waits, nor in the moment in which it was given one."""
     total = Total(1)
     at = Gate(total, Allowance(), 1)
-    [place] = fill(at, 1)
+    [permit] = fill(at, 1)
     waiting, given = wait(at, "a", 2)
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.sleep(0)
-    at.leave(place, 1.0)
+    at.leave(permit, 1.0)
     given.cancel()
     await asyncio.gather(waiting, given, return_exceptions=True)
 

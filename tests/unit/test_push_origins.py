@@ -12,7 +12,7 @@ from processors.push.origins import IN_A_ROW
 from processors.push.processor import PushNotification
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import End, FakeSender, FakeSubscriptions, make_parts, make_row
+from tests.support.push_fakes import End, FakeSender, FakeSubscriptions, make_dependencies, make_row
 from tests.support.push_run import job, run
 
 
@@ -106,6 +106,6 @@ async def test_a_row_that_is_refused_for_its_path_does_not_name_the_others() -> 
 
     sender.origin = of  # type: ignore[method-assign]
 
-    result = await PushNotification(make_parts(FakeSubscriptions(3), sender))(job(), FakeContext())
+    result = await PushNotification(make_dependencies(FakeSubscriptions(3), sender))(job(), FakeContext())
 
     assert result.origins == {"refused": {"gone": 1}, "https://push.test": {"sent": 2}}

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.push.backoff import MAX_ATTEMPTS
 from processors.push.batch import PushBatch
 from processors.push.delivery import UNASKED, Delivery, Kind
 from processors.push.payload import BatchPayload, FollowUpPayload
 from processors.push.processor import PushFollowUp
-from processors.push.schedule import MAX_ATTEMPTS
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext, make_job
-from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_dependencies
 
 if TYPE_CHECKING:
     from queue_lib.addition import Addition
@@ -70,11 +70,11 @@ class MortalContext(FakeContext):
 async def run_to_the_end(sender: FakeSender, count: int, deaths: list[tuple[int, bool]]) -> tuple[Counter[str], int]:
     """A batch and all its follow-ups, run again after each death; returns who was sent to, and how many died."""
     rows, clock = FakeSubscriptions(count), Clock()
-    parts = make_parts(rows, sender, clock)
+    dependencies = make_dependencies(rows, sender, clock)
     payload = BatchPayload.model_validate({"all": True, "payload": {"title": "t", "body": "b"}})
     life, died = deque(deaths), 0
     waiting: deque[tuple[Any, Any, MortalContext]] = deque()
-    waiting.append((PushBatch(parts), payload, MortalContext(make_job(), life)))
+    waiting.append((PushBatch(dependencies), payload, MortalContext(make_job(), life)))
     known: set[str] = set()
     while waiting:
         processor, data, context = waiting.popleft()
@@ -90,7 +90,7 @@ async def run_to_the_end(sender: FakeSender, count: int, deaths: list[tuple[int,
                 known.add(job_id)
                 job = make_job(id=job_id, data=follow_up.data)
                 parsed = FollowUpPayload.model_validate(follow_up.data)
-                waiting.append((PushFollowUp(parts), parsed, MortalContext(job, life)))
+                waiting.append((PushFollowUp(dependencies), parsed, MortalContext(job, life)))
     return Counter(sender.taken), died
 
 
@@ -136,10 +136,10 @@ def test_a_crash_repeats_what_was_not_noted_and_loses_nobody(
 def test_the_counts_always_add_up(kinds: list[Kind]) -> None:
     """Whatever the mixture, each subscription is in one of the counts, and in one of its origin's."""
     sender = FakeSender({n: Delivery(kind, kind.value) for n, kind in enumerate(kinds)})
-    parts = make_parts(FakeSubscriptions(len(kinds)), sender)
+    dependencies = make_dependencies(FakeSubscriptions(len(kinds)), sender)
     payload = BatchPayload.model_validate({"all": True, "payload": {"title": "t", "body": "b"}})
     try:
-        result = asyncio.run(PushBatch(parts)(payload, FakeContext()))
+        result = asyncio.run(PushBatch(dependencies)(payload, FakeContext()))
     except PermanentError:
         asked = [kind for kind in kinds if kind not in UNASKED]
         assert kinds.count(Kind.CONFIGURATION) >= min(3, len(asked))

@@ -13,7 +13,7 @@ from processors.push.processor import PushNotification
 from queue_lib.errors import PermanentError, SnoozeError
 from storage.errors import StorageAwayError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_dependencies
 from tests.support.push_run import job, run
 
 
@@ -74,7 +74,7 @@ async def test_rows_that_can_not_be_used_are_counted_by_cause() -> None:
     ends = [Kind.UNREADABLE_KEYS, Kind.UNREADABLE_KEYS, Kind.REFUSED_ENDPOINT, Kind.KEY_MISMATCH, Kind.SENT]
     context = FakeContext()
     with capture_logs() as logs:
-        result = await PushNotification(make_parts(FakeSubscriptions(5), FakeSender(dict(enumerate(ends)))))(
+        result = await PushNotification(make_dependencies(FakeSubscriptions(5), FakeSender(dict(enumerate(ends)))))(
             job(), context
         )
 

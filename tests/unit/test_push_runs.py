@@ -15,7 +15,7 @@ from processors.push.origins import Origins
 from processors.push.processor import PushNotification
 from queue_lib.errors import BrokerUnavailableError
 from tests.support.fakes import FakeContext
-from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_parts
+from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_dependencies
 from tests.support.push_run import job, run
 
 
@@ -96,7 +96,7 @@ async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_
         return await FakeSender.send(sender, subscription, message)
 
     sender.send = send  # type: ignore[method-assign]
-    first = asyncio.create_task(PushNotification(make_parts(rows, sender))(job(), context))
+    first = asyncio.create_task(PushNotification(make_dependencies(rows, sender))(job(), context))
     for _ in range(200):
         await asyncio.sleep(0)
     first.cancel()
@@ -105,7 +105,7 @@ async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_
         await asyncio.wait([first])
     [(_, counts)] = context.tallies
     cut = counts["https://push.test"]
-    result = await PushNotification(make_parts(rows, sender))(job(), context)
+    result = await PushNotification(make_dependencies(rows, sender))(job(), context)
 
     assert first.cancelled()
     assert ["push_failed", "push_gone"] == [entry["event"] for entry in logs]
@@ -124,7 +124,9 @@ async def test_a_run_that_is_cancelled_twice_leaves_nothing_running() -> None:
         return await FakeSender.send(sender, subscription, message)
 
     sender.send = send  # type: ignore[method-assign]
-    run_once = asyncio.create_task(PushNotification(make_parts(FakeSubscriptions(100), sender))(job(), FakeContext()))
+    run_once = asyncio.create_task(
+        PushNotification(make_dependencies(FakeSubscriptions(100), sender))(job(), FakeContext())
+    )
     for _ in range(2):
         for _ in range(20):
             await asyncio.sleep(0)

@@ -41,7 +41,7 @@ class _Doubt:
         self.skipped = 0
 
 
-class Circuit:
+class CircuitBreaker:
     """Stops sending to an origin that refuses the server whatever it is sent.
 
     After some refusals in a row all wait for those that are asked from the other end of the list. If none of these is
@@ -49,7 +49,6 @@ class Circuit:
     """
 
     def __init__(self) -> None:
-        """Doubt nobody."""
         self._doubts: dict[str, _Doubt] = {}
         self._were_wrong: set[str] = set()
 
@@ -71,7 +70,7 @@ class Circuit:
             await doubt.news.wait()
         return Turn.SEND
 
-    def instead(self, origin: str) -> Delivery:
+    def short_circuit(self, origin: str) -> Delivery:
         """What a message to this origin ends with that is skipped."""
         reason = self._doubts[origin].reason if origin in self._doubts else ""
         told = f"not sent: {origin} was left alone for the rest of the job after {reason}"

@@ -12,7 +12,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Together(Generic[K, V]):
+class Batcher(Generic[K, V]):
     """One look-up at a time, of up to `most` keys. A busy process asks seldom, an idle one at once."""
 
     def __init__(self, look_up: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], most: int) -> None:

@@ -9,70 +9,54 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from processors.push.delivery import Kind
-from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, follow_up_data
-from processors.push.schedule import APART, MAX_ATTEMPTS, group_by_delay
+from processors.push.backoff import APART, MAX_ATTEMPTS, group_by_delay
+from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, FollowUpPayload, follow_up_data
 from queue_lib.addition import Addition
 from queue_lib.errors import SnoozeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from processors.push.delivery import Delivery
-    from processors.push.fan_out import Parts
+    from processors.push.delivery import Delivery, End
+    from processors.push.dependencies import PushDependencies
     from processors.push.ledger import Ledger
     from processors.push.payload import Push
     from queue_lib.processor import Context
-    from storage.ports import Subscription
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How the message to a row of this origin ended."""
-
-    row: Subscription
-    origin: str
-    delivery: Delivery
-
-    @property
-    def was_left_alone(self) -> bool:
-        """Whether nothing was sent because the push service rests, or is slow: that uses up no attempt."""
-        return not self.delivery.tried and self.delivery.kind is not Kind.CONFIGURATION
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOver:
+class Added:
     """How many go to which follow-up jobs, and how many had time for none."""
 
     retrying: int = 0
     expired: int = 0
-    follow_ups: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
 
-class HandOver:
-    """Enqueues the follow-ups of one job; `attempt` is the number of this one, `of` the job that was first."""
+class FollowUps:
+    """Enqueues the follow-ups of one job; `attempt` is the number of this one: 1, unless it is a follow-up itself."""
 
-    def __init__(self, parts: Parts, push: Push, context: Context, ledger: Ledger) -> None:
-        """Begin with a first attempt."""
-        self._parts = parts
+    def __init__(self, dependencies: PushDependencies, push: Push, context: Context, ledger: Ledger) -> None:
+        self._dependencies = dependencies
         self._push = push
         self._context = context
         self._ledger = ledger
-        self.deadline = ledger.fixed("deadline", push.deadline(parts.clock()))
-        self.attempt = 1
-        self.of = context.job.id
+        self.deadline = ledger.fixed("deadline", push.deadline(dependencies.clock()))
+        self.attempt, self._of = 1, context.job.id
+        if isinstance(push, FollowUpPayload):
+            self.attempt, self._of = push.attempt, push.follow_up_of or self._of
 
-    async def again(self) -> None:
+    async def add_missing(self) -> None:
         """Enqueue what earlier runs of this job have handed over, if it is not enqueued yet."""
         for due, ids in self._ledger.handed_over().items():
             await self._enqueue(ids, due, self.attempt + 1)
             self._ledger.enqueued(ids)
 
-    async def __call__(self, ends: Sequence[End]) -> HandedOver:
+    async def add(self, ends: Sequence[End]) -> Added:
         """Enqueue follow-ups for these, while attempts and the message's time last."""
-        now, expired, handed, dues = self._parts.clock(), 0, dict[str, int](), set[float]()
+        now, expired, handed, dues = self._dependencies.clock(), 0, dict[str, int](), set[float]()
         last = self.deadline if self._push.options.ttl else now
         for delay, ids, attempt in self._groups(ends):
             due = now + delay
@@ -85,20 +69,20 @@ class HandOver:
             await self._ledger.hand_over(ids, due)
             handed[await self._enqueue(ids, due, attempt)] = len(ids)
             self._ledger.enqueued(ids)
-        return HandedOver(sum(handed.values()), expired, tuple(handed))
+        return Added(sum(handed.values()), expired, tuple(handed))
 
     def put_off(self, ends: Sequence[End]) -> SnoozeError | None:
         """Why a follow-up is to run again as it is: nothing was sent, for its push services are left alone."""
         if self.attempt == 1 or not ends or not all(end.was_left_alone for end in ends):
             return None
-        delay = min(self._parts.origins.due(origin, seconds) for origin, seconds in _soonest(ends).items())
-        if self._parts.clock() + delay >= self.deadline:
+        delay = min(self._dependencies.origins.due(origin, seconds) for origin, seconds in _soonest(ends).items())
+        if self._dependencies.clock() + delay >= self.deadline:
             return None
         return SnoozeError(ends[0].delivery.reason, delay)
 
     def _groups(self, ends: Sequence[End]) -> Iterator[tuple[float, list[str], int]]:
         """Delays in seconds, ids, and the number of their next attempt; who has used up all attempts is left out."""
-        origins = self._parts.origins
+        origins = self._dependencies.origins
         tried: dict[str, list[tuple[str, Delivery]]] = defaultdict(list)
         left_alone: dict[str, list[End]] = defaultdict(list)
         for end in ends:
@@ -108,7 +92,7 @@ class HandOver:
                 line = end.origin if origins.is_resting(end.origin) else ""
                 tried[line].append((end.row.id, end.delivery))
         for origin, retries in tried.items():
-            for delay, ids in group_by_delay(retries, self.attempt, self._parts.chance(), MAX_FOLLOW_UP):
+            for delay, ids in group_by_delay(retries, self.attempt, self._dependencies.chance(), MAX_FOLLOW_UP):
                 yield origins.due(origin, delay) if origin else delay, ids, self.attempt + 1
         for origin, group in left_alone.items():
             for start in range(0, len(group), MAX_FOLLOW_UP):
@@ -121,10 +105,10 @@ class HandOver:
         told = "\n".join([job.wire, job.queue, job.id, repr(self.deadline), repr(due), *sorted(ids)])
         follow_up_id = f"push-{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:32]}"
         attempt = min(attempt, MAX_ATTEMPTS)
-        data = follow_up_data(self._push, sorted(ids), attempt=attempt, of=self.of, by=job.id, deadline=self.deadline)
-        delay = max(0.0, due - self._parts.clock())
+        data = follow_up_data(self._push, sorted(ids), attempt=attempt, of=self._of, by=job.id, deadline=self.deadline)
+        delay = max(0.0, due - self._dependencies.clock())
         await self._context.enqueue(Addition(job_id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
-        _log.info("push_follow_up", id=follow_up_id, of=self.of[:200], subscriptions=len(ids), delay=round(delay, 1))
+        _log.info("push_follow_up", id=follow_up_id, of=self._of[:200], subscriptions=len(ids), delay=round(delay, 1))
         return follow_up_id
 
 

@@ -7,23 +7,23 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from processors.push.circuit import PROBE_EVERY, PROBES, REFUSALS, Circuit, Turn
+from processors.push.circuit_breaker import PROBE_EVERY, PROBES, REFUSALS, CircuitBreaker, Turn
 from processors.push.delivery import Delivery, Kind
 
 ORIGIN = "https://push.test"
 NO = Delivery(Kind.CONFIGURATION, "HTTP 401")
 
 
-async def doubted() -> Circuit:
+async def doubted() -> CircuitBreaker:
     """A circuit that has seen some refusals in a row."""
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     for _ in range(REFUSALS):
         assert await circuit.turn(ORIGIN) is Turn.SEND
         circuit.saw(ORIGIN, NO)
     return circuit
 
 
-async def stopped() -> Circuit:
+async def stopped() -> CircuitBreaker:
     """A circuit whose probes were refused, too."""
     circuit = await doubted()
     for _ in range(PROBES):
@@ -58,10 +58,10 @@ async def test_when_all_probes_are_refused_the_rest_is_skipped() -> None:
     with capture_logs() as logs:
         circuit = await stopped()
 
-    instead = circuit.instead(ORIGIN)
+    delivery = circuit.short_circuit(ORIGIN)
 
-    assert (Kind.CONFIGURATION, False) == (instead.kind, instead.tried)
-    assert instead.reason.endswith("HTTP 401")
+    assert (Kind.CONFIGURATION, False) == (delivery.kind, delivery.tried)
+    assert delivery.reason.endswith("HTTP 401")
     assert ["push_origin_stopped"] == [entry["event"] for entry in logs]
 
 
@@ -88,7 +88,7 @@ async def test_one_message_that_is_taken_sets_it_going() -> None:
 @pytest.mark.parametrize("kind", [Kind.GONE, Kind.MESSAGE, Kind.REFUSED, Kind.TRANSIENT])
 async def test_refusals_count_in_a_row(kind: Kind) -> None:
     """What says nothing of the server's key begins the row anew."""
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     for _ in range(REFUSALS):
         circuit.saw(ORIGIN, NO)
         circuit.saw(ORIGIN, Delivery(kind))

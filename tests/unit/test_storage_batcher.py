@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.together import Together
+from storage.batcher import Batcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,10 +40,10 @@ async def begun(*waiting: asyncio.Task[int]) -> None:
 async def test_what_comes_meanwhile_goes_together() -> None:
     """The first key is asked for at once; those that come before its answer share the next look-up."""
     table = Table()
-    together = Together(table.look_up, most=100)
-    first = asyncio.create_task(together.get(1))
+    batcher = Batcher(table.look_up, most=100)
+    first = asyncio.create_task(batcher.get(1))
     await begun(first)
-    others = [asyncio.create_task(together.get(key)) for key in (2, 3, 2)]
+    others = [asyncio.create_task(batcher.get(key)) for key in (2, 3, 2)]
     await begun(*others)
 
     table.open.set()
@@ -56,9 +56,9 @@ async def test_no_look_up_is_too_large() -> None:
     """More keys than go into one look-up go into several."""
     table = Table()
     table.open.set()
-    together = Together(table.look_up, most=2)
+    batcher = Batcher(table.look_up, most=2)
 
-    assert [0, 2, 4, 6, 8] == await asyncio.gather(*(together.get(key) for key in range(5)))
+    assert [0, 2, 4, 6, 8] == await asyncio.gather(*(batcher.get(key) for key in range(5)))
     assert [[0, 1], [2, 3], [4]] == table.asked
 
 
@@ -66,20 +66,20 @@ async def test_an_error_is_everybodys_in_that_look_up() -> None:
     """Who shares a look-up shares its failure; the next one starts anew."""
     table = Table()
     table.open.set()
-    together = Together(table.look_up, most=2)
+    batcher = Batcher(table.look_up, most=2)
 
-    ends = await asyncio.gather(*(together.get(key) for key in (1, 13, 3)), return_exceptions=True)
+    ends = await asyncio.gather(*(batcher.get(key) for key in (1, 13, 3)), return_exceptions=True)
 
     assert ["OSError('broken')", "OSError('broken')", "6"] == [repr(end) for end in ends]
-    assert 8 == await together.get(4)
+    assert 8 == await batcher.get(4)
 
 
 async def test_one_who_waits_no_more_takes_nothing_from_the_others() -> None:
     """A cancelled caller ends alone, whether its look-up succeeds or fails."""
     table = Table()
-    together = Together(table.look_up, most=100)
-    leaving, staying = asyncio.create_task(together.get(1)), asyncio.create_task(together.get(1))
-    broken = asyncio.create_task(together.get(13))
+    batcher = Batcher(table.look_up, most=100)
+    leaving, staying = asyncio.create_task(batcher.get(1)), asyncio.create_task(batcher.get(1))
+    broken = asyncio.create_task(batcher.get(13))
     await begun(leaving, staying, broken)
     leaving.cancel()
     broken.cancel()
@@ -90,4 +90,4 @@ async def test_one_who_waits_no_more_takes_nothing_from_the_others() -> None:
     with pytest.raises(OSError, match="broken"):
         await staying
     assert (True, True) == (leaving.cancelled(), broken.cancelled())
-    assert 4 == await together.get(2)
+    assert 4 == await batcher.get(2)

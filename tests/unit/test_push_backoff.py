@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from processors.push.backoff import backoff, group_by_delay
 from processors.push.delivery import Delivery, Kind
-from processors.push.schedule import backoff, group_by_delay
 
 TRANSIENT = Delivery(Kind.TRANSIENT)
 

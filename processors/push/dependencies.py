@@ -1,0 +1,28 @@
+"""What the push jobs work with."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from processors.push.delivery import Sender
+    from processors.push.message import PayloadStyle
+    from processors.push.origins import Origins
+    from storage.ports import Subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class PushDependencies:
+    """What all push jobs share. `clock` gives seconds since the epoch, `chance` a number in [0, 1)."""
+
+    subscriptions: Subscriptions
+    sender: Sender
+    origins: Origins
+    style: PayloadStyle
+    clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
