@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "queue_lib/web/": ("api",),
     "queue_lib/observe/sentry.py": ("sentry",),
     "processors/": (),
+    "processors/outbound_session.py": ("push",),  # it is imported by features that call others, at the first request
     "processors/push/": ("push",),
     "processors/media/": ("media",),
     "storage/": ("database",),
