@@ -55,7 +55,6 @@ class Counter:
     """A no-op processor that knows when the last job has been run, and logs as the worker does."""
 
     def __init__(self, expected: int) -> None:
-        """Expect so many jobs."""
         self._left = expected
         self._log = LogObserver()
         self.all_done = asyncio.Event()

@@ -42,7 +42,6 @@ class Stopwatch:
     """Notes how long each job has waited."""
 
     def __init__(self, expected: int) -> None:
-        """Expect so many jobs."""
         self.waits: list[float] = []
         self._expected = expected
         self.all_done = asyncio.Event()

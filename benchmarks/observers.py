@@ -30,7 +30,6 @@ class Timed(Counter):
     """Tells the log and the metrics, and notes how long the metrics take."""
 
     def __init__(self, expected: int) -> None:
-        """Expect so many jobs."""
         super().__init__(expected)
         self.spent: dict[str, list[float]] = defaultdict(list)  # kind of event -> microseconds
         self._metrics = Metrics(CollectorRegistry(), {QUEUE.name: ["noop"]})

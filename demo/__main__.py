@@ -1,7 +1,7 @@
-"""`make demo`: both wires, one worker, real results, on this machine alone. Exit status 1 if any result is missing.
+"""`make demo`: both wires, one worker, real results, on this machine only. Exit status 1 if any result is missing.
 
-A Next.js app's side is played: a database, a bucket, two users' browsers, and the jobs that the app and a Python
-program enqueue. In between runs the real `worker.py`, as a process of its own.
+The demo plays the Next.js app: a database, a bucket, two users' browsers, and the jobs that the app and a Python
+program enqueue. The real `worker.py` runs as a process of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PATIENCE = 45.0  # seconds, for all jobs together
 
 
 async def play() -> list[str]:
-    """Build, enqueue, stop, look; returns what is missing. Raises DemoError if it can't be played to its end."""
+    """Build, enqueue, stop, check. Returns what is missing. Raises DemoError if the demo can't continue."""
     async with AsyncExitStack() as cleanup:
         stage = await build(cleanup, cleanup.enter_context(output()))
         await stage.worker.until_started()
@@ -34,27 +34,27 @@ async def play() -> list[str]:
         await stage.worker.outlive(_enqueue(stage, plan), PATIENCE)
         ended = await stage.worker.stop()
         missing = await _report(stage, plan, before, ended)
-        say(f"\nThe pictures and worker.log are in {stage.app.store}")
+        say(f"\nThe images and worker.log are in {stage.app.store}")
         return missing
 
 
 async def _enqueue(stage: Stage, plan: Plan) -> None:
-    """Enqueue on both wires at once, and wait until the producers have heard how each job ended."""
+    """Enqueue on both wires at once, and wait until the producers know how each job ended."""
     url = stage.redis.url
     await asyncio.gather(producers.by_bullmq(url, plan.by_bullmq()), producers.by_rq(url, plan.by_rq()))
 
 
 async def _report(stage: Stage, plan: Plan, before: list[str], ended: tuple[int, float]) -> list[str]:
-    """Print what was seen; returns what should have been and was not."""
+    """Print the results. Returns those that are missing."""
     sections: list[tuple[str, Callable[[], Awaitable[list[str]]]]] = [
         ("pushes", lambda: checks.pushed(stage, plan)),
         ("pruned", lambda: checks.pruned(stage, before)),
-        ("pictures", lambda: checks.pictures(stage.app)),
-        ("dead letter", lambda: checks.buried(stage.redis.url)),
+        ("images", lambda: checks.images(stage.app)),
+        ("dead letter", lambda: checks.dead_letter(stage.redis.url)),
         ("worker", lambda: checks.exited(*ended)),
     ]
     missing: list[str] = []
-    say("\nWhat was seen")
+    say("\nResults")
     for title, look in sections:
         try:
             lines = await look()
@@ -67,7 +67,7 @@ async def _report(stage: Stage, plan: Plan, before: list[str], ended: tuple[int,
 
 
 def main() -> int:
-    """Play; returns the exit status."""
+    """Run the demo. Returns the exit status."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         missing = asyncio.run(play())
@@ -78,7 +78,7 @@ def main() -> int:
     for line in missing:
         say(f"FAILED: {line}")
     if not missing:
-        say(f"\nAll of it in {seconds():.1f} s.")
+        say(f"\nDone in {seconds():.1f} s.")
     return 1 if missing else 0
 
 

@@ -1,4 +1,4 @@
-"""The app's data: Prisma's two tables in SQLite, and the directory that stands for its bucket."""
+"""The app's data: Prisma's two tables in SQLite, and a directory in place of its bucket."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CREATE TABLE "File" (
 
 
 class App:
-    """What the Next.js app would have."""
+    """The data of the Next.js app."""
 
     def __init__(self, database: Path, store: Path) -> None:
         """Make the tables in the file `database`, and one upload in the directory `store`."""
@@ -48,7 +48,7 @@ class App:
         self._upload()
 
     def subscribe(self, subscriptions: Iterable[Subscription]) -> None:
-        """Store the subscriptions, as the route does that the browser posts them to."""
+        """Store the subscriptions, as the app's route does when a browser posts them."""
         rows = [(row.id, row.user_id, row.endpoint, row.p256dh, row.auth) for row in subscriptions]
         with closing(self._connect()) as connection:
             connection.executemany('INSERT INTO "PushSubscription" VALUES (?, ?, ?, ?, ?)', rows)

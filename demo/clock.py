@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: one line an event, with the seconds since its start."""
+"""The lines that the demo prints: one for each event, with the seconds since the start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def show(who: str, event: str, detail: str = "") -> None:
 
 
 def say(line: str = "") -> None:
-    """Print a line, at once; what the terminal has no letters for is written as an escape."""
+    """Print a line at once. Characters that the terminal can't show become escapes."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(line.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
     sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""`make dashboard`: the dashboard over the demo's parts, with jobs coming in on both wires, until Ctrl-C.
+"""`make dashboard`: the dashboard over the demo's servers and worker, with new jobs on both wires, until Ctrl-C.
 
-What is enqueued are the demo's own jobs, again and again: pushes that arrive, a payload that no worker takes, a
-picture, and one whose upload is missing.
+It enqueues the demo's jobs again and again: pushes that arrive, an invalid payload, an image, and an image whose upload
+is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from demo.clock import say
 from demo.failure import DemoError
 from demo.output import output
 from demo.plan import IMAGE, Plan
-from demo.producers import Wish
+from demo.producers import NewJob
 from demo.stage import build
 from demo.worker_process import PROJECT
 from queue_lib.web import tokens
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERY = 0.25  # seconds between two jobs
-MISSING = Wish(*IMAGE, {"fileId": "lost", "filePath": "uploads/lost.jpg", "userId": "ada"})
-RARE = 20  # every so often a job that fails
+MISSING = NewJob(*IMAGE, {"fileId": "lost", "filePath": "uploads/lost.jpg", "userId": "ada"})
+RARE = 20  # one job in so many fails
 
 
 async def serve() -> None:
-    """Show the dashboard until interrupted. Raises DemoError if a part does not start, or ends."""
+    """Serve the dashboard until interrupted. Raises DemoError if a process does not start, or ends."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -50,7 +50,7 @@ async def serve() -> None:
 
 @asynccontextmanager
 async def _web(redis_url: str, folder: Path) -> AsyncIterator[None]:
-    """The real `web.py`, and where it is."""
+    """Run the real `web.py`, and print its address and a token."""
     secret, token = tokens.make("demo", may_write=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -62,7 +62,7 @@ async def _web(redis_url: str, folder: Path) -> AsyncIterator[None]:
     )
     try:
         await _until_it_listens(process, port)
-        say(f"\nhttp://127.0.0.1:{port}/admin/queues\nthe token: {secret}\nCtrl-C ends it\n")
+        say(f"\nhttp://127.0.0.1:{port}/admin/queues\ntoken: {secret}\nCtrl-C stops it\n")
         yield
     finally:
         if process.returncode is None:
@@ -76,7 +76,7 @@ async def _until_it_listens(process: asyncio.subprocess.Process, port: int) -> N
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             if process.returncode is not None:
-                msg = "the web process has ended; it says above why"
+                msg = "the web process has ended; see its lines above"
                 raise DemoError(msg) from None
             await asyncio.sleep(EVERY)
         else:
@@ -85,30 +85,30 @@ async def _until_it_listens(process: asyncio.subprocess.Process, port: int) -> N
 
 
 async def _feed(url: str, stop: asyncio.Event) -> None:
-    """Enqueue on both wires in turn, until told to stop: redis-py may swallow a cancellation."""
+    """Enqueue on both wires in turn until `stop` is set: redis-py may swallow a cancellation."""
     plan = Plan.draw()
-    [push, picture], [other, faulty] = plan.by_bullmq(), plan.by_rq()
+    [push, image], [other, invalid] = plan.by_bullmq(), plan.by_rq()
     with redis.Redis.from_url(url) as connection:
         for number in itertools.count(1):
             if stop.is_set():
                 return
-            await _by_bullmq(url, MISSING if number % RARE == 0 else picture if number % 4 == 0 else push)
-            await asyncio.to_thread(_by_rq, connection, faulty if number % RARE == RARE // 2 else other)
+            await _by_bullmq(url, MISSING if number % RARE == 0 else image if number % 4 == 0 else push)
+            await asyncio.to_thread(_by_rq, connection, invalid if number % RARE == RARE // 2 else other)
             await asyncio.sleep(EVERY)
 
 
-async def _by_bullmq(url: str, wish: Wish) -> None:
-    queue = BullQueue(wish.queue, {"connection": url})
-    await queue.add(wish.name, wish.data)
+async def _by_bullmq(url: str, job: NewJob) -> None:
+    queue = BullQueue(job.queue, {"connection": url})
+    await queue.add(job.name, job.data)
     await queue.close()
 
 
-def _by_rq(connection: redis.Redis, wish: Wish) -> None:
-    RQQueue(wish.queue, connection=connection, serializer="json").enqueue(wish.name, wish.data)
+def _by_rq(connection: redis.Redis, job: NewJob) -> None:
+    RQQueue(job.queue, connection=connection, serializer="json").enqueue(job.name, job.data)
 
 
 def main() -> int:
-    """Serve; returns the exit status."""
+    """Serve. Returns the exit status."""
     try:
         asyncio.run(serve())
     except DemoError as error:

@@ -1,5 +1,5 @@
-"""How the demo says that something was not as it should be."""
+"""The error of the demo."""
 
 
 class DemoError(Exception):
-    """The demo can't go on; the message says why."""
+    """The demo can't continue, or a result is missing. The message says why."""

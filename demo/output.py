@@ -1,4 +1,4 @@
-"""Where a demo leaves its pictures and the worker's log."""
+"""Where a demo leaves its images and the worker's log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "demo-output"
 
 @contextmanager
 def output() -> Iterator[Path]:
-    """An empty folder, this demo's until it ends; another one that runs meanwhile has `demo-output-2`, and so on.
+    """An empty folder, locked until the demo ends. A second demo at the same time uses `demo-output-2`, and so on.
 
     Raises DemoError.
     """
@@ -29,7 +29,7 @@ def output() -> Iterator[Path]:
             folder.mkdir(exist_ok=True)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            msg = f"{folder} can't be made: {error.strerror}"
+            msg = f"{folder} can't be created: {error.strerror}"
             raise DemoError(msg) from error
         try:
             if _locked(descriptor):
@@ -37,7 +37,7 @@ def output() -> Iterator[Path]:
                 yield folder
                 return
         finally:
-            os.close(descriptor)  # and with it the lock
+            os.close(descriptor)  # this also releases the lock
 
 
 def _candidates() -> Iterator[Path]:

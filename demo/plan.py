@@ -1,4 +1,4 @@
-"""What the demo enqueues, and by whom."""
+"""The jobs of the demo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from demo.app import FILE_ID, UPLOAD_KEY
-from demo.producers import Wish
+from demo.producers import NewJob
 
 PUSH = "push-notifications", "push-notification"
 IMAGE = "file-processing", "process-image"
@@ -16,29 +16,29 @@ NO_TITLE = {"body": "a payload without a title"}
 
 @dataclass(frozen=True)
 class Plan:
-    """The notifications. Their tickets are drawn by chance, so that nothing can arrive that was not sent."""
+    """The notifications. Their tickets are random, so that a push of an earlier run can't pass for one of this run."""
 
     to_ada: dict[str, str]
     to_grace: dict[str, str]
 
     @classmethod
     def draw(cls) -> Self:
-        """A new plan."""
+        """A plan with new tickets."""
         return cls(
             {"title": "Hello Ada", "body": f"this came by BullMQ, ticket {secrets.token_hex(3)}", "url": "/chat/1"},
             {"title": "Hello Grace", "body": f"this came by RQ, ticket {secrets.token_hex(3)}", "url": "/chat/2"},
         )
 
-    def by_bullmq(self) -> list[Wish]:
-        """A push to a user with two devices, one of them gone; and a picture."""
+    def by_bullmq(self) -> list[NewJob]:
+        """A push to a user with two devices, one of them gone, and an image."""
         return [
-            Wish(*PUSH, {"userId": "ada", "payload": self.to_ada}),
-            Wish(*IMAGE, {"fileId": FILE_ID, "filePath": UPLOAD_KEY, "userId": "ada"}),
+            NewJob(*PUSH, {"userId": "ada", "payload": self.to_ada}),
+            NewJob(*IMAGE, {"fileId": FILE_ID, "filePath": UPLOAD_KEY, "userId": "ada"}),
         ]
 
-    def by_rq(self) -> list[Wish]:
-        """A push, and one that can't be sent."""
+    def by_rq(self) -> list[NewJob]:
+        """A push, and a push with an invalid payload."""
         return [
-            Wish(*PUSH, {"userId": "grace", "payload": self.to_grace}),
-            Wish(*PUSH, {"userId": "grace", "payload": NO_TITLE}),
+            NewJob(*PUSH, {"userId": "grace", "payload": self.to_grace}),
+            NewJob(*PUSH, {"userId": "grace", "payload": NO_TITLE}),
         ]

@@ -1,13 +1,13 @@
-"""Who enqueues: Node's stock bullmq, or its Python package where there is no Node; and stock RQ."""
+"""The producers: Node's stock bullmq (bullmq's Python package if there is no Node) and stock RQ."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,27 +32,27 @@ POLL = 0.05  # seconds
 PATIENCE = 30.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A job to be enqueued."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to enqueue."""
 
     queue: str
     name: str
     data: Any
 
 
-async def by_bullmq(url: str, wishes: Sequence[Wish]) -> None:
+async def by_bullmq(url: str, jobs: Sequence[NewJob]) -> None:
     """Enqueue as the app does, and wait for the jobs to end."""
     node = _find_node()
     if node is None:
-        show("demo", "without Node", "bullmq's Python package enqueues instead of the app's")
-        await _by_python(url, wishes)
+        show("demo", "without Node", "bullmq's Python package enqueues in place of Node's")
+        await _by_python(url, jobs)
     else:
-        await _by_node(node, url, wishes)
+        await _by_node(node, url, jobs)
 
 
 def _find_node() -> str | None:
-    """The path of Node, if it is there, new enough, and has the stock package."""
+    """The path of Node, if it is installed, new enough, and has the stock package."""
     node = shutil.which("node")
     if node is None or not PACKAGE.is_dir():
         return None
@@ -61,13 +61,13 @@ def _find_node() -> str | None:
     return node if major.isdecimal() and int(major) >= OLDEST_NODE else None
 
 
-async def _by_node(node: str, url: str, wishes: Sequence[Wish]) -> None:
+async def _by_node(node: str, url: str, jobs: Sequence[NewJob]) -> None:
     """Enqueue with Node's bullmq and wait, in Node, for the jobs to end."""
-    jobs = [{"queue": wish.queue, "name": wish.name, "data": wish.data} for wish in wishes]
+    request = {"url": url, "jobs": [dataclasses.asdict(job) for job in jobs]}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(node, str(SCRIPT), stdin=pipe, stdout=pipe, stderr=pipe)
     try:
-        await _converse(process, json.dumps({"url": url, "jobs": jobs}).encode())
+        await _converse(process, json.dumps(request).encode())
     finally:
         if process.returncode is None:
             process.kill()
@@ -75,8 +75,8 @@ async def _by_node(node: str, url: str, wishes: Sequence[Wish]) -> None:
 
 
 async def _converse(process: asyncio.subprocess.Process, request: bytes) -> None:
-    """Hand over the request, show what is answered, and see Node end well."""
-    assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 -- they were asked for
+    """Send the request, show the answers, and check Node's exit status. Raises DemoError."""
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 -- the process was started with pipes
     process.stdin.write(request)
     process.stdin.close()
     async for line in process.stdout:
@@ -88,52 +88,52 @@ async def _converse(process: asyncio.subprocess.Process, request: bytes) -> None
         raise DemoError(msg)
 
 
-async def _by_python(url: str, wishes: Sequence[Wish]) -> None:
+async def _by_python(url: str, jobs: Sequence[NewJob]) -> None:
     """Enqueue with bullmq's Python package, and wait for the jobs to end."""
     async with redis.asyncio.Redis.from_url(url, decode_responses=True) as connection:
-        await asyncio.gather(*(_one_by_python(connection, wish) for wish in wishes))
+        await asyncio.gather(*(_one_by_python(connection, job) for job in jobs))
 
 
-async def _one_by_python(connection: redis.asyncio.Redis, wish: Wish) -> None:
-    queue = BullQueue(wish.queue, {"connection": connection})
-    job = await queue.add(wish.name, wish.data)
-    _tell("bullmq", "added", wish.name, job.id, wish.queue)
+async def _one_by_python(connection: redis.asyncio.Redis, new: NewJob) -> None:
+    queue = BullQueue(new.queue, {"connection": connection})
+    job = await queue.add(new.name, new.data)
+    _tell("bullmq", "added", new.name, job.id, new.queue)
     progress = job.progress
     while not job.finishedOn:
         await asyncio.sleep(POLL)
         job = await BullJob.fromId(queue, job.id)
         if job.progress != progress:
             progress = job.progress
-            _tell("bullmq", "progress", wish.name, job.id, progress)
+            _tell("bullmq", "progress", new.name, job.id, progress)
     if job.failedReason is None:
-        _tell("bullmq", "completed", wish.name, job.id, job.returnvalue)
+        _tell("bullmq", "completed", new.name, job.id, job.returnvalue)
     else:
-        _tell("bullmq", "failed", wish.name, job.id, job.failedReason)
+        _tell("bullmq", "failed", new.name, job.id, job.failedReason)
 
 
-async def by_rq(url: str, wishes: Sequence[Wish]) -> None:
+async def by_rq(url: str, jobs: Sequence[NewJob]) -> None:
     """Enqueue with stock RQ, and wait for the jobs to end. RQ is synchronous: each job has a thread of its own."""
     with redis.Redis.from_url(url) as connection:
-        await asyncio.gather(*(asyncio.to_thread(_one_by_rq, connection, wish) for wish in wishes))
+        await asyncio.gather(*(asyncio.to_thread(_one_by_rq, connection, job) for job in jobs))
 
 
-def _one_by_rq(connection: redis.Redis, wish: Wish) -> None:
-    queue = RQQueue(wish.queue, connection=connection, serializer="json")
-    job = queue.enqueue(wish.name, wish.data)
-    _tell("rq", "added", wish.name, job.id, wish.queue)
-    deadline = time.monotonic() + PATIENCE  # a thread can't be cancelled: it ends by itself
+def _one_by_rq(connection: redis.Redis, new: NewJob) -> None:
+    queue = RQQueue(new.queue, connection=connection, serializer="json")
+    job = queue.enqueue(new.name, new.data)
+    _tell("rq", "added", new.name, job.id, new.queue)
+    deadline = time.monotonic() + PATIENCE  # a thread can't be cancelled, so it has a deadline
     while job.get_status() not in {JobStatus.FINISHED, JobStatus.FAILED} and time.monotonic() < deadline:
         time.sleep(POLL)
     result = job.latest_result()
     if result is not None and result.type == result.Type.SUCCESSFUL:
-        _tell("rq", "completed", wish.name, job.id, result.return_value)
+        _tell("rq", "completed", new.name, job.id, result.return_value)
     else:
-        # RQ keeps a failure as the stack trace, whose last line says why.
+        # RQ stores the stack trace of a failure; its last line has the reason.
         trace = (result.exc_string if result else None) or "no result"
-        _tell("rq", "failed", wish.name, job.id, trace.strip().rpartition("\n")[2])
+        _tell("rq", "failed", new.name, job.id, trace.strip().rpartition("\n")[2])
 
 
 def _tell(who: str, event: str, name: str, job_id: str, detail: Any) -> None:
-    """Show what a producer heard of a job."""
+    """Show an event of a job, as a producer received it."""
     text = detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
     show(who, event, f"{name} {job_id[:8]}: {text}")

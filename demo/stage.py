@@ -1,4 +1,4 @@
-"""Everything around the worker, on this machine alone."""
+"""Everything around the worker, on this machine only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything around the worker, and two users: Ada has two devices, one of them long gone; Grace has one."""
+    """The servers, the app and the worker, and two users: Ada has two devices, one of them gone; Grace has one."""
 
     redis: RedisServer
     push: PushService
@@ -39,7 +39,7 @@ async def build(cleanup: AsyncExitStack, output: Path) -> Stage:
     """Start the servers, fill the app's tables, and start the worker last. Raises DemoError."""
     scratch = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="pushmill-demo-")))
     redis = cleanup.enter_context(_valkey())
-    show("demo", "started", "Valkey, from a wheel")
+    show("demo", "started", "Valkey (from a Python package)")
     private_key, public_key = make_pair()
     push = PushService(public_key)
     await push.start()

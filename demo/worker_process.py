@@ -27,7 +27,7 @@ class WorkerProcess:
     """Starts worker.py, keeps its log in a file, and shows it line by line. `started` is set when it claims jobs."""
 
     def __init__(self, env: Mapping[str, str], folder: Path, log: Path) -> None:
-        """`env` is all of its environment. It runs in `folder`, where it finds no `.env` of a developer's."""
+        """`env` is its whole environment. It runs in `folder`, so that it reads no `.env` of a developer."""
         self._env = dict(env)
         self._folder = folder
         self._log = log
@@ -48,21 +48,21 @@ class WorkerProcess:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Make sure that it is gone, whatever happened."""
+        """Kill it if it still runs."""
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
         await self._reading
 
     async def until_started(self) -> None:
-        """Wait until it claims jobs. Raises DemoError if it ends before."""
+        """Wait until it claims jobs. Raises DemoError if it ends first."""
         waiting = asyncio.create_task(self._started.wait())
         await asyncio.wait([waiting, self._reading], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         self._check()
 
     async def outlive(self, work: Coroutine[Any, Any, None], patience: float) -> None:
-        """Do the work. Raises DemoError if the worker ends before it, or after `patience` seconds."""
+        """Do the work. Raises DemoError if the worker ends first, or after `patience` seconds."""
         working = asyncio.create_task(work)
         done, _ = await asyncio.wait([working, self._reading], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if working in done:
@@ -84,7 +84,7 @@ class WorkerProcess:
         try:
             status = await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT)
         except TimeoutError:
-            msg = f"the worker had not ended {STOP_TIMEOUT:g} s after SIGTERM"
+            msg = f"the worker was still running {STOP_TIMEOUT:g} s after SIGTERM"
             raise DemoError(msg) from None
         await self._reading
         return status, time.monotonic() - began
@@ -92,11 +92,11 @@ class WorkerProcess:
     def _check(self) -> None:
         if self._reading.done():
             lines = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            msg = "the worker ended by itself; its last words:\n  " + "\n  ".join(lines)
+            msg = "the worker ended by itself; its last lines:\n  " + "\n  ".join(lines)
             raise DemoError(msg)
 
     async def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 -- it was asked for
+        assert self._process.stdout is not None  # noqa: S101 -- the process was started with a pipe
         with self._log.open("wb") as log:
             async for line in self._process.stdout:
                 log.write(line)

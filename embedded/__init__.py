@@ -1,1 +1,1 @@
-"""Real servers on this machine, for the demo, the tests and the benchmarks: nothing to install or configure."""
+"""Real servers on this machine for the demo, the tests and the benchmarks. They need no installation."""

