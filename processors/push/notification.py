@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
+from processors.push.lenient import BOOLEAN, DIGITS, INTEGER, Flag, Text, Whole, one_of
 from queue_lib.processor import Model
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 # Browsers skip these wherever they are in a URL, or before it (https://url.spec.whatwg.org/#concept-basic-url-parser).
 _SKIPPED = re.compile(r"\A[\x00-\x20]+|[\t\n\r]")
@@ -17,8 +22,12 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 MAGIC = 8030
 # WebKit reads a number as a C int, and refuses the message otherwise.
 MAX_BADGE = 2**31 - 1
-# A browser makes a string of a number.
-Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+# A number that an app's icon shows.
+Badge = Annotated[
+    int, Field(ge=0, le=MAX_BADGE), one_of({**INTEGER, "minimum": 0, "maximum": MAX_BADGE}, DIGITS, BOOLEAN)
+]
 
 
 class Action(Model):
@@ -39,16 +48,16 @@ class Shown(Model):
     url: str | None = None
     navigate: str | None = None  # what Declarative Web Push calls `url`
     icon: str | None = None
-    badge: str | int | None = None
+    badge: str | Whole | None = None
     image: str | None = None
     tag: Text | None = None
     actions: list[Action] | None = None
     data: Any = None
-    silent: bool | None = None
-    require_interaction: bool | None = None
+    silent: Flag | None = None
+    require_interaction: Flag | None = None
     # Of Declarative Web Push, beside the notification.
-    mutable: bool | None = None
-    app_badge: Annotated[int | None, Field(alias="app_badge", ge=0, le=MAX_BADGE)] = None
+    mutable: Flag | None = None
+    app_badge: Annotated[Badge | None, Field(alias="app_badge")] = None
 
     @field_validator("url", "navigate")
     @classmethod
@@ -96,6 +105,26 @@ class Notification(Shown):
     def is_declarative(self) -> bool:
         """Whether the app gave it in the shape of Declarative Web Push."""
         return self._is_declarative
+
+
+class _AnyForm:
+    """The JSON Schema of a notification in all its forms."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """An object, one in the shape of Declarative Web Push, or text."""
+        shown = handler(schema)
+        declarative = {
+            "type": "object",
+            "properties": {"web_push": {"const": MAGIC}, "notification": shown},
+            "required": ["web_push", "notification"],
+            "description": "Declarative Web Push",
+        }
+        text = {"type": "string", "contentMediaType": "application/json", "description": "the JSON text of either"}
+        return {"anyOf": [shown, declarative, text]}
+
+
+# As a job has it.
+Given = Annotated[Notification, _AnyForm()]
 
 
 def _parsed(text: str) -> Any:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
-from processors.push.notification import Text  # noqa: TC001 -- pydantic reads it
+from processors.push.lenient import Moment, OrNull, Text, Whole
 from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
 MAX_TTL = 2_419_200  # four weeks: what the `web-push` npm package asks for at most
-# Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
-MIN_TIME = 10**11
 # All names of options; the `web-push` npm package says TTL.
 NAMES = frozenset({"ttl", "TTL", "urgency", "topic", "notBefore", "not_before", "expiresAt", "expires_at"})
 
@@ -37,22 +34,10 @@ def without_nulls(value: Any) -> Any:
     return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
 
 
-def _seconds(value: Any) -> Any:
-    """A time as JavaScript writes it, in seconds since the epoch; raises ValueError for any other."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-        if moment is not None and moment.tzinfo is not None:
-            return moment.timestamp()
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and MIN_TIME <= value < MIN_TIME * 1000:
-        return value / 1000
-    msg = "neither milliseconds since the epoch, as Date.now() gives, nor an ISO date with its zone"
-    raise ValueError(msg)
-
-
-Moment = Annotated[float, BeforeValidator(_seconds)]
+def _describe(schema: dict[str, Any]) -> None:
+    """Complete the JSON Schema: `TTL` is `ttl`, and there are no other options."""
+    schema["properties"]["TTL"] = schema["properties"]["ttl"]
+    schema["additionalProperties"] = False
 
 
 class Options(Model):
@@ -64,8 +49,10 @@ class Options(Model):
     it would be another one misspelt, or one that does nothing here.
     """
 
-    ttl: Annotated[int, AfterValidator(_clamp)] = DEFAULT_TTL
-    urgency: Urgency = Urgency.NORMAL
+    model_config = ConfigDict(json_schema_extra=_describe)
+
+    ttl: Annotated[Whole, AfterValidator(_clamp), OrNull()] = DEFAULT_TTL
+    urgency: Annotated[Urgency, OrNull()] = Urgency.NORMAL
     topic: Text | None = None
     not_before: Moment | None = None
     expires_at: Moment | None = None

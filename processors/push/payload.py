@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from processors.push.backoff import MAX_ATTEMPTS
-from processors.push.notification import Notification  # noqa: TC001 -- pydantic reads it
+from processors.push.lenient import Flag, Id, OrNull
+from processors.push.notification import Given  # noqa: TC001 -- pydantic reads it
 from processors.push.options import NAMES, Options, without_nulls
 from queue_lib.processor import Model
 
@@ -33,8 +34,8 @@ class Push(Model):
 
     model_config = ConfigDict(extra="allow")
 
-    payload: Notification
-    options: Options = Options()
+    payload: Given
+    options: Annotated[Options, OrNull()] = Options()
 
     @model_validator(mode="before")
     @classmethod
@@ -43,7 +44,7 @@ class Push(Model):
         beside = NAMES & value.keys() if isinstance(value, dict) else set()
         if not beside:
             return value
-        if value.get("options"):
+        if value.get("options", {}) != {}:
             msg = f"{', '.join(sorted(beside))}: put it into options, with the others"
             raise ValueError(msg)
         options = {name: value.pop(name) for name in beside}
@@ -70,12 +71,11 @@ class Push(Model):
 class PushPayload(Push):
     """`push-notification`: one notification for all devices of a user. `userId` may be a number."""
 
-    user_id: str = Field(min_length=1, coerce_numbers_to_str=True)
+    user_id: Id
 
 
-UserId = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
 # A list of a wrong kind is one fault, not 100,000 of them.
-UserIds = Annotated[list[UserId], Field(min_length=1, max_length=MAX_USERS, fail_fast=True)]
+UserIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_USERS, fail_fast=True)]
 
 
 class BatchPayload(Push):
@@ -85,7 +85,7 @@ class BatchPayload(Push):
     """
 
     user_ids: UserIds | None = None
-    everyone: bool = Field(default=False, alias="all")
+    everyone: Annotated[Flag, OrNull()] = Field(default=False, alias="all")
 
     @field_validator("user_ids")
     @classmethod

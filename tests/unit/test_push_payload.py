@@ -295,6 +295,7 @@ def test_options_as_the_web_push_package_takes_them(fields: dict[str, Any]) -> N
         ({"options": {"vapidDetails": {}, "timeout": None}}, "['timeout', 'vapidDetails'] mean nothing here"),
         ({"options": {"ttl": 60, "TTL": 60}}, "ttl and TTL are one option"),
         ({"options": {"ttl": 60}, "topic": "x"}, "topic: put it into options"),
+        ({"options": False, "topic": "x"}, "topic: put it into options"),
         ({"options": {"x" * 1000 + "\n": 1}}, "['" + "x" * 50 + "'] mean nothing here"),
     ],
 )

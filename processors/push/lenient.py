@@ -1,0 +1,72 @@
+"""Values as apps write them: numbers for texts, texts for numbers, dates. Each type says in JSON Schema what it takes.
+
+pydantic's own schema says less than what it converts, so that a client made of it would refuse what a job may have.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+# Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
+MIN_TIME = 10**11
+MAX_TIME = MIN_TIME * 1000
+
+
+def one_of(*schemas: dict[str, Any]) -> WithJsonSchema:
+    """The JSON Schema of a value that may have any of these forms."""
+    return WithJsonSchema({"anyOf": list(schemas)})
+
+
+class OrNull:
+    """The JSON Schema of a field whose null, which JavaScript writes for what there is not, means its default."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add null to the field's own schema."""
+        return {"anyOf": [handler(schema), {"type": "null"}]}
+
+
+def _seconds(value: Any) -> Any:
+    """A time as JavaScript writes it, in seconds since the epoch; raises ValueError for any other."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.timestamp()
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and MIN_TIME <= value < MAX_TIME:
+        return value / 1000
+    msg = "neither milliseconds since the epoch, as Date.now() gives, nor an ISO date with its zone"
+    raise ValueError(msg)
+
+
+STRING, NUMBER, INTEGER, BOOLEAN = ({"type": kind} for kind in ("string", "number", "integer", "boolean"))
+DIGITS = {**STRING, "pattern": "[0-9]", "description": "the digits of a number"}
+WORD = {**STRING, "maxLength": 5, "description": "true, yes, on, y, t, 1, or the opposite"}
+
+# A browser makes a string of a number.
+Text = Annotated[str, Field(coerce_numbers_to_str=True), one_of(STRING, NUMBER)]
+Id = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True), one_of({**STRING, "minLength": 1}, NUMBER)]
+Whole = Annotated[int, one_of(INTEGER, DIGITS, BOOLEAN)]
+Flag = Annotated[bool, one_of(BOOLEAN, {"enum": [0, 1]}, WORD)]
+# In seconds since the epoch.
+Moment = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    one_of(
+        {
+            **NUMBER,
+            "minimum": MIN_TIME,
+            "exclusiveMaximum": MAX_TIME,
+            "description": "milliseconds since the epoch, as of Date.now()",
+        },
+        {**STRING, "format": "date-time"},
+    ),
+]
