@@ -1,4 +1,4 @@
-"""The app's avatars: a column of a table with a row for each user, if the app has one."""
+"""The app's avatars: a column of the table of users, if the app has one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SqlAvatars:
     """The port `Avatars` over AVATAR_TABLE."""
 
     def __init__(self, database: Database, column: str) -> None:
-        """Take a database that was opened with `AppTable.AVATAR`. Raises SchemaError if the column is missing."""
+        """The database must have been opened with `AppTable.AVATAR`. Raises SchemaError if the column is missing."""
         self._database = database
         self._table = database.found(AppTable.AVATAR).table
         self._column = column
@@ -25,14 +25,14 @@ class SqlAvatars:
             raise SchemaError(msg)
 
     async def update(self, user_id: str, url: str) -> None:
-        """Set the user's avatar; RowNotFoundError if there is no such user."""
+        """Set the user's avatar. Raises RowNotFoundError if there is no such user."""
         if not await set_columns(self._database, self._table, user_id, {self._column: url}):
             msg = "no user has its userId"
             raise RowNotFoundError(msg)
 
 
 class NoAvatars:
-    """The port `Avatars` for an app that reads the job's result instead."""
+    """The port `Avatars` for an app without such a column: it reads the job's result instead."""
 
     async def update(self, user_id: str, url: str) -> None:
-        """Keep nothing."""
+        """Do nothing."""

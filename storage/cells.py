@@ -1,8 +1,8 @@
-"""What a row holds, read so that no value of one row can fail a statement that others share.
+"""Read the cells of rows so that a bad value in one row can't fail the others of its query.
 
-Postgres has dates and numbers that Python has not (`infinity`, years before Christ, NaN), SQLite keeps anything in any
-column, and a driver that meets such a value fails all rows of its query. So cells are asked for as text of a bounded
-length, or as a number, and are read here, by functions that raise for no value.
+Postgres has dates and numbers that Python lacks (`infinity`, years before Christ, NaN), and SQLite keeps any value in
+any column. A driver that reads such a value fails all rows of its query. So queries ask for cells as text of limited
+length, or as a number, and the functions below read them without raising.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from sqlalchemy import Column, ColumnElement, DateTime, Double, LargeBinary, Tex
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST = 8192  # characters: an endpoint may have 2,048, what is around it is short, and pages must fit into the memory
+LONGEST = 8192  # characters: an endpoint may have 2,048, and pages of rows must fit into memory
 LONGEST_MOMENT = 64  # characters
-# Seconds since the epoch, in 2015, when the first browser learnt to push. What is before was stored as seconds or days
-# and not as milliseconds, or is no time. Nobody is pruned for that.
+# Seconds since the epoch, in 2015: no browser had web push before. An earlier value was stored in seconds or days
+# instead of milliseconds, or is no time. It must not prune a row.
 FIRST_PUSH = 1_420_070_400.0
-LAST = 8_640_000_000_000.0  # seconds since the epoch: the last moment that JavaScript has
+LAST = 8_640_000_000_000.0  # seconds since the epoch: the last date of JavaScript
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*")
 
 
 def as_cell(column: Column[Any]) -> ColumnElement[Any]:
-    """The beginning of a cell: bytes of a column of bytes, and text of any other."""
+    """The beginning of a cell: bytes if the column has bytes, else text."""
     return _beginning(column, LONGEST) if isinstance(column.type, LargeBinary) else as_text(column)
 
 
@@ -43,26 +43,26 @@ def _beginning(column: ColumnElement[Any], longest: int) -> ColumnElement[Any]:
 
 
 def as_moment(column: Column[Any], *, in_sqlite: bool) -> ColumnElement[Any]:
-    """A cell that `moment` reads: a date of Postgres as seconds since the epoch, and anything else as text."""
+    """A cell for `moment`: a date of Postgres as seconds since the epoch, everything else as text."""
     if not in_sqlite and isinstance(column.type, DateTime):
         return cast(extract("epoch", column), Double)
     return as_text(column, LONGEST_MOMENT)
 
 
 def text(value: Any) -> str:
-    """A text; empty for NULL."""
+    """The value as text; empty for NULL."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return "" if value is None else str(value)
 
 
 def key(value: Any) -> str:
-    """A key as browsers write it: bytes in base64url."""
+    """A key in the form of browsers: bytes become base64url."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode() if isinstance(value, bytes) else text(value)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """An object of JSON, also one that was written as a text of JSON; empty for anything else."""
+    """A JSON object, also from a text of JSON. Empty for anything else."""
     for _ in range(2):
         if isinstance(value, str):
             try:
@@ -73,10 +73,10 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def moment(value: Any) -> float | None:
-    """A time since browsers learnt to push, in seconds since the epoch; None for anything else.
+    """A time from FIRST_PUSH on, in seconds since the epoch; None for anything else.
 
-    A float is in seconds, as `as_moment` asks for it. A text has milliseconds since the epoch, or a date in ISO's form
-    (UTC where it has no zone), as Prisma and browsers write them.
+    A float has seconds, as `as_moment` asks for. A text has milliseconds since the epoch, or an ISO date (UTC if it has
+    no zone), as Prisma and browsers write them.
     """
     seconds = _seconds(value.strip()) if isinstance(value, str) else value
     return seconds if isinstance(seconds, float) and FIRST_PUSH <= seconds <= LAST else None

@@ -1,4 +1,4 @@
-"""PUSH_SUBSCRIPTION_COLUMNS: what the app calls the columns of its subscriptions. Pure."""
+"""PUSH_SUBSCRIPTION_COLUMNS: the app's names for the columns of its subscriptions. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 FIELDS = {info.alias or field: field for field, info in PushSubscription.model_fields.items()}
 SWITCHES = ("active", "disabled", "disabled_at")
-# What is read from JSON, and so needs no column of its own.
+# The fields that are read from JSON and so need no column of their own.
 WITHIN = {
     "keys": ("p256dh", "auth"),
     "subscription": ("endpoint", "p256dh", "auth", "expiration_time"),
@@ -20,7 +20,7 @@ _LOOKS = "it looks like userId=user_id,keys=keys"
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Pairs `name=column`, comma-separated: the model's field -> the app's column. Raises ValueError."""
+    """Parse comma-separated pairs `name=column` into {model field: app's column}. Raises ValueError."""
     columns: dict[str, str] = {}
     for pair in filter(None, map(str.strip, text.split(","))):
         name, equals, column = map(str.strip, pair.partition("="))
@@ -38,10 +38,10 @@ def parse_columns(text: str) -> dict[str, str]:
 
 
 def all_columns(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """All columns to look for, by field, and the fields whose columns have to be there.
+    """All columns to look for, by field, and the fields whose columns are required.
 
-    JSON and the switch are looked for where they were `given` a column. What JSON has is not read from a column beside
-    it, unless that was given, too.
+    JSON and the switch are looked for only if `given` names their column. A field that JSON has is not read from a
+    column of its own, unless `given` names that, too.
     """
     within = {field for whole, fields in WITHIN.items() if whole in given for field in fields}
     usual = {field: name for name, field in FIELDS.items() if field not in {*WITHIN, *SWITCHES, *within}}

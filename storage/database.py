@@ -41,22 +41,22 @@ FAULTS = (*AWAY, SQLAlchemyError, psycopg.Error)
 
 
 class Database:
-    """The app's database. It is made by `open`."""
+    """The app's database. Create it with `open`."""
 
     def __init__(self, engine: AsyncEngine, tables: Mapping[AppTable, Found]) -> None:
-        """Take an engine whose connections commit by themselves, and the tables."""
+        """The engine's connections must autocommit."""
         self._engine = engine
         self._tables = tables
-        self.is_sqlite = engine.dialect.name == "sqlite"  # it is Postgres otherwise
+        self.is_sqlite = engine.dialect.name == "sqlite"  # else it is Postgres
         self._readers: list[Reader] = []
         self._reads, self._writes = Lately(), Lately()
 
     @classmethod
     async def open(cls, settings: StorageSettings, needs: Collection[AppTable]) -> Self:
-        """Connect, and look at the tables that this process `needs`.
+        """Connect, and read the schema of the tables that this process `needs`.
 
-        Raises StorageAwayError where it does not answer, or can't take another connection; StorageUnavailableError
-        where it is set up wrongly, and SchemaError with one line for each thing that is missing.
+        Raises StorageAwayError if the database does not answer or has no connection left, StorageUnavailableError if
+        the settings are wrong, and SchemaError with one line for each missing table or column.
         """
         url = parse_database_url(settings.database_url)
         _refuse_missing_file(url)
@@ -68,28 +68,28 @@ class Database:
             await engine.dispose()
             if isinstance(error, (SQLAlchemyError, OSError)):
                 kind = StorageUnavailableError if is_set_up_wrongly(error) else StorageAwayError
-                # Not chained: nobody knows what a driver puts into its exceptions, and the URL has a password.
+                # Not chained: a driver's exception may hold the URL, which has a password.
                 raise kind(_unusable(url, _reason(url, error))) from None
             raise
 
     def found(self, table: AppTable) -> Found:
-        """One of the tables that were asked for at `open`."""
+        """One of the tables that `open` was called with."""
         return self._tables[table]
 
     @asynccontextmanager
     async def connection(self, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement, which is its own transaction.
+        """A connection for one statement, which is a transaction of its own.
 
-        Raises StorageAwayError when the database can't be reached, does not answer within 30 seconds, or says that it
-        can't serve. What refuses those who write is told apart, for most jobs read.
+        Raises StorageAwayError if the database can't be reached, does not answer within 30 seconds, or can't serve.
+        Refusals of reads and of writes are remembered apart, because most jobs only read.
         """
         async with _in_time(self._writes if writes else self._reads), self._engine.connect() as connection:
             yield connection
 
     def reader(self, query: Select[Any]) -> Read:
-        """Whoever reads all rows of a query that runs all the time, over a connection of its own, one after another.
+        """A function that runs a frequent query over a connection of its own, one call at a time; returns all rows.
 
-        The query has one parameter, which is expanding. Reading raises StorageAwayError as `connection` does.
+        The query has one expanding parameter. The function raises StorageAwayError as `connection` does.
         """
         reader = Reader(self._engine, query)
         self._readers.append(reader)
@@ -101,13 +101,13 @@ class Database:
         return read
 
     async def check(self) -> None:
-        """See whether it answers, and has lately done so for jobs. Raises StorageAwayError."""
+        """Raise StorageAwayError if the database does not answer, or refused a job's read within the last minute."""
         self._reads.check()
         async with self.connection() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def check_writes(self) -> None:
-        """See whether it takes writes, and has lately done so for jobs. Raises StorageAwayError."""
+        """Raise StorageAwayError if the database is read-only, or refused a job's write within the last minute."""
         self._writes.check()
         if self._engine.dialect.name != "postgresql":
             return
@@ -132,19 +132,19 @@ async def _in_time(lately: Lately) -> AsyncIterator[None]:
             raise StatementRefusedError(_refused(error)) from None
         if code_of(error) is not None:
             lately.refused(msg)
-        raise StorageAwayError(msg) from None  # not chained: nobody knows what a driver puts into its exceptions
+        raise StorageAwayError(msg) from None  # not chained: a driver's exception may hold values of a row
     lately.done()
 
 
 def _outage(error: Exception) -> str | None:
-    """What is wrong with the database, or None if the statement is at fault."""
+    """What is wrong with the database; None if the statement is at fault."""
     if (code := code_of(error)) is not None:
         return _said(code)
     return f"the database does not answer ({type(error).__name__})" if isinstance(error, AWAY) else None
 
 
 def _refused(error: Exception) -> str:
-    # Not in the driver's words: they may hold a value of the row.
+    # Without the driver's message, which may hold a value of the row.
     kind = type(getattr(error, "orig", None) or error).__name__
     return f"the database refuses a statement ({kind}, {code_of(error) or 'no code'})"
 
@@ -155,19 +155,19 @@ def _said(code: str) -> str | None:
 
 
 def _refuse_missing_file(url: DatabaseUrl) -> None:
-    # Looked for here: when SQLite can't open a file, aiosqlite's thread outlives the attempt.
+    # Checked before connecting: if SQLite can't open a file, aiosqlite's thread outlives the attempt.
     if url.file is not None and not url.file.is_file():
         raise StorageUnavailableError(_unusable(url, "there is no such file"))
 
 
 def _engine(url: DatabaseUrl) -> AsyncEngine:
-    # Prepared statements break behind a pooler such as PgBouncer, where the next statement may meet another session.
+    # Prepared statements break behind a pooler such as PgBouncer: the next statement may run in another session.
     connect_args: dict[str, Any] = {"prepare_threshold": None} if url.is_postgres else {"timeout": LOCK_TIMEOUT}
     engine = create_async_engine(
         url.engine,
         connect_args=connect_args,
-        hide_parameters=True,  # an error's text would show a subscription's endpoint, which is a secret
-        isolation_level="AUTOCOMMIT",  # every statement stands alone: no BEGIN and COMMIT to wait for
+        hide_parameters=True,  # else an error's text would show a subscription's endpoint, which is a secret
+        isolation_level="AUTOCOMMIT",  # each statement is a transaction: no round trips for BEGIN and COMMIT
         max_overflow=0,
         pool_size=POOL_SIZE,
         pool_timeout=POOL_TIMEOUT,
@@ -180,7 +180,7 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
 
 
 def _read_any_text(connection: Any, _: Any) -> None:
-    """SQLite keeps texts that are no UTF-8; one of them must not fail all rows of its query."""
+    """Read texts that are not UTF-8, which SQLite may hold: one must not fail all rows of its query."""
     connection.driver_connection.text_factory = partial(str, encoding="utf-8", errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""What a database says when it can't serve, told from what it says of one statement. Pure.
+"""Tell the errors of a database that can't serve from those of one statement. Pure.
 
 The codes are Postgres's: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-# By code, and by class (its first two characters), the code first. What is not here is a fault of the statement.
+# By code or by class (its first two characters); a code wins. Any other code is a fault of the statement.
 CODES = {
     "25006": "is read-only",
     "28": "refuses the user or the password",
@@ -40,20 +40,20 @@ SQLITE = {
     "NOTADB": "is none",
     "READONLY": "is read-only",
 }
-# What a connection that can't be made says, for it has no code.
+# Messages of connections that can't be made: they have no code.
 WORDS = {
     r"password authentication failed|no password supplied|no pg_hba\.conf entry|role .* does not exist": "28P01",
     r"database .* does not exist": "3D000",
     r"too many clients|too many connections|remaining connection slots": "53300",
 }
-# What libpq says of the URL's own parameters.
+# Messages of libpq about the URL's own parameters.
 PARAMETER = r"invalid connection option|invalid \w+ value"
-# Set up wrongly, as far as anybody can tell at the start; the others pass by themselves.
+# These need a change of the set-up; the others may pass by themselves.
 WRONG = ("28", "3D", "3F", "42")
 
 
 def code_of(error: BaseException) -> str | None:
-    """Postgres's code of an error of SQLAlchemy or psycopg, or SQLite's word for it; None if it has none."""
+    """The code of an error of SQLAlchemy or psycopg: Postgres's or SQLite's; None if it has none."""
     driver = getattr(error, "orig", None) or error
     code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
     if code is not None:
@@ -62,13 +62,13 @@ def code_of(error: BaseException) -> str | None:
 
 
 def words_for(code: str) -> str | None:
-    """What is wrong with the database, after "the database "; None if it is a fault of the statement."""
+    """What is wrong, to follow "the database "; None if the statement is at fault."""
     words = SQLITE.get(code.split("_")[1]) if code.startswith("SQLITE_") else CODES.get(code) or CODES.get(code[:2])
     return words and f"{words} ({code})"
 
 
 def is_set_up_wrongly(error: BaseException) -> bool:
-    """Whether it takes a person to change the settings, the user's rights or the tables."""
+    """Whether somebody must change the settings, the user's privileges or the tables."""
     code = code_of(error) or ""
     if not code and re.search(PARAMETER, str(error)):
         return True

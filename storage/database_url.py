@@ -1,4 +1,4 @@
-"""DATABASE_URL as Heroku and Prisma write it, and what SQLAlchemy makes of it."""
+"""Parse DATABASE_URL in the forms of Heroku and Prisma into a URL of SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Parameters of the app's clients: libpq refuses a URL with any of them. `schema` is read below.
+# Parameters of the app's clients, which libpq refuses. They are dropped; `schema` is read below.
 PRISMA_PARAMETERS = (
     "connection_limit",
     "max_connection_lifetime",
@@ -28,14 +28,14 @@ PRISMA_PARAMETERS = (
     "sslidentity",
     "statement_cache_size",
 )
-NODE_PARAMETERS = ("supa", "uselibpqcompat")  # Supabase's mark for Vercel, node-postgres's
+NODE_PARAMETERS = ("supa", "uselibpqcompat")  # Supabase's parameter for Vercel, node-postgres's
 
-# Prisma's own for SQLite: `file:./dev.db`. What is after a ? is for Prisma.
+# Prisma's form for SQLite: `file:./dev.db`. Parameters after the ? are Prisma's.
 PRISMA_FILE = re.compile(r"(?:file|sqlite):(?://(?=/))?(?P<path>(?!//)[^?]+)(?:\?.*)?")
 SCHEMA_FOLDER = Path("prisma")
 
-# Where the URL itself gives none. A network that swallows packets is noticed within 10 s: of what is sent by
-# tcp_user_timeout (milliseconds), of an idle connection by keepalives (5 s, and 2 more that are not answered).
+# Defaults of parameters that the URL does not have. They notice a dead network within 10 s: tcp_user_timeout
+# (milliseconds) while sending, keepalives on an idle connection (after 5 s, then 2 that are not answered).
 POSTGRES_PARAMETERS = {
     "application_name": "pushmill",
     "connect_timeout": "5",
@@ -55,7 +55,7 @@ class DatabaseUrl:
 
     @property
     def is_postgres(self) -> bool:
-        """Whether this is Postgres; it is SQLite otherwise."""
+        """Whether this is Postgres; else it is SQLite."""
         return self.engine.get_backend_name() == "postgresql"
 
     @property
@@ -65,7 +65,7 @@ class DatabaseUrl:
 
     @property
     def place(self) -> str:
-        """Where the database is, for messages: `host:port`, a directory of sockets or a file. Never the password."""
+        """The database's address for messages: `host:port`, a directory of sockets or a file. Never the password."""
         if self.file is not None:
             return str(self.file)
         host = self.engine.host or self.engine.query.get("host") or "localhost"
@@ -75,7 +75,7 @@ class DatabaseUrl:
 def parse_database_url(text: str) -> DatabaseUrl:
     """Read DATABASE_URL: `postgres://`, `postgresql://`, `sqlite:///path`, or Prisma's `file:./path`.
 
-    Raises ValueError with a sentence that repeats no part of the URL.
+    Raises ValueError with a message that repeats no part of the URL.
     """
     if (found := PRISMA_FILE.fullmatch(text)) is not None and not text.startswith("sqlite:///"):
         return _sqlite(URL.create("sqlite", database=_of_prisma(found["path"])))
@@ -105,7 +105,7 @@ def _postgres(url: URL) -> DatabaseUrl:
 
 
 def _of_prisma(path: str) -> str:
-    """Prisma reads a relative path from where the app runs; up to Prisma 6, from where its schema is."""
+    """Prisma's file URL. A relative path starts at the app's working directory; up to Prisma 6, at its schema."""
     return str(SCHEMA_FOLDER / path) if not Path(path).exists() and (SCHEMA_FOLDER / path).exists() else path
 
 
@@ -113,7 +113,7 @@ def _sqlite(url: URL) -> DatabaseUrl:
     if not url.database or url.database == ":memory:":
         msg = "names no file; it looks like sqlite:///relative/path.db or sqlite:////absolute/path.db"
         raise ValueError(msg)
-    # A URI, because only its mode=rw keeps SQLite from creating the file where it is missing.
+    # A URI: only mode=rw keeps SQLite from creating a missing file.
     return DatabaseUrl(
         URL.create("sqlite+aiosqlite", database=f"file:{quote(url.database)}", query={"mode": "rw", "uri": "true"})
     )

@@ -1,4 +1,4 @@
-"""What storage raises on purpose. Anything else (a driver's exception) means: try again later."""
+"""The errors that storage raises on purpose. Any other (a driver's exception) means: try again later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class StorageError(Exception):
 
 
 class InvalidKeyError(StorageError):
-    """The storage key is not one: empty, absolute, a URL, or it climbs out of the store."""
+    """The storage key is invalid: empty, absolute, a URL, or outside the store."""
 
 
 class ObjectNotFoundError(StorageError):
@@ -16,7 +16,7 @@ class ObjectNotFoundError(StorageError):
 
 
 class ObjectTooLargeError(StorageError):
-    """The object is larger than the caller wants to handle."""
+    """The object is larger than the caller allows."""
 
 
 class RowNotFoundError(StorageError):
@@ -24,19 +24,19 @@ class RowNotFoundError(StorageError):
 
 
 class NotOwnerError(StorageError):
-    """The row with this id is another user's."""
+    """The row with this id belongs to another user."""
 
 
 class StorageAwayError(StorageError):
-    """The database or the object store does not answer now; the same call may work in a while."""
+    """The database or the object store does not answer or can't serve now. The same call may work later."""
 
 
 class StorageRefusedError(StorageError):
-    """The object store refuses what it was asked for; only its code is told, as its message may name accounts."""
+    """The object store refuses a request. The message has only its code: its own message may name accounts."""
 
 
 class StatementRefusedError(StorageError):
-    """The database refuses a statement and names no outage; only its code is told, as its words may hold a row's."""
+    """The database refuses a statement and is not away. The message has only the code, and no values of a row."""
 
 
 class SchemaError(StorageError):
@@ -44,7 +44,7 @@ class SchemaError(StorageError):
 
 
 class StorageUnavailableError(StorageError):
-    """The database or the object store can't be used as it is set up; the message names the variable, and no secret.
+    """The database or the object store can't be used with these settings. The message names the variable, no secret.
 
-    Raised by the checks at start only.
+    Only the checks at start raise it.
     """

@@ -23,17 +23,17 @@ NO_FILE = "no file has its fileId"
 
 
 class SqlFiles:
-    """The port `Files` over the table that the app calls `File`."""
+    """The port `Files` over FILE_TABLE."""
 
     def __init__(self, database: Database) -> None:
-        """Take a database that was opened with `AppTable.FILE`."""
+        """The database must have been opened with `AppTable.FILE`."""
         self._database = database
         found = database.found(AppTable.FILE)
         self._table, self._owner = found.table, found.columns.get("user_id")
 
     async def check_owner(self, file_id: str, user_id: str) -> None:
-        """Raise RowNotFoundError if there is no such row, NotOwnerError if its `userId` is another one's."""
-        # The condition as a number: SQLite has no truth values.
+        """Raise RowNotFoundError if there is no such row, NotOwnerError if its `userId` is another user's."""
+        # The condition as a number: SQLite has no booleans.
         query = select(case((self._is_theirs(user_id), 1), else_=0)).where(has_id(self._table.c.id, file_id))
         async with self._database.connection() as connection:
             answer = await connection.scalar(query)
@@ -44,19 +44,19 @@ class SqlFiles:
             raise NotOwnerError(msg)
 
     async def mark_processing(self, file_id: str) -> None:
-        """Take back what the row says of an earlier failure, and set its `status`, where it has columns for that."""
+        """Clear an earlier failure from the row and set its `status`, if it has the columns."""
         if values := in_order(self._table, PROCESSING):
             await set_columns(self._database, self._table, file_id, values)
 
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
-        """Set `processed`, and those of `values` whose column exists; RowNotFoundError if there is no such file."""
+        """Set `processed`, and those of `values` whose column exists. Raises RowNotFoundError."""
         known = {name: value for name, value in values.items() if name in self._table.c}
         known |= {**in_order(self._table, PROCESSED), "processed": True}
         if not await set_columns(self._database, self._table, file_id, known):
             raise RowNotFoundError(NO_FILE)
 
     async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
-        """Say so in the columns that are there for it; nothing if there is no such row, or it is another user's."""
+        """Write the failure into the columns that exist. Does nothing if the row is missing or another user's."""
         if values := failed(self._database, self._table, reason):
             await set_columns(self._database, self._table, file_id, values, self._is_theirs(user_id))
 
@@ -68,9 +68,9 @@ class SqlFiles:
 async def set_columns(
     database: Database, table: Table, row_id: str, values: Mapping[str, Any], only: ColumnElement[bool] | None = None
 ) -> bool:
-    """Set columns of one row, unless they have these values already; False if there is no such row, or not `only` it.
+    """Set columns of one row, unless they have these values already. False if no row has the id and meets `only`.
 
-    A job that runs twice changes its row once: what looks for changes (`updatedAt`, triggers) sees one.
+    A job that runs twice changes its row only once, so `updatedAt` and triggers see one change.
     """
     is_it = has_id(table.c.id, row_id) if only is None else has_id(table.c.id, row_id) & only
     differs = or_(*(table.c[name].is_distinct_from(value) for name, value in values.items()))

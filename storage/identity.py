@@ -1,4 +1,4 @@
-"""Ids: text in a job, but text, a number or a UUID in the app's database."""
+"""Ids are text in a job, but text, a number or a UUID in the app's database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Integer, Uuid, false, 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
-_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")  # as the database writes it: no space, no sign, no leading zero
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")  # as the database writes it: no space, no plus sign, no leading zero
 _MAX_BIGINT = 2**63 - 1
 
 
 def as_id(column: Column[Any], text: str) -> Any:
-    """The id `text` as a value of the column's type; None if a column of that type can't hold it."""
+    """The id as a value of the column's type; None if the type can't hold it."""
     if isinstance(column.type, Integer):
         return int(text) if _INTEGER.fullmatch(text) and abs(int(text)) <= _MAX_BIGINT else None
     if isinstance(column.type, Uuid):
@@ -25,12 +25,12 @@ def as_id(column: Column[Any], text: str) -> Any:
 
 
 def id_type(column: Column[Any]) -> TypeEngine[Any]:
-    """The type to send ids as. Not INTEGER's own: in it, Postgres refuses a number that is too large for it."""
+    """The type of id parameters. BIGINT for INTEGER: Postgres would refuse a number that is too large for INTEGER."""
     return BigInteger() if isinstance(column.type, Integer) else column.type
 
 
 def has_id(column: Column[Any], text: str) -> ColumnElement[bool]:
-    """The condition that `column` holds the id `text`: never true if a column of that type can't hold it."""
+    """The condition that `column` has the id `text`. Never true if the column's type can't hold it."""
     value = as_id(column, text)
     return false() if value is None else column == literal(value, id_type(column))
 
@@ -43,5 +43,5 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 
 def _is_storable(text: str) -> bool:
-    """JSON allows the NUL character and half a surrogate pair; Postgres refuses to look at either."""
+    """Whether Postgres can hold the text: no NUL character and no lone surrogate, which JSON allows."""
     return "\0" not in text and text == text.encode(errors="replace").decode()

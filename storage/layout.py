@@ -1,4 +1,4 @@
-"""A row of subscriptions, whatever columns its table has: what is asked for, and what is made of it."""
+"""Read subscriptions from rows with the columns that the app's table has."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ CELLS = (*PLAIN, "keys", "subscription")
 
 
 class Layout:
-    """Reads rows of a table."""
+    """The columns to select from a table, and how to read its rows."""
 
     def __init__(self, found: Found, *, in_sqlite: bool) -> None:
-        """Take the table as it was found."""
         columns = found.columns
         self.id, self.user_id = columns["id"], columns["user_id"]
         self._cells = {field: as_cell(columns[field]) for field in CELLS if field in columns}
@@ -33,17 +32,17 @@ class Layout:
         ]
 
     def wanted(self) -> list[ColumnElement[Any]]:
-        """What `read` reads."""
+        """The columns to select, in the order that `read` expects."""
         return [self.id, self.user_id, *self._cells.values(), *self._moments]
 
     def read(self, row: Sequence[Any]) -> Subscription:
-        """What a row says. Raises for no row: what it lacks is empty."""
+        """The subscription of a row. Never raises: missing values are empty."""
         return self._plain(*row) if self._is_plain else self._with_json(*row)
 
     def _plain(
         self, row_id: Any, user_id: Any, endpoint: Any, p256dh: Any, auth: Any, expires: Any = None
     ) -> Subscription:
-        # By itself, for a fan-out reads a million rows.
+        # A fast path: a fan-out may read a million rows.
         return Subscription(
             str(row_id),
             str(user_id),
@@ -69,7 +68,7 @@ class Layout:
         )
 
     def unchanged(self, subscription: Subscription) -> ColumnElement[bool]:
-        """The condition that the row still has what was read of it."""
+        """The condition that the row still has the values that were read."""
         pairs = zip(self._cells.values(), subscription.stored, strict=True)
         same = (cell.is_not_distinct_from(literal(value, cell.type)) for cell, value in pairs)
         return and_(has_id(self.id, subscription.id), *same)

@@ -1,8 +1,8 @@
-"""The app's tables as SQLModel models: which columns the worker knows, and which of them have to be there.
+"""The app's tables as SQLModel models: the columns that the worker knows, and which of them are required.
 
-A field without a default has to be there. Its alias is the column's name, unless a setting gives another one. Prisma
-owns the tables, so a model becomes a table of SQLModel's at start only, with the columns that were found and their
-types (`tables.py`).
+A field without a default is required. Its alias is the column's name, unless a setting gives another one. Prisma owns
+the tables, so a model becomes a SQLModel table only at start, with the columns and types that the database has
+(`tables.py`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Id = str | int | UUID
 
 
 class PushSubscription(SQLModel):
-    """A device that a user receives pushes on; `storage.ports.Subscription` is what the worker makes of a row.
+    """One device on which a user receives pushes. `Layout` reads a row into a `storage.ports.Subscription`.
 
-    `keys` is JSON with `p256dh` and `auth`; `subscription` is JSON as the browser's `toJSON()` gives it. `active` (a
-    boolean), `disabled` (a boolean) or `disabled_at` (a date) says whether the row is on.
+    `keys` is JSON with `p256dh` and `auth`. `subscription` is the JSON of the browser's `toJSON()`. `active` (boolean),
+    `disabled` (boolean) or `disabled_at` (date) says whether the row is on.
     """
 
     id: Id
@@ -38,7 +38,7 @@ class PushSubscription(SQLModel):
 
 
 class File(SQLModel):
-    """An upload, and what became of it. What else the row may have is written by column names."""
+    """An upload and its results. Further optional columns are written by name."""
 
     id: Id
     compressed_url: str | None = Field(alias="compressedUrl")
@@ -49,7 +49,7 @@ class File(SQLModel):
 
 
 class Avatar(SQLModel):
-    """A user, whose row has a column for the URL of an avatar."""
+    """A user's row with a column for the avatar's URL."""
 
     id: Id
     updated_at: datetime | None = Field(None, alias="updatedAt")

@@ -1,4 +1,4 @@
-"""The present moment as the app's tables write it: Prisma's client sets `@updatedAt`, the database doesn't."""
+"""The current time in the form of the app's tables: Prisma's client sets `@updatedAt`, not the database."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def now_for(database: Database, table: Table, name: str) -> Any:
-    """The value for the column `name` of the table; None if there is no such column of dates and times.
+    """The value for the column `name`; None if the table has no such column of dates and times.
 
-    Prisma's timestamps without a zone are in UTC. On SQLite it writes text (`2026-11-29T09:46:34.089+00:00`), or
-    milliseconds up to Prisma 6 and where its adapter is told so: SQLite compares text with text alone, so the row's own
-    columns say which.
+    Prisma's timestamps without a zone are UTC. On SQLite Prisma writes text (`2026-11-29T09:46:34.089+00:00`), or
+    milliseconds up to Prisma 6 and if its adapter is configured so. SQLite compares text only with text, so the value
+    takes the form that the row's other dates have.
     """
     column = table.c.get(name)
     if column is None or not isinstance(column.type, DateTime):

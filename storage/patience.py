@@ -1,7 +1,7 @@
-"""How long a Postgres connection is waited for that may have been cut without a word.
+"""Limit the wait for a Postgres connection that may have been cut silently.
 
-A query that is cancelled is first cancelled on the server, over another connection, and then waited for: ten seconds
-more. A socket that is shut down ends the wait at once, and the driver says that the connection is broken.
+psycopg cancels a query on the server, over another connection, and then waits ten seconds more. Shutting down the
+socket ends the wait at once, and the driver reports a broken connection.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-PING = 3.0  # seconds for a pooled connection to say that it is alive
+PING = 3.0  # seconds for a pooled connection to answer
 
 
 @contextmanager
 def at_most(connection: psycopg.AsyncConnection, seconds: float) -> Iterator[None]:
-    """Where the connection is shut down after so many seconds: psycopg.OperationalError."""
+    """Shut the connection down after so many seconds; its query then raises psycopg.OperationalError."""
     timer = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)
     try:
         yield
@@ -35,7 +35,7 @@ def at_most(connection: psycopg.AsyncConnection, seconds: float) -> Iterator[Non
 
 
 def ping_at_checkout(engine: AsyncEngine) -> None:
-    """Try each connection that the pool hands out. If one is cut, so are those that were made before."""
+    """Test each connection that the pool hands out. If one is cut, drop all that are older, too."""
 
     @event.listens_for(engine.sync_engine, "checkout")
     def ping(connection: Any, *_: object) -> None:

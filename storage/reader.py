@@ -1,7 +1,7 @@
-"""One query that is asked all the time, over a connection of its own.
+"""Run one frequent query over a connection of its own.
 
-To check a connection out of the pool, and to try it, takes twice the query; what SQLAlchemy does around a query on
-Postgres takes as long as the driver. Here both are done once.
+Checking a connection out of the pool and testing it takes twice as long as the query, and SQLAlchemy's work around a
+query on Postgres takes as long as the driver's. Here both are done only once.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-# Seconds in which a kept connection answers: a look-up takes milliseconds, and one that was cut says nothing. Another
-# connection has all the time that a statement has.
+# Seconds that a kept connection has to answer: a look-up takes milliseconds, and a connection that was cut never
+# answers. A new connection has the whole time of a statement.
 KEPT = 5.0
 BROKEN = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
-# The server refuses the statement: the connection is as good as before.
+# The server refused the statement. The connection is still good.
 STATEMENT_FAULTS = (psycopg.ProgrammingError, psycopg.DataError)
 
 
 class Reader:
-    """Keeps one of the engine's connections while it works. One query at a time; the others wait."""
+    """Keeps one of the engine's connections. It runs one query at a time; other callers wait."""
 
     def __init__(self, engine: AsyncEngine, query: Select[Any]) -> None:
-        """`query` has one parameter, which is expanding: the list of what is looked for.
+        """`query` has one expanding parameter: the list of values to look for.
 
-        Nothing is checked out before it is first asked. The engine's connections commit by themselves.
+        The first call connects. The engine's connections must autocommit.
         """
         self._engine = engine
         self._query = query
         self._compiled = query.compile(dialect=engine.dialect)
         [self._parameter] = self._compiled.params
         self._connection: AsyncConnection | None = None
-        self._driver: psycopg.AsyncConnection | None = None  # the connection's own, on Postgres
+        self._driver: psycopg.AsyncConnection | None = None  # the driver's connection, on Postgres
         self._texts: dict[int, tuple[str, list[str]]] = {}  # by length of the list: the query's text and parameters
         self._turn = asyncio.Lock()
 
     async def rows(self, wanted: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """All rows of the query. Raises what the engine raises, or psycopg, if a new connection is of no use either."""
+        """All rows of the query. If a new connection fails, too, raises the error of the engine or of psycopg."""
         async with self._turn:
             if self._connection is not None:
-                with contextlib.suppress(*BROKEN), self._patience():  # perhaps it was idle, and closed or cut
+                with contextlib.suppress(*BROKEN), self._patience():  # an idle connection may have been closed or cut
                     return await self._ask(self._connection, wanted)
             return await self._ask(await self._connect(), wanted)
 
@@ -59,13 +59,13 @@ class Reader:
         return contextlib.nullcontext() if self._driver is None else at_most(self._driver, KEPT)
 
     async def close(self) -> None:
-        """Give the connection back; a later query takes another one."""
+        """Give the connection back. A later query takes a new one."""
         connection, self._connection, self._driver = self._connection, None, None
         if connection is not None:
             await connection.close()
 
     async def _drop(self) -> None:
-        """Let go of the connection at once, for another query may follow while this one is closed."""
+        """Forget the connection at once, because another query may start while it is being closed."""
         connection, self._connection, self._driver = self._connection, None, None
         if connection is not None:
             await connection.invalidate()
@@ -86,7 +86,7 @@ class Reader:
         except STATEMENT_FAULTS:
             raise
         except BaseException:
-            await asyncio.shield(self._drop())  # nobody knows what state it is in
+            await asyncio.shield(self._drop())  # its state is unknown
             raise
 
     def _text(self, wanted: Sequence[Any]) -> tuple[str, list[str]]:

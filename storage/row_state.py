@@ -1,4 +1,4 @@
-"""How the row of a file says what has become of its job: in columns that the app may have."""
+"""How the row of a file shows the state of its job, in columns that the app may have."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 ERROR, FAILED_AT, STATUS = "error", "failedAt", "status"
 PROCESSING, PROCESSED, FAILED = "processing", "processed", "failed"
-# A `status` that says something else is the app's own, and is left alone.
+# A `status` with another word is the app's own and is not changed.
 WORDS = ("pending", PROCESSING, PROCESSED, FAILED)
 
 
 def in_order(table: Table, status: str) -> Mapping[str, Any]:
-    """The columns (name -> value) of a file whose job is `status`, and has not failed for good."""
+    """The columns (name -> value) of a file whose job has the state `status`, other than failed."""
     error, failed_at = _error(table), _failed_at(table)
     values: dict[str, Any] = {} if error is None else {ERROR: None if error.nullable else ""}
     return values | ({} if failed_at is None else {FAILED_AT: None}) | _status(table, status)
 
 
 def failed(database: Database, table: Table, reason: str) -> Mapping[str, Any]:
-    """The columns (name -> value) of a file whose job is dead, for `reason`, which is cut where a column is short."""
+    """The columns (name -> value) of a file whose job failed for good. `reason` is cut to the column's length."""
     error, failed_at = _error(table), _failed_at(table)
     values = {} if error is None else {ERROR: reason[: error.type.length]}  # type: ignore[attr-defined]  # it is text
     now = {} if failed_at is None else {FAILED_AT: now_for(database, table, FAILED_AT)}
@@ -49,7 +49,7 @@ def _failed_at(table: Table) -> Column[Any] | None:
 
 
 def _status(table: Table, status: str) -> dict[str, Any]:
-    """The word in capitals where the row's own is; of an enum, if it has that word."""
+    """`status` in capitals if the row's own word is; for an enum, only if it has that word."""
     column = table.c.get(STATUS)
     if column is None or not isinstance(column.type, String):
         return {}

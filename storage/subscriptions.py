@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.ports import Subscription
 
-PRUNE_BATCH = 100  # rows in one statement: four parameters each, and an old SQLite allows 999
+PRUNE_BATCH = 100  # rows in one statement: each has four parameters, and an old SQLite allows 999
 USERS_AT_ONCE = 100
 
 
 class SqlSubscriptions:
-    """The port `Subscriptions` over the table that the app calls `PushSubscription`."""
+    """The port `Subscriptions` over PUSH_SUBSCRIPTION_TABLE."""
 
     def __init__(self, database: Database) -> None:
-        """Take a database that was opened with `AppTable.PUSH_SUBSCRIPTION`. Raises SchemaError as find_switch does."""
+        """The database must have been opened with `AppTable.PUSH_SUBSCRIPTION`. Raises SchemaError as find_switch."""
         self._database = database
         found = database.found(AppTable.PUSH_SUBSCRIPTION)
         self._model = found.model
@@ -48,34 +48,34 @@ class SqlSubscriptions:
         return self._switch is not None
 
     async def of_user(self, user_id: str) -> list[Subscription]:
-        """All subscriptions of a user, oldest id first; an unknown user has none."""
+        """All subscriptions of a user, by id; an unknown user has none."""
         user = as_id(self._user_id, user_id)
         return [] if user is None else await self._by_user.get(user)
 
     async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
-        """The subscriptions with these ids (up to 1,000), by id; ids that no row has are left out."""
+        """The subscriptions with these ids (at most 1,000), by id. Missing ids are left out."""
         return await self._read(self._all.where(self._among(self._id, ids)))
 
     async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
-        """The next `limit` subscriptions by id, from after the id `after`: of these users, or of everybody (None)."""
+        """The next `limit` subscriptions by id after the id `after`: of these users, or of all (None)."""
         query = self._of(user_ids).limit(limit)
         if after is not None:
             query = query.where(self._id > literal(as_id(self._id, after), id_type(self._id)))
         return await self._read(query)
 
     async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
-        """The last `limit` subscriptions by id, in this order; of whom as in `page`."""
+        """The last `limit` subscriptions by id, in ascending order. `user_ids`: as in `page`."""
         newest_first = self._of(user_ids).order_by(None).order_by(self._id.desc())
         return (await self._read(newest_first.limit(limit)))[::-1]
 
     async def count(self) -> int:
-        """How many subscriptions there are, of everybody."""
+        """The number of subscriptions of all users."""
         query = select(func.count()).select_from(self._model).where(self._is_on)
         async with self._database.connection() as connection:
             return int(await connection.scalar(query) or 0)
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
-        """Delete the rows that are as they were read, or switch them off; returns how many were."""
+        """Delete or switch off the rows that have not changed since they were read. Returns their number."""
         pruned = 0
         for start in range(0, len(subscriptions), PRUNE_BATCH):
             pruned += await self._prune(subscriptions[start : start + PRUNE_BATCH])
@@ -84,11 +84,11 @@ class SqlSubscriptions:
     async def _look_up(self, users: Sequence[Any]) -> dict[Any, list[Subscription]]:
         """The subscriptions of each of these users."""
         rows = await self._of_users(users)
-        if len(users) == 1:  # all are his, however the database compares
+        if len(users) == 1:  # all rows are this user's, however the database compares
             return {users[0]: [self._layout.read(row) for row in rows]}
         found: dict[Any, list[Subscription]] = {user: [] for user in users}
         for row in rows:
-            if row[1] not in found:  # it compares in its own way after all, as SQLite with NOCASE
+            if row[1] not in found:  # the database compares differently after all, as SQLite does with NOCASE
                 return {user: (await self._look_up([user]))[user] for user in users}
             found[row[1]].append(self._layout.read(row))
         return found
@@ -116,7 +116,7 @@ class SqlSubscriptions:
 
 
 def _compares_as_python(column: Column[Any]) -> bool:
-    """Whether what the database calls equal is equal here: not so with CITEXT, CHAR, or a collation of its own."""
+    """Whether the database compares as Python does: not with CITEXT, CHAR, or a special collation."""
     if type(column.type) in {TEXT, VARCHAR}:
         return column.type.collation is None  # type: ignore[attr-defined]  # it is one of the two
     return isinstance(column.type, Integer | Uuid)

@@ -1,4 +1,4 @@
-"""A column by which the app switches a subscription off, if it has one."""
+"""The app's column that switches a subscription off, if it has one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DATE, DISABLED = "disabled_at", "disabled"
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Says which rows are on, and what switches one off. A row that says nothing (NULL) is on."""
+    """Which rows are on, and how to switch one off. A row with NULL is on."""
 
     database: Database
     table: Table
@@ -36,12 +36,12 @@ class Switch:
         """The condition that a row is on."""
         if self.field == DATE:
             return self.column.is_(None)
-        # Not as a parameter, of which a query that is asked all the time has one.
+        # No parameter: a query of `Reader` may have only one.
         off = literal_column(str(int(self.field == DISABLED))) if self._is_number() else self._off()
         return self.column.is_distinct_from(off)
 
     def off(self) -> Mapping[str, Any]:
-        """What to write into a row that is to be off: column -> value."""
+        """The values (column -> value) that switch a row off."""
         also = {} if self.touched is None else {self.touched.name: self._now(self.touched)}
         return {**also, self.column.name: self._off()}
 
@@ -59,7 +59,7 @@ class Switch:
 
 
 def find_switch(database: Database, found: Found) -> Switch | None:
-    """The switch of a table of subscriptions. Raises SchemaError if it is neither a boolean nor a date, as named."""
+    """The switch of a table of subscriptions, if any. Raises SchemaError if the column has the wrong type."""
     for field in SWITCHES:
         if (column := found.columns.get(field)) is None:
             continue

@@ -1,1 +1,1 @@
-"""The object store: one port, S3 and a directory behind it."""
+"""The object store: a port with two implementations, S3 and a directory."""

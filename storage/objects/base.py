@@ -10,14 +10,14 @@ from storage.errors import InvalidKeyError
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_KEY_BYTES = 900  # S3 allows 1,024; a prefix comes in front
+MAX_KEY_BYTES = 900  # S3 allows 1,024, with the prefix
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object that has been stored: its `url`, and what of it to keep in a database.
+    """An object that was stored: its `url`, and `lasting`, the value for a database.
 
-    `lasting` is the URL, or the key where URLs are signed and expire.
+    `lasting` is the URL, or the key if URLs are signed and expire.
     """
 
     url: str
@@ -25,20 +25,20 @@ class Stored:
 
 
 class ObjectStore(Protocol):
-    """Objects under keys such as `uploads/a.jpg`. Keys are checked by every method: InvalidKeyError."""
+    """Objects under keys such as `uploads/a.jpg`. Every method checks its key and raises InvalidKeyError."""
 
     async def check(self) -> None:
-        """Make sure, at start, that the store can be used: StorageUnavailableError says in one line why it can't."""
+        """Check that the store can be used. Raises StorageUnavailableError with the reason in one line."""
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
-        """Download to the file `target`; returns the size in bytes.
+        """Download to the file `target`. Returns the size in bytes.
 
         Raises ObjectNotFoundError, and ObjectTooLargeError before more than `max_bytes` are written. A download that
         fails leaves no `target` behind.
         """
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
-        """Upload the file `source`, replacing what was there; returns where it is."""
+        """Upload the file `source`, replacing an object with this key. Returns its URLs."""
 
     async def close(self) -> None:
         """Release connections."""

@@ -1,4 +1,4 @@
-"""Which object store the settings ask for."""
+"""Create the object store that the settings name."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def open_store(settings: StorageSettings) -> ObjectStore:
-    """Make the store that STORAGE_URL names. It connects to nothing yet: `check` does."""
+    """The store of STORAGE_URL. It does not connect before `check`."""
     location = parse_location(settings.storage_url)
     match location:
         case LocalLocation():
             return LocalStore(location, settings.storage_public_base_url)
         case S3Location():
-            from storage.objects.s3 import S3Store  # noqa: PLC0415 -- boto3 is 25 MB that a directory has no use for
+            from storage.objects.s3 import S3Store  # noqa: PLC0415 -- boto3 takes 25 MB, which a directory does not need
 
             return S3Store.connect(location, settings)
         case _:

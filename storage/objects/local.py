@@ -21,40 +21,42 @@ from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 if TYPE_CHECKING:
     from storage.objects.location import LocalLocation
 
-INCOMING = ".incoming-"  # how what is being written is called; a killed process leaves it
-ABANDONED = 86400.0  # seconds since the last byte, after which nobody writes it any more
+INCOMING = ".incoming-"  # prefix of files that are being written; a killed process leaves them behind
+ABANDONED = 86400.0  # seconds since the last byte, after which such a file is abandoned
 OUTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
-PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO})  # no reason not to start
-READABLE = 0o644  # whoever serves the directory is not always who writes it
+PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO}
+)  # this must not prevent the start
+READABLE = 0o644  # the program that serves the directory may run as another user
 
 
 class LocalStore:
-    """Keys are paths below the directory. A content type can't be kept: whoever serves the files guesses it."""
+    """Keys are paths below the directory. It keeps no content types: the program that serves the files guesses them."""
 
     def __init__(self, location: LocalLocation, public_base_url: str | None = None) -> None:
-        """Take the directory, and the URL under which it is served (default: its file URL)."""
+        """`public_base_url`: the URL under which the directory is served (default: its file URL)."""
         self._root = Path(os.path.realpath(location.root))
         self._public_base_url = public_base_url or self._root.as_uri()
         self._is_swept = False
 
     async def check(self) -> None:
-        """See that the directory is there and can be written: else StorageUnavailableError.
+        """Check that the directory exists and can be written. Raises StorageUnavailableError.
 
-        It is not made: it may be misspelt, or a volume that is not mounted.
+        A missing directory is not created: its name may be misspelt, or its volume not mounted.
 
-        The first time, at start, what killed processes have left half written more than a day ago is removed.
+        The first check, at start, removes files that killed processes left half written more than a day ago.
         """
         await in_thread(None, self._probe)
-        if not self._is_swept:  # readiness asks every ten seconds, and this looks at every directory
+        if not self._is_swept:  # only once: readiness checks run every ten seconds, and this reads every directory
             self._is_swept = True
             await in_thread(None, self._sweep)
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
-        """Copy to the file `target`; returns the size in bytes."""
+        """Copy to the file `target`. Returns the size in bytes."""
         return await in_thread(None, partial(self._copy_out, self._path(key), target, max_bytes))
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:  # noqa: ARG002 -- the port's
-        """Copy the file `source` into the directory; returns where it is."""
+        """Copy the file `source` into the directory. Returns its URLs."""
         try:
             await in_thread(None, partial(self._copy_in, source, self._path(key)))
         except OSError as error:
@@ -69,7 +71,7 @@ class LocalStore:
         return Stored(url, url)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: nothing is held open."""
 
     def _probe(self, _stop: Stop) -> None:
         if not self._root.is_dir():
@@ -87,20 +89,20 @@ class LocalStore:
         for directory, _, names in os.walk(self._root):  # follows no links
             stop.check()
             for path in (Path(directory, name) for name in names if name.startswith(INCOMING)):
-                with suppress(OSError):  # another process sweeps as well, or it is another user's
+                with suppress(OSError):  # another process removed it, or it belongs to another user
                     if path.lstat().st_mtime < oldest:
                         path.unlink()
 
     def _refuse_missing(self) -> None:
-        """Whoever takes away the directory takes no object away: a volume may be mounted again."""
+        """Raise StorageAwayError if the directory is gone: its volume may be mounted again, with all objects."""
         if not self._root.is_dir():
             msg = f"the object store's directory {self._root} is gone"
             raise StorageAwayError(msg)
 
     def _path(self, key: str) -> Path:
-        """Where the object is, symbolic links followed; InvalidKeyError if they lead out of the store.
+        """The object's path, with symbolic links resolved.
 
-        Or if that is where an object is written before it has its name.
+        Raises InvalidKeyError if it leads out of the store, or has the name of a file that is being written.
         """
         path = Path(os.path.realpath(self._root / check_key(key)))
         if not path.is_relative_to(self._root):
@@ -120,7 +122,7 @@ class LocalStore:
     def _copy_in(self, source: Path, path: Path, stop: Stop) -> None:
         self._refuse_missing()
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside it and renamed: a reader sees the old object or the new one, never half of it.
+        # Written to a temporary file and renamed: readers see the old object or the new one, never a part.
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=INCOMING)
         try:
             with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
@@ -134,7 +136,7 @@ class LocalStore:
 
 
 def _size(path: Path) -> int:
-    """Bytes of the object. Only a regular file is one: opening a pipe would wait for ever."""
+    """The object's size in bytes. Only regular files count: opening a pipe would block."""
     try:
         status = path.stat()
     except OSError:

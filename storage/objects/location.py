@@ -1,4 +1,4 @@
-"""STORAGE_URL: where the objects are."""
+"""Parse STORAGE_URL."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MAX_PREFIX_BYTES = 120  # S3 allows 1,024 for the whole key; storage keys have u
 
 @dataclass(frozen=True, slots=True)
 class S3Location:
-    """A bucket, and the prefix (may be empty, no slash at either end) in front of every key."""
+    """A bucket, and the prefix of every key (may be empty; no slash at either end)."""
 
     bucket: str
     prefix: str = ""
 
     def full_key(self, key: str) -> str:
-        """The key in the bucket of the object called `key` in the store."""
+        """The key in the bucket for the key in the store."""
         return f"{self.prefix}/{key}" if self.prefix else key
 
 
@@ -35,7 +35,7 @@ Location = S3Location | LocalLocation
 
 
 def parse_location(text: str) -> Location:
-    """Read STORAGE_URL: `s3://bucket/prefix` or `file:///dir`. Raises ValueError with a sentence for people."""
+    """Parse `s3://bucket/prefix` or `file:///dir`. Raises ValueError with a readable message."""
     parts = urlsplit(text)
     if parts.query or parts.fragment:
         msg = "has a ? or a #; it looks like s3://bucket/prefix or file:///absolute/directory"

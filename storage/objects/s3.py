@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 30  # seconds without a byte
-ATTEMPTS = 3  # requests in all, the first one included
-THREADS = 4  # a process runs three file jobs at once; one is spare for a transfer that was left alone
-PROBE_KEY = ".pushmill-check"  # nobody stores it: that the service can say so shows that it lets us read and list
+ATTEMPTS = 3  # requests in all, with the first one
+THREADS = 4  # a process runs three file jobs at once; the fourth is for an abandoned transfer
+PROBE_KEY = ".pushmill-check"  # never stored: the answer that it is missing shows that we may read and list
 UNREACHABLE = (
     HTTPClientError,
     IncompleteReadError,
@@ -57,7 +57,7 @@ UNREACHABLE = (
     MetadataRetrievalError,
 )
 UNKNOWN = (NoCredentialsError, PartialCredentialsError)
-# With threads of its own, a transfer needs twice the memory and is no faster here.
+# boto3's own threads would need twice the memory and be no faster here.
 TRANSFER = TransferConfig(use_threads=False)
 
 
@@ -67,9 +67,9 @@ class S3Store:
     def __init__(
         self, client: S3Client, location: S3Location, public_base_url: str | None = None, link_expiry: int = 0
     ) -> None:
-        """Take a client, a place and the URL under which browsers read it (default: S3's own).
+        """`public_base_url`: the URL under which browsers read the objects (default: S3's own).
 
-        With `link_expiry` (seconds) URLs are signed instead, and hold for so long.
+        With `link_expiry` (seconds) URLs are signed, and valid for that long.
         """
         self._link_expiry = link_expiry
         self._client = client
@@ -80,14 +80,14 @@ class S3Store:
 
     @classmethod
     def connect(cls, location: S3Location, settings: StorageSettings) -> Self:
-        """Make the client (takes a third of a second, and connects to nothing yet)."""
+        """Create the client, which takes a third of a second. It does not connect yet."""
         client = make_client(settings.s3_endpoint_url, settings.s3_addressing_style, settings.s3_checksums)
         return cls(client, location, settings.storage_public_base_url, settings.storage_link_expiry)
 
     async def check(self) -> None:
-        """Make sure that the bucket is there, that we may read it, and that no job was refused anything lately.
+        """Check that the bucket exists, that we may read it, and that no job was refused within the last minute.
 
-        Raises StorageUnavailableError where somebody has to change something, StorageAwayError for what passes.
+        Raises StorageUnavailableError if somebody must change something, StorageAwayError if it may pass by itself.
         """
         try:
             await in_thread(self._threads, self._probe)
@@ -99,13 +99,13 @@ class S3Store:
         self._writes.check()
 
     async def fetch(self, key: str, target: Path, max_bytes: int) -> int:
-        """Download to the file `target`; returns the size in bytes."""
+        """Download to the file `target`. Returns the size in bytes."""
         download = partial(self._download, check_key(key), target, max_bytes)
         async with self._refusals_told(self._reads):
             return await in_thread(self._threads, download)
 
     async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
-        """Upload the file `source`; returns where it is."""
+        """Upload the file `source`. Returns its URLs."""
         headers = {"ContentType": content_type, "CacheControl": cache_control}
         upload = partial(self._upload, source, check_key(key), headers)
         async with self._refusals_told(self._writes):
@@ -116,17 +116,17 @@ class S3Store:
         return Stored(url, url)
 
     async def close(self) -> None:
-        """Release connections and threads; nobody waits for a transfer that is still under way."""
+        """Release connections and threads, without waiting for running transfers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     @asynccontextmanager
     async def _refusals_told(self, lately: Lately) -> AsyncIterator[None]:
-        """StorageAwayError for what is wrong with the service, or with our rights there; else StorageRefusedError."""
+        """Turn errors into StorageAwayError (the service or our permissions) or StorageRefusedError (the request)."""
         try:
             yield
         except ClientError as error:
-            # A trace with the whole of it, which may name accounts, would be kept with the job.
+            # Not chained: the job keeps the trace, and S3's message may name accounts.
             raise await self._verdict(error, lately) from None
         except (*UNREACHABLE, *UNKNOWN) as error:
             msg = f"the object store does not answer ({type(error).__name__})"
@@ -142,7 +142,7 @@ class S3Store:
         return StorageAwayError(msg)
 
     async def _may_read(self) -> bool:
-        """Whether others are let to us than the object that was refused."""
+        """Whether we may read other objects than the one that was refused."""
         try:
             await in_thread(self._threads, self._probe)
         except (ClientError, BotoCoreError):
@@ -175,7 +175,7 @@ class S3Store:
             return save(body.iter_chunks(CHUNK), target, max_bytes, stop)
 
     def _upload(self, source: Path, key: str, headers: dict[str, str], stop: Stop) -> None:
-        with source.open("rb") as file:  # opened here, as boto3 leaves it open when the callback raises
+        with source.open("rb") as file:  # opened here, because boto3 leaves it open if the callback raises
             self._client.upload_fileobj(
                 file,
                 self._location.bucket,
@@ -191,7 +191,7 @@ def make_client(
     addressing_style: Literal["auto", "path", "virtual"] = "auto",
     checksums: Literal["when_required", "when_supported"] = "when_required",
 ) -> S3Client:
-    """An S3 client; credentials and region are found by boto3 as everywhere."""
+    """An S3 client. boto3 finds credentials and region as usual."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
@@ -201,13 +201,13 @@ def make_client(
         request_checksum_calculation=checksums,
         response_checksum_validation=checksums,
         s3={"addressing_style": addressing_style},
-        user_agent="pushmill",  # boto3's own is put together anew for each request: a fifth of what one costs
+        user_agent="pushmill",  # boto3 builds its own for each request, which takes a fifth of the request's time
     )
     return boto3.client("s3", endpoint_url=endpoint_url, config=config)
 
 
 def s3_base_url(endpoint_url: str, location: S3Location) -> str:
-    """The URL of the store's objects at S3 itself: AWS has a host for each bucket, other services a path."""
+    """The base URL of the objects at S3 itself. AWS has a host for each bucket, other services have a path."""
     endpoint = urlsplit(endpoint_url)
     host = endpoint.hostname or ""
     is_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
@@ -219,7 +219,7 @@ def s3_base_url(endpoint_url: str, location: S3Location) -> str:
 
 
 def reason(error: ClientError | BotoCoreError) -> str:
-    """Why S3 refused, in one line that says what to set where that is known."""
+    """Why S3 refused, in one line; what to set, if that is known."""
     if isinstance(error, NoCredentialsError):
         return "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if not isinstance(error, ClientError):

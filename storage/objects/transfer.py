@@ -1,4 +1,4 @@
-"""Copying bytes in a thread that can be told to stop."""
+"""Copy bytes in a thread that can be stopped."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ CHUNK = 1024 * 1024  # bytes
 
 
 class StoppedError(Exception):
-    """Nobody waits for this transfer any more."""
+    """The caller no longer waits for this transfer."""
 
 
 class Stop:
-    """Tells a thread that nobody waits for its work any more."""
+    """Tells a thread that its caller no longer waits."""
 
     def __init__(self) -> None:
-        """Begin unset."""
         self._event = threading.Event()
 
     def set(self) -> None:
-        """Say it."""
+        """Stop the thread at its next check."""
         self._event.set()
 
     def check(self) -> None:
-        """Leave the transfer, by StoppedError, if it was said."""
+        """Raise StoppedError if the transfer was stopped."""
         if self._event.is_set():
             raise StoppedError
 
@@ -42,7 +41,7 @@ class Stop:
 async def in_thread(executor: Executor | None, work: Callable[[Stop], ResultT]) -> ResultT:
     """Run `work` in a thread of `executor` (None: the loop's own).
 
-    A thread can't be cancelled: when the caller is, `work` is told to stop at its next check, and left alone.
+    A thread can't be cancelled: if the caller is, `work` stops at its next check, and nobody waits for it.
     """
     stop = Stop()
     try:
@@ -59,9 +58,9 @@ def refuse_above(max_bytes: int, size: int) -> None:
 
 
 def save(chunks: Iterable[bytes], target: Path, max_bytes: int, stop: Stop) -> int:
-    """Write the chunks to the file `target`; returns the bytes written, never more than `max_bytes`.
+    """Write the chunks to the file `target`. Returns the number of bytes.
 
-    Raises ObjectTooLargeError. Whatever is raised, `target` is gone then.
+    Raises ObjectTooLargeError before more than `max_bytes` are written. After any error `target` is removed.
     """
     size = 0
     try:
