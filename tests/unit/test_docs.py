@@ -20,6 +20,7 @@ from tests.support.requirements import PYTHONS
 if TYPE_CHECKING:
     from pathlib import Path
 
+LONGEST = 120  # characters of a line
 USAGE_ERROR = typer.BadParameter.__mro__[1]
 COMMANDS = commands()
 OF_SCRIPTS = [command for command in COMMANDS if command.script]
@@ -135,6 +136,14 @@ def test_ci_runs_every_python() -> None:
 
     assert {version.rpartition(".")[0] for version in PYTHONS} == {job["python"] for job in jobs}
     assert {"20", "22", "24"} == {job["node"] for job in jobs}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_lines_are_not_too_long(page: Path) -> None:
+    """At most 120 characters, but for the rows of tables and a link that can't be broken."""
+    lines = without_code(page.read_text()).splitlines()
+
+    assert [] == [line for line in lines if len(line) > LONGEST and not line.startswith(("|", "["))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
