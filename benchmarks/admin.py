@@ -61,7 +61,7 @@ PLACES = {
 async def fill(admin: Admin, server: Redis, wire: Wire, state: State, jobs: int) -> None:
     """Make one job of a state, and copies of it."""
     delay = 3600.0 if state is State.DELAYED else 0.0
-    job_id, _ = await admin.add(Addition(name="push-notification", data=PUSH, delay=delay), wire)
+    job_id, _ = await admin.jobs.add(Addition(name="push-notification", data=PUSH, delay=delay), wire)
     if state in {State.COMPLETED, State.FAILED}:
         await _end(server, wire, state)
     place = PLACES[wire][state]

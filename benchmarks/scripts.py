@@ -24,7 +24,7 @@ from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
-from queue_lib.broker.dead_letters import DeadLetter, letter_id
+from queue_lib.broker.dead_letters import DeadLetter, dead_letter_id
 from queue_lib.job import State, Wire
 from queue_lib.settings import WorkerSettings
 from tests.support.fakes import make_job
@@ -63,12 +63,12 @@ async def _fill(url: str, server: Redis, jobs: int) -> None:
 
 def _copy(server: Redis, wire: Wire, ids: list[str]) -> None:
     """The letter of the first of these jobs, for all the others."""
-    first = letter_id(wire, QUEUE.name, ids[0])
+    first = dead_letter_id(wire, QUEUE.name, ids[0])
     data = cast("bytes", server.hget(f"bull:dead:{first}", "data")).decode()
     for start in range(1, len(ids), 1000):
         with server.pipeline(transaction=False) as pipe:
             for job_id in ids[start : start + 1000]:
-                copy = letter_id(wire, QUEUE.name, job_id)
+                copy = dead_letter_id(wire, QUEUE.name, job_id)
                 pipe.copy(f"bull:dead:{first}", f"bull:dead:{copy}")
                 pipe.hset(f"bull:dead:{copy}", "data", data.replace(f'"{ids[0]}"', f'"{job_id}"'))
                 pipe.lpush("bull:dead:wait", copy)

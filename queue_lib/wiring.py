@@ -17,6 +17,8 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from queue_lib.admin.admin import Admin
+from queue_lib.admin.admission import Admission
+from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.admin.rq.inspector import RQInspector
 from queue_lib.broker.base import Chore, Setup
@@ -136,7 +138,14 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
     pulses = RedisPulses(shared, settings.bullmq_prefix)
     served = [inspectors[wire] for wire in settings.wires]
     try:
-        yield Admin(served, letters, pulses, settings.queues, by=by, forms=forms)
+        backends = Backends(
+            inspectors=served,
+            dead_letters=letters,
+            pulses=pulses,
+            queues=settings.queues,
+            admission=Admission(forms),
+        )
+        yield Admin(backends, by=by)
     finally:
         await letters.close()
         sync.close()

@@ -48,14 +48,13 @@ def main(
     as_json: JsonOption = False,
 ) -> None:
     """Ask, and delete."""
-    wanted = terminal.wanted(queue=queue)
 
     async def work(admin: Admin) -> dict[str, int]:
-        names = [name for name in admin.queues if wanted.queue in {None, name}]
+        names = admin.queues.chosen(queue)
         if dry_run:
-            return {name: await admin.cleanable(name, State(state.value), older) for name in names}
-        terminal.confirm(f"Delete the {state} jobs of {wanted.queue or 'all queues'} for good?", yes=yes)
-        return {name: await admin.clean(name, State(state.value), older) for name in names}
+            return {name: await admin.queues.cleanable(name, State(state.value), older) for name in names}
+        terminal.confirm(f"Delete the {state} jobs of {queue or 'all queues'} for good?", yes=yes)
+        return {name: await admin.queues.clean(name, State(state.value), older) for name in names}
 
     counts = terminal.run(work)
     word = "matched" if dry_run else "removed"

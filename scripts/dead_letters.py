@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from queue_lib.admin.answers import Replay, Wanted
+from queue_lib.admin.bulk import for_each
+from queue_lib.admin.dead_letters import REPLAYED
+from queue_lib.admin.filters import JobFilter
 from scripts import terminal
 from scripts.terminal import (
     IN_PART,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from queue_lib.admin.admin import Admin
-    from queue_lib.broker.dead_letters import Letter
+    from queue_lib.broker.dead_letters import DeadLetterView
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids of dead letters, as `list` shows them.")
@@ -59,11 +61,11 @@ def show_list(  # noqa: PLR0913 -- the options of the command line
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, the oldest first."""
-    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
-    terminal.run(lambda admin: _show(admin.letters(wanted), as_json=as_json))
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
+    terminal.run(lambda admin: _show(admin.dead_letters.each(wanted), as_json=as_json))
 
 
-async def _show(letters: AsyncIterator[Letter], *, as_json: bool) -> None:
+async def _show(letters: AsyncIterator[DeadLetterView], *, as_json: bool) -> None:
     """Print them one by one: all together may not fit into memory."""
     rows, count = list[tuple[object, ...]](), 0
     async for each in letters:
@@ -83,7 +85,7 @@ async def _show(letters: AsyncIterator[Letter], *, as_json: bool) -> None:
 @app.command()
 def show(letter_id: Annotated[str, typer.Argument(metavar="LETTER")], *, as_json: JsonOption = False) -> None:
     """Show one dead letter in full: payload, reason and stack trace."""
-    letter = terminal.run(lambda admin: admin.letter(letter_id))
+    letter = terminal.run(lambda admin: admin.dead_letters.find(letter_id))
     if letter is None:
         terminal.end(f"there is no dead letter {letter_id}", IN_PART)
     facts = letter.model_dump(mode="json", by_alias=True)
@@ -113,10 +115,10 @@ def replay(  # noqa: PLR0913 -- the options of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Run the jobs of dead letters again, from the first attempt and on their own wire, and drop the dead letters."""
-    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
 
-    async def one(admin: Admin, letter: Letter) -> str:
-        return (await admin.replay(letter)).value
+    async def one(admin: Admin, letter: DeadLetterView) -> str:
+        return (await admin.dead_letters.replay(letter)).value
 
     _each("Replay", letters, wanted, one, every=every, dry_run=dry_run, yes=yes, as_json=as_json)
 
@@ -137,10 +139,10 @@ def drop(  # noqa: PLR0913 -- the options of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Delete dead letters. The jobs stay in their failed sets until retention removes them."""
-    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
 
-    async def one(admin: Admin, letter: Letter) -> str:
-        return "dropped" if await admin.drop(letter) else "gone"
+    async def one(admin: Admin, letter: DeadLetterView) -> str:
+        return "dropped" if await admin.dead_letters.drop(letter) else "gone"
 
     _each("Drop", letters, wanted, one, every=every, dry_run=dry_run, yes=yes, as_json=as_json)
 
@@ -152,15 +154,15 @@ def export() -> None:
 
 
 async def _export(admin: Admin) -> None:
-    async for letter in admin.letters(Wanted()):
+    async for letter in admin.dead_letters.each(JobFilter()):
         terminal.print_json(letter.model_dump(mode="json", by_alias=True) | {"data": letter.data})  # not cut for people
 
 
 def _each(  # noqa: PLR0913 -- what the command line said
     verb: str,
     ids: Sequence[str] | None,
-    wanted: Wanted,
-    one: Callable[[Admin, Letter], Awaitable[str]],
+    wanted: JobFilter,
+    one: Callable[[Admin, DeadLetterView], Awaitable[str]],
     *,
     every: bool,
     dry_run: bool,
@@ -175,11 +177,14 @@ def _each(  # noqa: PLR0913 -- what the command line said
         return
 
     async def work(admin: Admin) -> dict[str, str]:
+        async def settle(letter: DeadLetterView) -> tuple[str, str]:
+            return letter.letter_id, await one(admin, letter)
+
         if ids is None:
-            count = await _count(admin.letters(wanted))
+            count = await _count(admin.dead_letters.each(wanted))
             terminal.confirm(f"{verb} {count} dead letters?", yes=yes or count == 0)
-            return {letter.letter_id: await one(admin, letter) async for letter in admin.letters_to_settle(wanted)}
-        found = [(letter_id, await admin.letter(letter_id)) for letter_id in ids]
+            return dict((await for_each(admin.dead_letters.each_to_settle(wanted), settle)).outcomes)
+        found = [(letter_id, await admin.dead_letters.find(letter_id)) for letter_id in ids]
         return {letter_id: "gone" if letter is None else await one(admin, letter) for letter_id, letter in found}
 
     outcomes = terminal.run(work)
@@ -187,20 +192,20 @@ def _each(  # noqa: PLR0913 -- what the command line said
         terminal.print_json(outcomes)
     else:
         _tell(outcomes)
-    is_whole = set(outcomes.values()) <= {Replay.RETRIED.value, Replay.ENQUEUED.value, "dropped"}
+    is_whole = set(outcomes.values()) <= {*REPLAYED, "dropped"}
     raise typer.Exit(0 if is_whole else IN_PART)
 
 
-async def _meant(admin: Admin, ids: Sequence[str] | None, wanted: Wanted) -> AsyncIterator[Letter]:
+async def _meant(admin: Admin, ids: Sequence[str] | None, wanted: JobFilter) -> AsyncIterator[DeadLetterView]:
     if ids is None:
-        async for letter in admin.letters(wanted):
+        async for letter in admin.dead_letters.each(wanted):
             yield letter
     for letter_id in ids or ():
-        if (found := await admin.letter(letter_id)) is not None:
+        if (found := await admin.dead_letters.find(letter_id)) is not None:
             yield found
 
 
-async def _count(letters: AsyncIterator[Letter]) -> int:
+async def _count(letters: AsyncIterator[DeadLetterView]) -> int:
     count = 0
     async for _ in letters:
         count += 1

@@ -53,7 +53,7 @@ def main(  # noqa: PLR0913 -- the options of the command line
     addition = Addition(name=name, data=payload, job_id=job_id, delay=delay or 0.0, attempts=attempts)
 
     async def work(admin: Admin) -> str:
-        return (await admin.add(addition, wire))[0]
+        return (await admin.jobs.add(addition, wire))[0]
 
     added = terminal.run(work)
     if as_json:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.live import Live
 
-from queue_lib.admin.answers import Reading
 from queue_lib.job import State
 from scripts import terminal
 from scripts.terminal import JsonOption, out, span
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from queue_lib.admin.admin import Admin
-    from queue_lib.admin.answers import QueueStats
+    from queue_lib.admin.queues import QueueStats
 
 WatchOption = Annotated[float | None, typer.Option(min=0.2, metavar="SECONDS", help="Repeat every so many seconds.")]
 
@@ -42,14 +41,14 @@ def main(*, watch: WatchOption = None, as_json: JsonOption = False) -> None:
             return
         with Live(console=out, auto_refresh=False) as live:
             while True:
-                live.update(_table(await admin.stats(), await Reading()(admin.letter_count())), refresh=True)
+                live.update(_table(await admin.queues.stats(), await admin.dead_letters.count()), refresh=True)
                 await asyncio.sleep(watch)
 
     terminal.run(work)
 
 
 async def _show(admin: Admin, *, as_json: bool) -> None:
-    stats, letters = await admin.stats(), await Reading()(admin.letter_count())
+    stats, letters = await admin.queues.stats(), await admin.dead_letters.count()
     if as_json:
         terminal.print_json({"queues": [_plain(each) for each in stats], "deadLetters": letters})
     else:

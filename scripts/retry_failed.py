@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from queue_lib.admin.bulk import for_each
+from queue_lib.admin.filters import JobFilter
 from scripts import terminal
 from scripts.terminal import (
     IN_PART,
@@ -56,13 +58,13 @@ def main(  # noqa: PLR0913 -- the options of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Find, ask, retry."""
-    wanted = terminal.wanted(queue=queue, wire=wire, name=name, text=text, newer=newer, older=older)
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
 
     async def work(admin: Admin) -> int:
         if dry_run:
-            await show(admin.each_failed(wanted), limit, as_json=as_json)
+            await show(admin.jobs.each_failed(wanted), limit, as_json=as_json)
             return 0
-        jobs = await admin.failed(wanted, limit)
+        jobs = (await admin.jobs.failed(wanted, limit)).jobs
         if jobs:
             terminal.confirm(f"Retry {len(jobs)} failed jobs?", yes=yes)
         return await retry(admin, jobs, as_json=as_json)
@@ -102,9 +104,8 @@ def _plain(job: JobView) -> dict[str, Any]:
 
 async def retry(admin: Admin, jobs: Sequence[JobView], *, as_json: bool) -> int:
     """Retry them one after the other; returns the exit status."""
-    done = 0
-    for job in track(jobs, "retrying", console=Console(stderr=True), disable=not out.is_terminal):
-        done += await admin.retry(job)
+    shown = track(jobs, "retrying", console=Console(stderr=True), disable=not out.is_terminal)
+    done = sum((await for_each(shown, admin.jobs.retry)).outcomes)
     left = len(jobs) - done
     if as_json:
         terminal.print_json({"matched": len(jobs), "retried": done, "notFailed": left})

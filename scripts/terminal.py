@@ -21,7 +21,6 @@ from rich.text import Text
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.admin.answers import Wanted
 from queue_lib.errors import BrokerUnavailableError, ConfigurationError, PermanentError
 from queue_lib.job import Wire
 from queue_lib.observe import log
@@ -99,21 +98,6 @@ def end(reason: str, status: int) -> NoReturn:
     """Print the reason to standard error and end the process."""
     print(reason, file=sys.stderr)
     raise typer.Exit(status)
-
-
-def wanted(**conditions: Any) -> Wanted:
-    """The filter. Ends the process if its queue does not exist."""
-    [settings] = _settings()
-    if conditions["queue"] not in {None, *settings.queues}:
-        end(f"no such queue: {conditions['queue']}; there are {', '.join(settings.queues)}", USAGE)
-    return Wanted(**conditions)
-
-
-def _settings() -> tuple[Any, ...]:
-    try:
-        return load(WorkerSettings)
-    except ConfigurationError as error:
-        end(str(error), NOT_FIT)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -38,9 +38,11 @@ def main(*, within: WithinOption = WITHIN, here: HereOption = False, as_json: Js
     async def work(admin: Admin) -> tuple[list[WorkerView], list[str]]:
         host = socket.gethostname()
         oldest = time.time() - within
-        heard = [each for each in await admin.workers() if each.seen_at >= oldest and (not here or each.host == host)]
+        heard = [
+            each for each in await admin.workers.alive() if each.seen_at >= oldest and (not here or each.host == host)
+        ]
         served = {(queue, wire) for each in heard for queue in each.queues for wire in each.wires}
-        wanted = [(queue, wire) for queue in admin.queues for wire in admin.wires]
+        wanted = [(queue, wire) for queue in admin.queues.names for wire in admin.wires]
         return heard, [f"{queue} on {wire}" for queue, wire in wanted if (queue, wire) not in served]
 
     heard, unserved = terminal.run(work)

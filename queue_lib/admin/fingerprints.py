@@ -1,4 +1,4 @@
-"""What tells whether a job has got on since somebody looked."""
+"""Fingerprints of jobs: short texts by which a client sees that a job has changed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def mark(fields: Sequence[object] | None) -> str | None:
-    """A short text of a job's fields, another one if any of them changes; None if it has none."""
+def fingerprint(fields: Sequence[object] | None) -> str | None:
+    """A short text that changes when one of the job's fields does; None for a job without fields."""
     if fields is None or all(field is None for field in fields):
         return None
     return hashlib.blake2b(repr(fields).encode(errors="replace"), digest_size=9).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queue_lib.admin.fingerprints import mark
+from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, AttemptFailure, JobView
 from queue_lib.job import State, Wire
 from queue_lib.plain_json import readable
@@ -76,11 +76,12 @@ class MemoryInspector:
         views = [self._view(queue, record) for record in found[start : start + count]]
         return [replace(view, data=readable(view.data, LISTED)) for view in views]
 
-    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+    async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Of all that may change."""
         found = [self._store.jobs.get((queue, job_id)) for job_id in job_ids]
         return [
-            mark([each.state, each.started_at, each.progress, each.attempts_made] if each else []) for each in found
+            fingerprint([each.state, each.started_at, each.progress, each.attempts_made] if each else [])
+            for each in found
         ]
 
     async def retry(self, queue: str, job_id: str) -> bool:

@@ -96,10 +96,10 @@ class Inspector(Protocol):
         Jobs may come and go between two pages, so one may be seen twice, or not at all.
         """
 
-    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
-        """For each of these jobs a text that is another one whenever the job has got on; None for one that is gone.
+    async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+        """For each job a short text that changes whenever the job does; None for a job that is gone.
 
-        It costs a round trip for all of them together: whoever waits for many jobs looks often.
+        One round trip for all of them: clients that wait for jobs have them looked at often.
         """
 
     async def retry(self, queue: str, job_id: str) -> bool:

@@ -41,7 +41,7 @@ class DeadLetter:
         }
 
 
-class Letter(Model):
+class DeadLetterView(Model):
     """An entry of the queue `dead` as an operator reads it: DeadLetter.to_wire, and the entry's own `letter_id`.
 
     `data` is the payload as it can be enqueued again; written as JSON, it is as it can be shown.
@@ -59,17 +59,21 @@ class Letter(Model):
     failed_at: int = Field(0, ge=0, lt=MAX_NUMBER)  # milliseconds since the epoch
 
     @classmethod
-    def read(cls, letter_id: str, data: Any) -> Letter:
+    def read(cls, letter_id: str, data: Any) -> DeadLetterView:
         """The letter that was written so. Raises ValueError or TypeError for what is none."""
         facts = readable({name: value for name, value in data.items() if name != "data"})
         return cls.model_validate(facts | {"data": kept(data.get("data")), "letterId": readable(letter_id)})
+
+    def brief(self) -> DeadLetterView:
+        """The same without what may be large: payload and stack trace."""
+        return self.model_copy(update={"data": None, "stack": ""})
 
     @field_serializer("data")
     def _shown(self, data: Any) -> Any:
         return readable(data)
 
 
-def letter_id(wire: Wire, queue: str, job_id: str) -> str:
+def dead_letter_id(wire: Wire, queue: str, job_id: str) -> str:
     """The id of the letter for a job: one a job."""
     return f"{wire}-{queue}-{job_id}".replace(":", "-")  # BullMQ takes no colon in an id
 
@@ -84,16 +88,16 @@ class DeadLetters(Protocol):
         """Close the connection."""
 
 
-class Letters(Protocol):
+class DeadLetterStore(Protocol):
     """The `dead` queue as an operator sees it. Every call may raise BrokerUnavailableError."""
 
     async def count(self) -> int:
         """How many letters there are."""
 
-    async def page(self, start: int, count: int) -> list[Letter]:
+    async def page(self, start: int, count: int) -> list[DeadLetterView]:
         """Up to `count` letters from number `start` on, the oldest first. What is no letter of ours is left out."""
 
-    async def find(self, letter_id: str) -> Letter | None:
+    async def find(self, letter_id: str) -> DeadLetterView | None:
         """One letter, or None."""
 
     async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from queue_lib.broker.dead_letters import DeadLetter, Letter, letter_id
+from queue_lib.broker.dead_letters import DeadLetter, DeadLetterView, dead_letter_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +28,11 @@ class MemoryDeadLetters:
         """How many there are."""
         return len(self._store.letters)
 
-    async def page(self, start: int, count: int) -> list[Letter]:
-        """Letters, the oldest first."""
+    async def page(self, start: int, count: int) -> list[DeadLetterView]:
+        """Dead letters, the oldest first."""
         return [_read(letter) for letter in self._store.letters[start : start + count]]
 
-    async def find(self, letter_id: str) -> Letter | None:
+    async def find(self, letter_id: str) -> DeadLetterView | None:
         """One letter."""
         return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)
 
@@ -59,8 +59,8 @@ class MemoryDeadLetters:
 
 
 def _id(letter: DeadLetter) -> str:
-    return letter_id(letter.job.wire, letter.job.queue, letter.job.id)
+    return dead_letter_id(letter.job.wire, letter.job.queue, letter.job.id)
 
 
-def _read(letter: DeadLetter) -> Letter:
-    return Letter.read(_id(letter), letter.to_wire())
+def _read(letter: DeadLetter) -> DeadLetterView:
+    return DeadLetterView.read(_id(letter), letter.to_wire())

@@ -1,4 +1,4 @@
-"""What every answer of the web process tells whoever gets it: to take its type at its word, and to keep no copy."""
+"""HTTP headers of all answers: the type is not to be guessed, and no copy kept; the dashboard restricts more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+AWAY_FOR = "5"  # Retry-After, in seconds, while Redis is away
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+DASHBOARD_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send forms with `Origin: null`
+    "X-Robots-Tag": "noindex",
+}
 
 
 class WithHeaders:

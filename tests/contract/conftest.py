@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queue_lib.admin.admin import Admin
+from queue_lib.admin.admission import Admission
 from queue_lib.processor import Form, Model
-from tests.support.mills import QUEUE, Mill, clock, memory_mill, redis_mill
+from tests.support.mills import QUEUE, Mill, backends, clock, memory_mill, redis_mill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,6 +50,4 @@ async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
 def admin(mill: Mill) -> Admin:
     """An operator of this wire alone."""
     forms = [Form("greet", QUEUE.name, Greeting), Form("call", QUEUE.name, Greeting, internal=True)]
-    return Admin(
-        [mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna", forms=forms, clock=clock(mill)
-    )
+    return Admin(backends(mill, admission=Admission(forms), clock=clock(mill)), by="anna")

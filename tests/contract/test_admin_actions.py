@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from queue_lib.admin.answers import Wanted
+from queue_lib.admin.filters import JobFilter
 from queue_lib.broker.base import NotNow
 from queue_lib.job import State
 from tests.support.failed_jobs import FAILURE, fail, failed
@@ -30,21 +30,21 @@ async def test_a_retried_job_has_all_its_attempts_again(mill: Mill, admin: Admin
     assert first.job.is_last_attempt
     await fail(mill, first)
 
-    [job] = await admin.failed(Wanted())
-    assert await admin.retry(job)
+    [job] = (await admin.jobs.failed(JobFilter())).jobs
+    assert await admin.jobs.retry(job)
     again = (await mill.claim(broker)).job
 
     assert (1, attempts or QUEUE.attempts) == (again.attempt, again.max_attempts)
-    assert 0 == await admin.letter_count()
-    assert [] == await admin.failed(Wanted())
+    assert 0 == await admin.dead_letters.count()
+    assert [] == (await admin.jobs.failed(JobFilter())).jobs
 
 
 async def test_two_operators_retry_a_job_once(mill: Mill, admin: Admin) -> None:
     """The job runs once, and one of the two is told that it has not failed any more."""
     await failed(mill, "greet")
-    [job] = await admin.failed(Wanted())
+    [job] = (await admin.jobs.failed(JobFilter())).jobs
 
-    answers = await asyncio.gather(*(admin.retry(job) for _ in range(4)))
+    answers = await asyncio.gather(*(admin.jobs.retry(job) for _ in range(4)))
 
     assert 1 == sum(answers)
     broker = await mill.broker()
@@ -92,25 +92,25 @@ async def test_crashes_are_forgotten_with_a_retry(redis_url: str, wire: str, key
 
 async def test_old_jobs_are_cleaned_out(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that ended longer ago than was said, in as many steps as it takes; letters and other jobs stay."""
-    monkeypatch.setattr("queue_lib.admin.DELETED_AT_ONCE", 2)
+    monkeypatch.setattr("queue_lib.admin.queues.DELETED_AT_ONCE", 2)
     await failed(mill, *"abcde")
     await mill.enqueue("greet", {})
     waiting = await mill.enqueue("greet", {})
     await (await mill.claim(mill.brokers[0])).done(None)
 
-    assert [0, 5] == [await admin.cleanable(QUEUE.name, State.FAILED, older) for older in (60.0, 0.0)]
-    assert 0 == await admin.clean(QUEUE.name, State.FAILED, 60.0)
+    assert [0, 5] == [await admin.queues.cleanable(QUEUE.name, State.FAILED, older) for older in (60.0, 0.0)]
+    assert 0 == await admin.queues.clean(QUEUE.name, State.FAILED, 60.0)
     await asyncio.sleep(1.1 if mill.name == "rq" else 0.01)
-    assert 3 == await admin.clean(QUEUE.name, State.FAILED, 0.0, most=3)
-    assert 2 == await admin.clean(QUEUE.name, State.FAILED, 0.0)
+    assert 3 == await admin.queues.clean(QUEUE.name, State.FAILED, 0.0, most=3)
+    assert 2 == await admin.queues.clean(QUEUE.name, State.FAILED, 0.0)
 
     counts = await mill.inspector.counts(QUEUE.name)
     assert (0, 1, 1) == (counts[State.FAILED], counts[State.COMPLETED], counts[State.WAITING])
-    assert 1 == await admin.clean(QUEUE.name, State.COMPLETED, 0.0)
-    assert 5 == await admin.letter_count()
+    assert 1 == await admin.queues.clean(QUEUE.name, State.COMPLETED, 0.0)
+    assert 5 == await admin.dead_letters.count()
     assert await mill.inspector.find(QUEUE.name, waiting) is not None
     with pytest.raises(ValueError, match="waiting is not cleaned"):
-        await admin.clean(QUEUE.name, State.WAITING, 0.0)
+        await admin.queues.clean(QUEUE.name, State.WAITING, 0.0)
 
 
 async def test_a_delayed_job_is_promoted(mill: Mill, admin: Admin) -> None:
@@ -118,11 +118,11 @@ async def test_a_delayed_job_is_promoted(mill: Mill, admin: Admin) -> None:
     job_id = await mill.enqueue("greet", {}, delay=600.0)
     view = await mill.view(job_id)
 
-    assert [True, False] == [await admin.promote(view), await admin.promote(view)]
+    assert [True, False] == [await admin.jobs.promote(view), await admin.jobs.promote(view)]
 
     lease = await mill.claim(await mill.broker())
     assert (job_id, 1) == (lease.job.id, lease.job.attempt)
-    assert not await admin.promote(view)
+    assert not await admin.jobs.promote(view)
     await lease.done(None)
     assert not await mill.inspector.promote(QUEUE.name, "none")
 
@@ -130,16 +130,16 @@ async def test_a_delayed_job_is_promoted(mill: Mill, admin: Admin) -> None:
 @pytest.mark.parametrize("delayed", [False, True])
 async def test_a_queue_is_drained(mill: Mill, admin: Admin, delayed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what waits, and of what is delayed if that is said, in steps; what runs, and what has ended, stays."""
-    monkeypatch.setattr("queue_lib.admin.DELETED_AT_ONCE", 2)
+    monkeypatch.setattr("queue_lib.admin.queues.DELETED_AT_ONCE", 2)
     [dead] = await failed(mill, "greet")
     running = await mill.enqueue("greet", {})
     lease = await mill.claim(mill.brokers[0])
     waiting = [await mill.enqueue("greet", {}) for _ in range(3)]
     later = await mill.enqueue("greet", {}, delay=60.0)
 
-    assert 1 == await admin.drain(QUEUE.name, delayed=delayed, most=1)
-    assert 2 + delayed == await admin.drain(QUEUE.name, delayed=delayed)
-    assert 0 == await admin.drain(QUEUE.name, delayed=delayed)
+    assert 1 == await admin.queues.drain(QUEUE.name, delayed=delayed, most=1)
+    assert 2 + delayed == await admin.queues.drain(QUEUE.name, delayed=delayed)
+    assert 0 == await admin.queues.drain(QUEUE.name, delayed=delayed)
 
     counts = await mill.inspector.counts(QUEUE.name)
     assert (0, not delayed) == (counts[State.WAITING], counts[State.DELAYED])

@@ -20,8 +20,8 @@ async def test_a_job_is_added(mill: Mill, admin: Admin) -> None:
     """As a producer adds it, with its own number of attempts; a second one with its id is not."""
     addition = Addition(name="greet", data={"userId": "u", "more": 1}, job_id="hello-1", attempts=2)
 
-    assert ("hello-1", QUEUE.name) == await admin.add(addition, mill.inspector.wire)
-    assert ("hello-1", QUEUE.name) == await admin.add(addition, mill.inspector.wire)
+    assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, mill.inspector.wire)
+    assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, mill.inspector.wire)
 
     broker = await mill.broker()
     job = (await mill.claim(broker)).job
@@ -31,7 +31,7 @@ async def test_a_job_is_added(mill: Mill, admin: Admin) -> None:
 
 async def test_a_job_is_added_for_later(mill: Mill, admin: Admin) -> None:
     """Under an id of the wire's own, and with the queue's attempts."""
-    job_id, _ = await admin.add(Addition(name="greet", data={"userId": "u"}, delay=60), mill.inspector.wire)
+    job_id, _ = await admin.jobs.add(Addition(name="greet", data={"userId": "u"}, delay=60), mill.inspector.wire)
 
     view = await mill.view(job_id)
     assert (State.DELAYED, {"userId": "u"}) == (view.state, view.data)
@@ -55,7 +55,7 @@ async def test_a_job_is_added_for_later(mill: Mill, admin: Admin) -> None:
 async def test_what_could_only_die_is_not_added(mill: Mill, admin: Admin, addition: Addition, reason: str) -> None:
     """The reason says which field, and repeats no value."""
     with pytest.raises(PermanentError, match=reason) as refused:
-        await admin.add(addition, mill.inspector.wire)
+        await admin.jobs.add(addition, mill.inspector.wire)
 
     assert "secret" not in str(refused.value)
     assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())

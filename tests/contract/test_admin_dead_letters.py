@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from queue_lib.admin.admin import LETTERS_AT_ONCE
-from queue_lib.admin.answers import Replay, Wanted
+from queue_lib.admin.dead_letters import AT_ONCE, Replay
+from queue_lib.admin.filters import JobFilter
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.refused import refused
@@ -28,46 +28,48 @@ if TYPE_CHECKING:
 async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:
     """The very job, from its first attempt; the letter is gone."""
     [job_id] = await failed(mill, "greet")
-    [letter] = [each async for each in admin.letters(Wanted())]
-    whole = await admin.letter(letter.letter_id)
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
+    whole = await admin.dead_letters.find(letter.letter_id)
     assert whole is not None
     assert (job_id, {"number": 0}, FAILURE.reason, FAILURE.stack) == (whole.id, whole.data, whole.reason, whole.stack)
 
-    assert Replay.RETRIED is await admin.replay(whole)
+    assert Replay.RETRIED is await admin.dead_letters.replay(whole)
 
     assert (job_id, 1) == ((lease := await mill.claim(await mill.broker())).job.id, lease.job.attempt)
-    assert await admin.letter(letter.letter_id) is None
+    assert await admin.dead_letters.find(letter.letter_id) is None
 
 
 async def test_a_letter_outlives_its_job(mill: Mill, admin: Admin) -> None:
     """Retention has removed the job: a new one gets the payload, and two operators make one of it."""
     [job_id] = await failed(mill, "greet")
     await mill.inspector.remove(QUEUE.name, job_id)
-    [letter] = [each async for each in admin.letters(Wanted())]
-    whole = await admin.letter(letter.letter_id)
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
+    whole = await admin.dead_letters.find(letter.letter_id)
     assert whole is not None
 
-    assert {Replay.ENQUEUED} == set(await asyncio.gather(admin.replay(whole), admin.replay(whole)))
+    assert {Replay.ENQUEUED} == set(
+        await asyncio.gather(admin.dead_letters.replay(whole), admin.dead_letters.replay(whole))
+    )
 
     broker = await mill.broker()
     job = (await mill.claim(broker)).job
     assert ("greet", {"number": 0}, 1) == (job.name, job.data, job.attempt)
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    assert 0 == await admin.letter_count()
+    assert 0 == await admin.dead_letters.count()
 
 
 async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) -> None:
     """Somebody has retried it by other means: it is not run twice."""
     [job_id] = await failed(mill, "greet")
     await mill.inspector.retry(QUEUE.name, job_id)
-    [letter] = [each async for each in admin.letters(Wanted())]
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
 
-    assert Replay.NOT_FAILED is await admin.replay(letter)
+    assert Replay.NOT_FAILED is await admin.dead_letters.replay(letter)
 
-    assert 1 == await admin.letter_count()
-    assert await admin.drop(letter)
-    assert not await admin.drop(letter)
-    assert 0 == await admin.letter_count()
+    assert 1 == await admin.dead_letters.count()
+    assert await admin.dead_letters.drop(letter)
+    assert not await admin.dead_letters.drop(letter)
+    assert 0 == await admin.dead_letters.count()
 
 
 @pytest.mark.parametrize("by_letter", [True, False])
@@ -76,7 +78,8 @@ async def test_the_letter_of_a_new_failure_stays(
 ) -> None:
     """A worker may fail with the job again before the operator's tool has dropped the old letter."""
     await failed(mill, "greet")
-    [job], [letter] = await admin.failed(Wanted()), [each async for each in admin.letters(Wanted())]
+    [job] = (await admin.jobs.failed(JobFilter())).jobs
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     retry = mill.inspector.retry
 
     async def retry_and_fail(queue: str, job_id: str) -> bool:
@@ -86,31 +89,31 @@ async def test_the_letter_of_a_new_failure_stays(
         return done
 
     monkeypatch.setattr(mill.inspector, "retry", retry_and_fail)
-    await (admin.replay(letter) if by_letter else admin.retry(job))
+    await (admin.dead_letters.replay(letter) if by_letter else admin.jobs.retry(job))
 
-    assert ["again"] == [each.reason async for each in admin.letters(Wanted())]
+    assert ["again"] == [each.reason async for each in admin.dead_letters.each(JobFilter())]
 
 
 async def test_a_wire_that_is_not_served(mill: Mill, admin: Admin) -> None:
     """Nothing is done, and it is said."""
     await failed(mill, "greet")
-    [letter] = [each async for each in admin.letters(Wanted())]
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     other = next(wire for wire in Wire if wire is not mill.inspector.wire)
 
     with pytest.raises(PermanentError, match="does not serve the wire"):
-        await admin.replay(letter.model_copy(update={"wire": other}))
-    assert 1 == await admin.letter_count()
+        await admin.dead_letters.replay(letter.model_copy(update={"wire": other}))
+    assert 1 == await admin.dead_letters.count()
 
 
 async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Admin) -> None:
     """It can't be enqueued again, and the letter stays."""
     [job_id] = await failed(mill, "greet")
     await mill.inspector.remove(QUEUE.name, job_id)
-    [letter] = [each async for each in admin.letters(Wanted())]
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     note = letter.model_copy(update={"data": {"unserializable": "too large"}})
 
-    assert Replay.NO_PAYLOAD is await admin.replay(note)
-    assert 1 == await admin.letter_count()
+    assert Replay.NO_PAYLOAD is await admin.dead_letters.replay(note)
+    assert 1 == await admin.dead_letters.count()
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
@@ -133,20 +136,20 @@ async def test_the_letter_of_a_job_that_could_not_be_read_shows_what_was_written
 @pytest.mark.parametrize("kept", [0, 3])
 async def test_letters_are_dropped_while_they_are_read(mill: Mill, admin: Admin, kept: int) -> None:
     """Over many pages each letter that is meant comes once, the oldest first; the others, and what stays, are left."""
-    numbers = range(2 * LETTERS_AT_ONCE + 10)
+    numbers = range(2 * AT_ONCE + 10)
     await failed(mill, *("greet" if number % 3 else "call" for number in numbers))
 
     seen = []
-    async for letter in admin.letters_to_settle(Wanted(name="greet")):
+    async for letter in admin.dead_letters.each_to_settle(JobFilter(name="greet")):
         seen.append(letter.data["number"])
         if seen[-1] % 10 >= kept:
-            assert await admin.drop(letter)
+            assert await admin.dead_letters.drop(letter)
 
     meant = [number for number in numbers if number % 3]
     assert meant == seen
     left = {number for number in numbers if number % 3 == 0 or number % 10 < kept}
-    assert left == {letter.data["number"] async for letter in admin.letters(Wanted())}
-    assert len(left) == await admin.letter_count()
+    assert left == {letter.data["number"] async for letter in admin.dead_letters.each(JobFilter())}
+    assert len(left) == await admin.dead_letters.count()
 
 
 async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: str, bullmq: Mill) -> None:
@@ -156,7 +159,7 @@ async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: 
     with redis.Redis.from_url(redis_url) as server:
         server.lpush("bull:dead:wait", *(f"newer-{number}" for number in range(1000)))
 
-        assert 1 == await bullmq.dead_letters.gather(0, LETTERS_AT_ONCE, [oldest.letter_id])
+        assert 1 == await bullmq.dead_letters.gather(0, AT_ONCE, [oldest.letter_id])
 
         assert [oldest.letter_id.encode()] == server.lrange("bull:dead:wait", 0, 0)
         assert 1001 == server.llen("bull:dead:wait")
@@ -171,9 +174,9 @@ async def test_a_job_that_is_removed_takes_its_own_letter_alone(mill: Mill, admi
     if again:
         await mill.inspector.retry(QUEUE.name, job_id)
 
-    assert await admin.remove(await mill.view(job_id))
+    assert await admin.jobs.remove(await mill.view(job_id))
 
-    assert again == await admin.letter_count()
+    assert again == await admin.dead_letters.count()
 
 
 NESTED = json.loads("[" * 400 + "]" * 400)
@@ -188,12 +191,12 @@ async def test_an_odd_payload_is_replayed_as_it_was(mill: Mill, admin: Admin, da
     await mill.enqueue("greet", data)
     job_id = await fail(mill, await mill.claim(await mill.broker()), Failure.of(ValueError("no \ud83d")))
     await mill.inspector.remove(QUEUE.name, job_id)
-    [listed] = [each async for each in admin.letters(Wanted())]
-    letter = await admin.letter(listed.letter_id)
+    [listed] = [each async for each in admin.dead_letters.each(JobFilter())]
+    letter = await admin.dead_letters.find(listed.letter_id)
     assert letter is not None
     letter.model_dump_json(by_alias=True).encode()
 
-    assert Replay.ENQUEUED is await admin.replay(letter)
+    assert Replay.ENQUEUED is await admin.dead_letters.replay(letter)
 
     assert data == (await mill.claim(mill.brokers[0])).job.data
 
@@ -202,10 +205,10 @@ async def test_a_job_that_could_not_be_read_is_not_replayed_as_nothing(mill: Mil
     """Its letter has no payload, and says so: once the job is gone there is nothing to enqueue."""
     job = refused(QUEUE, mill.inspector.wire, "odd", "unreadable job: ValueError", '{"userId": "u1')
     await mill.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=1.0))
-    [letter] = [each async for each in admin.letters(Wanted())]
-    whole = await admin.letter(letter.letter_id)
+    [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
+    whole = await admin.dead_letters.find(letter.letter_id)
     assert whole is not None
     assert {"unserializable": "the job could not be read", "raw": '{"userId": "u1'} == whole.data
 
-    assert Replay.NO_PAYLOAD is await admin.replay(whole)
-    assert 1 == await admin.letter_count()
+    assert Replay.NO_PAYLOAD is await admin.dead_letters.replay(whole)
+    assert 1 == await admin.dead_letters.count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 
 from queue_lib.admin.admin import Admin
-from queue_lib.admin.answers import Wanted
+from queue_lib.admin.backends import NoSuchQueueError
+from queue_lib.admin.filters import JobFilter
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE
 from queue_lib.errors import PermanentError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.mills import QUEUE, Mill, clock, redis_mill
+from tests.support.mills import QUEUE, Mill, backends, clock, redis_mill
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED])
@@ -105,15 +107,16 @@ async def test_failed_jobs_are_found_by_what_is_asked(mill: Mill, admin: Admin) 
         await fail(mill, await mill.claim(broker), Failure(reason))
 
     async def found(**wanted: Any) -> list[tuple[str, str | None]]:
-        return sorted([(job.name, job.reason) async for job in admin.each_failed(Wanted(**wanted))])
+        return sorted([(job.name, job.reason) async for job in admin.jobs.each_failed(JobFilter(**wanted))])
 
-    assert [("greet", "The door is LOCKED")] == await found(text="locked")
-    assert [("greet", "no answer")] == await found(name="greet", text="answer")
+    assert [("greet", "The door is LOCKED")] == await found(reason="locked")
+    assert [("greet", "no answer")] == await found(name="greet", reason="answer")
     assert 3 == len(await found(queue=QUEUE.name, wire=mill.inspector.wire))
-    assert [] == await found(queue="another")
+    with pytest.raises(NoSuchQueueError, match="no such queue: 'another'; there are work"):
+        await found(queue="another")
     assert [] == await found(older=60.0) == await found(newer=-60.0)
-    assert {None} == {job.data for job in await admin.failed(Wanted())}
-    letters = [each async for each in admin.letters(Wanted(text="answer"))]
+    assert {None} == {job.data for job in (await admin.jobs.failed(JobFilter())).jobs}
+    letters = [each async for each in admin.dead_letters.each(JobFilter(reason="answer"))]
     assert ["greet", "call"] == [letter.name for letter in letters]
 
 
@@ -123,14 +126,14 @@ async def test_jobs_are_browsed(mill: Mill, admin: Admin) -> None:
     before = clock(mill)()
     ids = [await mill.enqueue("greet", n, delay=60.0) for n in range(3)]
 
-    page = await admin.browse(QUEUE.name, State.DELAYED, mill.inspector.wire, 1, 1)
+    page = await admin.jobs.browse(QUEUE.name, State.DELAYED, mill.inspector.wire, 1, 1)
 
     assert 3 == page.total
     [job] = page.jobs
     assert job.id in ids
     for due_at in (job.due_at, (await mill.view(job.id)).due_at):
         assert due_at == pytest.approx(before + 60, abs=1.5)
-    assert 4 == sum([(await admin.browse(QUEUE.name, state, mill.inspector.wire, 0, 9)).total for state in State])
+    assert 4 == sum([(await admin.jobs.browse(QUEUE.name, state, mill.inspector.wire, 0, 9)).total for state in State])
 
 
 async def test_jobs_are_searched(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +141,7 @@ async def test_jobs_are_searched(mill: Mill, admin: Admin, monkeypatch: pytest.M
     ids = [await mill.enqueue(name, {"userId": user}) for name, user in (("greet", "Anna"), ("call", "berta"))]
 
     async def search(text: str, state: State = State.WAITING, **bounds: int) -> tuple[set[str], int | None]:
-        found = await admin.search(QUEUE.name, state, mill.inspector.wire, text, **bounds)
+        found = await admin.jobs.search(QUEUE.name, state, mill.inspector.wire, text, **bounds)
         return {job.id for job in found.jobs}, found.resume
 
     assert ({ids[0]}, None) == await search("ANNA")
@@ -149,8 +152,8 @@ async def test_jobs_are_searched(mill: Mill, admin: Admin, monkeypatch: pytest.M
     first, resume = await search("userId", count=1)
     assert (1, 1) == (len(first), resume)
     assert (set(ids) - first, None) == await search("userId", start=1)
-    monkeypatch.setattr("queue_lib.admin.PAGE", 1)
-    monkeypatch.setattr("queue_lib.admin.SEARCHED", 1)
+    monkeypatch.setattr("queue_lib.admin.jobs.PAGE", 1)
+    monkeypatch.setattr("queue_lib.admin.jobs.SEARCHED", 1)
     assert (set(), 1) == await search("berta" if ids[0] in first else "anna")
     await (await mill.claim(await mill.broker())).bury(Failure("The door is LOCKED"))
     assert 1 == len((await search("locked", State.FAILED))[0])
@@ -161,7 +164,7 @@ async def test_a_large_payload_is_not_in_a_list(mill: Mill, admin: Admin) -> Non
     large = await mill.enqueue("greet", {"userId": "u" * LISTED})
     ids = [await mill.enqueue("greet", {"userId": "u"}) for _ in range(2 * READ_AT_ONCE)]
 
-    page = await admin.browse(QUEUE.name, State.WAITING, mill.inspector.wire, 0, 100)
+    page = await admin.jobs.browse(QUEUE.name, State.WAITING, mill.inspector.wire, 0, 100)
 
     assert [large, *ids] == [job.id for job in page.jobs]
     assert ["unserializable"] == list(page.jobs[0].data)
@@ -171,7 +174,7 @@ async def test_a_large_payload_is_not_in_a_list(mill: Mill, admin: Admin) -> Non
 
 async def test_a_list_with_a_job_that_is_gone(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its id is still there, and its hash is not: the others are shown, none twice, and found behind it."""
-    monkeypatch.setattr("queue_lib.admin.PAGE", 2)
+    monkeypatch.setattr("queue_lib.admin.jobs.PAGE", 2)
     for wire in ("bullmq", "rq"):
         async with redis_mill(redis_url, wire) as mill:
             ids = [await mill.enqueue("greet", n) for n in range(READ_AT_ONCE + 5)]
@@ -181,17 +184,17 @@ async def test_a_list_with_a_job_that_is_gone(redis_url: str, monkeypatch: pytes
             page = await mill.inspector.page(QUEUE.name, State.WAITING, 0, 100)
 
             assert [each for each in ids if each != ids[3]] == [job.id for job in page]
-            admin = Admin([mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna")
-            found = await admin.search(QUEUE.name, State.WAITING, mill.inspector.wire, ids[-1])
+            admin = Admin(backends(mill), by="anna")
+            found = await admin.jobs.search(QUEUE.name, State.WAITING, mill.inspector.wire, ids[-1])
             assert ids[-1] in {job.id for job in found.jobs}
 
 
-@pytest.mark.parametrize("call", ["history", "browse", "search", "drain"])
+@pytest.mark.parametrize("call", ["queues.history", "jobs.browse", "jobs.search", "queues.drain"])
 async def test_a_queue_that_there_is_not(mill: Mill, admin: Admin, call: str) -> None:
     """It is said, and which there are."""
     rest: dict[str, tuple[Any, ...]] = {
-        "browse": (State.FAILED, mill.inspector.wire, 0, 9),
-        "search": (State.FAILED, mill.inspector.wire, "x"),
+        "jobs.browse": (State.FAILED, mill.inspector.wire, 0, 9),
+        "jobs.search": (State.FAILED, mill.inspector.wire, "x"),
     }
     with pytest.raises(PermanentError, match="no such queue: 'mail'; there are work"):
-        await getattr(admin, call)("mail", *rest.get(call, ()))
+        await attrgetter(call)(admin)("mail", *rest.get(call, ()))

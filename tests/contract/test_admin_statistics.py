@@ -17,7 +17,7 @@ from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.outcome import Dead, Done, Outcome, Retry
 from queue_lib.runner.reporter import Reporter
 from tests.support.failed_jobs import FAILURE, failed
-from tests.support.mills import QUEUE, Mill, clock, redis_mill
+from tests.support.mills import QUEUE, Mill, backends, clock, redis_mill
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Broker, Lease
@@ -29,7 +29,7 @@ async def test_statistics(mill: Mill, admin: Admin) -> None:
     await mill.enqueue("greet", {})
     await mill.inspector.pause(QUEUE.name)
 
-    [stats] = await admin.stats()
+    [stats] = await admin.queues.stats()
 
     assert (QUEUE.name, True) == (stats.queue, stats.paused)
     assert (1, 1, 0) == tuple(stats.total(state) for state in (State.WAITING, State.FAILED, State.ACTIVE))
@@ -84,7 +84,7 @@ async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> Non
     await second.reporter.send()
     await first.reporter.send()
 
-    seen, other = await admin.workers()
+    seen, other = await admin.workers.alive()
 
     assert ("a", "here", 1, 5_000_000) == (seen.name, seen.host, seen.pid, seen.memory)
     assert ((QUEUE.name,), (mill.inspector.wire,)) == (seen.queues, seen.wires)
@@ -96,7 +96,7 @@ async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> Non
     )
     assert ("b", ()) == (other.name, other.running)
     await first.reporter.sign_off()
-    assert ["b"] == [each.name for each in await admin.workers()]
+    assert ["b"] == [each.name for each in await admin.workers.alive()]
 
 
 async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin) -> None:
@@ -110,7 +110,7 @@ async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin
         await process.reporter.send()
     await processes[0].reporter.sign_off()
 
-    history = await admin.history(QUEUE.name, minutes=5)
+    history = await admin.queues.history(QUEUE.name, minutes=5)
 
     now = clock(mill)()
     assert [60.0] * 4 == [after.at - before.at for before, after in itertools.pairwise(history)]
@@ -127,7 +127,7 @@ async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin
 async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
     """A day is kept."""
     with pytest.raises(ValueError, match="a history has 1 to 1440 minutes"):
-        await admin.history(QUEUE.name, minutes)
+        await admin.queues.history(QUEUE.name, minutes)
 
 
 async def test_a_pulse_that_somebody_else_has_written(redis_url: str) -> None:
@@ -138,7 +138,7 @@ async def test_a_pulse_that_somebody_else_has_written(redis_url: str) -> None:
             server.zadd("bull:pulse:workers", {"a": time.time()})
             server.set("bull:pulse:worker:a", b'{"name": "\xff')
             server.hset(f"bull:pulse:minute:work:{int(time.time() // 60)}", mapping={"done": "x", "dead": "1"})
-        admin = Admin([mill.inspector], mill.dead_letters, mill.pulses, [QUEUE.name], by="anna")
+        admin = Admin(backends(mill), by="anna")
 
-        assert ["b"] == [each.name for each in await admin.workers()]
-        assert (0, 1) == ((minute := (await admin.history(QUEUE.name))[-1]).done, minute.dead)
+        assert ["b"] == [each.name for each in await admin.workers.alive()]
+        assert (0, 1) == ((minute := (await admin.queues.history(QUEUE.name))[-1]).done, minute.dead)

@@ -12,7 +12,7 @@ from queue_lib.admin.admin import Admin
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerRefusedError, Trouble
 from queue_lib.job import State, Wire
-from tests.support.mills import PREFIX, QUEUE, Mill
+from tests.support.mills import PREFIX, QUEUE, Mill, backends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +42,15 @@ async def test_an_app_that_is_too_old(server: Redis, bullmq: Mill, rq: Mill, ver
         with pytest.raises(BrokerRefusedError, match="older than 5"):
             await add
 
-    admin = Admin([bullmq.inspector, rq.inspector], bullmq.dead_letters, bullmq.pulses, [QUEUE.name], by="anna")
-    [stats] = await admin.stats()
+    admin = Admin(backends(bullmq, inspectors=[bullmq.inspector, rq.inspector]), by="anna")
+    [stats] = await admin.queues.stats()
     assert (Trouble.OUTDATED, 1) == (stats.trouble, stats.counts[Wire.BULLMQ][State.WAITING])
     await rq.enqueue("greet", 3)
     assert Wire.RQ is (await rq.claim(await rq.broker())).job.wire
 
     server.hset(META, "version", "bullmq:5.81.5")
     assert job_id == (await bullmq.claim(broker)).job.id
-    assert None is (await admin.stats())[0].trouble
+    assert None is (await admin.queues.stats())[0].trouble
 
 
 @pytest.mark.parametrize("version", ["bullmq:5.0.0", "bullmq:6.7.0", "bullmq:10.0.0", "bullmq-pro:4.1.0", "", None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.dead_letters import DeadLetter, letter_id
+from queue_lib.broker.dead_letters import DeadLetter, dead_letter_id
 from queue_lib.outcome import Failure
 from tests.support.fakes import make_job
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.support.mills import Mill
 
 JOB = make_job()
-ID = letter_id(JOB.wire, JOB.queue, JOB.id)
+ID = dead_letter_id(JOB.wire, JOB.queue, JOB.id)
 
 
 def letter(failed_at: float) -> DeadLetter:

@@ -120,13 +120,13 @@ async def test_a_pattern_that_nobody_can_read(
         await mill.chore(broker, "continue schedulers")
     told = [line for line in logs if line["event"] == "scheduler_stopped"]
     assert [("odd", True)] == [(line["scheduler"], reason in line["reason"]) for line in told]
-    [stats] = await admin.stats()
+    [stats] = await admin.queues.stats()
     assert [("odd", record["pattern"], reason)] == [(each.id, each.schedule, each.reason) for each in stats.stopped]
 
     for name, value in PATTERN.items():
         client.hset(f"{KEY}:repeat:odd", name, value)
     await mill.chore(broker, "continue schedulers")
-    [stats] = await admin.stats()
+    [stats] = await admin.queues.stats()
     assert not stats.stopped
     assert now() < (client.zscore(f"{KEY}:repeat", "odd") or 0)
 
@@ -137,7 +137,7 @@ async def test_a_scheduler_whose_job_is_gone_goes_on(
 ) -> None:
     """Its job was lost in some way: a worker adds the next one, with the data and options of the scheduler."""
     scheduled(client, "lost", {**record, "opts": '{"attempts":7}'})
-    assert ["lost"] == [each.id for each in (await admin.stats())[0].stopped]
+    assert ["lost"] == [each.id for each in (await admin.queues.stats())[0].stopped]
     broker = await mill.broker()
     await mill.chore(broker, "continue schedulers")
     due = client.zscore(f"{KEY}:repeat", "lost") or 0
@@ -145,7 +145,7 @@ async def test_a_scheduler_whose_job_is_gone_goes_on(
     job = client.hgetall(f"{KEY}:repeat:lost:{due:.0f}")
     assert ('{"n":1}', 7) == (job["data"], json.loads(job["opts"])["attempts"])
     assert "4" == client.hget(f"{KEY}:repeat:lost", "ic")
-    assert not (await admin.stats())[0].stopped
+    assert not (await admin.queues.stats())[0].stopped
 
 
 async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis, mill: Mill, admin: Admin) -> None:
@@ -156,7 +156,7 @@ async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis,
     scheduled(client, "over", {**PATTERN, "endDate": now() - 1000})
     scheduled(client, "last", {**PATTERN, "endDate": now() + 1000})
     scheduled(client, "young", PATTERN, ago=5000)
-    assert not (await admin.stats())[0].stopped
+    assert not (await admin.queues.stats())[0].stopped
     await mill.chore(await mill.broker(), "continue schedulers")
     assert {"name": "greet"} == client.hgetall(f"{KEY}:repeat:waits:{due}")
     assert 0 == client.zcard(f"{KEY}:delayed")
@@ -173,9 +173,9 @@ async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
         pipe.execute()
     scheduled(client, "odd", {"pattern": "0 9 * * 8"})
     scheduled(client, "lost", {"every": 1000})
-    assert ["lost", "odd"] == sorted(each.id for each in (await admin.stats())[0].stopped)
+    assert ["lost", "odd"] == sorted(each.id for each in (await admin.queues.stats())[0].stopped)
     await mill.chore(await mill.broker(), "continue schedulers")
-    assert ["odd"] == [each.id for each in (await admin.stats())[0].stopped]
+    assert ["odd"] == [each.id for each in (await admin.queues.stats())[0].stopped]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_a_scheduler_that_is_never_due_has_stopped(
     client.zadd(f"{KEY}:repeat", {"never": score, "far": 8.6e15})
     with capture_logs() as logs:
         await mill.chore(await mill.broker(), "continue schedulers")
-    [stats] = await admin.stats()
+    [stats] = await admin.queues.stats()
     assert [("never", True)] == [(each.id, "never run" in each.reason) for each in stats.stopped]
     assert ["never"] == [line["scheduler"] for line in logs if line["event"] == "scheduler_stopped"]
     assert (score, 0) == (client.zscore(f"{KEY}:repeat", "never"), client.zcard(f"{KEY}:delayed"))
@@ -204,7 +204,7 @@ async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(
         scheduled(client, scheduler, {"pattern": "0 9 * * *"})
         client.hdel(f"{KEY}:repeat:{scheduler}", "ic", "data")
     await mill.chore(await mill.broker(), "continue schedulers")
-    stopped = (await admin.stats())[0].stopped
+    stopped = (await admin.queues.stats())[0].stopped
     assert {"5f2a", "greet::::0 9 * * *"} == {each.id for each in stopped}
     assert all("queue.upsertJobScheduler" in each.reason for each in stopped)
     assert 0 == client.zcard(f"{KEY}:delayed")
@@ -222,7 +222,7 @@ async def test_an_odd_record_harms_nobody(
     scheduled(client, "sound", PATTERN)
     client.zadd(f"{KEY}:repeat", {"nothing": 5})
     await mill.chore(await mill.broker(), "continue schedulers")
-    stopped = {each.id for each in (await admin.stats())[0].stopped}
+    stopped = {each.id for each in (await admin.queues.stats())[0].stopped}
     assert {"nothing"} <= stopped <= {"nothing", "odd"}
 
 
@@ -312,6 +312,6 @@ async def test_a_moment_that_is_no_whole_number_is_told(client: redis.Redis, adm
     scheduled(client, "odd", {"pattern": "at nine"})
     client.zadd(f"{KEY}:repeat", {"odd": now() - MINUTE - 0.25})
 
-    [stats] = await admin.stats()
+    [stats] = await admin.queues.stats()
 
     assert ["odd"] == [each.id for each in stats.stopped]

@@ -37,11 +37,11 @@ def strange(redis_url: str, mill: Mill) -> redis.Redis:
 async def test_parts_of_jobs_and_keys_of_queues_are_no_jobs(mill: Mill, admin: Admin, strange: redis.Redis) -> None:
     """Whoever asks for them by name finds none, and can do nothing to them: a queue's `meta` has its pause switch."""
     await failed(mill, "greet")
-    await admin.pause(QUEUE.name)
+    await admin.queues.pause(QUEUE.name)
     before = sorted(strange.keys())
     with strange:
         for job_id in (*KEYS_OF_QUEUES, "repeat:every-day", *(f"x:{part}" for part in PARTS)):
-            assert [] == await admin.find(job_id), job_id
+            assert [] == await admin.jobs.find(job_id), job_id
             assert not await mill.inspector.retry(QUEUE.name, job_id), job_id
             assert not await mill.inspector.promote(QUEUE.name, job_id), job_id
             assert not await mill.inspector.remove(QUEUE.name, job_id), job_id
@@ -58,7 +58,7 @@ async def test_an_entry_that_is_no_job_hides_no_other(mill: Mill, admin: Admin, 
             strange.rpush(f"rq:queue:{QUEUE.name}", f"x:{kind}")
     wire = mill.inspector.wire
 
-    assert [job_id] == [job.id for job in (await admin.browse(QUEUE.name, State.WAITING, wire, 0, 50)).jobs]
-    assert [job_id] == [job.id for job in (await admin.search(QUEUE.name, State.WAITING, wire, "greet")).jobs]
-    marks = await admin.marks(QUEUE.name, wire, ["x:lock", job_id, "x:logs"])
+    assert [job_id] == [job.id for job in (await admin.jobs.browse(QUEUE.name, State.WAITING, wire, 0, 50)).jobs]
+    assert [job_id] == [job.id for job in (await admin.jobs.search(QUEUE.name, State.WAITING, wire, "greet")).jobs]
+    marks = await admin.jobs.fingerprints(QUEUE.name, wire, ["x:lock", job_id, "x:logs"])
     assert [True, False, True] == [mark is None for mark in marks]

@@ -323,7 +323,7 @@ async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> N
         (["queue_stats"], {"REDIS_URL": ""}, 1, "REDIS_URL: not set"),
         (["queue_stats"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis can't be reached (ConnectionError"),
         (["worker_health"], {"REDIS_URL": "redis://127.0.0.1:1"}, 3, "Redis can't be reached (ConnectionError"),
-        (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: mail"),
+        (["retry_failed", "--queue", "mail"], {}, 2, "no such queue: 'mail'; there are push"),
         (["retry_failed", "--newer", "soon"], {}, 2, "'soon' is not a time"),
         (["dead_letters", "replay"], {}, 2, "name ids of dead letters, or use --all"),
         (["prune_subscriptions", "--host", "evil.example"], {}, 2, "--host goes with a cause"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from queue_lib.observe import log
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from scripts import dead_letters, queue_stats, retry_failed
 from tests.support.dashboard_client import SECRET, Browser, browser_of, built
 from tests.support.odd_values import CHOICES, FILES, STATES, raw_of, write_bullmq, write_letter, write_pulse, write_rq

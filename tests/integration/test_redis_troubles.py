@@ -18,6 +18,7 @@ import redis
 from processors.forms import FORMS
 from queue_lib import wiring
 from queue_lib.admin.admin import Admin
+from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
@@ -284,10 +285,14 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
         await shared.flushall()
         for _ in range(2):  # the second one tells what was counted
             await reporter.send()
-        admin = Admin(
-            [BullMQInspector(shared, "bull")], BullMQDeadLetters(shared, "bull"), reporter._pulses, [], by="ada"
+        backends = Backends(
+            inspectors=[BullMQInspector(shared, "bull")],
+            dead_letters=BullMQDeadLetters(shared, "bull"),
+            pulses=reporter._pulses,
+            queues=[],
         )
-        faults = await admin.faults(15)
+        admin = Admin(backends, by="ada")
+        faults = await admin.workers.faults(15)
         await shared.aclose()
 
     assert ["it has older data", "it was emptied, or is another server"] == [

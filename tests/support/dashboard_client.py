@@ -15,9 +15,9 @@ from queue_lib import wiring
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web import tokens
 from queue_lib.web.api.app import build
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from queue_lib.web.dashboard.app import install
-from queue_lib.web.dashboard.headers import HEADERS
+from queue_lib.web.headers import DASHBOARD_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ class Browser:
 
     @staticmethod
     def _checked(answer: httpx.Response) -> httpx.Response:
-        assert {**HEADERS, "X-Content-Type-Options": "nosniff"}.items() <= {
+        assert {**DASHBOARD_HEADERS, "X-Content-Type-Options": "nosniff"}.items() <= {
             name.title(): value for name, value in answer.headers.items()
         }.items()
         assert "no-store" == answer.headers["cache-control"] or "/static/" in answer.url.path

@@ -1,9 +1,9 @@
-"""web.py with a fault: who pauses a queue meets it."""
+"""web.py with a fault in pausing a queue."""
 
 from __future__ import annotations
 
 import web
-from queue_lib.admin.admin import Admin
+from queue_lib.admin.queues import QueueAdmin
 
 
 async def broken(*_: object) -> None:
@@ -13,5 +13,5 @@ async def broken(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    Admin.pause = broken  # type: ignore[assignment, method-assign]
+    QueueAdmin.pause = broken  # type: ignore[assignment, method-assign]
     web.main()

@@ -13,6 +13,7 @@ from bullmq import Queue as BullQueue
 from rq import Queue as RQQueue
 from rq import Retry as RQRetry
 
+from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.admin.memory_inspector import MemoryInspector
 from queue_lib.admin.rq.inspector import RQInspector
@@ -61,6 +62,17 @@ class Producer(Protocol):
 
     async def __call__(self, name: str, data: Any, *, delay: float = 0.0, attempts: int | None = None) -> str:
         """Add a job to the queue `work`; returns its id."""
+
+
+def backends(mill: Mill, **changes: Any) -> Backends:
+    """What an admin of this mill looks into, with changes."""
+    parts: dict[str, Any] = {
+        "inspectors": [mill.inspector],
+        "dead_letters": mill.dead_letters,
+        "pulses": mill.pulses,
+        "queues": [QUEUE.name],
+    }
+    return Backends(**parts | changes)
 
 
 @dataclass

@@ -10,16 +10,17 @@ import pytest
 from itsdangerous import TimestampSigner
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin.answers import QueueStats
+from queue_lib.admin.queues import QueueStats
 from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 from queue_lib.errors import Trouble
 from queue_lib.job import State, Wire
 from queue_lib.observe.pulse import Minute, WorkerView
-from queue_lib.web.dashboard import formats, sparkline
-from queue_lib.web.dashboard.access import MOST_ADDRESSES, MOST_ATTEMPTS, WINDOW, Attempts
+from queue_lib.web.dashboard import addresses, formats, sparkline
+from queue_lib.web.dashboard.login_attempts import MOST_ATTEMPTS, LoginAttempts
 from queue_lib.web.dashboard.offers import AT_ONCE, Offer, offer
 from queue_lib.web.dashboard.overview import alarms, graphs_of
 from queue_lib.web.dashboard.sessions import LIFETIME, Sessions
+from queue_lib.web.rate_limit import MOST_NAMES, WINDOW
 from queue_lib.web.tokens import Token
 
 ADA, BOB = Token("ada", "a" * 64, may_write=True), Token("bob", "b" * 64, may_write=False)
@@ -102,7 +103,7 @@ def test_each_session_has_forms_of_its_own() -> None:
 def test_failed_attempts_are_counted_by_address_and_window() -> None:
     """Beyond the limit it says how long to wait; a flood of addresses is counted as one."""
     clock = Clock()
-    attempts = Attempts(clock)
+    attempts = LoginAttempts(clock)
     for _ in range(MOST_ATTEMPTS):
         attempts.check("a")
         attempts.failed("a")
@@ -114,7 +115,7 @@ def test_failed_attempts_are_counted_by_address_and_window() -> None:
     clock.now += 1
     attempts.check("a")
 
-    for number in range(MOST_ADDRESSES + MOST_ATTEMPTS):
+    for number in range(MOST_NAMES + MOST_ATTEMPTS):
         attempts.check(str(number))
         attempts.failed(str(number))
     with pytest.raises(HTTPException):
@@ -123,8 +124,8 @@ def test_failed_attempts_are_counted_by_address_and_window() -> None:
 
 def test_looking_at_an_address_does_not_remember_it() -> None:
     """Else those who sign in rightly would fill the memory for those who guess."""
-    attempts = Attempts(Clock())
-    for number in range(MOST_ADDRESSES):
+    attempts = LoginAttempts(Clock())
+    for number in range(MOST_NAMES):
         attempts.check(str(number))
     for _ in range(MOST_ATTEMPTS):
         attempts.failed("a")
@@ -181,7 +182,7 @@ def test_json_that_is_nested_too_deeply() -> None:
 @pytest.mark.parametrize("job_id", ["a/b", "..", "a b", "a?b=c&d#e", "%2F", "ü", "\ud800"])
 def test_addresses_hold_any_id(job_id: str) -> None:
     """In the query, encoded; nothing of it can end the value."""
-    told = formats.address("/job", id=job_id, wire="rq", text="", start=None)
+    told = addresses.address("/job", id=job_id, wire="rq", text="", start=None)
     assert told.startswith("/admin/queues/job?id=")
     assert told.endswith("&wire=rq")
     assert not set(" #/") & set(told.removeprefix("/admin/queues/job"))

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from processors.forms import FORMS
 from processors.tallies import TALLIES
-from queue_lib.admin.answers import QueueStats
+from queue_lib.admin.queues import QueueStats
 from queue_lib.job import State, Wire
 from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
@@ -43,7 +43,10 @@ PUSHES = "push-notifications"
 
 
 class Looked:
-    """Stands for the admin: each state once, on each wire."""
+    """Stands for the admin and its parts: each state once, on each wire."""
+
+    def __init__(self) -> None:
+        self.queues = self.workers = self.dead_letters = self
 
     async def check(self) -> None:
         """It takes jobs."""
@@ -53,7 +56,7 @@ class Looked:
         counts = {wire: dict.fromkeys(State, 1) for wire in Wire}
         return [QueueStats(queue=queue.name, paused=False, counts=counts, oldest=1.0) for queue in QUEUES]
 
-    async def workers(self) -> list[WorkerView]:
+    async def alive(self) -> list[WorkerView]:
         """One, for the pushes."""
         return [WorkerView(name="w", host="h", pid=1, started_at=1.0, queues=(PUSHES,), wires=tuple(Wire))]
 
@@ -61,7 +64,7 @@ class Looked:
         """None."""
         return dict.fromkeys(WORKER_FAULTS, 0)
 
-    async def letter_count(self) -> int:
+    async def count(self) -> int:
         """How many letters."""
         return 1
 

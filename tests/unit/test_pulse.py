@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queue_lib.admin.admin import Admin
+from queue_lib.admin.backends import Backends
 from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.broker.pulse import SILENCE, Data, MemoryPulses
@@ -253,14 +254,17 @@ async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
     """It goes with the last pulse, and is told for as many minutes as one asks for."""
     clock = Clock()
     pulse, pulses = Pulse(clock), MemoryPulses(clock)
-    admin = Admin([], MemoryDeadLetters(MemoryStore()), pulses, [], by="test", clock=clock)
-    before = await admin.faults(15)
+    admin = Admin(
+        Backends(inspectors=[], dead_letters=MemoryDeadLetters(MemoryStore()), pulses=pulses, queues=[], clock=clock),
+        by="test",
+    )
+    before = await admin.workers.faults(15)
     pulse(Breakdown("loop_ended", FAILURE))
     await Reporter(ME, pulse, pulses, lambda: 1, lambda _: None).sign_off()
-    at_once = await admin.faults(15)
+    at_once = await admin.workers.faults(15)
     clock.now += 14 * 60
-    later = await admin.faults(15)
+    later = await admin.workers.faults(15)
     clock.now += 60
 
     assert [0, 1, 1] == [faults["loop_ended"] for faults in (before, at_once, later)]
-    assert {"loop_ended": 0, "job_fault": 0, "redis_lost_data": 0} == await admin.faults(15)
+    assert {"loop_ended": 0, "job_fault": 0, "redis_lost_data": 0} == await admin.workers.faults(15)

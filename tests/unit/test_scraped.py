@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     import pytest
 
     from queue_lib.admin.admin import Admin
-    from queue_lib.admin.answers import QueueStats
+    from queue_lib.admin.queues import QueueStats
     from queue_lib.observe.pulse import WorkerView
 
 
 class Slow:
-    """Stands for the admin: it answers when the test says so."""
+    """Stands for the admin and its parts: it answers when the test says so."""
 
     def __init__(self) -> None:
+        self.queues = self.workers = self.dead_letters = self
         self.asked = 0
         self.answers = asyncio.Event()
         self.answers.set()
@@ -34,7 +35,7 @@ class Slow:
         await self.answers.wait()
         return []
 
-    async def workers(self) -> list[WorkerView]:
+    async def alive(self) -> list[WorkerView]:
         """No worker."""
         return []
 
@@ -42,7 +43,7 @@ class Slow:
         """No fault."""
         return {}
 
-    async def letter_count(self) -> int:
+    async def count(self) -> int:
         """How many letters."""
         return 7
 

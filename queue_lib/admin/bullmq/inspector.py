@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from queue_lib.admin.bullmq.view import bull_job, ref, view
-from queue_lib.admin.fingerprints import mark
+from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
@@ -33,7 +33,7 @@ AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell t
 DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
 LONGEST_LOG = 1000  # lines that are shown
 CHILDREN = 100  # of a job that are shown
-MARKING = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
+FINGERPRINTED = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
 ADDED_AT_ONCE = 100  # jobs: the server does nothing else meanwhile
 OF_ANY_AGE = -(10**12)  # milliseconds: also what is dated ahead, by a producer's clock
 CRASHES = ("stc", "defa")  # how often it stalled, and the verdict on it: nothing of BullMQ's takes them back
@@ -137,15 +137,15 @@ class BullMQInspector:
                 break
         return list(views.values())
 
-    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
+    async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Of the fields that BullMQ's scripts write at each step."""
         source = self._queue(queue)
         with outages_translated():
             async with self._client.pipeline(transaction=False) as pipe:
                 for job_id in job_ids:
-                    pipe.hmget(source.toKey(job_id), MARKING)
+                    pipe.hmget(source.toKey(job_id), FINGERPRINTED)
                 found = await answers(pipe)
-        return [mark(fields) for fields in found]
+        return [fingerprint(fields) for fields in found]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its line. What it has noted of crashes is taken back first: nobody runs it yet."""
@@ -238,8 +238,3 @@ class BullMQInspector:
 def _state(name: str) -> State:
     """Waiting, if it is no other: that of a job in no list is taken for one that somebody is just moving."""
     return State(name) if name in set(State) else State.WAITING
-
-
-def _options(addition: Addition) -> dict[str, Any]:
-    options = {"jobId": addition.job_id, "attempts": addition.attempts, "delay": round(addition.delay * MS)}
-    return {name: value for name, value in options.items() if value}

@@ -16,7 +16,7 @@ from rq.rate_limit import RateLimitRegistry
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from queue_lib.admin.fingerprints import mark
+from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Inspector, JobView
 from queue_lib.admin.rq.listing import read_ids
 from queue_lib.admin.rq.view import read, view, whole
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500  # jobs in one step: a millisecond or two of the server
 REGISTRIES = {State.COMPLETED: FinishedJobRegistry, State.FAILED: FailedJobRegistry}  # of what is cleaned
-MARKING = ("created_at", "status", "started_at", "ended_at", "meta", "attempts_made")
+FINGERPRINTED = ("created_at", "status", "started_at", "ended_at", "meta", "attempts_made")
 
 
 class RQInspector:
@@ -136,16 +136,16 @@ class RQInspector:
                 pipe.zscore(scheduled_key(str(each.priority)), each.id)
             return [replace(each, due_at=due) for each, due in zip(views, pipe.execute(), strict=True)]
 
-    async def marks(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:  # noqa: ARG002 -- ids are unique
+    async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:  # noqa: ARG002 -- ids are unique
         """Of the fields that RQ writes at each step; progress is in `meta`."""
         with outages_translated():
-            return await asyncio.to_thread(self._marks, job_ids)
+            return await asyncio.to_thread(self._fingerprints, job_ids)
 
-    def _marks(self, job_ids: Sequence[str]) -> list[str | None]:
+    def _fingerprints(self, job_ids: Sequence[str]) -> list[str | None]:
         with self._connection.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
-                pipe.hmget(GuardedJob.key_for(job_id), MARKING)
-            return [mark(fields) for fields in synchronous_answers(pipe)]
+                pipe.hmget(GuardedJob.key_for(job_id), FINGERPRINTED)
+            return [fingerprint(fields) for fields in synchronous_answers(pipe)]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its lane, with the attempts that its producer gave it."""

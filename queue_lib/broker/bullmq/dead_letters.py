@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from queue_lib.broker.bullmq.library import HERE, SharedQueue, script
-from queue_lib.broker.dead_letters import Letter, letter_id
+from queue_lib.broker.dead_letters import DeadLetterView, dead_letter_id
 from queue_lib.broker.trouble import hashes, outages_translated
 from queue_lib.queues import DEAD_QUEUE
 
@@ -36,7 +36,7 @@ class BullMQDeadLetters:
     async def add(self, letter: DeadLetter) -> None:
         """Add the letter under an id made of the job's, in place of an older one."""
         job = letter.job
-        job_id = letter_id(job.wire, job.queue, job.id)
+        job_id = dead_letter_id(job.wire, job.queue, job.id)
         await self.drop(job_id)
         with outages_translated():
             await self._queue.add(f"{job.name}_failed", letter.to_wire(), {"jobId": job_id})
@@ -46,15 +46,15 @@ class BullMQDeadLetters:
         with outages_translated():
             return sum((await self._queue.getJobCounts(*PLACES)).values())
 
-    async def page(self, start: int, count: int) -> list[Letter]:
-        """Letters, the oldest first."""
+    async def page(self, start: int, count: int) -> list[DeadLetterView]:
+        """Dead letters, the oldest first."""
         with outages_translated():
             ids = await self._queue.backend.scripts.getRanges(PLACES, start, start + count - 1, asc=True)
             found = zip(ids, await hashes(self._client, map(self._queue.toKey, ids)), strict=True)
         read = (_letter(entry_id, fields) for entry_id, fields in found)
         return [letter for letter in read if letter is not None]
 
-    async def find(self, letter_id: str) -> Letter | None:
+    async def find(self, letter_id: str) -> DeadLetterView | None:
         """One letter."""
         with outages_translated():
             [fields] = await hashes(self._client, [self._queue.toKey(letter_id)])
@@ -86,9 +86,9 @@ def _failed_at(entry_id: str, fields: dict[str, str]) -> int | None:
     return None if letter is None else letter.failed_at
 
 
-def _letter(entry_id: str, fields: dict[str, str]) -> Letter | None:
+def _letter(entry_id: str, fields: dict[str, str]) -> DeadLetterView | None:
     """The letter; None for an entry that somebody else has put there."""
     try:
-        return Letter.read(entry_id, json.loads(fields.get("data", "")))
+        return DeadLetterView.read(entry_id, json.loads(fields.get("data", "")))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -13,9 +13,9 @@ from fastapi.routing import APIRoute
 from queue_lib.observe.events import to_all
 from queue_lib.web.api import dead_letters, events, health, jobs, metrics, problems, queues, submissions
 from queue_lib.web.api.bodies import BodyLimit
-from queue_lib.web.api.operator import Limiter
 from queue_lib.web.api.watch import Watch
 from queue_lib.web.headers import WithHeaders
+from queue_lib.web.rate_limit import FixedWindow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -60,7 +60,7 @@ def build(
         redirect_slashes=False,  # it would send clients to whatever host they have named
         generate_unique_id_function=_operation,
     )
-    app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), Limiter(rate), Watch()
+    app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), FixedWindow(rate), Watch()
     app.state.scraped, app.state.readiness = metrics.Scraped(), health.Readiness()
     observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
     problems.install(app, to_all(*observers))

@@ -1,7 +1,7 @@
 """A job's progress as server-sent events, for a route or a browser that shows it as it comes.
 
-Each event has the job as it is, so that none that was missed is missed. Its id is the job's mark: who comes back with
-it (`Last-Event-ID`) is told of what is new alone, and after the end, nothing more.
+Each event has the job as it is, so a missed event does no harm. Its id is the job's fingerprint: a client that comes
+back with it (`Last-Event-ID`) receives only what is newer, and nothing once the job has ended.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from queue_lib.admin.admin import Admin
+from queue_lib.admin.jobs import JobAdmin
 from queue_lib.admin.ports import JobView
 from queue_lib.errors import BrokerUnavailableError
+from queue_lib.web.api.dependencies import FoundJob, Operator
 from queue_lib.web.api.job_models import news_out
-from queue_lib.web.api.lookup import JobId, QueueName, WireName, admin, one
-from queue_lib.web.api.operator import reader
 from queue_lib.web.api.problems import described
 from queue_lib.web.api.route import ApiRoute
 from queue_lib.web.api.watch import ENDED, GONE, Followed, Watch
-from queue_lib.web.tokens import Token
 
 LIFETIME = 300.0  # seconds of one answer; then the client comes back by itself
 HEARTBEAT = 15.0  # seconds of silence after which a comment is sent: hosts cut what is silent for 55
@@ -45,34 +43,30 @@ router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 @router.get("/{job_id}/events", response_class=StreamingResponse, responses=STREAM | described(401, 404, 409, 422, 503))
 async def follow(
     request: Request,
-    job_id: JobId,
-    token: Annotated[Token, Depends(reader)],
-    queue: QueueName = None,
-    wire: WireName = None,
+    operator: Operator,
+    job: FoundJob,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
 ) -> Response:
     """The job's progress as server-sent events, for five minutes at most; then, or when cut off, come back."""
-    operator = admin(request, token)
-    job = await one(operator, job_id, queue, wire)
     watch: Watch = request.app.state.watch
-    if job.state in ENDED and last in await operator.marks(job.queue, job.wire, [job.id]):
+    if job.state in ENDED and last in await operator.jobs.fingerprints(job.queue, job.wire, [job.id]):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     watch.check_room()
-    stream = _events(watch, operator, job, last)
+    stream = _events(watch, operator.jobs, job, last)
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
-async def _events(watch: Watch, operator: Admin, job: JobView, last: str | None) -> AsyncIterator[str]:
+async def _events(watch: Watch, jobs: JobAdmin, job: JobView, last: str | None) -> AsyncIterator[str]:
     yield f"retry: {RETRY}\n\n"
     until = time.monotonic() + LIFETIME
-    with watch.follow(operator, job) as followed:
+    with watch.follow(jobs, job) as followed:
         while (left := until - time.monotonic()) > 0 and not watch.is_closed:
             changed = await followed.news(min(left, HEARTBEAT))
-            if not changed or followed.mark == last:
+            if not changed or followed.fingerprint == last:
                 yield ": no news\n\n"
                 continue
             try:
-                text, has_ended = await _event(operator, job, followed)
+                text, has_ended = await _event(jobs, job, followed)
             except BrokerUnavailableError:
                 followed.forget()  # what was not told is news when the server is back
                 continue
@@ -81,12 +75,12 @@ async def _events(watch: Watch, operator: Admin, job: JobView, last: str | None)
                 return
 
 
-async def _event(operator: Admin, job: JobView, followed: Followed) -> tuple[str, bool]:
+async def _event(jobs: JobAdmin, job: JobView, followed: Followed) -> tuple[str, bool]:
     """The event for the job as it is, and whether it is the last one."""
-    found = await operator.find(job.id, job.queue, job.wire) if followed.mark != GONE else []
+    found = await jobs.find(job.id, job.queue, job.wire) if followed.fingerprint != GONE else []
     if not found:
         return "event: gone\ndata: {}\n\n", True
     has_ended = found[0].state in ENDED
     name = found[0].state.value if has_ended else "progress"
     data = news_out(found[0]).model_dump_json(by_alias=True)
-    return f"id: {followed.mark}\nevent: {name}\ndata: {data}\n\n", has_ended
+    return f"id: {followed.fingerprint}\nevent: {name}\ndata: {data}\n\n", has_ended

@@ -5,17 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 
 from queue_lib.job import State, Wire
+from queue_lib.web.api.dependencies import FoundJob, OneQueue, Operator, Start, gone
 from queue_lib.web.api.job_models import JobOut, JobPageOut, Outcome, job_out, page_out
-from queue_lib.web.api.lookup import JobId, OneQueue, QueueName, Start, WireName, admin, gone, named, one
-from queue_lib.web.api.operator import reader, writer
 from queue_lib.web.api.problems import described
 from queue_lib.web.api.route import ApiRoute
 from queue_lib.web.api.watch import Watch
-from queue_lib.web.tokens import Token
 
 LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
 
@@ -24,8 +22,7 @@ router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 
 @router.get("", responses=described(401, 404, 422, 503))
 async def browse(  # noqa: PLR0913 -- the parameters of the query
-    request: Request,
-    token: Annotated[Token, Depends(reader)],
+    operator: Operator,
     queue: OneQueue,
     state: State,
     wire: Wire,
@@ -39,12 +36,10 @@ async def browse(  # noqa: PLR0913 -- the parameters of the query
     With `text`, those that have it in their id, name, reason or payload, whatever the case; one request looks at 1,000
     jobs at most. `resume` is the `start` to go on with.
     """
-    operator = admin(request, token)
-    [queue] = named(operator, queue)
     if text is not None:
-        search = await operator.search(queue, state, wire, text, start=start, count=count)
+        search = await operator.jobs.search(queue, state, wire, text, start=start, count=count)
         return page_out(search.jobs, None, search.resume)
-    page = await operator.browse(queue, state, wire, start, count)
+    page = await operator.jobs.browse(queue, state, wire, start, count)
     end = start + count
     return page_out(page.jobs, page.total, end if page.jobs and end < page.total else None)
 
@@ -52,10 +47,8 @@ async def browse(  # noqa: PLR0913 -- the parameters of the query
 @router.get("/{job_id}", responses=described(401, 404, 409, 422, 503))
 async def look(
     request: Request,
-    job_id: JobId,
-    token: Annotated[Token, Depends(reader)],
-    queue: QueueName = None,
-    wire: WireName = None,
+    operator: Operator,
+    job: FoundJob,
     wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the job's end, at most.")] = 0,
 ) -> JobOut:
     """One job whole: its payload, attempts, times, progress, result, or what it failed of.
@@ -63,62 +56,37 @@ async def look(
     With `wait` the answer comes as soon as the job has completed or failed, or after so many seconds, with the job as
     it is then: ask again.
     """
-    operator = admin(request, token)
-    job = await one(operator, job_id, queue, wire)
     if not wait:
         return job_out(job)
     watch: Watch = request.app.state.watch
-    ended = await watch.until_ended(operator, job, wait, request.is_disconnected)
+    ended = await watch.until_ended(operator.jobs, job, wait, request.is_disconnected)
     if ended is None:
         raise gone()
     return job_out(ended)
 
 
 @router.post("/{job_id}/retry", responses=described(401, 403, 404, 409, 422, 503))
-async def retry(
-    request: Request,
-    job_id: JobId,
-    token: Annotated[Token, Depends(writer)],
-    queue: QueueName = None,
-    wire: WireName = None,
-) -> Outcome:
+async def retry(operator: Operator, job: FoundJob) -> Outcome:
     """Run a failed job again from its first attempt, and drop its dead letter."""
-    operator = admin(request, token)
-    job = await one(operator, job_id, queue, wire)
-    if not await operator.retry(job):
+    if not await operator.jobs.retry(job):
         raise HTTPException(HTTPStatus.CONFLICT, f"the job is {job.state.value}, not failed")
     return Outcome(outcome="retried")
 
 
 @router.post("/{job_id}/promote", responses=described(401, 403, 404, 409, 422, 503))
-async def promote(
-    request: Request,
-    job_id: JobId,
-    token: Annotated[Token, Depends(writer)],
-    queue: QueueName = None,
-    wire: WireName = None,
-) -> Outcome:
+async def promote(operator: Operator, job: FoundJob) -> Outcome:
     """Let a delayed job run now."""
-    operator = admin(request, token)
-    job = await one(operator, job_id, queue, wire)
-    if not await operator.promote(job):
+    if not await operator.jobs.promote(job):
         raise HTTPException(HTTPStatus.CONFLICT, f"the job is {job.state.value}, not delayed")
     return Outcome(outcome="promoted")
 
 
 @router.delete("/{job_id}", responses=described(401, 403, 404, 409, 422, 503))
-async def remove(
-    request: Request,
-    job_id: JobId,
-    token: Annotated[Token, Depends(writer)],
-    queue: QueueName = None,
-    wire: WireName = None,
-) -> Outcome:
+async def remove(operator: Operator, job: FoundJob) -> Outcome:
     """Delete a job that does not run.
 
     A failed one takes its dead letter with it. A letter of an earlier job with the same id stays, to be replayed.
     """
-    operator = admin(request, token)
-    if not await operator.remove(await one(operator, job_id, queue, wire)):
+    if not await operator.jobs.remove(job):
         raise HTTPException(HTTPStatus.CONFLICT, "the job is running")
     return Outcome(outcome="removed")

@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from queue_lib.admin.answers import Reading
 from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.observe.events import API_FAULTS, Breakdown, Event
 from queue_lib.observe.metrics import troubles_metric
 from queue_lib.observe.vitals import Vitals
-from queue_lib.web.api.lookup import admin
-from queue_lib.web.api.operator import reader
+from queue_lib.web.api.dependencies import Operator
 from queue_lib.web.api.problems import described
-from queue_lib.web.tokens import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from queue_lib.admin.admin import Admin
-    from queue_lib.admin.answers import QueueStats
+    from queue_lib.admin.queues import QueueStats
     from queue_lib.observe.pulse import WorkerView
 
 FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more
@@ -40,10 +37,10 @@ router = APIRouter(tags=["metrics"])
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **described(401)})
-async def metrics(request: Request, token: Annotated[Token, Depends(reader)]) -> Response:
+async def metrics(request: Request, operator: Operator) -> Response:
     """The metrics of queues and of this process, for Prometheus."""
     scraped: Scraped = request.app.state.scraped
-    return Response(await scraped.text(admin(request, token)), media_type=CONTENT_TYPE_LATEST)
+    return Response(await scraped.text(operator), media_type=CONTENT_TYPE_LATEST)
 
 
 class Scraped(Collector):
@@ -56,7 +53,7 @@ class Scraped(Collector):
         self._read_at = -math.inf
         self._stats: Sequence[QueueStats] = ()
         self._workers: Sequence[WorkerView] = ()
-        self._letters: int | None = None  # None while Redis is away
+        self._dead_letters: int | None = None  # None while Redis is away
         self._worker_faults: Mapping[str, int] = {}
         self._troubles: set[Trouble] = set()
         self.registry = CollectorRegistry()
@@ -94,10 +91,10 @@ class Scraped(Collector):
         self._troubles = set()
         try:
             await self._check(admin)
-            self._stats, self._workers = await admin.stats(), await admin.workers()
+            self._stats, self._workers = await admin.queues.stats(), await admin.workers.alive()
             self._troubles |= {queue.trouble for queue in self._stats if queue.trouble is not None}
-            self._worker_faults = await admin.faults(RECENT)
-            self._letters = await Reading()(admin.letter_count())
+            self._worker_faults = await admin.workers.faults(RECENT)
+            self._dead_letters = await admin.dead_letters.count()
         except BrokerUnavailableError as error:
             self._forget(error.trouble)
         self._read_at = self._clock()
@@ -112,7 +109,7 @@ class Scraped(Collector):
             self._troubles.add(error.trouble)
 
     def _forget(self, trouble: Trouble) -> None:
-        self._stats, self._workers, self._letters, self._worker_faults = (), (), None, {}
+        self._stats, self._workers, self._dead_letters, self._worker_faults = (), (), None, {}
         self._troubles.add(trouble)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -136,8 +133,8 @@ class Scraped(Collector):
         for queue in self._stats:
             workers.add_metric([queue.queue], sum(queue.queue in worker.queues for worker in self._workers))
         letters = GaugeMetricFamily("pushmill_dead_letters", "Letters in the queue `dead`.")
-        if self._letters is not None:
-            letters.add_metric([], self._letters)
+        if self._dead_letters is not None:
+            letters.add_metric([], self._dead_letters)
         faults = GaugeMetricFamily("pushmill_worker_faults", "Workers' faults of 15 minutes.", labels=["event"])
         for word, count in self._worker_faults.items():
             faults.add_metric([word], count)

@@ -12,10 +12,11 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from queue_lib.admin.backends import NoSuchQueueError
 from queue_lib.errors import BrokerUnavailableError, PermanentError
 from queue_lib.observe.events import Breakdown
 from queue_lib.outcome import Failure
-from queue_lib.web.headers import HEADERS
+from queue_lib.web.headers import AWAY_FOR, HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from queue_lib.observe.events import Observer
-
-AWAY_FOR = "5"  # seconds to wait before another try, while Redis is no use
 
 SHOWN = 3  # faults of several that are in the detail
 MOST = 100  # faults that are told
@@ -134,7 +133,8 @@ def install(app: FastAPI, observe: Observer | None = None) -> None:
 
     @app.exception_handler(PermanentError)
     async def _refused(_: Request, error: PermanentError) -> JSONResponse:
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        is_missing = isinstance(error, NoSuchQueueError)
+        return problem(HTTPStatus.NOT_FOUND if is_missing else HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
     @app.exception_handler(BrokerUnavailableError)
     async def _away(_: Request, error: BrokerUnavailableError) -> JSONResponse:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
-from queue_lib.admin.admin import LONGEST_HISTORY, Admin
-from queue_lib.admin.answers import Reading, Wanted
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.filters import JobFilter
+from queue_lib.admin.queues import LONGEST_HISTORY
 from queue_lib.job import State, Wire
+from queue_lib.web.api.dependencies import OneQueue, Operator
 from queue_lib.web.api.job_models import Outcome
-from queue_lib.web.api.lookup import OneQueue, admin, named
-from queue_lib.web.api.operator import reader, writer
 from queue_lib.web.api.problems import described
 from queue_lib.web.api.queue_models import (
     Cleaned,
@@ -24,7 +24,6 @@ from queue_lib.web.api.queue_models import (
     worker_out,
 )
 from queue_lib.web.api.route import ApiRoute
-from queue_lib.web.tokens import Token
 
 router = APIRouter(prefix="/queue", tags=["queues"], route_class=ApiRoute)
 
@@ -37,48 +36,43 @@ AtMost = Annotated[int, Query(ge=1, le=DELETED, description="Delete at most so m
 
 
 @router.get("/stats", responses=described(401, 422, 503))
-async def stats(request: Request, token: Annotated[Token, Depends(reader)]) -> Stats:
+async def stats(operator: Operator) -> Stats:
     """Each queue: jobs by state, on both wires and on each, and how long the next one has waited."""
-    operator = admin(request, token)
-    queues = [queue_out(each) for each in await operator.stats()]
-    return Stats(queues=queues, dead_letters=await Reading()(operator.letter_count()))
+    queues = [queue_out(each) for each in await operator.queues.stats()]
+    return Stats(queues=queues, dead_letters=await operator.dead_letters.count())
 
 
 @router.post("/pause", responses=described(401, 403, 404, 422, 503))
-async def pause(request: Request, token: Annotated[Token, Depends(writer)], queue: QueueName = None) -> Outcome:
+async def pause(operator: Operator, queue: QueueName = None) -> Outcome:
     """Hand out no more jobs, on both wires; running jobs go on, and producers may enqueue."""
-    operator = admin(request, token)
-    for name in named(operator, queue):
-        await operator.pause(name)
+    for name in operator.queues.chosen(queue):
+        await operator.queues.pause(name)
     return Outcome(outcome="paused")
 
 
 @router.post("/resume", responses=described(401, 403, 404, 422, 503))
-async def resume(request: Request, token: Annotated[Token, Depends(writer)], queue: QueueName = None) -> Outcome:
+async def resume(operator: Operator, queue: QueueName = None) -> Outcome:
     """Undo pause."""
-    operator = admin(request, token)
-    for name in named(operator, queue):
-        await operator.resume(name)
+    for name in operator.queues.chosen(queue):
+        await operator.queues.resume(name)
     return Outcome(outcome="resumed")
 
 
 @router.post("/clean/completed", responses=described(401, 403, 404, 422, 503))
 async def clean_completed(
-    request: Request,
-    token: Annotated[Token, Depends(writer)],
+    operator: Operator,
     older: Older,
     queue: QueueName = None,
     *,
     limit: AtMost = DELETED,
 ) -> Cleaned:
     """Delete jobs that completed longer ago than this. Where `limit` were deleted there may be more: ask again."""
-    return await _clean(admin(request, token), State.COMPLETED, older, queue, limit)
+    return await _clean(operator, State.COMPLETED, older, queue, limit)
 
 
 @router.post("/clean/failed", responses=described(401, 403, 404, 422, 503))
 async def clean_failed(
-    request: Request,
-    token: Annotated[Token, Depends(writer)],
+    operator: Operator,
     older: Older,
     queue: QueueName = None,
     *,
@@ -88,20 +82,19 @@ async def clean_failed(
 
     Where `limit` were deleted there may be more: ask again.
     """
-    return await _clean(admin(request, token), State.FAILED, older, queue, limit)
+    return await _clean(operator, State.FAILED, older, queue, limit)
 
 
 async def _clean(operator: Admin, state: State, older: int, queue: str | None, limit: int) -> Cleaned:
     removed = 0
-    for name in named(operator, queue):
-        removed += await operator.clean(name, state, older / 1000, limit - removed)
+    for name in operator.queues.chosen(queue):
+        removed += await operator.queues.clean(name, state, older / 1000, limit - removed)
     return Cleaned(removed=removed)
 
 
 @router.post("/drain", responses=described(401, 403, 404, 422, 503))
 async def drain(
-    request: Request,
-    token: Annotated[Token, Depends(writer)],
+    operator: Operator,
     queue: OneQueue,
     *,
     delayed: Annotated[bool, Query(description="Delete the delayed ones, too.")] = False,
@@ -111,15 +104,12 @@ async def drain(
 
     Where `limit` were deleted there may be more: ask again. Pause the queue first, if its producers go on.
     """
-    operator = admin(request, token)
-    [name] = named(operator, queue)
-    return Cleaned(removed=await operator.drain(name, delayed=delayed, most=limit))
+    return Cleaned(removed=await operator.queues.drain(queue, delayed=delayed, most=limit))
 
 
 @router.post("/retry/failed", responses=described(401, 403, 404, 422, 503))
 async def retry_failed(  # noqa: PLR0913 -- the filter
-    request: Request,
-    token: Annotated[Token, Depends(writer)],
+    operator: Operator,
     queue: QueueName = None,
     *,
     wire: Annotated[Wire | None, Query(description="Both wires, if it is left out.")] = None,
@@ -134,28 +124,29 @@ async def retry_failed(  # noqa: PLR0913 -- the filter
     Where as many as `limit` were retried there may be more: ask again. Those that somebody else has retried meanwhile
     are `matched`, and not `retried`.
     """
-    operator = admin(request, token)
-    named(operator, queue)
-    ages = {"newer": newer, "older": older}
-    seconds = {which: None if age is None else age / 1000 for which, age in ages.items()}
-    jobs = await operator.failed(Wanted(queue=queue, wire=wire, name=name, text=text, **seconds), limit)
-    return Retried(matched=len(jobs), retried=sum([await operator.retry(job) for job in jobs]))
+    wanted = JobFilter(
+        queue=queue,
+        wire=wire,
+        name=name,
+        reason=text,
+        newer=None if newer is None else newer / 1000,
+        older=None if older is None else older / 1000,
+    )
+    done = await operator.jobs.retry_many(wanted, limit)
+    return Retried(matched=done.matched, retried=done.retried)
 
 
 @router.get("/history", responses=described(401, 404, 422, 503))
 async def history(
-    request: Request,
-    token: Annotated[Token, Depends(reader)],
+    operator: Operator,
     queue: OneQueue,
     minutes: Annotated[int, Query(ge=1, le=LONGEST_HISTORY)] = 60,
 ) -> History:
     """What all workers have done with a queue's jobs, minute by minute: the oldest first, this minute last."""
-    operator = admin(request, token)
-    [name] = named(operator, queue)
-    return History(queue=name, minutes=[minute_out(each) for each in await operator.history(name, minutes)])
+    return History(queue=queue, minutes=[minute_out(each) for each in await operator.queues.history(queue, minutes)])
 
 
 @router.get("/workers", responses=described(401, 422, 503))
-async def workers(request: Request, token: Annotated[Token, Depends(reader)]) -> list[WorkerOut]:
+async def workers(operator: Operator) -> list[WorkerOut]:
     """The worker processes that have been heard of within a minute, with the jobs that they run."""
-    return [worker_out(each) for each in await admin(request, token).workers()]
+    return [worker_out(each) for each in await operator.workers.alive()]

@@ -8,7 +8,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 
-from queue_lib.web.api.operator import bearer, reader, writer
+from queue_lib.web.api.dependencies import bearer, token_of
 from queue_lib.web.api.problems import Fault, UnfitError
 
 if TYPE_CHECKING:
@@ -19,21 +19,19 @@ if TYPE_CHECKING:
 
 
 class ApiRoute(APIRoute):
-    """A route for those who have a token. FastAPI itself would read the body of whoever comes, and then ask for it."""
+    """A route that checks the token first. FastAPI would read the body before it asks for one."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's, behind the questions."""
+        """FastAPI's handler behind the checks."""
         handle = super().get_route_handler()
         known = {param.alias for param in get_flat_params(self.dependant) if isinstance(param.field_info, Query)}
 
-        async def ask_first(request: Request) -> Response:
-            token = reader(request, await bearer(request))
-            if request.method != "GET":
-                writer(token)
+        async def check_first(request: Request) -> Response:
+            token_of(request, await bearer(request))
             _check_query(request, known)
             return await handle(request)
 
-        return ask_first
+        return check_first
 
 
 def _check_query(request: Request, known: Collection[str]) -> None:

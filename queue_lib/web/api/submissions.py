@@ -7,14 +7,15 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from starlette.exceptions import HTTPException
 
 from queue_lib.addition import Addition
 from queue_lib.admin.admission import UnfitJobsError
+from queue_lib.web.api.dependencies import Authorized, Operator
 from queue_lib.web.api.job_models import Accepted, AcceptedBatch, Batch, Submission
-from queue_lib.web.api.lookup import admin
-from queue_lib.web.api.operator import Limiter, submitter, writer
 from queue_lib.web.api.problems import Fault, UnfitError, described
 from queue_lib.web.api.route import ApiRoute
+from queue_lib.web.rate_limit import FixedWindow
 from queue_lib.web.tokens import Token
 
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
@@ -30,10 +31,27 @@ Key = Annotated[
 ]
 
 
+def count_jobs(limiter: FixedWindow, token: Token, jobs: int) -> None:
+    """Count so many jobs. Raises 429 beyond the token's limit, and 413 for more than any minute allows."""
+    if jobs > limiter.most:
+        msg = f"a batch has at most {limiter.most} jobs (API_RATE)"
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, msg)
+    if wait := limiter.wait(token.name, jobs):
+        msg = f"more than {limiter.most} jobs in a minute (API_RATE)"
+        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, msg, {"Retry-After": str(wait)})
+    limiter.count(token.name, jobs)
+
+
+def submitter(request: Request, token: Authorized) -> Token:
+    """The token that submits one job, within its limit."""
+    count_jobs(request.app.state.limiter, token, 1)
+    return token
+
+
 @router.post("", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 408, 413, 422, 429, 503))
 async def submit(
-    request: Request,
     response: Response,
+    operator: Operator,
     submission: Submission,
     token: Annotated[Token, Depends(submitter)],
     key: Key = None,
@@ -41,25 +59,24 @@ async def submit(
     """Enqueue a job, once its payload is found to be one that a worker takes."""
     wire = submission.options.wire
     addition = _addition(submission, _id(token, key) if key is not None else None)
-    added, queue = await admin(request, token).add(addition, wire)
+    added, queue = await operator.jobs.add(addition, wire)
     response.headers["Location"] = f"/queue/jobs/{added}?queue={queue}&wire={wire.value}"
     return Accepted(id=added, queue=queue, wire=wire)
 
 
 @router.post("/batch", status_code=HTTPStatus.ACCEPTED, responses=described(400, 401, 403, 408, 413, 422, 429, 503))
 async def submit_batch(
-    request: Request, batch: Batch, token: Annotated[Token, Depends(writer)], key: Key = None
+    request: Request, operator: Operator, batch: Batch, token: Authorized, key: Key = None
 ) -> AcceptedBatch:
     """Enqueue up to 1,000 jobs, once all of them are found to be fit; else none, and each one's fault is told.
 
     If Redis goes away in the middle some are enqueued: with an Idempotency-Key the same batch may be sent again.
     """
-    limiter: Limiter = request.app.state.limiter
-    limiter.count(token.name, len(batch.jobs))
+    count_jobs(request.app.state.limiter, token, len(batch.jobs))
     ids = [None if key is None else _id(token, f"{number} {key}") for number in range(len(batch.jobs))]
     jobs = [(_addition(each, job_id), each.options.wire) for each, job_id in zip(batch.jobs, ids, strict=True)]
     try:
-        added = await admin(request, token).add_all(jobs)
+        added = await operator.jobs.add_all(jobs)
     except UnfitJobsError as error:
         faults = [Fault(field=f"body.jobs.{number}", detail=reason) for number, reason in error.faults.items()]
         raise UnfitError(faults) from None

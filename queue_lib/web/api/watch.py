@@ -17,7 +17,7 @@ from queue_lib.job import State
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from queue_lib.admin.admin import Admin
+    from queue_lib.admin.jobs import JobAdmin
     from queue_lib.admin.ports import JobView
     from queue_lib.job import Wire
 
@@ -26,28 +26,28 @@ PATIENCE = 2.0  # seconds without news after which a client is looked after
 MOST = 500  # clients of one web process
 BUSY_FOR = "5"  # seconds after which a client may try again
 ENDED = frozenset({State.COMPLETED, State.FAILED})
-GONE = ""  # the mark of a job that there is no more
+GONE = ""  # the fingerprint of a job that there is no more
 
 
 class Followed:
-    """A job that one client waits for. `mark` is what was seen of it last; None before the first look."""
+    """A job that one client waits for. `fingerprint` is what was seen of it last; None before the first look."""
 
     def __init__(self, job: JobView) -> None:
         """Nothing was seen so far."""
         self.queue, self.wire, self.id = job.queue, job.wire, job.id
-        self.mark: str | None = None
+        self.fingerprint: str | None = None
         self._known: str | None = None
         self._news = asyncio.Event()
 
-    def see(self, mark: str | None) -> None:
+    def see(self, fingerprint: str | None) -> None:
         """Take note of a look; None for a job that is gone."""
-        self.mark = GONE if mark is None else mark
-        if self.mark != self._known:
+        self.fingerprint = GONE if fingerprint is None else fingerprint
+        if self.fingerprint != self._known:
             self._news.set()
 
     def forget(self) -> None:
         """What was seen could not be told: the next look is news."""
-        self.mark = self._known = None
+        self.fingerprint = self._known = None
 
     def wake(self) -> None:
         """Let the client go."""
@@ -59,8 +59,8 @@ class Followed:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         self._news.clear()
-        changed = self.mark != self._known
-        self._known = self.mark
+        changed = self.fingerprint != self._known
+        self._known = self.fingerprint
         return changed
 
 
@@ -85,38 +85,38 @@ class Watch:
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, msg, {"Retry-After": BUSY_FOR})
 
     @contextlib.contextmanager
-    def follow(self, admin: Admin, job: JobView) -> Iterator[Followed]:
+    def follow(self, jobs: JobAdmin, job: JobView) -> Iterator[Followed]:
         """Follow a job, once there is found to be room."""
         followed = Followed(job)
         self._followed.add(followed)
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(admin), name="watch")
+            self._looking = asyncio.create_task(self._look(jobs), name="watch")
         try:
             yield followed
         finally:
             self._followed.discard(followed)
 
-    async def _look(self, admin: Admin) -> None:
+    async def _look(self, jobs: JobAdmin) -> None:
         while self._followed:
             with contextlib.suppress(BrokerUnavailableError):  # the client learns it from its own look, or waits
-                await self._look_at_all(admin.marks)
+                await self._look_at_all(jobs.fingerprints)
             if self.is_closed:
                 for followed in self._followed:
                     followed.wake()
             await asyncio.sleep(EVERY)
 
-    async def _look_at_all(self, marks: Callable[[str, Wire, list[str]], Awaitable[list[str | None]]]) -> None:
+    async def _look_at_all(self, fingerprints: Callable[[str, Wire, list[str]], Awaitable[list[str | None]]]) -> None:
         places: dict[tuple[str, Wire], defaultdict[str, list[Followed]]] = {}
         for followed in self._followed:
             ids = places.setdefault((followed.queue, followed.wire), defaultdict(list))
             ids[followed.id].append(followed)
         for (queue, wire), ids in places.items():
-            for clients, mark in zip(ids.values(), await marks(queue, wire, list(ids)), strict=True):
+            for clients, fingerprint in zip(ids.values(), await fingerprints(queue, wire, list(ids)), strict=True):
                 for client in clients:
-                    client.see(mark)
+                    client.see(fingerprint)
 
     async def until_ended(
-        self, admin: Admin, job: JobView, seconds: float, has_left: Callable[[], Awaitable[bool]]
+        self, jobs: JobAdmin, job: JobView, seconds: float, has_left: Callable[[], Awaitable[bool]]
     ) -> JobView | None:
         """The job once it has completed or failed, or as it is after so many seconds; None if it is gone.
 
@@ -124,10 +124,10 @@ class Watch:
         """
         self.check_room()
         until, seen = time.monotonic() + seconds, job
-        with self.follow(admin, job) as followed:
+        with self.follow(jobs, job) as followed:
             while seen.state not in ENDED and (left := until - time.monotonic()) > 0 and not self.is_closed:
                 if await followed.news(min(left, PATIENCE)):
-                    found = await admin.find(job.id, job.queue, job.wire)
+                    found = await jobs.find(job.id, job.queue, job.wire)
                     if not found:
                         return None
                     seen = found[0]

@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 
 from queue_lib.errors import BrokerUnavailableError, PermanentError
 from queue_lib.web.dashboard import dead_letters, job, login, overview, queue, workers
-from queue_lib.web.dashboard.access import PREFIX, Attempts, SignInNeededError, allowed
-from queue_lib.web.dashboard.headers import HEADERS
+from queue_lib.web.dashboard.addresses import PREFIX
+from queue_lib.web.dashboard.dependencies import SignInNeededError, allowed
+from queue_lib.web.dashboard.login_attempts import LoginAttempts
 from queue_lib.web.dashboard.pages import page
 from queue_lib.web.dashboard.sessions import Sessions
-from queue_lib.web.headers import WithHeaders
+from queue_lib.web.headers import AWAY_FOR, DASHBOARD_HEADERS, WithHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from fastapi import Request, Response
 
     from queue_lib.web.tokens import Token
-
-AWAY_FOR = "5"  # seconds to wait before another try, while Redis is no use
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -38,7 +37,8 @@ def install(web: FastAPI, tokens: Sequence[Token], secret: str) -> FastAPI:
     """
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state.admin = lambda: web.state.admin
-    pages.state.sessions, pages.state.tokens, pages.state.attempts = Sessions(tokens, secret), tuple(tokens), Attempts()
+    pages.state.sessions, pages.state.tokens = Sessions(tokens, secret), tuple(tokens)
+    pages.state.attempts = LoginAttempts()
     pages.include_router(login.router)
     for part in (overview, queue, job, dead_letters, workers):
         pages.include_router(part.router, dependencies=[Depends(allowed)])
@@ -46,9 +46,9 @@ def install(web: FastAPI, tokens: Sequence[Token], secret: str) -> FastAPI:
 
     @web.get(PREFIX, include_in_schema=False)
     async def front() -> RedirectResponse:
-        return RedirectResponse(f"{PREFIX}/", HTTPStatus.SEE_OTHER, HEADERS)
+        return RedirectResponse(f"{PREFIX}/", HTTPStatus.SEE_OTHER, DASHBOARD_HEADERS)
 
-    web.mount(PREFIX, WithHeaders(pages, HEADERS))
+    web.mount(PREFIX, WithHeaders(pages, DASHBOARD_HEADERS))
     return pages
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from queue_lib.job import Wire
-from queue_lib.web.dashboard.access import PREFIX
 
 LONGEST = 20_000  # characters of a text
 LONGEST_JSON = 50_000  # characters of a payload or a result
@@ -117,14 +115,3 @@ def memory(size: float) -> str:
     """Bytes as MiB or GiB."""
     mib = size / KIB / KIB
     return f"{mib:,.0f} MiB" if mib < KIB else f"{mib / KIB:,.1f} GiB"
-
-
-def address(path: str, **query: Any) -> str:
-    """The address of a page. What names a job goes into the query, where it may have slashes and dots."""
-    given = {name: value for name, value in query.items() if value not in {None, ""}}
-    return f"{PREFIX}{path}" + (f"?{urlencode(given, errors='replace')}" if given else "")
-
-
-def page_of_job(job: Any, action: str = "") -> str:
-    """The address of a job, or of what may be done to it."""
-    return address(f"/job{action}", queue=job.queue, wire=job.wire.value, id=job.id)

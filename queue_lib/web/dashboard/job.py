@@ -10,34 +10,33 @@ from starlette.exceptions import HTTPException
 
 from queue_lib.admin.follow_ups import follow_up_of, follow_ups
 from queue_lib.admin.ports import JobView
-from queue_lib.broker.dead_letters import letter_id
 from queue_lib.job import State, Wire
-from queue_lib.web.dashboard.access import Acting
+from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.pages import done, page
 
 router = APIRouter()
 
 
-async def one(
-    admin: Acting,
+async def job_of(
+    operator: Operator,
     queue: Annotated[str, Query(max_length=200)],
     wire: Wire,
     id: Annotated[str, Query(min_length=1, max_length=1000)],  # noqa: A002 -- its name in the address
 ) -> JobView:
     """The job that the address names. Raises 404."""
-    found = await admin.find(id, queue, wire)
+    found = await operator.jobs.find(id, queue, wire)
     if not found:
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such job (any more)")
     return found[0]
 
 
-One = Annotated[JobView, Depends(one)]
+FoundJob = Annotated[JobView, Depends(job_of)]
 
 
 @router.get("/job")
-async def look(request: Request, admin: Acting, job: One) -> Response:
+async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
     """All that is known of a job."""
-    letter = await admin.letter(letter_id(job.wire, job.queue, job.id)) if job.state is State.FAILED else None
+    letter = await operator.dead_letters.of(job) if job.state is State.FAILED else None
     relatives = {
         "Parents": job.parents,
         "Children": job.children,
@@ -48,21 +47,21 @@ async def look(request: Request, admin: Acting, job: One) -> Response:
 
 
 @router.post("/job/retry")
-async def retry(admin: Acting, job: One) -> Response:
+async def retry(operator: Operator, job: FoundJob) -> Response:
     """Run a failed job again."""
-    return _back(job, "job-retried" if await admin.retry(job) else "job-not-failed")
+    return _back(job, "job-retried" if await operator.jobs.retry(job) else "job-not-failed")
 
 
 @router.post("/job/promote")
-async def promote(admin: Acting, job: One) -> Response:
+async def promote(operator: Operator, job: FoundJob) -> Response:
     """Let a delayed job run now."""
-    return _back(job, "job-promoted" if await admin.promote(job) else "job-not-delayed")
+    return _back(job, "job-promoted" if await operator.jobs.promote(job) else "job-not-delayed")
 
 
 @router.post("/job/remove")
-async def remove(admin: Acting, job: One) -> Response:
+async def remove(operator: Operator, job: FoundJob) -> Response:
     """Delete a job that does not run."""
-    if not await admin.remove(job):
+    if not await operator.jobs.remove(job):
         return _back(job, "job-not-removed")
     return done(f"/queue/{job.queue}", "job-removed", wire=job.wire.value, state=job.state.value)
 

@@ -11,19 +11,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from queue_lib.web.dashboard.access import (
-    COOKIE,
-    PREFIX,
-    Attempts,
-    address_of,
-    check_csrf,
-    check_origin,
-    cookie_name,
-    form_of,
-    is_https,
-    signed_in_form,
-)
-from queue_lib.web.dashboard.formats import address
+from queue_lib.web.dashboard.addresses import PREFIX, address
+from queue_lib.web.dashboard.dependencies import COOKIE, cookie_name, signed_in_form
+from queue_lib.web.dashboard.forms import check_csrf, check_origin, form_of, is_https
+from queue_lib.web.dashboard.login_attempts import LoginAttempts, address_of
 from queue_lib.web.dashboard.pages import ASSETS, STATIC, VERSIONS, page
 from queue_lib.web.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.web.tokens import Token, find
@@ -71,9 +62,9 @@ def _form(request: Request, wanted: str, fault: str | None = None, status: int =
 
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
-    """Open a session for who has a token."""
+    """Open a session for a person with a token."""
     check_origin(request)
-    attempts: Attempts = request.app.state.attempts
+    attempts: LoginAttempts = request.app.state.attempts
     attempts.check(address_of(request))
     with attempts.reading():
         sent = await form_of(request)

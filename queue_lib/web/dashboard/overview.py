@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
-from queue_lib.admin.answers import Reading
+from queue_lib.admin.reading import Reading
 from queue_lib.job import State
 from queue_lib.observe.events import LOST_DATA
 from queue_lib.web.dashboard import formats, sparkline
-from queue_lib.web.dashboard.access import Acting
+from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.pages import page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_lib.admin.answers import QueueStats
+    from queue_lib.admin.queues import QueueStats
     from queue_lib.observe.pulse import Minute, WorkerView
 
 MINUTES = 60  # of history
@@ -57,14 +57,19 @@ class Graphs:
 
 
 @router.get("/")
-async def overview(request: Request, admin: Acting) -> Response:
+async def overview(request: Request, operator: Operator) -> Response:
     """Counts, graphs and alarms of each queue."""
     read = Reading()
-    histories = asyncio.gather(*(read(admin.history(name, MINUTES)) for name in admin.queues))
+    names = operator.queues.names
+    histories = asyncio.gather(*(read(operator.queues.history(name, MINUTES)) for name in names))
     stats, workers, letters, faults, found = await asyncio.gather(
-        admin.stats(), admin.workers(), read(admin.letter_count()), read(admin.faults(RECENT)), histories
+        operator.queues.stats(),
+        operator.workers.alive(),
+        operator.dead_letters.count(),
+        read(operator.workers.faults(RECENT)),
+        histories,
     )
-    history = dict(zip(admin.queues, found, strict=True))
+    history = dict(zip(names, found, strict=True))
     cards = [
         Card(stats=each, alarms=alarms(each, workers), graphs=graphs_of(history[each.queue] or ())) for each in stats
     ]

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from queue_lib.job import Wire
 from queue_lib.web.dashboard import formats
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX, address, page_of_job
 
 HERE = Path(__file__).parent
 STATIC = {
@@ -75,8 +75,8 @@ TEMPLATES.filters |= {
     "wire": lambda wire: formats.WIRES[wire],
 }
 TEMPLATES.globals |= {
-    "address": formats.address,
-    "page_of_job": formats.page_of_job,
+    "address": address,
+    "page_of_job": page_of_job,
     "prefix": PREFIX,
     "static": _static,
     "wires": tuple(Wire),
@@ -105,4 +105,4 @@ def _said(request: Request) -> str | None:
 
 def done(path: str, said: str, n: int | None = None, **query: Any) -> RedirectResponse:
     """After an action: a page that says what became of it, and that may be reloaded."""
-    return RedirectResponse(formats.address(path, **query, said=said, n=n), HTTPStatus.SEE_OTHER)
+    return RedirectResponse(address(path, **query, said=said, n=n), HTTPStatus.SEE_OTHER)

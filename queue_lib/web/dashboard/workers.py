@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from queue_lib.web.dashboard.access import Acting
+from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.overview import alarms
 from queue_lib.web.dashboard.pages import page
 
@@ -14,8 +14,8 @@ router = APIRouter()
 
 
 @router.get("/workers")
-async def workers(request: Request, admin: Acting) -> Response:
+async def workers(request: Request, operator: Operator) -> Response:
     """The worker processes that have been heard of within a minute."""
-    found, stats = await asyncio.gather(admin.workers(), admin.stats())
+    found, stats = await asyncio.gather(operator.workers.alive(), operator.queues.stats())
     unserved = [(each.queue, alarm) for each in stats for alarm in alarms(each, found)]
     return page(request, "workers.html", workers=found, unserved=unserved, refresh=5, here="workers")

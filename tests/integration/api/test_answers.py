@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.admin.admin import Admin
+from queue_lib.admin.dead_letters import DeadLetterAdmin
 from tests.support.api_client import JOB, SECRET, Client
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ async def test_no_answer_is_kept_or_guessed_at(ask: Client, monkeypatch: pytest.
     check(await ask.http.get("/queue/stats"))
     check(await ask.http.post("/queue/jobs", headers=AUTHORIZATION, content=b"{"))
 
-    async def broken(_: Admin) -> int:
+    async def broken(_: DeadLetterAdmin) -> int:
         raise LookupError
 
-    monkeypatch.setattr(Admin, "letter_count", broken)
+    monkeypatch.setattr(DeadLetterAdmin, "count", broken)
     fault = await ask.http.get("/queue/stats", headers=AUTHORIZATION)
     check(fault)
     assert 500 == fault.status_code

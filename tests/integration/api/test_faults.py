@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from processors.forms import FORMS
 from queue_lib import wiring
-from queue_lib.admin.admin import Admin
+from queue_lib.admin.dead_letters import DeadLetterAdmin
+from queue_lib.admin.queues import QueueAdmin
 from queue_lib.observe.events import Breakdown, Event
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web.api import problems
@@ -43,11 +44,11 @@ async def test_a_fault_of_ours_shows_nothing(ask: Client, faults: list[Event], m
     told = SimpleNamespace(error=lambda event, exc_info, **_: logged.append((event, exc_info)))
     monkeypatch.setattr(problems, "_log", told)
 
-    async def broken(_: Admin) -> int:
+    async def broken(_: DeadLetterAdmin) -> int:
         msg = "secret"
         raise LookupError(msg)
 
-    monkeypatch.setattr(Admin, "letter_count", broken)
+    monkeypatch.setattr(DeadLetterAdmin, "count", broken)
     answer = await ask.http.get("/queue/stats", headers={"Authorization": f"Bearer {SECRET}"})
 
     assert (500, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
@@ -63,7 +64,7 @@ async def test_a_fault_of_ours_is_counted(ask: Client, monkeypatch: pytest.Monke
     """From 0, so that Prometheus sees the first one as an increase."""
     before = Exposition((await ask("GET", "/metrics")).text)
     monkeypatch.setattr(problems, "_log", SimpleNamespace(error=lambda *_, **__: None))
-    monkeypatch.setattr(Admin, "pause", None)
+    monkeypatch.setattr(QueueAdmin, "pause", None)
     await ask.http.post("/queue/pause?queue=file-processing", headers={"Authorization": f"Bearer {SECRET}"})
     after = Exposition((await ask("GET", "/metrics")).text)
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from queue_lib.web import tokens
 from queue_lib.web.api import bodies
 from queue_lib.web.api.bodies import LARGEST, BodyLimit
-from queue_lib.web.api.operator import WINDOW, Limiter
+from queue_lib.web.api.submissions import count_jobs
+from queue_lib.web.rate_limit import WINDOW, FixedWindow
 from tests.support.api_client import JOB, Client, api, client_of
 
 if TYPE_CHECKING:
@@ -88,10 +91,11 @@ async def test_submissions_are_limited(redis_url: str, monkeypatch: pytest.Monke
 def test_the_limit_is_by_token_and_window() -> None:
     """One token's haste is nobody else's, and a minute later it may go on."""
     now = 0.0
-    limiter = Limiter(1, clock=lambda: now)
-    limiter.count("a")
-    limiter.count("b")
-    with pytest.raises(Exception, match="more than 1 jobs in a minute"):
-        limiter.count("a")
+    ada, bob = (tokens.make(name, may_write=True)[1] for name in ("ada", "bob"))
+    limiter = FixedWindow(1, clock=lambda: now)
+    count_jobs(limiter, ada, 1)
+    count_jobs(limiter, bob, 1)
+    with pytest.raises(HTTPException, match="more than 1 jobs in a minute"):
+        count_jobs(limiter, ada, 1)
     now = WINDOW
-    limiter.count("a")
+    count_jobs(limiter, ada, 1)

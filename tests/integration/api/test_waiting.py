@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from queue_lib import wiring
-from queue_lib.admin.admin import Admin
+from queue_lib.admin.jobs import JobAdmin
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from queue_lib.web.api import events, watch
@@ -86,12 +86,12 @@ async def test_a_wait_has_an_end(ask: Client, mill: Mill) -> None:
     since = time.monotonic()
     slow = (await ask("GET", f"{where}&wait=1")).json()
     assert ("waiting", True) == (slow["state"], 0.9 < time.monotonic() - since < 10)
+    assert 422 == (await ask("GET", f"{where}&wait=26")).status_code
 
     waiting = asyncio.create_task(ask("GET", f"{where}&wait=20"))
     await asyncio.sleep(2 * watch.EVERY)
     await ask("DELETE", where)
     assert 404 == (await waiting).status_code
-    assert 422 == (await ask("GET", f"{where}&wait=26")).status_code
 
 
 async def test_a_hundred_clients_wait_on_the_same_few_connections(ask: Client, redis_url: str) -> None:
@@ -188,15 +188,15 @@ async def test_a_stream_breathes_and_ends(ask: Client, mill: Mill, monkeypatch: 
 async def test_a_lost_redis_is_waited_for(ask: Client, mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be told while the server was away is told when it is back."""
     where = await submitted(ask, mill)
-    find, answers = Admin.find, iter(["the route's", "away", "back"])
+    find, answers = JobAdmin.find, iter(["the route's", "away", "back"])
 
-    async def find_or_fail(self: Admin, *place: Any) -> Any:
+    async def find_or_fail(self: JobAdmin, *place: Any) -> Any:
         if next(answers, None) == "away":
             msg = "away"
             raise BrokerUnavailableError(msg)
         return await find(self, *place)
 
-    monkeypatch.setattr(Admin, "find", find_or_fail)
+    monkeypatch.setattr(JobAdmin, "find", find_or_fail)
     reading = asyncio.create_task(read(ask, where))
     await asyncio.sleep(4 * watch.EVERY)
     await (await claimed(mill)).done(None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.routing import APIRoute
 
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import READ_SECRET, Browser, csrf
 from tests.support.showcase import FILES, fill
 

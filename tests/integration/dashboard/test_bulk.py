@@ -11,7 +11,7 @@ import pytest
 
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.rq.broker import RQBroker
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import Browser, letters_of
 from tests.support.showcase import FILES, IMAGE, bury, working
 

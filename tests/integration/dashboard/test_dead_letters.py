@@ -6,7 +6,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import Browser, letters_of, seen
 from tests.support.showcase import FILES, fill
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.push_chain import chain
 from tests.support.showcase import PUSHES
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import seen
 from tests.support.showcase import FILES, IMAGE, fill
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from queue_lib.admin.answers import Wanted
+from queue_lib.admin.filters import JobFilter
 from queue_lib.job import Wire
 from tests.support.dashboard_client import Browser, browser_of, letters_of, seen
 from tests.support.polling import PATIENCE
@@ -41,6 +41,6 @@ async def test_twenty_operators_at_once(parts: tuple[FastAPI, FastAPI], mess: Me
     """They wait for each other's turn, and for nobody's connection."""
     await fill(mess, dead=20)
     admin: Admin = parts[0].state.admin
-    failed = await admin.failed(Wanted(wire=Wire.RQ))
+    failed = (await admin.jobs.failed(JobFilter(wire=Wire.RQ))).jobs
     async with asyncio.timeout(PATIENCE):
-        assert [True] * 20 == await asyncio.gather(*(admin.retry(job) for job in failed))
+        assert [True] * 20 == await asyncio.gather(*(admin.jobs.retry(job) for job in failed))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from structlog.testing import capture_logs
 
 from embedded.redis_server import RedisServer
-from queue_lib.web.dashboard.access import PREFIX
+from queue_lib.admin.queues import QueueAdmin
+from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import Browser, browser_of, built
 from tests.support.showcase import FILES, fill
 
@@ -49,16 +50,14 @@ async def test_redis_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
             assert 200 == (await browser.get("/")).status_code
 
 
-async def test_a_fault_is_a_page_without_details(
-    ada: Browser, parts: tuple[FastAPI, FastAPI], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_fault_is_a_page_without_details(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says where to look, and has the headers of all others."""
 
-    async def broken() -> None:
+    async def broken(_: QueueAdmin) -> None:
         msg = "secret detail"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(parts[0].state.admin, "stats", broken)
+    monkeypatch.setattr(QueueAdmin, "stats", broken)
     with capture_logs() as logged:
         page = await ada.get("/")
     assert ["api_fault"] == [line["event"] for line in logged]

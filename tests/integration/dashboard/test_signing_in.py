@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from queue_lib.web.dashboard.access import MOST_ATTEMPTS, PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX
+from queue_lib.web.dashboard.login_attempts import MOST_ATTEMPTS
 from tests.support.dashboard_client import FULL, SECRET, Browser, csrf
 
 

@@ -1,0 +1,147 @@
+"""Queues: statistics, history, pausing, and deleting jobs by state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from queue_lib.admin.reading import Reading
+from queue_lib.job import State
+from queue_lib.observe.pulse import MINUTE, minute_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from structlog.typing import FilteringBoundLogger
+
+    from queue_lib.admin.backends import Backends
+    from queue_lib.admin.ports import Inspector
+    from queue_lib.broker.bullmq.schedulers import StoppedScheduler
+    from queue_lib.errors import Trouble
+    from queue_lib.job import Wire
+    from queue_lib.observe.pulse import Minute
+
+PAGE = 200  # jobs
+DELETED_AT_ONCE = 1000  # jobs
+LONGEST_HISTORY = 24 * 60  # minutes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats:
+    """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds.
+
+    `trouble` says why a part could not be read, because of what its keys hold: that part is missing.
+    `stopped` are the app's job schedulers that stopped before their end.
+    """
+
+    queue: str
+    paused: bool
+    counts: Mapping[Wire, Mapping[State, int]]
+    oldest: float | None
+    trouble: Trouble | None = None
+    stopped: Sequence[StoppedScheduler] = ()
+
+    def total(self, state: State) -> int:
+        """How many jobs of both wires are in a state."""
+        return sum(counts[state] for counts in self.counts.values())
+
+
+class QueueAdmin:
+    """Looks at queues, and acts on them as a whole."""
+
+    def __init__(self, backends: Backends, log: FilteringBoundLogger) -> None:
+        """`log` names the operator."""
+        self._backends = backends
+        self._inspectors = backends.inspectors
+        self._log = log
+        self.names = tuple(backends.queues)
+
+    def chosen(self, queue: str | None) -> tuple[str, ...]:
+        """The queue of this name; all queues for None. Raises NoSuchQueueError."""
+        return self._backends.chosen(queue)
+
+    async def stats(self) -> list[QueueStats]:
+        """Each queue at this moment."""
+        return [await self._stats(queue) for queue in self.names]
+
+    async def _stats(self, queue: str) -> QueueStats:
+        read = Reading()
+        for each in self._inspectors:
+            await read(each.check(queue))
+        first = [job for each in self._inspectors for job in await read(each.page(queue, State.WAITING, 0, 1)) or ()]
+        now = self._backends.clock()
+        return QueueStats(
+            queue=queue,
+            paused=bool(await read(self._inspectors[0].is_paused(queue))),
+            counts={each.wire: counts for each in self._inspectors if (counts := await read(each.counts(queue)))},
+            oldest=max((now - job.enqueued_at for job in first if job.enqueued_at), default=None),
+            trouble=read.trouble,
+            stopped=[one for each in self._inspectors for one in await read(each.stopped(queue)) or ()],
+        )
+
+    async def history(self, queue: str, minutes: int = 60) -> list[Minute]:
+        """What all workers did with a queue's jobs, minute by minute: the oldest first, this minute last.
+
+        Workers report every ten seconds; reports are kept for a day. Raises NoSuchQueueError, and ValueError for other
+        than 1 to 1,440 minutes.
+        """
+        [queue] = self.chosen(queue)
+        if not 1 <= minutes <= LONGEST_HISTORY:
+            msg = f"a history has 1 to {LONGEST_HISTORY} minutes, not {minutes}"
+            raise ValueError(msg)
+        last = int(self._backends.clock() // MINUTE)
+        numbers = range(last - minutes + 1, last + 1)
+        found = await self._backends.pulses.minutes(queue, numbers)
+        return [minute_of(number, counts) for number, counts in zip(numbers, found, strict=True)]
+
+    async def pause(self, queue: str) -> None:
+        """Hand out no more jobs of a queue, on both wires."""
+        await self._inspectors[0].pause(queue)
+        self._log.info("queue_paused", queue=queue)
+
+    async def resume(self, queue: str) -> None:
+        """Undo pause."""
+        await self._inspectors[0].resume(queue)
+        self._log.info("queue_resumed", queue=queue)
+
+    async def drain(self, queue: str, *, delayed: bool = False, most: int | None = None) -> int:
+        """Delete the waiting jobs of a queue on both wires, `delayed` ones too if asked; returns how many.
+
+        At most `most` are deleted. Jobs that run go on, and ended ones stay. Raises NoSuchQueueError.
+        """
+        [queue] = self.chosen(queue)
+        deleted = await self._in_steps(lambda each, count: each.drain(queue, delayed=delayed, most=count), most)
+        self._log.info("queue_drained", queue=queue, delayed=delayed, jobs=deleted)
+        return deleted
+
+    async def clean(self, queue: str, state: State, older: float, most: int | None = None) -> int:
+        """Delete jobs of a queue that completed or failed more than `older` seconds ago; returns how many.
+
+        At most `most` are deleted. Their dead letters stay. Raises ValueError for another state.
+        """
+        if state not in {State.COMPLETED, State.FAILED}:
+            msg = f"what is {state.value} is not cleaned"
+            raise ValueError(msg)
+        deleted = await self._in_steps(lambda each, count: each.clean(queue, state, older, count), most)
+        self._log.info("queue_cleaned", queue=queue, state=state.value, older=older, jobs=deleted)
+        return deleted
+
+    async def _in_steps(self, delete: Callable[[Inspector, int], Awaitable[int]], most: int | None) -> int:
+        """Delete on one wire after the other, a thousand at once: the server answers nobody else meanwhile."""
+        deleted, bound = 0, math.inf if most is None else most
+        for inspector in self._inspectors:
+            while (
+                deleted < bound and (count := await delete(inspector, int(min(DELETED_AT_ONCE, bound - deleted)))) > 0
+            ):
+                deleted += count
+        return deleted
+
+    async def cleanable(self, queue: str, state: State, older: float) -> int:
+        """How many jobs `clean` would delete. One page of them is in memory at a time."""
+        before, found = self._backends.clock() - older, 0
+        for inspector in self._inspectors:
+            for start in range(0, (await inspector.counts(queue))[state], PAGE):
+                page = await inspector.page(queue, state, start, PAGE)
+                found += sum((job.finished_at or 0.0) <= before for job in page)
+        return found
