@@ -5,7 +5,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --q
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NODE_READY := $(if $(shell command -v npm),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next))
 
-.PHONY: help setup demo dashboard test check unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard test check fast unit alerts bench corpus screenshots requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: setup ## Check format, lint, types and import rules
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary .
 	$(BIN)/lint-imports --no-logo
+
+fast: setup ## Run the unit tests without golden images and property tests: a few seconds
+	$(BIN)/python -m pytest -p no:schemathesis -m "not golden and not hypothesis" tests/unit
 
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit

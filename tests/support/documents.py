@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 import zlib
@@ -58,8 +59,9 @@ def locked_pdf(password: str) -> bytes:
     return file.getvalue()
 
 
-def make_docx(*, xml: bytes | None = None, method: int = zipfile.ZIP_DEFLATED, **parts: bytes) -> bytes:
-    """A Word document; `xml` takes the place of its main part, `parts` are more, packed by `method` as all are."""
+@functools.cache
+def letter() -> bytes:
+    """A letter as python-docx writes it."""
     document = Document()
     document.add_paragraph("Dear Ada,")
     row = document.add_table(rows=1, cols=2).rows[0].cells
@@ -67,8 +69,13 @@ def make_docx(*, xml: bytes | None = None, method: int = zipfile.ZIP_DEFLATED, *
     document.add_paragraph("Grüße")
     file = io.BytesIO()
     document.save(file)
+    return file.getvalue()
+
+
+def make_docx(*, xml: bytes | None = None, method: int = zipfile.ZIP_DEFLATED, **parts: bytes) -> bytes:
+    """A Word document; `xml` takes the place of its main part, `parts` are more, packed by `method` as all are."""
     changed = io.BytesIO()
-    with zipfile.ZipFile(file) as old, zipfile.ZipFile(changed, "w", method) as new:
+    with zipfile.ZipFile(io.BytesIO(letter())) as old, zipfile.ZipFile(changed, "w", method, compresslevel=1) as new:
         for name in old.namelist():
             new.writestr(name, xml if xml is not None and name == "word/document.xml" else old.read(name))
         for name, content in parts.items():

@@ -42,7 +42,8 @@ def made(
     if isinstance(picture, bytes):
         source.write_bytes(picture)
     else:
-        picture.save(source, kind, **options)
+        quickly = {"compress_level": 1} if kind == "PNG" else {}
+        picture.save(source, kind, **quickly, **options)
     report = task.run(wanted, FakeParent())
     by_variant = {file["variant"]: file for file in reversed(report["files"])}
     first = by_variant["compressed"]

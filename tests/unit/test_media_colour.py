@@ -80,6 +80,7 @@ def test_the_background_has_no_part_in_the_picture_s_profile(tmp_path: Path, alp
     assert close(RED, shown) if alpha == "flatten" else (0, 0, 0, 0) == shown
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize(
     ("kind", "mode", "options"),
     [
@@ -127,6 +128,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 AS_RGB = bytes_of(COLOURS, "JPEG", quality=95, keep_rgb=True)
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize(
     ("data", "mode"),
     [
@@ -159,6 +161,7 @@ def test_a_jpeg_keeps_its_colours_however_it_stores_them(
     assert psnr(ideal.resize((320, 240), Image.Resampling.LANCZOS), result.thumbnail) > 34
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize(("formats", "mode"), [(["jpeg", "webp", "avif"], "YCbCr"), (["jpeg", "png"], "RGB")])
 def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[str], mode: str) -> None:
     """Where a result may have more colours than a JPEG's, they are not given up on the way."""

@@ -45,6 +45,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize(
     ("kind", "mode", "options"),
     [

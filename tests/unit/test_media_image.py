@@ -40,16 +40,16 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("source", "compressed", "thumbnail"),
     [
-        ((4000, 3000), (1440, 1080), (320, 240)),
-        ((3000, 4000), (810, 1080), (320, 240)),
+        pytest.param((4000, 3000), (1440, 1080), (320, 240), marks=pytest.mark.golden),
+        pytest.param((3000, 4000), (810, 1080), (320, 240), marks=pytest.mark.golden),
         ((2000, 1000), (1920, 960), (320, 240)),
         ((1920, 1080), (1920, 1080), (320, 240)),
         ((800, 600), (800, 600), (320, 240)),
         ((100, 80), (100, 80), (100, 75)),
         ((80, 100), (80, 100), (80, 60)),
         ((1, 1), (1, 1), (1, 1)),
-        ((600, 9000), (72, 1080), (320, 240)),
-        ((9000, 500), (1920, 107), (320, 240)),
+        pytest.param((600, 9000), (72, 1080), (320, 240), marks=pytest.mark.golden),
+        pytest.param((9000, 500), (1920, 107), (320, 240), marks=pytest.mark.golden),
         ((9000, 3), (1920, 1), (4, 3)),
     ],
 )
@@ -170,7 +170,7 @@ def test_transparency_is_put_on_white(tmp_path: Path, picture: Image.Image, kind
 
 def test_hidden_colours_don_t_bleed(tmp_path: Path) -> None:
     """The colour under full transparency has no part in the pixels next to it."""
-    result = run(tmp_path, halves((4000, 3000), (*WHITE, 255), (0, 0, 0, 0), "RGBA"))
+    result = run(tmp_path, halves((400, 3000), (*WHITE, 255), (0, 0, 0, 0), "RGBA"))
 
     assert min(result.compressed.tobytes()) > 255 - TOLERANCE
 
@@ -196,6 +196,7 @@ def test_the_background_is_a_choice(tmp_path: Path) -> None:
     assert close(BLUE, result.compressed.getpixel((350, 150)))
 
 
+@pytest.mark.golden
 def test_formats_and_widths(tmp_path: Path) -> None:
     """Each width comes in each format; a width beyond the upload's is not made up."""
     wanted = wishes(formats=["jpeg", "webp", "avif"], widths=[640, 3000], progressive=True)

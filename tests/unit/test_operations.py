@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -95,9 +96,14 @@ async def api() -> CollectorRegistry:
     return scraped.registry
 
 
-@pytest.fixture
-async def samples() -> list[Sample]:
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
     """All that both processes expose."""
+    return asyncio.run(exposed())
+
+
+async def exposed() -> list[Sample]:
+    """All samples of a worker and of a web process."""
     return [
         sample
         for registry in (await worker(), await api())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from functools import cache
 from importlib import metadata
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from tests.support.requirements import EXTRAS, FILES, PROJECT, PYTHONS, direct, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 OUR_OWN = {"benchmarks", "demo", "embedded", "processors", "queue_lib", "scripts", "storage", "tests", "worker", "web"}
 # What a file may import beside what every process has: the extras of the longest beginning of its path.
@@ -43,16 +44,17 @@ MAY_IMPORT = {
     "tests/": tuple(EXTRAS),
 }
 SYSTEMS = {"linux": ("Linux", "x86_64", "aarch64"), "darwin": ("Darwin", "x86_64", "arm64")}
+STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # where an import may be
 HERE = {name: str(value) for name, value in default_environment().items()}
 
 
 def sources() -> list[Path]:
     """All Python of the project."""
-    folders = ("", "*/**/")
-    paths = {path for folder in folders for path in PROJECT.glob(f"{folder}*.py")}
-    return sorted(
-        path for path in paths if not path.is_relative_to(PROJECT / ".venv") and "node_modules" not in path.parts
-    )
+    paths: list[Path] = []
+    for folder, folders, files in os.walk(PROJECT):
+        folders[:] = [name for name in folders if name != "node_modules" and not name.startswith(".")]
+        paths += [Path(folder, file) for file in files if file.endswith(".py")]
+    return sorted(paths)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -68,7 +70,7 @@ def imports(path: Path) -> Iterator[str]:
                 yield from (alias.name for alias in node.names)
             case ast.ImportFrom(module=str(module)):
                 yield module
-        left.extend(ast.iter_child_nodes(node))
+        left += [child for child in ast.iter_child_nodes(node) if isinstance(child, STATEMENTS)]
 
 
 @cache

@@ -12,12 +12,12 @@ from processors import objects
 from processors.outage import PAUSE
 from queue_lib.errors import PermanentError, SnoozeError
 from storage.errors import InvalidKeyError, StorageAwayError
+from tests.support.media import FolderStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.objects.base import Stored
-    from tests.support.media import FolderStore
 
 
 class BrokenStore:
@@ -42,6 +42,14 @@ class BrokenStore:
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """A store with one object in it."""
+    (tmp_path / "store" / "uploads").mkdir(parents=True)
+    (tmp_path / "store" / "uploads" / "b.txt").write_bytes(b"hello")
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
 def report(tmp_path: Path) -> Path:
     """A result to be published."""
     path = tmp_path / "report.csv"
@@ -51,8 +59,6 @@ def report(tmp_path: Path) -> Path:
 
 async def test_an_object_is_fetched(store: FolderStore, tmp_path: Path) -> None:
     """It is in the target file, and its size is returned."""
-    (store.folder / "uploads" / "b.txt").write_bytes(b"hello")
-
     size = await objects.fetch(store, "uploads/b.txt", tmp_path / "target", 5)
 
     assert (5, b"hello") == (size, (tmp_path / "target").read_bytes())
@@ -60,12 +66,12 @@ async def test_an_object_is_fetched(store: FolderStore, tmp_path: Path) -> None:
 
 async def test_the_reason_names_the_field(store: FolderStore, tmp_path: Path) -> None:
     """What is missing or too large fails for good, and the reason says which field of the payload names it."""
-    os.truncate(store.folder / "uploads" / "a.png", 3 * 1024**2)
+    os.truncate(store.folder / "uploads" / "b.txt", 3 * 1024**2)
 
     with pytest.raises(PermanentError, match=r"^nothing is stored under its attachments\.0\.path$"):
         await objects.fetch(store, "uploads/none", tmp_path / "target", 5, "attachments.0.path")
     with pytest.raises(PermanentError, match=r"^the upload under its filePath is larger than 2 MiB$"):
-        await objects.fetch(store, "uploads/a.png", tmp_path / "target", 2 * 1024**2)
+        await objects.fetch(store, "uploads/b.txt", tmp_path / "target", 2 * 1024**2)
 
 
 async def test_a_result_is_published(store: FolderStore, report: Path) -> None:
