@@ -1,6 +1,6 @@
 """What a push service's answer means for the subscription. Pure.
 
-The words are those of Google, Mozilla, Apple and Windows, who each say the same thing in another way.
+Google, Mozilla, Apple and Microsoft say the same things in different words, which are below.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, now: float) -> D
     """What an answer means; `body` may be its beginning only, `now` is in seconds since the epoch."""
     if 200 <= status < 300:  # noqa: PLR2004 -- any success: Windows' service says 200 or 201, others 201
         return _taken(headers, now)
-    if 300 <= status < 400:  # noqa: PLR2004 -- following it would call whom nobody checked
+    if 300 <= status < 400:  # noqa: PLR2004 -- following it would call a host that was not checked
         return Delivery(Kind.REDIRECT, f"HTTP {status}: a redirect, which is not followed")
     kind = _kind(status, headers, body.decode(errors="replace").lower())
     reason = f"HTTP {status}: {detail(headers, body)}".removesuffix(": ")

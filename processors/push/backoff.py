@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 5
 BASE, FACTOR = 10.0, 4.0  # seconds: at most 10, 40, 160, 640, and at least half of it
 MINUTE = 60.0
-# So far apart are the due times of groups that would have the same, for each group is told by its due time.
+# Seconds between groups that would be due at the same time: a group is identified by its due time.
 APART = 0.001
 
 
@@ -29,10 +29,10 @@ def backoff(attempt: int, chance: float) -> float:
 def group_by_delay(
     ends: Sequence[tuple[str, Delivery]], attempt: int, chance: float, at_most: int
 ) -> Iterator[tuple[float, list[str]]]:
-    """Who is sent to again when: pairs of a delay (seconds, all different) and `at_most` ids of subscriptions.
+    """When each subscription is sent to again: pairs of a delay (seconds, all different) and up to `at_most` ids.
 
-    `ends` are pairs of an id and what its attempt number `attempt` ended with. All that named no time share one
-    delay; what a push service asked for is rounded up to minutes, so that there are few groups.
+    `ends` are pairs of a subscription's id and how attempt number `attempt` ended. Subscriptions without a time of
+    their own share one delay. A pause that a push service asked for is rounded up to minutes, so that groups are few.
     """
     usual = backoff(attempt, chance)
     groups: dict[float, list[str]] = defaultdict(list)

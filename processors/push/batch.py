@@ -22,18 +22,20 @@ if TYPE_CHECKING:
     from queue_lib.processor import Context
     from storage.ports import Subscription, Subscriptions
 
-# Subscriptions of a page, users that are asked for at once, and pages under way: while one waits for a slow answer,
-# the others go on.
+# Subscriptions in a page, users in a query, and pages under way: while one waits for a slow answer, the others go on.
 PAGE, USERS, PAGES = 500, 500, 8
-# Seconds before the deadline in which no page begins any more; the job goes on in another run.
+# Seconds before the deadline from which on no page begins. The job continues in another run.
 MARGIN = 60.0
-# Seconds before the deadline at which pages under way are cut short, too.
+# Seconds before the deadline at which pages under way are cut short.
 CUT = 5.0
 _CURSOR = "cursor"
 
 
 class Cursor(Model):
-    """How far a batch has come: `chunk` of the user ids, `after` which subscription's id, `seen` so many, with what."""
+    """The position of a batch: the `chunk` of user ids, and the id `after` which the next page begins.
+
+    `seen` is the number of subscriptions so far, `result` what became of them.
+    """
 
     chunk: int = 0
     after: str | None = None
@@ -42,16 +44,16 @@ class Cursor(Model):
 
 
 class PushBatch:
-    """Sends one notification to the devices of many users, however many those are, in flat memory.
+    """Sends one notification to the devices of many users. Memory does not grow with their number.
 
-    How far it has come is noted after each page, so that another run goes on from there.
+    The position is noted after each page, so that another run continues there.
     """
 
     def __init__(self, dependencies: PushDependencies) -> None:
         self._dependencies = dependencies
 
     async def __call__(self, payload: BatchPayload, context: Context, /) -> PushResult:
-        """Run one job, or a part of it: SnoozeError says that the rest follows. Raises PermanentError."""
+        """Run one job, or a part of it: it raises SnoozeError if another run has to continue. Raises PermanentError."""
         wait_until_due(payload, self._dependencies)
         fan_out = await FanOut.open(self._dependencies, payload, context)
         noted = fan_out.ledger.others.get(_CURSOR)
@@ -65,10 +67,10 @@ class PushBatch:
 
 
 class Pages:
-    """The subscriptions of a batch in pages, by id, from where `cursor` stands."""
+    """The subscriptions of a batch in pages, by id, from the position `cursor` on."""
 
     def __init__(self, subscriptions: Subscriptions, user_ids: Sequence[str] | None, cursor: Cursor) -> None:
-        """Read those of these users, or of everybody (None)."""
+        """Read the subscriptions of these users, or of all users (None)."""
         self._subscriptions = subscriptions
         self._start = cursor
         self._chunks = [None] if user_ids is None else [user_ids[i : i + USERS] for i in range(0, len(user_ids), USERS)]
@@ -76,17 +78,17 @@ class Pages:
         self._is_read = False
 
     async def count(self) -> None:
-        """Count everybody's subscriptions, for the progress."""
+        """Count all subscriptions, for the progress, if the batch is for all users."""
         if self._chunks == [None]:
             self._total = await self._subscriptions.count()
 
     def percent(self, cursor: Cursor) -> float:
-        """How far a cursor stands, 0 to 99."""
+        """The progress at a position, 0 to 99."""
         done = cursor.seen / max(1, self._total) if self._total else cursor.chunk / len(self._chunks)
         return min(99.0, round(100 * done, 1))
 
     async def read(self) -> AsyncGenerator[tuple[Cursor, list[Subscription]], None]:
-        """Pages with where the cursor stands after each (its `seen` and `result` are the reader's)."""
+        """Pages, each with the position after it. The caller fills in `seen` and `result`."""
         after = self._start.after
         for chunk in range(self._start.chunk, len(self._chunks)):
             rows = await self._page(chunk, after)
@@ -98,7 +100,7 @@ class Pages:
         self._is_read = True
 
     async def last(self) -> Sequence[Subscription]:
-        """The last subscriptions by id of all, or of the last users; none once all pages are read."""
+        """The last subscriptions of the list (or of its last users); none once all pages are read."""
         with outages_put_off():
             rows = await self._subscriptions.last(PAGE, self._chunks[-1])
         return [] if self._is_read else rows
@@ -109,7 +111,7 @@ class Pages:
 
 
 class _Run:
-    """One run of a batch. Pages end in any order, and are noted in theirs."""
+    """One run of a batch. Pages end in any order; their ends are noted in the order of the list."""
 
     def __init__(self, fan_out: FanOut, pages: Pages, context: Context, cursor: Cursor) -> None:
         self._fan_out = fan_out
@@ -137,7 +139,7 @@ class _Run:
         return self._cursor.result
 
     async def _send_pages(self) -> SnoozeError | None:
-        """Begin page after page; returns why it is not the last one that was begun."""
+        """Begin page after page. Returns the reason if it stops before the last one."""
         try:
             async with aclosing(self._pages.read()) as pages:
                 async for position, rows in pages:
@@ -151,7 +153,7 @@ class _Run:
         return None
 
     async def _end_first(self) -> None:
-        """Wait for the oldest page, and note that it is done. Raises PermanentError as check_configuration does."""
+        """Wait for the oldest page, and note its end. Raises PermanentError as check_configuration does."""
         position, rows, page = self._under_way[0]
         result = await page
         self._under_way.popleft()
@@ -165,7 +167,7 @@ class _Run:
         await self._context.progress(self._pages.percent(self._cursor))
 
     async def _stop(self) -> None:
-        """Cut short what is still under way, if this run ends before it."""
+        """Cancel the pages that are still under way."""
         tasks = [page for *_, page in self._under_way]
         for page in tasks:
             page.cancel()

@@ -9,12 +9,12 @@ import structlog
 
 from processors.push.delivery import Delivery, Kind
 
-# So many refusals in a row are enough to doubt the server's key. Not one: anybody can store a subscription whose
-# endpoint is refused. Where the doubt was wrong they are old subscriptions, and it takes many more.
+# Refusals in a row that raise a doubt about the server's key. More than one, because any user can store a subscription
+# whose endpoint is refused. If the doubt was wrong, the refused ones are old subscriptions: then it takes many more.
 REFUSALS, MORE_REFUSALS = 3, 3000
-# So many subscriptions from the other end of the list are asked then, one by one: the first may be of an older key.
+# Subscriptions from the other end of the list that are asked then, one by one: the first ones may be of an older key.
 PROBES = 5
-# Of those that are not sent then one in so many is all the same, and more of the first ones.
+# Once it is stopped, one message in PROBE_EVERY is sent all the same, and more of the first ones.
 PROBE_EVERY = 50
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -42,10 +42,10 @@ class _Doubt:
 
 
 class CircuitBreaker:
-    """Stops sending to an origin that refuses the server whatever it is sent.
+    """Stops sending to an origin that refuses the server itself, whatever it is sent.
 
-    After some refusals in a row all wait for those that are asked from the other end of the list. If none of these is
-    taken, the rest is not sent, but for a probe now and then. One message that is taken sets all going again.
+    After some refusals in a row all wait for probes: subscriptions from the other end of the list. If no probe is
+    taken, the rest is not sent, apart from a probe now and then. One message that is taken closes the circuit again.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class CircuitBreaker:
         return doubt is not None and doubt.refusals >= enough
 
     async def turn(self, origin: str) -> Turn:
-        """What is to be done next. Who gets PROBE calls `probed` afterwards."""
+        """What to do next. A caller that gets PROBE must call `probed` afterwards."""
         while self.doubts(origin):
             doubt = self._doubts[origin]
             if doubt.is_stopped:
@@ -71,13 +71,13 @@ class CircuitBreaker:
         return Turn.SEND
 
     def short_circuit(self, origin: str) -> Delivery:
-        """What a message to this origin ends with that is skipped."""
+        """How a message to this origin ends if it is skipped."""
         reason = self._doubts[origin].reason if origin in self._doubts else ""
         told = f"not sent: {origin} was left alone for the rest of the job after {reason}"
         return Delivery(Kind.CONFIGURATION, told, tried=False)
 
     def saw(self, origin: str, delivery: Delivery) -> None:
-        """Take note of an ending."""
+        """Take note of how a message ended."""
         if delivery.kind is Kind.SENT:
             self._go_on(origin)
         elif delivery.kind is Kind.CONFIGURATION:
@@ -88,12 +88,12 @@ class CircuitBreaker:
             self._doubts.pop(origin, None)
 
     def is_last_probe(self, origin: str) -> bool:
-        """Whether the probe under way decides."""
+        """Whether the probe under way is the one that decides."""
         doubt = self._doubts.get(origin)
         return doubt is not None and doubt.probes == PROBES - 1
 
     def probed(self, origin: str, *, is_asked: bool = True) -> None:
-        """A probe has ended, however; it decides nothing if the origin was not asked."""
+        """A probe has ended. It decides nothing unless the origin was asked."""
         doubt = self._doubts.get(origin)
         if doubt is None:
             return
@@ -118,7 +118,7 @@ class CircuitBreaker:
 
 
 def _after(doubt: _Doubt) -> Turn:
-    """Skip, but for the first, the second, the fourth, the eighth ..., and one in PROBE_EVERY."""
+    """Skip, except the first, the second, the fourth, the eighth ..., and one in PROBE_EVERY."""
     doubt.skipped += 1
     number = doubt.skipped
     is_due = number % PROBE_EVERY == 0 or (number < PROBE_EVERY and number & (number - 1) == 0)

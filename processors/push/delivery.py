@@ -18,7 +18,7 @@ MAX_PLAINTEXT = 3993
 class Message:
     """What every subscription of a fan-out receives: the plaintext `body` and, in seconds, its time to live.
 
-    `is_batch`: it goes to so many that the time of encrypting it counts.
+    `is_batch`: it goes to many, so the time of encrypting it matters.
     """
 
     body: bytes
@@ -29,25 +29,25 @@ class Message:
 
 
 class Kind(enum.StrEnum):
-    """What became of a message, as far as it matters for what is done next."""
+    """How a message ended, as far as it matters for what is done next."""
 
     SENT = "sent"  # the push service took it
     GONE = "gone"  # its push service or its browser says that it is over: its row is pruned
     KEY_MISMATCH = "keyMismatch"  # the subscription was made with another VAPID key
-    UNREADABLE_KEYS = "unreadableKeys"  # nothing can be encrypted with the row's keys; nobody was asked
-    REFUSED_ENDPOINT = "refusedEndpoint"  # the row's endpoint must not be called; nobody was asked
+    UNREADABLE_KEYS = "unreadableKeys"  # nothing can be encrypted with the row's keys; the push service was not asked
+    REFUSED_ENDPOINT = "refusedEndpoint"  # the row's endpoint must not be called
     CONFIGURATION = "configuration"  # the push service refuses the server itself: no subscription is at fault
     REFUSED = "refused"  # the push service refuses us for this subscription again and again, and takes others' messages
     MESSAGE = "message"  # this message is refused; others may pass
     REDIRECT = "redirect"  # a redirect, which is not followed
     THROTTLED = "throttled"  # the push service asks for a pause
     TRANSIENT = "transient"  # another attempt may help
-    EXPIRED = "expired"  # not sent: it was worth nothing any more when its turn came
+    EXPIRED = "expired"  # not sent: its time was over when its turn came
 
 
-# Judged here: they say nothing of the push service.
+# Found without asking the push service: they say nothing about it.
 UNASKED = frozenset({Kind.UNREADABLE_KEYS, Kind.REFUSED_ENDPOINT})
-# The row is of no use to this worker. No push service called it gone, so it is kept.
+# The worker can't send to the row. No push service called it gone, so it is kept.
 UNUSABLE = UNASKED | {Kind.KEY_MISMATCH}
 
 
@@ -55,9 +55,9 @@ UNUSABLE = UNASKED | {Kind.KEY_MISMATCH}
 class Delivery:
     """How a message to one subscription ended.
 
-    `reason` is for people and has no secret in it. `retry_after` is what the push service asked for, in seconds.
-    `tried` is False where nothing was sent, because the push service is left alone, and that uses up no attempt;
-    `retry_after` is then until when.
+    `reason` is for people and holds no secret. `retry_after` is the pause that the push service asked for, in seconds.
+    `tried` is False if nothing was sent because the push service is left alone. That uses up no attempt, and
+    `retry_after` is the time that is left of the pause.
     """
 
     kind: Kind
@@ -81,7 +81,7 @@ class End:
 
 
 class Sender(Protocol):
-    """Whoever can send to a subscription."""
+    """What can send to a subscription."""
 
     async def send(self, subscription: Subscription, message: Message) -> Delivery:
         """Send; a fault of the subscription or of its push service is a Delivery, never an exception."""

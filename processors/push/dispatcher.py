@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from queue_lib.processor import Board
     from storage.ports import Subscription
 
-# So many subscriptions of a call, and a fifth of more, may be in flight at once if there are permits: each that waits
-# for one takes some KiB, and a batch has eight pages under way.
+# Requests of one call that may wait for permits: this many, or a fifth of a longer list. Each takes some KiB, and a
+# batch has eight pages under way.
 AT_ONCE = 50
-# Noted at once. The rest may be asked for again by another run: it is retried, or refused without harm.
+# Noted at once. Another run may repeat the others: they are retried anyway, or refused again without harm.
 _SETTLED = frozenset({Kind.SENT, Kind.MESSAGE, Kind.REDIRECT})
 
 
@@ -44,7 +44,7 @@ class Dispatcher:
     _flight: Flight = field(default_factory=Flight)
 
     async def send_all(self, rows: Sequence[Subscription], ends: list[End]) -> None:
-        """Send to all, and add how each ended to `ends`; raises what cut this call short, or another one."""
+        """Send to all, and add how each ended to `ends`. Raises what stopped this call, or another one."""
         await self.dependencies.origins.hear(self.board)
         before, lines = len(ends), self.lines.of(rows, ends)
         if len(rows) == 1:
@@ -52,7 +52,7 @@ class Dispatcher:
         else:
             await self._flight.all(self._work(line) for line in lines for _ in range(self._workers(line)))
         is_whole = len(ends) - before == len(rows)
-        if self._flight.failure is not None and not is_whole:  # another page failed, and here no other was begun
+        if self._flight.failure is not None and not is_whole:  # another call failed, so this one stopped
             raise self._flight.failure
 
     async def ask_the_other_end(self, refusing: set[str]) -> None:
@@ -64,7 +64,7 @@ class Dispatcher:
         return min(self.dependencies.origins.total.most, waiting, max(AT_ONCE, waiting // 5))
 
     async def _work(self, line: Line) -> None:
-        """Send to one after another of a line that others work at, too."""
+        """Send to one row after another of a line that other workers share."""
         while line.rows and not self._flight.is_stopped:
             turn = await self._circuit.turn(line.origin)
             if turn is Turn.SKIP:
@@ -75,7 +75,7 @@ class Dispatcher:
                 await self._take(line)
 
     async def _probe(self, line: Line) -> None:
-        """Send to the last one of the line, and if that was the last probe, to the last ones of the whole list."""
+        """Send to the last row of the line and, if that was the last probe, to the last rows of the whole list."""
         is_asked = False
         try:
             is_asked = await self._take(line, is_probe=True)
@@ -91,14 +91,16 @@ class Dispatcher:
         return early
 
     async def _take(self, line: Line, *, is_probe: bool = False) -> bool:
-        """Send to the next one, or to the last one if it is a probe, once there is a permit; whether it was sent to."""
+        """Send to the next row (the last one, if it is a probe) once there is a permit. Whether a row was sent to."""
         origins = self.dependencies.origins
         permit = await origins.enter(line.origin, self, self.board, small=line.small)
         if isinstance(permit, Delivery):
             line.end_next(permit)
             return False
         try:
-            is_doubted = not is_probe and self._circuit.doubts(line.origin)  # since it waits for its permit
+            is_doubted = not is_probe and self._circuit.doubts(
+                line.origin
+            )  # the doubt came while it waited for its permit
             if not line.rows or is_doubted or self._flight.is_stopped:
                 return False
             row = line.rows.pop() if is_probe else line.rows.popleft()
@@ -106,7 +108,7 @@ class Dispatcher:
             line.end(row, delivery)
             try:
                 await origins.saw(line.origin, permit, delivery, row.id, self.board)
-            finally:  # also if this is cut short; before the permit is given back: what is unwritten is in flight
+            finally:  # also if this is cancelled, and before the permit is given back: its note counts as in flight
                 if delivery.kind in _SETTLED:
                     await self._settle(row)
             return True
@@ -121,7 +123,7 @@ class Dispatcher:
             self.message = replace(self.message, ttl=math.ceil(max(1.0, left)))
         try:
             delivery = await self.dependencies.sender.send(row, self.message)
-        except Exception as error:  # noqa: BLE001 -- a fault that nobody thought of stays with its subscription
+        except Exception as error:  # noqa: BLE001 -- an unexpected fault must stay with its subscription
             delivery = Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
         if delivery.kind not in UNASKED:
             self._circuit.saw(origin, delivery)
@@ -130,6 +132,6 @@ class Dispatcher:
     async def _settle(self, row: Subscription) -> None:
         try:
             await self.ledger.settle(row)
-        except (BrokerUnavailableError, LeaseLostError):  # before another one is sent to
+        except (BrokerUnavailableError, LeaseLostError):  # before another request begins
             self._flight.stop()
             raise

@@ -1,4 +1,4 @@
-"""Who may be called. An endpoint is a URL that came from a browser, so anybody may have written it."""
+"""Which endpoints may be called. An endpoint is a URL that came from a browser, so it may be hostile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from processors.push.services import SERVICES
 # Edge on Android gives this host to a subscription that it has ended.
 REMOVED_HOST = "permanently-removed.invalid"
 MAX_LENGTH = 2048
-# What yarl raises for a text that is no URL; the second for some brackets and labels in the host.
+# What yarl raises for a text that is not a URL; the second for some brackets and labels in the host.
 WRONG = (ValueError, IndexError)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Visible ASCII without the backslash, which some parsers take for a slash.
@@ -73,9 +73,9 @@ def _parse(endpoint: str) -> URL:
     if len(endpoint) > MAX_LENGTH or _CHARACTERS.fullmatch(endpoint) is None:
         _refuse("the endpoint is not a URL")
     try:
-        # As it came: percent-encodings in it are the push service's, and must come back unchanged.
+        # Unchanged: percent-encodings in it are the push service's, and must be sent back as they came.
         url = URL(endpoint, encoded=True)
-        _ = url.port, url.host  # parsed at the first use only, and wrong ones show there
+        _ = url.port, url.host  # yarl parses them at their first use, and raises there
     except WRONG:
         msg = "the endpoint is not a URL"
         raise EndpointRefusedError(msg) from None

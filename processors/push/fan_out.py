@@ -1,4 +1,4 @@
-"""One job's message to many subscriptions: each is settled once, whatever became of the others."""
+"""One job's message to many subscriptions: each is settled once, however the others end."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FanOut:
 
     @classmethod
     async def open(cls, dependencies: PushDependencies, push: Push, context: Context) -> Self:
-        """Go on where earlier runs of this job ended; what they handed over is enqueued if it is not yet.
+        """Continue where earlier runs of this job ended, and enqueue the follow-ups that they noted but did not add.
 
         Raises PermanentError for a message that no push service takes, BrokerUnavailableError.
         """
@@ -69,17 +69,17 @@ class FanOut:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Tell the log and the metrics what this run has done; if it was cut short, note what it has settled."""
+        """Report what this run has done. If it was cut short, note what it has settled."""
         await self.ledger.close()
         self._report.close(self._context)
         if kind is not None:
             await self.ledger.write()
 
     async def deliver(self, rows: Sequence[Subscription]) -> PushResult:
-        """Send to each row that no run of this job has settled; returns what became of them.
+        """Send to each row that no run of this job has settled. Returns what became of the rows.
 
-        Raises BrokerUnavailableError when Redis stays away and nothing more can be noted, also where another call has
-        met it, and SnoozeError where a follow-up finds its push services left alone.
+        Raises BrokerUnavailableError when Redis stays away and nothing more can be noted, in this call or another one
+        of the run; SnoozeError when this is a follow-up and its push services are left alone.
         """
         ends: list[End] = []
         try:
@@ -104,7 +104,7 @@ class FanOut:
         )
 
     def check_configuration(self) -> None:
-        """Raise PermanentError if all that were asked have refused the server itself, and none has lately taken it."""
+        """Raise PermanentError if every push service refused this server, and none has recently taken a message."""
         refusing = self._report.refusing()
         asked = {*refusing, *self.other_end.asked}
         if refusing and not any(map(self._dependencies.sender.is_proven, asked)):
@@ -113,9 +113,9 @@ class FanOut:
             raise PermanentError(msg)
 
     def put_off_refusals(self) -> None:
-        """Raise SnoozeError if all that were asked refuse this server, and have taken nothing since they first did.
+        """Raise SnoozeError if every push service refused this server, and none has taken a message since then.
 
-        Once an origin has taken another message, it is these subscriptions that it refuses.
+        If one has taken another job's message, it refuses these subscriptions, and not the server.
         """
         refusing = self._report.refusing()
         if not refusing:
@@ -138,9 +138,9 @@ class FanOut:
                 raise pause
 
     def _is_retried(self, end: End) -> bool:
-        """Whether another attempt may help: also where an origin that had taken the key refuses us, or was left alone.
+        """Whether another attempt may help. A refusal is retried if the push service has recently taken our key.
 
-        A first attempt tells a refusal of the server by what the origin took besides; a follow-up is put off.
+        If it took other messages of a first attempt, it refuses this subscription; a follow-up is put off as a whole.
         """
         delivery, is_proven = end.delivery, self._dependencies.sender.is_proven(end.origin)
         is_outage = self._follow_ups.attempt == 1 and not self._report.has_sent(end.origin)
@@ -148,10 +148,10 @@ class FanOut:
         return end.was_left_alone or delivery.kind in _RETRIED or refused or (not delivery.tried and is_proven)
 
     async def _prune(self, rows: Sequence[Subscription]) -> int:
-        """Delete the rows; returns how many. A database that is away is no reason to send everything again."""
+        """Delete the rows, and return how many. A fault of the database is logged: failing would send all again."""
         if not rows:
             return 0
-        await self.ledger.write()  # the database may take its time, and what is not written is sent twice
+        await self.ledger.write()  # the database may be slow, and what is not noted would be sent twice
         self._report.alarm_of_many_gone()
         [deleted] = await asyncio.gather(self._dependencies.subscriptions.prune(rows), return_exceptions=True)
         if isinstance(deleted, BaseException):
@@ -162,5 +162,5 @@ class FanOut:
 
 
 def _distinct(rows: Sequence[Subscription]) -> list[Subscription]:
-    """One row an endpoint, the newest: apps that store a subscription at each visit have many of one device."""
+    """The newest row of each endpoint: apps that store a subscription at each visit have many rows of one device."""
     return list({row.endpoint: row for row in rows}.values())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-# Seconds for requests under way when a job is cut short: an answer that nobody waits for is a push that is sent twice.
+# Seconds that requests under way have left when a run is cut short: a push whose answer is lost is sent twice.
 DRAIN = 1.5
 
 
@@ -33,7 +33,7 @@ class Flight:
         self._stopped_at = self._stopped_at or time.monotonic()
 
     async def all(self, workers: Iterable[Coroutine[Any, Any, Any]]) -> None:
-        """Run all to their end. If one fails or this is cancelled, the others have what is left of 1.5 s to end."""
+        """Run all to their end. If one fails or this is cancelled, the others have 1.5 s to end."""
         tasks = [asyncio.create_task(worker) for worker in workers]
         if not tasks:
             return

@@ -1,4 +1,4 @@
-"""Follow-up jobs: who is to be sent to again, and when."""
+"""Follow-up jobs: which subscriptions are sent to again, and when."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many go to which follow-up jobs, and how many had time for none."""
+    """The `ids` of follow-up jobs, how many subscriptions are in them, and how many have no time left for one."""
 
     retrying: int = 0
     expired: int = 0
@@ -49,18 +49,18 @@ class FollowUps:
             self.attempt, self._of = push.attempt, push.follow_up_of or self._of
 
     async def add_missing(self) -> None:
-        """Enqueue what earlier runs of this job have handed over, if it is not enqueued yet."""
+        """Enqueue the follow-ups that earlier runs of this job have noted and not added."""
         for due, ids in self._ledger.handed_over().items():
             await self._enqueue(ids, due, self.attempt + 1)
             self._ledger.enqueued(ids)
 
     async def add(self, ends: Sequence[End]) -> Added:
-        """Enqueue follow-ups for these, while attempts and the message's time last."""
+        """Enqueue follow-ups for these, as long as attempts and the message's time last."""
         now, expired, handed, dues = self._dependencies.clock(), 0, dict[str, int](), set[float]()
         last = self.deadline if self._push.options.ttl else now
         for delay, ids, attempt in self._groups(ends):
             due = now + delay
-            while due in dues:  # each group is told by its due time
+            while due in dues:  # a group is identified by its due time
                 due += APART
             dues.add(due)
             if due >= last:
@@ -72,7 +72,7 @@ class FollowUps:
         return Added(sum(handed.values()), expired, tuple(handed))
 
     def put_off(self, ends: Sequence[End]) -> SnoozeError | None:
-        """Why a follow-up is to run again as it is: nothing was sent, for its push services are left alone."""
+        """Why to run this follow-up again unchanged, if nothing was sent because its push services are left alone."""
         if self.attempt == 1 or not ends or not all(end.was_left_alone for end in ends):
             return None
         delay = min(self._dependencies.origins.due(origin, seconds) for origin, seconds in _soonest(ends).items())
@@ -81,7 +81,7 @@ class FollowUps:
         return SnoozeError(ends[0].delivery.reason, delay)
 
     def _groups(self, ends: Sequence[End]) -> Iterator[tuple[float, list[str], int]]:
-        """Delays in seconds, ids, and the number of their next attempt; who has used up all attempts is left out."""
+        """Delays in seconds, ids, and the number of the next attempt, as long as attempts last."""
         origins = self._dependencies.origins
         tried: dict[str, list[tuple[str, Delivery]]] = defaultdict(list)
         left_alone: dict[str, list[End]] = defaultdict(list)
@@ -100,7 +100,7 @@ class FollowUps:
                 yield origins.due(origin, _soonest(part)[origin]), [end.row.id for end in part], max(2, self.attempt)
 
     async def _enqueue(self, ids: Sequence[str], due: float, attempt: int) -> str:
-        """Add the follow-up job, and return its id. It tells of its content, so that a later run adds no second one."""
+        """Add the follow-up job, and return its id: a hash of its content, so that a later run adds no second one."""
         job = self._context.job
         told = "\n".join([job.wire, job.queue, job.id, repr(self.deadline), repr(due), *sorted(ids)])
         follow_up_id = f"push-{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""The requests in flight: so many at each push service, so many in all, and fair turns for the jobs that wait."""
+"""Permits for requests in flight: limited for each push service and in all, in fair turns for the jobs that wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Permit:
-    """A request in flight, which was `begun` then; `small`: of a job that sends to few, whose slot waits for it."""
+    """The permit of a request that began at `begun`; `small`: of a job that sends to few, whose slot waits for it."""
 
     begun: float
     small: bool
@@ -29,16 +29,15 @@ class _Waiting:
 
 
 class Total:
-    """What all gates of a process share: `most` requests in flight, and whose turn it is when one ends."""
+    """What all gates of a process share: `most` requests in flight, and the order of the gates."""
 
     def __init__(self, most: int) -> None:
-        """Nothing is in flight."""
         self.most = most
         self.in_flight = 0
-        self.crowded: deque[Gate] = deque()  # gates that somebody waits at, each once
+        self.crowded: deque[Gate] = deque()  # gates with waiting requests, each once
 
     def let_in(self, now: float) -> None:
-        """Give permits to who waits, gate by gate, until there is none."""
+        """Give permits to waiting requests, gate by gate, as long as there are any."""
         for _ in range(len(self.crowded)):
             if self.in_flight >= self.most:
                 return
@@ -49,7 +48,7 @@ class Total:
 
 
 class Gate:
-    """The way to one push service. Jobs have turns, so that one device does not wait for a million."""
+    """The limit of one push service. Jobs take turns, so that one device does not wait for a million others."""
 
     def __init__(self, total: Total, allowance: Allowance, share: int) -> None:
         """At most `share` requests are of small jobs: each holds one of the queue's slots until it is answered."""
@@ -62,7 +61,7 @@ class Gate:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether somebody waits."""
+        """Whether a request waits."""
         return bool(self._lines)
 
     @property
@@ -71,16 +70,16 @@ class Gate:
         return bool(self._in_flight or self._lines)
 
     def unanswered(self, count: int) -> float:
-        """Since when so many requests have been in flight that are not answered yet; infinity if there are not."""
+        """Since when `count` requests have been in flight without an answer; infinity if there are fewer."""
         begun = (permit.begun for permit in self._in_flight if not permit.is_answered)
         return next(islice(begun, count - 1, None), math.inf)
 
     def enter(self, now: float, *, small: bool) -> Permit | None:
-        """A permit, if there is one and nobody waits for it."""
+        """A permit, if one is free and no request waits."""
         return None if self._lines or not self._has_room(small=small) else self.begin(now, small=small)
 
     def begin(self, now: float, *, small: bool) -> Permit:
-        """A permit in any case."""
+        """A permit, whatever the limits are."""
         permit = Permit(now, small)
         self._in_flight[permit] = None
         self._total.in_flight += 1
@@ -88,12 +87,12 @@ class Gate:
         return permit
 
     async def wait(self, job: object, now: float, *, small: bool) -> Permit | None:
-        """Wait for a permit, in turns with other jobs; None where `send_away` says that things have changed."""
+        """Wait for a permit, in turns with other jobs. None if `send_away` was called: look again."""
         waiting = _Waiting(asyncio.get_running_loop().create_future(), small)
         if not self._lines:
             self._total.crowded.append(self)
         self._lines.setdefault(job, deque()).append(waiting)
-        self.let_in(now)  # it may pass those that wait for their share
+        self.let_in(now)  # it may overtake small jobs that wait for their share
         try:
             return await waiting.permit
         except asyncio.CancelledError:
@@ -111,7 +110,7 @@ class Gate:
         self._total.let_in(now)
 
     def let_in(self, now: float) -> None:
-        """Give permits to who waits: one a job, and then another one each."""
+        """Give permits to waiting requests: one for each job, then another one for each."""
         passed_over = 0
         while passed_over < len(self._lines) and self._has_room(small=False):
             job, line = next(iter(self._lines.items()))
@@ -125,7 +124,7 @@ class Gate:
                 waiting.permit.set_result(self.begin(now, small=waiting.small))
 
     def send_away(self, *, small_only: bool) -> None:
-        """Let those who wait look again."""
+        """End the waits, so that their callers look again: all, or those of small jobs."""
         for job, line in list(self._lines.items()):
             staying = deque(each for each in line if small_only and not each.small)
             for waiting in line:

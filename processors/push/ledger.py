@@ -1,4 +1,4 @@
-"""What the runs of one job have settled, so that a later run sends to nobody twice."""
+"""What the runs of one job have settled, so that a later run does not send it again."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from queue_lib.processor import Context
     from storage.ports import Subscription
 
-# Seconds between two writes while messages are under way: what was answered since the last one is sent to again if
-# the process is killed. A job that is done sooner writes nothing, for its completion says the same.
+# Seconds between two writes while messages are under way. What was answered since the last write is sent again if the
+# process is killed. A job that ends sooner writes nothing: its completion says the same.
 WRITE_EVERY = 0.01
-# While Redis is slow or away, nobody is sent to beyond these and those that are in flight.
+# While Redis is slow or away, no more messages are sent than these and those in flight.
 MAX_UNWRITTEN = 50
 _SETTLED = "1"
 _SUBSCRIPTION = "s:"  # before a subscription's id, to tell it from other notes
 
 
 class Ledger:
-    """The subscriptions that this job needs not send to again: settled, or handed over to a follow-up job.
+    """The subscriptions that this job must not send to again: settled, or handed over to a follow-up job.
 
-    It is the job's notes: `s:<subscription id>` is `1` if settled, else the due time of the follow-up (epoch seconds).
+    They are in the job's notes: `s:<subscription id>` is `1` if settled, else the follow-up's due time (epoch seconds).
     """
 
     def __init__(self, context: Context, notes: Mapping[str, str]) -> None:
-        """Go on from the `notes` of earlier runs."""
+        """Continue from the `notes` of earlier runs."""
         self._context = context
         self._known = {key.removeprefix(_SUBSCRIPTION): value for key, value in notes.items() if _is_entry(key)}
         self._unwritten: dict[str, str] = {}
@@ -41,7 +41,7 @@ class Ledger:
         self.others = {key: value for key, value in notes.items() if not _is_entry(key)}
 
     def fixed(self, key: str, number: float) -> float:
-        """A number that the first run decides on for all: `number`, unless an earlier run has noted another."""
+        """The number that the first run chose for all: `number`, unless an earlier run has noted another."""
         if key in self.others:
             return float(self.others[key])
         self._unwritten[key] = repr(number)
@@ -65,9 +65,9 @@ class Ledger:
         return dict(groups)
 
     async def settle(self, subscription: Subscription) -> None:
-        """Note that this subscription's message has ended for good; it is written within 10 ms.
+        """Note that this subscription's message has ended for good. It is written within 10 ms.
 
-        Once MAX_UNWRITTEN are unwritten, this waits until they are written: call it from a slot of those in flight.
+        Once MAX_UNWRITTEN are unwritten, this waits until they are written: call it while holding the permit.
         Raises BrokerUnavailableError when much is unwritten and Redis stays away.
         """
         self._unwritten[_SUBSCRIPTION + subscription.id] = _SETTLED
@@ -77,20 +77,20 @@ class Ledger:
             self._timer = asyncio.get_running_loop().call_later(WRITE_EVERY, self._write_soon)
 
     async def hand_over(self, ids: Iterable[str], due: float) -> None:
-        """Write that these go to the follow-up job that is due then (epoch seconds), with all that is settled."""
+        """Write that these go to the follow-up job that is due at `due` (epoch seconds), with all that is settled."""
         self._unwritten.update({_SUBSCRIPTION + subscription_id: repr(due) for subscription_id in ids})
         await self.write()
 
     def enqueued(self, ids: Iterable[str]) -> None:
-        """The follow-up job for these is in its queue: by the next write, no later run enqueues it again."""
+        """The follow-up job for these is in its queue. From the next write on, no later run enqueues it again."""
         self._unwritten.update(dict.fromkeys((_SUBSCRIPTION + each for each in ids), _SETTLED))
 
     async def write(self, notes: Mapping[str, str] | None = None, forget: Collection[Subscription] = ()) -> None:
-        """Write what is not written yet, and other `notes`; forget subscriptions that no run will come across again.
+        """Write what is not written yet, and other `notes`; forget subscriptions that no later run reads.
 
         Raises BrokerUnavailableError.
         """
-        async with self._writing:  # one at a time, so that nothing is written after it was to be forgotten
+        async with self._writing:  # one at a time: nothing is written after it was forgotten
             gone = {_SUBSCRIPTION + subscription.id for subscription in forget}
             unwritten = dict(self._unwritten)
             entries = {key: value for key, value in unwritten.items() if key not in gone} | dict(notes or {})
@@ -100,18 +100,18 @@ class Ledger:
                 del self._unwritten[key]
 
     async def close(self) -> None:
-        """Write no more by itself. What is unwritten stays so, for the job's end says it, unless `write` is called."""
+        """Stop writing. What is unwritten stays so unless `write` is called: the end of the job says the same."""
         if self._timer is not None:
             self._timer.cancel()
         if self._writer is not None:
             await asyncio.gather(self._writer, return_exceptions=True)
 
     def _write_soon(self) -> None:
-        self._timer = None  # what is settled while this is written sets another
+        self._timer = None  # what is settled from here on sets another
         self._writer = asyncio.create_task(self._write_or_leave())
 
     async def _write_or_leave(self) -> None:
-        # What can't be written stays unwritten: whoever settles next, or ends the job, meets the same.
+        # What can't be written stays unwritten: the next `settle`, or the end of the job, raises the same.
         with contextlib.suppress(BrokerUnavailableError, LeaseLostError):
             await self.write()
 

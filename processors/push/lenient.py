@@ -1,6 +1,6 @@
-"""Values as apps write them: numbers for texts, texts for numbers, dates. Each type says in JSON Schema what it takes.
+"""Values as apps write them: numbers for strings, strings for numbers, dates. Each type has a JSON Schema that says so.
 
-pydantic's own schema says less than what it converts, so that a client made of it would refuse what a job may have.
+pydantic's own schemas leave out what pydantic converts, so a client made of them would refuse valid jobs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
-# Milliseconds: what is less was meant as seconds (as milliseconds, this is in 1973).
+# Milliseconds. A smaller number was meant as seconds (as milliseconds it is before 1973).
 MIN_TIME = 10**11
 MAX_TIME = MIN_TIME * 1000
 
@@ -25,7 +25,7 @@ def one_of(*schemas: dict[str, Any]) -> WithJsonSchema:
 
 
 class OrNull:
-    """The JSON Schema of a field whose null, which JavaScript writes for what there is not, means its default."""
+    """Marks a field whose null, which JavaScript writes for a missing value, means its default."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Add null to the field's own schema."""

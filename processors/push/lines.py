@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from storage.ports import Subscription
 
-# A job that sends to no more subscriptions of a push service is a small one there.
+# A job is small at a push service if it sends to at most this many subscriptions there.
 SMALL = 10
-MAX_ORIGINS = 1000  # told apart: Windows and Apple have many hosts, but not so many
+MAX_ORIGINS = 1000  # told apart. Windows and Apple have many hosts, but fewer than this
 
 
 @dataclass(slots=True)

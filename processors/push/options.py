@@ -30,7 +30,7 @@ def _clamp(ttl: int) -> int:
 
 
 def without_nulls(value: Any) -> Any:
-    """JavaScript writes null for what there is not."""
+    """The object without its nulls: JavaScript writes null for a missing value."""
     return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
 
 
@@ -45,8 +45,8 @@ class Options(Model):
 
     With a `ttl` of 0 a device receives the message if it is online, and no push is tried again. A message replaces an
     undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the epoch; on the wire, and
-    for the constructor, milliseconds or ISO dates. null is the same as no value. A name that is no option's is refused:
-    it would be another one misspelt, or one that does nothing here.
+    for the constructor, milliseconds or ISO dates. null means the default. An unknown name is refused: it is most
+    likely an option misspelt, or one that has no effect here.
     """
 
     model_config = ConfigDict(json_schema_extra=_describe)

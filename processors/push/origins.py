@@ -1,4 +1,4 @@
-"""What each push service did in the last minute, as this process has seen it and others have told: who may be asked."""
+"""What each push service did in the last minute, as this process and others have seen it, and which may be called."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 
     from queue_lib.processor import Board
 
-# Windows' and Apple's services have many hosts, but not so many.
+# Push services that are remembered. Windows' and Apple's have many hosts, but fewer than this.
 MAX_ORIGINS = 1000
-# That rest at once and are told, to the log and on the board, which all processes read each second. Anybody can store
+# Rests at one time that are written to the log and the board, which all processes read each second. Any user can store
 # subscriptions of hosts that do not answer.
 MOST_TOLD = 100
-HEAR_EVERY = 1.0  # seconds between looks at what other processes tell
-# Seconds that a quick push service takes at most for an answer. One that is slower holds a share of the slots.
+HEAR_EVERY = 1.0  # seconds between reads of the board
+# Seconds for an answer beyond which a push service is slow. A slow one may hold half of the queue's slots.
 SLOW = 1.0
-# So many requests that are not answered say something of the push service, if none has been since they were begun. One
-# may be due to its connection, or its subscription.
+# Requests without an answer that count as an outage, if none has been answered since they began. A single one may be
+# due to its connection or its subscription.
 SEVERAL = 2
 IN_A_ROW = 10  # requests that fail, with an answer or at once
 FIRST_REST, LONGEST_REST = 10.0, 60.0  # seconds; doubled with each probe that fails
-# Seconds of rests without an answer between them after which to be left alone uses up an attempt: whoever sends to a
-# push service that is no more would have a follow-up of each push run every minute until its time is over.
+# Seconds of rests without any answer, after which a message that is not sent uses up an attempt. Otherwise follow-ups
+# to a push service that no longer exists would run every minute until their time is over.
 PATIENCE = 3600.0
-AGAIN = 5.0  # seconds until those who found a probe under way, or a slow service, may come again
+AGAIN = 5.0  # seconds until a job that met a probe under way, or a slow push service, may try again
 # Follow-ups of one push service that fall due within a second: a fifth of what the queue takes.
 DUE_A_SECOND = 20
-# Seconds that a request took which was not answered in time: connecting may take 5, all of it 10.
+# A failed request that took longer was not answered in time, in seconds: connecting may take 5, the whole 10.
 SILENT = 4.5
 _FAILED = frozenset({Kind.TRANSIENT, Kind.THROTTLED})
-# What only the push service itself can have said; the others may be found out without asking it.
+# Answers that only the push service itself can have given.
 _ANSWERED = frozenset({Kind.SENT, Kind.MESSAGE, Kind.KEY_MISMATCH, Kind.CONFIGURATION, Kind.REFUSED, Kind.REDIRECT})
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class _Origin:
-    """What is known of one."""
+    """What is known of one push service."""
 
     def __init__(self, name: str, gate: Gate, allowance: Allowance) -> None:
         self.name = name
@@ -72,19 +72,19 @@ class _Origin:
         return self.rest is not None and now - self.rest.until < MINUTE
 
     def is_forgotten(self, now: float) -> bool:
-        """Whether nothing of it concerns anybody any more."""
+        """Whether it may be forgotten."""
         return now - self.seen_at > MINUTE and not self.gate.is_used and not self.rests_lately(now)
 
     def has_stalled(self, now: float) -> bool:
-        """Whether it answers nothing, and has several requests to answer."""
+        """Whether several requests have waited for more than a second, and none was answered meanwhile."""
         return now - max(self.gate.unanswered(SEVERAL), self.answered_at) > SLOW
 
 
 class Origins:
-    """Hands out the right to send a request, and learns from how it ends. Times are seconds of `clock`."""
+    """Hands out permits for requests, and learns from how they end. Times are seconds of `clock`."""
 
     def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic, most: int | None = None) -> None:
-        """Jobs of the queue have so many `slots` in this process; `most` requests may be in flight."""
+        """The queue has `slots` slots in this process; `most` requests may be in flight in all."""
         self._clock = clock
         self._share = max(1, slots // 2)
         self.total = Total(most or most_in_flight())
@@ -93,7 +93,7 @@ class Origins:
         self._hearing = asyncio.Lock()
 
     async def hear(self, board: Board) -> None:
-        """Take note of what other processes tell, once a second."""
+        """Read what other processes have written on the board, at most once a second."""
         async with self._hearing:
             if self._clock() - self._heard_at < HEAR_EVERY:
                 return
@@ -102,7 +102,7 @@ class Origins:
                 facts = await board.read(TOPIC)
             except BrokerUnavailableError:
                 return
-            finally:  # who has waited for this does not wait for another one
+            finally:  # a caller that waited for this read does not begin another
                 self._heard_at = self._clock()
             for name, fact in facts.items():
                 self._heard(name, fact.text, fact.left - MINUTE)
@@ -111,9 +111,9 @@ class Origins:
                     self._end_rest(origin)
 
     async def enter(self, name: str, job: object, board: Board, *, small: bool) -> Permit | Delivery:
-        """The right to send a request to this origin, or what it ends with without being sent.
+        """A permit for a request to this origin, or how it ends without being sent.
 
-        A `job` has its turn among others. A `small` one sends to few: it does not wait for a push service that is slow.
+        Jobs take turns; `job` tells them apart. A `small` one sends to few: it does not wait for a slow push service.
         """
         origin = self._of(name)
         while True:
@@ -132,7 +132,7 @@ class Origins:
                 return permit
 
     async def saw(self, name: str, permit: Permit, delivery: Delivery, subscription_id: str, board: Board) -> None:
-        """The request of this permit was answered, or not, in this way."""
+        """The request of this permit ended so."""
         origin, now = self._of(name), self._clock()
         permit.is_answered = True
         was_probe = origin.rest is not None and origin.rest.probe is permit
@@ -149,11 +149,11 @@ class Origins:
         """Give the permit back."""
         origin = self._of(name)
         if origin.rest is not None and origin.rest.probe is permit:
-            origin.rest.probe = None  # it was cut short, or says nothing
+            origin.rest.probe = None  # it was cancelled, or its end says nothing
         origin.gate.leave(permit, self._clock())
 
     def due(self, name: str, delay: float) -> float:
-        """Seconds until a follow-up that may come in `delay` is to come: while the origin rests, one after another."""
+        """When a follow-up is due that may run in `delay` seconds: while the origin rests, one after another."""
         origin, now = self._of(name), self._clock()
         if origin.rest is None and not origin.has_stalled(now) and origin.usual <= SLOW:
             return delay
@@ -178,7 +178,7 @@ class Origins:
         return origin
 
     async def _probe(self, origin: _Origin, rest: Rest, board: Board) -> Permit | Delivery:
-        """The right to send one request, once the rest is over: to one job of one process."""
+        """A permit for the probe, once the rest is over; one job of one process gets it."""
         left = rest.until - self._clock()
         if left > 0:
             return self._left_alone(origin, rest, left)
@@ -196,7 +196,7 @@ class Origins:
         return self._left_alone(origin, rest, AGAIN)
 
     async def _may_probe(self, origin: _Origin, board: Board) -> bool:
-        """Whether it is this process that probes: until its time is over, for a probe may say nothing."""
+        """Whether this process may probe. It keeps the right for 15 s, because a probe may say nothing."""
         now = self._clock()
         if now >= origin.ours_until and await claim_probe(board, origin.name):
             origin.ours_until = now + PROBE
@@ -207,7 +207,7 @@ class Origins:
         return replace(delivery, tried=self._clock() - rest.since > PATIENCE)
 
     def _answered(self, origin: _Origin, permit: Permit, now: float) -> None:
-        """It is there. Only a probe ends a rest: what was begun before may still be answered."""
+        """It has answered. Only a probe ends a rest: an older request may be answered during it."""
         origin.usual += (now - permit.begun - origin.usual) / 5
         origin.answered_at = now
         origin.failures = 0
@@ -232,9 +232,9 @@ class Origins:
     def _pause(
         self, origin: _Origin, permit: Permit, delivery: Delivery, subscription_id: str, now: float
     ) -> float | None:
-        """Seconds for which this failure is a reason to leave the origin alone, if it is one.
+        """Seconds for which the origin is to be left alone because of this failure, if it is.
 
-        A pause that was asked for two subscriptions in a row is meant for all of them.
+        If it asks for a pause for two subscriptions in a row, the pause is for all.
         """
         asked = delivery.retry_after if delivery.kind is Kind.THROTTLED else None
         if asked is not None:
@@ -262,7 +262,7 @@ class Origins:
         origin.allowance.restart()
 
     def _heard(self, name: str, text: str, left: float) -> None:
-        """Another process, or this one, has told that an origin rests."""
+        """The board says that an origin rests."""
         rest = parse(text, self._clock(), left)
         origin = self._of(name)
         if rest is None or (origin.rest is not None and origin.rest.probe is not None):
@@ -272,7 +272,7 @@ class Origins:
             self._begin_rest(origin, rest)
 
     def _watch(self, origin: _Origin) -> None:
-        """Look each second, while somebody waits, whether an origin has stalled: small jobs wait no longer then."""
+        """Check each second, while requests wait, whether the origin has stalled: then small jobs stop waiting."""
         origin.watch = None
         if origin.has_stalled(self._clock()):
             origin.gate.send_away(small_only=True)

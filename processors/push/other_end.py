@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Send = Callable[[Sequence[Subscription]], Awaitable[list[End]]]
 
-# So many of the last subscriptions of a list are asked, before those that come first decide that the server is refused.
+# The number of last subscriptions that are asked before the first ones decide that the server is refused.
 MOST = 5
 
 
@@ -36,8 +36,8 @@ class OtherEnd:
         self._ledger = ledger
         self._lock = asyncio.Lock()
         self._refused: set[str] = set()  # origins for which it has asked
-        self._early: dict[str, End] = {}  # by id: how those ended whose turn has not come
-        self._under_way: set[str] = set()  # ids of those whose turn it is
+        self._early: dict[str, End] = {}  # by id: ends of rows whose turn has not come
+        self._under_way: set[str] = set()  # ids of rows whose turn it is
 
     @property
     def asked(self) -> set[str]:
@@ -46,9 +46,9 @@ class OtherEnd:
 
     @asynccontextmanager
     async def turn(self, rows: Sequence[Subscription]) -> AsyncIterator[tuple[list[Subscription], list[End]]]:
-        """It is the turn of these rows: none of them is asked early any more.
+        """Begin the turn of these rows: from here on none of them is asked early.
 
-        Gives the rows that were not asked yet, and how the others have ended.
+        Yields the rows that were not asked yet, and the ends of the others.
         """
         ids = {row.id for row in rows}
         async with self._lock:

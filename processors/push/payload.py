@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLLOW_UP = "push-follow-up"  # the job of that name
 MAX_USERS = 100_000
 MAX_FOLLOW_UP = 1000  # subscriptions of one follow-up job
-# Of a result, which stays in Redis: a batch has a follow-up a page, and Windows' and Apple's services have many hosts.
+# A result stays in Redis, so it is bounded: a batch has a follow-up for each page, and Windows and Apple many hosts.
 MAX_FOLLOW_UPS, MAX_ORIGINS = 100, 50
 OTHER = "other"  # the rest of them
 
@@ -29,7 +29,7 @@ OTHER = "other"  # the rest of them
 class Push(Model):
     """A notification, and how it is to be sent.
 
-    The options are in `options`, or beside `payload`. What else is there means nothing, and is named in the result.
+    The options are in `options`, or beside `payload`. Other fields have no effect, and the result names them.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -52,7 +52,7 @@ class Push(Model):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Names of what the app gave and nobody here reads, 20 at most."""
+        """Names of fields that have no effect, 20 at most."""
         return tuple(name[:50] for name in islice(self.model_extra or (), 20))
 
     def wait(self, now: float) -> float:
@@ -60,9 +60,9 @@ class Push(Model):
         return 0.0 if self.options.not_before is None else max(0.0, self.options.not_before - now)
 
     def deadline(self, now: float) -> float:
-        """When the message is worth nothing any more if it is first sent now; in seconds since the epoch.
+        """Until when the message is sent, if the first run is now; in seconds since the epoch.
 
-        A `ttl` of 0 ends nothing: whoever's turn it is may be online.
+        A `ttl` of 0 sets no end: a device may be online when its turn comes.
         """
         end = now + self.options.ttl if self.options.ttl else math.inf
         return end if self.options.expires_at is None else min(end, self.options.expires_at)
@@ -115,7 +115,7 @@ class FollowUpPayload(Push):
 def follow_up_data(
     push: Push, ids: Sequence[str], *, attempt: int, of: str, by: str, deadline: float
 ) -> dict[str, Any]:
-    """A FollowUpPayload on the wire: `push` as the app gave it, worth nothing after `deadline` (epoch seconds).
+    """A FollowUpPayload on the wire: `push` as the app gave it, not to be sent after `deadline` (epoch seconds).
 
     Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
     """
@@ -138,10 +138,10 @@ def follow_up_data(
 class PushResult(Model):
     """What became of each subscription; the counts add up to `total`.
 
-    `pruned`: gone, and deleted. `retrying`: handed over to the jobs `follow_ups`, of whose ids 100 are named at most.
+    `pruned`: gone, and deleted. `retrying`: handed over to the jobs `followUps`, of which at most 100 are named.
     `skipped`: settled by an earlier run, or a second row of the same endpoint. `expired`: unsent when the message's
-    time was over. `ignored`: fields of the job that nobody here reads. `origins`: push service -> kind of delivery ->
-    how often; at most 50, with the rest under `other`.
+    time was over. `ignored`: fields of the job that have no effect. `origins`: push service -> how the messages ended
+    -> how often; at most 50 push services, with the rest under `other`.
     """
 
     sent: int = 0

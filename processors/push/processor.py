@@ -1,4 +1,4 @@
-"""`push-notification`, and `push-follow-up`: those of its subscriptions that failed and may not fail again."""
+"""`push-notification`, and `push-follow-up`, which sends again where that may help."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PushNotification:
         self._dependencies = dependencies
 
     async def __call__(self, payload: PushPayload, context: Context, /) -> PushResult:
-        """Run one job. Raises PermanentError for what no push service takes; it fails for no subscription's fault."""
+        """Run one job. Raises PermanentError for a message that no push service takes, never for one subscription."""
         wait_until_due(payload, self._dependencies)
         fan_out = await FanOut.open(self._dependencies, payload, context)
         with outages_put_off():
@@ -33,7 +33,7 @@ class PushNotification:
 
 
 class PushFollowUp:
-    """Sends again to the subscriptions that an earlier attempt has left."""
+    """Sends again to subscriptions that an earlier attempt could not reach."""
 
     def __init__(self, dependencies: PushDependencies) -> None:
         self._dependencies = dependencies

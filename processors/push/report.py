@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from processors.push.delivery import End
     from queue_lib.processor import Context
 
-# So many lines about single subscriptions in the log; the rest is in the counts.
+# Lines in the log about single subscriptions; the counts have the rest.
 MAX_LINES = 20
-# More gone than this share, of so many or more, may be a push service's fault: in June 2024 Google's answered so.
+# If a larger share than MANY_GONE is gone, of MANY or more, it may be the push service's fault: Google's had such a
+# fault in June 2024.
 MANY_GONE, MANY = 0.3, 50
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)

@@ -21,9 +21,10 @@ PROBE = 15.0  # seconds after which another request may be the probe
 
 @dataclass(eq=False, slots=True)
 class Rest:
-    """An origin is left alone `until` then, for so many `seconds`, because of this; a probe ends it.
+    """An origin is left alone until `until`, because of `kind` and `reason`; a probe ends it.
 
-    It has taken nothing `since` then. `is_told`: it is on the board. Times are seconds of one clock.
+    `seconds` is its usual length, which doubles. The origin has taken nothing since `since`. `is_told`: the board has
+    it. Times are seconds of one clock.
     """
 
     until: float
@@ -46,8 +47,8 @@ def parse(text: str, now: float, left: float) -> Rest | None:
 
 
 async def tell(board: Board, name: str, rest: Rest, now: float) -> None:
-    """Tell the other processes, for a minute longer than it lasts; while Redis is away, this one knows alone."""
-    rest.is_told = True  # before the next request ends, and tells it again
+    """Write it on the board, for a minute longer than it lasts. While Redis is away, only this process knows."""
+    rest.is_told = True  # before the next request ends and tells it again
     age = round(now - rest.since)
     text = json.dumps({"seconds": rest.seconds, "kind": rest.kind.value, "reason": rest.reason, "age": age})
     try:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 # (https://github.com/web-push-libs/web-push/issues/568).
 PATIENCE = 10.0
 RECENTLY = 3600.0  # seconds
-# Subscriptions of earlier keys that are remembered as such; forgetting one costs a request.
+# Subscriptions of earlier keys that are remembered; forgetting one costs a request.
 MAX_REMEMBERED = 100_000
-# So often must a push service have taken another message between two refusals of a subscription until it is this
-# subscription that it refuses, and not the server.
+# A push service refuses a subscription, and not the server, if it has taken other messages between its refusals this
+# many times.
 PASSED_BY = 2
-# Windows' and Apple's services have many hosts, but not so many.
+# Push services that are remembered. Windows' and Apple's have many hosts, but fewer than this.
 MAX_ORIGINS = 1000
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 _OTHER_KEY = frozenset({Kind.KEY_MISMATCH, Kind.CONFIGURATION})
@@ -50,7 +50,7 @@ class PushSender:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take who signs (the current key first, then those of older subscriptions), and who may be called.
+        """Sign with the first key, or with the others for older subscriptions; call `allowed` hosts.
 
         An answer may take `patience` seconds; `clock` gives seconds since the epoch.
         """
@@ -63,7 +63,7 @@ class PushSender:
         self._earlier_keys: OrderedDict[int, VapidSigner] = OrderedDict()
         self._refusals: OrderedDict[int, tuple[int, float]] = (
             OrderedDict()
-        )  # how often it was passed by, and since when
+        )  # how often others were taken in between, and since when
         if allowed.local:
             _log.warning("local_endpoints", reason="PUSH_ALLOW_LOCAL_ENDPOINTS lets pushes call this machine")
 
@@ -104,7 +104,7 @@ class PushSender:
         await self._http.close()
 
     def _weighed(self, endpoint: Endpoint, delivery: Delivery) -> Delivery:
-        """A refusal of the server, or of this subscription alone: others passed between its refusals, twice."""
+        """The same delivery, or REFUSED if others were taken between its refusals: it is this subscription alone."""
         key, now = hash(endpoint.url), self._clock()
         if delivery.kind is not Kind.CONFIGURATION:
             if delivery.kind is Kind.SENT and self._refusals:
@@ -119,9 +119,9 @@ class PushSender:
         return Delivery(Kind.REFUSED, f"refused again and again, while others are taken: {delivery.reason}")
 
     async def _send(self, endpoint: Endpoint, body: bytes, message: Message) -> Delivery:
-        """Send with the key that the subscription was made with: the current one, or else one before it.
+        """Send with the key that the subscription was made with: the current one, or an earlier one.
 
-        A mismatch is one only if every key is.
+        It is a mismatch only if all keys are.
         """
         known = self._earlier_keys.get(hash(endpoint.url))
         refusals: list[Delivery] = []

@@ -1,4 +1,4 @@
-"""The push services that are known by name. It imports little: the web process reads it, too."""
+"""The push services that are known by name. It imports little: the web process imports it, too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from processors.public_hosts import is_within
 
 WINDOWS = "notify.windows.com"
-# Host, which stands for all names under it as well -> whose it is. Of Google's the first serves Chrome and most Android
-# browsers, the second Chromium builds without Google's keys, the third old subscriptions.
+# Host (which includes all names under it) -> its owner. Google's first host serves Chrome and most Android browsers,
+# the second Chromium builds without Google's keys, the third old subscriptions.
 SERVICES = {
     "fcm.googleapis.com": "google",
     "jmt17.google.com": "google",
@@ -17,12 +17,12 @@ SERVICES = {
     "push.apple.com": "apple",
     WINDOWS: "microsoft",
 }
-OTHER = "other"  # any origin that is not told apart
+OTHER = "other"  # any other origin
 REFUSED = "refused"  # in place of the origin of an endpoint that must not be called
 
 
 def service_of(origin: str) -> str:
-    """Whose push service an origin is: a name of SERVICES, `refused` where nobody was called, or `other`."""
+    """The owner of an origin, as SERVICES names it; or `refused`, or `other`."""
     if origin == REFUSED:
         return REFUSED
     host = urlsplit(origin).hostname or ""

@@ -1,4 +1,4 @@
-"""The contact address in VAPID tokens, held to the strictest push service's rules.
+"""The contact address in VAPID tokens, checked by the rules of the strictest push service.
 
 Apple answers 403 "BadJwtToken" to a subject that it can't believe, and no other service does: unchecked, the fault
 shows on iPhones only (https://github.com/web-push-libs/web-push/issues/947).
