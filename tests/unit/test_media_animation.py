@@ -156,20 +156,33 @@ def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
     assert [100, 100, 20, 70] == [frame.duration for frame in moving.frames()]
 
 
-def lying(kind: str) -> bytes:
-    """An animation of a camera that lay: red on the left, and so on top when it is upright."""
+def rotated(kind: str) -> bytes:
+    """An animation of a camera that was rotated: red on the left as stored, and so on top when it is upright."""
     frames = [Image.new("RGB", (80, 40), (0, 0, 100 + 50 * number)) for number in range(3)]
     for frame in frames:
         frame.paste(RED, (0, 0, 40, 40))
+    options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100}
+    if kind == "AVIF":
+        return rotated_avif(bytes_of(frames[0], kind, **options, quality=95))
     exif = Image.Exif()
     exif[upload.ORIENTATION_TAG] = 6
-    return bytes_of(frames[0], kind, save_all=True, append_images=frames[1:], duration=100, exif=exif.tobytes())
+    return bytes_of(frames[0], kind, **options, exif=exif.tobytes())
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def rotated_avif(data: bytes) -> bytes:
+    """The AVIF sequence with a rotation (`irot`) in place of its track's colours.
+
+    Pillow's encoder can't write one: with an EXIF orientation it crashes (Pillow 13.0, SIGSEGV).
+    """
+    start = data.rindex(b"colrnclx") - 4
+    turn = b"\0\0\0\x09irot\3" + b"\0\0\0\x0afree\0\0"
+    return data[:start] + turn + data[start + len(turn) :]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
 def test_an_animation_is_turned_upright(tmp_path: Path, kind: str) -> None:
     """Each frame of it, as its thumbnail is."""
-    run(tmp_path, lying(kind))
+    run(tmp_path, rotated(kind))
 
     with Image.open(tmp_path / "compressed.webp") as picture:
         assert (40, 80) == picture.size
@@ -180,10 +193,10 @@ def test_an_animation_is_turned_upright(tmp_path: Path, kind: str) -> None:
             assert close((0, 0, 100 + 50 * number), shown.getpixel((20, 70)))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
 def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> None:
     """The square is cut out of the upright frames."""
-    (tmp_path / "source").write_bytes(lying(kind))
+    (tmp_path / "source").write_bytes(rotated(kind))
     form = {"formats": ["webp"], "quality": 90, "crop": "center", "background": "#ffffff", "animation": "keep"}
 
     avatar.run({"sizes": [32], **form}, FakeParent())
