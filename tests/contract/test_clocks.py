@@ -83,7 +83,7 @@ async def test_a_claim_is_its_workers(rq: Mill, client: Redis, monkeypatch: pyte
     await rq.enqueue("greet", {})
     worker: Any = await rq.broker(lease_duration=LEASE)
     other = await rq.broker(lease_duration=LEASE)
-    monkeypatch.setattr(worker.batch, "send", _away)
+    monkeypatch.setattr(worker._session.batch, "send", _away)
     with clock_ahead(ahead), pytest.raises(BrokerUnavailableError):
         await worker.claim(QUEUE)
     await rq.chore(other, "recover jobs")

@@ -181,7 +181,7 @@ async def test_a_job_claimed_when_redis_goes_away_is_begun_when_it_is_back(
     job_id = await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
     with monkeypatch.context() as patch:
-        patch.setattr(broker.batch, "send", _away)
+        patch.setattr(broker._session.batch, "send", _away)
         with pytest.raises(BrokerUnavailableError):
             await broker.claim(QUEUE)
     assert job_id == (await rq.claim(broker)).job.id
@@ -195,16 +195,16 @@ async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: M
     """A job that went back to its queue between claim and start is not started here, too."""
     await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
-    real = broker.batch.send
+    real = broker._session.batch.send
 
     async def recovered_meanwhile(*args: Any, **kwargs: Any) -> Any:
         client.lmove(f"rq:queue:{QUEUE.name}:intermediate", f"rq:queue:{QUEUE.name}", "LEFT", "LEFT")
         return await real(*args, **kwargs)
 
-    broker.batch.send = recovered_meanwhile
+    broker._session.batch.send = recovered_meanwhile
     assert isinstance(await broker.claim(QUEUE), NotNow)
     assert 1 == client.llen(f"rq:queue:{QUEUE.name}")
-    assert not broker.worker.executions
+    assert not broker._session.worker.executions
 
 
 async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redis, rq: Mill) -> None:
@@ -257,7 +257,7 @@ async def test_what_is_no_job_stops_no_chore(client: Redis, rq: Mill) -> None:
     client.rpush(f"rq:kept:{lane}", *["odd:e"] * 101)
 
     broker: Any = await rq.broker()
-    broker._strays.suspect(lane)
+    broker._unacknowledged.suspect(lane)
     lease = await rq.claim(broker)
     for chore in ("recover jobs", "apply retention", "renew leases"):
         await rq.chore(broker, chore)

@@ -16,7 +16,8 @@ from queue_lib.broker.base import NotNow
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.direct import StaleConnectionError
-from queue_lib.broker.rq import broker as rq_broker
+from queue_lib.broker.held import Held
+from queue_lib.broker.rq import listener as rq_listener
 from queue_lib.broker.rq import orders
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.errors import BrokerUnavailableError
@@ -119,7 +120,7 @@ def directory(monkeypatch: pytest.MonkeyPatch) -> Directory:
     directory = Directory()
     monkeypatch.setattr(socket, "getaddrinfo", directory)
     monkeypatch.setattr(names, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(rq_broker, "LISTEN", 1)  # a listener notices between two commands
+    monkeypatch.setattr(rq_listener, "LISTEN", 1)  # a listener notices between two commands
     return directory
 
 
@@ -152,7 +153,7 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
             await mill.chore(broker, "renew leases")
             if isinstance(broker, RQBroker):  # which needs this one seldom
                 with contextlib.suppress(StaleConnectionError):  # its transactions begin anew, as the executor does
-                    await broker.in_thread(broker._sync.ping)
+                    await broker._session.in_thread(broker._session.sync.ping)
             await mill.inspector.counts(QUEUE.name)
             await mill.pulses.workers()
             return old.open == 0
@@ -168,7 +169,7 @@ async def test_orders_are_heard_where_the_name_leads(
     monkeypatch.setattr(orders, "SILENCE", 0.05)
     async with LossyLink(redis_url) as old, LossyLink(redis_url, "127.0.0.2", old.port) as new:
         listener = client(options(f"redis://{NAME}:{old.port}"), decode=False, name="test")
-        heeding = asyncio.create_task(orders.Orders(listener, "w", list).heed())
+        heeding = asyncio.create_task(orders.Orders(listener, "w", Held()).heed())
         await asyncio.sleep(0.3)
         assert (False, True, 0) == (heeding.done(), old.open > 0, new.open)
         directory.address = "127.0.0.2"
@@ -178,7 +179,7 @@ async def test_orders_are_heard_where_the_name_leads(
         async def has_moved() -> Any:
             return (old.open, new.open) == (0, 1)
 
-        heeding = asyncio.create_task(orders.Orders(listener, "w", list).heed())  # as the chore does
+        heeding = asyncio.create_task(orders.Orders(listener, "w", Held()).heed())  # as the chore does
         await until(has_moved, 10.0)
         await asyncio.sleep(0.3)
         assert not heeding.done()

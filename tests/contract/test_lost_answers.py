@@ -101,7 +101,7 @@ async def test_a_claim_that_is_answered_says_that_the_server_is_there(
     link.lose(after=1)
     link.refuse()
     if suspected:
-        broker._strays.suspect(QUEUE.name)  # type: ignore[attr-defined]  # both wires have it
+        broker._unacknowledged.suspect(QUEUE.name)  # type: ignore[attr-defined]  # both wires have it
     for _ in range(2):
         with pytest.raises(BrokerUnavailableError):
             await broker.claim(QUEUE)

@@ -90,7 +90,7 @@ async def test_what_a_stock_worker_has_just_taken(mill: Mill, lane: Lane) -> Non
     job = lane.enqueue("greet", 1)
     await (await mill.claim(broker)).release()
     lane.connection.lmove(lane.key, lane.intermediate_queue_key, "LEFT", "RIGHT")  # the first thing that it does
-    broker._strays.suspect(QUEUE.name)  # type: ignore[attr-defined]
+    broker._unacknowledged.suspect(QUEUE.name)  # type: ignore[attr-defined]
     await mill.chore(broker, "renew leases")
 
     assert [] == lane.job_ids
@@ -109,4 +109,4 @@ async def _done(lease: object) -> None:
 
 def _successes(mill: Mill, lane: Lane) -> int:
     [broker] = mill.brokers
-    return int(lane.connection.hget(broker.worker.key, "successful_job_count") or 0)  # type: ignore[attr-defined]
+    return int(lane.connection.hget(broker._session.worker.key, "successful_job_count") or 0)  # type: ignore[attr-defined]

@@ -114,13 +114,13 @@ async def test_a_job_that_somebody_has_is_not_deleted(
     job_id = await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
     if moment == "claimed":
-        real = broker.batch.send
+        real = broker._session.batch.send
 
         async def removed_meanwhile(*args: Any, **kwargs: Any) -> Any:
             assert not await rq.inspector.remove(QUEUE.name, job_id)
             return await real(*args, **kwargs)
 
-        monkeypatch.setattr(broker.batch, "send", removed_meanwhile)
+        monkeypatch.setattr(broker._session.batch, "send", removed_meanwhile)
     lease = await rq.claim(broker)
     if moment == "canceled":
         stock_job(client, job_id).cancel()
@@ -143,13 +143,13 @@ async def test_a_job_that_others_delete_is_not_made_anew(rq: Mill, client: Redis
         client.delete(f"rq:executions:{job_id}")
         client.delete(*client.keys(f"rq:execution:{job_id}:*"))
     else:
-        real = broker.batch.send
+        real = broker._session.batch.send
 
         async def deleted_meanwhile(*args: Any, **kwargs: Any) -> Any:
             client.delete(f"rq:job:{job_id}")
             return await real(*args, **kwargs)
 
-        broker.batch.send = deleted_meanwhile
+        broker._session.batch.send = deleted_meanwhile
         await broker.claim(QUEUE)
 
     assert [] == keys_with(client, job_id)

@@ -253,7 +253,7 @@ async def test_an_interval_goes_on_in_the_step_of_the_claim(
         assert "repeat" not in lease.job.id
         broker.reserve_for(QUEUE, lambda: 1)
         await lease.done(None)
-    worker = broker._workers[QUEUE.name]  # the package's, on the same server
+    worker = broker._sessions[QUEUE.name].worker  # the package's, on the same server
     job = await BullJob.fromId(worker, f"repeat:theirs:{due}")
     await worker._scheduleNextIteration(job)
     before = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]

@@ -139,7 +139,9 @@ async def test_leases_of_the_others_are_renewed(redis_url: str, wire: str) -> No
         lease = await mill.claim(broker)
         with redis.Redis.from_url(redis_url) as connection:
             if wire == "bullmq":
-                broker._held["first"]["1"] = lease  # type: ignore[attr-defined]
+                other = copy.copy(lease)
+                other.queue, other.key = queue(name="first"), "1"  # type: ignore[attr-defined]
+                broker._held.add(other)  # type: ignore[attr-defined]
                 connection.set("bull:first:stalled", "nothing of ours")
                 connection.set("bull:first:1:lock", lease.token)  # type: ignore[attr-defined]
                 connection.pexpire(f"bull:{QUEUE.name}:{lease.job.id}:lock", 20_000)
@@ -148,7 +150,7 @@ async def test_leases_of_the_others_are_renewed(redis_url: str, wire: str) -> No
                 connection.zadd(f"rq:wip:{QUEUE.name}", {member: 1})
                 connection.set("rq:wip:first", "nothing of ours")
                 other = copy.copy(lease)
-                other.lane = broker._lanes["first"]  # type: ignore[attr-defined]
+                other.queue, other.lane = queue(name="first"), broker._session.lanes["first"]  # type: ignore[attr-defined]
                 broker._held.add(other)  # type: ignore[attr-defined]
             with pytest.raises(BrokerRefusedError, match=WORDS):
                 await mill.chore(broker, "renew leases")

@@ -22,6 +22,7 @@ from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
+from queue_lib.broker.held import Held
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.pulse import RedisPulses
 from queue_lib.broker.rq.orders import Orders
@@ -309,5 +310,5 @@ async def test_a_user_that_may_not_listen_is_told(server: RedisServer) -> None:
         operator.execute_command("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels")
     listener = client(options(server.url.replace("redis://", "redis://deaf:pw@")), decode=False, name="test")
     with pytest.raises(BrokerRefusedError, match="does not allow this user a command"):
-        await asyncio.wait_for(Orders(listener, "w", list).heed(), PATIENCE)
+        await asyncio.wait_for(Orders(listener, "w", Held()).heed(), PATIENCE)
     await listener.aclose()

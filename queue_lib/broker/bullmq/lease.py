@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bullmq.job import getReturnValue
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
 
     from queue_lib.addition import Addition
-    from queue_lib.broker.bullmq.broker import BullMQBroker
+    from queue_lib.broker.bullmq.ahead import Ahead
+    from queue_lib.broker.bullmq.producer import Producer
     from queue_lib.broker.bullmq.worker import LoopLessWorker
+    from queue_lib.broker.held import Held
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
     from queue_lib.queues import Queue
@@ -31,19 +33,30 @@ if TYPE_CHECKING:
 LONGEST_LOG = 1000  # lines kept where the app set no keepLogs
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the leases of one queue share."""
+
+    queue: Queue
+    worker: LoopLessWorker
+    ahead: Ahead
+    producer: Producer
+
+
 class BullLease(Lease):
     """Settles a job through the package's scripts."""
 
-    def __init__(
-        self, job: Job, raw: Any, token: str, queue: Queue, worker: LoopLessWorker, broker: BullMQBroker
-    ) -> None:
-        """`raw` is the package's Job; `broker` is told once the lock is no longer ours to renew."""
+    def __init__(self, job: Job, raw: Any, token: str, session: Session, held: Held[BullLease]) -> None:
+        """`raw` is the package's Job; the lease leaves `held` once its lock is no longer ours to renew."""
         self.job = job
+        self.key = job.id
         self.token = token
-        self.queue = queue
+        self.queue = session.queue
         self._raw = raw
-        self._worker = worker
-        self._broker = broker
+        self._worker = worker = session.worker
+        self._ahead = session.ahead
+        self._producer = session.producer
+        self._held = held
         prefix = worker.backend.toKey("").removesuffix(":")
         holder = Holder(worker.backend.toKey(f"{job.id}:lock"), token)
         self._notes = Notes(worker.backend.conn, prefix, job, holder)
@@ -56,12 +69,12 @@ class BullLease(Lease):
         """
         kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed.count)
         moved: dict[str, Any] = {}
-        with self._broker.fetching(self.queue) as fetch:
+        with self._ahead.fetching() as fetch:
             async with self._settling(kept):
                 moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
         fields, job_id, *_ = moved.get("result") or (None, None)
         if fields:
-            await self._broker.fetched(self.queue, fields, str(job_id), self.token)
+            await self._ahead.add(fields, str(job_id), self.token)
         await self._notes.drop()
 
     async def retry(self, delay: float, failure: Failure) -> None:
@@ -98,7 +111,7 @@ class BullLease(Lease):
 
     def abandon(self) -> None:
         """Let the lock run out."""
-        self._broker.forget(self)
+        self._held.forget(self)
 
     async def progress(self, value: Any) -> None:
         """Publish: a Node QueueEvents hears of it."""
@@ -132,7 +145,7 @@ class BullLease(Lease):
         """Add as `queue.add` does."""
         if queue == self.queue.name and addition.priority is None:
             addition = replace(addition, priority=self._raw.priority)
-        return await self._broker.producer.add(queue, addition)
+        return await self._producer.add(queue, addition)
 
     def _failed(self, failure: Failure) -> dict[str, str]:
         """The fields of a failed attempt: the reason raw, the stack traces as a JSON list, one an attempt."""
@@ -149,7 +162,7 @@ class BullLease(Lease):
 
         redis-py sends a command again whose answer was lost with the connection; the second one finds no lock.
         """
-        if not self._broker.holds(self):
+        if self not in self._held:
             msg = f"job {self.job.id} is no longer leased to this worker"
             raise LeaseLostError(msg)
         try:
@@ -157,9 +170,9 @@ class BullLease(Lease):
                 yield
         except LeaseLostError:
             if not await self._have_settled(kept, counted=counted):
-                self._broker.forget(self)
+                self._held.forget(self)
                 raise
-        self._broker.forget(self)
+        self._held.forget(self)
 
     async def _have_settled(self, kept: Any, *, counted: bool) -> bool:
         """Whether an earlier try has, and its answer was lost: nobody has started the job since, and it is not active.

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from redis.client import Pipeline
     from rq.executions import Execution
-    from rq.queue import Queue as Lane
 
     from queue_lib.addition import Addition
-    from queue_lib.broker.rq.broker import RQBroker
+    from queue_lib.broker.held import Held
     from queue_lib.broker.rq.job import GuardedJob
+    from queue_lib.broker.rq.session import Session
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
     from queue_lib.processor import Children
@@ -47,21 +47,33 @@ class RQLease(Lease):
     """Settles a job through RQ's methods."""
 
     def __init__(
-        self, job: Job, rq_job: GuardedJob, execution: Execution, lane: Lane, queue: Queue, broker: RQBroker
+        self, job: Job, rq_job: GuardedJob, execution: Execution, queue: Queue, session: Session, held: Held[RQLease]
     ) -> None:
-        """`lane` is the RQ queue that the job came from."""
+        """The lease leaves `held` once its execution is no longer ours to renew."""
         self.job = job
         self.rq_job = rq_job
         self.execution = execution
-        self.lane = lane
-        self._queue = queue
-        self._broker = broker
-        holder = Holder(started_key(lane.name), execution.composite_key)
-        self._notes = Notes(broker.client, lane.key, job, holder)
+        self.key: str = execution.composite_key
+        self.queue = queue
+        self.lane = session.lanes[rq_job.origin]
+        self._session = session
+        self._held = held
+        self._notes = Notes(session.client, self.lane.key, job, Holder(started_key(self.lane.name), self.key))
+
+    def lose(self) -> None:
+        """Another run has the job by now."""
+        self._forget()
+        super().lose()
+
+    def _forget(self) -> None:
+        """The lease is settled or lost: renew it no more."""
+        self._held.forget(self)
+        self._session.room.ended(self.job.queue)
+        self._session.worker.executions.pop(self.execution.id, None)
 
     def renew(self, pipe: Pipeline) -> None:
         """Write what renews it."""
-        self._broker.worker.renew_lease(self.rq_job, self.execution, pipe)
+        self._session.worker.renew_lease(self.rq_job, self.execution, pipe)
 
     async def done(self, result: Any) -> None:
         """Finish, keep the result, and let waiting dependents go."""
@@ -72,40 +84,40 @@ class RQLease(Lease):
         simple = rq_job.result_ttl != 0 and not rq_job.repeats_left
         if not simple or not await self._commit(self._fill_done, unless_dependents=True):
             with outages_translated():
-                await self._broker.in_thread(self._done_by_rq)
-            self._broker.forget(self)
+                await self._session.in_thread(self._done_by_rq)
+            self._forget()
         await self._notes.drop()
 
     def _done_by_rq(self) -> None:
         """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
-        rq_job, lane, worker = self.rq_job, self.lane, self._broker.worker
+        rq_job, lane, worker = self.rq_job, self.lane, self._session.worker
         rq_job._status = JobStatus.FINISHED  # noqa: SLF001
         try:
             worker.handle_job_success(rq_job, lane, lane.started_job_registry, self.execution)
         except LeaseLostError:
             if not self._have_settled():
                 raise self._lost() from None
-        self._broker.room.tell(self.job.queue, worker.connection)
+        self._session.room.tell(self.job.queue, worker.connection)
         wake_ready(worker.queues)  # RQ leaves them to its maintenance if the connection breaks before they are in line
         worker.rest()
 
     def _have_settled(self) -> bool:
         """Whether an earlier try has, and its answer was lost; a job whose result nobody wants is gone after it."""
-        connection, key = self._broker.worker.connection, self.rq_job.key
+        connection, key = self._session.worker.connection, self.rq_job.key
         if not connection.exists(key):
             return self.rq_job.result_ttl == 0
-        return bool(connection.hget(key, "settled_by") == self.execution.composite_key.encode())
+        return bool(connection.hget(key, "settled_by") == self.key.encode())
 
     def _check(self) -> None:
-        if not self._broker.holds(self):
+        if self not in self._held:
             raise self._lost()
 
     def _lost(self) -> LeaseLostError:
-        self._broker.forget(self)
+        self._forget()
         return LeaseLostError(f"job {self.job.id} is no longer leased to this worker")
 
     def _fill_done(self, pipe: Pipeline) -> None:
-        rq_job, worker, execution = self.rq_job, self._broker.worker, self.execution
+        rq_job, worker, execution = self.rq_job, self._session.worker, self.execution
         ttl = rq_job.result_ttl
         worker.increment_successful_job_count(pipeline=pipe)
         self._count_time(pipe)
@@ -132,7 +144,7 @@ class RQLease(Lease):
                 rq_job,
                 rq_job.failure_ttl,
                 failure.stack or failure.reason,
-                worker_name=self._broker.worker.name,
+                worker_name=self._session.worker.name,
                 pipeline=pipe,
                 execution_id=self.execution.id,
                 execution_started_at=self.execution.created_at,
@@ -161,7 +173,7 @@ class RQLease(Lease):
 
     async def bury(self, failure: Failure) -> None:
         """Move to the failed registry, as failed or as stopped; dependents that allow a failure go on."""
-        rq_job, worker, execution = self.rq_job, self._broker.worker, self.execution
+        rq_job, worker, execution = self.rq_job, self._session.worker, self.execution
         rq_job.ended_at = now()
 
         def fill(pipe: Pipeline) -> None:
@@ -181,7 +193,7 @@ class RQLease(Lease):
 
     def abandon(self) -> None:
         """Let the execution run out."""
-        self._broker.forget(self)
+        self._forget()
 
     async def progress(self, value: Any) -> None:
         """Write `meta['progress']`."""
@@ -203,30 +215,30 @@ class RQLease(Lease):
         """Read the newest results of its dependencies."""
         ids = self.rq_job._dependency_ids  # noqa: SLF001
         with outages_translated():
-            return await self._broker.in_thread(partial(of_jobs, self.lane.connection, ids))
+            return await self._session.in_thread(partial(of_jobs, self.lane.connection, ids))
 
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add as `enqueue` does with `job_id` and `unique`: in the same queue to the lane that this job came from."""
-        lane = self.lane.name if queue == self._queue.name else queue
+        lane = self.lane.name if queue == self.queue.name else queue
         with outages_translated():
-            return await self._broker.in_thread(partial(producer.add, self.lane.connection, lane, addition))
+            return await self._session.in_thread(partial(producer.add, self.lane.connection, lane, addition))
 
     async def _save_meta(self, key: str, value: Any) -> None:
         self.rq_job.meta[key] = value
         with outages_translated():
-            await self._broker.client.hset(self.rq_job.key, "meta", self._meta())
+            await self._session.client.hset(self.rq_job.key, "meta", self._meta())
 
     def _meta(self) -> str:
         return str(self.rq_job._serialize_meta(), "utf-8")  # noqa: SLF001
 
     def _fill_failed(self, pipe: Pipeline, failure: Failure) -> None:
         pipe.hset(self.rq_job.key, mapping={"attempts_made": self.job.attempt, "failed_reason": failure.reason})
-        self._broker.worker.increment_failed_job_count(pipe)
+        self._session.worker.increment_failed_job_count(pipe)
         self._count_time(pipe)
 
     def _count_time(self, pipe: Pipeline) -> None:
         if self.rq_job.started_at and self.rq_job.ended_at:
-            self._broker.worker.increment_total_working_time(self.rq_job.ended_at - self.rq_job.started_at, pipe)
+            self._session.worker.increment_total_working_time(self.rq_job.ended_at - self.rq_job.started_at, pipe)
 
     async def _commit(self, fill: Callable[[Pipeline], None], *, unless_dependents: bool = False) -> bool:
         """Send what `fill` writes together with the end of the execution; then wake the dependents.
@@ -234,26 +246,25 @@ class RQLease(Lease):
         False if the job has dependents and nothing was written because of them.
         """
         self._check()
-        worker, rq_job = self._broker.worker, self.rq_job
+        worker, rq_job = self._session.worker, self.rq_job
 
         def fill_and_end(pipe: Pipeline) -> None:
             fill(pipe)
             worker.end(rq_job, self.execution, pipe)
-            self._broker.room.tell(self.job.queue, pipe)
+            self._session.room.tell(self.job.queue, pipe)
 
-        holder = self.execution.composite_key
-        kept = (kept_key(self._queue.name), self._queue.keep_completed.count)
+        kept = (kept_key(self.queue.name), self.queue.keep_completed.count)
         with outages_translated():
-            verdict, dependents = await self._broker.batch.send(
-                rq_job, fill_and_end, holder=holder, unless_dependents=unless_dependents, kept=kept
+            verdict, dependents = await self._session.batch.send(
+                rq_job, fill_and_end, holder=self.key, unless_dependents=unless_dependents, kept=kept
             )
         if verdict == "dependents":
             return False
         if verdict == "lost":
             raise self._lost()
-        self._broker.forget(self)
+        self._forget()
         if dependents and rq_job.get_status(refresh=False) in {JobStatus.FAILED, JobStatus.STOPPED}:
-            await self._broker.follow_up(lambda: self.lane.enqueue_dependents(rq_job), self.job.id)
+            await self._session.afterwards(lambda: self.lane.enqueue_dependents(rq_job), self.job.id)
         if rq_job.has_rate_limit:  # RQ's own limit: how many jobs of a key run at once
-            await self._broker.follow_up(lambda: release_slot(rq_job), self.job.id)
+            await self._session.afterwards(lambda: release_slot(rq_job), self.job.id)
         return True

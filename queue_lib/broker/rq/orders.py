@@ -15,10 +15,11 @@ from queue_lib.broker.trouble import describe, outages_translated
 from queue_lib.errors import BrokerRefusedError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import redis.asyncio
 
+    from queue_lib.broker.held import Held
     from queue_lib.broker.rq.lease import RQLease
 
 SILENCE = 20.0  # seconds after which it is asked whether the server is there, and still the one of its name
@@ -28,8 +29,8 @@ STOPPED = "stopped on request (RQ's {})"
 class Orders:
     """Heeds the orders for one worker. One that is sent while nobody listens is lost, as with RQ's own workers."""
 
-    def __init__(self, client: redis.asyncio.Redis, worker: str, held: Callable[[], Sequence[RQLease]]) -> None:
-        """`client` is this object's alone; `held` gives the leases of the jobs that run."""
+    def __init__(self, client: redis.asyncio.Redis, worker: str, held: Held[RQLease]) -> None:
+        """`client` is this object's alone; `held` are the leases of the jobs that run."""
         self._client = client
         self._channel = PUBSUB_CHANNEL_TEMPLATE % worker
         self._held = held
@@ -60,9 +61,9 @@ class Orders:
         """Do as one order says; what is none is told in the log, and no more."""
         match _parsed(order):
             case {"command": "stop-job" as command, "job_id": str(job_id)}:
-                self._stop(command, job_id, [lease for lease in self._held() if lease.job.id == job_id])
+                self._stop(command, job_id, [lease for lease in self._held if lease.job.id == job_id])
             case {"command": "stop-execution" as command, "execution_id": str(execution_id)}:
-                self._stop(command, execution_id, [each for each in self._held() if each.execution.id == execution_id])
+                self._stop(command, execution_id, [each for each in self._held if each.execution.id == execution_id])
             case {"command": "shutdown" as command}:
                 self._log.info("rq_order", order=command)
                 os.kill(os.getpid(), signal.SIGINT)  # as RQ's worker does

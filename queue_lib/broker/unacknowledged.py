@@ -1,6 +1,6 @@
-"""Strays: jobs that the server has handed to this worker in an answer that was lost with its connection.
+"""Unacknowledged claims: jobs that the server has given to this worker in an answer that was lost with its connection.
 
-redis-py sends the command again over a new connection, and that claims another job; nobody would know of the first one
+redis-py sends the command again over a new connection, and that claims another job. Nobody would know of the first one
 until its lease runs out. So after every new connection a worker looks for jobs that it has and does not know of: before
 its next claim, and whenever it renews its leases.
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
 
 
-class Strays:
+class UnacknowledgedClaims:
     """The queues that may have some."""
 
     def __init__(self, queues: Collection[str], put_back: Callable[[str], Awaitable[None]]) -> None:
-        """`put_back` puts a queue's strays back in line; it may raise redis-py's errors."""
+        """`put_back` puts those of a queue back in line; it may raise redis-py's errors."""
         self._queues = queues
         self._put_back = put_back
         self._suspected: set[str] = set()
@@ -44,7 +44,7 @@ class Strays:
         return queue in self._suspected
 
     async def collect(self, queue: str) -> None:
-        """Put the queue's strays back in line, if there may be any. Raises BrokerUnavailableError."""
+        """Put the queue's unacknowledged claims back in line, if there may be any. Raises BrokerUnavailableError."""
         if queue not in self._suspected:
             return
         self._suspected.discard(queue)  # a connection that is lost meanwhile brings it back
@@ -56,5 +56,5 @@ class Strays:
             raise
 
     async def collect_all(self) -> None:
-        """The same for all queues: who is busy claims nothing. Raises BrokerUnavailableError."""
+        """The same for all queues: a busy worker claims nothing. Raises BrokerUnavailableError."""
         await for_each(self._queues, self.collect)
