@@ -38,8 +38,8 @@ class Setup:
 class NotNow:
     """Nothing to claim at the moment.
 
-    Ask again in `seconds` at the latest. `listen` says whether news from the broker may end the wait sooner: so when
-    the queue is empty or paused; not when the rate limit's window has to pass, as `limited` tells.
+    Ask again in `seconds` at the latest. `listen` says whether a new job may end the wait sooner: so when the
+    queue is empty or paused. It may not while the rate limit's window has to pass; `limited` says so.
     """
 
     seconds: float
@@ -60,13 +60,13 @@ class Lease(Protocol):
     cut_short: Callable[[], object] | None = None
 
     def lose(self) -> None:
-        """Somebody else has the job by now, as its broker has noticed: whoever runs it is told by `cut_short`."""
+        """Another run has the job by now, as the broker has noticed: cut this one short."""
         self.is_lost = True
         if self.cut_short is not None:
             self.cut_short()
 
     def stop(self, reason: str) -> None:
-        """Somebody wants the run to end, and the job to fail for good, with this reason: told in the same way."""
+        """Cut the run short on request; the job fails for good, with this reason."""
         self.stopped = reason
         if self.cut_short is not None:
             self.cut_short()
@@ -142,7 +142,7 @@ class Broker(Protocol):
         """Wait as `pause` says. Safe to cancel."""
 
     async def pass_on(self, queue: Queue) -> None:
-        """News was heard that this process can't act on: let another worker hear it."""
+        """A wait heard of a job that this process has no slot for: let another worker hear of it."""
 
     def reserve_for(self, queue: Queue, room: Callable[[], int]) -> None:
         """`room` says how many jobs may be held ready for the next claims of `queue`, if that saves round trips."""

@@ -1,4 +1,4 @@
-"""The board in Redis: what processes tell each other."""
+"""The board in Redis: facts that processes share."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class RedisBoard:
     async def read(self, topic: str) -> dict[str, Fact]:
         """Run the script."""
         with outages_translated():
-            told = await self._run(keys=[self._key(topic)])
-        triples = zip(told[::3], told[1::3], told[2::3], strict=True)
+            facts = await self._run(keys=[self._key(topic)])
+        triples = zip(facts[::3], facts[1::3], facts[2::3], strict=True)
         return {name: Fact(text, int(left) / 1000) for name, text, left in triples}
 
     async def write(self, topic: str, name: str, text: str, seconds: float) -> None:

@@ -163,8 +163,8 @@ def single_threaded_client(parts: dict[str, Any], *, name: str) -> redis.Redis:
 def synchronous_client(parts: dict[str, Any], *, name: str, threads: int = 1) -> redis.Redis:
     """A client for RQ's synchronous methods, called by so many threads at once; replies are bytes.
 
-    Each needs one connection, and a second one where RQ reads while it holds a transaction open. One more than there
-    are threads is enough: whoever gets it ends, and gives both back. Without it all would wait for each other.
+    Each needs one connection, and a second one where RQ reads while it holds a transaction open. One spare
+    connection prevents a deadlock: the thread that takes it finishes and returns both.
     """
     kind = parts.get("connection_class", redis.asyncio.Connection)  # `options` has named asyncio's
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]

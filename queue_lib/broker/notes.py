@@ -30,7 +30,7 @@ class Holder:
 
 
 class Notes:
-    """The notes of one job. When it was created tells it from an older job with the same id."""
+    """The notes of one job. The key has the time of its creation: an older job with the same id has other notes."""
 
     def __init__(self, client: redis.asyncio.Redis, prefix: str, job: Job, holder: Holder) -> None:
         """`client` may decode replies or not; `prefix` is that of all keys of the job's queue."""

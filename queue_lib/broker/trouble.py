@@ -1,4 +1,4 @@
-"""What is wrong when Redis does not do as it is told: every answer has words of its own, and no answer is an outage."""
+"""What is wrong when a command of Redis fails: each answer names its trouble, and no answer is an outage."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ async def run(step: Callable[[], Awaitable[object]]) -> None:
 async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
     """What a pipeline of reads is answered; None for a key that holds another kind of value than was asked for.
 
-    Whoever may write to Redis may put anything anywhere: one such key hides nothing but itself. Raises redis-py's
-    errors for all else.
+    Any client of Redis may write anything anywhere: a key of a wrong type hides only itself. Raises redis-py's other
+    errors.
     """
     return _without_strangers(await pipe.execute(raise_on_error=False))
 

@@ -1,1 +1,1 @@
-"""What is told to the outside: events, and the log made of them."""
+"""Events of the runner, and what is made of them: the log, metrics, reports."""

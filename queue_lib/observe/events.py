@@ -42,7 +42,7 @@ class BrokerLost:
 
 @dataclass(frozen=True, slots=True)
 class BrokerBack:
-    """The broker's server does as it is told again, after `seconds`."""
+    """The broker's server works again, after `seconds`."""
 
     wire: Wire
     queue: str
@@ -106,10 +106,10 @@ Observer = Callable[[Event], None]
 
 
 def to_all(*observers: Observer) -> Observer:
-    """One observer that tells several."""
+    """One observer that passes each event to several."""
 
-    def tell(event: Event) -> None:
+    def pass_on(event: Event) -> None:
         for observe in observers:
             observe(event)
 
-    return tell
+    return pass_on

@@ -6,7 +6,7 @@ import psutil
 
 
 def of_tree() -> int:
-    """Bytes: pages that several processes share are counted once, where the system tells; 0 if it tells nothing.
+    """Bytes. Pages that several processes share are counted once, where the system says which; 0 if it says nothing.
 
     It reads a file of every process: call it in a thread.
     """

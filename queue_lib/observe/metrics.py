@@ -13,15 +13,7 @@ from prometheus_client.utils import floatToGoString
 
 from queue_lib.errors import Trouble
 from queue_lib.job import Wire
-from queue_lib.observe.events import (
-    BrokerLost,
-    Event,
-    FollowUpAdded,
-    JobEnded,
-    JobsRecovered,
-    JobStarted,
-    RateLimited,
-)
+from queue_lib.observe.events import BrokerLost, Event, FollowUpAdded, JobEnded, JobsRecovered, JobStarted, RateLimited
 from queue_lib.outcome import Dead, Done, Ending, Lost, Released, Retry, Snooze
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ class Executor:
     """Runs leases."""
 
     def __init__(self, registry: Registry, dead_letters: DeadLetters, observe: Observer, board: Board) -> None:
-        """Run what the registry knows; bury the rest. Runs tell those of other processes on the `board`."""
+        """Run the jobs that the registry knows, and bury others. Runs share facts with other processes on `board`."""
         self._registry = registry
         self._board = board
         self._dead_letters = dead_letters
@@ -97,7 +97,7 @@ class Executor:
             return decide(job, error)
 
     def _alarm(self, job: Job, failure: Failure) -> None:
-        """Tell operators of a fault of our own, beside the outcome that the job has."""
+        """Report a fault of our own to operators, beside the outcome that the job has."""
         named = {"queue": job.queue, "id": job.id[:200], "name": job.name[:200]}
         structlog.get_logger().error("job_fault", **named, reason=failure.reason)
         self._observe(Breakdown("job_fault", failure))
@@ -114,10 +114,10 @@ class Executor:
 
     @contextlib.contextmanager
     def _interruptible(self, lease: Lease) -> Iterator[None]:
-        """Where the shutdown, the loss of the lease, or somebody who stops it cuts the run short.
+        """Let the shutdown, the loss of the lease, or an operator's stop cancel the processor.
 
-        Raises LeaseLostError after a loss and StoppedError after a stop, whatever the processor makes of being
-        cancelled: what is another's to settle has no outcome here, and leaves no dead letter.
+        Raises LeaseLostError after a loss and StoppedError after a stop, even if the processor swallowed the
+        cancellation: another run settles a lost job, so here it has no outcome and leaves no dead letter.
         """
         task = asyncio.current_task()
         if task is None or self._interrupted:
@@ -176,14 +176,17 @@ class Executor:
         return Dead(failure)
 
     async def _tell(self, lease: Lease, failure: Failure) -> Snooze | None:
-        """Tell the route that the job is dead; a Snooze where that can't be now, but for a job that was stopped."""
+        """Tell the route that the job is dead.
+
+        Returns a Snooze if the route can't be told now, unless the job was stopped: a stopped job ends at once.
+        """
         job = lease.job
         route = self._registry.find(job.name, job.queue)
         if route is None or route.on_dead is None:
             return None
         try:
             await route.on_dead(job, failure)
-        except Exception as error:  # noqa: BLE001 -- a job that nobody could be told of must still end
+        except Exception as error:  # noqa: BLE001 -- the job must end even if its route can't be told
             if isinstance(error, SnoozeError) and lease.stopped is None:
                 return Snooze(error.delay, str(error))
             untold = Failure.of(error)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Check = Callable[[], Awaitable[object]]
 
-FRESH = 10.0  # seconds that a server's answer holds: whoever asks often asks us, not them
-IN_TIME = 1.5  # seconds that a server has to answer: whoever asks us has an answer within two
+FRESH = 10.0  # seconds that a server's answer holds, so that frequent probes don't reach the servers
+IN_TIME = 1.5  # seconds that a server has to answer, so that a probe is answered within two
 
 
 class Report(TypedDict):
@@ -37,7 +37,7 @@ class Report(TypedDict):
 
 
 class Health(Collector):
-    """Looks at the loops and asks the servers. It is also a collector of metrics, which tell the last report."""
+    """Looks at the loops and asks the servers. It is also a collector of metrics, made of the last report."""
 
     def __init__(
         self,

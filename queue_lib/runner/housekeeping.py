@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 async def keep(chore: Chore, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
     """Run a chore at once and then again and again, for ever.
 
-    While the broker is away a chore is skipped (the consumers report the outage). Where the broker refuses it, because
-    of what it holds, that is told once. Any other error ends the loop.
+    While the broker is away a chore is skipped (the consumers report the outage). If the broker refuses the chore,
+    because of the data that it holds, that is logged once. Any other error ends the loop.
     """
     log = structlog.get_logger()
     refusal = None

@@ -48,7 +48,7 @@ class Launcher:
     ) -> None:
         """One consumer for each queue on each wire; the wires of a queue share its slots.
 
-        `reporter` tells of all. `chores` are the process's, beside those of the brokers.
+        `reporter` sends this process's heartbeat. `chores` are the process's own, beside those of the brokers.
         """
         self._brokers = brokers
         self._chores = chores
@@ -65,7 +65,7 @@ class Launcher:
         self._log = structlog.get_logger()
 
     def hold_back(self, holds: Mapping[str, Server]) -> None:
-        """Let what this process lacks, by name, keep it from claiming jobs of the queues that need it."""
+        """Claim no jobs of a queue while something that it needs, by name in `holds`, is missing in this process."""
         for consumer in self._consumers:
             consumer.hold_back([hold for name, hold in holds.items() if name in consumer.needs])
 

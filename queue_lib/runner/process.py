@@ -1,4 +1,4 @@
-"""The process: the main thread does nothing but watch, so that no job can keep a signal from being heard.
+"""The process: the main thread only waits, so that no job can keep a signal from being noticed.
 
 The loop runs in a thread. A processor that blocks it blocks neither the signal handlers, which Python runs in the
 main thread, nor the deadline after which the process ends, whatever hangs.
@@ -29,63 +29,62 @@ if TYPE_CHECKING:
 SLACK = 0.5  # seconds before the end of the grace time at which the process stops waiting
 
 
-class News:
-    """What the main thread waits for: a signal, or word from the loop.
+class WakeUp:
+    """Wakes the main thread when a signal comes, or when the loop asks for it. Only the main thread can make one.
 
-    It comes through a pipe, into which Python writes in the signal's own context. Waiting on anything of `threading` or
-    `queue`, the main thread may not notice a signal that comes with others, or wait for a lock that it holds itself.
+    It uses a pipe, into which Python writes in the signal's own context. If the main thread waited on anything of
+    `threading` or `queue`, it could miss a signal that comes with others, or wait for a lock that it holds itself.
     """
 
     def __init__(self) -> None:
-        """None so far. Only the main thread can make one."""
         self.has_come = False
         self._ear, self._mouth = os.pipe()
         os.set_blocking(self._mouth, False)
         signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
 
-    def bring(self) -> None:
-        """Bring it; from any thread or signal handler, any number of times."""
+    def wake(self) -> None:
+        """Wake the main thread; from any thread or signal handler, any number of times."""
         self.has_come = True
-        with contextlib.suppress(BlockingIOError):  # a full pipe is news enough
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes it, too
             os.write(self._mouth, b"!")
 
     def wait(self) -> None:
-        """Wait for it."""
+        """Wait until something has woken it."""
         while not self.has_come:
             os.read(self._ear, 4096)
 
 
 class Stop:
-    """The wish to stop: set from a signal handler or from the loop, awaited in the loop."""
+    """The request to stop: made by a signal handler or by the loop, awaited in the loop."""
 
-    def __init__(self, news: News) -> None:
-        """Not wished yet. `news` is what the main thread waits for."""
-        self._news = news
+    def __init__(self, wake_up: WakeUp) -> None:
+        """`wake_up` wakes the main thread, whose clock of the grace time starts then."""
+        self._wake_up = wake_up
         self._event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def request(self) -> None:
-        """Wish it; from any thread, any number of times. The grace time starts with the first."""
-        self._news.bring()
+        """Make it; from any thread, any number of times. The grace time starts with the first."""
+        self._wake_up.wake()
         self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
-        """Wait for the wish."""
+        """Wait for it."""
         await self._event.wait()
 
 
 def run(main: Callable[[Stop], Awaitable[int]], grace: float) -> NoReturn:
     """Run `main` in a loop until it ends; its answer is the exit status.
 
-    On SIGTERM or SIGINT `main` is told to stop, and has `grace` seconds for it; then the process ends as it is, with
-    status 0. The same holds, with status 1, when `main` itself wishes to stop. Further signals change nothing. What
-    `main` raises is printed on standard error, in plain words if it is ours; the status is 1.
+    On SIGTERM or SIGINT `main` is asked to stop, and has `grace` seconds for it; then the process ends as it is, with
+    status 0. The same holds, with status 1, when `main` itself asks to stop. Further signals change nothing. If `main`
+    raises, the error is printed on standard error, one of ours without a traceback; the status is 1.
     """
     loop_thread = _LoopThread(main)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, loop_thread.heed)
     loop_thread.start()
-    loop_thread.wait_for_news()
+    loop_thread.wait()
     loop_thread.join(_patience(grace))
     if loop_thread.is_alive():
         structlog.get_logger().error("stop_overdue", reason="something hangs; its jobs are recovered by their leases")
@@ -95,7 +94,7 @@ def run(main: Callable[[Stop], Awaitable[int]], grace: float) -> NoReturn:
 
 
 def _patience(grace: float) -> float:
-    """Seconds that jobs have: what is given back must be given back before the process ends as it is."""
+    """Seconds for stopping: jobs must be given back before the process ends as it is."""
     return max(grace - SLACK, grace / 2)
 
 
@@ -104,8 +103,8 @@ class _LoopThread(threading.Thread):
         super().__init__(name="loop", daemon=True)
         self.status = 1
         self._main = main
-        self._stop_wish: Stop | None = None
-        self._news = News()
+        self._stop_request: Stop | None = None
+        self._wake_up = WakeUp()
 
     def run(self) -> None:
         try:
@@ -114,29 +113,29 @@ class _LoopThread(threading.Thread):
             self.status = 1
             sys.stderr.write(f"{error}\n")
         finally:
-            self._news.bring()
+            self._wake_up.wake()
 
     async def _work(self) -> int:
-        self._stop_wish = Stop(self._news)
-        if self._news.has_come:  # before there was anybody to pass it on to
-            self._stop_wish.request()
-        return await self._main(self._stop_wish)
+        self._stop_request = Stop(self._wake_up)
+        if self._wake_up.has_come:  # a signal came before the loop
+            self._stop_request.request()
+        return await self._main(self._stop_request)
 
     def heed(self, *_: object) -> None:
         """Take note of a signal."""
         self.status = 0
-        self._news.bring()
+        self._wake_up.wake()
 
-    def wait_for_news(self) -> None:
-        """Wait for a signal, for the wish to stop, or for the end of the loop; pass it on to the loop."""
-        self._news.wait()
-        if self._stop_wish is not None:
+    def wait(self) -> None:
+        """Wait for a signal, a request to stop, or the end of the loop; ask the loop to stop."""
+        self._wake_up.wait()
+        if self._stop_request is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended already
-                self._stop_wish.request()
+                self._stop_request.request()
 
 
 async def serve(launcher: Launcher, stop: Stop, grace: float) -> int:
-    """Run until a stop is wished (status 0) or a loop ends by itself (status 1).
+    """Run until a stop is requested (status 0) or a loop ends by itself (status 1).
 
     Raises BrokerUnavailableError if the broker can't be reached at the start.
     """

@@ -1,7 +1,7 @@
 """Several processes of one worker: Python keeps one core busy a process, and a dyno may have more.
 
-The process that is started becomes their leader and does nothing but watch. They stop together: when the leader is
-told to, and when one of them ends, for then the platform is to start the worker anew.
+The process that is started becomes their leader, which only watches. All stop together: when the leader gets a signal,
+and when one of them ends, so that the platform starts the worker anew.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run_all(mains: Sequence[Callable[[], NoReturn]]) -> NoReturn:
 
 
 def _wait_for_end(members: Sequence[BaseProcess]) -> None:
-    """Wait until this process is told to stop, or a member has ended."""
+    """Wait until this process gets a signal to stop, or a member has ended."""
     while signal.sigwait(WATCHED) == signal.SIGCHLD:  # also when one was stopped and goes on
         ended = [(number, member.exitcode) for number, member in enumerate(members) if not member.is_alive()]
         for number, status in ended:
@@ -64,7 +64,7 @@ def _be_member(main: Callable[[], NoReturn], leader: int) -> NoReturn:
 
 
 def _stop_without(leader: int) -> None:
-    """Stop this process when its leader is gone, killed by whomever: nobody else would tell it to."""
+    """Stop this process when its leader is gone: after a SIGKILL of the leader nothing else would stop it."""
     while os.getppid() == leader:
         time.sleep(LOOK_EVERY)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The places for running jobs of one queue in this process, shared by its wires."""
+"""The slots for the running jobs of one queue in this process, shared by its wires."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class _Waiting:
 
 
 class Slots:
-    """Wires that have jobs get as many jobs each; one that has jobs alone gets all the slots.
+    """Wires with jobs get the same number of slots each; if one wire alone has jobs, it gets all of them.
 
-    A claim takes one wire longer than the other, so it does not do to serve who has waited longest: the quicker one
-    would have more turns. A wire is ahead if it was given more jobs, and waits, for a moment at most, while one that is
-    behind asks for its next.
+    Serving the wire that has waited longest would not be fair: claims take longer on one wire than on the other, so the
+    quicker one would get more turns. A wire that was given more jobs is ahead. It waits, for a moment at most, while
+    a wire that is behind claims its next job.
     """
 
     def __init__(self, count: int) -> None:
@@ -95,7 +95,9 @@ class Slots:
 
     def _hand_out(self) -> None:
         while self._free and (line := [each for each in self._line if not each.slot.cancelled()]):
-            first = min(line, key=lambda waiting: self._given[waiting.wire])  # of equals who has waited longest
+            first = min(
+                line, key=lambda waiting: self._given[waiting.wire]
+            )  # of equals the one that has waited longest
             if self._is_held(first):
                 return
             self._line.remove(first)

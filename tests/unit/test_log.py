@@ -11,14 +11,7 @@ import pytest
 import structlog
 
 from queue_lib.job import Wire
-from queue_lib.observe.events import (
-    BrokerBack,
-    BrokerLost,
-    JobEnded,
-    JobsRecovered,
-    JobStarted,
-    Told,
-)
+from queue_lib.observe.events import BrokerBack, BrokerLost, JobEnded, JobsRecovered, JobStarted, Told
 from queue_lib.observe.log import configure, describe
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from tests.support.fakes import make_job

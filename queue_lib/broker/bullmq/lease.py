@@ -175,9 +175,10 @@ class BullLease(Lease):
         self._held.forget(self)
 
     async def _have_settled(self, kept: Any, *, counted: bool) -> bool:
-        """Whether an earlier try has, and its answer was lost: nobody has started the job since, and it is not active.
+        """Whether an earlier try has settled the job, and its answer was lost.
 
-        A job that is not kept is gone after it, as it is when somebody has removed it.
+        So it is if no worker has started the job since, and it is not active. A job that is not kept is gone then, as
+        it is when an operator has removed it.
         """
         client, key = self._worker.backend.conn, self._worker.backend.toKey(self.job.id)
         with outages_translated():

@@ -1,7 +1,7 @@
 """The app's job schedulers: when they are due next, and which of them have stopped.
 
-A scheduler has one job at a time, and whoever claims that adds the next one. Where this fails, as for a pattern that
-nobody can read, the job runs and none follows: the scheduler has stopped. A chore tries again, and operators are told.
+A scheduler has one job at a time, and the worker that claims it adds the next one. If that fails, as for a pattern that
+can't be read, the job runs and none follows: the scheduler has stopped. A chore tries again, and operators see it.
 """
 
 from __future__ import annotations

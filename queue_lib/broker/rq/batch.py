@@ -89,7 +89,7 @@ class Batch:
 
 
 def _packed(commands: list[Any]) -> bytes:
-    """For Redis's msgpack, which is of the time before strings and bytes were told apart."""
+    """For Redis's msgpack, whose format is older than the difference between strings and bytes."""
     packed: bytes = msgpack.packb(commands, use_bin_type=False)
     return packed
 

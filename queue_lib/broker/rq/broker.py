@@ -60,7 +60,7 @@ HEED_AGAIN = 5.0  # seconds after which orders are listened for again, where tha
 class RQBroker:
     """All queues of this process.
 
-    It has a connection for commands, one a listened lane, one on which RQ tells its workers what to do, and for
+    It has a connection for commands, one for each lane that it listens to, one for the orders of RQ's tools, and for
     moments one or two for RQ's synchronous part.
     """
 

@@ -1,4 +1,4 @@
-"""Takes jobs out of the lanes, marks them as started, and puts back those that no answer has told of."""
+"""Takes jobs out of the lanes, marks them as started, and puts unacknowledged claims back."""
 
 from __future__ import annotations
 

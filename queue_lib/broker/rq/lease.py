@@ -89,7 +89,7 @@ class RQLease(Lease):
         await self._notes.drop()
 
     def _done_by_rq(self) -> None:
-        """RQ's own way, which reads before it writes: for dependents, repeats, and results that nobody wants."""
+        """RQ's own way, which reads before it writes: for dependents, repeats, and results that are not kept."""
         rq_job, lane, worker = self.rq_job, self.lane, self._session.worker
         rq_job._status = JobStatus.FINISHED  # noqa: SLF001
         try:
@@ -97,12 +97,12 @@ class RQLease(Lease):
         except LeaseLostError:
             if not self._have_settled():
                 raise self._lost() from None
-        self._session.room.tell(self.job.queue, worker.connection)
+        self._session.room.wake_others(self.job.queue, worker.connection)
         wake_ready(worker.queues)  # RQ leaves them to its maintenance if the connection breaks before they are in line
         worker.rest()
 
     def _have_settled(self) -> bool:
-        """Whether an earlier try has, and its answer was lost; a job whose result nobody wants is gone after it."""
+        """Whether an earlier try has settled it, and its answer was lost. One whose result is not kept is gone then."""
         connection, key = self._session.worker.connection, self.rq_job.key
         if not connection.exists(key):
             return self.rq_job.result_ttl == 0
@@ -251,7 +251,7 @@ class RQLease(Lease):
         def fill_and_end(pipe: Pipeline) -> None:
             fill(pipe)
             worker.end(rq_job, self.execution, pipe)
-            self._session.room.tell(self.job.queue, pipe)
+            self._session.room.wake_others(self.job.queue, pipe)
 
         kept = (kept_key(self.queue.name), self.queue.keep_completed.count)
         with outages_translated():

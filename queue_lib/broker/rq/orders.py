@@ -1,4 +1,4 @@
-"""Orders: what RQ's tools tell a worker to do, as `send_stop_job_command` and `send_shutdown_command` send it."""
+"""The orders of RQ's tools to a worker, as `send_stop_job_command` and `send_shutdown_command` send them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STOPPED = "stopped on request (RQ's {})"
 
 
 class Orders:
-    """Heeds the orders for one worker. One that is sent while nobody listens is lost, as with RQ's own workers."""
+    """Heeds the orders for one worker. While it does not listen orders are lost, as with RQ's own workers."""
 
     def __init__(self, client: redis.asyncio.Redis, worker: str, held: Held[RQLease]) -> None:
         """`client` is this object's alone; `held` are the leases of the jobs that run."""
@@ -39,7 +39,7 @@ class Orders:
     async def heed(self) -> None:
         """Listen for ever. Raises BrokerUnavailableError when the connection breaks.
 
-        BrokerRefusedError where the user may not listen: jobs run nevertheless, so nobody else would tell.
+        BrokerRefusedError if the user may not listen: jobs run nevertheless, so nothing else would show it.
         """
         with outages_translated():
             try:
@@ -58,7 +58,7 @@ class Orders:
                     channel.connection.check_name()  # only those that send commands do so by themselves
 
     def obey(self, order: bytes) -> None:
-        """Do as one order says; what is none is told in the log, and no more."""
+        """Do as one order says. Anything else is logged, and ignored."""
         match _parsed(order):
             case {"command": "stop-job" as command, "job_id": str(job_id)}:
                 self._stop(command, job_id, [lease for lease in self._held if lease.job.id == job_id])

@@ -58,7 +58,7 @@ class Found:
     strangers: Sequence[str]
 
     def check(self) -> None:
-        """Raises TypeError for strangers: what the job was to do beside its run, nobody knows."""
+        """Raises TypeError for strangers: they hid what the job was to do beside its run."""
         if self.strangers:
             msg = f"{', '.join(self.strangers)}: removed"
             raise TypeError(msg)

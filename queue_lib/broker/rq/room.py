@@ -1,4 +1,4 @@
-"""Room under the limit that the app may set on how many jobs of a queue run at once: who waits for it, who is told."""
+"""Room under the app's limit of how many jobs of a queue run at once: waiting for it, and waking others."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Room:
         self._full: dict[str, asyncio.Event] = {}  # set when a job of this process ends
 
     def is_limited(self, queue: str, *, by_the_app: bool) -> None:
-        """What the last claim has told."""
+        """What the last claim has said."""
         (self._limited.add if by_the_app else self._limited.discard)(queue)
 
     def is_full(self, queue: str) -> None:
         """No job may be claimed before another one ends."""
         self._full[queue] = asyncio.Event()
 
-    def tell(self, queue: str, connection: Redis) -> None:
-        """With the end of a job: BullMQ's consumers wait for the marker. `connection` may be a pipeline."""
+    def wake_others(self, queue: str, connection: Redis) -> None:
+        """A job has ended: wake BullMQ's consumers by their marker. `connection` may be a pipeline."""
         if queue in self._limited:
             connection.zadd(f"{self._prefix}:{queue}:marker", {"0": 0})
 
