@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.support.app import App
 
-HEROKU = {"addons:attach", "buildpacks:add", "config:set", "logs", "ps", "ps:scale", "run"}
+HEROKU = {"addons:attach", "buildpacks:add", "config:set", "logs", "ps", "ps:scale", "run", "stack:set"}
 QUEUE = "push-notifications"
 KNOWN = {("git", "clone"), ("npx", "web-push")}
 BAD = {"userId": "u"}
