@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import Redis
 
 from queue_lib.addition import Addition
 from queue_lib.broker import names
@@ -98,6 +99,18 @@ async def test_an_operator_acts_on_the_new_primary(mill: Mill, pair: Pair) -> No
         await mill.inspector.find(QUEUE.name, job_id),
         (await mill.view(added)).id,
     )
+
+
+async def test_a_worker_signs_off_at_the_new_primary(pair: Pair) -> None:
+    """`rq info` does not show a worker that stops with no other command of RQ's since the failover."""
+    async with redis_mill(pair.link.url, "rq") as mill:
+        await mill.broker(lease_duration=LONG)
+        await pair.fail_over()
+        with Redis.from_url(pair.primary.url) as primary:
+            assert 1 == primary.scard("rq:workers")
+
+    with Redis.from_url(pair.primary.url) as primary:
+        assert 0 == primary.scard("rq:workers")
 
 
 class Directory:

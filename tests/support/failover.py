@@ -43,6 +43,8 @@ class Pair:
         await self._follow()
 
     async def _follow(self) -> None:
+        with redis.Redis.from_url(self.primary.url) as primary:
+            primary.config_set("repl-diskless-sync-delay", 0)  # else it waits five seconds for other replicas
         with redis.Redis.from_url(self.replica.url) as replica:
             replica.replicaof("127.0.0.1", self.primary.port)
             await until(lambda: replica.info("replication")["master_link_status"] == "up", 20.0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
+from queue_lib.broker.direct import StaleConnectionError
 from queue_lib.broker.rq.job import GuardedJob
 from queue_lib.errors import LeaseLostError
 
@@ -96,6 +97,13 @@ class RegisteredWorker(BaseWorker):
         """The same, after Redis has lost its data or was away for long."""
         self.connection.delete(self.key)
         self.register()
+
+    def register_death(self) -> None:
+        """Leave `rq info`. After a failover the connection may lead to the old primary: then over a new one."""
+        try:
+            super().register_death()  # type: ignore[no-untyped-call]
+        except StaleConnectionError:
+            super().register_death()  # type: ignore[no-untyped-call]
 
     def renew(self, pipeline: Pipeline) -> None:
         """Renew the registration."""
