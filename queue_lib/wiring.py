@@ -26,8 +26,8 @@ from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options, synchronous_client
+from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.preflight import check_redis
-from queue_lib.broker.pulse import RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
@@ -35,8 +35,8 @@ from queue_lib.observe import http, memory
 from queue_lib.observe.events import to_all
 from queue_lib.observe.log import LogObserver
 from queue_lib.observe.metrics import Metrics
-from queue_lib.observe.pulse import Pulse, WorkerView
 from queue_lib.observe.vitals import Vitals
+from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.queues import QUEUES, Queue
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import Health, Server
@@ -135,13 +135,13 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
     switch = BullMQInspector(shared, settings.bullmq_prefix)
     inspectors: dict[Wire, Inspector] = {Wire.BULLMQ: switch, Wire.RQ: RQInspector(sync, switch)}
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
-    pulses = RedisPulses(shared, settings.bullmq_prefix)
+    heartbeats = RedisHeartbeats(shared, settings.bullmq_prefix)
     served = [inspectors[wire] for wire in settings.wires]
     try:
         backends = Backends(
             inspectors=served,
             dead_letters=letters,
-            pulses=pulses,
+            heartbeats=heartbeats,
             queues=settings.queues,
             admission=Admission(forms),
         )
@@ -237,8 +237,8 @@ def launcher(
 ) -> Launcher:
     """The runner over the wires that the settings name. What happens is told to the log, and to `observers`."""
     parts = redis_options(settings)
-    pulse = Pulse()
-    observe = to_all(LogObserver(), pulse, *observers)
+    stats = WorkerStats()
+    observe = to_all(LogObserver(), stats, *observers)
     name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
     setup = Setup(
         redis=parts,
@@ -248,12 +248,12 @@ def launcher(
         observe=observe,
     )
     brokers: list[Broker] = [BROKERS[wire](queues, setup) for wire in settings.wires]
-    # Letters, pulses and the board are rare, and connections few: they have BullMQ's, if there is one.
+    # Letters, heartbeats and the board are rare, and connections few: they have BullMQ's, if there is one.
     of_bullmq = next((broker.commands for broker in brokers if isinstance(broker, BullMQBroker)), None)
     shared = of_bullmq or client(parts, decode=True, name=f"pushmill:{name}")
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
-    pulses = RedisPulses(shared, settings.bullmq_prefix)
-    reporter = Reporter(_me(name, settings), pulse, pulses, memory.of_tree, observe)
+    heartbeats = RedisHeartbeats(shared, settings.bullmq_prefix)
+    reporter = Reporter(_me(name, settings), stats, heartbeats, memory.of_tree, observe)
     executor = Executor(registry, letters, observe, RedisBoard(shared, settings.bullmq_prefix))
     return Launcher(brokers, queues, executor, observe, reporter, chores)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.admin.admin import Admin
-    from queue_lib.observe.pulse import WorkerView
+    from queue_lib.observe.worker_stats import WorkerView
 
 UNSERVED = 5
 WITHIN = 30.0  # seconds; a heartbeat is sent every ten, and forgotten after sixty

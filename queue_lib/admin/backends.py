@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.ports import Inspector, JobView
     from queue_lib.broker.dead_letters import DeadLetterStore, DeadLetterView
-    from queue_lib.broker.pulse import Pulses
+    from queue_lib.broker.heartbeats import Heartbeats
     from queue_lib.job import Wire
 
 
@@ -31,7 +31,7 @@ class Backends:
 
     inspectors: Sequence[Inspector]
     dead_letters: DeadLetterStore
-    pulses: Pulses
+    heartbeats: Heartbeats
     queues: Sequence[str]
     admission: Admission = field(default_factory=lambda: Admission(()))
     clock: Callable[[], float] = time.time

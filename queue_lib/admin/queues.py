@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from queue_lib.admin.reading import Reading
 from queue_lib.job import State
-from queue_lib.observe.pulse import MINUTE, minute_of
+from queue_lib.observe.worker_stats import MINUTE, minute_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.errors import Trouble
     from queue_lib.job import Wire
-    from queue_lib.observe.pulse import Minute
+    from queue_lib.observe.worker_stats import Minute
 
 PAGE = 200  # jobs
 DELETED_AT_ONCE = 1000  # jobs
@@ -92,7 +92,7 @@ class QueueAdmin:
             raise ValueError(msg)
         last = int(self._backends.clock() // MINUTE)
         numbers = range(last - minutes + 1, last + 1)
-        found = await self._backends.pulses.minutes(queue, numbers)
+        found = await self._backends.heartbeats.minutes(queue, numbers)
         return [minute_of(number, counts) for number, counts in zip(numbers, found, strict=True)]
 
     async def pause(self, queue: str) -> None:

@@ -1,4 +1,4 @@
-"""Sends this process's pulse, so that operators see it though it has no port. It never keeps a job from running."""
+"""Sends this process's heartbeat, so that operators see it though it has no port. No job waits for it."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from queue_lib.outcome import Failure, reason_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from queue_lib.broker.pulse import Data, Pulses
+    from queue_lib.broker.heartbeats import Data, Heartbeats
     from queue_lib.observe.events import Observer
-    from queue_lib.observe.pulse import Pulse, WorkerView
+    from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 
 EVERY = 10.0  # seconds
 LONGEST_FAREWELL = 1.0  # seconds
 
 
 class Reporter:
-    """Tells what the pulse has counted, and who counts."""
+    """Sends what this process is, what it runs, and what it has counted."""
 
     def __init__(
-        self, me: WorkerView, pulse: Pulse, pulses: Pulses, memory: Callable[[], int], observe: Observer
+        self, me: WorkerView, stats: WorkerStats, heartbeats: Heartbeats, memory: Callable[[], int], observe: Observer
     ) -> None:
         """`me` is what does not change of this process; `memory` returns bytes, and is called in a thread."""
         self._me = me
-        self._pulse = pulse
-        self._pulses = pulses
+        self._stats = stats
+        self._heartbeats = heartbeats
         self._memory = memory
         self._observe = observe
-        self._data: Data | None = None  # that the server had at the last pulse
+        self._data: Data | None = None  # that the server had at the last heartbeat
 
     def chore(self) -> Chore:
         """What has to be done every ten seconds."""
-        return Chore("send the pulse", EVERY, self.send)
+        return Chore("send the heartbeat", EVERY, self.send)
 
     async def send(self) -> None:
         """Send once. What can't be sent is kept for the next time. Raises BrokerUnavailableError."""
         memory = await asyncio.to_thread(self._memory)
-        me = self._me.model_copy(update={"memory": memory, "running": self._pulse.running()})
-        tallies = self._pulse.take()
+        me = self._me.model_copy(update={"memory": memory, "running": self._stats.running()})
+        counts = self._stats.take()
         try:
-            data = await self._pulses.send(me, tallies)
+            data = await self._heartbeats.send(me, counts)
         except (BrokerUnavailableError, asyncio.CancelledError):
-            self._pulse.put_back(tallies)
+            self._stats.put_back(counts)
             raise
         self._compare(data)
 
@@ -68,4 +68,4 @@ class Reporter:
         with contextlib.suppress(BrokerUnavailableError, TimeoutError):
             async with asyncio.timeout(LONGEST_FAREWELL):
                 await self.send()
-                await self._pulses.sign_off(self._me.name)
+                await self._heartbeats.sign_off(self._me.name)

@@ -13,7 +13,7 @@ import redis
 from queue_lib.admin.admin import Admin
 from queue_lib.job import State
 from queue_lib.observe.events import JobEnded, JobStarted
-from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.outcome import Dead, Done, Outcome, Retry
 from queue_lib.runner.reporter import Reporter
 from tests.support.failed_jobs import FAILURE, failed
@@ -40,27 +40,27 @@ async def test_statistics(mill: Mill, admin: Admin) -> None:
 
 @dataclass
 class Process:
-    """A worker process of one wire: it claims, and tells its pulse."""
+    """A worker process of one wire: it claims, and tells its heartbeat."""
 
     mill: Mill
     broker: Broker
-    pulse: Pulse
+    stats: WorkerStats
     reporter: Reporter
 
     @classmethod
     async def start(cls, mill: Mill, name: str) -> Self:
         """Start it."""
-        pulse = Pulse(clock(mill))
+        stats = WorkerStats(clock(mill))
         wires, queues = (mill.inspector.wire,), (QUEUE.name,)
         me = WorkerView(name=name, host="here", pid=1, started_at=clock(mill)(), queues=queues, wires=wires)
         return cls(
-            mill, await mill.broker(), pulse, Reporter(me, pulse, mill.pulses, lambda: 5_000_000, lambda _: None)
+            mill, await mill.broker(), stats, Reporter(me, stats, mill.heartbeats, lambda: 5_000_000, lambda _: None)
         )
 
     async def claim(self) -> Lease:
         """Take a job, and tell that it starts."""
         lease = await self.mill.claim(self.broker)
-        self.pulse(JobStarted(lease.job))
+        self.stats(JobStarted(lease.job))
         return lease
 
     async def run(self, outcome: Outcome, seconds: float = 1.0) -> None:
@@ -73,11 +73,11 @@ class Process:
                 await lease.retry(delay, failure)
             case Dead(failure):
                 await lease.bury(failure)
-        self.pulse(JobEnded(lease.job, outcome, seconds))
+        self.stats(JobEnded(lease.job, outcome, seconds))
 
 
 async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> None:
-    """All that have sent a pulse, by name, until they sign off; a lost Redis has them back with the next pulse."""
+    """All that have sent a heartbeat, by name, until they sign off; after a loss of Redis with the next heartbeat."""
     first, second = await Process.start(mill, "a"), await Process.start(mill, "b")
     job_id = await mill.enqueue("greet", {})
     await first.claim()
@@ -130,7 +130,7 @@ async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
         await admin.queues.history(QUEUE.name, minutes)
 
 
-async def test_a_pulse_that_somebody_else_has_written(redis_url: str) -> None:
+async def test_a_heartbeat_that_somebody_else_has_written(redis_url: str) -> None:
     """It is left out, and the rest is there."""
     async with redis_mill(redis_url, "bullmq") as mill:
         await (await Process.start(mill, "b")).reporter.send()

@@ -88,7 +88,7 @@ async def test_an_operator_acts_on_the_new_primary(mill: Mill, pair: Pair) -> No
     """Every connection that is open goes over, whatever is asked of it first; none stays with the old one."""
     job_id = await mill.enqueue("greet", 1)
     await mill.inspector.counts(QUEUE.name)
-    await mill.pulses.workers()
+    await mill.heartbeats.workers()
     await pair.fail_over()
     await mill.inspector.pause(QUEUE.name)
     added = await mill.inspector.add(QUEUE.name, Addition(name="greet", data=2))
@@ -168,7 +168,7 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
                 with contextlib.suppress(StaleConnectionError):  # its transactions begin anew, as the executor does
                     await broker._session.in_thread(broker._session.sync.ping)
             await mill.inspector.counts(QUEUE.name)
-            await mill.pulses.workers()
+            await mill.heartbeats.workers()
             return old.open == 0
 
         await until(work, 30.0, lambda: f"{old.open} connections stay with the old address")

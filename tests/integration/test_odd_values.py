@@ -17,7 +17,16 @@ from queue_lib.observe import log
 from queue_lib.web.dashboard.addresses import PREFIX
 from scripts import dead_letters, queue_stats, retry_failed
 from tests.support.dashboard_client import SECRET, Browser, browser_of, built
-from tests.support.odd_values import CHOICES, FILES, STATES, raw_of, write_bullmq, write_letter, write_pulse, write_rq
+from tests.support.odd_values import (
+    CHOICES,
+    FILES,
+    STATES,
+    raw_of,
+    write_bullmq,
+    write_heartbeat,
+    write_letter,
+    write_rq,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +75,7 @@ class Written:
                 self.jobs.setdefault((wire, state), []).append(job_id)
         for number, raw in enumerate(values):
             write_letter(server, number, raw)
-            write_pulse(server, number, raw, time.time())
+            write_heartbeat(server, number, raw, time.time())
         self.good_letters = {write_letter(server, COUNT + number, None) for number in range(3)}
 
 

@@ -22,15 +22,15 @@ from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
+from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.held import Held
 from queue_lib.broker.preflight import check_redis
-from queue_lib.broker.pulse import RedisPulses
 from queue_lib.broker.rq.orders import Orders
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError, Trouble
 from queue_lib.job import Wire
 from queue_lib.observe.events import Breakdown, to_all
-from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.processor import Registry
 from queue_lib.queues import QUEUES
 from queue_lib.runner.reporter import Reporter
@@ -270,9 +270,9 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
     events: list[Event] = []
     with RedisServer(appendonly=True) as server:
         shared = client(options(server.url), decode=True, name="test")
-        pulse = Pulse()
+        stats = WorkerStats()
         me = WorkerView(name="w", host="h", pid=1, started_at=1.0, queues=("work",), wires=(Wire.RQ,))
-        reporter = Reporter(me, pulse, RedisPulses(shared, "bull"), lambda: 5, to_all(events.append, pulse))
+        reporter = Reporter(me, stats, RedisHeartbeats(shared, "bull"), lambda: 5, to_all(events.append, stats))
         for _ in range(2):
             await reporter.send()
         earlier: Any = await shared.hgetall("bull:pulse:data")
@@ -289,7 +289,7 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
         backends = Backends(
             inspectors=[BullMQInspector(shared, "bull")],
             dead_letters=BullMQDeadLetters(shared, "bull"),
-            pulses=reporter._pulses,
+            heartbeats=reporter._heartbeats,
             queues=[],
         )
         admin = Admin(backends, by="ada")

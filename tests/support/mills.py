@@ -22,9 +22,9 @@ from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options, synchronous_client
 from queue_lib.broker.dead_letters import DeadLetter
+from queue_lib.broker.heartbeats import MemoryHeartbeats, RedisHeartbeats
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
-from queue_lib.broker.pulse import MemoryPulses, RedisPulses
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Backoff, State
 from queue_lib.queues import Queue, Retention
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from queue_lib.admin.ports import Inspector, JobView
-    from queue_lib.broker.pulse import Pulses
+    from queue_lib.broker.heartbeats import Heartbeats
     from queue_lib.observe.events import Event
 
 PREFIX = "bull"
@@ -69,7 +69,7 @@ def backends(mill: Mill, **changes: Any) -> Backends:
     parts: dict[str, Any] = {
         "inspectors": [mill.inspector],
         "dead_letters": mill.dead_letters,
-        "pulses": mill.pulses,
+        "heartbeats": mill.heartbeats,
         "queues": [QUEUE.name],
     }
     return Backends(**parts | changes)
@@ -84,7 +84,7 @@ class Mill:
     enqueue: Producer
     inspector: Inspector
     dead_letters: Any
-    pulses: Pulses
+    heartbeats: Heartbeats
     letters: Any
     precision: float
     events: list[Event] = field(default_factory=list)
@@ -150,7 +150,7 @@ async def memory_mill(_: str) -> AsyncIterator[Mill]:
         enqueue=enqueue,
         inspector=MemoryInspector(store),
         dead_letters=MemoryDeadLetters(store),
-        pulses=MemoryPulses(time.monotonic),
+        heartbeats=MemoryHeartbeats(time.monotonic),
         letters=letters,
         precision=0.05,
     )
@@ -186,7 +186,7 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
         enqueue=by_rq if wire == "rq" else by_bullmq,
         inspector=RQInspector(sync, steering) if wire == "rq" else steering,
         dead_letters=BullMQDeadLetters(shared, PREFIX),
-        pulses=RedisPulses(shared, PREFIX),
+        heartbeats=RedisHeartbeats(shared, PREFIX),
         letters=partial(dead_letters, shared),
         precision=1.3 if wire == "rq" else 0.1,
         events=events,

@@ -109,7 +109,7 @@ def write_letter(server: redis.Redis, number: int, raw: bytes | None) -> str:
     return letter_id
 
 
-def write_pulse(server: redis.Redis, number: int, raw: bytes, now: float) -> None:
+def write_heartbeat(server: redis.Redis, number: int, raw: bytes, now: float) -> None:
     """A worker with this in its numbers, and a minute's counts."""
     facts = b'{"name": "w%d", "host": "h", "pid": 1, "startedAt": %b, "memory": %b, "queues": [], "wires": []}'
     server.set(f"bull:pulse:worker:w{number}", facts % (number, raw, raw if number % 2 else b"1"))

@@ -14,10 +14,10 @@ from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.dead_letters import DeadLetter
-from queue_lib.broker.pulse import RedisPulses
+from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Wire
-from queue_lib.observe.pulse import BOUNDS, MINUTE, RunningJob, WorkerView, bucket
+from queue_lib.observe.worker_stats import BOUNDS, MINUTE, RunningJob, WorkerView, bucket
 from queue_lib.outcome import Failure
 from queue_lib.queues import QUEUES
 
@@ -98,7 +98,7 @@ async def claim(broker: Broker, queue: Queue) -> Lease:
 async def tell(mess: Mess) -> None:
     """What workers would have told in the last hour."""
     connection = client(options(mess.url), decode=True, name="showcase")
-    pulses, now = RedisPulses(connection, "bull"), int(time.time() // MINUTE)
+    heartbeats, now = RedisHeartbeats(connection, "bull"), int(time.time() // MINUTE)
     tallies = {
         (queue.name, now - ago): _minute(ago, size) for queue, size in ((PUSHES, 84), (FILES, 9)) for ago in range(59)
     }
@@ -113,7 +113,7 @@ async def tell(mess: Mess) -> None:
             wires=(Wire.BULLMQ, Wire.RQ),
             running=_running() if number else (),
         )
-        await pulses.send(worker, {} if number else tallies)
+        await heartbeats.send(worker, {} if number else tallies)
     await connection.aclose()
 
 

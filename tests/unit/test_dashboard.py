@@ -14,7 +14,7 @@ from queue_lib.admin.queues import QueueStats
 from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 from queue_lib.errors import Trouble
 from queue_lib.job import State, Wire
-from queue_lib.observe.pulse import Minute, WorkerView
+from queue_lib.observe.worker_stats import Minute, WorkerView
 from queue_lib.web.dashboard import addresses, formats, sparkline
 from queue_lib.web.dashboard.login_attempts import MOST_ATTEMPTS, LoginAttempts
 from queue_lib.web.dashboard.offers import AT_ONCE, Offer, offer

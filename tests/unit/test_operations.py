@@ -19,8 +19,8 @@ from queue_lib.admin.queues import QueueStats
 from queue_lib.job import State, Wire
 from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
-from queue_lib.observe.pulse import WorkerView
 from queue_lib.observe.vitals import Vitals
+from queue_lib.observe.worker_stats import WorkerView
 from queue_lib.queues import QUEUES
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.admin import Admin
     from queue_lib.admin.queues import QueueStats
-    from queue_lib.observe.pulse import WorkerView
+    from queue_lib.observe.worker_stats import WorkerView
 
 
 class Slow:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.admin import Admin
     from queue_lib.admin.queues import QueueStats
-    from queue_lib.observe.pulse import WorkerView
+    from queue_lib.observe.worker_stats import WorkerView
 
 FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more
 IN_TIME = 1.5  # seconds that Redis has to answer: whoever scrapes has the rest within two

@@ -10,7 +10,7 @@ from queue_lib.web.api.job_models import example, milliseconds
 
 if TYPE_CHECKING:
     from queue_lib.admin.queues import QueueStats
-    from queue_lib.observe.pulse import Minute, RunningJob, WorkerView
+    from queue_lib.observe.worker_stats import Minute, RunningJob, WorkerView
 
 COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.admin.queues import QueueStats
-    from queue_lib.observe.pulse import Minute, WorkerView
+    from queue_lib.observe.worker_stats import Minute, WorkerView
 
 MINUTES = 60  # of history
 SCHEDULERS = 10  # that have stopped, and are shown

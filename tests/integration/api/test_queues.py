@@ -9,7 +9,7 @@ import redis
 
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobEnded, JobStarted
-from queue_lib.observe.pulse import Pulse, WorkerView
+from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.outcome import Done
 from queue_lib.runner.reporter import Reporter
 from tests.support.api_client import JOB, READ_SECRET, Client
@@ -88,12 +88,12 @@ async def test_failed_jobs_are_retried_by_a_filter(ask: Client, redis_url: str) 
 
 async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     """Who works, on what, and what all of them have done of late; times in milliseconds."""
-    pulse = Pulse()
-    pulse(JobStarted(make_job(queue="file-processing", waited=0.5)))
-    pulse(JobEnded(make_job(queue="file-processing", id="2"), Done(None), 2.0))
+    stats = WorkerStats()
+    stats(JobStarted(make_job(queue="file-processing", waited=0.5)))
+    stats(JobEnded(make_job(queue="file-processing", id="2"), Done(None), 2.0))
     async with redis_mill(redis_url, "bullmq") as mill:
         me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
-        await Reporter(me, pulse, mill.pulses, lambda: 5, lambda _: None).send()
+        await Reporter(me, stats, mill.heartbeats, lambda: 5, lambda _: None).send()
 
     [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
     history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()

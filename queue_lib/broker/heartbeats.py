@@ -1,4 +1,4 @@
-"""Where worker processes leave their pulse, and where the admin reads it."""
+"""Where worker processes leave their heartbeats, and where the admin reads them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from queue_lib.broker.trouble import outages_translated
-from queue_lib.observe.pulse import WorkerView
+from queue_lib.observe.worker_stats import WorkerView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import redis.asyncio
 
-    from queue_lib.observe.pulse import Tallies
+    from queue_lib.observe.worker_stats import Counts
 
-SILENCE = 60  # seconds after its last pulse at which a worker is forgotten
+SILENCE = 60  # seconds after its last heartbeat at which a worker is forgotten
 KEPT = 24 * 3600  # seconds that counts are kept
 MOST_WORKERS = 500
 SCRIPT = (Path(__file__).parent / "pulse.lua").read_text()
@@ -31,20 +31,20 @@ READ = (Path(__file__).parent / "minutes.lua").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which data the server has: an id that was drawn when there was none, and how many pulses it has taken."""
+    """Which data the server has: an id that was drawn when there was none, and how many heartbeats it has taken."""
 
     id: str
-    pulses: int
+    heartbeats: int
 
     def follows(self, earlier: Data) -> bool:
-        """Whether nothing was lost since `earlier`, as far as pulses tell."""
-        return self.id == earlier.id and self.pulses > earlier.pulses
+        """Whether nothing was lost since `earlier`, as far as heartbeats tell."""
+        return self.id == earlier.id and self.heartbeats > earlier.heartbeats
 
 
-class Pulses(Protocol):
-    """The pulses of all processes. Every call may raise BrokerUnavailableError."""
+class Heartbeats(Protocol):
+    """The heartbeats of all processes. Every call may raise BrokerUnavailableError."""
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
+    async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Keep what a worker says of itself for 60 seconds, and add what it has counted to the queues' minutes."""
 
     async def sign_off(self, name: str) -> None:
@@ -57,8 +57,8 @@ class Pulses(Protocol):
         """What was counted in each of these minutes (numbered since the epoch)."""
 
 
-class RedisPulses:
-    """In Redis: one script for each pulse, so that it costs an idle worker one command."""
+class RedisHeartbeats:
+    """In Redis: one script for each heartbeat, so that it costs an idle worker one command."""
 
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
         """`client` decodes replies; it stays the caller's to close. `prefix` is BullMQ's."""
@@ -67,16 +67,16 @@ class RedisPulses:
         self._send = client.register_script(SCRIPT)
         self._read = client.register_script(READ)
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
+    async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Run the script."""
-        minutes = [self._minute(queue, number) for queue, number in tallies]
-        counts = [json.dumps(counts) for counts in tallies.values()]
+        minutes = [self._minute(queue, number) for queue, number in counts]
+        counted = [json.dumps(each) for each in counts.values()]
         with outages_translated():
-            data_id, pulses = await self._send(
+            data_id, heartbeats = await self._send(
                 keys=[self._workers, self._worker(worker.name), f"{self._prefix}:data", *minutes],
-                args=[worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, uuid4().hex, *counts],
+                args=[worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, uuid4().hex, *counted],
             )
-        return Data(data_id, pulses)
+        return Data(data_id, heartbeats)
 
     async def sign_off(self, name: str) -> None:
         """Delete both; without a pipeline, which would open a connection."""
@@ -125,23 +125,23 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 16  # noqa: PLR2004 -- what a number of JavaScript can hold
 
 
-class MemoryPulses:
+class MemoryHeartbeats:
     """The fake."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives seconds since the epoch."""
         self._clock = clock
-        self._pulses = 0
+        self._heartbeats = 0
         self._workers: dict[str, WorkerView] = {}
         self._minutes: dict[tuple[str, int], Counter[str]] = {}
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
+    async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Keep both."""
-        self._pulses += 1
+        self._heartbeats += 1
         self._workers[worker.name] = worker.model_copy(update={"seen_at": self._clock()})
-        for key, counts in tallies.items():
-            self._minutes.setdefault(key, Counter()).update(counts)
-        return Data("memory", self._pulses)
+        for key, counted in counts.items():
+            self._minutes.setdefault(key, Counter()).update(counted)
+        return Data("memory", self._heartbeats)
 
     async def sign_off(self, name: str) -> None:
         """Forget it."""

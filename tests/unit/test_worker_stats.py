@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.backends import Backends
+from queue_lib.broker.heartbeats import SILENCE, Data, MemoryHeartbeats
 from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
-from queue_lib.broker.pulse import SILENCE, Data, MemoryPulses
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import Breakdown, JobEnded, JobStarted, to_all
 from queue_lib.observe.memory import of_tree
-from queue_lib.observe.pulse import BOUNDS, UNSENT, Pulse, WorkerView, bucket, minute_of, quantile
+from queue_lib.observe.worker_stats import BOUNDS, UNSENT, WorkerStats, WorkerView, bucket, minute_of, quantile
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from queue_lib.runner.reporter import Reporter
 from tests.support.fakes import make_job
 
 if TYPE_CHECKING:
     from queue_lib.observe.events import Event
-    from queue_lib.observe.pulse import Tallies
+    from queue_lib.observe.worker_stats import Counts
 
 FAILURE = Failure("it broke")
 NOON = 1_800_000_000.0  # seconds; a minute begins with it
@@ -47,55 +47,55 @@ class Clock:
 
 def test_runs_are_counted_by_their_end() -> None:
     """A retry is one of three ends; what is put off, given back or lost is none."""
-    pulse = Pulse(Clock())
+    stats = WorkerStats(Clock())
     job = make_job(waited=0.5)
     for outcome in (Done(None), Done(None), Retry(1.0, FAILURE), Dead(FAILURE), Snooze(1.0, "away")):
-        pulse(JobStarted(job))
-        pulse(JobEnded(job, outcome, 2.0))
-    pulse(JobEnded(job, Released(), 1.0))
-    pulse(JobEnded(job, Lost("gone"), 1.0))
+        stats(JobStarted(job))
+        stats(JobEnded(job, outcome, 2.0))
+    stats(JobEnded(job, Released(), 1.0))
+    stats(JobEnded(job, Lost("gone"), 1.0))
 
-    [(key, counts)] = pulse.take().items()
+    [(key, counts)] = stats.take().items()
 
     minute = minute_of(key[1], counts)
     assert ("work", NOON) == (key[0], minute.at)
     assert (2, 1, 1) == (minute.done, minute.retried, minute.dead)
     assert (5, 4) == (counts[f"wait:{bucket(0.5)}"], counts[f"run:{bucket(2.0)}"])
-    assert {} == pulse.take()
+    assert {} == stats.take()
 
 
 def test_each_minute_is_counted_by_itself() -> None:
     """A wait counts when the job starts, its run when it ends; a wait that is not known counts nowhere."""
     clock = Clock()
-    pulse = Pulse(clock)
-    pulse(JobStarted(make_job(waited=1.0)))
-    pulse(JobStarted(make_job(id="2")))
+    stats = WorkerStats(clock)
+    stats(JobStarted(make_job(waited=1.0)))
+    stats(JobStarted(make_job(id="2")))
     clock.now += 60
-    pulse(JobEnded(make_job(), Done(None), 60.0))
+    stats(JobEnded(make_job(), Done(None), 60.0))
 
     assert {
         ("work", NOON // 60): Counter({f"wait:{bucket(1.0)}": 1}),
         ("work", NOON // 60 + 1): Counter({"done": 1, f"run:{bucket(60.0)}": 1}),
-    } == pulse.take()
+    } == stats.take()
 
 
 def test_what_runs_is_known_until_it_ends() -> None:
     """Whatever the end; the longest is first, and what others have written is cut."""
     clock = Clock()
-    pulse = Pulse(clock)
+    stats = WorkerStats(clock)
     jobs = [make_job(id=f"{n}" * 300, name="\ud800") for n in range(4)]
     for job in jobs:
-        pulse(JobStarted(job))
+        stats(JobStarted(job))
         clock.now += 1
-    shown = pulse.running()
-    pulse(JobEnded(jobs[0], Snooze(1.0, "away"), 1.0))
-    pulse(JobEnded(jobs[1], Released(), 1.0))
-    pulse(JobEnded(jobs[2], Lost("gone"), 1.0))
-    pulse(JobEnded(make_job(id="unrun"), Released(), 0.0))
+    shown = stats.running()
+    stats(JobEnded(jobs[0], Snooze(1.0, "away"), 1.0))
+    stats(JobEnded(jobs[1], Released(), 1.0))
+    stats(JobEnded(jobs[2], Lost("gone"), 1.0))
+    stats(JobEnded(make_job(id="unrun"), Released(), 0.0))
 
     assert [NOON + n for n in range(4)] == [each.since for each in shown]
     assert ("0" * 200, "?", Wire.BULLMQ, 1) == (shown[0].id, shown[0].name, shown[0].wire, shown[0].attempt)
-    assert ["3" * 200] == [each.id for each in pulse.running()]
+    assert ["3" * 200] == [each.id for each in stats.running()]
 
 
 @given(st.lists(st.floats(0.0, BOUNDS[-1]), min_size=1), st.sampled_from([0.5, 0.95]))
@@ -133,46 +133,46 @@ def test_events_are_told_to_all() -> None:
     assert [(1, event), (2, event)] == heard
 
 
-class Away(MemoryPulses):
+class Away(MemoryHeartbeats):
     """A server that does not answer, until it is back."""
 
     away = True
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
+    async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Fail, or keep."""
         if self.away:
             msg = "away"
             raise BrokerUnavailableError(msg)
-        return await super().send(worker, tallies)
+        return await super().send(worker, counts)
 
 
 async def test_what_could_not_be_sent_is_sent_later() -> None:
     """It is added to what was counted meanwhile, unless it is more than an hour old."""
-    clock, pulses = Clock(), Away()
-    pulse = Pulse(clock)
-    reporter = Reporter(ME, pulse, pulses, lambda: 5, lambda _: None)
+    clock, heartbeats = Clock(), Away()
+    stats = WorkerStats(clock)
+    reporter = Reporter(ME, stats, heartbeats, lambda: 5, lambda _: None)
     for pause in (0, UNSENT * 60, 60):
         clock.now += pause
-        pulse(JobEnded(make_job(), Done(None), 1.0))
+        stats(JobEnded(make_job(), Done(None), 1.0))
         with pytest.raises(BrokerUnavailableError):
             await reporter.send()
-    pulses.away = False
-    pulse(JobEnded(make_job(), Done(None), 1.0))
+    heartbeats.away = False
+    stats(JobEnded(make_job(), Done(None), 1.0))
     await reporter.send()
 
     first = int(NOON // 60)
-    found = await pulses.minutes("work", [first, first + UNSENT, first + UNSENT + 1])
+    found = await heartbeats.minutes("work", [first, first + UNSENT, first + UNSENT + 1])
     assert [0, 1, 2] == [counts.get("done", 0) for counts in found]
 
 
-class Losing(MemoryPulses):
+class Losing(MemoryHeartbeats):
     """A server that has this data."""
 
     data = Data("first", 7)
 
-    async def send(self, worker: WorkerView, tallies: Tallies) -> Data:
+    async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Keep."""
-        await super().send(worker, tallies)
+        await super().send(worker, counts)
         return self.data
 
 
@@ -187,14 +187,14 @@ class Losing(MemoryPulses):
     ],
 )
 async def test_data_that_was_lost_is_told_once(later: Data, reason: str | None) -> None:
-    """When the server is empty, or has gone back; what it has then is what it had at the next pulse."""
+    """When the server is empty, or has gone back; what it has then is what it had at the next heartbeat."""
     events: list[Event] = []
-    pulses = Losing()
-    reporter = Reporter(ME, Pulse(), pulses, lambda: 5, events.append)
+    heartbeats = Losing()
+    reporter = Reporter(ME, WorkerStats(), heartbeats, lambda: 5, events.append)
     await reporter.send()
-    pulses.data = later
+    heartbeats.data = later
     await reporter.send()
-    pulses.data = Data(later.id, later.pulses + 1)
+    heartbeats.data = Data(later.id, later.heartbeats + 1)
     await reporter.send()
 
     told = [(event.word, event.failure.reason) for event in events if isinstance(event, Breakdown)]
@@ -203,27 +203,27 @@ async def test_data_that_was_lost_is_told_once(later: Data, reason: str | None) 
 
 async def test_a_farewell_does_not_wait() -> None:
     """A server that is away, or hangs, keeps no process from ending; one that answers has the last counts."""
-    pulses, pulse = Away(), Pulse()
-    reporter = Reporter(ME, pulse, pulses, lambda: 5, lambda _: None)
+    heartbeats, stats = Away(), WorkerStats()
+    reporter = Reporter(ME, stats, heartbeats, lambda: 5, lambda _: None)
     await reporter.sign_off()
-    pulses.away = False
+    heartbeats.away = False
     await reporter.send()
-    [seen] = await pulses.workers()
+    [seen] = await heartbeats.workers()
     await reporter.sign_off()
 
     assert (5, "dyno-1") == (seen.memory, seen.name)
-    assert [] == await pulses.workers()
+    assert [] == await heartbeats.workers()
 
 
 async def test_the_silent_are_forgotten() -> None:
-    """A minute after their last pulse."""
+    """A minute after their last heartbeat."""
     clock = Clock()
-    pulses = MemoryPulses(clock)
-    await pulses.send(ME, {})
+    heartbeats = MemoryHeartbeats(clock)
+    await heartbeats.send(ME, {})
     clock.now += SILENCE - 1
-    assert [NOON] == [view.seen_at for view in await pulses.workers()]
+    assert [NOON] == [view.seen_at for view in await heartbeats.workers()]
     clock.now += 1
-    assert [] == await pulses.workers()
+    assert [] == await heartbeats.workers()
 
 
 async def test_memory_is_that_of_the_children_too() -> None:
@@ -244,23 +244,25 @@ async def test_memory_is_that_of_the_children_too() -> None:
 
 def test_a_job_is_equal_to_itself_alone() -> None:
     """The same id on another wire is another job."""
-    pulse = Pulse()
-    pulse(JobStarted(make_job()))
-    pulse(JobStarted(replace(make_job(), wire=Wire.RQ)))
-    assert 2 == len(pulse.running())
+    stats = WorkerStats()
+    stats(JobStarted(make_job()))
+    stats(JobStarted(replace(make_job(), wire=Wire.RQ)))
+    assert 2 == len(stats.running())
 
 
 async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
-    """It goes with the last pulse, and is told for as many minutes as one asks for."""
+    """It goes with the last heartbeat, and is told for as many minutes as one asks for."""
     clock = Clock()
-    pulse, pulses = Pulse(clock), MemoryPulses(clock)
+    stats, heartbeats = WorkerStats(clock), MemoryHeartbeats(clock)
     admin = Admin(
-        Backends(inspectors=[], dead_letters=MemoryDeadLetters(MemoryStore()), pulses=pulses, queues=[], clock=clock),
+        Backends(
+            inspectors=[], dead_letters=MemoryDeadLetters(MemoryStore()), heartbeats=heartbeats, queues=[], clock=clock
+        ),
         by="test",
     )
     before = await admin.workers.faults(15)
-    pulse(Breakdown("loop_ended", FAILURE))
-    await Reporter(ME, pulse, pulses, lambda: 1, lambda _: None).sign_off()
+    stats(Breakdown("loop_ended", FAILURE))
+    await Reporter(ME, stats, heartbeats, lambda: 1, lambda _: None).sign_off()
     at_once = await admin.workers.faults(15)
     clock.now += 14 * 60
     later = await admin.workers.faults(15)

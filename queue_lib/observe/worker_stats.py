@@ -1,8 +1,8 @@
-"""A worker process's pulse: what it is running, and what it has done, minute by minute.
+"""What a worker process is running, and what it has done, minute by minute.
 
-An observer counts; the runner sends the counts to the broker's server every ten seconds and at the end, where those of
-all processes are added up. Durations are kept in fixed buckets, so that they can be added. Faults are counted, too: one
-that ends the process could not be scraped from it.
+An observer counts. The runner sends the counts to the broker's server every ten seconds and at the end, as the worker's
+heartbeat; there, those of all processes are added up. Durations are kept in fixed buckets, so that they can be added.
+Faults are counted, too: one that ends the process could not be scraped from it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FAULTS = "faults"  # beside the queues: how often each fault has happened
 WAIT, RUN = "wait:", "run:"  # and the number of a bucket: how many durations are in it
 WORDS: dict[type[Ending], str] = {Done: "done", Retry: "retried", Dead: "dead"}  # others are not counted
 
-Tallies = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
+Counts = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
 
 
 # What somebody else has written beside us is a worker only if its numbers can be ones.
@@ -129,14 +129,14 @@ def quantile(buckets: Mapping[int, int], share: float) -> float | None:
     return None
 
 
-class Pulse:
+class WorkerStats:
     """The observer that counts."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives seconds since the epoch."""
         self._clock = clock
         self._running: dict[tuple[str, Wire, str], tuple[Job, float]] = {}  # and since when, in seconds
-        self._tallies: Tallies = {}
+        self._counts: Counts = {}
 
     def __call__(self, event: Event) -> None:
         """Take note of a start, an end or a fault."""
@@ -156,17 +156,17 @@ class Pulse:
         longest = islice(self._running.values(), MOST_RUNNING)
         return tuple(_running(job, since) for job, since in longest)
 
-    def take(self) -> Tallies:
+    def take(self) -> Counts:
         """What was counted since it was last taken."""
-        taken, self._tallies = self._tallies, {}
+        taken, self._counts = self._counts, {}
         return taken
 
-    def put_back(self, tallies: Tallies) -> None:
+    def put_back(self, unsent: Counts) -> None:
         """What was taken could not be sent: it is taken again the next time, unless it is more than an hour old."""
         oldest = self._clock() // MINUTE - UNSENT
-        for (queue, minute), counts in tallies.items():
+        for (queue, minute), counts in unsent.items():
             if minute >= oldest:
-                self._tallies.setdefault((queue, minute), Counter()).update(counts)
+                self._counts.setdefault((queue, minute), Counter()).update(counts)
 
     def _start(self, job: Job) -> None:
         self._running[_key(job)] = job, self._clock()
@@ -183,7 +183,7 @@ class Pulse:
             counts[f"{RUN}{bucket(seconds)}"] += 1
 
     def _now(self, queue: str) -> Counter[str]:
-        return self._tallies.setdefault((queue, int(self._clock() // MINUTE)), Counter())
+        return self._counts.setdefault((queue, int(self._clock() // MINUTE)), Counter())
 
 
 def _key(job: Job) -> tuple[str, Wire, str]:
