@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
-from processors.forms import FORMS
-from queue_lib import wiring
+from processors.features import FEATURES
+from queue_lib import serving, wiring
 from queue_lib.errors import ConfigurationError
+from queue_lib.feature import queues_of
 from queue_lib.observe import log
-from queue_lib.settings import SETTINGS, WorkerSettings, load
+from queue_lib.settings import SETTINGS, QueueChoice, WorkerSettings, load
 from queue_lib.web.api.app import build
 from queue_lib.web.api.connection import PatientConnection
 from queue_lib.web.dashboard.app import install
@@ -76,14 +77,15 @@ def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
     argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
     try:
-        queue, api = load(WorkerSettings, ApiSettings)
+        queue, choice, api = load(WorkerSettings, QueueChoice, ApiSettings)
+        choice.named(queues_of(FEATURES))
         log.configure(queue.log_level, queue.log_format)
-        wiring.tell_of_misspelt(WorkerSettings, ApiSettings)
+        serving.tell_of_misspelt(FEATURES, WorkerSettings, QueueChoice, ApiSettings)
         listening = asyncio.run(wiring.preflight(queue, listen(api.port)))
         observe = wiring.sentry(queue)
     except ConfigurationError as error:
         sys.exit(str(error))
-    app = build(partial(wiring.admin, queue, FORMS, by="api"), api.api_tokens, api.api_rate, observe)
+    app = build(partial(wiring.admin, queue, FEATURES, by="api", choice=choice), api.api_tokens, api.api_rate, observe)
     install(app, api.api_tokens, secret=queue.redis)
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from redis import Redis
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import options
 from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.feature import queues_of
 from queue_lib.job import State, Wire
 from queue_lib.outcome import Failure
-from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings
 from queue_lib.web import tokens
 from queue_lib.web.api.app import build
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
     from queue_lib.broker.base import Broker
 
+QUEUES = queues_of(FEATURES)
 QUEUE = QUEUES[0]
 PAGE = 50
 STATES = (State.WAITING, State.DELAYED, State.COMPLETED, State.FAILED)
@@ -187,7 +188,7 @@ async def main() -> None:
     print("| | ms, median | ms, longest | ms, bare commands |\n|---|---|---|---|")
     with RedisServer() as valkey, Redis.from_url(valkey.url) as server:
         settings = WorkerSettings(redis_url=valkey.url)
-        app = build(lambda: wiring.admin(settings, FORMS, by="bench"), [token], 1000)
+        app = build(lambda: wiring.admin(settings, FEATURES, by="bench"), [token], 1000)
         transport, headers = httpx.ASGITransport(app), {"Authorization": f"Bearer {secret}"}
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))

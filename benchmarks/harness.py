@@ -22,7 +22,7 @@ from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Backoff
 from queue_lib.observe.events import JobEnded
 from queue_lib.observe.log import LogObserver, configure
-from queue_lib.processor import Model, Registry, Route
+from queue_lib.processor import JobSchema, Model, Registry, Route
 from queue_lib.queues import Queue, Retention
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.launcher import Launcher
@@ -76,7 +76,7 @@ def launcher(url: str, wire: str, counter: Any, payload: type[Model] = Payload) 
     kind = RQBroker if wire == "rq" else BullMQBroker
     setup = Setup(redis=options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
     broker = kind([QUEUE], setup)
-    registry = Registry([Route("noop", QUEUE.name, payload, counter)])
+    registry = Registry([Route(JobSchema("noop", QUEUE.name, payload), counter)])
     executor = Executor(registry, MemoryDeadLetters(MemoryStore()), counter.observe, MemoryBoard())
     return Launcher([broker], [QUEUE], executor, counter.observe)
 

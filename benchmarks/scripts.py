@@ -20,7 +20,7 @@ from typing import cast
 from redis import Redis
 
 from benchmarks.admin import FAILURE, PLACES, PUSH, QUEUE, fill
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
@@ -49,7 +49,7 @@ async def _fill(url: str, server: Redis, jobs: int) -> None:
     """So many failed jobs, and a letter for each."""
     parts = options(url)
     shared = client(parts, decode=True, name="bench")
-    async with wiring.admin(WorkerSettings(redis_url=url), FORMS, by="bench") as admin:
+    async with wiring.admin(WorkerSettings(redis_url=url), FEATURES, by="bench") as admin:
         for wire in Wire:
             await fill(admin, server, wire, State.FAILED, jobs // 2)
     letters = BullMQDeadLetters(shared, "bull")

@@ -13,7 +13,7 @@ from demo.failure import DemoError
 from demo.worker_process import WorkerProcess
 from embedded.push_service import SUBJECT, Answer, PushService
 from embedded.redis_server import RedisServer
-from processors.media.settings import MediaSettings
+from processors.media.settings import PlatformSettings
 from scripts.generate_vapid_keys import make_pair
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def build(cleanup: AsyncExitStack, output: Path) -> Stage:
         "LOG_FORMAT": "json",
         "TMPDIR": str(scratch),
     }
-    worker = WorkerProcess(MediaSettings().child_env() | env, scratch, output / "worker.log")
+    worker = WorkerProcess(PlatformSettings().child_env() | env, scratch, output / "worker.log")
     await cleanup.enter_async_context(worker)
     return Stage(redis, push, app, ada, ada_gone, grace, worker)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -11,13 +11,13 @@ from pydantic.alias_generators import to_camel
 from queue_lib.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     from queue_lib.addition import Addition
-    from queue_lib.job import Job
+    from queue_lib.job import Backoff, Job
     from queue_lib.outcome import Failure
 
 
@@ -30,7 +30,6 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
 
 
-PayloadT = TypeVar("PayloadT", bound=BaseModel)
 PayloadT_contra = TypeVar("PayloadT_contra", bound=BaseModel, contravariant=True)
 
 
@@ -134,15 +133,19 @@ class Processor(Protocol[PayloadT_contra]):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What a job of this `name` looks like: in which `queue` it belongs, and the model of its payload.
+class JobSchema:
+    """What a job of this `name` looks like: the `queue` it belongs in, and the model of its payload.
 
-    One that is `internal` is enqueued by running jobs, and by nobody else.
+    `result` is the model of what it returns. `attempts` and `backoff` win over the queue's, and lose to what the
+    producer chose. An `internal` job is added by running jobs alone.
     """
 
     name: str
     queue: str
     payload: type[BaseModel]
+    result: type[BaseModel] | None = None
+    attempts: int | None = None
+    backoff: Backoff | None = None
     internal: bool = False
 
 
@@ -158,34 +161,15 @@ class OnDead(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Route(Generic[PayloadT]):
-    """One line of the registry: jobs called `name` in `queue` carry a `payload` and are run by `processor`.
+class Route:
+    """One line of the registry: jobs of this schema are run by `processor`.
 
     `on_dead` is told of those that failed for good.
     """
 
-    name: str
-    queue: str
-    payload: type[PayloadT]
-    processor: Processor[PayloadT]
+    schema: JobSchema
+    processor: Processor[Any]
     on_dead: OnDead | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """A metric made of what processors count.
-
-    `metric` is what they call it in `Context.tally`. Prometheus has it as the counter `pushmill_<name>_total`, whose
-    labels are the job's name and `labels`: each label with all the values that it can have. The series of all of them
-    are there from the start, at 0, for the jobs of `queue`. `samples` makes label values and how often of the counts.
-    """
-
-    metric: str
-    name: str
-    meaning: str
-    queue: str
-    labels: Mapping[str, Collection[str]]
-    samples: Callable[[Mapping[str, Mapping[str, int]]], Iterable[tuple[tuple[str, ...], int]]]
 
 
 def faults(error: ValidationError) -> str:
@@ -206,20 +190,20 @@ def _fault(fault: ErrorDetails) -> str:
 class Registry:
     """Job name -> route. Explicit: nothing is ever looked up by import."""
 
-    def __init__(self, routes: Iterable[Route[Any]]) -> None:
+    def __init__(self, routes: Iterable[Route]) -> None:
         """Take the routes; a name given twice is a ConfigurationError."""
-        self._routes: dict[str, Route[Any]] = {}
+        self._routes: dict[str, Route] = {}
         for route in routes:
-            if route.name in self._routes:
-                msg = f"the job name {route.name!r} is registered twice"
+            if route.schema.name in self._routes:
+                msg = f"the job name {route.schema.name!r} is registered twice"
                 raise ConfigurationError(msg)
-            self._routes[route.name] = route
+            self._routes[route.schema.name] = route
 
-    def find(self, name: str, queue: str) -> Route[Any] | None:
+    def find(self, name: str, queue: str) -> Route | None:
         """The route for a job of that name in that queue, if there is one."""
         route = self._routes.get(name)
-        return route if route is not None and route.queue == queue else None
+        return route if route is not None and route.schema.queue == queue else None
 
     def names(self, queue: str) -> list[str]:
         """The job names that `queue` takes, for error messages."""
-        return sorted(route.name for route in self._routes.values() if route.queue == queue)
+        return sorted(name for name, route in self._routes.items() if route.schema.queue == queue)

@@ -1,11 +1,12 @@
-"""The queue table. A new queue is one row here, one payload model and one processor."""
+"""What a queue is: its budget and its policy. The rows are in the features' manifests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from queue_lib.job import Backoff
+if TYPE_CHECKING:
+    from queue_lib.job import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 DAY = 24 * HOUR
 DEAD_QUEUE = "dead"
+Profile = Literal["light", "medium", "heavy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,17 @@ class Retries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """One row of the table: a queue's budget and its policy, the same for both wires.
+    """A queue's budget and its policy, the same for both wires.
 
-    A worker serves the queue in so many `processes`, `concurrency` is that of each; the rate of `rate_max` jobs in
-    `rate_duration` seconds holds across all processes (0 jobs: no limit). `attempts`, `backoff` and `timeout` (seconds)
-    apply where the producer chose none; `retries` has other attempts and backoffs by job name. `needs` are the servers
-    beside Redis, and what the process itself must have, without which its jobs can't be done.
+    A worker serves the queue in `processes` processes, with `concurrency` jobs at once in each. The rate of `rate_max`
+    jobs in `rate_duration` seconds holds across all processes (0 jobs: no limit). `attempts`, `backoff` and `timeout`
+    (seconds) apply where the producer chose none; `retries` has other attempts and backoffs by job name. `needs` are
+    the servers beside Redis, and what the process itself must have, without which its jobs can't be done. `profile`
+    says what its jobs cost: WORKER_TYPE chooses by it.
     """
 
     name: str
+    profile: Profile = "medium"
     needs: tuple[str, ...] = ()
     processes: int = 1
     concurrency: int
@@ -63,27 +67,3 @@ class Queue:
         """The backoff of a job of this name, where its producer chose none."""
         own = self.retries.get(name)
         return self.backoff if own is None or own.backoff is None else own.backoff
-
-
-QUEUES: tuple[Queue, ...] = (
-    Queue(
-        name="push-notifications",
-        needs=("database",),
-        concurrency=30,
-        rate_max=100,
-        attempts=3,
-        backoff=Backoff((2.0,), exponential=True),
-        timeout=300.0,
-        keep_completed=Retention(age=DAY, count=1000),
-    ),
-    Queue(
-        name="file-processing",
-        needs=("database", "database_writes", "storage", "disk"),
-        concurrency=3,
-        rate_max=50,
-        attempts=2,
-        backoff=Backoff((5.0,), exponential=True),
-        timeout=900.0,
-        keep_completed=Retention(age=7 * DAY, count=500),
-    ),
-)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import dotenv
@@ -11,11 +12,15 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, create_m
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.job import Backoff, Wire
-from queue_lib.queues import QUEUES, Queue
+from queue_lib.job import Wire
+from queue_lib.queues import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from pydantic.fields import FieldInfo
+
+    from queue_lib.queues import Queue
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -42,9 +47,6 @@ class WorkerSettings(BaseSettings):
         default=False, description="Accept any certificate of Redis, as Heroku's self-signed ones need."
     )
     bullmq_prefix: str = Field("bull", min_length=1, description="BullMQ's key prefix, as the app sets it.")
-    queues: Annotated[tuple[str, ...], NoDecode] = Field(
-        tuple(queue.name for queue in QUEUES), description="Which queues this process serves, comma-separated."
-    )
     wires: Annotated[tuple[Wire, ...], NoDecode] = Field(
         tuple(Wire), description="Which wires this process serves, comma-separated."
     )
@@ -73,24 +75,14 @@ class WorkerSettings(BaseSettings):
         None, description="Where dead jobs and faults are reported, without payloads: `pip install sentry-sdk`."
     )
 
-    @field_validator("queues", "wires", mode="before")
+    @field_validator("wires", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return _listed(value)
 
-    @field_validator("queues")
+    @field_validator("wires")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        known = [queue.name for queue in QUEUES]
-        unknown = sorted(set(value) - set(known))
-        if unknown or not value:
-            msg = f"no such queue: {', '.join(unknown) or '(none given)'}; there are {', '.join(known)}"
-            raise ValueError(msg)
-        return value
-
-    @field_validator("wires", "queues")
-    @classmethod
-    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _distinct(cls, value: tuple[Wire, ...]) -> tuple[Wire, ...]:
         if not value or len(set(value)) < len(value):
             msg = "name at least one, and none twice"
             raise ValueError(msg)
@@ -120,35 +112,114 @@ class WorkerSettings(BaseSettings):
         return "REDIS_TLS_URL" if self.redis_tls_url else "REDIS_URL"
 
 
-def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
-    """Read the environment (and `.env`, in development) into instances of `models`, in that order.
+class QueueChoice(BaseSettings):
+    """Which queues a process serves."""
 
-    Raises ConfigurationError with one line for each fault of all the models together. Values are never repeated in
-    a line: they may be secrets.
-    """
-    dotenv.load_dotenv(ENV_FILE)
-    loaded: list[BaseSettings] = []
-    faults: list[str] = []
-    for model in models:
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    queues: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Which queues this process serves, comma-separated. Default: those of all configured features."
+    )
+    worker_type: Annotated[tuple[Profile | Literal["all"], ...], NoDecode] = Field(
+        ("all",),
+        description="Which queues this process serves, by what their jobs cost: `light`, `medium`, `heavy` or `all`, "
+        "comma-separated. `QUEUES` wins.",
+    )
+
+    @field_validator("queues", "worker_type", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _listed(value)
+
+    @field_validator("queues")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            msg = "name none twice"
+            raise ValueError(msg)
+        return value
+
+    def among(self, table: Sequence[Queue]) -> tuple[Queue, ...]:
+        """The chosen rows of the table. Raises ConfigurationError for a name that it has not."""
+        if self.queues:
+            return self.named(table)
+        profiles = set(self.worker_type)
+        return tuple(queue for queue in table if "all" in profiles or queue.profile in profiles)
+
+    def named(self, table: Sequence[Queue]) -> tuple[Queue, ...]:
+        """The rows that QUEUES names, or all of them. Raises ConfigurationError for a name that the table has not."""
+        known = [queue.name for queue in table]
+        if unknown := sorted(set(self.queues) - set(known)):
+            msg = f"QUEUES: no such queue: {', '.join(unknown)}; there are {', '.join(known)}"
+            raise ConfigurationError(msg)
+        return tuple(queue for queue in table if not self.queues or queue.name in self.queues)
+
+
+def _listed(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Reading:
+    """Reads settings from the environment (and `.env`, in development), and keeps all faults until `end`."""
+
+    def __init__(self) -> None:
+        """Read `.env`."""
+        dotenv.load_dotenv(ENV_FILE)
+        self._models: list[type[BaseSettings]] = []
+        self.faults: list[str] = []
+
+    def read(self, model: type[SettingsT]) -> SettingsT | None:
+        """The settings of one class, or None if they are at fault."""
+        self._models.append(model)
         try:
-            loaded.append(model())
+            return model()
         except ValidationError as error:
-            faults += _lines(model, error)
-    if faults:
-        meant = misspelt(*models).items()
-        raise ConfigurationError(*faults, *(f"{name}: no such setting; is {known} meant?" for name, known in meant))
-    return tuple(loaded)
+            self.faults += _lines(model, error)
+            return None
+
+    def end(self) -> None:
+        """Raise ConfigurationError with one line for each fault. No line repeats a value: it may be a secret."""
+        if self.faults:
+            meant = misspelt(*self._models).items()
+            lines = (f"{name}: no such setting; is {known} meant?" for name, known in meant)
+            raise ConfigurationError(*self.faults, *lines)
+
+
+def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
+    """Read instances of `models`, in that order. Raises ConfigurationError with the faults of all of them together."""
+    reading = Reading()
+    loaded = tuple(reading.read(model) for model in models)
+    reading.end()
+    return loaded
+
+
+def is_required(field: FieldInfo) -> bool:
+    """Whether a variable must be set: it has no default, or one that is refused."""
+    return field.is_required() or bool(field.validate_default)
+
+
+def is_configured(models: Sequence[type[BaseSettings]], optional: Sequence[type[BaseSettings]] = ()) -> bool:
+    """Whether a variable of these classes, or of the `optional` ones, is set, or none of `models` has to be."""
+    if not any(is_required(field) for model in models for field in model.model_fields.values()):
+        return True
+    given = {name.upper() for name, value in os.environ.items() if value}  # noqa: TID251 -- here it is read
+    return not given.isdisjoint(_names((*models, *optional)))
 
 
 def misspelt(*models: type[BaseSettings]) -> dict[str, str]:
     """Variables of the environment that are no setting of `models`, but look like one that is not set: which one."""
     given = {name.upper() for name in os.environ}  # noqa: TID251 -- here it is read
-    known = {
-        f"{model.model_config.get('env_prefix', '')}{name}".upper() for model in models for name in model.model_fields
-    }
+    known = _names(models)
     free = [name for name in known - given if len(name) >= LONG_ENOUGH]
     close = {name: difflib.get_close_matches(name, free, n=1, cutoff=SIMILAR) for name in sorted(given - known)}
     return {name: found[0] for name, found in close.items() if found}
+
+
+def _names(models: Iterable[type[BaseSettings]]) -> set[str]:
+    """The variables of the classes."""
+    return {
+        f"{model.model_config.get('env_prefix', '')}{name}".upper() for model in models for name in model.model_fields
+    }
 
 
 def _lines(model: type[BaseSettings], error: ValidationError) -> Iterable[str]:
@@ -186,16 +257,14 @@ class _QueueSettings(BaseSettings):
 
 def apply(queue: Queue, values: Any) -> Queue:
     """The row with the environment's values in it."""
-    return Queue(
-        name=queue.name,
-        needs=queue.needs,
+    first = queue.backoff.delays[0]
+    return replace(
+        queue,
         processes=values.processes,
         concurrency=values.concurrency,
         rate_max=values.rate_max,
         rate_duration=values.rate_duration,
         attempts=values.attempts,
-        backoff=Backoff((values.backoff,), exponential=queue.backoff.exponential),
+        backoff=queue.backoff if values.backoff == first else replace(queue.backoff, delays=(values.backoff,)),
         timeout=values.timeout,
-        keep_completed=queue.keep_completed,
-        keep_failed=queue.keep_failed,
     )

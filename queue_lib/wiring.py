@@ -13,7 +13,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from queue_lib.admin.admin import Admin
@@ -30,6 +29,7 @@ from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.errors import ConfigurationError
+from queue_lib.feature import jobs_of, queues_of, routes
 from queue_lib.job import Wire
 from queue_lib.observe import http, memory
 from queue_lib.observe.events import to_all
@@ -37,25 +37,23 @@ from queue_lib.observe.log import LogObserver
 from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.vitals import Vitals
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
-from queue_lib.queues import QUEUES, Queue
+from queue_lib.processor import Registry
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import Health, Server
 from queue_lib.runner.launcher import Launcher
 from queue_lib.runner.reporter import Reporter
-from queue_lib.settings import apply, load, misspelt, queue_settings
+from queue_lib.settings import QueueChoice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
     from typing import Any
 
-    from pydantic_settings import BaseSettings
-
     from queue_lib.admin.ports import Inspector
     from queue_lib.broker.base import Broker
+    from queue_lib.feature import Check, Feature, Opened, Served
     from queue_lib.observe.events import Observer
     from queue_lib.observe.sentry import SentryObserver
-    from queue_lib.processor import Form, Registry, Tally
-    from queue_lib.runner.health import Check
+    from queue_lib.queues import Queue
     from queue_lib.settings import WorkerSettings
 
 T = TypeVar("T")
@@ -63,44 +61,6 @@ HOLD_FRESH = 1.0  # seconds: so long may a process go on to claim jobs that it c
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
 ADMIN_THREADS = 5  # for RQ's methods: several clients of the web process are served at once
 BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
-
-
-def load_all(worker: type[WorkerSettings], *others: type[BaseSettings]) -> tuple[Any, ...]:
-    """Load the worker's settings, the other ones, and the queue table as the environment has it, in that order.
-
-    The table's last place in the result is a tuple of the queues that this process serves. Raises ConfigurationError
-    with all faults together.
-    """
-    loaded = load(worker, *others, *(queue_settings(queue) for queue in QUEUES))
-    count = 1 + len(others)
-    served = loaded[0].queues
-    table = (apply(queue, values) for queue, values in zip(QUEUES, loaded[count:], strict=True))
-    return (*loaded[:count], tuple(queue for queue in table if queue.name in served))
-
-
-def tell_of_misspelt(*models: type[BaseSettings]) -> None:
-    """Warn of variables that look like a setting of `models`, or of a queue's, and are none."""
-    for name, meant in misspelt(*models, *(queue_settings(queue) for queue in QUEUES)).items():
-        structlog.get_logger().warning("setting_unknown", name=name, meant=meant)
-
-
-def shares(loaded: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """What `load_all` has loaded, as each process of the worker is to have it.
-
-    A process has the queues that are served by as many and more, and its own port.
-    """
-    worker, *others, queues = loaded
-    count = max(queue.processes for queue in queues)
-    return [_share(worker, others, queues, number) for number in range(count)]
-
-
-def _share(
-    worker: WorkerSettings, others: Sequence[BaseSettings], queues: Sequence[Queue], number: int
-) -> tuple[Any, ...]:
-    served = tuple(queue for queue in queues if number < queue.processes)
-    port = worker.metrics_port and worker.metrics_port + number
-    own = worker.model_copy(update={"queues": tuple(queue.name for queue in served), "metrics_port": port})
-    return (own, *others, served)
 
 
 def redis_options(settings: WorkerSettings) -> dict[str, Any]:
@@ -126,8 +86,14 @@ async def _check_redis(settings: WorkerSettings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> AsyncIterator[Admin]:
-    """What an operator works with; `forms` are the jobs that may be added, `by` is who acts."""
+async def admin(
+    settings: WorkerSettings, features: Sequence[Feature], *, by: str, choice: QueueChoice | None = None
+) -> AsyncIterator[Admin]:
+    """What an operator works with: the jobs and queues of the features, of those that the `choice` names; `by` acts.
+
+    Raises ConfigurationError if QUEUES names a queue that there is not.
+    """
+    queues = (choice or QueueChoice.model_construct()).named(queues_of(features))
     parts = redis_options(settings)
     name = f"pushmill:admin-{uuid4().hex[:8]}"
     shared, sync = client(parts, decode=True, name=name), synchronous_client(parts, name=name, threads=ADMIN_THREADS)
@@ -142,8 +108,8 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
             inspectors=served,
             dead_letters=letters,
             heartbeats=heartbeats,
-            queues=settings.queues,
-            admission=Admission(forms),
+            queues=[queue.name for queue in queues],
+            admission=Admission(jobs_of(features)),
         )
         yield Admin(backends, by=by)
     finally:
@@ -152,40 +118,37 @@ async def admin(settings: WorkerSettings, forms: Sequence[Form], by: str) -> Asy
 
 
 @contextlib.asynccontextmanager
-async def mill(
-    settings: WorkerSettings,
-    queues: Sequence[Queue],
-    registry: Registry,
-    *,
-    tallies: Sequence[Tally] = (),
-    checks: Mapping[str, Check],
-    holds: Mapping[str, Check] = {},
-) -> AsyncIterator[Launcher]:
-    """The runner and whoever watches it: the log, and where the settings say so, Sentry and the metrics' port.
+async def worker(served: Served, opened: Sequence[Opened], checks: Mapping[str, Check]) -> AsyncIterator[Launcher]:
+    """The runner and its observers: the log, and where the settings say so, Sentry and the metrics' port.
 
-    `tallies` are made metrics of, `checks` ask the servers beside Redis. `holds` ask what this process itself
-    must have: while it does not, it claims no jobs of the queues that need it. Raises ConfigurationError.
+    `opened` are the served features, in their order; `checks` ask the servers beside Redis. Raises ConfigurationError.
     """
+    registry = Registry(routes(served, opened))
+    holds = {name: hold for feature in opened for name, hold in feature.holds.items()}
     async with contextlib.AsyncExitStack() as cleanup:
         observers: list[Observer] = []
-        if (reports := sentry(settings)) is not None:
+        if (reports := sentry(served.worker)) is not None:
             cleanup.push_async_callback(asyncio.to_thread, reports.close)
             observers.append(reports)
-        if settings.metrics_port is None:
-            yield _held(launcher(settings, queues, registry, observers), holds)
+        if served.worker.metrics_port is None:
+            yield _held(launcher(served.worker, served.queues, registry, observers), holds)
             return
         collectors = CollectorRegistry()
         vitals = Vitals(collectors)
-        names = {queue.name: registry.names(queue.name) for queue in queues}
-        observers.append(Metrics(collectors, names, tallies))
+        observers.append(_metrics(served, registry, collectors))
         chore = Chore("measure lag", LAG_EVERY, partial(_woke, vitals))
-        runner = _held(launcher(settings, queues, registry, observers, [chore]), holds)
-        needs = {queue.name: ("redis", *queue.needs) for queue in queues}
+        runner = _held(launcher(served.worker, served.queues, registry, observers, [chore]), holds)
+        needs = {queue.name: ("redis", *queue.needs) for queue in served.queues}
         health = Health(runner.states, {"redis": runner.ping, **checks, **holds}, needs)
         collectors.register(health)
-        site = http.serve(settings.metrics_host, settings.metrics_port, pages(health, collectors))
+        site = http.serve(served.worker.metrics_host, served.worker.metrics_port, pages(health, collectors))
         await cleanup.enter_async_context(site)
         yield runner
+
+
+def _metrics(served: Served, registry: Registry, collectors: CollectorRegistry) -> Metrics:
+    names = {queue.name: registry.names(queue.name) for queue in served.queues}
+    return Metrics(collectors, names, [counter for feature in served.features for counter in feature.counters])
 
 
 def _held(runner: Launcher, holds: Mapping[str, Check]) -> Launcher:
@@ -253,17 +216,17 @@ def launcher(
     shared = of_bullmq or client(parts, decode=True, name=f"pushmill:{name}")
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
     heartbeats = RedisHeartbeats(shared, settings.bullmq_prefix)
-    reporter = Reporter(_me(name, settings), stats, heartbeats, memory.of_tree, observe)
+    reporter = Reporter(_me(name, settings, queues), stats, heartbeats, memory.of_tree, observe)
     executor = Executor(registry, letters, observe, RedisBoard(shared, settings.bullmq_prefix))
     return Launcher(brokers, queues, executor, observe, reporter, chores)
 
 
-def _me(name: str, settings: WorkerSettings) -> WorkerView:
+def _me(name: str, settings: WorkerSettings, queues: Sequence[Queue]) -> WorkerView:
     return WorkerView(
         name=name,
         host=socket.gethostname(),
         pid=os.getpid(),
         started_at=time.time(),
-        queues=settings.queues,
+        queues=tuple(queue.name for queue in queues),
         wires=settings.wires,
     )

@@ -1,6 +1,6 @@
-"""Make the README's table of environment variables from the settings classes.
+"""Make the README's tables of environment variables from the settings classes, feature by feature.
 
-`python -m scripts.environment_table` prints it; `--write` puts it into README.md.
+`python -m scripts.environment_table` prints them; `--write` puts them into README.md.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from processors.media.settings import SEEN_BY_CHILDREN, MediaSettings
-from processors.push.settings import PushSettings
-from queue_lib.queues import QUEUES
-from queue_lib.settings import WorkerSettings, queue_settings
+from processors.features import FEATURES
+from queue_lib.settings import QueueChoice, WorkerSettings, is_required, queue_settings
 from queue_lib.web.settings import ApiSettings
-from storage.settings import StorageSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
@@ -26,37 +23,46 @@ if TYPE_CHECKING:
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- environment table: begin -->\n", "<!-- environment table: end -->\n"
 HEAD = "| variable | default | meaning |\n|---|---|---|\n"
-MODELS: tuple[type[BaseSettings], ...] = (
-    WorkerSettings,
-    StorageSettings,
-    PushSettings,
-    MediaSettings,
-    ApiSettings,
-    *(queue_settings(queue) for queue in QUEUES),
-)
-
-WriteOption = Annotated[bool, typer.Option("--write", help="Write the table into README.md.")]
+WriteOption = Annotated[bool, typer.Option("--write", help="Write the tables into README.md.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+def sections() -> Iterator[tuple[str, list[type[BaseSettings]]]]:
+    """The settings classes by what they are for: a heading, and those below it."""
+    yield "Worker", [WorkerSettings, QueueChoice]
+    yield "API and dashboard (`python web.py`)", [ApiSettings]
+    shared = [model for feature in FEATURES for model in feature.shared_settings]
+    yield "All features", list(dict.fromkeys(model for model in shared if described(model)))
+    for feature in FEATURES:
+        own = [*feature.settings, *map(queue_settings, feature.queues)]
+        yield f"Feature `{feature.name}`", own
+
+
 def table() -> str:
-    """The whole table, in Markdown."""
-    return HEAD + "".join(line for model in MODELS for line in lines(model))
+    """All tables, in Markdown, each below its heading."""
+    return "\n".join(f"### {heading}\n\n{HEAD}{_rows(models)}" for heading, models in sections())
+
+
+def _rows(models: Iterable[type[BaseSettings]]) -> str:
+    return "".join(line for model in models for line in lines(model))
+
+
+def described(model: type[BaseSettings]) -> bool:
+    """Whether there is something to set; what only the platform sets has no description."""
+    return any(field.description for field in model.model_fields.values())
 
 
 def lines(model: type[BaseSettings]) -> Iterator[str]:
     """One row of the table for each variable of a settings class."""
     prefix = str(model.model_config.get("env_prefix", ""))
     for name, field in model.model_fields.items():
-        if name in SEEN_BY_CHILDREN:  # the platform's, and nothing to set
-            continue
         meaning = (field.description or "").replace("|", "\\|")
         yield f"| `{(prefix + name).upper()}` | {_default(field)} | {meaning} |\n"
 
 
 def _default(field: FieldInfo) -> str:
-    if field.is_required() or field.validate_default:  # a default that is checked is one that is refused
+    if is_required(field):
         return "required"
     text = _text(field.default)
     return f"`{text}`" if text else "none"

@@ -22,19 +22,21 @@ from rich.status import Status
 
 from processors.push.dead_rows import Cause, cause
 from processors.push.endpoints import log_fields
+from processors.push.opening import allowed_hosts
 from processors.push.settings import PushSettings
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
 from scripts import terminal
 from scripts.terminal import AWAY, NOT_FIT, SHOWN, USAGE, DryRunOption, JsonOption, YesOption, out
+from storage.columns import subscription_table
 from storage.database import Database
 from storage.errors import SchemaError, StatementRefusedError, StorageAwayError, StorageUnavailableError
-from storage.settings import StorageSettings
+from storage.settings import DatabaseSettings
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from processors.push.endpoints import AllowedHosts
     from storage.ports import Subscription, Subscriptions
@@ -96,8 +98,10 @@ def main(
     if named.hosts and not named.causes:
         terminal.end("--host goes with a cause: name one", USAGE)
     try:
-        push, storage = load(PushSettings, StorageSettings)
-        asyncio.run(_work(storage, _Look(push.allowed_hosts(), named), dry_run=dry_run, yes=yes, as_json=as_json))
+        push, database = load(PushSettings, DatabaseSettings)
+        table = subscription_table(push.push_subscription_table, push.push_subscription_columns)
+        opening = Database.open(database.database_url, {AppTable.PUSH_SUBSCRIPTION: table})
+        asyncio.run(_work(opening, _Look(allowed_hosts(push), named), dry_run=dry_run, yes=yes, as_json=as_json))
     except (ConfigurationError, StorageUnavailableError, SchemaError) as error:
         terminal.end(str(error), NOT_FIT)
     except (StorageAwayError, StatementRefusedError) as error:
@@ -131,8 +135,8 @@ class _Look:
         return self.named.means(why, told["host"])
 
 
-async def _work(settings: StorageSettings, look: _Look, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    database = await Database.open(settings, {AppTable.PUSH_SUBSCRIPTION})
+async def _work(opening: Awaitable[Database], look: _Look, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    database = await opening
     try:
         rows, count = SqlSubscriptions(database), Count()
         with Status("looking", console=Console(stderr=True)):

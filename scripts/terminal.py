@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.errors import BrokerUnavailableError, ConfigurationError, PermanentError
 from queue_lib.job import Wire
 from queue_lib.observe import log
-from queue_lib.settings import WorkerSettings, load
+from queue_lib.settings import QueueChoice, WorkerSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -71,9 +71,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would b
 def run(work: Callable[[Admin], Awaitable[T]]) -> T:
     """Do the work as an operator. Ends the process if the environment is wrong, Redis is away, or it is refused."""
     try:
-        [settings] = load(WorkerSettings)
+        settings, choice = load(WorkerSettings, QueueChoice)
         log.configure("info", settings.log_format, sys.stderr)
-        return asyncio.run(_work(settings, work))
+        return asyncio.run(_work(settings, choice, work))
     except ConfigurationError as error:
         end(str(error), NOT_FIT)
     except PermanentError as error:
@@ -82,8 +82,8 @@ def run(work: Callable[[Admin], Awaitable[T]]) -> T:
         end(str(error), AWAY)
 
 
-async def _work(settings: WorkerSettings, work: Callable[[Admin], Awaitable[T]]) -> T:
-    async with wiring.admin(settings, FORMS, by=_who()) as admin:
+async def _work(settings: WorkerSettings, choice: QueueChoice, work: Callable[[Admin], Awaitable[T]]) -> T:
+    async with wiring.admin(settings, FEATURES, by=_who(), choice=choice) as admin:
         return await work(admin)
 
 

@@ -1,10 +1,11 @@
-"""PUSH_SUBSCRIPTION_COLUMNS: the app's names for the columns of its subscriptions. Pure."""
+"""PUSH_SUBSCRIPTION_COLUMNS: the app's names for the columns of its subscriptions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from storage.models import PushSubscription
+from storage.tables import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,3 +49,9 @@ def all_columns(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     needed = {field for field, info in PushSubscription.model_fields.items() if info.is_required()}
     columns = {**usual, **given}
     return columns, [field for field in FIELDS.values() if field in given or (field in needed and field in columns)]
+
+
+def subscription_table(name: str, columns: str) -> Wanted:
+    """The table of the subscriptions: its name, and what PUSH_SUBSCRIPTION_COLUMNS says of its columns."""
+    found, required = all_columns(parse_columns(columns))
+    return Wanted(PushSubscription, name, found, required, "PUSH_SUBSCRIPTION_COLUMNS")

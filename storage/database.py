@@ -22,11 +22,10 @@ from storage.reader import BROKEN, Reader
 from storage.tables import look_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 
     from sqlalchemy import Select
 
-    from storage.settings import StorageSettings
     from storage.tables import AppTable, Found, Wanted
 
     Read = Callable[[Sequence[Any]], Coroutine[Any, Any, Sequence[Sequence[Any]]]]
@@ -52,15 +51,14 @@ class Database:
         self._reads, self._writes = Lately(), Lately()
 
     @classmethod
-    async def open(cls, settings: StorageSettings, needs: Collection[AppTable]) -> Self:
-        """Connect, and read the schema of the tables that this process `needs`.
+    async def open(cls, database_url: str, wanted: Mapping[AppTable, Wanted]) -> Self:
+        """Connect to DATABASE_URL, and read the schema of the tables that this process needs.
 
         Raises StorageAwayError if the database does not answer or has no connection left, StorageUnavailableError if
         the settings are wrong, and SchemaError with one line for each missing table or column.
         """
-        url = parse_database_url(settings.database_url)
+        url = parse_database_url(database_url)
         _refuse_missing_file(url)
-        wanted = {table: want for table, want in settings.tables().items() if table in needs}
         engine = _engine(url)
         try:
             return cls(engine, await _look(engine, wanted, url.schema))

@@ -1,75 +1,87 @@
-"""All of storage, opened and checked in one step."""
+"""All of storage that the features of a process ask for, opened and checked in one step."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from storage.avatars import NoAvatars, SqlAvatars
+from storage.columns import subscription_table
 from storage.database import Database
-from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
+from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
-from storage.late import Late, LateAvatars, LateFiles, LateSubscriptions, Opened
+from storage.late import Late, LateAvatars, LateFiles, LateSubscriptions
+from storage.models import Avatar, File
 from storage.objects.factory import open_store
 from storage.subscriptions import SqlSubscriptions
-from storage.tables import AppTable
+from storage.tables import AppTable, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from storage.objects.base import ObjectStore
     from storage.ports import Avatars, Files, Subscriptions
-    from storage.settings import StorageSettings
+    from storage.settings import DatabaseSettings, ObjectsSettings
 
 
-@dataclass(frozen=True)
 class Storage:
-    """The ports of storage, over one database and one object store. `away` says what did not answer at the start."""
+    """One database and one object store. What is asked for before `connect` is connected, checked and closed."""
 
-    subscriptions: Subscriptions
-    files: Files
-    avatars: Avatars
-    objects: ObjectStore
-    away: tuple[str, ...]
-    _late: Late
+    def __init__(self, database: DatabaseSettings | None = None, objects: ObjectsSettings | None = None) -> None:
+        """Take the settings of what there is."""
+        self._late = Late(partial(Database.open, database.database_url if database else ""))
+        self._settings = objects
+        self._objects: ObjectStore | None = None
 
-    @classmethod
-    async def open(cls, settings: StorageSettings) -> Self:
-        """Connect and check; what is away is opened when it comes.
+    def subscriptions(self, table: str, columns: str) -> Subscriptions:
+        """The push subscriptions. `columns` are as in PUSH_SUBSCRIPTION_COLUMNS."""
+        wanted = subscription_table(table, columns)
+        return LateSubscriptions(self._late.want(AppTable.PUSH_SUBSCRIPTION, wanted, SqlSubscriptions))
+
+    def files(self, table: str) -> Files:
+        """The uploaded files."""
+        return LateFiles(self._late.want(AppTable.FILE, Wanted.usual(File, table), SqlFiles))
+
+    def avatars(self, table: str | None, column: str) -> Avatars:
+        """The users' avatars; without a table they are kept nowhere."""
+        if table is None:
+            return NoAvatars()
+        make = partial(SqlAvatars, column=column)
+        return LateAvatars(self._late.want(AppTable.AVATAR, Wanted.usual(Avatar, table), make))
+
+    def objects(self) -> ObjectStore:
+        """The object store: one, whoever asks."""
+        if self._settings is None:
+            msg = "STORAGE_URL was not read: a feature that has objects names ObjectsSettings in its manifest"
+            raise StorageUnavailableError(msg)
+        if self._objects is None:
+            self._objects = open_store(self._settings)
+        return self._objects
+
+    async def connect(self) -> tuple[str, ...]:
+        """Connect and check; returns what does not answer: it is opened when it comes.
 
         Raises StorageUnavailableError, with a line for each fault of database and store, if one is set up wrongly.
         """
-        objects, late = open_store(settings), Late(partial(_open, settings))
-        ends = await asyncio.gather(late.open(), objects.check(), return_exceptions=True)
+        opening = [self._late.open()] if self._late.is_wanted else []
+        checking = [self._objects.check()] if self._objects else []
+        ends = await asyncio.gather(*opening, *checking, return_exceptions=True)
         faults = [end for end in ends if isinstance(end, BaseException)]
-        if all(isinstance(fault, StorageAwayError) for fault in faults):
-            away = tuple(str(fault) for fault in faults)
-            return cls(LateSubscriptions(late), LateFiles(late), LateAvatars(late), objects, away, late)
-        await objects.close()
-        await late.close()
-        raise StorageUnavailableError("\n".join(str(fault) for fault in faults))
+        if not all(isinstance(fault, StorageAwayError) for fault in faults):
+            raise StorageUnavailableError("\n".join(str(fault) for fault in faults))
+        return tuple(str(fault) for fault in faults)
 
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What to ask whether the servers still answer, by name; each raises a StorageError."""
+        database = {"database": self._late.check, "database_writes": self._late.check_writes}
         return {
-            "database": self._late.check,
-            "database_writes": self._late.check_writes,
-            "storage": self.objects.check,
+            **(database if self._late.is_wanted else {}),
+            **({"storage": self._objects.check} if self._objects else {}),
         }
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.objects.close()
+        if self._objects:
+            await self._objects.close()
         await self._late.close()
-
-
-async def _open(settings: StorageSettings) -> Opened:
-    database = await Database.open(settings, set(AppTable))
-    try:
-        avatars = SqlAvatars(database, settings.avatar_column) if settings.avatar_table else NoAvatars()
-        return Opened(database, SqlSubscriptions(database), SqlFiles(database), avatars)
-    except SchemaError:
-        await database.close()
-        raise

@@ -4,74 +4,99 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from storage.database import Database
     from storage.ports import Avatars, Files, Subscription, Subscriptions
+    from storage.tables import AppTable, Wanted
 
+PortT = TypeVar("PortT")
 PAUSE = 5.0  # seconds between tries to open it, however many jobs ask
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A database, and the ports over it."""
-
-    database: Database
-    subscriptions: Subscriptions
-    files: Files
-    avatars: Avatars
-
-
 class Late:
-    """Opens once, and tries again while it is away."""
+    """A database and the ports over it: opened once, and tried again while it is away."""
 
-    def __init__(self, open_: Callable[[], Awaitable[Opened]], clock: Callable[[], float] = time.monotonic) -> None:
-        """`open_` raises StorageAwayError, StorageUnavailableError or SchemaError."""
+    def __init__(
+        self,
+        open_: Callable[[Mapping[AppTable, Wanted]], Awaitable[Database]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`open_` takes the tables, and raises StorageAwayError, StorageUnavailableError or SchemaError."""
         self._open = open_
         self._clock = clock
-        self._opened: Opened | None = None
+        self._wanted: dict[AppTable, Wanted] = {}
+        self._makers: dict[AppTable, Callable[[Database], Any]] = {}
+        self._ports: dict[AppTable, Any] = {}
+        self._database: Database | None = None
         self._failed: tuple[str, float] | None = None
         self._turn = asyncio.Lock()
+
+    def want(
+        self, table: AppTable, wanted: Wanted, make: Callable[[Database], PortT]
+    ) -> Callable[[], Awaitable[PortT]]:
+        """Ask for a table before `open`. Returns what gives the port over it, or raises as `get` does."""
+        self._wanted[table], self._makers[table] = wanted, make
+
+        async def port() -> PortT:
+            await self.get()
+            made: PortT = self._ports[table]
+            return made
+
+        return port
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether any table was asked for."""
+        return bool(self._wanted)
 
     async def open(self) -> None:
         """Open it. Raises what the opening raises: at the start, a fault that takes a person ends the process."""
         try:
-            self._opened = await self._open()
+            database = await self._open(self._wanted)
+            await self._make_ports(database)
         except (StorageAwayError, StorageUnavailableError, SchemaError) as error:
             self._failed = str(error), self._clock()
             raise
+        self._database = database
 
-    async def get(self) -> Opened:
+    async def get(self) -> Database:
         """What is open. Raises StorageAwayError, whatever is wrong: a worker that runs waits for a person as well."""
-        if self._opened is None:
+        if self._database is None:
             async with self._turn:
                 await self._try()
-        if self._opened is None:
+        if self._database is None:
             raise StorageAwayError(self._failed[0] if self._failed else "the database is closed")
-        return self._opened
+        return self._database
 
     async def close(self) -> None:
         """Close it, if it is open."""
-        if self._opened is not None:
-            await self._opened.database.close()
+        if self._database is not None:
+            await self._database.close()
 
     async def check(self) -> None:
         """See whether it answers. Raises StorageAwayError."""
-        await (await self.get()).database.check()
+        await (await self.get()).check()
 
     async def check_writes(self) -> None:
         """See whether it takes writes. Raises StorageAwayError."""
-        await (await self.get()).database.check_writes()
+        await (await self.get()).check_writes()
+
+    async def _make_ports(self, database: Database) -> None:
+        try:
+            self._ports = {table: make(database) for table, make in self._makers.items()}
+        except SchemaError:
+            await database.close()
+            raise
 
     async def _try(self) -> None:
         is_recent = self._failed is not None and self._clock() - self._failed[1] < PAUSE
-        if self._opened is None and not is_recent:
+        if self._database is None and not is_recent:
             try:
                 await self.open()
             except (StorageUnavailableError, SchemaError) as error:
@@ -79,68 +104,68 @@ class Late:
 
 
 class LateSubscriptions:
-    """The port `Subscriptions`."""
+    """The port `Subscriptions` over a database that may come."""
 
-    def __init__(self, late: Late) -> None:
-        """Over a database that may come."""
-        self._late = late
+    def __init__(self, port: Callable[[], Awaitable[Subscriptions]]) -> None:
+        """Take what gives the port, once the database is there."""
+        self._port = port
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """See the port."""
-        return await (await self._late.get()).subscriptions.of_user(user_id)
+        return await (await self._port()).of_user(user_id)
 
     async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
         """See the port."""
-        return await (await self._late.get()).subscriptions.with_ids(ids)
+        return await (await self._port()).with_ids(ids)
 
     async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
         """See the port."""
-        return await (await self._late.get()).subscriptions.page(after, limit, user_ids)
+        return await (await self._port()).page(after, limit, user_ids)
 
     async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
         """See the port."""
-        return await (await self._late.get()).subscriptions.last(limit, user_ids)
+        return await (await self._port()).last(limit, user_ids)
 
     async def count(self) -> int:
         """See the port."""
-        return await (await self._late.get()).subscriptions.count()
+        return await (await self._port()).count()
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """See the port."""
-        return await (await self._late.get()).subscriptions.prune(subscriptions)
+        return await (await self._port()).prune(subscriptions)
 
 
 class LateFiles:
-    """The port `Files`."""
+    """The port `Files` over a database that may come."""
 
-    def __init__(self, late: Late) -> None:
-        """Over a database that may come."""
-        self._late = late
+    def __init__(self, port: Callable[[], Awaitable[Files]]) -> None:
+        """Take what gives the port, once the database is there."""
+        self._port = port
 
     async def check_owner(self, file_id: str, user_id: str) -> None:
         """See the port."""
-        await (await self._late.get()).files.check_owner(file_id, user_id)
+        await (await self._port()).check_owner(file_id, user_id)
 
     async def mark_processing(self, file_id: str) -> None:
         """See the port."""
-        await (await self._late.get()).files.mark_processing(file_id)
+        await (await self._port()).mark_processing(file_id)
 
     async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
         """See the port."""
-        await (await self._late.get()).files.mark_processed(file_id, values)
+        await (await self._port()).mark_processed(file_id, values)
 
     async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
         """See the port."""
-        await (await self._late.get()).files.mark_failed(file_id, user_id, reason)
+        await (await self._port()).mark_failed(file_id, user_id, reason)
 
 
 class LateAvatars:
-    """The port `Avatars`."""
+    """The port `Avatars` over a database that may come."""
 
-    def __init__(self, late: Late) -> None:
-        """Over a database that may come."""
-        self._late = late
+    def __init__(self, port: Callable[[], Awaitable[Avatars]]) -> None:
+        """Take what gives the port, once the database is there."""
+        self._port = port
 
     async def update(self, user_id: str, url: str) -> None:
         """See the port."""
-        await (await self._late.get()).avatars.update(user_id, url)
+        await (await self._port()).update(user_id, url)

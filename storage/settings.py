@@ -8,15 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage.columns import all_columns, parse_columns
-from storage.database_url import parse_database_url
-from storage.models import Avatar, File, PushSubscription
 from storage.objects.location import parse_location
-from storage.tables import AppTable, Wanted
 
 
-class StorageSettings(BaseSettings):
-    """The app's database and object store."""
+class DatabaseSettings(BaseSettings):
+    """The app's database."""
 
     # A validation error must not show the value: a database URL carries a password.
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
@@ -28,15 +24,24 @@ class StorageSettings(BaseSettings):
         description="The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's own parameters are "
         "understood) or SQLite (`sqlite:///path`, or Prisma's `file:./path`).",
     )
-    push_subscription_table: str = Field(
-        "PushSubscription", min_length=1, description="Table of the push subscriptions, as the database spells it."
-    )
-    push_subscription_columns: str = Field(
-        "",
-        description="What the app calls the columns of that table: `name=column` pairs, comma-separated, as in "
-        "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
-    )
-    file_table: str = Field("File", min_length=1, description="Table of the uploaded files, as the database spells it.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if not value:
+            msg = "not set; set it to the app's database, e.g. postgresql://user:password@host:5432/database"
+            raise ValueError(msg)
+        from storage.database_url import parse_database_url
+
+        parse_database_url(value)
+        return value
+
+
+class ObjectsSettings(BaseSettings):
+    """The object store, where uploads are read and results are written."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
     storage_url: str = Field(
         "",
         validate_default=True,
@@ -58,30 +63,11 @@ class StorageSettings(BaseSettings):
         description="Seconds (up to 7 days) for which signed links to a private bucket hold: results have such links, "
         "and rows have keys in place of URLs. 0: public URLs.",
     )
-    avatar_table: str | None = Field(
-        None, description="Table whose row with a user's `id` gets the URL of the user's largest avatar. Default: none."
-    )
-    avatar_column: str = Field("image", min_length=1, description="The column of `AVATAR_TABLE` for that URL.")
     storage_public_base_url: str | None = Field(
         None,
         description="The URL under which browsers read what `STORAGE_URL` holds, prefix included: a CDN's or a public "
         "bucket's. Default: S3's own URL of bucket and prefix, or the directory's file URL.",
     )
-
-    @field_validator("database_url")
-    @classmethod
-    def _database(cls, value: str) -> str:
-        if not value:
-            msg = "not set; set it to the app's database, e.g. postgresql://user:password@host:5432/database"
-            raise ValueError(msg)
-        parse_database_url(value)
-        return value
-
-    @field_validator("push_subscription_columns")
-    @classmethod
-    def _columns(cls, value: str) -> str:
-        parse_columns(value)
-        return value
 
     @field_validator("storage_url")
     @classmethod
@@ -102,16 +88,3 @@ class StorageSettings(BaseSettings):
             msg = "not a plain web address; it looks like https://host or https://host/path"
             raise ValueError(msg)
         return value.rstrip("/")
-
-    def tables(self) -> dict[AppTable, Wanted]:
-        """The app's tables, as far as it has them."""
-        columns, required = all_columns(parse_columns(self.push_subscription_columns))
-        tables = {
-            AppTable.PUSH_SUBSCRIPTION: Wanted(
-                PushSubscription, self.push_subscription_table, columns, required, "PUSH_SUBSCRIPTION_COLUMNS"
-            ),
-            AppTable.FILE: Wanted.usual(File, self.file_table),
-        }
-        if self.avatar_table is not None:
-            tables[AppTable.AVATAR] = Wanted.usual(Avatar, self.avatar_table)
-        return tables

@@ -16,7 +16,7 @@ from processors.media.parts import MediaParts
 from processors.media.payload import FileJob, ImagePayload, VideoPayload
 from processors.media.pictures import ProcessImage
 from processors.media.sandbox.client import Sandbox
-from processors.media.settings import MediaSettings
+from processors.media.settings import MediaSettings, PlatformSettings
 from processors.media.video.tools import find
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
@@ -43,8 +43,8 @@ class Jobs:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp())
-        settings = MediaSettings()
-        self._sandbox = Sandbox(settings.child_env(), settings.memory())
+        settings, platform = MediaSettings(), PlatformSettings()
+        self._sandbox = Sandbox(platform.child_env(), settings.memory())
         parts = MediaParts(
             objects=FolderStore(self._folder),
             files=MemoryFiles(),

@@ -12,17 +12,27 @@ from processors.media.payload import LARGEST_AVATAR, SMALLEST_AVATAR
 from processors.media.sandbox.limits import MEBIBYTE
 
 PICTURES_SHARE = 60  # MiB that a film leaves to pictures
-SEEN_BY_CHILDREN = frozenset({"path", "ld_library_path", "pythonhome"})
 
 
-class MediaSettings(BaseSettings):
-    """The environment of media. SEEN_BY_CHILDREN are the only variables that a child process sees."""
+class PlatformSettings(BaseSettings):
+    """What the platform says of where programs are: the only variables that a child process sees. None is ours."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    path: str | None = Field(None, description="Where programs are found. The platform sets it.")
-    ld_library_path: str | None = Field(None, description="Where libraries are found. The platform sets it.")
-    pythonhome: str | None = Field(None, description="Where Python is installed. The platform sets it.")
+    path: str | None = None
+    ld_library_path: str | None = None
+    pythonhome: str | None = None
+
+    def child_env(self) -> dict[str, str]:
+        """The environment of a child process."""
+        return {name.upper(): value for name, value in self.model_dump(exclude_none=True).items()}
+
+
+class MediaSettings(BaseSettings):
+    """The limits of media, and the app's tables of files and avatars."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
     media_memory: int = Field(
         350,
         ge=128,
@@ -42,6 +52,11 @@ class MediaSettings(BaseSettings):
     avatar_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
         (32, 64, 128, 256, 512), description="Sides of avatars in pixels, where the job names none."
     )
+    file_table: str = Field("File", min_length=1, description="Table of the uploaded files, as the database spells it.")
+    avatar_table: str | None = Field(
+        None, description="Table whose row with a user's `id` gets the URL of the user's largest avatar. Default: none."
+    )
+    avatar_column: str = Field("image", min_length=1, description="The column of `AVATAR_TABLE` for that URL.")
 
     @field_validator("avatar_sizes", mode="before")
     @classmethod
@@ -53,11 +68,6 @@ class MediaSettings(BaseSettings):
             msg = f"not a list of sizes of {SMALLEST_AVATAR} to {LARGEST_AVATAR} pixels; it looks like 32,64,128"
             raise ValueError(msg)
         return sizes
-
-    def child_env(self) -> dict[str, str]:
-        """The environment of a child process."""
-        seen = self.model_dump(include=set(SEEN_BY_CHILDREN), exclude_none=True)
-        return {name.upper(): value for name, value in seen.items()}
 
     def memory(self) -> int:
         """Bytes for all encoders."""

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processors.push.delivery import MAX_PLAINTEXT, Message
+from processors.push.delivery import DEFAULT_LIMIT, MAX_PLAINTEXT, Message
 from processors.push.notification import MAGIC, MAX_BADGE
 from processors.push.payload import BatchPayload
 from processors.push.shorten import ELLIPSIS, shortened
@@ -16,10 +16,6 @@ from queue_lib.errors import PermanentError
 if TYPE_CHECKING:
     from processors.push.notification import Notification
     from processors.push.payload import Push
-
-# Firefox on Android is reached over Google, and takes less than the others: 2,744 bytes by Mozilla's word
-# (autopush, docs/src/http.md), seen as 413 in https://github.com/SherClockHolmes/webpush-go/issues/23.
-DEFAULT_LIMIT = 2700
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from processors.public_hosts import is_public_hostname
-from processors.push.delivery import MAX_PLAINTEXT
-from processors.push.endpoints import AllowedHosts
-from processors.push.message import DEFAULT_LIMIT, PayloadStyle
-from processors.push.subject import check_subject
-from processors.push.vapid import VapidSigner, encode_public_key, parse_private_key, parse_public_key
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from processors.push.delivery import DEFAULT_LIMIT, MAX_PLAINTEXT
 
 
 class PushSettings(BaseSettings):
@@ -58,19 +51,31 @@ class PushSettings(BaseSettings):
         description="Send in the shape of Declarative Web Push, which Safari shows by itself "
         "if `url` and `icon` are absolute.",
     )
+    push_subscription_table: str = Field(
+        "PushSubscription", min_length=1, description="Table of the push subscriptions, as the database spells it."
+    )
+    push_subscription_columns: str = Field(
+        "",
+        description="What the app calls the columns of that table: `name=column` pairs, comma-separated, as in "
+        "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
+    )
 
     @field_validator("vapid_private_key")
     @classmethod
     def _private_key(cls, value: SecretStr) -> SecretStr:
+        from processors.push.vapid import parse_private_key
+
         parse_private_key(value.get_secret_value())
         return value
 
     @field_validator("vapid_public_key")
     @classmethod
     def _public_key(cls, value: str, info: ValidationInfo) -> str:
+        from processors.push.vapid import parse_public_key, public_half
+
         public_key = parse_public_key(value)
         private_key = info.data.get("vapid_private_key")
-        if private_key is not None and public_key != _public_half(private_key):
+        if private_key is not None and public_key != public_half(private_key.get_secret_value()):
             msg = "does not belong to VAPID_PRIVATE_KEY; set both from the same pair"
             raise ValueError(msg)
         return public_key
@@ -78,9 +83,11 @@ class PushSettings(BaseSettings):
     @field_validator("vapid_previous_private_keys")
     @classmethod
     def _previous(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        publics = [encode_public_key(key.public_key()) for key in _keys(value)]
+        from processors.push.vapid import listed, public_half
+
+        publics = [public_half(key) for key in listed(value.get_secret_value())]
         current = info.data.get("vapid_private_key")
-        if current is not None and _public_half(current) in publics:
+        if current is not None and public_half(current.get_secret_value()) in publics:
             msg = "has VAPID_PRIVATE_KEY's own key; give earlier ones only"
             raise ValueError(msg)
         return value
@@ -88,6 +95,8 @@ class PushSettings(BaseSettings):
     @field_validator("vapid_subject")
     @classmethod
     def _subject(cls, value: str) -> str:
+        from processors.push.subject import check_subject
+
         return check_subject(value)
 
     @field_validator("push_allowed_hosts", mode="before")
@@ -104,23 +113,10 @@ class PushSettings(BaseSettings):
             raise ValueError(msg)
         return hosts
 
-    def signers(self) -> tuple[VapidSigner, ...]:
-        """A signer for each key, the current one first."""
-        keys = [parse_private_key(self.vapid_private_key.get_secret_value()), *_keys(self.vapid_previous_private_keys)]
-        return tuple(VapidSigner(key, self.vapid_subject) for key in keys)
+    @field_validator("push_subscription_columns")
+    @classmethod
+    def _columns(cls, value: str) -> str:
+        from storage.columns import parse_columns
 
-    def payload_style(self) -> PayloadStyle:
-        """How notifications are written."""
-        return PayloadStyle(self.push_max_payload, self.push_declarative)
-
-    def allowed_hosts(self) -> AllowedHosts:
-        """Who may be called."""
-        return AllowedHosts(self.push_allowed_hosts, self.push_allow_local_endpoints)
-
-
-def _keys(listed: SecretStr) -> list[EllipticCurvePrivateKey]:
-    return [parse_private_key(text) for text in listed.get_secret_value().split(",") if text.strip()]
-
-
-def _public_half(private_key: SecretStr) -> str:
-    return encode_public_key(parse_private_key(private_key.get_secret_value()).public_key())
+        parse_columns(value)
+        return value

@@ -160,3 +160,13 @@ class VapidSigner:
         token = _Token(self._vapid.sign(claims)["Authorization"], now)
         self._tokens[origin] = token
         return token
+
+
+def listed(text: str) -> list[str]:
+    """The private keys of a list, comma-separated."""
+    return [key for key in text.split(",") if key.strip()]
+
+
+def public_half(private_key: str) -> str:
+    """The public key that belongs to a private one. Raises ValueError as parse_private_key does."""
+    return encode_public_key(parse_private_key(private_key).public_key())

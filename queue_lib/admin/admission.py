@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from queue_lib.addition import Addition
-    from queue_lib.processor import Form
+    from queue_lib.processor import JobSchema
 
 
 class UnfitJobsError(PermanentError):
@@ -28,7 +28,7 @@ class UnfitJobsError(PermanentError):
 class Admission:
     """Knows the jobs that there are by their forms; the internal ones are nobody's to add."""
 
-    def __init__(self, forms: Sequence[Form]) -> None:
+    def __init__(self, forms: Sequence[JobSchema]) -> None:
         """Take the forms."""
         self._forms = {form.name: form for form in forms}
 

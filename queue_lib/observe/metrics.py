@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
+    from queue_lib.feature import Counter as JobCounter
     from queue_lib.job import Job
-    from queue_lib.processor import Tally
 
 OTHER = "other"  # for a job name, or a queue, that this process does not serve: producers may write any
 OUTCOMES: dict[type[Ending], str] = {Done: "done", Retry: "retry", Snooze: "snooze", Dead: "dead"}
@@ -125,7 +125,7 @@ class Metrics:
     """Counts events."""
 
     def __init__(
-        self, registry: CollectorRegistry, names: Mapping[str, Collection[str]], tallies: Sequence[Tally] = ()
+        self, registry: CollectorRegistry, names: Mapping[str, Collection[str]], tallies: Sequence[JobCounter] = ()
     ) -> None:
         """`names` are the job names that each queue takes; `tallies` say what is made of what processors count."""
         self._names = {queue: frozenset(known) for queue, known in names.items()}

@@ -102,7 +102,7 @@ class Executor:
         structlog.get_logger().error("job_fault", **named, reason=failure.reason)
         self._observe(Breakdown("job_fault", failure))
 
-    def _route(self, job: Job) -> Route[Any]:
+    def _route(self, job: Job) -> Route:
         if job.refusal is not None:
             raise PermanentError(job.refusal)
         route = self._registry.find(job.name, job.queue)
@@ -203,7 +203,7 @@ def _check(lease: Lease) -> None:
         raise StoppedError(lease.stopped)
 
 
-async def _in_time(route: Route[Any], payload: BaseModel, context: RunContext) -> Any:
+async def _in_time(route: Route, payload: BaseModel, context: RunContext) -> Any:
     """Run the processor until the job's deadline. Raises TransientError there."""
     seconds = context.job.timeout
     try:
@@ -216,9 +216,9 @@ async def _in_time(route: Route[Any], payload: BaseModel, context: RunContext) -
         raise
 
 
-def _parse(route: Route[Any], job: Job) -> BaseModel:
+def _parse(route: Route, job: Job) -> BaseModel:
     try:
-        payload: BaseModel = route.payload.model_validate(job.data)
+        payload: BaseModel = route.schema.payload.model_validate(job.data)
     except ValidationError as error:
         msg = f"bad payload for {job.name}: {faults(error)}"
         raise PermanentError(msg) from None

@@ -9,10 +9,10 @@ from storage.objects.location import LocalLocation, S3Location, parse_location
 
 if TYPE_CHECKING:
     from storage.objects.base import ObjectStore
-    from storage.settings import StorageSettings
+    from storage.settings import ObjectsSettings
 
 
-def open_store(settings: StorageSettings) -> ObjectStore:
+def open_store(settings: ObjectsSettings) -> ObjectStore:
     """The store of STORAGE_URL. It does not connect before `check`."""
     location = parse_location(settings.storage_url)
     match location:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from storage.objects.location import S3Location
-    from storage.settings import StorageSettings
+    from storage.settings import ObjectsSettings
 
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 30  # seconds without a byte
@@ -79,7 +79,7 @@ class S3Store:
         self._reads, self._writes = Lately(), Lately()
 
     @classmethod
-    def connect(cls, location: S3Location, settings: StorageSettings) -> Self:
+    def connect(cls, location: S3Location, settings: ObjectsSettings) -> Self:
         """Create the client, which takes a third of a second. It does not connect yet."""
         client = make_client(settings.s3_endpoint_url, settings.s3_addressing_style, settings.s3_checksums)
         return cls(client, location, settings.storage_public_base_url, settings.storage_link_expiry)

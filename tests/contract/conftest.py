@@ -8,7 +8,7 @@ import pytest
 
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.admission import Admission
-from queue_lib.processor import Form, Model
+from queue_lib.processor import JobSchema, Model
 from tests.support.mills import QUEUE, Mill, backends, clock, memory_mill, redis_mill
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
 @pytest.fixture
 def admin(mill: Mill) -> Admin:
     """An operator of this wire alone."""
-    forms = [Form("greet", QUEUE.name, Greeting), Form("call", QUEUE.name, Greeting, internal=True)]
+    forms = [JobSchema("greet", QUEUE.name, Greeting), JobSchema("call", QUEUE.name, Greeting, internal=True)]
     return Admin(backends(mill, admission=Admission(forms), clock=clock(mill)), by="anna")

@@ -18,7 +18,7 @@ from queue_lib.errors import LeaseLostError
 from queue_lib.job import State
 from queue_lib.observe.events import Event, JobEnded, JobStarted
 from queue_lib.outcome import Failure, Lost
-from queue_lib.processor import Model, Registry, Route
+from queue_lib.processor import JobSchema, Model, Registry, Route
 from queue_lib.runner.executor import Executor
 from tests.support.fakes import endings
 from tests.support.mills import QUEUE, Mill, redis_mill
@@ -221,7 +221,7 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
         finally:
             cut.set()
 
-    route = Route("greet", QUEUE.name, Anything, work)
+    route = Route(JobSchema("greet", QUEUE.name, Anything), work)
     run = asyncio.create_task(Executor(Registry([route]), mill.dead_letters, events.append, MemoryBoard()).run(lease))
     await begun.wait()
     other = await recover(mill, second)

@@ -14,7 +14,7 @@ from storage.objects.factory import open_store
 from storage.objects.location import S3Location
 from storage.objects.s3 import S3Store, make_client
 from storage.objects.transfer import CHUNK, Stop, StoppedError
-from storage.settings import StorageSettings
+from storage.settings import ObjectsSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,9 +28,8 @@ TYPE = "image/jpeg"
 CACHE = "public, max-age=31536000, immutable"
 
 
-def _settings(storage_url: str, endpoint_url: str | None = None, base_url: str | None = None) -> StorageSettings:
-    return StorageSettings(
-        database_url="sqlite:///unused.db",
+def _settings(storage_url: str, endpoint_url: str | None = None, base_url: str | None = None) -> ObjectsSettings:
+    return ObjectsSettings(
         storage_url=storage_url,
         s3_endpoint_url=endpoint_url,
         storage_public_base_url=base_url,
@@ -38,7 +37,7 @@ def _settings(storage_url: str, endpoint_url: str | None = None, base_url: str |
 
 
 @pytest.fixture(params=["local", "s3", "s3-prefix"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectsSettings:
     """The settings of an empty store."""
     if request.param == "local":
         (tmp_path / "store").mkdir()
@@ -49,7 +48,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
 
 
 @pytest.fixture
-async def store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
+async def store(settings: ObjectsSettings) -> AsyncIterator[ObjectStore]:
     """An empty store."""
     store = open_store(settings)
     yield store
@@ -148,7 +147,7 @@ async def test_the_url_is_public(store: ObjectStore, source: Path) -> None:
     assert b"picture" == _read(stored.url)[0]
 
 
-async def test_public_base_url(settings: StorageSettings, source: Path) -> None:
+async def test_public_base_url(settings: ObjectsSettings, source: Path) -> None:
     """With STORAGE_PUBLIC_BASE_URL, an object's URL is that and its key, percent-encoded."""
     store = open_store(_settings(settings.storage_url, settings.s3_endpoint_url, "https://cdn.example/media/"))
 
@@ -216,8 +215,7 @@ async def test_s3_keeps_the_headers(s3_bucket: Bucket, source: Path) -> None:
 async def test_s3_links_may_be_signed(s3_bucket: Bucket, source: Path) -> None:
     """With STORAGE_LINK_EXPIRY a URL is signed and expires, and what to keep is the key."""
     store = open_store(
-        StorageSettings(
-            database_url="sqlite:///x",
+        ObjectsSettings(
             storage_url=f"s3://{s3_bucket.name}/app",
             s3_endpoint_url=s3_bucket.endpoint_url,
             s3_addressing_style="path",

@@ -13,7 +13,7 @@ from redis import Redis
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.job import State, Wire
-from queue_lib.processor import Model, Registry, Route
+from queue_lib.processor import JobSchema, Model, Registry, Route
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.launcher import Launcher
 from tests.support.failed_jobs import FAILURE
@@ -71,7 +71,10 @@ async def test_the_wires_share_the_slots(bullmq: Mill, rq: Mill, monkeypatch: py
             enough.set()
 
     executor = Executor(
-        Registry([Route("greet", QUEUE.name, Anything, note)]), rq.dead_letters, lambda _: None, MemoryBoard()
+        Registry([Route(JobSchema("greet", QUEUE.name, Anything), note)]),
+        rq.dead_letters,
+        lambda _: None,
+        MemoryBoard(),
     )
     brokers = [mill.make_broker([of], 30.0) for mill in (bullmq, rq)]
     launcher = Launcher(brokers, [of], executor, lambda _: None)

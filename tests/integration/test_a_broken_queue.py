@@ -13,13 +13,13 @@ from queue_lib.errors import BrokerRefusedError, Trouble
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered
 from queue_lib.processor import Registry
-from queue_lib.queues import QUEUES
 from queue_lib.settings import WorkerSettings, load
 from tests.support.api_client import Client, api, client_of
 from tests.support.dashboard_client import browser_of, built
 from tests.support.exposition import Exposition
 from tests.support.mills import QUEUE, queue, redis_mill
 from tests.support.polling import until
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

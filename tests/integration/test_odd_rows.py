@@ -10,7 +10,6 @@ import pytest
 from storage.cells import LONGEST
 from storage.database import Database
 from storage.errors import StatementRefusedError
-from storage.settings import StorageSettings
 from tests.support.subscription_table import Table
 
 if TYPE_CHECKING:
@@ -138,8 +137,7 @@ async def test_a_row_without_an_id(table_of: Callable[[str, str], Table]) -> Non
 
 async def test_a_statement_that_the_database_refuses(postgres_url: str) -> None:
     """The reason has a code, and neither SQL nor a value."""
-    settings = StorageSettings(database_url=postgres_url, storage_url="file:///unused")
-    database = await Database.open(settings, set())
+    database = await Database.open(postgres_url, {})
 
     with pytest.raises(StatementRefusedError) as refused:
         async with database.connection() as connection:

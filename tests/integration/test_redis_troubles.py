@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.backends import Backends
@@ -32,13 +32,13 @@ from queue_lib.job import Wire
 from queue_lib.observe.events import Breakdown, to_all
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.processor import Registry
-from queue_lib.queues import QUEUES
 from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web.api.app import build
 from tests.support.api_client import FULL, JOB, Client, client_of
 from tests.support.exposition import Exposition
 from tests.support.polling import PATIENCE, until
+from tests.support.queues import QUEUES
 from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def ask(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     """A client of the API over the same server."""
     monkeypatch.setenv("REDIS_URL", server.url)
     [settings] = load(WorkerSettings)
-    async with client_of(build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=100)) as ask:
+    async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=100)) as ask:
         yield ask
 
 
@@ -233,7 +233,7 @@ async def test_a_server_in_cluster_mode(server: RedisServer, monkeypatch: pytest
     )
     monkeypatch.setenv("REDIS_URL", server.url)
     [settings] = load(WorkerSettings)
-    async with client_of(build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=100)) as ask:
+    async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=100)) as ask:
         await until(lambda: _is(ask, "GET", "/readyz", Trouble.CLUSTER), 10.0)
         answer = await ask("POST", "/queue/jobs", json=JOB)
         assert (503, Trouble.CLUSTER.value) == (answer.status_code, answer.json()["detail"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web import tokens
@@ -63,4 +63,4 @@ def api(redis_url: str, monkeypatch: pytest.MonkeyPatch, rate: int = 2000, obser
     """The application on this Redis."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     [settings] = load(WorkerSettings)
-    return build(partial(wiring.admin, settings, FORMS, by="api"), [FULL, READ], rate, observe)
+    return build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL, READ], rate, observe)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.observe.events import Event, JobStarted
-from queue_lib.processor import Registry, Route
+from queue_lib.processor import JobSchema, Registry, Route
 from queue_lib.runner.executor import Executor
 from tests.support.fakes import Greeting, NotingLease, told
 
@@ -23,7 +23,7 @@ class Bench:
         self.lease = lease
         self.events: list[Event] = []
         self.order: list[str] = []
-        self.registry = Registry([Route("greet", "work", Greeting, processor)])
+        self.registry = Registry([Route(JobSchema("greet", "work", Greeting), processor)])
         self.executor = Executor(self.registry, self, self.observe, MemoryBoard())
 
     def observe(self, event: Event) -> None:

@@ -12,24 +12,29 @@ import os
 import signal
 import sys
 import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path  # noqa: TC003 -- pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 from pydantic_settings import BaseSettings
 
-from queue_lib import wiring
+from queue_lib import serving, wiring
 from queue_lib.broker.base import Chore
 from queue_lib.errors import ConfigurationError, PermanentError, SnoozeError, TransientError
+from queue_lib.feature import Feature, Opened
 from queue_lib.observe import log
-from queue_lib.processor import Model, Registry, Route
+from queue_lib.processor import JobSchema, Model
 from queue_lib.runner.process import Stop, run, serve
 from queue_lib.runner.processes import run_all
-from queue_lib.settings import WorkerSettings
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
-    from queue_lib.processor import Context
-    from queue_lib.queues import Queue
+    from collections.abc import AsyncIterator
+
+    from queue_lib.feature import Served
+    from queue_lib.processor import Context, Processor
     from queue_lib.runner.launcher import Launcher
 
 PUSHES, FILES = "push-notifications", "file-processing"
@@ -56,22 +61,22 @@ class Chaos:
         """Append to `record`."""
         self._record = record
 
-    def routes(self) -> list[Route[Any]]:
-        """One route a job."""
-        return [
-            Route("nap", PUSHES, Task, self.nap),
-            Route("block", PUSHES, Task, self.block),
-            Route("stubborn", PUSHES, Task, self.stubborn),
-            Route("crash", PUSHES, Task, self.crash),
-            Route("fail", PUSHES, Task, self.fail),
-            Route("fail-for-good", PUSHES, Task, self.fail_for_good),
-            Route("flaky", PUSHES, Task, self.flaky),
-            Route("snooze", PUSHES, Task, self.snooze),
-            Route("report", PUSHES, Task, self.report),
-            Route("file-nap", FILES, Task, self.nap),
-            Route("file-fail", FILES, Task, self.fail_for_good),
-            Route("gather", PUSHES, Task, self.gather),
-        ]
+    def processors(self) -> dict[str, Processor[Task]]:
+        """One processor a job."""
+        return {
+            "nap": self.nap,
+            "block": self.block,
+            "stubborn": self.stubborn,
+            "crash": self.crash,
+            "fail": self.fail,
+            "fail-for-good": self.fail_for_good,
+            "flaky": self.flaky,
+            "snooze": self.snooze,
+            "report": self.report,
+            "gather": self.gather,
+            "file-nap": self.nap,
+            "file-fail": self.fail_for_good,
+        }
 
     def _write(self, event: str, context: Context) -> None:
         job = context.job
@@ -172,25 +177,44 @@ def broken(launcher: Launcher, after: float) -> Launcher:
     return launcher
 
 
-async def work(settings: tuple[WorkerSettings, ChaosSettings, tuple[Queue, ...]], stop: Stop) -> int:
+@asynccontextmanager
+async def opened(served: Served, _: None) -> AsyncIterator[Opened]:
+    """The processors, over the record."""
+    yield Opened(processors=Chaos(served.of(ChaosSettings).chaos_record).processors())
+
+
+NAMES = ("nap", "block", "stubborn", "crash", "fail", "fail-for-good", "flaky", "snooze", "report", "gather")
+CHAOS = Feature(
+    name="chaos",
+    queues=tuple(replace(queue, needs=()) for queue in QUEUES),
+    jobs=(
+        *(JobSchema(name, PUSHES, Task) for name in NAMES),
+        *(JobSchema(name, FILES, Task) for name in ("file-nap", "file-fail")),
+    ),
+    settings=(ChaosSettings,),
+    open=opened,
+)
+
+
+async def work(served: Served, stop: Stop) -> int:
     """As in worker.py."""
-    worker, chaos, queues = settings
-    await wiring.preflight(worker, asyncio.sleep(0))
-    launcher = wiring.launcher(worker, queues, Registry(Chaos(chaos.chaos_record).routes()))
-    if chaos.chaos_break is not None:
-        launcher = broken(launcher, chaos.chaos_break)
-    return await serve(launcher, stop, worker.shutdown_grace)
+    async with CHAOS.open(served, None) as ready:
+        await wiring.preflight(served.worker, asyncio.sleep(0))
+        async with wiring.worker(served, [ready], {}) as launcher:
+            after = served.of(ChaosSettings).chaos_break
+            runner = launcher if after is None else broken(launcher, after)
+            return await serve(runner, stop, served.worker.shutdown_grace)
 
 
 def main() -> None:
     """As in worker.py."""
     try:
-        settings: Any = wiring.load_all(WorkerSettings, ChaosSettings)
+        served = serving.choose([CHAOS])
     except ConfigurationError as error:
         sys.exit(str(error))
-    log.configure(settings[0].log_level, settings[0].log_format)
-    grace = settings[0].shutdown_grace
-    run_all([partial(run, partial(work, share), grace) for share in wiring.shares(settings)])
+    log.configure(served.worker.log_level, served.worker.log_format)
+    grace = served.worker.shutdown_grace
+    run_all([partial(run, partial(work, share), grace) for share in serving.shares(served)])
 
 
 if __name__ == "__main__":

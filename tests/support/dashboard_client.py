@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web import tokens
@@ -83,7 +83,7 @@ def built(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[FastAPI, Fas
     """The web process's application, and the dashboard in it."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     [settings] = load(WorkerSettings)
-    web = build(partial(wiring.admin, settings, FORMS, by="web"), [FULL, READ], rate=5)
+    web = build(partial(wiring.admin, settings, FEATURES, by="web"), [FULL, READ], rate=5)
     return web, install(web, [FULL, READ], settings.redis)
 
 

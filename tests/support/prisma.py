@@ -5,12 +5,18 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.rows import dict_row
 
-from storage.settings import StorageSettings
+from storage.columns import subscription_table
+from storage.database import Database
+from storage.models import Avatar, File
+from storage.tables import AppTable, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 SUBSCRIPTIONS = """CREATE TABLE "PushSubscription" ("id" {id} PRIMARY KEY, "userId" {id} NOT NULL,
     "endpoint" TEXT NOT NULL, "p256dh" TEXT NOT NULL, "auth" TEXT NOT NULL, "createdAt" TIMESTAMP(3))"""
@@ -74,6 +80,21 @@ def _sqlite(path: str, statement: str) -> list[dict[str, Any]]:
         connection.close()
 
 
-def settings_of(url: str, **values: Any) -> StorageSettings:
-    """The worker's settings for a database."""
-    return StorageSettings(database_url=url, storage_url="file:///unused", **values)
+async def open_database(url: str, needs: Collection[AppTable], **names: Any) -> Database:
+    """The worker's side of a database, with those of the app's tables that it needs; `names` as in `tables`."""
+    return await Database.open(url, {table: want for table, want in tables(**names).items() if table in needs})
+
+
+def tables(
+    push_subscription_table: str = "PushSubscription",
+    push_subscription_columns: str = "",
+    file_table: str = "File",
+    avatar_table: str | None = None,
+) -> dict[AppTable, Wanted]:
+    """The app's tables, as the settings of push and media name them."""
+    avatars = {AppTable.AVATAR: Wanted.usual(Avatar, avatar_table)} if avatar_table else {}
+    return {
+        AppTable.PUSH_SUBSCRIPTION: subscription_table(push_subscription_table, push_subscription_columns),
+        AppTable.FILE: Wanted.usual(File, file_table),
+        **avatars,
+    }

@@ -11,7 +11,7 @@ from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.job import Backoff, State
 from queue_lib.observe.events import Event, JobStarted
-from queue_lib.processor import Registry, Route
+from queue_lib.processor import JobSchema, Registry, Route
 from queue_lib.queues import Queue, Retention
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.launcher import Launcher
@@ -44,7 +44,7 @@ class Harness:
         self.running = 0
         self.most = 0
         self.events: list[Event] = []
-        registry = Registry([Route("greet", "work", Greeting, self.process)])
+        registry = Registry([Route(JobSchema("greet", "work", Greeting), self.process)])
         executor = Executor(registry, MemoryDeadLetters(self.store), self.observe, MemoryBoard())
         self.brokers = brokers or (MemoryBroker(self.store),)
         self.launcher = Launcher(self.brokers, [QUEUE], executor, self.observe)

@@ -19,7 +19,7 @@ from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Wire
 from queue_lib.observe.worker_stats import BOUNDS, MINUTE, RunningJob, WorkerView, bucket
 from queue_lib.outcome import Failure
-from queue_lib.queues import QUEUES
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from storage.database import Database
-from storage.settings import StorageSettings
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
+from tests.support.prisma import open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -74,8 +73,7 @@ class Table:
     @asynccontextmanager
     async def open(self, columns: str = "") -> AsyncIterator[SqlSubscriptions]:
         """The port over this table, whose columns are called so."""
-        settings = StorageSettings(database_url=self.url, storage_url="file:///tmp", push_subscription_columns=columns)
-        database = await Database.open(settings, {AppTable.PUSH_SUBSCRIPTION})
+        database = await open_database(self.url, {AppTable.PUSH_SUBSCRIPTION}, push_subscription_columns=columns)
         try:
             yield SqlSubscriptions(database)
         finally:

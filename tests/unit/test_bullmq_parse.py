@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from queue_lib.broker.bullmq.parse import MALFORMED, keep, keeps_none, to_job
 from queue_lib.job import Backoff
-from queue_lib.queues import QUEUES
+from tests.support.queues import QUEUES
 
 QUEUE = QUEUES[0]
 OWNER = SimpleNamespace(backend=None, qualifiedName="bull:q", opts={})

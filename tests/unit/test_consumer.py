@@ -16,7 +16,7 @@ from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import State, Wire
 from queue_lib.observe.events import BrokerBack, BrokerLost, JobEnded, QueueHeld
 from queue_lib.outcome import Done, Lost
-from queue_lib.processor import Registry, Route
+from queue_lib.processor import JobSchema, Registry, Route
 from queue_lib.runner import consumer as consumer_module
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import Server
@@ -180,7 +180,7 @@ async def test_a_job_that_can_not_be_recorded_costs_only_itself() -> None:
 
     harness = Harness()
     harness.go.set()
-    registry = Registry([Route("greet", "work", Greeting, harness.process)])
+    registry = Registry([Route(JobSchema("greet", "work", Greeting), harness.process)])
     executor = Executor(registry, Broken(harness.store), harness.observe, MemoryBoard())
     harness.launcher = Launcher(harness.brokers, [QUEUE], executor, harness.observe)
     harness.store.enqueue("work", "nobody")

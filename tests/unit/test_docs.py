@@ -10,12 +10,12 @@ import pytest
 import typer
 import yaml
 
-from processors.media.settings import SEEN_BY_CHILDREN
-from queue_lib.queues import QUEUES
+from processors.media.settings import PlatformSettings
 from queue_lib.settings import env_name
 from scripts import environment_table
 from tests.support import typescript
 from tests.support.docs import PAGES, PROJECT, Command, anchors, commands, parser, without_code
+from tests.support.queues import QUEUES
 from tests.support.requirements import PYTHONS
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ COMMANDS = commands()
 OF_SCRIPTS = [command for command in COMMANDS if command.script]
 SCRIPTS = {path.stem for path in (PROJECT / "scripts").glob("*.py")} - {"__init__", "terminal"}
 RUNBOOK = PROJECT / "docs" / "operations" / "README.md"
-VARIABLES = {line.split("`")[1] for line in environment_table.table().splitlines()[2:]} | {
-    name.upper() for name in SEEN_BY_CHILDREN
-}
+OF_THE_PLATFORM = {name.upper() for name in PlatformSettings.model_fields}
+VARIABLES = set(re.findall(r"^\| `(\w+)` ", environment_table.table(), re.MULTILINE)) | OF_THE_PLATFORM
 # Variables of others: boto3's, Sentry's, Next.js's, and those of the app's own side.
 FOREIGN = re.compile(r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|PUSHMILL_(?:TOKEN|URL)")
 WORDS = {env_name(queue) for queue in QUEUES}  # the beginnings of a queue's variables
@@ -170,7 +169,7 @@ def test_the_design_has_all_settings() -> None:
     section = text[text.index("## Settings") : text.index("## Layout")]
     own = {name for name in VARIABLES if not name.startswith(("PUSH_NOTIFICATIONS_", "FILE_PROCESSING_"))}
 
-    assert set() == {name for name in own - {name.upper() for name in SEEN_BY_CHILDREN} if f"`{name}`" not in section}
+    assert set() == {name for name in own - OF_THE_PLATFORM if f"`{name}`" not in section}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)

@@ -14,13 +14,14 @@ from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.job import Backoff, Wire
 from queue_lib.observe.events import Event, RateLimited
 from queue_lib.processor import Registry
-from queue_lib.queues import QUEUES, Queue, Retention
+from queue_lib.queues import Queue, Retention
 from queue_lib.runner import health as health_module
 from queue_lib.runner.consumer import PATIENCE, Consumer, LoopState
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import FRESH, Health, Server
 from queue_lib.runner.slots import Slots
 from tests.support.exposition import Exposition
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,7 +13,7 @@ from queue_lib.addition import Addition
 from queue_lib.admin.admission import Admission
 from queue_lib.errors import PermanentError
 from queue_lib.job import KEYS_OF_QUEUES, is_fit_id
-from queue_lib.processor import Form
+from queue_lib.processor import JobSchema
 from tests.support.fakes import Greeting
 
 
@@ -39,7 +39,7 @@ def test_ids_that_no_job_may_have(job_id: str) -> None:
     assert not is_fit_id(job_id)
     addition = Addition(name="greet", data={"userId": "u", "count": 1}, job_id=job_id)
     with pytest.raises(PermanentError, match="a job's id has letters"):
-        Admission([Form("greet", "work", Greeting)]).queue_of(addition)
+        Admission([JobSchema("greet", "work", Greeting)]).queue_of(addition)
     with pytest.raises(PermanentError, match="a job's id has letters"):
         addition.check()
 

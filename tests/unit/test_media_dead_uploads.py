@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from processors.media.dead_uploads import DeadUploads
-from processors.registry import OF_FILES, build
+from processors.media.feature import MEDIA
+from processors.media.opening import OF_FILES
 from queue_lib.errors import SnoozeError
 from queue_lib.outcome import Failure
 from storage.errors import StorageAwayError
@@ -87,7 +88,4 @@ async def test_while_the_database_is_away() -> None:
 
 def test_the_jobs_whose_uploads_have_rows() -> None:
     """All of file-processing, but for avatars, which belong to a user."""
-    nothing = cast("Any", None)
-    minded = {route.name for route in build(push=nothing, media=nothing) if route.on_dead is not None}
-
-    assert {"process-image", "process-video", "process-file"} == minded == set(OF_FILES)
+    assert {*OF_FILES, "optimize-avatar"} == {job.name for job in MEDIA.jobs}

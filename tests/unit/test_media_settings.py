@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.settings import MediaSettings
+from processors.media.settings import MediaSettings, PlatformSettings
 
 
 def test_the_child_sees_where_programs_are_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,7 +16,7 @@ def test_the_child_sees_where_programs_are_and_no_secret(monkeypatch: pytest.Mon
     monkeypatch.setenv("PYTHONHOME", "")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
-    assert MediaSettings().child_env() == {"PATH": "/bin", "LD_LIBRARY_PATH": "/lib"}
+    assert PlatformSettings().child_env() == {"PATH": "/bin", "LD_LIBRARY_PATH": "/lib"}
 
 
 def test_avatar_sizes(monkeypatch: pytest.MonkeyPatch) -> None:

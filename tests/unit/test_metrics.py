@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from processors.features import FEATURES
 from processors.push.delivery import Kind
-from processors.push.services import SERVICES as PUSH_SERVICES
-from processors.tallies import SERVICES, TALLIES, service
+from processors.push.services import SERVICES, service_of
 from queue_lib.job import Wire
 from queue_lib.observe.events import (
     BrokerLost,
@@ -46,7 +46,7 @@ OUTCOMES: tuple[Outcome, ...] = (Done(None), Retry(1.0, FAILURE), Snooze(1.0, ""
 def told(*events: Event, names: Mapping[str, Collection[str]] = NAMES) -> Exposition:
     """The page after these events, of a worker that takes jobs of these names."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, names, TALLIES)
+    metrics = Metrics(registry, names, [counter for feature in FEATURES for counter in feature.counters])
     for event in events:
         metrics(event)
     return Exposition(generate_latest(registry).decode())
@@ -181,9 +181,8 @@ def test_what_processors_count() -> None:
 
 def test_every_push_service_has_a_name() -> None:
     """A service that may be called is told apart in the metrics."""
-    assert set(PUSH_SERVICES) == set(SERVICES)
-    assert "mozilla" == service("https://updates.push.services.mozilla.com")
-    assert "microsoft" == service("https://db5p.notify.windows.com")
+    assert "mozilla" == service_of("https://updates.push.services.mozilla.com")
+    assert "microsoft" == service_of("https://db5p.notify.windows.com")
 
 
 def test_the_loops_lag_is_how_late_it_woke() -> None:

@@ -13,20 +13,20 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from processors.forms import FORMS
-from processors.tallies import TALLIES
+from processors.features import FEATURES
 from queue_lib.admin.queues import QueueStats
+from queue_lib.feature import jobs_of
 from queue_lib.job import State, Wire
 from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.vitals import Vitals
 from queue_lib.observe.worker_stats import WorkerView
-from queue_lib.queues import QUEUES
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health
 from queue_lib.web.api.metrics import Scraped
 from tests.support.alert_cases import CASES, Case
 from tests.support.promql import MATCHER, Selector, grouped_by, selectors
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
@@ -84,8 +84,8 @@ async def worker() -> CollectorRegistry:
     health = Health(lambda: states, dict.fromkeys(servers, nothing_wrong), needs)
     await health.report()
     registry.register(health)
-    names = {queue.name: [form.name for form in FORMS if form.queue == queue.name] for queue in QUEUES}
-    Metrics(registry, names, TALLIES)
+    names = {queue.name: [job.name for job in jobs_of(FEATURES) if job.queue == queue.name] for queue in QUEUES}
+    Metrics(registry, names, [counter for feature in FEATURES for counter in feature.counters])
     return registry
 
 

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from processors.push.message import PayloadStyle
+from processors.push.opening import allowed_hosts, payload_style, signers
 from processors.push.settings import PushSettings
 from processors.push.vapid import parse_private_key
 from queue_lib.errors import ConfigurationError
@@ -24,6 +25,7 @@ OPTIONAL = (
     "PUSH_ALLOW_LOCAL_ENDPOINTS",
     "PUSH_MAX_PAYLOAD",
     "PUSH_DECLARATIVE",
+    "PUSH_SUBSCRIPTION_COLUMNS",
     "VAPID_PREVIOUS_PRIVATE_KEYS",
 )
 GOOD = {"VAPID_PRIVATE_KEY": PRIVATE, "VAPID_PUBLIC_KEY": PUBLIC, "VAPID_SUBJECT": "mailto:ops@pushmill.dev"}
@@ -67,19 +69,19 @@ def test_a_correct_environment_gives_a_signer_and_the_allowed_hosts(environment:
 
     settings = read()
 
-    assert settings.signers()[0].header("https://ntfy.sh").endswith(f"k={PUBLIC}")
-    assert settings.allowed_hosts().extra == ("push.example.com", "ntfy.sh")
-    assert settings.allowed_hosts().local
+    assert signers(settings)[0].header("https://ntfy.sh").endswith(f"k={PUBLIC}")
+    assert allowed_hosts(settings).extra == ("push.example.com", "ntfy.sh")
+    assert allowed_hosts(settings).local
 
 
 def test_the_style_of_payloads(environment: pytest.MonkeyPatch) -> None:
     """What Firefox on Android takes, unless the app knows better; Declarative Web Push is asked for."""
-    assert read().payload_style() == PayloadStyle(2700, declarative=False)
+    assert payload_style(read()) == PayloadStyle(2700, declarative=False)
 
     environment.setenv("PUSH_MAX_PAYLOAD", "3993")
     environment.setenv("PUSH_DECLARATIVE", "1")
 
-    assert read().payload_style() == PayloadStyle(3993, declarative=True)
+    assert payload_style(read()) == PayloadStyle(3993, declarative=True)
 
 
 def test_keys_of_earlier_pairs_sign_too(environment: pytest.MonkeyPatch) -> None:
@@ -87,14 +89,14 @@ def test_keys_of_earlier_pairs_sign_too(environment: pytest.MonkeyPatch) -> None
     third, third_public = make_vapid_keys()
     environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", f" {pem(OTHER_PRIVATE)} ,{third},")
 
-    assert [PUBLIC, OTHER_PUBLIC, third_public] == [signer.public_key for signer in read().signers()]
+    assert [PUBLIC, OTHER_PUBLIC, third_public] == [signer.public_key for signer in signers(read())]
 
 
 def test_without_earlier_pairs_there_is_one_signer(environment: pytest.MonkeyPatch) -> None:
     """An empty variable is one that is not set."""
     environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", "")
 
-    assert [PUBLIC] == [signer.public_key for signer in read().signers()]
+    assert [PUBLIC] == [signer.public_key for signer in signers(read())]
 
 
 def test_the_current_key_is_no_earlier_one(environment: pytest.MonkeyPatch) -> None:
@@ -108,7 +110,7 @@ def test_local_endpoints_are_off_by_default(environment: pytest.MonkeyPatch) -> 
     """Nobody calls this machine by accident; an empty variable is one that is not set."""
     environment.setenv("PUSH_ALLOW_LOCAL_ENDPOINTS", "")
 
-    assert not read().allowed_hosts().local
+    assert not allowed_hosts(read()).local
 
 
 def test_all_three_vapid_variables_are_required_and_named_at_once(environment: pytest.MonkeyPatch) -> None:
@@ -171,3 +173,12 @@ def test_every_field_is_described() -> None:
     fields: dict[str, Any] = dict(PushSettings.model_fields)
 
     assert [] == [name for name, field in fields.items() if not field.description]
+
+
+def test_the_columns_of_the_table_are_a_list_of_pairs(environment: pytest.MonkeyPatch) -> None:
+    """What is no list is said at the start, with what it looks like."""
+    environment.setenv("PUSH_SUBSCRIPTION_COLUMNS", "userId")
+
+    assert faults() == (
+        "PUSH_SUBSCRIPTION_COLUMNS: not a list of name=column pairs; it looks like userId=user_id,keys=keys",
+    )

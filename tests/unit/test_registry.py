@@ -1,33 +1,60 @@
-"""The list of jobs."""
+"""The features' jobs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
+from processors.media.settings import MediaSettings, PlatformSettings
+from processors.outbound import HttpClient
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
-from processors.registry import build
+from processors.push.settings import PushSettings
+from processors.tools import Tools
+from queue_lib.feature import Served, jobs_of, routes
 from queue_lib.processor import Registry, faults
-from queue_lib.queues import QUEUES
+from queue_lib.settings import WorkerSettings
+from tests.support.push_service import make_vapid_keys
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from queue_lib.processor import Form
+    from queue_lib.processor import JobSchema, Route
 
-NOTHING: Any = None
-
-
-def routes() -> list[Any]:
-    """The routes, over ports that nobody calls."""
-    return build(push=NOTHING, media=NOTHING)
+JOBS = jobs_of(FEATURES)
 
 
-def test_every_job_has_its_queue_and_payload() -> None:
+class Nothing:
+    """Stands for the storage: nobody calls it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+async def routes_of_all() -> list[Route]:
+    """The routes of all features, opened over nothing."""
+    private, public = make_vapid_keys()
+    push = PushSettings(
+        vapid_private_key=SecretStr(private), vapid_public_key=public, vapid_subject="mailto:ops@pushmill.dev"
+    )
+    values = (push, MediaSettings(), PlatformSettings())
+    served = Served(
+        worker=WorkerSettings(redis_url="redis://unused"),
+        queues=QUEUES,
+        features=FEATURES,
+        settings={type(each): each for each in values},
+    )
+    async with AsyncExitStack() as cleanup:
+        tools = Tools(cast("Any", Nothing()), HttpClient())
+        return routes(served, [await cleanup.enter_async_context(feature.open(served, tools)) for feature in FEATURES])
+
+
+async def test_every_job_has_its_queue_and_payload() -> None:
     """The names, queues and payloads are the ones the app enqueues with."""
     expected: list[tuple[str, str, type[BaseModel]]] = [
         ("push-notification", "push-notifications", PushPayload),
@@ -39,17 +66,14 @@ def test_every_job_has_its_queue_and_payload() -> None:
         ("process-file", "file-processing", FileJob),
     ]
 
-    assert expected == [(route.name, route.queue, route.payload) for route in routes()]
+    schemas = [route.schema for route in await routes_of_all()]
+
+    assert expected == [(schema.name, schema.queue, schema.payload) for schema in schemas]
 
 
-def test_every_route_leads_to_a_queue_of_the_table() -> None:
-    """No job is registered in a queue that nobody serves."""
-    assert {route.queue for route in routes()} <= {queue.name for queue in QUEUES}
-
-
-def test_the_registry_takes_the_routes() -> None:
+async def test_the_registry_takes_the_routes() -> None:
     """A job is found by its name in its own queue only."""
-    registry = Registry(routes())
+    registry = Registry(await routes_of_all())
 
     assert registry.find("process-image", "file-processing") is not None
     assert registry.find("process-image", "push-notifications") is None
@@ -57,11 +81,11 @@ def test_the_registry_takes_the_routes() -> None:
 
 def test_what_running_jobs_enqueue_is_nobody_elses() -> None:
     """A follow-up carries what only a run knows."""
-    assert ["push-follow-up"] == [form.name for form in FORMS if form.internal]
+    assert ["push-follow-up"] == [job.name for job in JOBS if job.internal]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_a_reason_repeats_no_value(form: Form) -> None:
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_a_reason_repeats_no_value(job: JobSchema) -> None:
     """What is wrong with a payload is said by its fields: reasons are in the log, and values are the users' own."""
     secret = "zz-holiday-with-ada"
     names = ("fileId", "filePath", "userId", "userIds", "all", "operation", "payload", "options", "subscriptionIds")
@@ -72,17 +96,17 @@ def test_a_reason_repeats_no_value(form: Form) -> None:
         {"options": {key: value}} for key in ("formats", "quality", "ttl", "urgency", "topic") for value in wrong
     ]
     reasons = [
-        _reason(form, fine | change) for change in [*({name: value} for name in names for value in wrong), *nested]
+        _reason(job, fine | change) for change in [*({name: value} for name in names for value in wrong), *nested]
     ]
 
     assert any(reasons)
     assert [] == [reason for reason in reasons if secret in reason]
 
 
-def _reason(form: Form, data: dict[str, Any]) -> str:
+def _reason(job: JobSchema, data: dict[str, Any]) -> str:
     """Why it is refused, or nothing."""
     try:
-        form.payload.model_validate(data)
+        job.payload.model_validate(data)
     except ValidationError as error:
         return faults(error)
     return ""

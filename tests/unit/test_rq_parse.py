@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.broker.rq.job import MAX_DATA, GuardedJob
 from queue_lib.broker.rq.parse import MALFORMED, restore, to_job
-from queue_lib.queues import QUEUES
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from queue_lib.job import Job

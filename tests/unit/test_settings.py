@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from structlog.testing import capture_logs
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.job import Backoff, Wire
-from queue_lib.queues import QUEUES
-from queue_lib.settings import WorkerSettings
-from queue_lib.wiring import load_all, redis_options, shares, tell_of_misspelt
+from queue_lib.job import Wire
+from queue_lib.settings import WorkerSettings, load
+from queue_lib.wiring import redis_options
 from tests.support.tls import make_certificate
 
 if TYPE_CHECKING:
@@ -28,95 +26,45 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None
     monkeypatch.setenv("REDIS_URL", "redis://localhost:6379")
 
 
-def test_defaults_are_the_table() -> None:
-    """With nothing set the queues are as the table has them, all on both wires."""
-    worker, queues = load_all(WorkerSettings)
-    assert QUEUES == queues
+def read() -> WorkerSettings:
+    """The worker's own settings."""
+    [settings] = load(WorkerSettings)
+    assert isinstance(settings, WorkerSettings)
+    return settings
+
+
+def test_defaults() -> None:
+    """With nothing set the worker serves both wires."""
+    worker = read()
     assert (Wire.BULLMQ, Wire.RQ) == worker.wires
     assert (22.0, 30.0, "bull") == (worker.shutdown_grace, worker.lease_duration, worker.bullmq_prefix)
-
-
-def test_every_number_of_a_queue_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`<QUEUE>_...` overrides one number of one queue."""
-    values = {"CONCURRENCY": "9", "RATE_MAX": "0", "RATE_DURATION": "0.5", "ATTEMPTS": "4", "BACKOFF": "1.5"}
-    for name, value in (values | {"TIMEOUT": "42"}).items():
-        monkeypatch.setenv(f"PUSH_NOTIFICATIONS_{name}", value)
-    _, (push, files) = load_all(WorkerSettings)
-    assert (9, 0, 0.5, 4, 42.0) == (push.concurrency, push.rate_max, push.rate_duration, push.attempts, push.timeout)
-    assert Backoff((1.5,), exponential=True) == push.backoff
-    assert QUEUES[1] == files
-
-
-def test_a_process_may_serve_some_queues_and_wires(monkeypatch: pytest.MonkeyPatch) -> None:
-    """QUEUES and WIRES choose what a process serves."""
-    monkeypatch.setenv("QUEUES", "file-processing")
-    monkeypatch.setenv("WIRES", "rq")
-    worker, queues = load_all(WorkerSettings)
-    assert ["file-processing"] == [queue.name for queue in queues]
-    assert (Wire.RQ,) == worker.wires
-
-
-def test_each_process_has_the_queues_that_so_many_serve_and_a_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every process has the first share or a smaller one; what else was loaded is the same for all."""
-    monkeypatch.setenv("PUSH_NOTIFICATIONS_PROCESSES", "3")
-    monkeypatch.setenv("FILE_PROCESSING_PROCESSES", "2")
-    monkeypatch.setenv("METRICS_PORT", "9464")
-    loaded = shares(load_all(WorkerSettings))
-
-    both, pushes = ("push-notifications", "file-processing"), ("push-notifications",)
-    assert [both, both, pushes] == [tuple(queue.name for queue in queues) for _, queues in loaded]
-    assert [both, both, pushes] == [worker.queues for worker, _ in loaded]
-    assert [9464, 9465, 9466] == [worker.metrics_port for worker, _ in loaded]
-
-
-def test_one_process_is_what_was_loaded() -> None:
-    """Without a word about processes there is one, for all queues, without a port."""
-    loaded = load_all(WorkerSettings)
-
-    assert [loaded] == shares(loaded)
-
-
-def test_all_faults_are_told_at_once_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each fault is a line that begins with its variable; no value is repeated, for it may be a secret."""
-    monkeypatch.delenv("REDIS_URL")
-    monkeypatch.setenv("LOG_LEVEL", "s3cret")
-    monkeypatch.setenv("QUEUES", "email")
-    monkeypatch.setenv("SHUTDOWN_GRACE", "-1")
-    monkeypatch.setenv("PUSH_NOTIFICATIONS_CONCURRENCY", "0")
-    monkeypatch.setenv("FILE_PROCESSING_RATE_MAX", "many")
-    with pytest.raises(ConfigurationError) as caught:
-        load_all(WorkerSettings)
-    names = [fault.split(":")[0] for fault in caught.value.faults]
-    expected = ["REDIS_URL", "QUEUES", "SHUTDOWN_GRACE", "LOG_LEVEL"]
-    assert [*expected, "PUSH_NOTIFICATIONS_CONCURRENCY", "FILE_PROCESSING_RATE_MAX"] == names
-    assert "s3cret" not in str(caught.value)
 
 
 def test_redis_tls_url_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     """REDIS_TLS_URL is preferred, as hosts that set both mean it; then REDIS_URL need not be there."""
     monkeypatch.setenv("REDIS_TLS_URL", "rediss://h:p@example.com:6380")
     monkeypatch.delenv("REDIS_URL")
-    worker, _ = load_all(WorkerSettings)
+    worker = read()
     assert "rediss://h:p@example.com:6380" == worker.redis
 
 
 def test_an_unverified_certificate_needs_a_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """TLS is verified unless a CA is given or verification is switched off in so many words."""
     monkeypatch.setenv("REDIS_URL", "rediss://example.com")
-    assert "ssl_cert_reqs" not in redis_options(load_all(WorkerSettings)[0])
+    assert "ssl_cert_reqs" not in redis_options(read())
     ca = str(make_certificate(tmp_path)[0])
     monkeypatch.setenv("REDIS_TLS_CA", ca)
-    assert ca == redis_options(load_all(WorkerSettings)[0])["ssl_ca_certs"]
+    assert ca == redis_options(read())["ssl_ca_certs"]
     monkeypatch.delenv("REDIS_TLS_CA")
     monkeypatch.setenv("REDIS_TLS_INSECURE", "1")
-    assert "none" == redis_options(load_all(WorkerSettings)[0])["ssl_cert_reqs"]
+    assert "none" == redis_options(read())["ssl_cert_reqs"]
 
 
 def test_a_url_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A URL that is not Redis's is a fault of REDIS_URL, and its password stays unsaid."""
     monkeypatch.setenv("REDIS_URL", "postgres://user:s3cret@example.com")
     with pytest.raises(ConfigurationError, match="REDIS_URL: not a Redis URL") as caught:
-        redis_options(load_all(WorkerSettings)[0])
+        redis_options(read())
     assert "s3cret" not in str(caught.value)
 
 
@@ -143,7 +91,7 @@ def test_a_url_is_taken_as_it_is_meant_or_not_at_all(
 ) -> None:
     """What redis-py takes for something else, or only chokes on when it connects, is a fault of the start."""
     monkeypatch.setenv("REDIS_URL", url)
-    [worker, _] = load_all(WorkerSettings)
+    worker = read()
     if fault is None:
         redis_options(worker)
         return
@@ -162,25 +110,10 @@ def test_the_variable_at_fault_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     ):
         monkeypatch.setenv("REDIS_TLS_CA", ca)
         with pytest.raises(ConfigurationError) as caught:
-            redis_options(load_all(WorkerSettings)[0])
+            redis_options(read())
         url, other = caught.value.faults
         assert url.startswith("REDIS_TLS_URL: the database")
         assert other.startswith(f"REDIS_TLS_CA: {ca} {fault}")
-
-
-def test_a_misspelt_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the name that is meant, unless that one is set as well; the app's own variables are like none of ours."""
-    for name in ("PUSH_NOTIFICATIONS_CONCURENCY", "LEASE_DURATON", "QUEUE", "NEXT_PUBLIC_SENTRY_DSN", "WIRE", "PORTS"):
-        monkeypatch.setenv(name, "s3cret")
-    monkeypatch.setenv("REDIS_URLS", "s3cret")  # REDIS_URL is set
-    with capture_logs() as lines:
-        tell_of_misspelt(WorkerSettings)
-
-    assert [
-        ("LEASE_DURATON", "LEASE_DURATION"),
-        ("PUSH_NOTIFICATIONS_CONCURENCY", "PUSH_NOTIFICATIONS_CONCURRENCY"),
-        ("QUEUE", "QUEUES"),
-    ] == [(line["name"], line["meant"]) for line in lines]
 
 
 def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +121,7 @@ def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: 
     monkeypatch.delenv("REDIS_URL")
     monkeypatch.setenv("REDIS_ULR", "redis://:s3cret@localhost")
     with pytest.raises(ConfigurationError) as caught:
-        load_all(WorkerSettings)
+        read()
 
     assert "REDIS_ULR: no such setting; is REDIS_URL meant?" == caught.value.faults[1]
     assert "s3cret" not in str(caught.value)
@@ -197,7 +130,7 @@ def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty variable means its default, as on hosts whose forms can't remove one."""
     monkeypatch.setenv("WIRES", "")
-    assert tuple(Wire) == load_all(WorkerSettings)[0].wires
+    assert tuple(Wire) == read().wires
 
 
 def test_a_dotenv_file_serves_development(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
@@ -206,5 +139,5 @@ def test_a_dotenv_file_serves_development(monkeypatch: pytest.MonkeyPatch, tmp_p
         file.write("BULLMQ_PREFIX=mine\nREDIS_URL=redis://elsewhere\n")
     monkeypatch.setenv("BULLMQ_PREFIX", "")
     monkeypatch.delenv("BULLMQ_PREFIX")
-    worker, _ = load_all(WorkerSettings)
+    worker = read()
     assert ("mine", "redis://localhost:6379") == (worker.bullmq_prefix, worker.redis)

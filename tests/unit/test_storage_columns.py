@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from storage.columns import all_columns, parse_columns
-from storage.settings import StorageSettings
 
 USUAL = ["id", "user_id", "endpoint", "p256dh", "auth"]
 
@@ -36,8 +35,8 @@ def test_pairs(text: str, columns: dict[str, str]) -> None:
 )
 def test_what_is_no_list_of_pairs(text: str, fault: str) -> None:
     """The reason shows what it looks like."""
-    with pytest.raises(ValueError, match=rf"(?s)push_subscription_columns.*{fault}"):
-        StorageSettings(database_url="sqlite:///app.db", storage_url="file:///unused", push_subscription_columns=text)
+    with pytest.raises(ValueError, match=rf"^{fault}"):
+        parse_columns(text)
 
 
 @pytest.mark.parametrize(

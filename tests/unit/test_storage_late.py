@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
 from storage.late import PAUSE, Late, LateFiles
+from storage.models import File
+from storage.tables import AppTable, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Opening:
@@ -19,7 +24,7 @@ class Opening:
         self.tries = 0
         self.now = 100.0
 
-    async def __call__(self) -> Any:
+    async def __call__(self, wanted: Mapping[AppTable, Wanted]) -> Any:
         """Try."""
         self.tries += 1
         await asyncio.sleep(0)
@@ -44,9 +49,10 @@ async def test_a_job_is_put_off_whatever_is_wrong(error: type[Exception]) -> Non
     """Many jobs make one try in five seconds; the first one after the database has come finds it."""
     opening = Opening(StorageAwayError("away"), error("why"))
     late = Late(opening, opening.clock)
+    files = LateFiles(late.want(AppTable.FILE, Wanted.usual(File, "File"), lambda database: cast("Any", database)))
     with pytest.raises(StorageAwayError):
         await late.open()
-    ends = await asyncio.gather(*(LateFiles(late).mark_processed("1", {}) for _ in range(20)), return_exceptions=True)
+    ends = await asyncio.gather(*(files.mark_processed("1", {}) for _ in range(20)), return_exceptions=True)
     assert {"away"} == {str(end) for end in ends if isinstance(end, StorageAwayError)}
     assert 1 == opening.tries
 

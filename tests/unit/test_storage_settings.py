@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 
 from storage.objects.location import LocalLocation, S3Location, parse_location
-from storage.settings import StorageSettings
+from storage.settings import DatabaseSettings, ObjectsSettings
 
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
+MODELS = (DatabaseSettings, ObjectsSettings)
 GOOD: dict[str, Any] = {"database_url": "postgres://me:hunter2@db.example/shop", "storage_url": "s3://shop"}
 
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in StorageSettings.model_fields:
+    for name in (name for model in MODELS for name in model.model_fields):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 def _faults(**values: Any) -> dict[str, str]:
-    with pytest.raises(ValidationError) as caught:
-        StorageSettings(**{**GOOD, **values})
-    assert "hunter2" not in str(caught.value)
-    return {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in caught.value.errors()}
+    errors = [error for model in MODELS if (error := _error(model, **{**GOOD, **values})) is not None]
+    assert not any("hunter2" in str(error) for error in errors)
+    return {
+        str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for error in errors for fault in error.errors()
+    }
+
+
+def _error(model: type[BaseSettings], **values: Any) -> ValidationError | None:
+    try:
+        model(**values)
+    except ValidationError as error:
+        return error
+    return None
 
 
 def test_defaults() -> None:
-    """Database and storage are enough; the tables have Prisma's names."""
-    settings = StorageSettings(**GOOD)
+    """A store's URL is enough."""
+    settings = ObjectsSettings(**GOOD)
 
-    assert ("PushSubscription", "File") == (settings.push_subscription_table, settings.file_table)
     assert (None, None) == (settings.s3_endpoint_url, settings.storage_public_base_url)
 
 
@@ -39,15 +51,12 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each setting is read from the variable of its name; an empty variable counts as not set."""
     monkeypatch.setenv("DATABASE_URL", "sqlite:///dev.db")
     monkeypatch.setenv("STORAGE_URL", "file:///var/media")
-    monkeypatch.setenv("FILE_TABLE", "")
+    monkeypatch.setenv("S3_CHECKSUMS", "")
 
-    settings = StorageSettings()
+    objects = ObjectsSettings()
 
-    assert ("sqlite:///dev.db", "file:///var/media", "File") == (
-        settings.database_url,
-        settings.storage_url,
-        settings.file_table,
-    )
+    assert "sqlite:///dev.db" == DatabaseSettings().database_url
+    assert ("file:///var/media", "when_required") == (objects.storage_url, objects.s3_checksums)
 
 
 def test_what_is_missing_is_said_at_once() -> None:
@@ -135,7 +144,7 @@ def test_locations(url: str, expected: S3Location | LocalLocation) -> None:
 @pytest.mark.parametrize("name", ["s3_endpoint_url", "storage_public_base_url"])
 def test_web_addresses(name: str) -> None:
     """The two web addresses are http or https, without a slash at the end."""
-    settings = StorageSettings(**{**GOOD, name: "https://r2.example/x/"})
+    settings = ObjectsSettings(**{**GOOD, name: "https://r2.example/x/"})
 
     assert "https://r2.example/x" == getattr(settings, name)
     assert {name: "not a plain web address; it looks like https://host or https://host/path"} == _faults(
@@ -145,4 +154,4 @@ def test_web_addresses(name: str) -> None:
 
 def test_the_password_is_not_shown() -> None:
     """Printing the settings does not show the database's password."""
-    assert "hunter2" not in repr(StorageSettings(**GOOD))
+    assert "hunter2" not in repr(DatabaseSettings(**GOOD))

@@ -19,7 +19,7 @@ from rq.job import Job as RQJob
 
 from demo.app import PHOTO, App
 from demo.worker_process import WorkerProcess
-from processors.media.settings import MediaSettings
+from processors.media.settings import PlatformSettings
 from queue_lib.web import tokens
 from tests.support import typescript
 from tests.support.node import NEXT, NodeError, node, require
@@ -100,7 +100,7 @@ async def site(
         "VAPID_SUBJECT": SUBJECT,
         "PUSH_ALLOW_LOCAL_ENDPOINTS": "1",
     }
-    async with WorkerProcess(MediaSettings().child_env() | env, tmp_path, tmp_path / "worker.log") as worker:
+    async with WorkerProcess(PlatformSettings().child_env() | env, tmp_path, tmp_path / "worker.log") as worker:
         await worker.until_started()
         yield Site(tmp_path, redis_url, device, app)
 

@@ -15,9 +15,10 @@ from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegist
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from queue_lib.queues import DAY, QUEUES
+from queue_lib.queues import DAY
 from tests.support.chaos_worker import PUSHES
 from tests.support.polling import BUSY, until
+from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess

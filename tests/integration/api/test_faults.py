@@ -6,7 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.admin.dead_letters import DeadLetterAdmin
 from queue_lib.admin.queues import QueueAdmin
@@ -25,7 +25,7 @@ async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, with when to come back; the process goes on."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     [settings] = load(WorkerSettings)
-    away = build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=5)
+    away = build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=5)
     async with client_of(away) as ask:
         answers = [
             await ask("GET", "/queue/stats"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from processors.forms import FORMS
+from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web.api.app import build
@@ -48,7 +48,7 @@ async def test_the_metrics_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) 
     """The page says so, and has the rest: an alarm needs it most of all then."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9")  # no server has the port of "discard"
     [settings] = load(WorkerSettings)
-    async with client_of(build(partial(wiring.admin, settings, FORMS, by="api"), [FULL], rate=5)) as ask:
+    async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=5)) as ask:
         answer = await ask("GET", "/metrics")
     read = Exposition(answer.text)
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.database import Database
 from storage.files import SqlFiles
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
-from tests.support.prisma import FILES, INTEGER_IDS, SUBSCRIPTIONS, TEXT_IDS, UUID_IDS, App, settings_of
+from tests.support.prisma import FILES, INTEGER_IDS, SUBSCRIPTIONS, TEXT_IDS, UUID_IDS, App, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from storage.database import Database
 
 
 @pytest.fixture(params=["postgres-text", "postgres-integer", "postgres-uuid", "sqlite-text", "sqlite-integer"])
@@ -42,7 +43,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> App:
 @pytest.fixture
 async def database(app: App) -> AsyncIterator[Database]:
     """The worker's side of it."""
-    database = await Database.open(settings_of(app.url), set(AppTable))
+    database = await open_database(app.url, set(AppTable))
     yield database
     await database.close()
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from storage.avatars import SqlAvatars
-from storage.database import Database
 from storage.errors import RowNotFoundError, SchemaError
 from storage.tables import AppTable
-from tests.support.prisma import TEXT_IDS, UUID_IDS, App, settings_of
+from tests.support.prisma import TEXT_IDS, UUID_IDS, App, open_database
 
 
 async def test_avatars(app: App) -> None:
@@ -17,9 +16,8 @@ async def test_avatars(app: App) -> None:
     if app.ids is UUID_IDS:
         app.sql('ALTER TABLE "User" ALTER COLUMN "id" TYPE UUID USING NULL')
     app.insert("User", {"id": app.ids[0]}, {"id": app.ids[1]})
-    settings = settings_of(app.url, avatar_table="User", avatar_column="picture")
-    database = await Database.open(settings, set(AppTable))
-    avatars = SqlAvatars(database, settings.avatar_column)
+    database = await open_database(app.url, set(AppTable), avatar_table="User")
+    avatars = SqlAvatars(database, "picture")
 
     await avatars.update(app.ids[0], "https://cdn/a.webp")
     with pytest.raises(RowNotFoundError, match="no user has its userId"):
@@ -36,4 +34,4 @@ async def test_avatars(app: App) -> None:
 async def test_a_missing_avatar_table(app: App) -> None:
     """A table that is set and is not there is said at the start."""
     with pytest.raises(SchemaError, match='there is no table "Nobody"; set AVATAR_TABLE'):
-        await Database.open(settings_of(app.url, avatar_table="Nobody"), set(AppTable))
+        await open_database(app.url, set(AppTable), avatar_table="Nobody")

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from storage.database import Database
 from storage.errors import StorageAwayError
 from storage.files import SqlFiles
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
-from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, settings_of
+from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, open_database
 from tests.support.silent_link import SilentLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from storage.database import Database
     from tests.support.postgres import PostgresServer
 
 
@@ -37,7 +37,7 @@ def app(postgres_url: str) -> App:
 @pytest.fixture
 async def database(app: App) -> AsyncIterator[Database]:
     """Opened by the worker."""
-    database = await Database.open(settings_of(app.url), {AppTable.FILE, AppTable.PUSH_SUBSCRIPTION})
+    database = await open_database(app.url, {AppTable.FILE, AppTable.PUSH_SUBSCRIPTION})
     yield database
     await database.close()
 
@@ -96,7 +96,7 @@ async def test_a_table_that_may_not_be_read(app: App, postgres_server: PostgresS
     try:
         app.sql(f'GRANT SELECT ON "PushSubscription" TO {role}')
         url = f"postgres://{role}@/{name}?host={postgres_server.directory}"
-        database = await Database.open(settings_of(url), {AppTable.PUSH_SUBSCRIPTION})
+        database = await open_database(url, {AppTable.PUSH_SUBSCRIPTION})
         subscriptions = SqlSubscriptions(database)
         assert 1 == len(await subscriptions.of_user(app.ids[0]))
         app.sql(f'REVOKE SELECT ON "PushSubscription" FROM {role}')  # noqa: S608 -- a test's own name
@@ -118,7 +118,7 @@ async def test_a_server_with_no_connection_left(app: App) -> None:
     app.sql(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
     try:
         with pytest.raises(StorageAwayError, match="too many connections for role"):
-            await Database.open(settings_of(app.url.replace("postgres@", f"{role}@")), {AppTable.PUSH_SUBSCRIPTION})
+            await open_database(app.url.replace("postgres@", f"{role}@"), {AppTable.PUSH_SUBSCRIPTION})
     finally:
         app.sql(f"DROP ROLE {role}")
 
@@ -128,7 +128,7 @@ async def test_connections_that_are_cut_without_a_word(app: App, postgres_server
     name = app.sql("SELECT current_database()")[0]["current_database"]
     async with SilentLink(postgres_server.directory / ".s.PGSQL.5432") as link:
         url = f"postgres://postgres@127.0.0.1:{link.port}/{name}?sslmode=disable"
-        database = await Database.open(settings_of(url), {AppTable.FILE, AppTable.PUSH_SUBSCRIPTION})
+        database = await open_database(url, {AppTable.FILE, AppTable.PUSH_SUBSCRIPTION})
         subscriptions, files = SqlSubscriptions(database), SqlFiles(database)
         await asyncio.gather(*(files.mark_processed(app.ids[0], {"width": number}) for number in range(5)))
         await subscriptions.of_user(app.ids[0])

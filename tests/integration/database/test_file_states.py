@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage.database import Database
 from storage.files import SqlFiles
 from storage.tables import AppTable
-from tests.support.prisma import FILES, IMPOSSIBLE, INTEGER_IDS, App, settings_of
+from tests.support.prisma import FILES, IMPOSSIBLE, INTEGER_IDS, App, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,7 +28,7 @@ async def files_of(app: App, *alterations: str) -> AsyncIterator[SqlFiles]:
     for alteration in alterations:
         app.sql(alteration)
     app.add_files()
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
     yield SqlFiles(database)
     await database.close()
 
@@ -174,7 +173,7 @@ async def test_moments_in_sqlite(tmp_path: Any, written: str, form: str) -> None
         )
     connection.close()
     app = App(f"sqlite:///{path}", ("1",))
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
     await SqlFiles(database).mark_failed("1", "7", REASON)
     await database.close()
 

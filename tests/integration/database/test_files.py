@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import make_url
 
-from storage.database import Database
 from storage.errors import NotOwnerError, RowNotFoundError
 from storage.files import SqlFiles
 from storage.tables import AppTable
-from tests.support.prisma import FILES, IMPOSSIBLE, TEXT_IDS, App, settings_of
+from tests.support.prisma import FILES, IMPOSSIBLE, TEXT_IDS, App, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -90,7 +89,7 @@ async def test_updated_at(postgres_url: str, kind: str, zone: Any) -> None:
     app.sql(f"ALTER DATABASE {make_url(postgres_url).database} SET timezone = 'Asia/Tokyo'")
     app.sql(FILES.format(id="TEXT").replace("TIMESTAMP(3)", kind))
     app.add_files()
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
 
     await SqlFiles(database).mark_processed(app.ids[0], {})
     await database.close()
@@ -130,6 +129,6 @@ async def test_a_file_of_nobody(app: App) -> None:
 @asynccontextmanager
 async def opened(app: App) -> AsyncIterator[SqlFiles]:
     """The port over the table as it is now."""
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
     yield SqlFiles(database)
     await database.close()

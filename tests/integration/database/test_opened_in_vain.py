@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.facade import Storage
-from tests.support.prisma import App, settings_of
+from storage.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from tests.support.prisma import App
 
 
 @pytest.mark.parametrize(
     ("fault", "given"),
     [
-        ("PUSH_SUBSCRIPTION_COLUMNS", {"push_subscription_columns": "active=endpoint"}),
-        ("AVATAR_COLUMN", {"avatar_table": "File", "avatar_column": "picture"}),
+        ("PUSH_SUBSCRIPTION_COLUMNS", {"columns": "active=endpoint"}),
+        ("AVATAR_COLUMN", {"avatar_table": "File"}),
     ],
 )
 async def test_nothing_stays_open(app: App, monkeypatch: pytest.MonkeyPatch, fault: str, given: dict[str, str]) -> None:
@@ -29,6 +34,13 @@ async def test_nothing_stays_open(app: App, monkeypatch: pytest.MonkeyPatch, fau
     monkeypatch.setattr(Database, "close", count)
 
     with pytest.raises(StorageUnavailableError, match=f"^{fault}: "):
-        await Storage.open(settings_of(app.url, **given))
+        await connect(Storage(DatabaseSettings(database_url=app.url)), **given)
 
     assert 1 == len(closed)
+
+
+async def connect(storage: Storage, columns: str = "", avatar_table: str | None = None) -> None:
+    """What a worker of both features asks for."""
+    storage.subscriptions("PushSubscription", columns)
+    storage.avatars(avatar_table, "picture")
+    await storage.connect()

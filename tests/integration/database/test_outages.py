@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from storage import database as database_module
-from storage.database import Database
 from storage.errors import RowNotFoundError, StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
 from storage.tables import AppTable
-from tests.support.prisma import FILES, TEXT_IDS, App, settings_of
+from tests.support.prisma import FILES, TEXT_IDS, App, open_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 async def test_an_unreachable_server(unused_port: int) -> None:
     """A server that does not answer is named by host and port, without the password; it may come."""
     with pytest.raises(StorageAwayError) as caught:
-        await Database.open(settings_of(f"postgres://me:hunter2@127.0.0.1:{unused_port}/shop"), set(AppTable))
+        await open_database(f"postgres://me:hunter2@127.0.0.1:{unused_port}/shop", set(AppTable))
 
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"DATABASE_URL: the database at 127.0.0.1:{unused_port} can't be used: connection failed")
@@ -43,7 +42,7 @@ def unused_port() -> int:
 async def test_a_missing_database(postgres_server: PostgresServer) -> None:
     """A database that the server does not have is said by its name."""
     with pytest.raises(StorageUnavailableError, match='database "nowhere" does not exist'):
-        await Database.open(settings_of(postgres_server.url("nowhere")), set(AppTable))
+        await open_database(postgres_server.url("nowhere"), set(AppTable))
 
 
 async def test_a_missing_sqlite_file(tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ async def test_a_missing_sqlite_file(tmp_path: Path) -> None:
     with pytest.raises(
         StorageUnavailableError, match=f"the database at {tmp_path}/dev.db can't be used: there is no such"
     ):
-        await Database.open(settings_of(f"sqlite:///{tmp_path}/dev.db"), set(AppTable))
+        await open_database(f"sqlite:///{tmp_path}/dev.db", set(AppTable))
 
     assert not (tmp_path / "dev.db").exists()
 
@@ -63,7 +62,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(
         StorageUnavailableError, match=f"the database at {tmp_path}/dev.db can't be used: file is not a"
     ):
-        await Database.open(settings_of(f"sqlite:///{tmp_path}/dev.db"), set(AppTable))
+        await open_database(f"sqlite:///{tmp_path}/dev.db", set(AppTable))
 
 
 async def test_a_restart_of_the_server(postgres_url: str) -> None:
@@ -71,7 +70,7 @@ async def test_a_restart_of_the_server(postgres_url: str) -> None:
     app = App(postgres_url, TEXT_IDS)
     app.sql(FILES.format(id="TEXT"))
     app.add_files()
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
     app.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pushmill'")
 
     await SqlFiles(database).mark_processed(app.ids[0], {})
@@ -84,7 +83,7 @@ async def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch, postgres_u
     """A database that can't be reached while jobs run is told apart from a statement that is wrong."""
     app = App(postgres_url, TEXT_IDS)
     app.sql(FILES.format(id="TEXT"))
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
 
     with monkeypatch.context() as patch:
         patch.setattr(database, "_engine", SimpleNamespace(connect=_refuse))
@@ -99,10 +98,10 @@ def _refuse() -> None:
 
 async def test_a_statement_without_end(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement that takes too long counts as an outage, is over on the server too, and costs no later one."""
-    monkeypatch.setattr(database_module, "STATEMENT_TIMEOUT", 0.5)
     app = App(postgres_url, TEXT_IDS)
     app.sql(FILES.format(id="TEXT"))
-    database = await Database.open(settings_of(app.url), {AppTable.FILE})
+    database = await open_database(app.url, {AppTable.FILE})
+    monkeypatch.setattr(database_module, "STATEMENT_TIMEOUT", 0.5)
 
     with pytest.raises(StorageAwayError, match="does not answer"):
         async with database.connection() as connection:

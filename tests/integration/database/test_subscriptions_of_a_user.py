@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from storage.database import Database
 from storage.errors import StorageAwayError
 from storage.ports import Subscription
 from storage.subscriptions import PRUNE_BATCH, SqlSubscriptions
 from storage.tables import AppTable
-from tests.support.prisma import IMPOSSIBLE, SUBSCRIPTIONS, App, settings_of, subscription
+from tests.support.prisma import IMPOSSIBLE, SUBSCRIPTIONS, App, open_database, subscription
 
 
 async def test_subscriptions_of_a_user(app: App, subscriptions: SqlSubscriptions) -> None:
@@ -89,7 +88,7 @@ async def test_prune_many(empty: App) -> None:
     total = 2 * PRUNE_BATCH + 1
     rows = [subscription(str(number), "1", f"https://push.example/{number}", "key") for number in range(total)]
     empty.insert("PushSubscription", *rows)
-    database = await Database.open(settings_of(empty.url), {AppTable.PUSH_SUBSCRIPTION})
+    database = await open_database(empty.url, {AppTable.PUSH_SUBSCRIPTION})
     subscriptions = SqlSubscriptions(database)
 
     assert total == await subscriptions.prune(await subscriptions.of_user("1"))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from storage.database import Database
 from storage.errors import SchemaError
 from storage.files import SqlFiles
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
-from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, settings_of
+from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, open_database
 
 
 async def test_what_is_missing_is_said_at_once(empty: App) -> None:
@@ -17,7 +16,7 @@ async def test_what_is_missing_is_said_at_once(empty: App) -> None:
     empty.sql('CREATE TABLE "push_subscriptions" ("id" TEXT, "userId" TEXT, "endpoint" TEXT, "auth_key" TEXT)')
 
     with pytest.raises(SchemaError) as caught:
-        await Database.open(settings_of(empty.url, push_subscription_table="push_subscriptions"), set(AppTable))
+        await open_database(empty.url, set(AppTable), push_subscription_table="push_subscriptions")
 
     advice = "add it to the app's Prisma schema, or say in PUSH_SUBSCRIPTION_COLUMNS what the app has"
     assert [
@@ -31,7 +30,7 @@ async def test_only_what_is_needed(empty: App) -> None:
     """A process that serves only pushes does not need the table of files."""
     empty.sql(SUBSCRIPTIONS.format(id="TEXT"))
 
-    database = await Database.open(settings_of(empty.url), {AppTable.PUSH_SUBSCRIPTION})
+    database = await open_database(empty.url, {AppTable.PUSH_SUBSCRIPTION})
 
     assert [] == await SqlSubscriptions(database).of_user("nobody")
     await database.close()
@@ -43,7 +42,7 @@ async def test_prisma_schema(postgres_url: str) -> None:
     app.sql("CREATE SCHEMA shop")
     app.sql(FILES.format(id="TEXT").replace('"File"', 'shop."File"'))
     app.sql("""INSERT INTO shop."File" ("id") VALUES ('a')""")
-    database = await Database.open(settings_of(f"{postgres_url}&schema=shop&connection_limit=1"), {AppTable.FILE})
+    database = await open_database(f"{postgres_url}&schema=shop&connection_limit=1", {AppTable.FILE})
 
     await SqlFiles(database).mark_processed("a", {"thumbnailUrl": "https://cdn/t"})
     await database.close()

@@ -1,0 +1,66 @@
+"""Opens push: its processors over the app's subscriptions and one HTTP session."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from processors.push.batch import PushBatch
+from processors.push.dependencies import PushDependencies
+from processors.push.endpoints import AllowedHosts
+from processors.push.feature import QUEUE
+from processors.push.first_look import look
+from processors.push.message import PayloadStyle
+from processors.push.origins import Origins
+from processors.push.payload import FOLLOW_UP
+from processors.push.processor import PushFollowUp, PushNotification
+from processors.push.send import PushSender
+from processors.push.settings import PushSettings
+from processors.push.vapid import VapidSigner, listed, parse_private_key
+from queue_lib.feature import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from processors.tools import Tools
+    from queue_lib.feature import Served
+
+
+@asynccontextmanager
+async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
+    """Push, until the worker ends."""
+    settings = served.of(PushSettings)
+    subscriptions = tools.storage.subscriptions(settings.push_subscription_table, settings.push_subscription_columns)
+    sender = PushSender(signers(settings), allowed_hosts(settings), tools.http)
+    queue = served.queue(QUEUE)
+    origins = Origins(queue.concurrency if queue else 0)
+    parts = PushDependencies(subscriptions, sender, origins, payload_style(settings))
+    try:
+        yield Opened(
+            processors={
+                "push-notification": PushNotification(parts),
+                "push-batch": PushBatch(parts),
+                FOLLOW_UP: PushFollowUp(parts),
+            },
+            at_start=partial(look, subscriptions),
+        )
+    finally:
+        await sender.close()
+
+
+def signers(settings: PushSettings) -> tuple[VapidSigner, ...]:
+    """A signer for each key, the current one first."""
+    keys = [settings.vapid_private_key.get_secret_value()]
+    keys += listed(settings.vapid_previous_private_keys.get_secret_value())
+    return tuple(VapidSigner(parse_private_key(key), settings.vapid_subject) for key in keys)
+
+
+def payload_style(settings: PushSettings) -> PayloadStyle:
+    """How notifications are written."""
+    return PayloadStyle(settings.push_max_payload, settings.push_declarative)
+
+
+def allowed_hosts(settings: PushSettings) -> AllowedHosts:
+    """Who may be called."""
+    return AllowedHosts(settings.push_allowed_hosts, settings.push_allow_local_endpoints)

@@ -1,0 +1,35 @@
+"""What features share: each is opened by the first that asks, and closed as the worker ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from processors.outbound import HttpClient
+    from storage.objects.base import ObjectStore
+    from storage.ports import Avatars, Files, Subscriptions
+
+
+class Storage(Protocol):
+    """The app's database and object store. A feature asks while it opens; they are connected when all have asked."""
+
+    def subscriptions(self, table: str, columns: str) -> Subscriptions:
+        """The push subscriptions. `columns` are as in PUSH_SUBSCRIPTION_COLUMNS."""
+
+    def files(self, table: str) -> Files:
+        """The uploaded files."""
+
+    def avatars(self, table: str | None, column: str) -> Avatars:
+        """The users' avatars; without a table they are kept nowhere."""
+
+    def objects(self) -> ObjectStore:
+        """The object store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The tools of one process."""
+
+    storage: Storage
+    http: HttpClient

@@ -1,0 +1,147 @@
+"""A feature: one kind of work that the worker can do, and all that the rest needs to know of it."""
+
+from __future__ import annotations
+
+from collections import Counter as Count
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic_settings import BaseSettings
+
+from queue_lib.errors import ConfigurationError
+from queue_lib.processor import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from queue_lib.processor import JobSchema, OnDead, Processor
+    from queue_lib.queues import Queue
+    from queue_lib.settings import WorkerSettings
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+Check = Callable[[], Awaitable[None]]
+
+
+async def _nothing_to_do() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A metric made of what processors count.
+
+    `metric` is what they call it in `Context.tally`. Prometheus has it as the counter `pushmill_<name>_total`, whose
+    labels are the job's name and `labels`: each label with all the values that it can have. The series of all of them
+    are there from the start, at 0, for the jobs of `queue`. `samples` makes label values and how often of the counts.
+    """
+
+    metric: str
+    name: str
+    meaning: str
+    queue: str
+    labels: Mapping[str, Collection[str]]
+    samples: Callable[[Mapping[str, Mapping[str, int]]], Iterable[tuple[tuple[str, ...], int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A feature that is ready to work.
+
+    `processors` and `on_dead` are by job name; every job of the feature has a processor. `holds` ask, by name, for what
+    this process itself must have: while one of them raises, no job of a queue that needs it is claimed. `at_start` runs
+    once, when the servers have been checked.
+    """
+
+    processors: Mapping[str, Processor[Any]]
+    on_dead: Mapping[str, OnDead] = field(default_factory=dict)
+    holds: Mapping[str, Check] = field(default_factory=dict)
+    at_start: Callable[[], Awaitable[None]] = _nothing_to_do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """The manifest of a feature. It is imported by every process, so its module imports nothing that is heavy.
+
+    `settings` are the classes of its own variables: a feature with a required variable is served only if one of them
+    is set. `shared_settings` are read as well, and other features read them too. `open` makes the processors, over what
+    this process serves and the tools that features share; what it imports, only a worker that serves the feature has in
+    memory.
+    """
+
+    name: str
+    queues: tuple[Queue, ...] = ()
+    jobs: tuple[JobSchema, ...]
+    settings: tuple[type[BaseSettings], ...] = ()
+    shared_settings: tuple[type[BaseSettings], ...] = ()
+    counters: tuple[Counter, ...] = ()
+    open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What one process serves: its `queues` with the environment's numbers, the features with jobs in them, settings.
+
+    `not_configured` names the features that have no variable set, and so are not served.
+    """
+
+    worker: WorkerSettings
+    queues: tuple[Queue, ...]
+    features: tuple[Feature, ...]
+    settings: Mapping[type[BaseSettings], BaseSettings] = field(repr=False)
+    not_configured: tuple[str, ...] = ()
+
+    def of(self, model: type[SettingsT]) -> SettingsT:
+        """The settings of a class that one of the features names. LookupError if none does."""
+        found = self.find(model)
+        if found is None:
+            msg = f"{model.__name__} was not read: a feature that needs it names it in its manifest"
+            raise LookupError(msg)
+        return found
+
+    def find(self, model: type[SettingsT]) -> SettingsT | None:
+        """The settings of a class, if one of the features names it."""
+        found = self.settings.get(model)
+        return found if isinstance(found, model) else None
+
+    def queue(self, name: str) -> Queue | None:
+        """The queue of that name, if this process serves it."""
+        return next((queue for queue in self.queues if queue.name == name), None)
+
+
+def queues_of(features: Sequence[Feature]) -> tuple[Queue, ...]:
+    """All queues. A name that two features give is a ConfigurationError."""
+    queues = tuple(queue for feature in features for queue in feature.queues)
+    _refuse_twice("queue", [queue.name for queue in queues])
+    return queues
+
+
+def jobs_of(features: Sequence[Feature]) -> tuple[JobSchema, ...]:
+    """All jobs. A name that two features give is a ConfigurationError; so is a job in a queue that there is none of."""
+    jobs = tuple(job for feature in features for job in feature.jobs)
+    _refuse_twice("job", [job.name for job in jobs])
+    known = {queue.name for queue in queues_of(features)}
+    for job in jobs:
+        if job.queue not in known:
+            msg = f"the job {job.name!r} belongs in the queue {job.queue!r}, and there is none of that name"
+            raise ConfigurationError(msg)
+    return jobs
+
+
+def _refuse_twice(kind: str, names: Sequence[str]) -> None:
+    for name, count in Count(names).items():
+        if count > 1:
+            msg = f"the {kind} name {name!r} is taken: it is there {count} times"
+            raise ConfigurationError(msg)
+
+
+def routes(served: Served, opened: Sequence[Opened]) -> list[Route]:
+    """Who runs the jobs of the served queues: `opened` are the served features, in their order."""
+    names = {queue.name for queue in served.queues}
+    return [
+        Route(job, ready.processors[job.name], ready.on_dead.get(job.name))
+        for feature, ready in zip(served.features, opened, strict=True)
+        for job in feature.jobs
+        if job.queue in names
+    ]

@@ -1,0 +1,114 @@
+"""What this process is to serve: the features, their queues and their settings, as the environment has them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from queue_lib.errors import ConfigurationError
+from queue_lib.feature import Served, jobs_of, queues_of
+from queue_lib.queues import Retries
+from queue_lib.settings import QueueChoice, Reading, WorkerSettings, apply, is_configured, misspelt, queue_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic_settings import BaseSettings
+
+    from queue_lib.feature import Feature
+    from queue_lib.queues import Queue
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+def choose(features: Sequence[Feature]) -> Served:
+    """Read the environment: which of the features this process serves, and with what settings.
+
+    A feature is served if it has a job in a queue that QUEUES or WORKER_TYPE names, and is configured: one of its
+    variables is set, or none has to be. A queue that QUEUES names must be served, so its features must be configured.
+    Raises ConfigurationError with the faults of all settings together.
+    """
+    reading = Reading()
+    choice, worker = reading.read(QueueChoice) or QueueChoice.model_construct(), reading.read(WorkerSettings)
+    chosen = _chosen(choice, features, reading)
+    wanted = [feature for feature in features if _has_job_in(feature, chosen)]
+    ready = [feature for feature in wanted if choice.queues or _is_configured(feature)] or wanted
+    table = [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
+    models = dict.fromkeys(model for feature in ready for model in (*feature.settings, *feature.shared_settings))
+    settings = {model: reading.read(model) for model in models}
+    queues = [(queue, reading.read(queue_settings(queue))) for queue in table]
+    reading.end()
+    if worker is None or not table:
+        raise ConfigurationError(_nothing(choice))
+    return Served(
+        worker=worker,
+        queues=tuple(_with_retries(apply(queue, values), ready) for queue, values in queues),
+        features=tuple(ready),
+        settings={model: values for model, values in settings.items() if values is not None},
+        not_configured=tuple(feature.name for feature in wanted if feature not in ready),
+    )
+
+
+def _chosen(choice: QueueChoice, features: Sequence[Feature], reading: Reading) -> Sequence[Queue]:
+    jobs_of(features)  # refuses names that are taken
+    try:
+        return choice.among(queues_of(features))
+    except ConfigurationError as error:
+        reading.faults += error.faults
+        return queues_of(features)
+
+
+def _with_retries(queue: Queue, features: Sequence[Feature]) -> Queue:
+    """The row with the attempts and backoffs that single jobs have."""
+    jobs = (job for feature in features for job in feature.jobs if job.queue == queue.name)
+    own = {job.name: Retries(job.attempts, job.backoff) for job in jobs if job.attempts or job.backoff}
+    return replace(queue, retries=own)
+
+
+def _has_job_in(feature: Feature, queues: Sequence[Queue]) -> bool:
+    names = {queue.name for queue in queues}
+    return any(job.queue in names for job in feature.jobs)
+
+
+def _is_configured(feature: Feature) -> bool:
+    return is_configured(feature.settings, [queue_settings(queue) for queue in feature.queues])
+
+
+def _nothing(choice: QueueChoice) -> str:
+    return f"WORKER_TYPE: no queue is {' or '.join(choice.worker_type)}; name another type, or leave it out"
+
+
+def shares(served: Served) -> list[Served]:
+    """What each process of the worker serves: process n has the queues with n processes or more, and its own port."""
+    count = max(queue.processes for queue in served.queues)
+    return [_share(served, number) for number in range(count)]
+
+
+def _share(served: Served, number: int) -> Served:
+    queues = tuple(queue for queue in served.queues if number < queue.processes)
+    port = served.worker.metrics_port and served.worker.metrics_port + number
+    return replace(
+        served,
+        worker=served.worker.model_copy(update={"metrics_port": port}),
+        queues=queues,
+        features=tuple(feature for feature in served.features if _has_job_in(feature, queues)),
+    )
+
+
+def tell_of_misspelt(features: Sequence[Feature], *models: type[BaseSettings]) -> None:
+    """Warn of variables that look like a setting of `models`, of a feature or of a queue, and are none."""
+    own = [model for feature in features for model in (*feature.settings, *feature.shared_settings)]
+    for name, meant in misspelt(*models, *own, *map(queue_settings, queues_of(features))).items():
+        _log.warning("setting_unknown", name=name, meant=meant)
+
+
+def tell_what_is_served(served: Served) -> None:
+    """One line at the start: which features and queues this process serves, and which features are not configured."""
+    _log.info(
+        "serving",
+        features=[feature.name for feature in served.features],
+        queues=[queue.name for queue in served.queues],
+        not_configured=list(served.not_configured),
+    )

@@ -1,0 +1,35 @@
+"""What a process has in memory: declarations, and of the features those that it serves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+HEAVY = ("PIL", "aiohttp", "sqlalchemy", "sqlmodel", "boto3", "psycopg", "cryptography", "pywebpush", "regex", "yarl")
+
+
+@pytest.mark.parametrize("module", ["web", "processors.features", "scripts.retry_failed"])
+def test_what_jobs_look_like_is_known_without_what_runs_them(module: str) -> None:
+    """The web process and the scripts import manifests alone: the extra `api` is all that they need.
+
+    But for cryptography, which redis-py imports where it is installed.
+    """
+    assert {"cryptography"} >= set(imported_by(module))
+
+
+def test_opening_is_what_imports() -> None:
+    """Each feature's own module, and not the other's."""
+    assert "PIL" not in imported_by("processors.push.opening")
+    assert {"aiohttp", "cryptography"}.isdisjoint(imported_by("processors.media.opening"))
+    assert "cryptography" in imported_by("processors.push.opening")
+
+
+def imported_by(module: str) -> list[str]:
+    """Those of HEAVY that are in memory after an import."""
+    code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    return done.stdout.split()
