@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from demo.app import UPLOAD_KEY
 from demo.failure import DemoError
-from processors.media.image.task import COMPRESSED, THUMBNAIL
+from processors.media.image.make_images import COMPRESSED, THUMBNAIL
 
 if TYPE_CHECKING:
     from pathlib import Path

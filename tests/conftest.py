@@ -14,7 +14,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.wires",
     "tests.support.media",
-    "tests.support.films",
+    "tests.support.videos",
 ]
 
 

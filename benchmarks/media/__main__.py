@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 from PIL import Image, ImageChops, ImageStat
 
-from benchmarks.media import pictures
+from benchmarks.media import images
 from processors.media.payload import ImageOptions
 from processors.media.pictures import LIMITS
 from processors.media.sandbox.client import Sandbox, Task
@@ -160,7 +160,7 @@ async def main() -> None:
         folder = Path(name)
         print("| picture | | ms | to sharp | peak MiB | bytes | dB | thumbnail | dB |")
         print(f"|{'---|' * 9}")
-        for title, source in pictures.make(folder):
+        for title, source in images.make(folder):
             runs: dict[str, tuple[Run, Callable[[], list[int]]]] = {
                 "ours": (lambda source, folder: ours(sandbox, source, folder), lambda: _children(sandbox)),
                 "sharp": (peer.run, lambda: [peer.process.pid]),

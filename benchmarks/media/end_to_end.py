@@ -27,7 +27,7 @@ from bullmq import Queue
 from redis import Redis
 
 from benchmarks.harness import in_turn, median
-from benchmarks.media import pictures
+from benchmarks.media import images
 from embedded.push_service import SUBJECT, make_vapid_keys
 from embedded.redis_server import RedisServer
 from queue_lib.observe import memory
@@ -165,7 +165,7 @@ def fill(stage: Stage) -> None:
     stage.postgres.run("postgres", f'CREATE DATABASE "{DATABASE}"')
     rows = f"""INSERT INTO "File" SELECT 'f' || n, NULL, NULL, false FROM generate_series(0, {JOBS - 1}) n"""  # noqa: S608 -- ours
     stage.postgres.run(DATABASE, *TABLES, rows)
-    _, photo = next(pictures.make(stage.folder))
+    _, photo = next(images.make(stage.folder))
     client = boto3.client(
         "s3",
         endpoint_url=stage.s3_url,

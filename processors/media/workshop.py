@@ -15,7 +15,7 @@ from processors import objects
 from processors.media.payload import AvatarPayload, FilePayload
 from processors.media.reports import Report
 from processors.media.sandbox.client import Task
-from processors.media.sandbox.room import NoRoomError
+from processors.media.sandbox.shortage import NoRoomError
 from processors.outage import PAUSE, outages_put_off
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from storage.errors import NotOwnerError, RowNotFoundError

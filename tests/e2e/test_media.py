@@ -17,7 +17,7 @@ from PIL import Image
 from redis import Redis
 
 from queue_lib.observe import memory
-from tests.support import films
+from tests.support import videos
 from tests.support.listening import connected
 from tests.support.mills import rq_enqueue
 from tests.support.polling import is_over, until
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 QUEUE = "file-processing"
 MEGABYTE = 1024 * 1024
 DYNO = 512 * MEGABYTE
-LONG = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *films.ROUGH, "-f", "mp4")
+LONG = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *videos.ROUGH, "-f", "mp4")
 
 
 def upload(app: App, file_id: str, key: str) -> Path:
@@ -55,7 +55,7 @@ async def add(app: App, name: str, **data: Any) -> str:
 async def test_a_film_on_both_wires(app: App, kit: Tools) -> None:
     """A film comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
     for file_id in ("by-bullmq", "by-rq"):
-        films.make("plain", upload(app, file_id, f"uploads/{file_id}"))
+        videos.make("plain", upload(app, file_id, f"uploads/{file_id}"))
     async with app.worker(VIDEO_CONCURRENCY="2", FFMPEG_PATH=str(kit.ffmpeg), FFPROBE_PATH=str(kit.ffprobe)) as worker:
         job = await add(app, "process-video", fileId="by-bullmq", filePath="uploads/by-bullmq")
         with Redis.from_url(app.env["REDIS_URL"]) as redis:
@@ -64,7 +64,7 @@ async def test_a_film_on_both_wires(app: App, kit: Tools) -> None:
             await worker.logged("job_done", 2)
             result = json.loads(str(redis.hget(f"bull:{QUEUE}:{job}", "returnvalue"), "utf-8"))
     for file_id in ("by-bullmq", "by-rq"):
-        seen = films.look(app.folder / "store" / f"{file_id}-video.mp4")
+        seen = videos.look(app.folder / "store" / f"{file_id}-video.mp4")
         assert ("h264", "25") == (seen["video"]["codec_name"], seen["video"]["nb_read_frames"])
         [(processed, url)] = app.sql('SELECT "processed", "compressedUrl" FROM "File" WHERE "id" = ?', file_id)
         assert (1, True) == (processed, url.endswith(f"{file_id}-video.mp4"))
@@ -73,10 +73,10 @@ async def test_a_film_on_both_wires(app: App, kit: Tools) -> None:
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_film(app: App) -> None:
     """Nothing of it goes on, nothing half-done is published, and the next worker does the film from its beginning."""
-    films.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
+    videos.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
     async with app.worker(LEASE_DURATION="2") as worker:
         await add(app, "process-video", fileId="film", filePath="uploads/film")
-        encoders = await until(lambda: films.running(worker.pid))
+        encoders = await until(lambda: videos.running(worker.pid))
         await asyncio.sleep(0.5)
         await worker.kill()
     await until(lambda: all(map(is_over, encoders)))
@@ -84,16 +84,16 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_film(app: App) -> None
 
     async with app.worker(LEASE_DURATION="2") as worker:
         await worker.logged("job_done", within=60.0)
-    seen = films.look(app.folder / "store" / "film-video.mp4")
+    seen = videos.look(app.folder / "store" / "film-video.mp4")
     assert ("360", 1) == (seen["video"]["nb_read_frames"], app.sql('SELECT "processed" FROM "File"')[0][0])
 
 
 async def test_a_worker_that_is_stopped_in_the_middle_of_a_film(app: App) -> None:
     """What can't be finished in the grace time goes back without an attempt, and leaves no process."""
-    films.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
+    videos.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
     async with app.worker(SHUTDOWN_GRACE="2") as worker:
         job = await add(app, "process-video", fileId="film", filePath="uploads/film")
-        encoders = await until(lambda: films.running(worker.pid))
+        encoders = await until(lambda: videos.running(worker.pid))
         assert 0 == (await worker.terminate(5.0))[0]
     await until(lambda: all(map(is_over, encoders)))
     with Redis.from_url(app.env["REDIS_URL"]) as redis:
@@ -211,9 +211,11 @@ def fill(app: App) -> None:
     small.save(app.folder / "store" / "uploads" / "small.png")
     small.save(app.folder / "store" / "uploads" / "small.webp")
     (app.folder / "store" / "uploads" / "text").write_text("Hello")
-    films.make("4k-hevc", app.folder / "store" / "uploads" / "4k")
+    videos.make("4k-hevc", app.folder / "store" / "uploads" / "4k")
     source = "testsrc2=s=1920x1080:r=30:d=1,noise=alls=20:allf=t"
-    films.ffmpeg("-f", "lavfi", "-i", source, *films.ROUGH, "-f", "mp4", str(app.folder / "store" / "uploads" / "film"))
+    videos.ffmpeg(
+        "-f", "lavfi", "-i", source, *videos.ROUGH, "-f", "mp4", str(app.folder / "store" / "uploads" / "film")
+    )
 
 
 async def add_mixed(app: App, number: int) -> None:

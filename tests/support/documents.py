@@ -12,7 +12,7 @@ from typing import Any
 from docx import Document
 from pypdf import PdfReader, PdfWriter
 
-from processors.media.document import task
+from processors.media.document import extract_text
 from processors.media.sandbox.limits import MEBIBYTE
 from tests.support.media import FakeParent
 
@@ -21,7 +21,7 @@ def read(data: bytes, **changes: Any) -> tuple[str, dict[str, Any]]:
     """The text of a document, and the report; it works in the present folder."""
     Path("source").write_bytes(data)
     arguments = {"maxCharacters": 10_000, "maxPages": 50, "maxUnpacked": 8 * MEBIBYTE, "hint": None, **changes}
-    report = task.run(arguments, FakeParent())
+    report = extract_text.run(arguments, FakeParent())
     text = Path("text.txt").read_text(encoding="utf-8")
     assert (len(text), Path("text.txt").stat().st_size) == (report["characters"], report["bytes"])
     return text, report

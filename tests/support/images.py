@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
-from processors.media.image import task
+from processors.media.image import make_images
 from tests.support.media import FakeParent, wishes
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def made(
     else:
         quickly = {"compress_level": 1} if kind == "PNG" else {}
         picture.save(source, kind, **quickly, **options)
-    report = task.run(wanted, FakeParent())
+    report = make_images.run(wanted, FakeParent())
     by_variant = {file["variant"]: file for file in reversed(report["files"])}
     first = by_variant["compressed"]
     for file in report["files"]:

@@ -11,7 +11,7 @@ from PIL import Image
 from processors.media.parts import FilmLimits, FilmPlaces, MediaParts
 from processors.media.sandbox.client import Sandbox
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 from storage.errors import NotOwnerError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 from storage.objects.base import Stored
 

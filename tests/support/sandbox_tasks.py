@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from processors.media.sandbox import child, limits, server
+from processors.media.sandbox import child, fork_server, limits
 from processors.media.sandbox.client import Sandbox
-from processors.media.sandbox.wire import FailedError, Parent, RefusedError
+from processors.media.sandbox.protocol import FailedError, Parent, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,5 +203,5 @@ PLAYS = {each.__name__: each for each in TASKS}
 
 if __name__ == "__main__":
     child.task = PLAYS.__getitem__  # type: ignore[assignment]
-    server.PRELOADED = ()  # type: ignore[assignment]
-    server.main()
+    fork_server.PRELOADED = ()  # type: ignore[assignment]
+    fork_server.main()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.room import ROOM
+from processors.media.sandbox.shortage import ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

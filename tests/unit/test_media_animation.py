@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.avatar import task as avatar
-from processors.media.image import task, upload
+from processors.media.image import make_avatars, make_images, opened_image
 from processors.media.image.gif import Gif
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 from tests.support.images import (
     BLUE,
     GREEN,
@@ -165,7 +164,7 @@ def rotated(kind: str) -> bytes:
     if kind == "AVIF":
         return rotated_avif(bytes_of(frames[0], kind, **options, quality=95))
     exif = Image.Exif()
-    exif[upload.ORIENTATION_TAG] = 6
+    exif[opened_image.ORIENTATION_TAG] = 6
     return bytes_of(frames[0], kind, **options, exif=exif.tobytes())
 
 
@@ -199,7 +198,7 @@ def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> No
     (tmp_path / "source").write_bytes(rotated(kind))
     form = {"formats": ["webp"], "quality": 90, "crop": "center", "background": "#ffffff", "animation": "keep"}
 
-    avatar.run({"sizes": [32], **form}, FakeParent())
+    make_avatars.run({"sizes": [32], **form}, FakeParent())
 
     with Image.open(tmp_path / "32.webp") as picture:
         shown = picture.convert("RGB")
@@ -208,10 +207,10 @@ def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> No
         assert close((0, 0, 100), shown.getpixel((16, 28)))
 
 
-@pytest.mark.parametrize("lasts", [0x7FFFFFFF // upload.MAX_FRAMES + 1, 65_535_000, 2**32])
+@pytest.mark.parametrize("lasts", [0x7FFFFFFF // opened_image.MAX_FRAMES + 1, 65_535_000, 2**32])
 def test_no_frame_outlasts_the_clock_of_a_webp(lasts: int) -> None:
     """It counts milliseconds in 31 bits. A PNG can have 40 frames of 18 hours each."""
-    assert upload.MAX_FRAMES * upload.lasting(lasts) < 2**31
+    assert opened_image.MAX_FRAMES * opened_image.lasting(lasts) < 2**31
 
 
 def test_an_animation_that_lasts_for_weeks(tmp_path: Path) -> None:
@@ -272,7 +271,7 @@ def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
         parent = FakeParent()
         frames = [Image.effect_noise((64, 48), 90) for _ in range(count)]
         frames[0].save(tmp_path / "source", "GIF", save_all=True, append_images=frames[1:])
-        task.run(wishes(), parent)
+        make_images.run(wishes(), parent)
         needs.append((*parent.reserved, (tmp_path / "source").stat().st_size))
 
     assert 2 * (needs[1][1] - needs[0][1]) == needs[1][0] - needs[0][0]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from processors.media.avatar import task
+from processors.media.image import make_avatars
 from processors.media.payload import AvatarPayload
 from processors.media.settings import MediaSettings
 from tests.support.images import GREEN, RED, close, fallback_png, opened, swapped_profile
@@ -36,7 +36,7 @@ def test_no_memory_for_pixels_that_won_t_be_there() -> None:
     needs = []
     for sizes in ([64, 2048], [100]):
         parent = FakeParent()
-        task.run(wishes(sizes=sizes), parent)
+        make_avatars.run(wishes(sizes=sizes), parent)
         needs += parent.reserved
 
     assert needs[0] == needs[1] < 16 * MEBIBYTE
@@ -61,7 +61,7 @@ def test_a_png_s_picture_for_those_who_can_t_show_it_move_is_no_avatar(animation
     """The first frame is shown, in either format."""
     Path("source").write_bytes(fallback_png())
 
-    task.run(wishes(animation=animation), FakeParent())
+    make_avatars.run(wishes(animation=animation), FakeParent())
 
     for name in ("64.jpg", "64.webp"):
         picture = opened(Path(name))
@@ -77,7 +77,7 @@ def test_colours_are_converted_before_the_background_is_seen(animation: str) -> 
     options = {"append_images": frames[1:], "icc_profile": swapped_profile()}
     frames[0].save("source", "PNG", save_all=True, **options)
 
-    task.run(wishes(animation=animation, background="#ff0000"), FakeParent())
+    make_avatars.run(wishes(animation=animation, background="#ff0000"), FakeParent())
 
     picture = opened(Path("64.jpg"))
     assert close(GREEN, picture.getpixel((10, 30)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageCms
 
-from processors.media.image import cicp, decode, original
+from processors.media.image import cicp, decode, strip_metadata
 from processors.media.image.write import KINDS
 from tests.support.images import (
     BLUE,
@@ -203,11 +203,11 @@ def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
     """A file that is not what it claims is left to the encoder."""
     data = bytes_of(Image.effect_noise((30, 20), 60), kind)
 
-    assert original.stripped(kind, data) is not None
-    assert original.stripped(kind, b"nonsense" * 9) is None
-    assert original.stripped("GIF", data) is None
+    assert strip_metadata.stripped(kind, data) is not None
+    assert strip_metadata.stripped(kind, b"nonsense" * 9) is None
+    assert strip_metadata.stripped("GIF", data) is None
     if kind != "WEBP":
-        assert original.stripped(kind, data[: len(data) // 2]) is None
+        assert strip_metadata.stripped(kind, data[: len(data) // 2]) is None
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "RGBA")])

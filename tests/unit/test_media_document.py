@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from processors.media.document import task
+from processors.media.document import extract_text
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 from tests.support.documents import locked_pdf, make_docx, make_package, make_pdf, read, word
 from tests.support.media import FakeParent
 
@@ -67,7 +67,7 @@ def test_memory_is_asked_for_what_is_read(data: bytes, most: int) -> None:
     Path("source").write_bytes(data)
     parent = FakeParent()
 
-    task.run({"maxCharacters": 10_000, "maxPages": 5, "maxUnpacked": 8 * MEBIBYTE, "hint": None}, parent)
+    extract_text.run({"maxCharacters": 10_000, "maxPages": 5, "maxUnpacked": 8 * MEBIBYTE, "hint": None}, parent)
 
     assert (most - 12) * MEBIBYTE < parent.reserved[0] <= most * MEBIBYTE
 

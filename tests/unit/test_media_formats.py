@@ -14,9 +14,9 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from processors.media.image import decode, webp
-from processors.media.image.sniff import kind_of
-from processors.media.image.upload import BASE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.image.image_kind import kind_of
+from processors.media.image.opened_image import BASE
+from processors.media.sandbox.protocol import RefusedError
 from tests.support.images import (
     BLUE,
     GREEN,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from processors.media.image.make_images import COMPRESSED, THUMBNAIL
+from processors.media.image.opened_image import Size, scaled
 from processors.media.image.render import cover_scale, fit_scale, largest, part_of
-from processors.media.image.task import COMPRESSED, THUMBNAIL
-from processors.media.image.upload import Size, scaled
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from processors.media.image import decode, task, upload
-from processors.media.sandbox.wire import RefusedError
+from processors.media.image import decode, make_images, opened_image
+from processors.media.sandbox.protocol import RefusedError
 from tests.support.images import (
     PLAIN,
     WHITE,
@@ -82,7 +82,7 @@ def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
     for kind in ("WEBP", "PNG", "JPEG"):
         Image.new("RGB", (600, 4000)).save(tmp_path / "source", kind, method=0)  # of WebP, the fastest
         parent = FakeParent()
-        task.run(wishes(), parent)
+        make_images.run(wishes(), parent)
         needs.append(parent.reserved)
 
     assert needs == sorted(needs, reverse=True)
@@ -124,7 +124,7 @@ def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data
     with decode.opened(tmp_path / "source", FakeParent()) as picture:
         source = decode.decode(picture, 0.25, ["jpeg"], parent)
 
-    small = upload.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
+    small = opened_image.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
     assert [small + 2 * 1200 * 800 * layers] == parent.reserved
     assert close(WHITE, source.pixels.convert("RGB").getpixel((150, 100)))
 
@@ -134,7 +134,7 @@ def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
     Image.new("RGB", (3000, 2000)).save(tmp_path / "source", "PNG")
 
     with pytest.raises(RefusedError, match="too much"):
-        task.run(wishes(), FakeParent(refuses="too much"))
+        make_images.run(wishes(), FakeParent(refuses="too much"))
 
     assert ["source"] == [path.name for path in tmp_path.iterdir()]
 
@@ -170,7 +170,7 @@ def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
 )
 def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
     """Each library has words of its own for it."""
-    with pytest.raises(MemoryError), upload.refusing():
+    with pytest.raises(MemoryError), opened_image.refusing():
         raise error
 
 
@@ -184,7 +184,7 @@ def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
 )
 def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
     """Errors of Python's own mean that the bytes are bad, and say at least their names."""
-    with pytest.raises(RefusedError, match=words), upload.refusing():
+    with pytest.raises(RefusedError, match=words), opened_image.refusing():
         raise error
 
 
@@ -193,7 +193,7 @@ def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
 )
 def test_a_library_without_memory_is_no_damage(words: str) -> None:
     """What libwebp and libavif say of memory is told apart."""
-    with pytest.raises(MemoryError), upload.refusing():
+    with pytest.raises(MemoryError), opened_image.refusing():
         raise RuntimeError(words)
 
 
@@ -277,4 +277,4 @@ def test_cut_files_of_newer_formats_are_refused(tmp_path: Path, kind: str) -> No
 def test_a_fault_of_the_system_is_not_the_picture_s() -> None:
     """A file that is not there stays what it is."""
     with pytest.raises(FileNotFoundError):
-        task.run(wishes(), FakeParent())
+        make_images.run(wishes(), FakeParent())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import FailedError, RefusedError
+from processors.media.sandbox.protocol import FailedError, RefusedError
 from processors.media.video import encode, probe
 from processors.media.video.colour import PLAIN
 from processors.media.video.packets import Packets

@@ -9,10 +9,10 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from processors.media.document.guard import refusing
+from processors.media.document.damage import refusing
 from processors.media.document.package import Package
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from processors.media.document.guard import refusing
-from processors.media.sandbox.wire import RefusedError
+from processors.media.document.damage import refusing
+from processors.media.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from processors.media.sandbox.wire import Parent
+    from processors.media.sandbox.protocol import Parent
 
 # A page has no characters that nobody sees: a soft hyphen is a hyphen, which at a line's end has cut a word in two.
 CUT = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n(?=[^\\W\\d_])")

@@ -10,17 +10,17 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from processors.media.image.canvas import COMPOSED
-from processors.media.image.colour import to_srgb
 from processors.media.image.decode import Source, is_opaque, resizable
+from processors.media.image.opened_image import BASE, UPRIGHT, Box, Frame, Size, scaled
 from processors.media.image.render import fit_scale, turned
-from processors.media.image.upload import BASE, UPRIGHT, Box, Frame, Size, scaled
+from processors.media.image.srgb import to_srgb
 from processors.media.image.write import Written, encoding, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from processors.media.image.upload import Moving, Upload
-    from processors.media.sandbox.wire import Parent
+    from processors.media.image.opened_image import Moving, Upload
+    from processors.media.sandbox.protocol import Parent
 
 BYTES_A_PIXEL = {
     "GIF": COMPOSED,

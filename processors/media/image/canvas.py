@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from processors.media.image.upload import Frame
+from processors.media.image.opened_image import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from processors.media.image.upload import Size
+    from processors.media.image.opened_image import Size
 
 CLEAR = (0, 0, 0, 0)
 COMPOSED = 25  # bytes of memory for each pixel: the picture, a frame, and both where they meet

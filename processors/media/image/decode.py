@@ -12,20 +12,20 @@ from PIL import Image
 
 from processors.media.image import webp
 from processors.media.image.gif import Gif
+from processors.media.image.image_kind import kind_of
+from processors.media.image.opened_image import loaded
 from processors.media.image.png import Png
-from processors.media.image.sniff import kind_of
 from processors.media.image.still import open_still
-from processors.media.image.upload import loaded
 from processors.media.image.write import ENCODING
 from processors.media.sandbox.limits import PROBING
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from processors.media.image.upload import Box, Size, Upload
-    from processors.media.sandbox.wire import Parent
+    from processors.media.image.opened_image import Box, Size, Upload
+    from processors.media.sandbox.protocol import Parent
 
 # Loaded here, in the process that children are forked from, and not by each of them again.
 Image.preinit()

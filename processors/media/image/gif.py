@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from processors.media.image.canvas import COMPOSED, Dispose, Part, composed
-from processors.media.image.upload import BASE, Box, Bytes, Moving, Upload, damaged, lasting, refusing
+from processors.media.image.opened_image import BASE, Box, Bytes, Moving, Upload, damaged, lasting, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,7 +18,7 @@ from PIL import Image
 
 from processors.media.image import cicp
 from processors.media.image.canvas import COMPOSED, Dispose, Part, composed
-from processors.media.image.upload import (
+from processors.media.image.opened_image import (
     BASE,
     Box,
     Bytes,

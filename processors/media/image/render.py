@@ -5,9 +5,9 @@ from __future__ import annotations
 from PIL import Image
 from PIL.Image import Resampling, Transpose
 
-from processors.media.image.colour import to_srgb
 from processors.media.image.decode import LYING, Source
-from processors.media.image.upload import Box, Size, scaled
+from processors.media.image.opened_image import Box, Size, scaled
+from processors.media.image.srgb import to_srgb
 
 UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,

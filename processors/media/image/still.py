@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from processors.media.image import boxes, cicp
-from processors.media.image.colour import is_srgb
-from processors.media.image.original import JPEG_SCAN, jpeg_segments
-from processors.media.image.upload import (
+from processors.media.image import avif_boxes, cicp
+from processors.media.image.opened_image import (
     BASE,
     Box,
     Frame,
@@ -22,7 +20,9 @@ from processors.media.image.upload import (
     refusing,
     scaled,
 )
-from processors.media.sandbox.wire import RefusedError
+from processors.media.image.srgb import is_srgb
+from processors.media.image.strip_metadata import JPEG_SCAN, jpeg_segments
+from processors.media.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -50,7 +50,7 @@ class Still(Upload):
         is_deep = kind == "HEIF" and picture.info.get("bit_depth", BITS) > BITS
         self._bytes_a_pixel = DEEP_HEIF if is_deep else BYTES_A_PIXEL[kind]
         if kind in {"WEBP", "AVIF"} and getattr(picture, "n_frames", 1) > 1:
-            plays = picture.info.get("loop", 1) if kind == "WEBP" else boxes.plays(path)
+            plays = picture.info.get("loop", 1) if kind == "WEBP" else avif_boxes.plays(path)
             self.moving = Moving(getattr(picture, "n_frames", 1), plays, self._frames)
 
     def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- there is no smaller decoding
@@ -139,6 +139,6 @@ def open_still(path: Path, kind: str) -> Still:
 def _numbers(picture: Image.Image, kind: str, path: Path) -> tuple[int, int] | None:
     """The coding points of primaries and transfer. Browsers take the video ones of the latter for sRGB's in these."""
     if kind == "AVIF":
-        return boxes.colours(path)
+        return avif_boxes.colours(path)
     named = picture.info.get("nclx_profile") if kind == "HEIF" else None
     return (named["color_primaries"], named["transfer_characteristics"]) if named else None

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pyvips
 from PIL import Image
 
-from processors.media.image.upload import BASE, UPRIGHT, Box, Upload
+from processors.media.image.opened_image import BASE, UPRIGHT, Box, Upload
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

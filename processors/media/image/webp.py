@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from processors.media.image.upload import Size
+    from processors.media.image.opened_image import Size
 
 HEAD = 30  # bytes
 COPIES = 8  # bytes for each pixel: two copies, in RGBA

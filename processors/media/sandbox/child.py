@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox import landlock, limits
-from processors.media.sandbox.wire import FailedError, RefusedError, SocketParent, one_line
+from processors.media.sandbox.protocol import FailedError, RefusedError, SocketParent, one_line
 
 if TYPE_CHECKING:
     import socket
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 # Task -> the module whose `run(arguments, parent)` does it, in the task's folder; what it returns is JSON.
 TASKS = {
-    "image": "processors.media.image.task",
-    "avatar": "processors.media.avatar.task",
-    "video": "processors.media.video.task",
-    "document": "processors.media.document.task",
+    "image": "processors.media.image.make_images",
+    "avatar": "processors.media.image.make_avatars",
+    "video": "processors.media.video.make_video",
+    "document": "processors.media.document.extract_text",
 }
 
 PLACES = 4  # of the code, that are told of an error

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
-from processors.media.sandbox import kernel, room
+from processors.media.sandbox import kernel, shortage
 from processors.media.sandbox.folders import Folders
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.sandbox.memory import MemoryBudget, Share
-from processors.media.sandbox.room import NoRoomError
-from processors.media.sandbox.wire import one_line
+from processors.media.sandbox.memory_budget import MemoryBudget, Share
+from processors.media.sandbox.protocol import one_line
+from processors.media.sandbox.shortage import NoRoomError
 from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Sandbox:
     `kernel.hide`.
     """
 
-    server = "processors.media.sandbox.server"  # the module of the server's process
+    server = "processors.media.sandbox.fork_server"  # the module of the server's process
 
     def __init__(self, env: Mapping[str, str] | None = None, memory: int = 350 * MEBIBYTE) -> None:
         """Nothing runs yet. `memory` is what all tasks together may reserve, in bytes."""
@@ -81,7 +81,7 @@ class Sandbox:
 
     async def check(self) -> None:
         """Raise NoRoomError if there is no room to work in."""
-        await asyncio.to_thread(room.check, self._folders.root)
+        await asyncio.to_thread(shortage.check, self._folders.root)
 
     @asynccontextmanager
     async def room_told(self) -> AsyncIterator[None]:
@@ -94,7 +94,7 @@ class Sandbox:
         except NoRoomError as error:
             await self._blame(error)
         except OSError as error:
-            if (trouble := room.trouble(error, self._folders.root)) is None:
+            if (trouble := shortage.trouble(error, self._folders.root)) is None:
                 raise
             await self._blame(NoRoomError(trouble))
 

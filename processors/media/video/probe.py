@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processors.media.sandbox.limits import tie
-from processors.media.sandbox.wire import FailedError, RefusedError, one_line
+from processors.media.sandbox.protocol import FailedError, RefusedError, one_line
 from processors.media.video.colour import Colour, colour_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 from processors.media.video.encode import (
     FILM,
     POSTER,
@@ -23,7 +23,7 @@ from processors.media.video.plan import ENCODE, plan, refuse_longer, smaller
 from processors.media.video.probe import LOCKED, probe
 
 if TYPE_CHECKING:
-    from processors.media.sandbox.wire import Parent
+    from processors.media.sandbox.protocol import Parent
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from processors.media.sandbox import room
+from processors.media.sandbox import shortage
 
 
 @pytest.mark.parametrize(
@@ -28,25 +28,25 @@ from processors.media.sandbox import room
 )
 def test_trouble(number: int, expected: str | None) -> None:
     """The words are an operator's; what may be a job's own doing has none."""
-    assert expected == room.trouble(OSError(number, "said"), Path("/tmp/x"))  # noqa: S108 -- nothing is there
+    assert expected == shortage.trouble(OSError(number, "said"), Path("/tmp/x"))  # noqa: S108 -- nothing is there
 
 
 def test_a_directory_with_room(tmp_path: Path) -> None:
     """It is left as it was."""
-    room.check(tmp_path)
+    shortage.check(tmp_path)
 
     assert [] == list(tmp_path.iterdir())
 
 
 def test_a_directory_with_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is full before the last byte is: a picture needs some."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room.ROOM - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shortage.ROOM - 1))
 
-    with pytest.raises(room.NoRoomError, match=r"is full \(ENOSPC\)"):
-        room.check(tmp_path)
+    with pytest.raises(shortage.NoRoomError, match=r"is full \(ENOSPC\)"):
+        shortage.check(tmp_path)
 
 
 def test_a_directory_that_is_gone(tmp_path: Path) -> None:
     """It is named."""
-    with pytest.raises(room.NoRoomError, match=rf"{tmp_path}/gone can't be used: No such file or directory"):
-        room.check(tmp_path / "gone")
+    with pytest.raises(shortage.NoRoomError, match=rf"{tmp_path}/gone can't be used: No such file or directory"):
+        shortage.check(tmp_path / "gone")

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.image.animation import Frames, animate, first_frame, fitted, need
-from processors.media.image.colour import is_srgb
 from processors.media.image.decode import Source, decode, opened
-from processors.media.image.facts import facts_of
-from processors.media.image.original import stripped
+from processors.media.image.preview import facts_of
 from processors.media.image.render import cover_scale, cut, fit_scale, flattened, render, upright_size
+from processors.media.image.srgb import is_srgb
+from processors.media.image.strip_metadata import stripped
 from processors.media.image.write import KINDS, Written, save, written
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from processors.media.image.upload import Moving, Size, Upload
-    from processors.media.sandbox.wire import Parent
+    from processors.media.image.opened_image import Moving, Size, Upload
+    from processors.media.sandbox.protocol import Parent
 
 SOURCE = Path("source")
 COMPRESSED: Size = (1920, 1080)

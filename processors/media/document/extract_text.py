@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.document import docx, text
+from processors.media.document.document_kind import kind_of
 from processors.media.document.pdf import Pages
-from processors.media.document.sniff import kind_of
 from processors.media.sandbox.limits import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.media.sandbox.wire import Parent
+    from processors.media.sandbox.protocol import Parent
 
 SOURCE, RESULT = Path("source"), Path("text.txt")
 # Bytes of memory: what the code takes, and for each byte that is read.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.support import films
+from tests.support import videos
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.integration.films.conftest import Run
+    from tests.integration.videos.conftest import Run
 
 STEADY = [100] * 9
 UNEVEN = [70, 130, 40, 330, 90, 50, 410, 60, 20, 110, 90, 70, 50]
@@ -33,8 +33,8 @@ def gif(path: Path, durations: Sequence[int]) -> Path:
 
 def shown(path: Path) -> list[int]:
     """How long each picture is shown, in milliseconds."""
-    seen = films.look(path)
-    times = [*films.times(path), float(seen["video"]["duration"])]
+    seen = videos.look(path)
+    times = [*videos.times(path), float(seen["video"]["duration"])]
     return [round(1000 * (after - before)) for before, after in pairwise(times)]
 
 
@@ -61,9 +61,9 @@ def test_the_last_picture_is_shown_as_long_as_in_the_upload(run: Run, tmp_path: 
 def test_a_film_s_last_picture_is_held(run: Run, tmp_path: Path, codec: str) -> None:
     """A recording of a screen on which nothing moves any more."""
     hold = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,4.8/TB\,DURATION)"
-    source = ("-f", "lavfi", "-i", f"testsrc2=s={films.SIZE}:r=10:d=0.3", "-video_track_timescale", "10240")
+    source = ("-f", "lavfi", "-i", f"testsrc2=s={videos.SIZE}:r=10:d=0.3", "-video_track_timescale", "10240")
     form = "matroska" if codec == "libvpx-vp9" else "mov"
-    films.ffmpeg(
+    videos.ffmpeg(
         *source,
         "-enc_time_base",
         "1/10240",
@@ -87,11 +87,18 @@ def test_a_film_s_last_picture_is_held(run: Run, tmp_path: Path, codec: str) -> 
 @pytest.mark.parametrize("rate", ["24000/1001", "60"])
 def test_a_steady_film_stays_steady(run: Run, tmp_path: Path, rate: str) -> None:
     """Its rate is the same to the last digit, and no picture is lost or made up."""
-    films.ffmpeg(
-        "-f", "lavfi", "-i", f"testsrc2=s={films.SIZE}:r={rate}:d=1", *films.MPEG4, "-f", "mp4", str(tmp_path / "film")
+    videos.ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc2=s={videos.SIZE}:r={rate}:d=1",
+        *videos.MPEG4,
+        "-f",
+        "mp4",
+        str(tmp_path / "film"),
     )
     run(tmp_path / "film")
 
-    before, after = (films.look(path)["video"] for path in (tmp_path / "film", Path("video.mp4")))
+    before, after = (videos.look(path)["video"] for path in (tmp_path / "film", Path("video.mp4")))
     names = ("avg_frame_rate", "nb_read_frames", "duration")
     assert [before[name] for name in names] == [after[name] for name in names]

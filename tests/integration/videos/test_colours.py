@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from processors.media.sandbox.wire import RefusedError
-from tests.support import films
+from processors.media.sandbox.protocol import RefusedError
+from tests.support import videos
 
 if TYPE_CHECKING:
-    from tests.integration.films.conftest import Run
+    from tests.integration.videos.conftest import Run
 
 HD, SD = "1280x720", "640x360"
 LEAF = "20c040"
@@ -22,7 +22,7 @@ UNSAID = "setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown
 def plain(path: Path, colour: str, size: str, encoder: tuple[str, ...], shape: str = "format=rgb24") -> Path:
     """A film of one colour (RRGGBB)."""
     source = ("-f", "lavfi", "-i", f"color=0x{colour}:s={size}:r=10:d=0.5")
-    films.ffmpeg(*source, "-vf", f"format=gbrp,{shape}", *encoder, str(path))
+    videos.ffmpeg(*source, "-vf", f"format=gbrp,{shape}", *encoder, str(path))
     return path
 
 
@@ -38,10 +38,10 @@ def shown(colour: str) -> object:
 
 def assert_shows(colour: str) -> None:
     """The film says BT.709 in all respects, and shows the colour read like that; so does the poster."""
-    seen = films.look(Path("video.mp4"))["video"]
+    seen = videos.look(Path("video.mp4"))["video"]
     names = ("color_space", "color_primaries", "color_transfer", "color_range")
     assert ("bt709", "bt709", "bt709", "tv") == tuple(seen.get(name) for name in names)
-    assert shown(colour) == films.first_pixel(Path("video.mp4"))
+    assert shown(colour) == videos.first_pixel(Path("video.mp4"))
     assert_poster(colour)
 
 
@@ -136,7 +136,7 @@ def test_odd_primaries_are_no_reason_to_fail(run: Run, tmp_path: Path, said: str
     )
     run(plain(tmp_path / "film", LEAF, SD, ("-c:v", "libx264", "-f", "mp4"), coded("smpte240m", tags)))
 
-    assert "bt709" == films.look(Path("video.mp4"))["video"]["color_primaries"]
+    assert "bt709" == videos.look(Path("video.mp4"))["video"]["color_primaries"]
 
 
 @pytest.mark.parametrize("matrix", ["ycgco", "ictcp", "smpte2085"])
@@ -167,4 +167,4 @@ def test_high_dynamic_range_becomes_plain(run: Run, tmp_path: Path, transfer: st
     report = run(plain(tmp_path / "film", "a06040", SD, ("-c:v", "libx264", "-crf", "1", "-f", "mp4"), shape))
 
     assert report["toneMapped"]
-    assert pytest.approx((160, 96, 64), abs=16) == films.first_pixel(Path("video.mp4"))
+    assert pytest.approx((160, 96, 64), abs=16) == videos.first_pixel(Path("video.mp4"))

@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import RefusedError
+from processors.media.sandbox.protocol import RefusedError
 from processors.media.video import encode
-from tests.support import films
+from tests.support import videos
 from tests.support.media import FakeParent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.films.conftest import Run
+    from tests.integration.videos.conftest import Run
 
 
 def test_a_film_becomes_one_that_every_browser_plays(run: Run, film: Callable[[str], Path]) -> None:
@@ -25,7 +25,7 @@ def test_a_film_becomes_one_that_every_browser_plays(run: Run, film: Callable[[s
     parent = FakeParent()
     report = run(film("plain"), parent)
 
-    seen = films.look(Path("video.mp4"))
+    seen = videos.look(Path("video.mp4"))
     assert ("h264", "High", "yuv420p") == tuple(seen["video"][name] for name in ("codec_name", "profile", "pix_fmt"))
     assert ("aac", 2) == (seen["audio"]["codec_name"], seen["audio"]["channels"])
     assert (320, 240, "25") == (seen["video"]["width"], seen["video"]["height"], seen["video"]["nb_read_frames"])
@@ -55,9 +55,9 @@ def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, film: Cal
     """The coded pictures stay as they are; where it was taken, and by what, is gone."""
     report = run(film("safe"))
 
-    seen = films.look(Path("video.mp4"))
+    seen = videos.look(Path("video.mp4"))
     assert (True, "h264") == (report["remuxed"], report["codec"])
-    assert films.look(film("safe"))["video"]["nb_read_frames"] == seen["video"]["nb_read_frames"]
+    assert videos.look(film("safe"))["video"]["nb_read_frames"] == seen["video"]["nb_read_frames"]
     data = Path("video.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     assert b"Secret" in film("safe").read_bytes()
@@ -72,31 +72,31 @@ def test_what_a_camera_wrote_between_the_pictures_is_gone(run: Run, film: Callab
     assert report["remuxed"]
     assert b"SecretPlace" in film("place-inside").read_bytes()
     assert b"SecretPlace" not in Path("video.mp4").read_bytes()
-    assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+    assert "25" == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
 def test_what_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A film whose editor has kept the whole and a list of edits becomes a film of what is shown, and no more."""
-    films.cut(film("safe"), tmp_path / "cut", 0.6)
-    shown = films.look(tmp_path / "cut")["video"]["nb_read_frames"]
-    assert ("10", "25") == (shown, films.kept(tmp_path / "cut"))
+    videos.cut(film("safe"), tmp_path / "cut", 0.6)
+    shown = videos.look(tmp_path / "cut")["video"]["nb_read_frames"]
+    assert ("10", "25") == (shown, videos.kept(tmp_path / "cut"))
 
     report = run(tmp_path / "cut")
 
     assert (False, False) == (report["remuxed"], report["truncated"])
-    assert shown == films.look(Path("video.mp4"))["video"]["nb_read_frames"] == films.kept(Path("video.mp4"))
+    assert shown == videos.look(Path("video.mp4"))["video"]["nb_read_frames"] == videos.kept(Path("video.mp4"))
 
 
 def test_sound_that_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """What was said before the film's begin is left out as well."""
     whole = str(film("safe"))
     arguments = ("-i", whole, "-ss", "0.6", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "mp4")
-    films.ffmpeg(*arguments, str(tmp_path / "cut"))
+    videos.ffmpeg(*arguments, str(tmp_path / "cut"))
 
     report = run(tmp_path / "cut")
 
     assert (False, "aac") == (report["remuxed"], report["audio"])
-    sound = films.look(Path("video.mp4"), "-ignore_editlist", "1")["audio"]
+    sound = videos.look(Path("video.mp4"), "-ignore_editlist", "1")["audio"]
     assert float(sound["duration"]) == pytest.approx(0.4, abs=0.1)
 
 
@@ -120,7 +120,7 @@ def test_odd_films(run: Run, film: Callable[[str], Path], recipe: str, size: tup
     """Each is encoded to even sides, square pixels, 4:2:0 of eight bits and the range of a television."""
     report = run(film(recipe))
 
-    seen = films.look(Path("video.mp4"))["video"]
+    seen = videos.look(Path("video.mp4"))["video"]
     assert size == (report["width"], report["height"]) == (seen["width"], seen["height"])
     assert ("yuv420p", "1:1") == (seen["pix_fmt"], seen.get("sample_aspect_ratio", "1:1"))
     assert "tv" == seen.get("color_range", "tv")
@@ -142,14 +142,14 @@ def test_the_poster_has_the_films_colours(
 
     assert remuxed == report["remuxed"]
     with Image.open("poster.jpg") as poster:
-        assert pytest.approx(films.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((50, 50))
+        assert pytest.approx(videos.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((50, 50))
 
 
 def test_tones_are_mapped(run: Run, film: Callable[[str], Path]) -> None:
     """A film of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
     report = run(film("hdr"))
 
-    seen = films.look(Path("video.mp4"))["video"]
+    seen = videos.look(Path("video.mp4"))["video"]
     assert report["toneMapped"]
     assert ("bt709", "bt709") == (seen["color_transfer"], seen["color_primaries"])
 
@@ -162,7 +162,7 @@ def test_sound_that_can_t_be_decoded_is_left_out(
     run: Run, film: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
 ) -> None:
     """A kind that ffmpeg does not know, and one that it knows and can't decode: the film goes without, and says so."""
-    films.ffmpeg("-i", str(film("safe")), "-c", "copy", "-f", container, str(tmp_path / "film"))
+    videos.ffmpeg("-i", str(film("safe")), "-c", "copy", "-f", container, str(tmp_path / "film"))
     data = (tmp_path / "film").read_bytes()
     for known, unknown in changes.items():
         assert 1 == data.count(known)
@@ -171,7 +171,7 @@ def test_sound_that_can_t_be_decoded_is_left_out(
     report = run(data)
 
     assert (None, True) == (report["audio"], report["soundDropped"])
-    assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+    assert "25" == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
 def test_uneven_times_are_kept(run: Run, film: Callable[[str], Path]) -> None:
@@ -179,19 +179,19 @@ def test_uneven_times_are_kept(run: Run, film: Callable[[str], Path]) -> None:
     run(film("uneven"))
 
     assert (
-        films.look(film("uneven"))["video"]["nb_read_frames"]
-        == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+        videos.look(film("uneven"))["video"]["nb_read_frames"]
+        == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
     )
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation_is_baked_in(run: Run, film: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
     """A film that a phone took upright is upright everywhere, film and poster alike."""
-    films.rotated(film("plain"), tmp_path / "turned", degrees)
+    videos.rotated(film("plain"), tmp_path / "turned", degrees)
     report = run(tmp_path / "turned")
 
     expected = (320, 240) if degrees == 180 else (240, 320)
-    seen = films.look(Path("video.mp4"))["video"]
+    seen = videos.look(Path("video.mp4"))["video"]
     assert expected == (report["width"], report["height"]) == (seen["width"], seen["height"])
     assert not any("rotation" in data for data in seen.get("side_data_list", []))
     with Image.open("poster.jpg") as poster:
@@ -200,28 +200,28 @@ def test_rotation_is_baked_in(run: Run, film: Callable[[str], Path], tmp_path: P
 
 def test_a_mirrored_film_is_put_right(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A matrix that no rotation is, is baked in as well."""
-    films.flipped(film("upside-down"), tmp_path / "flipped")
-    red, green, _ = films.first_pixel(film("upside-down"))
+    videos.flipped(film("upside-down"), tmp_path / "flipped")
+    red, green, _ = videos.first_pixel(film("upside-down"))
     assert green > red
 
     assert not run(tmp_path / "flipped")["remuxed"]
 
-    red, green, _ = films.first_pixel(Path("video.mp4"))
+    red, green, _ = videos.first_pixel(Path("video.mp4"))
     assert red > green
     with Image.open("poster.jpg") as poster:
-        assert pytest.approx(films.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((10, 10))
+        assert pytest.approx(videos.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((10, 10))
 
 
 def test_an_interlaced_film_is_woven(run: Run, film: Callable[[str], Path]) -> None:
     """Browsers show both halves of a picture at once: it has one time afterwards."""
-    assert "tt" == films.look(film("interlaced"))["video"]["field_order"]
+    assert "tt" == videos.look(film("interlaced"))["video"]["field_order"]
 
     assert not run(film("interlaced"))["remuxed"]
 
-    seen = films.look(Path("video.mp4"))["video"]
+    seen = videos.look(Path("video.mp4"))["video"]
     assert ("progressive", "25") == (seen["field_order"], seen["nb_read_frames"])
-    assert films.combed(film("interlaced")) > 5000
-    assert films.combed(Path("video.mp4")) < 100
+    assert videos.combed(film("interlaced")) > 5000
+    assert videos.combed(Path("video.mp4")) < 100
 
 
 def test_a_fast_film_is_slowed_to_what_screens_show(run: Run, film: Callable[[str], Path]) -> None:
@@ -229,25 +229,25 @@ def test_a_fast_film_is_slowed_to_what_screens_show(run: Run, film: Callable[[st
     report = run(film("fast"))
 
     assert (False, pytest.approx(0.5, abs=0.05)) == (report["remuxed"], report["duration"])
-    assert "60/1" == films.look(Path("video.mp4"))["video"]["avg_frame_rate"]
+    assert "60/1" == videos.look(Path("video.mp4"))["video"]["avg_frame_rate"]
 
 
 def test_a_film_that_was_cut_off_is_said_to_be(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """What there is of it is made, and the report says that it is less than was claimed."""
-    films.ffmpeg(*("-stream_loop", "3", "-i", str(film("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
-    films.faststart(tmp_path / "long", tmp_path / "whole")
+    videos.ffmpeg(*("-stream_loop", "3", "-i", str(film("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
+    videos.faststart(tmp_path / "long", tmp_path / "whole")
     data = (tmp_path / "whole").read_bytes()
 
     report = run(data[: len(data) // 2])
 
     assert report["truncated"]
     assert report["duration"] < 3
-    assert int(films.look(Path("video.mp4"))["video"]["nb_read_frames"]) > 10
+    assert int(videos.look(Path("video.mp4"))["video"]["nb_read_frames"]) > 10
 
 
 def test_a_film_that_starts_late_is_as_long_as_it_is(run: Run, film: Callable[[str], Path]) -> None:
     """A part of a recording, whose clock went on: neither too long, nor cut off."""
-    assert "501.000000" == films.look(film("late"))["format"]["duration"]
+    assert "501.000000" == videos.look(film("late"))["format"]["duration"]
 
     report = run(film("late"))
 
@@ -260,8 +260,8 @@ def test_subtitles_may_be_longer_than_the_film(run: Run, film: Callable[[str], P
         "1\n00:00:00,000 --> 00:00:01,000\nHello\n\n2\n00:00:19,000 --> 00:00:20,000\nthere\n"
     )
     source = ("-i", str(film("plain")), "-i", str(tmp_path / "words.srt"), "-map", "0", "-map", "1", "-c", "copy")
-    films.ffmpeg(*source, "-f", "matroska", str(tmp_path / "film"))
-    assert float(films.look(tmp_path / "film")["format"]["duration"]) > 19
+    videos.ffmpeg(*source, "-f", "matroska", str(tmp_path / "film"))
+    assert float(videos.look(tmp_path / "film")["format"]["duration"]) > 19
 
     assert not run(tmp_path / "film")["truncated"]
 
@@ -285,7 +285,7 @@ def test_what_is_no_film_is_refused(run: Run, source: bytes, reason: str) -> Non
 
 def test_a_playlist_reads_no_other_file(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A playlist of a film on this machine does not get at it: its format is not taken."""
-    films.ffmpeg(*("-i", str(film("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
+    videos.ffmpeg(*("-i", str(film("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
     playlist = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/private.ts\n#EXT-X-ENDLIST\n"
     with pytest.raises(RefusedError, match="not a film"):
         run(playlist.encode())
@@ -318,8 +318,8 @@ def test_av1_without_a_decoder(run: Run, film: Callable[[str], Path]) -> None:
 
 def test_a_film_that_hides_its_length_is_refused(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A stream without a duration is encoded no further than the limit, and refused there."""
-    films.ffmpeg("-i", str(film("two-minutes")), "-c:v", "libvpx", "-f", "webm", "-live", "1", str(tmp_path / "live"))
-    assert "duration" not in films.look(tmp_path / "live")["format"]
+    videos.ffmpeg("-i", str(film("two-minutes")), "-c:v", "libvpx", "-f", "webm", "-live", "1", str(tmp_path / "live"))
+    assert "duration" not in videos.look(tmp_path / "live")["format"]
 
     with pytest.raises(RefusedError, match="lasts 61 s or more; 60 s are allowed"):
         run(tmp_path / "live")
@@ -360,7 +360,7 @@ def test_where_memory_runs_out_a_smaller_film_is_made(
             raise encode.ShortOfMemoryError
         encode.run(command, *arguments)
 
-    monkeypatch.setattr("processors.media.video.task.run_ffmpeg", perform)
+    monkeypatch.setattr("processors.media.video.make_video.run_ffmpeg", perform)
     report = run(film("large"))
 
     assert (2, 1280, 720) == (len(tried), report["width"], report["height"])

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processors.media.sandbox.wire import RefusedError
-from tests.support import films
+from processors.media.sandbox.protocol import RefusedError
+from tests.support import videos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.films.conftest import Run
+    from tests.integration.videos.conftest import Run
 
 FOLDERS = frozenset({b"moov", b"trak", b"mdia", b"mvex"})
 SKIPPED = {b"mvhd": 12, b"mdhd": 12, b"tkhd": 16, b"mehd": 0}  # bytes before a duration of 32 bits
@@ -58,23 +58,23 @@ def test_a_duration_that_is_unknown(
     run: Run, film: Callable[[str], Path], tmp_path: Path, bits: int, flags: str
 ) -> None:
     """A recording that was written as it went on says all ones, which are no 279,620 seconds."""
-    films.ffmpeg("-i", str(film("safe")), "-c", "copy", "-movflags", flags, "-f", "mp4", str(tmp_path / "film"))
+    videos.ffmpeg("-i", str(film("safe")), "-c", "copy", "-movflags", flags, "-f", "mp4", str(tmp_path / "film"))
 
     report = run(unknown((tmp_path / "film").read_bytes(), bits) if flags != "faststart" else _moved(tmp_path, bits))
 
     assert (pytest.approx(1.0, abs=0.1), False, "aac") == (report["duration"], report["truncated"], report["audio"])
-    assert "25" == films.look(Path("video.mp4"))["video"]["nb_read_frames"]
+    assert "25" == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
 def _moved(folder: Path, bits: int) -> bytes:
     """The same of a film whose index is behind its pictures: their places stay the same."""
-    films.ffmpeg("-i", str(folder / "film"), "-c", "copy", "-f", "mp4", str(folder / "behind"))
+    videos.ffmpeg("-i", str(folder / "film"), "-c", "copy", "-f", "mp4", str(folder / "behind"))
     return unknown((folder / "behind").read_bytes(), bits)
 
 
 def test_a_claim_that_its_packets_deny(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A film that claims more than is allowed, and has less, is one that was cut off."""
-    films.ffmpeg("-i", str(film("plain")), "-c", "copy", "-f", "matroska", str(tmp_path / "film"))
+    videos.ffmpeg("-i", str(film("plain")), "-c", "copy", "-f", "matroska", str(tmp_path / "film"))
     data = (tmp_path / "film").read_bytes()
     assert b"00:00:01.0" in data
 
@@ -90,7 +90,7 @@ def test_a_film_that_is_protected(run: Run, film: Callable[[str], Path], tmp_pat
         source = film("safe").read_bytes().replace(b"avc1\0\0\0\0", b"drmi\0\0\0\0")
         assert b"drmi" in source
     else:
-        films.ffmpeg("-i", str(film("safe")), "-c", "copy", *KEY, *KEY_ID, "-f", "mp4", str(tmp_path / "film"))
+        videos.ffmpeg("-i", str(film("safe")), "-c", "copy", *KEY, *KEY_ID, "-f", "mp4", str(tmp_path / "film"))
         source = (tmp_path / "film").read_bytes()
         assert b"encv" in source
 
@@ -107,14 +107,14 @@ def test_pictures_of_a_kind_that_nobody_knows(run: Run, film: Callable[[str], Pa
 def test_the_first_sound_that_can_be_decoded_is_taken(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
     """A film with a track for the home cinema and one for all others has that of all others."""
     both = ("-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy", "-f", "matroska")
-    films.ffmpeg("-i", str(film("safe")), *both, str(tmp_path / "film"))
+    videos.ffmpeg("-i", str(film("safe")), *both, str(tmp_path / "film"))
     data = (tmp_path / "film").read_bytes()
     assert 2 == data.count(b"A_AAC")
 
     report = run(data.replace(b"A_AAC", b"A_XYZ", 1))
 
     assert ("aac", False) == (report["audio"], report["soundDropped"])
-    assert pytest.approx(1.0, abs=0.1) == float(films.look(Path("video.mp4"))["audio"]["duration"])
+    assert pytest.approx(1.0, abs=0.1) == float(videos.look(Path("video.mp4"))["audio"]["duration"])
 
 
 @pytest.mark.parametrize(("pictures", "form"), [("plain", "mp4"), ("safe", "mp4"), ("safe", "matroska")])
@@ -123,7 +123,7 @@ def test_sound_that_starts_late(
 ) -> None:
     """The film lasts until the sound ends, encoded as well as wrapped anew."""
     late = ("-itsoffset", "2", "-i", str(film("sound")), "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", form)
-    films.ffmpeg("-i", str(film(pictures)), *late, str(tmp_path / "film"))
+    videos.ffmpeg("-i", str(film(pictures)), *late, str(tmp_path / "film"))
 
     report = run(tmp_path / "film")
 

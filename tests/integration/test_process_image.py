@@ -201,7 +201,7 @@ async def test_a_store_that_is_away_is_not_permanent(
 async def test_the_encoder_loads_little() -> None:
     """A child starts fast: it imports neither the queue nor the storage, nor a client of anything."""
     code = (
-        "import sys, processors.media.image.task, processors.media.sandbox.server\n"
+        "import sys, processors.media.image.make_images, processors.media.sandbox.fork_server\n"
         "print(*(m for m in sys.modules if '.' not in m))"
     )
     process = await asyncio.create_subprocess_exec(

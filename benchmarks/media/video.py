@@ -1,4 +1,4 @@
-"""`python -m benchmarks.media.film`: a film with poster through the sandbox, beside a bare ffmpeg without."""
+"""`python -m benchmarks.media.video`: a film with poster through the sandbox, beside a bare ffmpeg without."""
 
 from __future__ import annotations
 

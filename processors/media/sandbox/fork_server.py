@@ -1,6 +1,6 @@
 """The fork server: a process with one thread, the encoders loaded and no secret, which forks a child for each task.
 
-    python -m processors.media.sandbox.server CONTROL
+    python -m processors.media.sandbox.fork_server CONTROL
 
 CONTROL is the number of a socket. The server writes a line to it when it is ready, and nothing to standard error from
 then on: what it inherits, children do, and they write what hostile bytes tell them. For each task a byte and two

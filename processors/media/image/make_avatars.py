@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from processors.media.image.animation import Frames, Shape, animate, first_frame, need
 from processors.media.image.decode import decode, opened
-from processors.media.image.facts import facts_of
+from processors.media.image.preview import facts_of
 from processors.media.image.render import cover_scale, cut, part_of, render, upright_size
 from processors.media.image.write import Written, save
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from processors.media.image.upload import Moving, Upload
-    from processors.media.sandbox.wire import Parent
+    from processors.media.image.opened_image import Moving, Upload
+    from processors.media.sandbox.protocol import Parent
 
 SOURCE = Path("source")
 

@@ -19,7 +19,7 @@ from processors.media.pictures import ProcessImage
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video.plan import LEAN
 from queue_lib.errors import PermanentError, SnoozeError
-from tests.support import films
+from tests.support import videos
 from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ JOB = VideoPayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.mp
 @pytest.fixture
 def studio(parts: MediaParts, store: FolderStore, kit: Tools) -> MediaParts:
     """The parts with a real ffmpeg, and a film in the store."""
-    films.make("plain", store.folder / "uploads" / "a.mp4")
+    videos.make("plain", store.folder / "uploads" / "a.mp4")
     return dataclasses.replace(parts, tools=kit)
 
 
@@ -45,7 +45,7 @@ async def test_an_upload_becomes_a_film_a_poster_and_a_row(
     result = await ProcessVideo(studio)(JOB, context)
 
     data = result.model_dump(by_alias=True)
-    seen = films.look(store.folder / "file-1-video.mp4")
+    seen = videos.look(store.folder / "file-1-video.mp4")
     facts = {
         "width": 320,
         "height": 240,
@@ -84,26 +84,26 @@ async def test_a_large_film_fits_its_memory(
     less: tuple[int, int],
 ) -> None:
     """Under the limits of a child process, and without the loss of a frame; `less` with an ffmpeg that takes more."""
-    films.make(recipe, store.folder / "uploads" / "a.mp4")
+    videos.make(recipe, store.folder / "uploads" / "a.mp4")
     result = await ProcessVideo(studio)(JOB, FakeContext())
 
     expected = size if kit.version >= LEAN else less
     assert (*expected, False) == (result.width, result.height, result.truncated)
-    assert "30" == films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
+    assert "30" == videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
 
 
 async def test_a_film_without_a_keyframe_is_encoded(studio: MediaParts, store: FolderStore) -> None:
     """Where the keyframes alone show nothing a second task looks at all frames, with the memory for it."""
-    films.make("no-keyframe", store.folder / "uploads" / "a.mp4")
+    videos.make("no-keyframe", store.folder / "uploads" / "a.mp4")
     result = await ProcessVideo(studio)(JOB, FakeContext())
 
     assert not result.remuxed
-    assert int(films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]) > 10
+    assert int(videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]) > 10
 
 
 async def test_a_film_that_memory_is_too_short_for(studio: MediaParts, store: FolderStore) -> None:
     """It is not the film that is at fault, and the operator reads what to change."""
-    films.make("4k-ten-bits", store.folder / "uploads" / "a.mp4")
+    videos.make("4k-ten-bits", store.folder / "uploads" / "a.mp4")
     short = dataclasses.replace(studio, films=dataclasses.replace(studio.films, memory=64 * MEBIBYTE))
 
     with pytest.raises(PermanentError, match=r"more memory than it was given \(MEDIA_MEMORY\)"):
@@ -133,7 +133,7 @@ async def test_a_film_of_a_gif_takes_a_films_place(studio: MediaParts, store: Fo
         )
         for name in ("a.gif", "a.png")
     )
-    films.make("gif", store.folder / "uploads" / "a.gif")
+    videos.make("gif", store.folder / "uploads" / "a.gif")
 
     with studio.places.one():
         with pytest.raises(SnoozeError, match="VIDEO_CONCURRENCY"):
@@ -168,9 +168,9 @@ async def test_the_platforms_sigterm_does_not_shorten_a_film(studio: MediaParts,
     """A platform signals every process; ffmpeg would end there, with a film that plays and lacks its end."""
     source = "testsrc2=s=1280x720:r=30:d=3,noise=alls=20:allf=t"
     path = store.folder / "uploads" / "a.mp4"
-    films.ffmpeg("-f", "lavfi", "-i", source, *films.ROUGH, "-f", "mp4", str(path))
+    videos.ffmpeg("-f", "lavfi", "-i", source, *videos.ROUGH, "-f", "mp4", str(path))
     run = asyncio.create_task(ProcessVideo(studio)(JOB, FakeContext()))
-    while not (running := films.running(os.getpid())):
+    while not (running := videos.running(os.getpid())):
         assert not run.done(), run.result()
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)
@@ -184,15 +184,15 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
     studio: MediaParts, store: FolderStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """A job that is cut short in the middle of a film takes ffmpeg with it, and its folder."""
-    films.ffmpeg(
-        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *films.ROUGH, "-f", "mp4"),
+    videos.ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *videos.ROUGH, "-f", "mp4"),
         str(store.folder / "uploads" / "a.mp4"),
     )
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "work"))
     (tmp_path / "work").mkdir()
     context = FakeContext()
     run = asyncio.create_task(ProcessVideo(studio)(JOB, context))
-    while not films.running(os.getpid()):
+    while not videos.running(os.getpid()):
         assert not run.done(), run.result()
         await asyncio.sleep(0.02)
 
@@ -201,7 +201,7 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
         await run
 
     assert [] == [*(tmp_path / "work").glob("*/*")]  # the process has a folder for those of its jobs
-    while films.running(os.getpid()):  # killed, and not yet gone
+    while videos.running(os.getpid()):  # killed, and not yet gone
         await asyncio.sleep(0.02)
 
 
@@ -213,7 +213,7 @@ async def test_an_animation_as_a_film(
     path = store.folder / "uploads" / "a.png"
     frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "blue", "green")]
     if recipe == "gif":
-        films.make("gif", path)
+        videos.make("gif", path)
     elif recipe == "animated-webp":
         frames[0].save(path, "WEBP", save_all=True, append_images=frames[1:])
     job = ImagePayload.model_validate(
@@ -226,7 +226,7 @@ async def test_an_animation_as_a_film(
     if animation == "mp4":
         [film] = result.variants
         assert ("mp4", 320, 240) == (film.format, film.width, film.height)
-        assert "25" == films.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
+        assert "25" == videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
         assert ("jpeg", 320) == (result.format, result.width)
     else:
         assert () == result.variants

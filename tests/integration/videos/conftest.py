@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.video import task
-from tests.support import films
+from processors.media.video import make_video
+from tests.support import videos
 from tests.support.media import FakeParent
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def made(recipe: str) -> Path:
         path = folder / recipe
         if not path.exists():
-            films.make(recipe, path)
+            videos.make(recipe, path)
         return path
 
     return made
@@ -63,6 +63,6 @@ def run(kit: Tools, folder: Path) -> Run:
             "remux": True,
             **changes,
         }
-        return task.run(arguments, parent or FakeParent())
+        return make_video.run(arguments, parent or FakeParent())
 
     return perform

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from PIL import Image, UnidentifiedImageError
 
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.wire import ASKED_WRONG, RefusedError
+from processors.media.sandbox.protocol import ASKED_WRONG, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

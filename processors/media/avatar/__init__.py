@@ -1,1 +1,0 @@
-"""Avatars: square pictures of several sizes from one decode."""
