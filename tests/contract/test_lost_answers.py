@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
+from queue_lib.runner.context import RunContext
 from tests.support.lossy_link import LossyLink
 from tests.support.mills import QUEUE, Mill, queue, redis_mill
 
@@ -86,6 +89,21 @@ async def test_a_completion(mill: Mill, broker: Broker, link: LossyLink) -> None
     view = await mill.view(job_id)
     assert (State.COMPLETED, {"sent": 1}, 1) == (view.state, view.result, view.attempts_made)
     assert next_id == (await mill.claim(broker)).job.id
+
+
+async def test_a_job_that_a_run_adds(mill: Mill, broker: Broker, link: LossyLink, wire: str) -> None:
+    """It is added once, whichever of the server's answers is lost, to another queue, too."""
+    await mill.enqueue("greet", 1)
+    context = RunContext(await mill.claim(broker), lambda _: None, MemoryBoard())
+    added = [await context.enqueue(Addition(name="follow", data=0), "nobody")]  # the scripts are known from here on
+    answers = {"bullmq": 1, "rq": 2}[wire]
+    for number in range(answers):
+        link.lose(number)
+        added.append(await context.enqueue(Addition(name="follow", data=number), "nobody"))
+
+    assert answers == link.lost
+    assert sorted(added) == sorted([(await mill.claim(broker, QUEUE_OF_NOBODY)).job.id for _ in added])
+    assert isinstance(await broker.claim(QUEUE_OF_NOBODY), NotNow)
 
 
 @pytest.mark.parametrize("suspected", [False, True])
