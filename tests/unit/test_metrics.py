@@ -111,6 +111,7 @@ def test_no_series_is_born_with_an_event() -> None:
         everything += [JobEnded(job, outcome, 1.0) for outcome in OUTCOMES]
         everything += [BrokerLost(job.wire, job.queue, ""), JobsRecovered(job.wire, job.queue, ("1",))]
         everything += [RateLimited(job.wire, job.queue, 1.0), FollowUpAdded(job.queue, job.name)]
+    everything += [FollowUpAdded("a-queue-of-others", "greet")]
     deliveries = {f"https://{host}": dict.fromkeys(map(str, Kind), 120) for host in SERVICES}
     deliveries |= {"https://example.com": {"sent": 1}, "refused": {"gone": 1}}
     pushed: Tallies = {"push_deliveries": deliveries, "push_pruned": {"subscriptions": {"gone": 120}}}
@@ -145,6 +146,7 @@ def test_what_happens_beside_jobs_is_counted() -> None:
         BrokerLost(Wire.RQ, "work", "refused"),
         JobsRecovered(Wire.RQ, "work,other-queue", ("1", "2")),
         FollowUpAdded(JOB.queue, "greet"),
+        FollowUpAdded("a-queue-of-others", "greet"),
     )
 
     assert 2 == read("pushmill_limiter_waits_total", queue="work", wire="rq")
@@ -152,6 +154,7 @@ def test_what_happens_beside_jobs_is_counted() -> None:
     assert 1 == read("pushmill_broker_outages_total", queue="work", wire="rq")
     assert 2 == read("pushmill_jobs_recovered_total", wire="rq")
     assert 1 == read("pushmill_follow_ups_total", queue="work", name="greet")
+    assert 1 == read("pushmill_follow_ups_total", queue="other", name="other")
 
 
 def test_what_processors_count() -> None:
