@@ -29,7 +29,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"queue": "file-processing"},
-        summary="No worker can do jobs of file-processing: its loops or a server that they need are away.",
+        summary="No worker can run jobs of file-processing: its loops, or a server that they need, are away.",
     ),
     Case(
         "PushmillNoReadyWorker",
@@ -44,7 +44,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"queue": "file-processing"},
-        summary="No worker that serves file-processing has been heard of for a minute.",
+        summary="No worker that serves file-processing has reported for a minute.",
     ),
     Case(
         "PushmillQueueNotServed",
@@ -76,7 +76,7 @@ CASES = (
         fires=40,
         resolves=80,
         labels={"queue": "push-notifications", "wire": "bullmq"},
-        summary="push-notifications grows faster than it is worked off.",
+        summary="push-notifications grows faster than its jobs are done.",
     ),
     Case(
         "PushmillSchedulerStopped",
@@ -84,7 +84,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"queue": "file-processing"},
-        summary="1 job schedulers of file-processing have stopped: their jobs run no more.",
+        summary="1 job schedulers of file-processing have stopped. Their jobs no longer run.",
     ),
     Case(
         "PushmillDeadLetters",
@@ -110,7 +110,7 @@ CASES = (
         fires=5,
         resolves=20,
         labels={"wire": "rq"},
-        summary="A worker went silent; its jobs were taken back.",
+        summary="A worker went silent. Its jobs are back in their queues.",
     ),
     Case(
         "PushmillJobsRecovered",
@@ -118,7 +118,7 @@ CASES = (
         fires=8,
         resolves=25,
         labels={"wire": "rq"},
-        summary="A worker went silent; its jobs were taken back.",
+        summary="A worker went silent. Its jobs are back in their queues.",
     ),
     Case(
         "PushmillJobsLost",
@@ -126,7 +126,7 @@ CASES = (
         fires=17,
         resolves=20,
         labels={"queue": "push-notifications"},
-        summary="Runs of push-notifications outlive their leases: jobs run twice.",
+        summary="Runs of push-notifications outlive their leases, so jobs run twice.",
     ),
     Case(
         "PushmillPushRefused",
@@ -162,21 +162,21 @@ CASES = (
         fires=62,
         resolves=64,
         labels={"result": "unreadableKeys"},
-        summary="16 messages could not be sent within an hour: unreadableKeys. The rows are kept.",
+        summary="16 pushes could not be sent within an hour: unreadableKeys. The rows are kept.",
     ),
     Case(
         "PushmillRedisAway",
         {"pushmill_redis_up": "1x2 0x5 1x5", 'pushmill_server_up{server="redis"}': "1x13"},
         fires=6,
         resolves=10,
-        summary="Redis does not answer. Nothing is enqueued, and nothing runs.",
+        summary="Redis does not answer. No job is enqueued or run.",
     ),
     Case(
         "PushmillRedisAway",
         {"pushmill_redis_up": "1x13", 'pushmill_server_up{server="redis"}': "1x2 0x5 1x5"},
         fires=6,
         resolves=10,
-        summary="Redis does not answer. Nothing is enqueued, and nothing runs.",
+        summary="Redis does not answer. No job is enqueued or run.",
     ),
     Case(
         "PushmillRedisRefuses",
@@ -187,7 +187,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"trouble": "full"},
-        summary="Redis answers, and refuses: full.",
+        summary="Redis answers but refuses commands: full.",
     ),
     Case(
         "PushmillRedisRefuses",
@@ -195,14 +195,14 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"trouble": "outdated"},
-        summary="The app's bullmq is older than 5: BullMQ's jobs are not taken.",
+        summary="The app's bullmq is older than 5: no worker takes BullMQ's jobs.",
     ),
     Case(
         "PushmillRedisLostData",
         {'pushmill_worker_faults{event="redis_lost_data"}': "0x2 1x5 0x5"},
         fires=6,
         resolves=10,
-        summary="Redis has lost data that it had; jobs that waited are gone.",
+        summary="Redis has lost data. Waiting jobs are gone.",
     ),
     Case(
         "PushmillRedisFlaps",
@@ -218,7 +218,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"server": "storage"},
-        summary="storage does not answer, or refuses the workers; jobs that need it are put off.",
+        summary="storage does not answer or refuses the workers. Jobs that need it are put off.",
     ),
     Case(
         "PushmillDisk",
@@ -229,7 +229,7 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"instance": "w:9464"},
-        summary="The temporary directory of w:9464 is full or can't be written: it takes no file jobs.",
+        summary="The temporary directory of w:9464 is full or can't be written. This worker takes no file jobs.",
     ),
     Case(
         "PushmillLoopLags",
@@ -241,7 +241,7 @@ CASES = (
         fires=18,
         resolves=30,
         labels={"instance": "w:9464"},
-        summary="The loop of w:9464 is late by 970ms.",
+        summary="The event loop of w:9464 is late by 970ms.",
     ),
     Case(
         "PushmillMemory",
@@ -249,7 +249,7 @@ CASES = (
         fires=7,
         resolves=10,
         labels={"instance": "w:9464"},
-        summary="w:9464 has 500MiB of memory.",
+        summary="w:9464 uses 500MiB of memory.",
     ),
     Case(
         "PushmillFault",
