@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from queue_lib.errors import PermanentError
 from queue_lib.job import ID_RULE, is_fit_id
@@ -14,9 +14,10 @@ from queue_lib.queues import Retention
 if TYPE_CHECKING:
     from queue_lib.job import Backoff
 
-LOWEST_PRIORITY = 2**21  # BullMQ's bound
+LOWEST_PRIORITY = 2**21 - 1  # BullMQ's bound
 
 Kept = bool | int | Retention | None
+Priority = int | Literal["high", "low"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ class Addition:
     """A job to be added. What is None is left to the queue.
 
     `data` is JSON. There is never a second job with the same `job_id` in a queue. `delay` is in seconds. `priority` is
-    BullMQ's number: 1 runs first, 2,097,152 last, and 0 before all of them. `lifo` adds the job at the front.
+    BullMQ's number: 1 runs first, 2,097,151 last, and 0 before all of them; on RQ it is the queue's lane, high or low.
+    `lifo` adds the job at the front.
     `remove_on_complete` and `remove_on_fail` say how long it stays when it has ended: True not at all, False for ever,
     a number among so many of its kind, a Retention as that says.
 
@@ -53,7 +55,7 @@ class Addition:
     delay: float = 0.0
     attempts: int | None = None
     backoff: Backoff | None = None
-    priority: int | None = None
+    priority: Priority = None
     lifo: bool = False
     remove_on_complete: Kept = None
     remove_on_fail: Kept = None
@@ -65,7 +67,8 @@ class Addition:
             ID_RULE: self.job_id is not None and not is_fit_id(self.job_id),
             "delay: not a number of 0 or more": not 0 <= self.delay < math.inf,
             "attempts: not a number of 1 or more": self.attempts is not None and self.attempts < 1,
-            "priority: not a number from 0 to 2,097,152": not 0 <= (self.priority or 0) <= LOWEST_PRIORITY,
+            "priority: not a number from 0 to 2,097,151": isinstance(self.priority, int)
+            and not 0 <= self.priority <= LOWEST_PRIORITY,
             "deduplication: its id is empty": self.deduplication is not None and not self.deduplication.id,
             "deduplication: its ttl is not more than 0": not 0 < _ttl(self.deduplication) < math.inf,
         }

@@ -166,8 +166,9 @@ class JobAdmin:
 
     def _check(self, addition: Addition, wire: Wire) -> str:
         """The queue that the job belongs to. Raises PermanentError as `add` does."""
-        self._on(wire)
-        return self._backends.admission.queue_of(addition)
+        queue = self._backends.admission.queue_of(addition)
+        self._on(wire).check_addition(addition)
+        return queue
 
     async def retry(self, job: JobView) -> bool:
         """Run a failed job again from its first attempt, and drop its dead letter; False if it is no longer failed."""

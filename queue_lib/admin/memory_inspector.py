@@ -126,6 +126,10 @@ class MemoryInspector:
         found = [record for record in self._store.lines.get(queue, ()) if record.state in states]
         return sum([await self.remove(queue, record.id) for record in found[:most]])
 
+    def check_addition(self, addition: Addition) -> None:
+        """By the store's rules."""
+        self._store.check(addition)
+
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id."""
         return self._store.add(queue, addition)

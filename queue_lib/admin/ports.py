@@ -120,10 +120,13 @@ class Inspector(Protocol):
         What runs, and what has ended, stays. So do jobs that other jobs hold back, and BullMQ's schedulers.
         """
 
-    async def add(self, queue: str, addition: Addition) -> str:
-        """Add a job as a producer does, unless there is one with its id; returns the id.
+    def check_addition(self, addition: Addition) -> None:
+        """Raise PermanentError, which names the option, for what the wire can't do."""
 
-        Raises PermanentError, which names the option, for what the wire can't do.
+    async def add(self, queue: str, addition: Addition) -> str:
+        """Add a job as a producer does, unless there is one with its id; returns the id of the job that is there.
+
+        Raises PermanentError as `check_addition` does.
         """
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:

@@ -92,12 +92,16 @@ class MemoryStore:
         self.put(queue, record, delay, front=front)
         return record.id
 
-    def add(self, queue: str, addition: Addition) -> str:
-        """Add a job, unless there is one with its id. Raises PermanentError for what the fake can't do."""
+    def check(self, addition: Addition) -> None:
+        """Raise PermanentError, which names the option, for what the fake can't do."""
         for option in ("priority", "remove_on_complete", "remove_on_fail", "deduplication"):
             if getattr(addition, option) is not None:
                 msg = f"{option}: not in memory"
                 raise PermanentError(msg)
+
+    def add(self, queue: str, addition: Addition) -> str:
+        """Add a job, unless there is one with its id. Raises PermanentError for what the fake can't do."""
+        self.check(addition)
         if addition.job_id is not None and (queue, addition.job_id) in self.jobs:
             return addition.job_id
         return self.enqueue(

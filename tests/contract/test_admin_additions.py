@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from queue_lib.addition import Addition
+from queue_lib.addition import Addition, Priority
+from queue_lib.admin.admission import UnfitJobsError
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import PermanentError
 from queue_lib.job import State
@@ -59,3 +61,28 @@ async def test_what_could_only_die_is_not_added(mill: Mill, admin: Admin, additi
 
     assert "secret" not in str(refused.value)
     assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())
+
+
+async def test_an_option_that_the_wire_can_not_do(mill: Mill, admin: Admin) -> None:
+    """It is named, and of a batch with one such job none is added."""
+    priority: Priority = "high" if mill.name == "bullmq" else 1
+    good = Addition(name="greet", data={"userId": "u"})
+    bad = replace(good, priority=priority)
+
+    with pytest.raises(PermanentError, match=r"^priority: "):
+        await admin.jobs.add(bad, mill.inspector.wire)
+    with pytest.raises(UnfitJobsError) as refused:
+        await admin.jobs.add_all([(good, mill.inspector.wire), (bad, mill.inspector.wire)])
+
+    assert [1] == list(refused.value.faults)
+    assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())
+
+
+async def test_lanes_of_rq(rq: Mill) -> None:
+    """What is urgent runs first, and what is not, last."""
+    priorities: list[Priority] = ["low", None, "high"]
+    for number, priority in enumerate(priorities):
+        await rq.inspector.add(QUEUE.name, Addition(name="greet", data=number, priority=priority))
+
+    broker = await rq.broker()
+    assert [2, 1, 0] == [(await rq.claim(broker)).job.data for _ in priorities]

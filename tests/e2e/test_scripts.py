@@ -329,6 +329,17 @@ async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> N
         (["prune_subscriptions", "--host", "evil.example"], {}, 2, "--host goes with a cause"),
         (["prune_subscriptions", "dead"], {}, 2, "'dead' is not one of"),
         (["enqueue", "process-image", "{"], {}, 2, "the payload is not JSON"),
+        (
+            ["enqueue", "process-image", "{}", "--options", '{"repeat": 1}'],
+            {},
+            2,
+            "--options: repeat: Extra inputs are",
+        ),
+        (["enqueue", "process-image", "{}", "--options", "{"], {}, 2, "--options is not JSON: Expecting"),
+        (
+            ["enqueue", "process-image", "{}", "--options", '{"delay": 1, "lifo": true}', "--delay", "5s"],
+            *({}, 2, "given twice, as a flag and in --options: delay"),
+        ),
         (["enqueue", "push-follow-up", "{}"], {}, 2, "no such job: 'push-follow-up'; there are optimize-avatar"),
     ],
 )

@@ -25,8 +25,8 @@ PLAIN = Addition(name="greet", data={"userId": "u1"})
         ({"delay": -1.0}, "delay: not a number of 0 or more"),
         ({"delay": float("nan")}, "delay: not a number of 0 or more"),
         ({"attempts": 0}, "attempts: not a number of 1 or more"),
-        ({"priority": -1}, "priority: not a number from 0 to 2,097,152"),
-        ({"priority": 2**21 + 1}, "priority: not a number from 0 to 2,097,152"),
+        ({"priority": -1}, "priority: not a number from 0 to 2,097,151"),
+        ({"priority": 2**21}, "priority: not a number from 0 to 2,097,151"),
         ({"deduplication": Deduplication(id="")}, "deduplication: its id is empty"),
         ({"deduplication": Deduplication(id="a", ttl=0.0)}, "deduplication: its ttl is not more than 0"),
         ({"data": float("nan")}, "the payload can't be written as JSON: ValueError"),
@@ -43,7 +43,7 @@ def test_what_no_wire_takes(changes: dict[str, Any], reason: str) -> None:
 def test_what_every_wire_takes() -> None:
     """Bounds belong to the numbers."""
     PLAIN.check()
-    replace(PLAIN, job_id="a-1", delay=0.5, attempts=1, priority=2**21, deduplication=Deduplication(id="a")).check()
+    replace(PLAIN, job_id="a-1", delay=0.5, attempts=1, priority=2**21 - 1, deduplication=Deduplication(id="a")).check()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_what_every_wire_takes() -> None:
         ({}, {}),
         ({"job_id": "a", "delay": 1.0005, "attempts": 2}, {"jobId": "a", "delay": 1001, "attempts": 2}),
         ({"priority": 0, "lifo": False}, {}),
-        ({"priority": 7, "lifo": True}, {"priority": 7, "lifo": True}),
+        ({"priority": 7}, {"priority": 7}),
+        ({"lifo": True}, {"lifo": True}),
+        ({"delay": 2.007}, {"delay": 2007}),
         ({"backoff": Backoff((0.5,))}, {"backoff": {"type": "fixed", "delay": 500}}),
         (
             {"backoff": Backoff((2.0,), exponential=True, jitter=0.5)},
@@ -89,7 +91,22 @@ def test_a_list_of_delays_is_no_backoff_of_bullmq() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"priority": 1}, "priority: RQ has no numbers"),
+        ({"priority": "high"}, "priority: BullMQ takes a number; high is a lane of RQ"),
+        ({"lifo": True, "priority": 7}, "lifo: BullMQ ignores it for a job with a delay or a priority"),
+        ({"lifo": True, "delay": 1.0}, "lifo: BullMQ ignores it for a job with a delay or a priority"),
+    ],
+)
+def test_what_bullmq_can_not_do(changes: dict[str, Any], reason: str) -> None:
+    """It is refused with the option's name, where bullmq itself would ignore it silently."""
+    with pytest.raises(PermanentError, match=f"^{reason}"):
+        options(replace(PLAIN, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"priority": 1}, "priority: RQ has no numbers; say high or low"),
+        ({"priority": 0}, "priority: RQ has no numbers"),
         ({"deduplication": Deduplication(id="d")}, "deduplication: RQ has none"),
         ({"lifo": True, "delay": 1.0}, "lifo: RQ adds a delayed job at the end"),
         ({"backoff": Backoff((1.0,), jitter=0.5), "attempts": 2}, r"backoff\.jitter: RQ has none"),

@@ -193,6 +193,10 @@ class BullMQInspector:
                     deleted += len(await source.backend.cleanJobsInSet(place, OF_ANY_AGE, most - deleted))
         return deleted
 
+    def check_addition(self, addition: Addition) -> None:
+        """Make the options."""
+        options(addition)
+
     async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
         with outages_translated():

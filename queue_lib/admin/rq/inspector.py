@@ -281,8 +281,12 @@ class RQInspector:
                 deleted, start = deleted + gone, start + left
         return deleted
 
+    def check_addition(self, addition: Addition) -> None:
+        """By the producer's rules."""
+        producer.check(addition)
+
     async def add(self, queue: str, addition: Addition) -> str:
-        """Enqueue it in the lane of the queue's own name."""
+        """Enqueue it in the lane that its priority names."""
         with outages_translated():
             return await asyncio.to_thread(producer.add, self._connection, queue, addition)
 

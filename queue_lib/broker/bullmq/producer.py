@@ -49,9 +49,15 @@ class Producer:
 
 def options(addition: Addition) -> dict[str, Any]:
     """The options of `queue.add`, without those that say nothing. Raises PermanentError for what BullMQ can't do."""
+    if isinstance(addition.priority, str):
+        msg = f"priority: BullMQ takes a number; {addition.priority} is a lane of RQ"
+        raise PermanentError(msg)
+    if addition.lifo and (addition.delay or addition.priority):
+        msg = "lifo: BullMQ ignores it for a job with a delay or a priority"
+        raise PermanentError(msg)
     found = {
         "jobId": addition.job_id,
-        "delay": math.ceil(addition.delay * MS),
+        "delay": _milliseconds(addition.delay),
         "attempts": addition.attempts,
         "backoff": addition.backoff and _backoff(addition.backoff),
         "priority": addition.priority,
@@ -64,18 +70,23 @@ def options(addition: Addition) -> dict[str, Any]:
     }
 
 
+def _milliseconds(seconds: float) -> int:
+    """Rounded up, but for what the conversion itself adds: 2.007 s are 2007 ms, not 2008."""
+    return math.ceil(round(seconds * MS, 6))
+
+
 def _backoff(backoff: Backoff) -> dict[str, Any]:
     if len(backoff.delays) > 1:
         msg = "backoff: BullMQ takes one delay, fixed or exponential, and no list of them"
         raise PermanentError(msg)
     kind = "exponential" if backoff.exponential else "fixed"
     jitter = {"jitter": backoff.jitter} if backoff.jitter else {}
-    return {"type": kind, "delay": math.ceil(backoff.delays[0] * MS), **jitter}
+    return {"type": kind, "delay": _milliseconds(backoff.delays[0]), **jitter}
 
 
 def _deduplication(wanted: Deduplication) -> dict[str, Any]:
     found = {
-        "ttl": wanted.ttl and math.ceil(wanted.ttl * MS),
+        "ttl": wanted.ttl and _milliseconds(wanted.ttl),
         "extend": wanted.extend,
         "replace": wanted.replace,
         "keepLastIfActive": wanted.keep_last_if_active,

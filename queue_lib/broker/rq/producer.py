@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 FOR_EVER = -1  # of result_ttl and failure_ttl
 
 
-def add(connection: Redis, lane: str, addition: Addition) -> str:
-    """Add a job, unless there is one with its id; returns the id.
+def add(connection: Redis, queue: str, addition: Addition) -> str:
+    """Add a job to the lane that its priority names, unless there is one with its id; returns the id.
 
     Raises PermanentError for what RQ can't do, and redis-py's errors.
     """
     check(addition)
-    queue = Lane(lane, connection=connection, serializer=JSONSerializer)
-    job = queue.create_job(addition.name, args=[addition.data], job_id=addition.job_id or str(uuid4()))
+    lane = Lane(
+        f"{queue}-{addition.priority}" if addition.priority else queue, connection=connection, serializer=JSONSerializer
+    )
+    job = lane.create_job(addition.name, args=[addition.data], job_id=addition.job_id or str(uuid4()))
     job.retries_left = None if addition.attempts is None else addition.attempts - 1
     job.retry_intervals = _intervals(addition)  # type: ignore[assignment]  # RQ takes parts of seconds, too
     job.result_ttl = _ttl("removeOnComplete", addition.remove_on_complete)
@@ -39,16 +41,16 @@ def add(connection: Redis, lane: str, addition: Addition) -> str:
     with contextlib.suppress(DuplicateJobError):
         if addition.delay > 0:
             due = math.ceil(clock(connection) + addition.delay)  # RQ cuts off what is no whole second: never be early
-            queue.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
+            lane.schedule_job(job, datetime.fromtimestamp(due, UTC), unique=True)
         else:
-            queue.enqueue_job(job, at_front=addition.lifo, unique=True)
+            lane.enqueue_job(job, at_front=addition.lifo, unique=True)
     return str(job.id)
 
 
 def check(addition: Addition) -> None:
     """Raise PermanentError, which names the option, for what RQ can't do."""
-    if addition.priority is not None:
-        _refuse("priority: RQ has no numbers; enqueue in the queue's lane -high or -low")
+    if isinstance(addition.priority, int):
+        _refuse("priority: RQ has no numbers; say high or low, a lane of the queue")
     if addition.deduplication is not None:
         _refuse("deduplication: RQ has none; a jobId that is taken is not added again")
     if addition.lifo and addition.delay > 0:

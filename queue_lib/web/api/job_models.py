@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
+from queue_lib.admin.add_options import AddOptions, StrictModel
 from queue_lib.admin.follow_ups import follow_up_of, follow_ups
 from queue_lib.job import State, Wire
 from queue_lib.plain_json import MAX_NUMBER
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.ports import AttemptFailure, JobRef, JobView
 
-WEEKS = 4 * 7 * 86_400_000  # milliseconds
 BATCH = 1000  # jobs
 IMAGE = {"fileId": "cm1", "filePath": "uploads/a.jpg", "userId": "u1"}
 
@@ -48,30 +48,34 @@ FACTS = {
 }
 
 
-class Asked(Model):
-    """Base of what clients send: a field that is not known is refused, for it would be left out in silence."""
+def _name_or_type(schema: dict[str, Any]) -> None:
+    """Say in the JSON schema that the name may come as `type`."""
+    schema["properties"]["type"] = {
+        **schema["properties"]["name"],
+        "title": "Type",
+        "description": "The same as `name`.",
+    }
+    schema["required"].remove("name")
+    schema["oneOf"] = [{"required": ["name"]}, {"required": ["type"]}]
 
-    model_config = ConfigDict(extra="forbid", validate_by_name=False)
 
+class JobOptions(AddOptions):
+    """BullMQ's options for `queue.add`, and the wire. What is left out is up to the queue."""
 
-class JobOptions(Asked):
-    """`delay` in milliseconds; without `attempts` the queue's number holds."""
-
-    job_id: str | None = None
-    delay: Annotated[int, Field(ge=0, le=WEEKS, strict=True)] = 0
-    attempts: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
     wire: Wire = Wire.BULLMQ
 
 
-class Submission(Asked):
-    """A job to be enqueued: its name says in which queue."""
+class Submission(StrictModel):
+    """A job to be enqueued: its name, which may be called `type`, says in which queue."""
 
-    name: Annotated[str, Field(examples=["process-image"])]
+    model_config = ConfigDict(json_schema_extra=_name_or_type)
+
+    name: Annotated[str, Field(validation_alias=AliasChoices("name", "type"), examples=["process-image"])]
     data: Annotated[Any, Field(examples=[{"fileId": "cm1", "filePath": "uploads/a.jpg", "userId": "u1"}])]
     options: JobOptions = JobOptions()
 
 
-class Batch(Asked):
+class Batch(StrictModel):
     """Jobs to be enqueued, each as it would be by itself."""
 
     jobs: Annotated[list[Submission], Field(min_length=1, max_length=BATCH)]

@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.addition import Addition
 from queue_lib.admin.admission import UnfitJobsError
 from queue_lib.web.api.dependencies import Authorized, Operator
 from queue_lib.web.api.job_models import Accepted, AcceptedBatch, Batch, Submission
@@ -58,7 +57,8 @@ async def submit(
 ) -> Accepted:
     """Enqueue a job, once its payload is found to be one that a worker takes."""
     wire = submission.options.wire
-    addition = _addition(submission, _id(token, key) if key is not None else None)
+    job_id = _id(token, key) if key is not None else None
+    addition = submission.options.addition(submission.name, submission.data, job_id)
     added, queue = await operator.jobs.add(addition, wire)
     response.headers["Location"] = f"/queue/jobs/{added}?queue={queue}&wire={wire.value}"
     return Accepted(id=added, queue=queue, wire=wire)
@@ -74,7 +74,10 @@ async def submit_batch(
     """
     count_jobs(request.app.state.limiter, token, len(batch.jobs))
     ids = [None if key is None else _id(token, f"{number} {key}") for number in range(len(batch.jobs))]
-    jobs = [(_addition(each, job_id), each.options.wire) for each, job_id in zip(batch.jobs, ids, strict=True)]
+    jobs = [
+        (each.options.addition(each.name, each.data, job_id), each.options.wire)
+        for each, job_id in zip(batch.jobs, ids, strict=True)
+    ]
     try:
         added = await operator.jobs.add_all(jobs)
     except UnfitJobsError as error:
@@ -82,17 +85,6 @@ async def submit_batch(
         raise UnfitError(faults) from None
     places = zip(added, jobs, strict=True)
     return AcceptedBatch(jobs=[Accepted(id=job_id, queue=queue, wire=wire) for (job_id, queue), (_, wire) in places])
-
-
-def _addition(submission: Submission, job_id: str | None) -> Addition:
-    options = submission.options
-    return Addition(
-        name=submission.name,
-        data=submission.data,
-        job_id=job_id or options.job_id,
-        delay=options.delay / 1000,
-        attempts=options.attempts,
-    )
 
 
 def _id(token: Token, key: str) -> str:

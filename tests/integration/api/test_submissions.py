@@ -22,6 +22,26 @@ async def test_a_job_is_submitted_and_looked_at(ask: Client, wire: str) -> None:
     assert job["enqueuedAt"] is None or job["enqueuedAt"] > 1_700_000_000_000
 
 
+async def test_the_name_may_be_called_type(ask: Client) -> None:
+    """As the app's own API had it; the name chooses the queue, and BullMQ's number of the priority stays as it is."""
+    body = {"type": "process-image", "data": IMAGE, "options": {"priority": 10}}
+    answer = await ask("POST", "/queue/jobs", json=body)
+
+    job = (await ask("GET", answer.headers["location"])).json()
+    assert (202, "file-processing") == (answer.status_code, answer.json()["queue"])
+    assert ("process-image", 10, "waiting") == (job["name"], job["priority"], job["state"])
+
+
+async def test_rq_has_lanes_for_priorities(ask: Client) -> None:
+    """A job is added to the lane that its priority names, and found there."""
+    lanes = []
+    for priority in ("high", "low", None):
+        answer = await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": "rq", "priority": priority}})
+        lanes.append((await ask("GET", answer.headers["location"])).json()["priority"])
+
+    assert ["file-processing-high", "file-processing-low", "file-processing"] == lanes
+
+
 async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
     """A client that has heard no answer may send the same again."""
     key = {"Idempotency-Key": "upload 17"}
@@ -49,9 +69,21 @@ async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
         ({**JOB, "options": {"wire": "sqs"}}, "body.options.wire: "),
         ({**JOB, "options": {"jobId": "12"}}, "a job's id has letters"),
         ({**JOB, "options": {"jobId": "wait"}}, "a job's id has letters"),
-        ({**JOB, "options": {"priority": 1}}, "body.options.priority: "),
-        ({**JOB, "options": {"removeOnComplete": True}}, "body.options.removeOnComplete: "),
+        ({**JOB, "options": {"priority": -1}}, "body.options.priority.number: "),
+        ({**JOB, "options": {"priority": "urgent"}}, "body.options.priority.text: Input should be 'high' or 'low'"),
+        ({**JOB, "options": {"removeOnComplete": {"limit": 3}}}, "body.options.removeOnComplete.object.limit: Extra"),
+        ({**JOB, "options": {"removeOnFail": {}}}, "body.options.removeOnFail.object: Value error, age or count is"),
+        ({**JOB, "options": {"backoff": {"type": "custom"}}}, "body.options.backoff.object.type: Input should be 'fix"),
+        ({**JOB, "options": {"backoff": "1s"}}, "body.options.backoff: Input should be a number or an object"),
+        ({**JOB, "options": {"deduplication": {"ttl": 1}}}, "body.options.deduplication.id: Field required"),
+        ({**JOB, "options": {"repeat": {"every": 5}}}, "body.options.repeat: Extra inputs are not permitted"),
         ({**JOB, "options": {"job_id": "a"}}, "body.options.job_id: "),
+        ({**JOB, "options": {"priority": "high"}}, "priority: BullMQ takes a number; high is a lane of RQ"),
+        ({**JOB, "options": {"lifo": True, "priority": 3}}, "lifo: BullMQ ignores it for a job with a delay or a"),
+        ({**JOB, "options": {"wire": "rq", "priority": 3}}, "priority: RQ has no numbers; say high or low"),
+        ({**JOB, "options": {"wire": "rq", "removeOnFail": 3}}, "removeOnFail: RQ keeps a job for a time"),
+        ({**JOB, "options": {"wire": "rq", "deduplication": {"id": "a"}}}, "deduplication: RQ has none"),
+        ({**JOB, "type": "process-image"}, "body.type: Extra inputs are not permitted"),
         ({**JOB, "queue": "file-processing"}, "body.queue: "),
         ([], "body: "),
     ],
