@@ -28,7 +28,7 @@ ENV_FILE = ".env"
 SIMILAR = 0.88  # of two names that differ in one letter out of eight, or less
 LONG_ENOUGH = 6  # letters of a name: shorter ones are like too many others
 SETTINGS = "It takes no arguments: its settings are environment variables, and README.md has them all."
-PROCESSES = "Processes of one worker that take its jobs; more than one only where the queue keeps a whole core busy."
+PROCESSES = "Processes of one worker that run its jobs. More than one helps only if the queue keeps a whole core busy."
 
 
 class WorkerSettings(BaseSettings):
@@ -42,37 +42,43 @@ class WorkerSettings(BaseSettings):
         validate_default=True,
         description="Redis or Valkey, 6.2 or newer (`redis://...` or `rediss://...`).",
     )
-    redis_tls_ca: str | None = Field(None, description="Path of a CA certificate (PEM) that signed Redis's own.")
-    redis_tls_insecure: bool = Field(
-        default=False, description="Accept any certificate of Redis, as Heroku's self-signed ones need."
+    redis_tls_ca: str | None = Field(
+        None, description="Path of the CA certificate (PEM) that signed Redis's certificate."
     )
-    bullmq_prefix: str = Field("bull", min_length=1, description="BullMQ's key prefix, as the app sets it.")
+    redis_tls_insecure: bool = Field(
+        default=False, description="1: accept any certificate of Redis, such as Heroku's self-signed ones."
+    )
+    bullmq_prefix: str = Field("bull", min_length=1, description="BullMQ's key prefix: the same as in the app.")
     wires: Annotated[tuple[Wire, ...], NoDecode] = Field(
-        tuple(Wire), description="Which wires this process serves, comma-separated."
+        tuple(Wire), description="The wires that this process serves, comma-separated."
     )
     lease_duration: float = Field(
         30.0,
         ge=1,
-        description="Seconds a job stays with a worker that has gone silent before another one takes it.",
+        description="Seconds after which another worker may take the jobs of a worker that has gone silent.",
     )
     shutdown_grace: float = Field(22.0, gt=0, description="Seconds from SIGTERM to the end of the process.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="`console` is for people, `json` for machines, `auto` looks for a terminal."
+        "auto", description="`console` (readable), `json`, or `auto`: `console` on a terminal, else `json`."
     )
     metrics_port: int | None = Field(
         None,
         ge=1,
         le=65535,
-        description="Where the worker serves `/metrics`, `/healthz` and `/readyz`. Default: nowhere. "
-        "A second process serves the next port, and so on.",
+        description=(
+            "The worker's port for `/metrics`, `/healthz` and `/readyz`. Default: no port. A second process serves "
+            "the next port, and so on."
+        ),
     )
     metrics_host: str = Field(
         "127.0.0.1",
-        description="The address of that port. It asks nobody for a token: `0.0.0.0` is for private networks.",
+        description="The address of that port. It needs no token, so use `0.0.0.0` only in private networks.",
     )
     sentry_dsn: SecretStr | None = Field(
-        None, description="Where dead jobs and faults are reported, without payloads: `pip install sentry-sdk`."
+        None, description="Sentry project for failed jobs and faults, without payloads. Needs `pip install sentry-sdk`."
     )
 
     @field_validator("wires", mode="before")
@@ -118,12 +124,15 @@ class QueueChoice(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     queues: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Which queues this process serves, comma-separated. Default: those of all configured features."
+        (),
+        description="The queues that this process serves, comma-separated. Default: those of all configured features.",
     )
     worker_type: Annotated[tuple[Profile | Literal["all"], ...], NoDecode] = Field(
         ("all",),
-        description="Which queues this process serves, by what their jobs cost: `light`, `medium`, `heavy` or `all`, "
-        "comma-separated. `QUEUES` wins.",
+        description=(
+            "Chooses the queues by the cost of their jobs: `light`, `medium`, `heavy` or `all`, comma-separated. "
+            "`QUEUES` overrides it."
+        ),
     )
 
     @field_validator("queues", "worker_type", mode="before")
@@ -237,11 +246,14 @@ def queue_settings(queue: Queue) -> type[BaseSettings]:
         __base__=_QueueSettings,
         __cls_kwargs__={"env_prefix": f"{env_name(queue)}_"},
         processes=(int, Field(queue.processes, ge=1, le=32, description=PROCESSES)),
-        concurrency=(int, Field(queue.concurrency, ge=1, le=1000, description="Jobs at once in one process.")),
-        rate_max=(int, Field(queue.rate_max, ge=0, description="Jobs in one window, over all processes; 0: no limit.")),
-        rate_duration=(float, Field(queue.rate_duration, ge=0.001, description="Length of that window, in seconds.")),
-        attempts=(int, Field(queue.attempts, ge=1, description="Attempts where the producer gave no number.")),
-        backoff=(float, Field(queue.backoff.delays[0], ge=0, description="Seconds before attempt 2; then it doubles.")),
+        concurrency=(int, Field(queue.concurrency, ge=1, le=1000, description="Jobs that one process runs at once.")),
+        rate_max=(int, Field(queue.rate_max, ge=0, description="Jobs in one window, in all processes; 0: no limit.")),
+        rate_duration=(float, Field(queue.rate_duration, ge=0.001, description="Length of that window in seconds.")),
+        attempts=(int, Field(queue.attempts, ge=1, description="Attempts, unless the producer sets a number.")),
+        backoff=(
+            float,
+            Field(queue.backoff.delays[0], ge=0, description="Seconds before attempt 2; then it doubles."),
+        ),
         timeout=(float, Field(queue.timeout, gt=0, description="Seconds that one attempt may take.")),
     )
 

@@ -21,8 +21,10 @@ class DatabaseSettings(BaseSettings):
         "",
         validate_default=True,
         repr=False,
-        description="The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's own parameters are "
-        "understood) or SQLite (`sqlite:///path`, or Prisma's `file:./path`).",
+        description=(
+            "The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's parameters are allowed) "
+            "or SQLite (`sqlite:///path`, or Prisma's `file:./path`)."
+        ),
     )
 
     @field_validator("database_url")
@@ -45,28 +47,37 @@ class ObjectsSettings(BaseSettings):
     storage_url: str = Field(
         "",
         validate_default=True,
-        description="Where uploads are read and results are written: `s3://bucket/prefix` or `file:///dir`.",
+        description="Where the worker reads uploads and writes results: `s3://bucket/prefix` or `file:///dir`.",
     )
     s3_endpoint_url: str | None = Field(
-        None, description="A service that speaks S3's protocol, other than AWS (`https://...`)."
+        None, description="URL of a service with S3's protocol, if not AWS (`https://...`)."
     )
     s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
-        "auto", description="Where the bucket's name stands: in the `path` (MinIO), or in the host's name (`virtual`)."
+        "auto",
+        description="Where requests have the bucket's name: in the `path` (MinIO) or in the host name (`virtual`).",
     )
     s3_checksums: Literal["when_required", "when_supported"] = Field(
-        "when_required", description="Whether boto3 adds checksums of its own, which R2, B2 and older MinIO refuse."
+        "when_required",
+        description=(
+            "When boto3 adds checksums of its own (`when_required`, `when_supported`); R2, B2 and older MinIO refuse "
+            "them."
+        ),
     )
     storage_link_expiry: int = Field(
         0,
         ge=0,
         le=7 * 24 * 3600,
-        description="Seconds (up to 7 days) for which signed links to a private bucket hold: results have such links, "
-        "and rows have keys in place of URLs. 0: public URLs.",
+        description=(
+            "For a private bucket: seconds (up to 7 days) for which signed links are valid. Results have such links, "
+            "and rows have keys instead of URLs. 0: public URLs."
+        ),
     )
     storage_public_base_url: str | None = Field(
         None,
-        description="The URL under which browsers read what `STORAGE_URL` holds, prefix included: a CDN's or a public "
-        "bucket's. Default: S3's own URL of bucket and prefix, or the directory's file URL.",
+        description=(
+            "The URL under which browsers read the results, with the prefix: of a CDN or a public bucket. Default: "
+            "S3's own URL of bucket and prefix, or the directory's file URL."
+        ),
     )
 
     @field_validator("storage_url")

@@ -36,27 +36,31 @@ class MediaSettings(BaseSettings):
     media_memory: int = Field(
         350,
         ge=128,
-        description="MiB that all encoders of this process may use together, beyond what the idle worker has. What "
-        "has no room waits; what would never have any is refused.",
+        description=(
+            "MiB that all encoders of this process may use together, beyond the idle worker's memory. A task that "
+            "does not fit now waits; one that can never fit fails."
+        ),
     )
     video_concurrency: int = Field(
         1,
         ge=1,
-        description="How many of the `file-processing` jobs under way may be films (`process-video`, and "
-        "`process-image` of a GIF with `animation: mp4`).",
+        description=(
+            "How many running `file-processing` jobs may be videos (`process-video`, and `process-image` of a GIF "
+            "with `animation: mp4`)."
+        ),
     )
-    video_max_duration: float = Field(600.0, gt=0, description="Seconds; a longer film is refused.")
-    video_max_upload: int = Field(1024, ge=1, description="MiB; a larger film is refused.")
-    ffmpeg_path: str | None = Field(None, description="The `ffmpeg` to use. Default: the one on PATH, or the wheel's.")
-    ffprobe_path: str | None = Field(None, description="The `ffprobe` to use. Default: as for ffmpeg.")
+    video_max_duration: float = Field(600.0, gt=0, description="Seconds; a longer video is refused.")
+    video_max_upload: int = Field(1024, ge=1, description="MiB; a larger video is refused.")
+    ffmpeg_path: str | None = Field(None, description="Path of `ffmpeg`. Default: the one on PATH, else the wheel's.")
+    ffprobe_path: str | None = Field(None, description="Path of `ffprobe`. Default: as for ffmpeg.")
     avatar_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
-        (32, 64, 128, 256, 512), description="Sides of avatars in pixels, where the job names none."
+        (32, 64, 128, 256, 512), description="Sizes of avatars in pixels, unless the job names some."
     )
-    file_table: str = Field("File", min_length=1, description="Table of the uploaded files, as the database spells it.")
+    file_table: str = Field("File", min_length=1, description="The table of uploaded files, as the database spells it.")
     avatar_table: str | None = Field(
-        None, description="Table whose row with a user's `id` gets the URL of the user's largest avatar. Default: none."
+        None, description="The table of users, if the row with the user's `id` is to get the URL of the largest avatar."
     )
-    avatar_column: str = Field("image", min_length=1, description="The column of `AVATAR_TABLE` for that URL.")
+    avatar_column: str = Field("image", min_length=1, description="The column of that table for the URL.")
 
     @field_validator("avatar_sizes", mode="before")
     @classmethod

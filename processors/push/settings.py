@@ -20,43 +20,45 @@ class PushSettings(BaseSettings):
     vapid_private_key: SecretStr = Field(
         description="The private VAPID key: base64url as `npx web-push generate-vapid-keys` prints it, or PEM."
     )
-    vapid_public_key: str = Field(
-        description="The public key of the same pair, the one that the browser subscribes with."
-    )
-    vapid_subject: str = Field(
-        description="Whom a push service may write to: `mailto:` and an address, or an https URL."
-    )
+    vapid_public_key: str = Field(description="The public key of the same pair, with which the browser subscribes.")
+    vapid_subject: str = Field(description="Contact for push services: `mailto:` and an address, or an https URL.")
     vapid_previous_private_keys: SecretStr = Field(
         SecretStr(""),
-        description="Private keys of earlier pairs, as above, comma-separated: subscriptions that were made with them "
-        "work on.",
+        description="Private keys of earlier pairs, comma-separated, so that their subscriptions keep working.",
     )
     push_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Push services to call besides Google's, Mozilla's, Apple's and Microsoft's: host names, "
-        "comma-separated; names under them are meant too.",
+        description=(
+            "Further push services besides Google's, Mozilla's, Apple's and Microsoft's: host names, comma-separated."
+            " Their subdomains are included."
+        ),
     )
     push_allow_local_endpoints: bool = Field(
-        default=False, description="Development: also call endpoints on this machine, with http or https, on any port."
+        default=False,
+        description="1, for development: also call endpoints on this machine, with http or https, on any port.",
     )
     push_max_payload: int = Field(
         DEFAULT_LIMIT,
         ge=200,
         le=MAX_PLAINTEXT,
-        description="Bytes of a notification as JSON; longer bodies are shortened. Firefox on Android takes 2,744, "
-        "the others 3,993.",
+        description=(
+            "Greatest size of a notification, in bytes of JSON. Longer bodies are shortened. Firefox on Android takes"
+            " 2,744 bytes, other browsers 3,993."
+        ),
     )
     push_declarative: bool = Field(
         default=False,
-        description="Send in the shape of Declarative Web Push, which Safari shows by itself "
-        "if `url` and `icon` are absolute.",
+        description=(
+            "1: send Declarative Web Push, which Safari shows without a service worker if `url` and `icon` are "
+            "absolute."
+        ),
     )
     push_subscription_table: str = Field(
-        "PushSubscription", min_length=1, description="Table of the push subscriptions, as the database spells it."
+        "PushSubscription", min_length=1, description="The table of push subscriptions, as the database spells it."
     )
     push_subscription_columns: str = Field(
         "",
-        description="What the app calls the columns of that table: `name=column` pairs, comma-separated, as in "
+        description="The app's names for the columns of that table: `name=column` pairs, comma-separated, as in "
         "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
     )
 

@@ -18,13 +18,15 @@ class ApiSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    port: int = Field(8080, ge=1, le=65535, description="Where the API listens; platforms set it.")
+    port: int = Field(8080, ge=1, le=65535, description="The port of the API and the dashboard. Platforms set it.")
     api_tokens: Annotated[tuple[Token, ...], NoDecode] = Field(
         min_length=1,
-        description="Who may use the API (`python web.py` alone needs it), comma-separated: `name:full:<sha256>` or "
-        "`name:read:<sha256>`. `python -m scripts.make_api_token` makes one.",
+        description=(
+            "Tokens for the API and the dashboard (only `python web.py` needs them), comma-separated: "
+            "`name:full:<sha256>` or `name:read:<sha256>`. `python -m scripts.make_api_token` makes one."
+        ),
     )
-    api_rate: int = Field(6000, ge=1, description="Jobs that one token may submit in a minute, to one web process.")
+    api_rate: int = Field(6000, ge=1, description="Jobs that one token may submit in a minute to one web process.")
 
     @field_validator("api_tokens", mode="before")
     @classmethod
