@@ -28,7 +28,9 @@ from storage.facade import Storage
 from storage.settings import DatabaseSettings, ObjectsSettings
 
 if TYPE_CHECKING:
-    from queue_lib.feature import Served
+    from collections.abc import Sequence
+
+    from queue_lib.feature import Feature, Served
 
 
 async def work(served: Served, stop: Stop) -> int:
@@ -48,15 +50,15 @@ async def work(served: Served, stop: Stop) -> int:
         return await serve(runner, stop, served.worker.shutdown_grace)
 
 
-def main() -> None:
+def main(features: Sequence[Feature] = FEATURES) -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
     argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
     try:
-        served = serving.choose(FEATURES)
+        served = serving.choose(features)
     except ConfigurationError as error:
         sys.exit(str(error))
     log.configure(served.worker.log_level, served.worker.log_format)
-    serving.tell_of_misspelt(FEATURES, WorkerSettings, QueueChoice)
+    serving.tell_of_misspelt(features, WorkerSettings, QueueChoice)
     serving.tell_what_is_served(served)
     grace = served.worker.shutdown_grace
     run_all([partial(run, partial(work, share), grace) for share in serving.shares(served)])

@@ -1,0 +1,132 @@
+"""What a new feature costs: a manifest and what opens it, all of it in this file, and a line where features are listed.
+
+The worker here is the real one, run by this file as a script, with one feature more.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+import worker
+from processors.features import FEATURES
+from queue_lib.errors import PermanentError, TransientError
+from queue_lib.feature import Counter, Feature, Opened, Served
+from queue_lib.job import Backoff
+from queue_lib.processor import Context, JobSchema, Model
+from queue_lib.queues import DAY, Queue, Retention
+from tests.support.node import node
+from tests.support.ports import free_port
+from tests.support.worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from processors.tools import Tools
+    from tests.support.wires import Mess
+
+QUEUE = "email"
+
+
+class Email(Model):
+    """A message."""
+
+    send_to: str = Field(pattern="@")
+
+
+class Sent(Model):
+    """What became of it."""
+
+    message_id: str
+    attempts: int
+
+
+class EmailSettings(BaseSettings):
+    """A feature's own variable."""
+
+    smtp_url: str = Field(description="The server.")
+
+
+@asynccontextmanager
+async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
+    """A connection would be opened here, and closed behind the yield."""
+    server = served.of(EmailSettings).smtp_url
+    assert tools.http is not None
+
+    async def send(email: Email, context: Context) -> Sent:
+        if context.job.attempt < 3:
+            msg = "the server is busy"
+            raise TransientError(msg)
+        context.tally("emails", {server: {"sent": 1}})
+        return Sent(message_id=f"{email.send_to}/{server}", attempts=context.job.attempt)
+
+    async def bounce(email: Email, _: Context) -> None:
+        msg = f"nobody is called {email.send_to.partition('@')[0]}"
+        raise PermanentError(msg)
+
+    yield Opened(processors={"send-email": send, "bounce": bounce})
+
+
+def by_server(counts: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[tuple[str, ...], int]]:
+    """In all."""
+    return [((), sum(kinds.values())) for kinds in counts.values()]
+
+
+EMAIL = Feature(
+    name="email",
+    queues=(
+        Queue(
+            name=QUEUE,
+            profile="light",
+            concurrency=2,
+            rate_max=0,
+            attempts=1,
+            backoff=Backoff((0.01,)),
+            timeout=10.0,
+            keep_completed=Retention(DAY),
+        ),
+    ),
+    jobs=(JobSchema("send-email", QUEUE, Email, result=Sent, attempts=4), JobSchema("bounce", QUEUE, Email)),
+    settings=(EmailSettings,),
+    counters=(Counter("emails", "emails", "E-mails.", QUEUE, {}, by_server),),
+    open=opened,
+)
+
+
+@pytest.mark.usefixtures("node_modules")
+async def test_it_runs_on_both_wires(mess: Mess) -> None:
+    """With its own settings, attempts by job name, dead letters and metrics; nothing of push or media is needed."""
+    port = free_port()
+    env = {"REDIS_URL": mess.url, "QUEUES": QUEUE, "SMTP_URL": "smtp://x", "METRICS_PORT": str(port)}
+    async with WorkerProcess(env, mess.folder, Path(__file__)) as process:
+        [_, result] = await node(
+            mess.url,
+            ("add", QUEUE, "send-email", {"sendTo": "ada@example.com", "tracking": 7}),
+            ("waitUntilFinished", QUEUE, None, 20_000),
+        )
+        [job_id] = mess.rq("send-email", {"sendTo": "grace@example.com"}, queue=QUEUE)
+        [dead] = mess.rq("bounce", {"sendTo": "nobody@example.com"}, queue=QUEUE)
+        [bad] = await mess.bullmq("send-email", {"sendTo": 7}, queue=QUEUE)
+        lines = await process.logged("job_done", 2)
+        await process.logged("job_dead", 2)
+        async with httpx.AsyncClient() as client:
+            metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+
+    assert {"messageId": "ada@example.com/smtp://x", "attempts": 3} == result
+    assert job_id in {line["id"] for line in lines}
+    assert 'pushmill_emails_total{name="send-email"} 2.0' in metrics
+    letters = await mess.letters()
+    assert {
+        dead: "nobody is called nobody",
+        bad: "bad payload for send-email: sendTo: Input should be a valid string",
+    } == {job: letter["reason"] for job, letter in letters.items()}
+
+
+if __name__ == "__main__":
+    worker.main((*FEATURES, EMAIL))
