@@ -7,7 +7,6 @@ import signal
 if __name__ == "__main__":  # Ctrl-C while the modules load ends it, without a stack trace
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -21,11 +20,11 @@ import structlog
 import uvicorn
 
 from processors.features import FEATURES
-from queue_lib import serving, wiring
+from queue_lib import command_line, serving, wiring
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import queues_of
 from queue_lib.observe import log
-from queue_lib.settings import SETTINGS, QueueChoice, WorkerSettings, load
+from queue_lib.settings import QueueChoice, WorkerSettings, load
 from queue_lib.web.api.app import build
 from queue_lib.web.api.connection import PatientConnection
 from queue_lib.web.dashboard.app import install
@@ -75,7 +74,7 @@ async def listen(port: int) -> socket.socket:
 
 def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
-    argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
+    command_line.check(__doc__)
     try:
         queue, choice, api = load(WorkerSettings, QueueChoice, ApiSettings)
         choice.named(queues_of(FEATURES))

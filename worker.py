@@ -7,7 +7,6 @@ import signal
 if __name__ == "__main__":  # Ctrl-C while the modules load ends it, without a stack trace
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import argparse
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -18,12 +17,12 @@ import structlog
 from processors.features import FEATURES
 from processors.outbound import HttpClient
 from processors.tools import Tools
-from queue_lib import serving, wiring
+from queue_lib import command_line, serving, wiring
 from queue_lib.errors import ConfigurationError
 from queue_lib.observe import log
 from queue_lib.runner.process import Stop, run, serve
 from queue_lib.runner.processes import run_all
-from queue_lib.settings import SETTINGS, QueueChoice, WorkerSettings
+from queue_lib.settings import QueueChoice, WorkerSettings
 from storage.facade import Storage
 from storage.settings import DatabaseSettings, ObjectsSettings
 
@@ -52,7 +51,7 @@ async def work(served: Served, stop: Stop) -> int:
 
 def main(features: Sequence[Feature] = FEATURES) -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
-    argparse.ArgumentParser(description=__doc__, epilog=SETTINGS).parse_args()  # --help must start nothing
+    command_line.check(__doc__)
     try:
         served = serving.choose(features)
     except ConfigurationError as error:

@@ -27,7 +27,6 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 ENV_FILE = ".env"
 SIMILAR = 0.88  # of two names that differ in one letter out of eight, or less
 LONG_ENOUGH = 6  # letters of a name: shorter ones are like too many others
-SETTINGS = "It takes no arguments: its settings are environment variables, and README.md has them all."
 PROCESSES = "Processes of one worker that run its jobs. More than one helps only if the queue keeps a whole core busy."
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from queue_lib import VERSION
 from queue_lib.web import tokens
 from tests.support.api_client import FULL, SECRET
 from tests.support.exposition import Exposition
@@ -193,9 +194,16 @@ async def test_without_the_port_nobody_listens(script: str) -> None:
 
 
 @pytest.mark.parametrize("script", ["worker.py", "web.py"])
-@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("--concurrency=5", 2)])
-async def test_arguments_start_nothing(script: str, word: str, status: int, app: App) -> None:
-    """Whoever asks for help gets it, and no process that takes jobs."""
+@pytest.mark.parametrize(
+    ("word", "status", "text"),
+    [
+        ("--help", 0, b"environment variables"),
+        ("--version", 0, f"Pushmill {VERSION}".encode()),
+        ("--concurrency=5", 2, b"unrecognized arguments: --concurrency=5"),
+    ],
+)
+async def test_arguments_start_nothing(script: str, word: str, status: int, text: bytes, app: App) -> None:
+    """They are answered, and no process takes jobs."""
     project = Path(__file__).parents[2]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(project / script), word),
@@ -206,4 +214,4 @@ async def test_arguments_start_nothing(script: str, word: str, status: int, app:
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert status == process.returncode
-    assert b"environment variables" in out or b"unrecognized arguments: --concurrency=5" in err
+    assert text in out + err

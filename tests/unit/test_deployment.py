@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+import queue_lib
 import web
 from queue_lib.settings import WorkerSettings
 from scripts import environment_table
@@ -146,11 +147,11 @@ def test_ports_agree() -> None:
 
 
 def test_one_version() -> None:
-    """The package, the image and the pages have the same one; so has the newest release of the changelog."""
+    """The package, the processes, the image and the pages have the same one, and so has the newest release."""
     page = (PROJECT / "docs" / "deploy.md").read_text()
     released = re.findall(r"^## \[(\d[^\]]*)\]", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
     tags = re.findall(r"pushmill:(\d[\w.]*\w)", page) + [each["image"].partition(":")[2] for each in OURS.values()]
     tags += re.findall(r"#v(\d[\w.]*\w)", page) + re.findall(r'image\.version="([^"]+)"', DOCKERFILE)
 
     assert len(tags) > 4
-    assert {VERSION} == {*tags, *released[:1]}
+    assert {VERSION} == {queue_lib.VERSION, *tags, *released[:1]}

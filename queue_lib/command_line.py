@@ -1,0 +1,16 @@
+"""The command line of `worker.py` and `web.py`, which take no arguments."""
+
+from __future__ import annotations
+
+import argparse
+
+from queue_lib import VERSION
+
+SETTINGS = "All settings are environment variables; README.md lists them."
+
+
+def check(description: str | None) -> None:
+    """Answer `--help` and `--version`, and refuse any other argument: each ends the process before it starts."""
+    parser = argparse.ArgumentParser(description=description, epilog=SETTINGS)
+    parser.add_argument("--version", action="version", version=f"Pushmill {VERSION}")
+    parser.parse_args()
