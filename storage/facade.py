@@ -1,4 +1,4 @@
-"""All of storage that the features of a process ask for, opened and checked in one step."""
+"""The storage that a process's features ask for, opened and checked in one step."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Storage:
-    """One database and one object store. What is asked for before `connect` is connected, checked and closed."""
+    """One database and one object store. `connect` opens and checks what was asked for before it."""
 
     def __init__(self, database: DatabaseSettings | None = None, objects: ObjectsSettings | None = None) -> None:
-        """Take the settings of what there is."""
+        """Settings are None if no served feature names them."""
         self._late = Late(partial(Database.open, database.database_url if database else ""))
         self._settings = objects
         self._objects: ObjectStore | None = None
@@ -44,14 +44,14 @@ class Storage:
         return LateFiles(self._late.want(AppTable.FILE, Wanted.usual(File, table), SqlFiles))
 
     def avatars(self, table: str | None, column: str) -> Avatars:
-        """The users' avatars; without a table they are kept nowhere."""
+        """The users' avatars. Without a table they are not stored."""
         if table is None:
             return NoAvatars()
         make = partial(SqlAvatars, column=column)
         return LateAvatars(self._late.want(AppTable.AVATAR, Wanted.usual(Avatar, table), make))
 
     def objects(self) -> ObjectStore:
-        """The object store: one, whoever asks."""
+        """The object store. All callers get the same one."""
         if self._settings is None:
             msg = "STORAGE_URL was not read: a feature that has objects names ObjectsSettings in its manifest"
             raise StorageUnavailableError(msg)
@@ -60,9 +60,9 @@ class Storage:
         return self._objects
 
     async def connect(self) -> tuple[str, ...]:
-        """Connect and check; returns what does not answer: it is opened when it comes.
+        """Connect and check. Returns the reasons of servers that do not answer; they are opened when they are back.
 
-        Raises StorageUnavailableError, with a line for each fault of database and store, if one is set up wrongly.
+        Raises StorageUnavailableError, with one line for each fault, if settings are wrong.
         """
         opening = [self._late.open()] if self._late.is_wanted else []
         checking = [self._objects.check()] if self._objects else []
@@ -73,7 +73,7 @@ class Storage:
         return tuple(str(fault) for fault in faults)
 
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What to ask whether the servers still answer, by name; each raises a StorageError."""
+        """Checks of the servers by name. Each raises a StorageError if its server can't serve."""
         database = {"database": self._late.check, "database_writes": self._late.check_writes}
         return {
             **(database if self._late.is_wanted else {}),

@@ -1,4 +1,4 @@
-"""The database of a worker that has started without it: opened by whoever asks first once it is there."""
+"""The database of a worker that started without it. The first call after it is back opens it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from storage.tables import AppTable, Wanted
 
 PortT = TypeVar("PortT")
-PAUSE = 5.0  # seconds between tries to open it, however many jobs ask
+PAUSE = 5.0  # seconds between attempts to open it, for all jobs together
 
 
 class Late:
-    """A database and the ports over it: opened once, and tried again while it is away."""
+    """A database and its ports. It is opened once, and tried again while it is away."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Late:
     def want(
         self, table: AppTable, wanted: Wanted, make: Callable[[Database], PortT]
     ) -> Callable[[], Awaitable[PortT]]:
-        """Ask for a table before `open`. Returns what gives the port over it, or raises as `get` does."""
+        """Ask for a table before `open`. Returns a function that returns its port, or raises as `get` does."""
         self._wanted[table], self._makers[table] = wanted, make
 
         async def port() -> PortT:
@@ -56,7 +56,7 @@ class Late:
         return bool(self._wanted)
 
     async def open(self) -> None:
-        """Open it. Raises what the opening raises: at the start, a fault that takes a person ends the process."""
+        """Open it at start. Raises the error of opening: a fault that somebody must correct ends the process."""
         try:
             database = await self._open(self._wanted)
             await self._make_ports(database)
@@ -66,7 +66,7 @@ class Late:
         self._database = database
 
     async def get(self) -> Database:
-        """What is open. Raises StorageAwayError, whatever is wrong: a worker that runs waits for a person as well."""
+        """The open database. Raises StorageAwayError for every fault: a running worker waits for corrections, too."""
         if self._database is None:
             async with self._turn:
                 await self._try()
@@ -75,16 +75,16 @@ class Late:
         return self._database
 
     async def close(self) -> None:
-        """Close it, if it is open."""
+        """Close it if it is open."""
         if self._database is not None:
             await self._database.close()
 
     async def check(self) -> None:
-        """See whether it answers. Raises StorageAwayError."""
+        """Raise StorageAwayError if it does not answer."""
         await (await self.get()).check()
 
     async def check_writes(self) -> None:
-        """See whether it takes writes. Raises StorageAwayError."""
+        """Raise StorageAwayError if it takes no writes."""
         await (await self.get()).check_writes()
 
     async def _make_ports(self, database: Database) -> None:
@@ -104,10 +104,10 @@ class Late:
 
 
 class LateSubscriptions:
-    """The port `Subscriptions` over a database that may come."""
+    """The port `Subscriptions` over a database that may still be away."""
 
     def __init__(self, port: Callable[[], Awaitable[Subscriptions]]) -> None:
-        """Take what gives the port, once the database is there."""
+        """`port` returns the port, or raises StorageAwayError."""
         self._port = port
 
     async def of_user(self, user_id: str) -> list[Subscription]:
@@ -136,10 +136,10 @@ class LateSubscriptions:
 
 
 class LateFiles:
-    """The port `Files` over a database that may come."""
+    """The port `Files` over a database that may still be away."""
 
     def __init__(self, port: Callable[[], Awaitable[Files]]) -> None:
-        """Take what gives the port, once the database is there."""
+        """`port` returns the port, or raises StorageAwayError."""
         self._port = port
 
     async def check_owner(self, file_id: str, user_id: str) -> None:
@@ -160,10 +160,10 @@ class LateFiles:
 
 
 class LateAvatars:
-    """The port `Avatars` over a database that may come."""
+    """The port `Avatars` over a database that may still be away."""
 
     def __init__(self, port: Callable[[], Awaitable[Avatars]]) -> None:
-        """Take what gives the port, once the database is there."""
+        """`port` returns the port, or raises StorageAwayError."""
         self._port = port
 
     async def update(self, user_id: str, url: str) -> None:

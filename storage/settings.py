@@ -1,4 +1,4 @@
-"""What storage reads from the environment. AWS credentials and region are read by boto3 itself."""
+"""The environment variables of storage. boto3 itself reads AWS credentials and region."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.objects.location import parse_location
 class DatabaseSettings(BaseSettings):
     """The app's database."""
 
-    # A validation error must not show the value: a database URL carries a password.
+    # A validation error must not show the value: a database URL has a password.
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(
@@ -40,7 +40,7 @@ class DatabaseSettings(BaseSettings):
 
 
 class ObjectsSettings(BaseSettings):
-    """The object store, where uploads are read and results are written."""
+    """The object store of uploads and results."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 

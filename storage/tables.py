@@ -1,4 +1,4 @@
-"""The app's tables: Prisma made them and migrates them; what they look like is read from the database at start."""
+"""The app's tables. Prisma owns them, so their columns are read from the database at start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AppTable(enum.Enum):
-    """A table of the app, by the setting that gives its name in the database."""
+    """A table of the app, by the setting that has its name."""
 
     PUSH_SUBSCRIPTION = "PUSH_SUBSCRIPTION_TABLE"
     FILE = "FILE_TABLE"
@@ -31,18 +31,18 @@ class AppTable(enum.Enum):
 class Wanted:
     """A table that this process needs: its `name` in the database, and its `columns` by the model's fields.
 
-    The fields in `required` have to be there; of the others those are used that are.
+    Columns of the fields in `required` must exist; others are used if they exist.
     """
 
     model: type[SQLModel]
     name: str
     columns: Mapping[str, str]
     required: Sequence[str]
-    setting: str | None = None  # what gives other names to columns
+    setting: str | None = None  # the setting that gives other names to columns
 
     @classmethod
     def usual(cls, model: type[SQLModel], name: str) -> Wanted:
-        """A table whose columns have the model's own names."""
+        """A table whose columns have the names of the model."""
         fields = model.model_fields
         columns = {field: info.alias or field for field, info in fields.items()}
         return cls(model, name, columns, [field for field, info in fields.items() if info.is_required()])
@@ -50,22 +50,22 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A table as it is in the database: SQLModel's `model` of it, with a column for each field that is there."""
+    """A table as the database has it: a SQLModel table `model`, with a column for each field that exists."""
 
     model: Any
     columns: Mapping[str, Column[Any]]
 
     @property
     def table(self) -> Table:
-        """All columns, also those that the model does not know."""
+        """The table with all columns, also those that the model does not have."""
         table: Table = self.model.__table__
         return table
 
 
 def look_for(connection: Connection, wanted: Mapping[AppTable, Wanted], schema: str | None) -> dict[AppTable, Found]:
-    """Read what the tables look like, in `schema`.
+    """Read the columns of the tables in `schema`.
 
-    Raises SchemaError with one line for each table and each column that is missing.
+    Raises SchemaError with one line for each missing table and column.
     """
     columns = {table: _columns(connection, want.name, schema) for table, want in wanted.items()}
     faults = [fault for table, want in wanted.items() for fault in _faults(table, want, columns[table])]
@@ -83,7 +83,7 @@ def _columns(connection: Connection, name: str, schema: str | None) -> dict[str,
 
 
 def _found(want: Wanted, columns: Mapping[str, Column[Any]], schema: str | None) -> Found:
-    """Make the model a table of SQLModel's. Two fields of one column are one field there, the first."""
+    """Make the model a SQLModel table. If two fields share a column, the table has only the first."""
     fields = {field: columns[name] for field, name in want.columns.items() if name in columns}
     fields["id"].primary_key = True
     distinct = {column.name: field for field, column in reversed(fields.items())}
