@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from queue_lib.job import Backoff
-
-if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from queue_lib.job import Backoff
 
 HOUR = 3600.0
 DAY = 24 * HOUR
