@@ -87,10 +87,10 @@ def produce(who: str, url: str, jobs: int) -> None:
 
 async def ours(url: str, wire: str, watch: Stopwatch) -> None:
     """Work with our runner."""
-    mill = launcher(url, wire, watch, payload=Sent)
-    await mill.start()
+    runner = launcher(url, wire, watch, payload=Sent)
+    await runner.start()
     await watch.all_done.wait()
-    await mill.stop(5)
+    await runner.stop(5)
 
 
 async def stock_bullmq(url: str, watch: Stopwatch) -> None:

@@ -45,12 +45,12 @@ class Timed(Counter):
 async def work(url: str, wire: str, jobs: int) -> tuple[float, float]:
     """Microseconds a job in the metrics, and of processor time in all."""
     counter = Timed(jobs)
-    mill = launcher(url, wire, counter)
+    runner = launcher(url, wire, counter)
     since = time.process_time()
-    await mill.start()
+    await runner.start()
     await counter.all_done.wait()
     in_all = (time.process_time() - since) / jobs * 1e6
-    await mill.stop(5)
+    await runner.stop(5)
     return sum(median(counter.spent[kind]) for kind in ("JobStarted", "JobEnded")), in_all
 
 

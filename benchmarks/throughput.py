@@ -39,12 +39,12 @@ async def bullmq_enqueue(url: str, jobs: int) -> None:
 async def ours(url: str, wire: str, jobs: int) -> float:
     """Seconds that our runner takes."""
     counter = Counter(jobs)
-    mill = launcher(url, wire, counter)
+    runner = launcher(url, wire, counter)
     started = time.perf_counter()
-    await mill.start()
+    await runner.start()
     await counter.all_done.wait()
     seconds = time.perf_counter() - started
-    await mill.stop(5)
+    await runner.stop(5)
     return seconds
 
 

@@ -35,7 +35,7 @@ from queue_lib.observe import http, memory
 from queue_lib.observe.events import to_all
 from queue_lib.observe.log import LogObserver
 from queue_lib.observe.metrics import Metrics
-from queue_lib.observe.vitals import Vitals
+from queue_lib.observe.process_metrics import ProcessMetrics
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.processor import Registry
 from queue_lib.runner.executor import Executor
@@ -134,9 +134,9 @@ async def worker(served: Served, opened: Sequence[Opened], checks: Mapping[str, 
             yield _held(launcher(served.worker, served.queues, registry, observers), holds)
             return
         collectors = CollectorRegistry()
-        vitals = Vitals(collectors)
+        process_metrics = ProcessMetrics(collectors)
         observers.append(_metrics(served, registry, collectors))
-        chore = Chore("measure lag", LAG_EVERY, partial(_woke, vitals))
+        chore = Chore("measure lag", LAG_EVERY, partial(_woke, process_metrics))
         runner = _held(launcher(served.worker, served.queues, registry, observers, [chore]), holds)
         needs = {queue.name: ("redis", *queue.needs) for queue in served.queues}
         health = Health(runner.states, {"redis": runner.ping, **checks, **holds}, needs)
@@ -168,8 +168,8 @@ def sentry(settings: WorkerSettings) -> SentryObserver | None:
     return SentryObserver(settings.sentry_dsn.get_secret_value())
 
 
-async def _woke(vitals: Vitals) -> None:
-    vitals.woke(LAG_EVERY)
+async def _woke(process_metrics: ProcessMetrics) -> None:
+    process_metrics.woke(LAG_EVERY)
 
 
 def pages(health: Health, collectors: CollectorRegistry) -> http.Pages:

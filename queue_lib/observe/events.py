@@ -85,7 +85,7 @@ class FollowUpAdded:
 
 
 @dataclass(frozen=True, slots=True)
-class Breakdown:
+class InternalFault:
     """Something of our own broke, and no job is to blame; `word` is the event word of its line in the log.
 
     It is one of `WORKER_FAULTS` or `API_FAULTS`, for a metric must have its series before the first fault.
@@ -99,9 +99,9 @@ LOST_DATA = "redis_lost_data"
 WORKER_FAULTS = ("loop_ended", "job_fault", LOST_DATA)
 API_FAULTS = ("api_fault",)
 
-Untold = RateLimited | FollowUpAdded | Breakdown  # the log has no line for them, or has one already
-Told = JobStarted | JobEnded | BrokerLost | BrokerBack | QueueHeld | JobsRecovered
-Event = Told | Untold
+Unlogged = RateLimited | FollowUpAdded | InternalFault  # the log has no line for them, or has one already
+Logged = JobStarted | JobEnded | BrokerLost | BrokerBack | QueueHeld | JobsRecovered
+Event = Logged | Unlogged
 Observer = Callable[[Event], None]
 
 

@@ -17,9 +17,9 @@ from queue_lib.observe.events import (
     JobEnded,
     JobsRecovered,
     JobStarted,
+    Logged,
     QueueHeld,
-    Told,
-    Untold,
+    Unlogged,
 )
 from queue_lib.outcome import Dead, Done, Ending, Lost, Released, Retry, Snooze
 
@@ -72,13 +72,13 @@ class LogObserver:
 
     def __call__(self, event: Event) -> None:
         """Write one line, if there is one for it."""
-        if isinstance(event, Untold):
+        if isinstance(event, Unlogged):
             return
         level, name, fields = describe(event)
         self._log.log(level, name, **fields)
 
 
-def describe(event: Told) -> tuple[int, str, Fields]:
+def describe(event: Logged) -> tuple[int, str, Fields]:
     """Level, event word and fields of the line for an event."""
     match event:
         case JobStarted(job):

@@ -13,7 +13,7 @@ import sentry_sdk
 from sentry_sdk.utils import BadDsn
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.observe.events import Breakdown, Event, JobEnded
+from queue_lib.observe.events import Event, InternalFault, JobEnded
 from queue_lib.outcome import Dead
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class SentryObserver:
                 tags = {"queue": job.queue, "wire": job.wire.value, "job": job.name[:LONGEST]}
                 extra = {"id": job.id[:LONGEST], "attempt": job.attempt, "seconds": round(seconds, 3)}
                 self._report("job_dead", failure, tags, extra)
-            case Breakdown(word, failure):
+            case InternalFault(word, failure):
                 self._report(word, failure, {}, {})
             case _:
                 pass

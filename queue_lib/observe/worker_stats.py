@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
-from queue_lib.observe.events import Breakdown, JobEnded, JobStarted
+from queue_lib.observe.events import InternalFault, JobEnded, JobStarted
 from queue_lib.outcome import Dead, Done, Retry
 from queue_lib.processor import Model
 
@@ -146,7 +146,7 @@ class WorkerStats:
             case JobEnded(job, ending, seconds):
                 self._end(job)
                 self._count(job, ending, seconds)
-            case Breakdown(word):
+            case InternalFault(word):
                 self._now(FAULTS)[word] += 1
             case _:
                 pass

@@ -22,7 +22,7 @@ from queue_lib.errors import (
     StoppedError,
     TransientError,
 )
-from queue_lib.observe.events import Breakdown, JobEnded, JobStarted, Observer
+from queue_lib.observe.events import InternalFault, JobEnded, JobStarted, Observer
 from queue_lib.outcome import Dead, Done, Ending, Failure, Lost, Released, Retry, Snooze, reason_of
 from queue_lib.plain_json import to_json
 from queue_lib.processor import faults
@@ -100,7 +100,7 @@ class Executor:
         """Report a fault of our own to operators, beside the outcome that the job has."""
         named = {"queue": job.queue, "id": job.id[:200], "name": job.name[:200]}
         structlog.get_logger().error("job_fault", **named, reason=failure.reason)
-        self._observe(Breakdown("job_fault", failure))
+        self._observe(InternalFault("job_fault", failure))
 
     def _route(self, job: Job) -> Route:
         if job.refusal is not None:

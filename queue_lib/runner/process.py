@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 
 from queue_lib.errors import PushmillError
-from queue_lib.observe.events import Breakdown
+from queue_lib.observe.events import InternalFault
 from queue_lib.outcome import Failure, reason_of
 from queue_lib.runner.launcher import LoopEndedError
 
@@ -148,7 +148,7 @@ async def serve(launcher: Launcher, stop: Stop, grace: float) -> int:
     if watching.done():
         error = watching.exception() or LoopEndedError("a loop ended")
         log.error("loop_ended", reason=reason_of(error))
-        launcher.observe(Breakdown("loop_ended", Failure.of(error.__cause__ or error)))
+        launcher.observe(InternalFault("loop_ended", Failure.of(error.__cause__ or error)))
         stop.request()  # the clock of the grace time runs
         status = 1
     log.info("stopping", grace=grace)

@@ -10,7 +10,7 @@ import structlog
 
 from queue_lib.broker.base import Chore
 from queue_lib.errors import BrokerUnavailableError, DataLostError
-from queue_lib.observe.events import Breakdown
+from queue_lib.observe.events import InternalFault
 from queue_lib.outcome import Failure, reason_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Reporter:
             return
         error = DataLostError("it was emptied, or is another server" if data.id != earlier.id else "it has older data")
         structlog.get_logger().error("redis_lost_data", reason=reason_of(error))
-        self._observe(Breakdown("redis_lost_data", Failure.of(error)))
+        self._observe(InternalFault("redis_lost_data", Failure.of(error)))
 
     async def sign_off(self) -> None:
         """Send what is left and sign off, if the server answers within a second; else both expire."""

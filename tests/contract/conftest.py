@@ -9,7 +9,7 @@ import pytest
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.admission import Admission
 from queue_lib.processor import JobSchema, Model
-from tests.support.mills import QUEUE, Mill, backends, clock, memory_mill, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, backends, clock, memory_kit, redis_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,32 +22,32 @@ class Greeting(Model):
 
 
 @pytest.fixture
-async def bullmq(redis_url: str) -> AsyncIterator[Mill]:
+async def bullmq(redis_url: str) -> AsyncIterator[WireKit]:
     """BullMQ's wire."""
-    async with redis_mill(redis_url, "bullmq") as mill:
-        yield mill
+    async with redis_kit(redis_url, "bullmq") as kit:
+        yield kit
 
 
 @pytest.fixture
-async def rq(redis_url: str) -> AsyncIterator[Mill]:
+async def rq(redis_url: str) -> AsyncIterator[WireKit]:
     """RQ's wire, on the same server."""
-    async with redis_mill(redis_url, "rq") as mill:
-        yield mill
+    async with redis_kit(redis_url, "rq") as kit:
+        yield kit
 
 
 @pytest.fixture(params=["memory", "bullmq", "rq"])
-async def mill(request: pytest.FixtureRequest) -> AsyncIterator[Mill]:
+async def kit(request: pytest.FixtureRequest) -> AsyncIterator[WireKit]:
     """Each wire in turn."""
     if request.param == "memory":
-        async with memory_mill("") as mill:
-            yield mill
+        async with memory_kit("") as kit:
+            yield kit
     else:
-        async with redis_mill(request.getfixturevalue("redis_url"), request.param) as mill:
-            yield mill
+        async with redis_kit(request.getfixturevalue("redis_url"), request.param) as kit:
+            yield kit
 
 
 @pytest.fixture
-def admin(mill: Mill) -> Admin:
+def admin(kit: WireKit) -> Admin:
     """An operator of this wire alone."""
     forms = [JobSchema("greet", QUEUE.name, Greeting), JobSchema("call", QUEUE.name, Greeting, internal=True)]
-    return Admin(backends(mill, admission=Admission(forms), clock=clock(mill)), by="anna")
+    return Admin(backends(kit, admission=Admission(forms), clock=clock(kit)), by="anna")

@@ -12,66 +12,66 @@ from queue_lib.admin.filters import JobFilter
 from queue_lib.broker.base import NotNow
 from queue_lib.job import State
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.mills import QUEUE, Mill, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, redis_kit
 
 if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
 
 
 @pytest.mark.parametrize("attempts", [None, 2])
-async def test_a_retried_job_has_all_its_attempts_again(mill: Mill, admin: Admin, attempts: int | None) -> None:
+async def test_a_retried_job_has_all_its_attempts_again(kit: WireKit, admin: Admin, attempts: int | None) -> None:
     """Also one that failed on its last attempt; and its letter is gone."""
-    broker = await mill.broker()
-    await mill.enqueue("greet", {}, attempts=attempts)
-    first = await mill.claim(broker)
+    broker = await kit.broker()
+    await kit.enqueue("greet", {}, attempts=attempts)
+    first = await kit.claim(broker)
     for _ in range(first.job.max_attempts - 1):
         await first.retry(0.0, FAILURE)
-        first = await mill.claim(broker)
+        first = await kit.claim(broker)
     assert first.job.is_last_attempt
-    await fail(mill, first)
+    await fail(kit, first)
 
     [job] = (await admin.jobs.failed(JobFilter())).jobs
     assert await admin.jobs.retry(job)
-    again = (await mill.claim(broker)).job
+    again = (await kit.claim(broker)).job
 
     assert (1, attempts or QUEUE.attempts) == (again.attempt, again.max_attempts)
     assert 0 == await admin.dead_letters.count()
     assert [] == (await admin.jobs.failed(JobFilter())).jobs
 
 
-async def test_two_operators_retry_a_job_once(mill: Mill, admin: Admin) -> None:
+async def test_two_operators_retry_a_job_once(kit: WireKit, admin: Admin) -> None:
     """The job runs once, and one of the two is told that it has not failed any more."""
-    await failed(mill, "greet")
+    await failed(kit, "greet")
     [job] = (await admin.jobs.failed(JobFilter())).jobs
 
     answers = await asyncio.gather(*(admin.jobs.retry(job) for _ in range(4)))
 
     assert 1 == sum(answers)
-    broker = await mill.broker()
-    await mill.claim(broker)
+    broker = await kit.broker()
+    await kit.claim(broker)
     assert isinstance(await broker.claim(QUEUE), NotNow)
 
 
-async def test_a_job_that_runs_is_neither_retried_nor_removed(mill: Mill) -> None:
+async def test_a_job_that_runs_is_neither_retried_nor_removed(kit: WireKit) -> None:
     """Its worker has it."""
-    job_id = await mill.enqueue("greet", {})
-    lease = await mill.claim(await mill.broker())
+    job_id = await kit.enqueue("greet", {})
+    lease = await kit.claim(await kit.broker())
 
-    assert not await mill.inspector.retry(QUEUE.name, job_id)
-    assert not await mill.inspector.remove(QUEUE.name, job_id)
+    assert not await kit.inspector.retry(QUEUE.name, job_id)
+    assert not await kit.inspector.remove(QUEUE.name, job_id)
     await lease.done(None)
-    assert State.COMPLETED == (await mill.view(job_id)).state
+    assert State.COMPLETED == (await kit.view(job_id)).state
 
 
 @pytest.mark.parametrize("delay", [0.0, 60.0])
-async def test_a_removed_job_is_gone(mill: Mill, delay: float) -> None:
+async def test_a_removed_job_is_gone(kit: WireKit, delay: float) -> None:
     """With all that was known of it."""
-    job_id = await mill.enqueue("greet", {}, delay=delay)
+    job_id = await kit.enqueue("greet", {}, delay=delay)
 
-    assert await mill.inspector.remove(QUEUE.name, job_id)
-    assert not await mill.inspector.remove(QUEUE.name, job_id)
-    assert await mill.inspector.find(QUEUE.name, job_id) is None
-    assert isinstance(await (await mill.broker()).claim(QUEUE), NotNow)
+    assert await kit.inspector.remove(QUEUE.name, job_id)
+    assert not await kit.inspector.remove(QUEUE.name, job_id)
+    assert await kit.inspector.find(QUEUE.name, job_id) is None
+    assert isinstance(await (await kit.broker()).claim(QUEUE), NotNow)
 
 
 @pytest.mark.parametrize(
@@ -80,70 +80,70 @@ async def test_a_removed_job_is_gone(mill: Mill, delay: float) -> None:
 )
 async def test_crashes_are_forgotten_with_a_retry(redis_url: str, wire: str, key: str, fields: dict[str, Any]) -> None:
     """A job that was dead because its workers died is run again, and not buried at once for the old reason."""
-    async with redis_mill(redis_url, wire) as mill:
-        [job_id] = await failed(mill, "greet")
+    async with redis_kit(redis_url, wire) as kit:
+        [job_id] = await failed(kit, "greet")
         with redis.Redis.from_url(redis_url) as server:
             server.hset(key.format(job_id), mapping=fields)
 
-        assert await mill.inspector.retry(QUEUE.name, job_id)
+        assert await kit.inspector.retry(QUEUE.name, job_id)
 
-        assert (await mill.claim(await mill.broker())).job.refusal is None
+        assert (await kit.claim(await kit.broker())).job.refusal is None
 
 
-async def test_old_jobs_are_cleaned_out(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_jobs_are_cleaned_out(kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that ended longer ago than was said, in as many steps as it takes; letters and other jobs stay."""
     monkeypatch.setattr("queue_lib.admin.queues.DELETED_AT_ONCE", 2)
-    await failed(mill, *"abcde")
-    await mill.enqueue("greet", {})
-    waiting = await mill.enqueue("greet", {})
-    await (await mill.claim(mill.brokers[0])).done(None)
+    await failed(kit, *"abcde")
+    await kit.enqueue("greet", {})
+    waiting = await kit.enqueue("greet", {})
+    await (await kit.claim(kit.brokers[0])).done(None)
 
     assert [0, 5] == [await admin.queues.cleanable(QUEUE.name, State.FAILED, older) for older in (60.0, 0.0)]
     assert 0 == await admin.queues.clean(QUEUE.name, State.FAILED, 60.0)
-    await asyncio.sleep(1.1 if mill.name == "rq" else 0.01)
+    await asyncio.sleep(1.1 if kit.name == "rq" else 0.01)
     assert 3 == await admin.queues.clean(QUEUE.name, State.FAILED, 0.0, most=3)
     assert 2 == await admin.queues.clean(QUEUE.name, State.FAILED, 0.0)
 
-    counts = await mill.inspector.counts(QUEUE.name)
+    counts = await kit.inspector.counts(QUEUE.name)
     assert (0, 1, 1) == (counts[State.FAILED], counts[State.COMPLETED], counts[State.WAITING])
     assert 1 == await admin.queues.clean(QUEUE.name, State.COMPLETED, 0.0)
     assert 5 == await admin.dead_letters.count()
-    assert await mill.inspector.find(QUEUE.name, waiting) is not None
+    assert await kit.inspector.find(QUEUE.name, waiting) is not None
     with pytest.raises(ValueError, match="waiting is not cleaned"):
         await admin.queues.clean(QUEUE.name, State.WAITING, 0.0)
 
 
-async def test_a_delayed_job_is_promoted(mill: Mill, admin: Admin) -> None:
+async def test_a_delayed_job_is_promoted(kit: WireKit, admin: Admin) -> None:
     """It runs now; one that is not delayed (any more) stays where it is."""
-    job_id = await mill.enqueue("greet", {}, delay=600.0)
-    view = await mill.view(job_id)
+    job_id = await kit.enqueue("greet", {}, delay=600.0)
+    view = await kit.view(job_id)
 
     assert [True, False] == [await admin.jobs.promote(view), await admin.jobs.promote(view)]
 
-    lease = await mill.claim(await mill.broker())
+    lease = await kit.claim(await kit.broker())
     assert (job_id, 1) == (lease.job.id, lease.job.attempt)
     assert not await admin.jobs.promote(view)
     await lease.done(None)
-    assert not await mill.inspector.promote(QUEUE.name, "none")
+    assert not await kit.inspector.promote(QUEUE.name, "none")
 
 
 @pytest.mark.parametrize("delayed", [False, True])
-async def test_a_queue_is_drained(mill: Mill, admin: Admin, delayed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_is_drained(kit: WireKit, admin: Admin, delayed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what waits, and of what is delayed if that is said, in steps; what runs, and what has ended, stays."""
     monkeypatch.setattr("queue_lib.admin.queues.DELETED_AT_ONCE", 2)
-    [dead] = await failed(mill, "greet")
-    running = await mill.enqueue("greet", {})
-    lease = await mill.claim(mill.brokers[0])
-    waiting = [await mill.enqueue("greet", {}) for _ in range(3)]
-    later = await mill.enqueue("greet", {}, delay=60.0)
+    [dead] = await failed(kit, "greet")
+    running = await kit.enqueue("greet", {})
+    lease = await kit.claim(kit.brokers[0])
+    waiting = [await kit.enqueue("greet", {}) for _ in range(3)]
+    later = await kit.enqueue("greet", {}, delay=60.0)
 
     assert 1 == await admin.queues.drain(QUEUE.name, delayed=delayed, most=1)
     assert 2 + delayed == await admin.queues.drain(QUEUE.name, delayed=delayed)
     assert 0 == await admin.queues.drain(QUEUE.name, delayed=delayed)
 
-    counts = await mill.inspector.counts(QUEUE.name)
+    counts = await kit.inspector.counts(QUEUE.name)
     assert (0, not delayed) == (counts[State.WAITING], counts[State.DELAYED])
-    assert [None] * 3 == [await mill.inspector.find(QUEUE.name, each) for each in waiting]
-    assert (await mill.inspector.find(QUEUE.name, later) is None) == delayed
+    assert [None] * 3 == [await kit.inspector.find(QUEUE.name, each) for each in waiting]
+    assert (await kit.inspector.find(QUEUE.name, later) is None) == delayed
     await lease.done(None)
-    assert {State.FAILED, State.COMPLETED} == {(await mill.view(each)).state for each in (dead, running)}
+    assert {State.FAILED, State.COMPLETED} == {(await kit.view(each)).state for each in (dead, running)}

@@ -12,30 +12,30 @@ from queue_lib.admin.admission import UnfitJobsError
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import PermanentError
 from queue_lib.job import State
-from tests.support.mills import QUEUE, Mill
+from tests.support.wire_kit import QUEUE, WireKit
 
 if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
 
 
-async def test_a_job_is_added(mill: Mill, admin: Admin) -> None:
+async def test_a_job_is_added(kit: WireKit, admin: Admin) -> None:
     """As a producer adds it, with its own number of attempts; a second one with its id is not."""
     addition = Addition(name="greet", data={"userId": "u", "more": 1}, job_id="hello-1", attempts=2)
 
-    assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, mill.inspector.wire)
-    assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, mill.inspector.wire)
+    assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, kit.inspector.wire)
+    assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, kit.inspector.wire)
 
-    broker = await mill.broker()
-    job = (await mill.claim(broker)).job
+    broker = await kit.broker()
+    job = (await kit.claim(broker)).job
     assert ("hello-1", "greet", {"userId": "u", "more": 1}, 2) == (job.id, job.name, job.data, job.max_attempts)
     assert isinstance(await broker.claim(QUEUE), NotNow)
 
 
-async def test_a_job_is_added_for_later(mill: Mill, admin: Admin) -> None:
+async def test_a_job_is_added_for_later(kit: WireKit, admin: Admin) -> None:
     """Under an id of the wire's own, and with the queue's attempts."""
-    job_id, _ = await admin.jobs.add(Addition(name="greet", data={"userId": "u"}, delay=60), mill.inspector.wire)
+    job_id, _ = await admin.jobs.add(Addition(name="greet", data={"userId": "u"}, delay=60), kit.inspector.wire)
 
-    view = await mill.view(job_id)
+    view = await kit.view(job_id)
     assert (State.DELAYED, {"userId": "u"}) == (view.state, view.data)
 
 
@@ -54,31 +54,31 @@ async def test_a_job_is_added_for_later(mill: Mill, admin: Admin) -> None:
         (Addition(name="greet", data={"userId": "u"}, job_id=""), "a job's id"),
     ],
 )
-async def test_what_could_only_die_is_not_added(mill: Mill, admin: Admin, addition: Addition, reason: str) -> None:
+async def test_what_could_only_die_is_not_added(kit: WireKit, admin: Admin, addition: Addition, reason: str) -> None:
     """The reason says which field, and repeats no value."""
     with pytest.raises(PermanentError, match=reason) as refused:
-        await admin.jobs.add(addition, mill.inspector.wire)
+        await admin.jobs.add(addition, kit.inspector.wire)
 
     assert "secret" not in str(refused.value)
-    assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())
+    assert {0} == set((await kit.inspector.counts(QUEUE.name)).values())
 
 
-async def test_an_option_that_the_wire_can_not_do(mill: Mill, admin: Admin) -> None:
+async def test_an_option_that_the_wire_can_not_do(kit: WireKit, admin: Admin) -> None:
     """It is named, and of a batch with one such job none is added."""
-    priority: Priority = "high" if mill.name == "bullmq" else 1
+    priority: Priority = "high" if kit.name == "bullmq" else 1
     good = Addition(name="greet", data={"userId": "u"})
     bad = replace(good, priority=priority)
 
     with pytest.raises(PermanentError, match=r"^priority: "):
-        await admin.jobs.add(bad, mill.inspector.wire)
+        await admin.jobs.add(bad, kit.inspector.wire)
     with pytest.raises(UnfitJobsError) as refused:
-        await admin.jobs.add_all([(good, mill.inspector.wire), (bad, mill.inspector.wire)])
+        await admin.jobs.add_all([(good, kit.inspector.wire), (bad, kit.inspector.wire)])
 
     assert [1] == list(refused.value.faults)
-    assert {0} == set((await mill.inspector.counts(QUEUE.name)).values())
+    assert {0} == set((await kit.inspector.counts(QUEUE.name)).values())
 
 
-async def test_lanes_of_rq(rq: Mill) -> None:
+async def test_lanes_of_rq(rq: WireKit) -> None:
     """What is urgent runs first, and what is not, last."""
     priorities: list[Priority] = ["low", None, "high"]
     for number, priority in enumerate(priorities):

@@ -19,15 +19,15 @@ from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.mills import QUEUE, Mill, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, redis_kit
 
 if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
 
 
-async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:
+async def test_a_letter_sends_its_job_back(kit: WireKit, admin: Admin) -> None:
     """The very job, from its first attempt; the letter is gone."""
-    [job_id] = await failed(mill, "greet")
+    [job_id] = await failed(kit, "greet")
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     whole = await admin.dead_letters.find(letter.letter_id)
     assert whole is not None
@@ -35,14 +35,14 @@ async def test_a_letter_sends_its_job_back(mill: Mill, admin: Admin) -> None:
 
     assert Replay.RETRIED is await admin.dead_letters.replay(whole)
 
-    assert (job_id, 1) == ((lease := await mill.claim(await mill.broker())).job.id, lease.job.attempt)
+    assert (job_id, 1) == ((lease := await kit.claim(await kit.broker())).job.id, lease.job.attempt)
     assert await admin.dead_letters.find(letter.letter_id) is None
 
 
-async def test_a_letter_outlives_its_job(mill: Mill, admin: Admin) -> None:
+async def test_a_letter_outlives_its_job(kit: WireKit, admin: Admin) -> None:
     """Retention has removed the job: a new one gets the payload, and two operators make one of it."""
-    [job_id] = await failed(mill, "greet")
-    await mill.inspector.remove(QUEUE.name, job_id)
+    [job_id] = await failed(kit, "greet")
+    await kit.inspector.remove(QUEUE.name, job_id)
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     whole = await admin.dead_letters.find(letter.letter_id)
     assert whole is not None
@@ -51,17 +51,17 @@ async def test_a_letter_outlives_its_job(mill: Mill, admin: Admin) -> None:
         await asyncio.gather(admin.dead_letters.replay(whole), admin.dead_letters.replay(whole))
     )
 
-    broker = await mill.broker()
-    job = (await mill.claim(broker)).job
+    broker = await kit.broker()
+    job = (await kit.claim(broker)).job
     assert ("greet", {"number": 0}, 1) == (job.name, job.data, job.attempt)
     assert isinstance(await broker.claim(QUEUE), NotNow)
     assert 0 == await admin.dead_letters.count()
 
 
-async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) -> None:
+async def test_a_letter_whose_job_runs_by_now_stays(kit: WireKit, admin: Admin) -> None:
     """Somebody has retried it by other means: it is not run twice."""
-    [job_id] = await failed(mill, "greet")
-    await mill.inspector.retry(QUEUE.name, job_id)
+    [job_id] = await failed(kit, "greet")
+    await kit.inspector.retry(QUEUE.name, job_id)
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
 
     assert Replay.NOT_FAILED is await admin.dead_letters.replay(letter)
@@ -74,41 +74,41 @@ async def test_a_letter_whose_job_runs_by_now_stays(mill: Mill, admin: Admin) ->
 
 @pytest.mark.parametrize("by_letter", [True, False])
 async def test_the_letter_of_a_new_failure_stays(
-    mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch, by_letter: bool
+    kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch, by_letter: bool
 ) -> None:
     """A worker may fail with the job again before the operator's tool has dropped the old letter."""
-    await failed(mill, "greet")
+    await failed(kit, "greet")
     [job] = (await admin.jobs.failed(JobFilter())).jobs
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
-    retry = mill.inspector.retry
+    retry = kit.inspector.retry
 
     async def retry_and_fail(queue: str, job_id: str) -> bool:
         await asyncio.sleep(0.01)
         done = await retry(queue, job_id)
-        await fail(mill, await mill.claim(await mill.broker()), Failure("again"))
+        await fail(kit, await kit.claim(await kit.broker()), Failure("again"))
         return done
 
-    monkeypatch.setattr(mill.inspector, "retry", retry_and_fail)
+    monkeypatch.setattr(kit.inspector, "retry", retry_and_fail)
     await (admin.dead_letters.replay(letter) if by_letter else admin.jobs.retry(job))
 
     assert ["again"] == [each.reason async for each in admin.dead_letters.each(JobFilter())]
 
 
-async def test_a_wire_that_is_not_served(mill: Mill, admin: Admin) -> None:
+async def test_a_wire_that_is_not_served(kit: WireKit, admin: Admin) -> None:
     """Nothing is done, and it is said."""
-    await failed(mill, "greet")
+    await failed(kit, "greet")
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
-    other = next(wire for wire in Wire if wire is not mill.inspector.wire)
+    other = next(wire for wire in Wire if wire is not kit.inspector.wire)
 
     with pytest.raises(PermanentError, match="does not serve the wire"):
         await admin.dead_letters.replay(letter.model_copy(update={"wire": other}))
     assert 1 == await admin.dead_letters.count()
 
 
-async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Admin) -> None:
+async def test_a_payload_that_was_too_large_for_its_letter(kit: WireKit, admin: Admin) -> None:
     """It can't be enqueued again, and the letter stays."""
-    [job_id] = await failed(mill, "greet")
-    await mill.inspector.remove(QUEUE.name, job_id)
+    [job_id] = await failed(kit, "greet")
+    await kit.inspector.remove(QUEUE.name, job_id)
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     note = letter.model_copy(update={"data": {"unserializable": "too large"}})
 
@@ -120,24 +120,24 @@ async def test_a_payload_that_was_too_large_for_its_letter(mill: Mill, admin: Ad
 async def test_the_letter_of_a_job_that_could_not_be_read_shows_what_was_written(redis_url: str, wire: str) -> None:
     """Its text as far as it goes: half an object, or what a pickle says of itself; so do the job's own pages."""
     text = '{"userId": "u1", "pay' if wire == "bullmq" else "\x80\x04\x95app.tasks greet"
-    async with redis_mill(redis_url, wire) as mill:
-        job_id = await mill.enqueue("greet", {})
+    async with redis_kit(redis_url, wire) as kit:
+        job_id = await kit.enqueue("greet", {})
         with redis.Redis.from_url(redis_url) as server:
             raw = text if wire == "bullmq" else zlib.compress(text.encode("latin-1"))
             server.hset(f"rq:job:{job_id}" if wire == "rq" else f"bull:{QUEUE.name}:{job_id}", "data", raw)
-        lease = await mill.claim(await mill.broker())
+        lease = await kit.claim(await kit.broker())
         assert lease.job.refusal is not None
-        await fail(mill, lease, FAILURE)
-        [letter] = await mill.letters()
+        await fail(kit, lease, FAILURE)
+        [letter] = await kit.letters()
         shown = text.replace("\x80", "\ufffd").replace("\x95", "\ufffd")
-        assert [shown, shown] == [data["raw"] for data in (letter["data"]["data"], (await mill.view(job_id)).data)]
+        assert [shown, shown] == [data["raw"] for data in (letter["data"]["data"], (await kit.view(job_id)).data)]
 
 
 @pytest.mark.parametrize("kept", [0, 3])
-async def test_letters_are_dropped_while_they_are_read(mill: Mill, admin: Admin, kept: int) -> None:
+async def test_letters_are_dropped_while_they_are_read(kit: WireKit, admin: Admin, kept: int) -> None:
     """Over many pages each letter that is meant comes once, the oldest first; the others, and what stays, are left."""
     numbers = range(2 * AT_ONCE + 10)
-    await failed(mill, *("greet" if number % 3 else "call" for number in numbers))
+    await failed(kit, *("greet" if number % 3 else "call" for number in numbers))
 
     seen = []
     async for letter in admin.dead_letters.each_to_settle(JobFilter(name="greet")):
@@ -152,7 +152,7 @@ async def test_letters_are_dropped_while_they_are_read(mill: Mill, admin: Admin,
     assert len(left) == await admin.dead_letters.count()
 
 
-async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: str, bullmq: Mill) -> None:
+async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: str, bullmq: WireKit) -> None:
     """BullMQ looks for it from the newest end on; there it is by then."""
     [job_id] = await failed(bullmq, "greet")
     [oldest] = await bullmq.dead_letters.page(0, 1)
@@ -168,13 +168,13 @@ async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: 
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_job_that_is_removed_takes_its_own_letter_alone(mill: Mill, admin: Admin, again: bool) -> None:
+async def test_a_job_that_is_removed_takes_its_own_letter_alone(kit: WireKit, admin: Admin, again: bool) -> None:
     """A failed job's goes with it; that of an earlier job with the same id stays, for it has another payload."""
-    [job_id] = await failed(mill, "greet")
+    [job_id] = await failed(kit, "greet")
     if again:
-        await mill.inspector.retry(QUEUE.name, job_id)
+        await kit.inspector.retry(QUEUE.name, job_id)
 
-    assert await admin.jobs.remove(await mill.view(job_id))
+    assert await admin.jobs.remove(await kit.view(job_id))
 
     assert again == await admin.dead_letters.count()
 
@@ -186,11 +186,11 @@ NESTED = json.loads("[" * 400 + "]" * 400)
     "data",
     [{"text": "\ud83d"}, {"\udc00": 1}, {"deep": NESTED}, {"n": 10**4000}, {"unserializable": "x", "y": 1}, None],
 )
-async def test_an_odd_payload_is_replayed_as_it_was(mill: Mill, admin: Admin, data: Any) -> None:
+async def test_an_odd_payload_is_replayed_as_it_was(kit: WireKit, admin: Admin, data: Any) -> None:
     """Half an emoji, deep lists, a huge number: the letter has them, is shown, and the new job is given them."""
-    await mill.enqueue("greet", data)
-    job_id = await fail(mill, await mill.claim(await mill.broker()), Failure.of(ValueError("no \ud83d")))
-    await mill.inspector.remove(QUEUE.name, job_id)
+    await kit.enqueue("greet", data)
+    job_id = await fail(kit, await kit.claim(await kit.broker()), Failure.of(ValueError("no \ud83d")))
+    await kit.inspector.remove(QUEUE.name, job_id)
     [listed] = [each async for each in admin.dead_letters.each(JobFilter())]
     letter = await admin.dead_letters.find(listed.letter_id)
     assert letter is not None
@@ -198,13 +198,13 @@ async def test_an_odd_payload_is_replayed_as_it_was(mill: Mill, admin: Admin, da
 
     assert Replay.ENQUEUED is await admin.dead_letters.replay(letter)
 
-    assert data == (await mill.claim(mill.brokers[0])).job.data
+    assert data == (await kit.claim(kit.brokers[0])).job.data
 
 
-async def test_a_job_that_could_not_be_read_is_not_replayed_as_nothing(mill: Mill, admin: Admin) -> None:
+async def test_a_job_that_could_not_be_read_is_not_replayed_as_nothing(kit: WireKit, admin: Admin) -> None:
     """Its letter has no payload, and says so: once the job is gone there is nothing to enqueue."""
-    job = refused(QUEUE, mill.inspector.wire, "odd", "unreadable job: ValueError", '{"userId": "u1')
-    await mill.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=1.0))
+    job = refused(QUEUE, kit.inspector.wire, "odd", "unreadable job: ValueError", '{"userId": "u1')
+    await kit.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=1.0))
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     whole = await admin.dead_letters.find(letter.letter_id)
     assert whole is not None

@@ -15,13 +15,13 @@ from queue_lib.admin.ports import JobRef
 from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, failed
-from tests.support.mills import QUEUE, Mill, clock, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, clock, redis_kit
 
 
-async def test_a_job_that_completes_meanwhile_has_its_result(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_that_completes_meanwhile_has_its_result(kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is told that it is completed can read what came of it."""
-    job_id = await mill.enqueue("greet", {})
-    lease = await mill.claim(await mill.broker())
+    job_id = await kit.enqueue("greet", {})
+    lease = await kit.claim(await kit.broker())
     state_of = BullQueue.getJobState
 
     async def complete_first(self: Any, asked: str) -> Any:
@@ -29,112 +29,112 @@ async def test_a_job_that_completes_meanwhile_has_its_result(mill: Mill, monkeyp
         return await state_of(self, asked)
 
     monkeypatch.setattr(BullQueue, "getJobState", complete_first)
-    if mill.name != "bullmq":  # which alone takes two readings
+    if kit.name != "bullmq":  # which alone takes two readings
         await lease.done({"ok": 1})
-    view = await mill.view(job_id)
+    view = await kit.view(job_id)
 
     assert (State.COMPLETED, {"ok": 1}) == (view.state, view.result)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.9])
-async def test_how_long_a_job_has_waited(mill: Mill, delay: float) -> None:
+async def test_how_long_a_job_has_waited(kit: WireKit, delay: float) -> None:
     """From when it was enqueued, or due, to its claim; not from when it was enqueued to be due later."""
-    if mill.name == "rq":
+    if kit.name == "rq":
         delay *= 2  # RQ counts in whole seconds
-    job_id = await mill.enqueue("greet", {}, delay=delay)
-    await asyncio.sleep(delay + (1.1 if mill.name == "rq" and delay else 0.1))
-    lease = await mill.claim(await mill.broker())
+    job_id = await kit.enqueue("greet", {}, delay=delay)
+    await asyncio.sleep(delay + (1.1 if kit.name == "rq" and delay else 0.1))
+    lease = await kit.claim(await kit.broker())
 
     assert lease.job.waited is not None
-    assert 0.09 <= lease.job.waited < (mill.precision + 1 if mill.name == "rq" else 0.8)
+    assert 0.09 <= lease.job.waited < (kit.precision + 1 if kit.name == "rq" else 0.8)
     await lease.done(None)
-    view = await mill.view(job_id)
+    view = await kit.view(job_id)
     assert view.wait == pytest.approx(lease.job.waited, abs=0.05)
 
 
-async def test_a_job_whole(mill: Mill) -> None:
+async def test_a_job_whole(kit: WireKit) -> None:
     """Its attempts and its times while it waits, runs, and has ended; and who ran it."""
-    broker, before = await mill.broker(), clock(mill)()
-    job_id = await mill.enqueue("greet", {"a": 1}, attempts=3)
-    waiting = await mill.view(job_id)
-    await (await mill.claim(broker)).retry(0.0, FAILURE)
-    running = await mill.claim(broker)
-    active = await mill.view(job_id)
+    broker, before = await kit.broker(), clock(kit)()
+    job_id = await kit.enqueue("greet", {"a": 1}, attempts=3)
+    waiting = await kit.view(job_id)
+    await (await kit.claim(broker)).retry(0.0, FAILURE)
+    running = await kit.claim(broker)
+    active = await kit.view(job_id)
     await running.bury(FAILURE)
-    dead = await mill.view(job_id)
+    dead = await kit.view(job_id)
 
     assert [3, 3, 3] == [view.max_attempts for view in (waiting, active, dead)]
     assert [0, 1, 2] == [view.attempts_made for view in (waiting, active, dead)]
     assert (None, None, None, ()) == (waiting.started_at, waiting.worker, waiting.run, waiting.failures)
     assert (None, None) == (active.run, active.finished_at)
-    assert {"memory": "memory"}.get(mill.name, "worker-0") == active.worker
+    assert {"memory": "memory"}.get(kit.name, "worker-0") == active.worker
     assert dead.started_at is not None
     assert dead.finished_at is not None
-    assert before - 0.1 <= dead.started_at <= dead.finished_at <= clock(mill)() + 0.1
+    assert before - 0.1 <= dead.started_at <= dead.finished_at <= clock(kit)() + 0.1
     assert dead.run == pytest.approx(dead.finished_at - dead.started_at)
 
 
-async def test_each_failed_attempt_of_a_job(mill: Mill) -> None:
+async def test_each_failed_attempt_of_a_job(kit: WireKit) -> None:
     """Its number, what it failed of, and when, where the wire knows."""
-    broker = await mill.broker()
-    job_id = await mill.enqueue("greet", {}, attempts=3)
-    await (await mill.claim(broker)).retry(0.0, Failure("no answer", "Traceback\n  File x\nOSError: no answer\n"))
-    await (await mill.claim(broker)).bury(Failure("bad payload", "Traceback\n  File y\nValueError: secret\n"))
-    dead = await mill.view(job_id)
+    broker = await kit.broker()
+    job_id = await kit.enqueue("greet", {}, attempts=3)
+    await (await kit.claim(broker)).retry(0.0, Failure("no answer", "Traceback\n  File x\nOSError: no answer\n"))
+    await (await kit.claim(broker)).bury(Failure("bad payload", "Traceback\n  File y\nValueError: secret\n"))
+    dead = await kit.view(job_id)
 
     first, last = dead.failures
     assert (1, 2) == (first.attempt, last.attempt)
     assert ("no answer", "bad payload") == (first.reason.removeprefix("OSError: "), last.reason)
     assert ("File x" in first.stack, "File y" in last.stack) == (True, True)
     assert last.at == pytest.approx(dead.finished_at, abs=0.1)
-    assert (first.at is None) == (mill.name == "bullmq")
+    assert (first.at is None) == (kit.name == "bullmq")
     assert last.stack == dead.stack
 
 
 async def test_a_retried_job_keeps_what_failed_before(redis_url: str) -> None:
     """The wires keep old failures beyond a retry by an operator; they have no number, for attempts count anew."""
     for wire in ("bullmq", "rq"):
-        async with redis_mill(redis_url, wire) as mill:
-            [job_id] = await failed(mill, "greet")
-            await mill.inspector.retry(QUEUE.name, job_id)
-            lease = await mill.claim(mill.brokers[0])
+        async with redis_kit(redis_url, wire) as kit:
+            [job_id] = await failed(kit, "greet")
+            await kit.inspector.retry(QUEUE.name, job_id)
+            lease = await kit.claim(kit.brokers[0])
             await lease.bury(Failure("again"))
 
             assert [(None, 1), (1, 1)] == [
-                (each.attempt, (await mill.view(job_id)).attempts_made) for each in (await mill.view(job_id)).failures
+                (each.attempt, (await kit.view(job_id)).attempts_made) for each in (await kit.view(job_id)).failures
             ]
 
 
 async def test_relatives_on_bullmq(redis_url: str) -> None:
     """A parent knows its children, done or not, and each child its parent, in whichever queue."""
-    async with redis_mill(redis_url, "bullmq") as mill:
+    async with redis_kit(redis_url, "bullmq") as kit:
         flow = FlowProducer({"connection": redis_url})
         children = [{"name": "greet", "queueName": QUEUE.name, "data": n, "opts": {"priority": n}} for n in range(2)]
         tree = await flow.add({"name": "sum", "queueName": QUEUE.name, "data": {}, "children": children})
         await flow.close()
-        first = await mill.claim(await mill.broker())
+        first = await kit.claim(await kit.broker())
         await first.done(1)
 
-        parent = await mill.view(tree["job"].id)
-        child = await mill.view(first.job.id)
+        parent = await kit.view(tree["job"].id)
+        child = await kit.view(first.job.id)
 
         assert State.WAITING_CHILDREN == parent.state
         ids = sorted(each["job"].id for each in tree["children"])
         assert [JobRef(each, QUEUE.name) for each in ids] == list(parent.children)
         assert (JobRef(parent.id, QUEUE.name),) == child.parents
-        assert {0, 1} == {(await mill.view(each)).priority for each in ids}
+        assert {0, 1} == {(await kit.view(each)).priority for each in ids}
 
 
 async def test_relatives_on_rq(redis_url: str) -> None:
     """A job knows what it waits for, and what waits for it; those that wait are counted."""
-    async with redis_mill(redis_url, "rq") as mill:
+    async with redis_kit(redis_url, "rq") as kit:
         with redis.Redis.from_url(redis_url) as server:
             lane = RQQueue(QUEUE.name, connection=server, serializer="json")
             first = lane.enqueue("greet", 1)
             second = lane.enqueue("greet", 2, depends_on=first)
 
-        assert (JobRef(second.id),) == (await mill.view(first.id)).children
-        view = await mill.view(second.id)
+        assert (JobRef(second.id),) == (await kit.view(first.id)).children
+        view = await kit.view(second.id)
         assert ((JobRef(first.id),), State.WAITING_CHILDREN) == (view.parents, view.state)
-        assert 1 == (await mill.inspector.counts(QUEUE.name))[State.WAITING_CHILDREN]
-        assert [second.id] == [job.id for job in await mill.inspector.page(QUEUE.name, State.WAITING_CHILDREN, 0, 5)]
+        assert 1 == (await kit.inspector.counts(QUEUE.name))[State.WAITING_CHILDREN]
+        assert [second.id] == [job.id for job in await kit.inspector.page(QUEUE.name, State.WAITING_CHILDREN, 0, 5)]

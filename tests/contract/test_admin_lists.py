@@ -19,61 +19,61 @@ from queue_lib.errors import PermanentError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.mills import QUEUE, Mill, backends, clock, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, backends, clock, redis_kit
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED])
-async def test_pages_show_every_job_of_a_state_once(mill: Mill, state: State) -> None:
+async def test_pages_show_every_job_of_a_state_once(kit: WireKit, state: State) -> None:
     """Whatever the state, pages of two have all five jobs between them, each as it was enqueued."""
-    broker = await mill.broker()
-    ids = [await mill.enqueue("greet", n, delay=60.0 if state is State.DELAYED else 0.0) for n in range(5)]
+    broker = await kit.broker()
+    ids = [await kit.enqueue("greet", n, delay=60.0 if state is State.DELAYED else 0.0) for n in range(5)]
     for _ in range(5 if state in {State.ACTIVE, State.COMPLETED, State.FAILED} else 0):
-        lease = await mill.claim(broker)
+        lease = await kit.claim(broker)
         if state is State.COMPLETED:
             await lease.done({"ok": True})
         elif state is State.FAILED:
             await lease.bury(FAILURE)
 
-    pages = [await mill.inspector.page(QUEUE.name, state, start, 2) for start in (0, 2, 4, 6)]
+    pages = [await kit.inspector.page(QUEUE.name, state, start, 2) for start in (0, 2, 4, 6)]
 
     assert [2, 2, 1, 0] == [len(page) for page in pages]
     shown = {job.id: job for page in pages for job in page}
     assert set(ids) == set(shown)
     for number, job_id in enumerate(ids):
         job = shown[job_id]
-        assert (job.name, job.queue, job.wire, job.state) == ("greet", QUEUE.name, mill.inspector.wire, state)
+        assert (job.name, job.queue, job.wire, job.state) == ("greet", QUEUE.name, kit.inspector.wire, state)
         assert job.data == number
         assert (job.finished_at is not None) == (state in {State.COMPLETED, State.FAILED})
 
 
 async def test_pages_go_on_into_what_has_a_priority(redis_url: str) -> None:
     """BullMQ keeps waiting jobs in two places; RQ in three lanes."""
-    async with redis_mill(redis_url, "bullmq") as mill:
+    async with redis_kit(redis_url, "bullmq") as kit:
         source = BullQueue(QUEUE.name, {"connection": redis_url})
         added = [await source.add("greet", n, {"priority": n} if n > 2 else {}) for n in range(5)]
         await source.close()
-        pages = [await mill.inspector.page(QUEUE.name, State.WAITING, start, 2) for start in (0, 2, 4)]
+        pages = [await kit.inspector.page(QUEUE.name, State.WAITING, start, 2) for start in (0, 2, 4)]
     assert [[job.id for job in added[start : start + 2]] for start in (0, 2, 4)] == [
         [job.id for job in page] for page in pages
     ]
-    async with redis_mill(redis_url, "rq") as mill:
+    async with redis_kit(redis_url, "rq") as kit:
         with redis.Redis.from_url(redis_url) as server:
             lanes = [
                 RQQueue(QUEUE.name + suffix, connection=server, serializer="json") for suffix in ("-high", "", "-low")
             ]
             expected = [lane.enqueue("greet", 1).id for lane in lanes for _ in range(2)]
-        pages = [await mill.inspector.page(QUEUE.name, State.WAITING, start, 3) for start in (0, 3)]
+        pages = [await kit.inspector.page(QUEUE.name, State.WAITING, start, 3) for start in (0, 3)]
     assert expected == [job.id for page in pages for job in page]
 
 
-async def test_the_newest_failure_is_shown_first(mill: Mill) -> None:
+async def test_the_newest_failure_is_shown_first(kit: WireKit) -> None:
     """What has just failed is what an operator looks for."""
-    first, second = await failed(mill, "a", "b")
-    if mill.name == "rq":  # RQ counts in whole seconds
+    first, second = await failed(kit, "a", "b")
+    if kit.name == "rq":  # RQ counts in whole seconds
         await asyncio.sleep(1.1)
-    [third] = await failed(mill, "c")
+    [third] = await failed(kit, "c")
 
-    page = await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)
+    page = await kit.inspector.page(QUEUE.name, State.FAILED, 0, 10)
 
     assert third == page[0].id
     assert {first, second} == {job.id for job in page[1:]}
@@ -83,35 +83,35 @@ async def test_the_newest_failure_is_shown_first(mill: Mill) -> None:
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_an_unreadable_job_is_shown_with_the_others(redis_url: str, wire: str) -> None:
     """Whatever somebody has written into its hash, the page is there, and the job can be removed."""
-    async with redis_mill(redis_url, wire) as mill:
-        odd, even = await failed(mill, "odd", "even")
+    async with redis_kit(redis_url, wire) as kit:
+        odd, even = await failed(kit, "odd", "even")
         hostile = {"data": "{", "opts": "[", "atm": "many", "attempts_made": "many", "stacktrace": "7", "status": "x"}
         with redis.Redis.from_url(redis_url) as server:
             server.hset(f"rq:job:{odd}" if wire == "rq" else f"bull:work:{odd}", mapping=hostile)
 
-        page = await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)
-        shown = await mill.inspector.find(QUEUE.name, odd)
+        page = await kit.inspector.page(QUEUE.name, State.FAILED, 0, 10)
+        shown = await kit.inspector.find(QUEUE.name, odd)
 
         assert {odd, even} == {job.id for job in page}
         assert shown is not None
         assert {"unserializable": "the job could not be read", "raw": "{"} == shown.data
-        assert await mill.inspector.remove(QUEUE.name, odd)
-        assert [even] == [job.id for job in await mill.inspector.page(QUEUE.name, State.FAILED, 0, 10)]
+        assert await kit.inspector.remove(QUEUE.name, odd)
+        assert [even] == [job.id for job in await kit.inspector.page(QUEUE.name, State.FAILED, 0, 10)]
 
 
-async def test_failed_jobs_are_found_by_what_is_asked(mill: Mill, admin: Admin) -> None:
+async def test_failed_jobs_are_found_by_what_is_asked(kit: WireKit, admin: Admin) -> None:
     """By name, words of the reason, wire, queue and age; all conditions hold together."""
-    broker = await mill.broker()
+    broker = await kit.broker()
     for name, reason in (("greet", "The door is LOCKED"), ("greet", "no answer"), ("call", "no answer")):
-        await mill.enqueue(name, {"secret": 1})
-        await fail(mill, await mill.claim(broker), Failure(reason))
+        await kit.enqueue(name, {"secret": 1})
+        await fail(kit, await kit.claim(broker), Failure(reason))
 
     async def found(**wanted: Any) -> list[tuple[str, str | None]]:
         return sorted([(job.name, job.reason) async for job in admin.jobs.each_failed(JobFilter(**wanted))])
 
     assert [("greet", "The door is LOCKED")] == await found(reason="locked")
     assert [("greet", "no answer")] == await found(name="greet", reason="answer")
-    assert 3 == len(await found(queue=QUEUE.name, wire=mill.inspector.wire))
+    assert 3 == len(await found(queue=QUEUE.name, wire=kit.inspector.wire))
     with pytest.raises(NoSuchQueueError, match="no such queue: 'another'; there are work"):
         await found(queue="another")
     assert [] == await found(older=60.0) == await found(newer=-60.0)
@@ -120,28 +120,28 @@ async def test_failed_jobs_are_found_by_what_is_asked(mill: Mill, admin: Admin) 
     assert ["greet", "call"] == [letter.name for letter in letters]
 
 
-async def test_jobs_are_browsed(mill: Mill, admin: Admin) -> None:
+async def test_jobs_are_browsed(kit: WireKit, admin: Admin) -> None:
     """A page, and how many there are; delayed ones with the time at which they are due."""
-    await mill.enqueue("greet", 0)
-    before = clock(mill)()
-    ids = [await mill.enqueue("greet", n, delay=60.0) for n in range(3)]
+    await kit.enqueue("greet", 0)
+    before = clock(kit)()
+    ids = [await kit.enqueue("greet", n, delay=60.0) for n in range(3)]
 
-    page = await admin.jobs.browse(QUEUE.name, State.DELAYED, mill.inspector.wire, 1, 1)
+    page = await admin.jobs.browse(QUEUE.name, State.DELAYED, kit.inspector.wire, 1, 1)
 
     assert 3 == page.total
     [job] = page.jobs
     assert job.id in ids
-    for due_at in (job.due_at, (await mill.view(job.id)).due_at):
+    for due_at in (job.due_at, (await kit.view(job.id)).due_at):
         assert due_at == pytest.approx(before + 60, abs=1.5)
-    assert 4 == sum([(await admin.jobs.browse(QUEUE.name, state, mill.inspector.wire, 0, 9)).total for state in State])
+    assert 4 == sum([(await admin.jobs.browse(QUEUE.name, state, kit.inspector.wire, 0, 9)).total for state in State])
 
 
-async def test_jobs_are_searched(mill: Mill, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_jobs_are_searched(kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """By id, name, reason and payload, whatever the case; a search looks at so many jobs, and says where to go on."""
-    ids = [await mill.enqueue(name, {"userId": user}) for name, user in (("greet", "Anna"), ("call", "berta"))]
+    ids = [await kit.enqueue(name, {"userId": user}) for name, user in (("greet", "Anna"), ("call", "berta"))]
 
     async def search(text: str, state: State = State.WAITING, **bounds: int) -> tuple[set[str], int | None]:
-        found = await admin.jobs.search(QUEUE.name, state, mill.inspector.wire, text, **bounds)
+        found = await admin.jobs.search(QUEUE.name, state, kit.inspector.wire, text, **bounds)
         return {job.id for job in found.jobs}, found.resume
 
     assert ({ids[0]}, None) == await search("ANNA")
@@ -155,20 +155,20 @@ async def test_jobs_are_searched(mill: Mill, admin: Admin, monkeypatch: pytest.M
     monkeypatch.setattr("queue_lib.admin.jobs.PAGE", 1)
     monkeypatch.setattr("queue_lib.admin.jobs.SEARCHED", 1)
     assert (set(), 1) == await search("berta" if ids[0] in first else "anna")
-    await (await mill.claim(await mill.broker())).bury(Failure("The door is LOCKED"))
+    await (await kit.claim(await kit.broker())).bury(Failure("The door is LOCKED"))
     assert 1 == len((await search("locked", State.FAILED))[0])
 
 
-async def test_a_large_payload_is_not_in_a_list(mill: Mill, admin: Admin) -> None:
+async def test_a_large_payload_is_not_in_a_list(kit: WireKit, admin: Admin) -> None:
     """A note stands for it; it is shown with the job itself, and a page of more than one step has all jobs once."""
-    large = await mill.enqueue("greet", {"userId": "u" * LISTED})
-    ids = [await mill.enqueue("greet", {"userId": "u"}) for _ in range(2 * READ_AT_ONCE)]
+    large = await kit.enqueue("greet", {"userId": "u" * LISTED})
+    ids = [await kit.enqueue("greet", {"userId": "u"}) for _ in range(2 * READ_AT_ONCE)]
 
-    page = await admin.jobs.browse(QUEUE.name, State.WAITING, mill.inspector.wire, 0, 100)
+    page = await admin.jobs.browse(QUEUE.name, State.WAITING, kit.inspector.wire, 0, 100)
 
     assert [large, *ids] == [job.id for job in page.jobs]
     assert ["unserializable"] == list(page.jobs[0].data)
-    assert {"userId": "u" * LISTED} == (await mill.view(large)).data
+    assert {"userId": "u" * LISTED} == (await kit.view(large)).data
     assert {"userId": "u"} == page.jobs[-1].data
 
 
@@ -176,25 +176,25 @@ async def test_a_list_with_a_job_that_is_gone(redis_url: str, monkeypatch: pytes
     """Its id is still there, and its hash is not: the others are shown, none twice, and found behind it."""
     monkeypatch.setattr("queue_lib.admin.jobs.PAGE", 2)
     for wire in ("bullmq", "rq"):
-        async with redis_mill(redis_url, wire) as mill:
-            ids = [await mill.enqueue("greet", n) for n in range(READ_AT_ONCE + 5)]
+        async with redis_kit(redis_url, wire) as kit:
+            ids = [await kit.enqueue("greet", n) for n in range(READ_AT_ONCE + 5)]
             with redis.Redis.from_url(redis_url) as server:
                 server.delete(f"rq:job:{ids[3]}" if wire == "rq" else f"bull:work:{ids[3]}")
 
-            page = await mill.inspector.page(QUEUE.name, State.WAITING, 0, 100)
+            page = await kit.inspector.page(QUEUE.name, State.WAITING, 0, 100)
 
             assert [each for each in ids if each != ids[3]] == [job.id for job in page]
-            admin = Admin(backends(mill), by="anna")
-            found = await admin.jobs.search(QUEUE.name, State.WAITING, mill.inspector.wire, ids[-1])
+            admin = Admin(backends(kit), by="anna")
+            found = await admin.jobs.search(QUEUE.name, State.WAITING, kit.inspector.wire, ids[-1])
             assert ids[-1] in {job.id for job in found.jobs}
 
 
 @pytest.mark.parametrize("call", ["queues.history", "jobs.browse", "jobs.search", "queues.drain"])
-async def test_a_queue_that_there_is_not(mill: Mill, admin: Admin, call: str) -> None:
+async def test_a_queue_that_there_is_not(kit: WireKit, admin: Admin, call: str) -> None:
     """It is said, and which there are."""
     rest: dict[str, tuple[Any, ...]] = {
-        "jobs.browse": (State.FAILED, mill.inspector.wire, 0, 9),
-        "jobs.search": (State.FAILED, mill.inspector.wire, "x"),
+        "jobs.browse": (State.FAILED, kit.inspector.wire, 0, 9),
+        "jobs.search": (State.FAILED, kit.inspector.wire, "x"),
     }
     with pytest.raises(PermanentError, match="no such queue: 'mail'; there are work"):
         await attrgetter(call)(admin)("mail", *rest.get(call, ()))

@@ -17,23 +17,23 @@ from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.outcome import Dead, Done, Outcome, Retry
 from queue_lib.runner.reporter import Reporter
 from tests.support.failed_jobs import FAILURE, failed
-from tests.support.mills import QUEUE, Mill, backends, clock, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, backends, clock, redis_kit
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Broker, Lease
 
 
-async def test_statistics(mill: Mill, admin: Admin) -> None:
+async def test_statistics(kit: WireKit, admin: Admin) -> None:
     """Counts by wire, the pause, and how long the next job has waited."""
-    await failed(mill, "greet")
-    await mill.enqueue("greet", {})
-    await mill.inspector.pause(QUEUE.name)
+    await failed(kit, "greet")
+    await kit.enqueue("greet", {})
+    await kit.inspector.pause(QUEUE.name)
 
     [stats] = await admin.queues.stats()
 
     assert (QUEUE.name, True) == (stats.queue, stats.paused)
     assert (1, 1, 0) == tuple(stats.total(state) for state in (State.WAITING, State.FAILED, State.ACTIVE))
-    assert {mill.inspector.wire} == set(stats.counts)
+    assert {kit.inspector.wire} == set(stats.counts)
     assert stats.oldest is not None
     assert 0 <= stats.oldest < 5
 
@@ -42,24 +42,24 @@ async def test_statistics(mill: Mill, admin: Admin) -> None:
 class Process:
     """A worker process of one wire: it claims, and tells its heartbeat."""
 
-    mill: Mill
+    kit: WireKit
     broker: Broker
     stats: WorkerStats
     reporter: Reporter
 
     @classmethod
-    async def start(cls, mill: Mill, name: str) -> Self:
+    async def start(cls, kit: WireKit, name: str) -> Self:
         """Start it."""
-        stats = WorkerStats(clock(mill))
-        wires, queues = (mill.inspector.wire,), (QUEUE.name,)
-        me = WorkerView(name=name, host="here", pid=1, started_at=clock(mill)(), queues=queues, wires=wires)
+        stats = WorkerStats(clock(kit))
+        wires, queues = (kit.inspector.wire,), (QUEUE.name,)
+        me = WorkerView(name=name, host="here", pid=1, started_at=clock(kit)(), queues=queues, wires=wires)
         return cls(
-            mill, await mill.broker(), stats, Reporter(me, stats, mill.heartbeats, lambda: 5_000_000, lambda _: None)
+            kit, await kit.broker(), stats, Reporter(me, stats, kit.heartbeats, lambda: 5_000_000, lambda _: None)
         )
 
     async def claim(self) -> Lease:
         """Take a job, and tell that it starts."""
-        lease = await self.mill.claim(self.broker)
+        lease = await self.kit.claim(self.broker)
         self.stats(JobStarted(lease.job))
         return lease
 
@@ -76,10 +76,10 @@ class Process:
         self.stats(JobEnded(lease.job, outcome, seconds))
 
 
-async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> None:
+async def test_workers_are_seen_with_their_jobs(kit: WireKit, admin: Admin) -> None:
     """All that have sent a heartbeat, by name, until they sign off; after a loss of Redis with the next heartbeat."""
-    first, second = await Process.start(mill, "a"), await Process.start(mill, "b")
-    job_id = await mill.enqueue("greet", {})
+    first, second = await Process.start(kit, "a"), await Process.start(kit, "b")
+    job_id = await kit.enqueue("greet", {})
     await first.claim()
     await second.reporter.send()
     await first.reporter.send()
@@ -87,10 +87,10 @@ async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> Non
     seen, other = await admin.workers.alive()
 
     assert ("a", "here", 1, 5_000_000) == (seen.name, seen.host, seen.pid, seen.memory)
-    assert ((QUEUE.name,), (mill.inspector.wire,)) == (seen.queues, seen.wires)
+    assert ((QUEUE.name,), (kit.inspector.wire,)) == (seen.queues, seen.wires)
     assert seen.started_at <= seen.seen_at + 1  # the server counts in whole seconds
     [running] = seen.running
-    assert (QUEUE.name, mill.inspector.wire, job_id, "greet", 1) == (
+    assert (QUEUE.name, kit.inspector.wire, job_id, "greet", 1) == (
         *(running.queue, running.wire, running.id),
         *(running.name, running.attempt),
     )
@@ -99,12 +99,12 @@ async def test_workers_are_seen_with_their_jobs(mill: Mill, admin: Admin) -> Non
     assert ["b"] == [each.name for each in await admin.workers.alive()]
 
 
-async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin) -> None:
+async def test_the_history_is_summed_over_all_processes(kit: WireKit, admin: Admin) -> None:
     """Each minute is there, oldest first, whether anything was done in it or not."""
-    processes = [await Process.start(mill, name) for name in "ab"]
+    processes = [await Process.start(kit, name) for name in "ab"]
     for process in processes:
         for outcome in (Done(None), Retry(60.0, FAILURE), Dead(FAILURE)):
-            await mill.enqueue("greet", {})
+            await kit.enqueue("greet", {})
             await process.run(outcome, seconds=4.0)
         await process.reporter.send()
         await process.reporter.send()
@@ -112,7 +112,7 @@ async def test_the_history_is_summed_over_all_processes(mill: Mill, admin: Admin
 
     history = await admin.queues.history(QUEUE.name, minutes=5)
 
-    now = clock(mill)()
+    now = clock(kit)()
     assert [60.0] * 4 == [after.at - before.at for before, after in itertools.pairwise(history)]
     assert now - 60 - 5 < history[-1].at <= now
     assert (2, 2, 2) == tuple(sum(getattr(minute, name) for minute in history) for name in ("done", "retried", "dead"))
@@ -132,13 +132,13 @@ async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
 
 async def test_a_heartbeat_that_somebody_else_has_written(redis_url: str) -> None:
     """It is left out, and the rest is there."""
-    async with redis_mill(redis_url, "bullmq") as mill:
-        await (await Process.start(mill, "b")).reporter.send()
+    async with redis_kit(redis_url, "bullmq") as kit:
+        await (await Process.start(kit, "b")).reporter.send()
         with redis.Redis.from_url(redis_url) as server:
             server.zadd("bull:pulse:workers", {"a": time.time()})
             server.set("bull:pulse:worker:a", b'{"name": "\xff')
             server.hset(f"bull:pulse:minute:work:{int(time.time() // 60)}", mapping={"done": "x", "dead": "1"})
-        admin = Admin(backends(mill), by="anna")
+        admin = Admin(backends(kit), by="anna")
 
         assert ["b"] == [each.name for each in await admin.workers.alive()]
         assert (0, 1) == ((minute := (await admin.queues.history(QUEUE.name))[-1]).done, minute.dead)

@@ -13,17 +13,17 @@ from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
-from tests.support.mills import QUEUE, Mill, queue
 from tests.support.polling import BUSY
+from tests.support.wire_kit import QUEUE, WireKit, queue
 
 FAILURE = Failure("it broke", "Traceback: it broke")
 DATA = {"userId": "u1", "text": "żółw 🐢", "list": [1, 2.5, None]}
 
 
-async def test_a_job_comes_as_it_was_sent(mill: Mill) -> None:
+async def test_a_job_comes_as_it_was_sent(kit: WireKit) -> None:
     """A claimed job has the producer's name and data, and the queue's policy where the producer chose none."""
-    job_id = await mill.enqueue("greet", DATA)
-    job = (await mill.claim(await mill.broker())).job
+    job_id = await kit.enqueue("greet", DATA)
+    job = (await kit.claim(await kit.broker())).job
     assert (job_id, "greet", DATA) == (job.id, job.name, job.data)
     assert (1, 3, 5.0) == (job.attempt, job.max_attempts, job.timeout)
     assert [0.2, 0.4, 0.8] == [job.backoff.delay(attempt, 0.5) for attempt in (1, 2, 3)]
@@ -31,148 +31,148 @@ async def test_a_job_comes_as_it_was_sent(mill: Mill) -> None:
     assert job.queue == QUEUE.name
 
 
-async def test_an_empty_queue_says_how_long_to_wait(mill: Mill) -> None:
+async def test_an_empty_queue_says_how_long_to_wait(kit: WireKit) -> None:
     """Nothing to claim is an answer with a bounded wait that news may end."""
-    answer = await (await mill.broker()).claim(QUEUE)
+    answer = await (await kit.broker()).claim(QUEUE)
     assert isinstance(answer, NotNow)
     assert (True, False) == (answer.listen, answer.limited)
     assert 0 < answer.seconds <= 10
 
 
-async def test_a_server_that_is_there_answers(mill: Mill) -> None:
+async def test_a_server_that_is_there_answers(kit: WireKit) -> None:
     """Asking it takes no job and raises nothing; tests/e2e/test_metrics.py has one that is away."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
     await broker.ping()
-    assert 1 == (await mill.inspector.counts(QUEUE.name))[State.WAITING]
+    assert 1 == (await kit.inspector.counts(QUEUE.name))[State.WAITING]
 
 
-async def test_jobs_come_in_order(mill: Mill) -> None:
+async def test_jobs_come_in_order(kit: WireKit) -> None:
     """Jobs without priorities are claimed first in, first out."""
-    ids = [await mill.enqueue("greet", number) for number in range(5)]
-    broker = await mill.broker()
-    assert ids == [(await mill.claim(broker)).job.id for _ in ids]
+    ids = [await kit.enqueue("greet", number) for number in range(5)]
+    broker = await kit.broker()
+    assert ids == [(await kit.claim(broker)).job.id for _ in ids]
 
 
-async def test_a_waiting_consumer_hears_of_a_new_job_at_once(mill: Mill) -> None:
+async def test_a_waiting_consumer_hears_of_a_new_job_at_once(kit: WireKit) -> None:
     """A job that arrives during an idle wait is claimed long before the wait is over."""
-    broker = await mill.broker()
-    claim = asyncio.create_task(mill.claim(broker))
+    broker = await kit.broker()
+    claim = asyncio.create_task(kit.claim(broker))
     await asyncio.sleep(0.3)
     sent = time.monotonic()
-    await mill.enqueue("greet", DATA)
+    await kit.enqueue("greet", DATA)
     await claim
     assert time.monotonic() - sent < BUSY
 
 
-async def test_done(mill: Mill) -> None:
+async def test_done(kit: WireKit) -> None:
     """A job that is done is completed, with its result, and its lease is spent."""
-    job_id = await mill.enqueue("greet", DATA)
-    lease = await mill.claim(await mill.broker())
-    assert State.ACTIVE == (await mill.view(job_id)).state
+    job_id = await kit.enqueue("greet", DATA)
+    lease = await kit.claim(await kit.broker())
+    assert State.ACTIVE == (await kit.view(job_id)).state
     await lease.done({"sent": 1, "names": ["a"]})
-    view = await mill.view(job_id)
+    view = await kit.view(job_id)
     assert (State.COMPLETED, {"sent": 1, "names": ["a"]}, 1) == (view.state, view.result, view.attempts_made)
     with pytest.raises(LeaseLostError):
         await lease.done({})
 
 
-async def test_retry_after_a_delay(mill: Mill) -> None:
+async def test_retry_after_a_delay(kit: WireKit) -> None:
     """A retried job comes back after its delay, not before, with its attempt counted and its reason kept."""
-    job_id = await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
+    job_id = await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
     failed = time.monotonic()
-    await (await mill.claim(broker)).retry(0.3, FAILURE)
-    assert State.DELAYED == (await mill.view(job_id)).state
-    job = (await mill.claim(broker)).job
+    await (await kit.claim(broker)).retry(0.3, FAILURE)
+    assert State.DELAYED == (await kit.view(job_id)).state
+    job = (await kit.claim(broker)).job
     waited = time.monotonic() - failed
-    assert 0.29 <= waited < 0.3 + mill.precision + BUSY
+    assert 0.29 <= waited < 0.3 + kit.precision + BUSY
     assert (2, 3) == (job.attempt, job.max_attempts)
 
 
-async def test_retry_at_once(mill: Mill) -> None:
+async def test_retry_at_once(kit: WireKit) -> None:
     """Without a delay a retried job is back in line at once."""
-    await mill.enqueue("greet", DATA, attempts=2)
-    broker = await mill.broker()
-    await (await mill.claim(broker)).retry(0, FAILURE)
-    job = (await mill.claim(broker)).job
+    await kit.enqueue("greet", DATA, attempts=2)
+    broker = await kit.broker()
+    await (await kit.claim(broker)).retry(0, FAILURE)
+    job = (await kit.claim(broker)).job
     assert (2, 2, True) == (job.attempt, job.max_attempts, job.is_last_attempt)
 
 
-async def test_the_producers_attempts_win(mill: Mill) -> None:
+async def test_the_producers_attempts_win(kit: WireKit) -> None:
     """A producer's own number of attempts is kept over the queue's."""
-    await mill.enqueue("greet", DATA, attempts=7)
-    assert 7 == (await mill.claim(await mill.broker())).job.max_attempts
+    await kit.enqueue("greet", DATA, attempts=7)
+    assert 7 == (await kit.claim(await kit.broker())).job.max_attempts
 
 
-async def test_snooze_counts_no_attempt(mill: Mill) -> None:
+async def test_snooze_counts_no_attempt(kit: WireKit) -> None:
     """A snoozed job comes back later with the same attempt number."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    await (await mill.claim(broker)).snooze(0.2)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
+    await (await kit.claim(broker)).snooze(0.2)
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    assert 1 == (await mill.claim(broker)).job.attempt
+    assert 1 == (await kit.claim(broker)).job.attempt
 
 
-async def test_release_gives_the_job_to_the_next_worker_first(mill: Mill) -> None:
+async def test_release_gives_the_job_to_the_next_worker_first(kit: WireKit) -> None:
     """A released job is the next to be claimed, by any worker, and no attempt is counted."""
-    first = await mill.enqueue("greet", 1)
-    await mill.enqueue("greet", 2)
-    await (await mill.claim(await mill.broker())).release()
-    job = (await mill.claim(await mill.broker())).job
+    first = await kit.enqueue("greet", 1)
+    await kit.enqueue("greet", 2)
+    await (await kit.claim(await kit.broker())).release()
+    job = (await kit.claim(await kit.broker())).job
     assert (first, 1) == (job.id, job.attempt)
 
 
-async def test_bury(mill: Mill) -> None:
+async def test_bury(kit: WireKit) -> None:
     """A job that failed for good is in the failed set, with reason and stack."""
-    job_id = await mill.enqueue("greet", DATA)
-    await (await mill.claim(await mill.broker())).bury(FAILURE)
-    view = await mill.view(job_id)
+    job_id = await kit.enqueue("greet", DATA)
+    await (await kit.claim(await kit.broker())).bury(FAILURE)
+    view = await kit.view(job_id)
     assert (State.FAILED, "it broke", 1) == (view.state, view.reason, view.attempts_made)
     assert "Traceback: it broke" in (view.stack or "")
 
 
-async def test_progress_and_log_are_seen_while_the_job_runs(mill: Mill) -> None:
+async def test_progress_and_log_are_seen_while_the_job_runs(kit: WireKit) -> None:
     """Progress and log lines can be read by others at once."""
-    job_id = await mill.enqueue("greet", DATA)
-    lease = await mill.claim(await mill.broker())
+    job_id = await kit.enqueue("greet", DATA)
+    lease = await kit.claim(await kit.broker())
     await lease.progress({"done": 3})
     await lease.log("first")
     await lease.log("second")
-    view = await mill.view(job_id)
+    view = await kit.view(job_id)
     assert ({"done": 3}, ["first", "second"]) == (view.progress, view.log)
 
 
-async def test_a_delayed_job_is_not_early_and_not_late(mill: Mill) -> None:
+async def test_a_delayed_job_is_not_early_and_not_late(kit: WireKit) -> None:
     """A job enqueued with a delay is claimed when it is due."""
-    broker = await mill.broker()
+    broker = await kit.broker()
     sent = time.time()
     # RQ cuts the due time to a whole second: a whole second from now is what it can promise.
-    await mill.enqueue("greet", DATA, delay=1.0)
+    await kit.enqueue("greet", DATA, delay=1.0)
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    await mill.claim(broker)
+    await kit.claim(broker)
     waited = time.time() - sent
-    earliest = 0.0 if mill.name == "rq" else 0.99
-    assert earliest <= waited < 1.0 + mill.precision + BUSY
+    earliest = 0.0 if kit.name == "rq" else 0.99
+    assert earliest <= waited < 1.0 + kit.precision + BUSY
 
 
-async def test_a_paused_queue_hands_out_nothing(mill: Mill) -> None:
+async def test_a_paused_queue_hands_out_nothing(kit: WireKit) -> None:
     """Pause stops claims, resume lets them go on."""
-    broker = await mill.broker()
-    await mill.inspector.pause(QUEUE.name)
-    await mill.enqueue("greet", DATA)
+    broker = await kit.broker()
+    await kit.inspector.pause(QUEUE.name)
+    await kit.enqueue("greet", DATA)
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    assert await mill.inspector.is_paused(QUEUE.name)
-    await mill.inspector.resume(QUEUE.name)
-    assert "greet" == (await mill.claim(broker)).job.name
+    assert await kit.inspector.is_paused(QUEUE.name)
+    await kit.inspector.resume(QUEUE.name)
+    assert "greet" == (await kit.claim(broker)).job.name
 
 
-async def test_the_rate_limit_holds_over_two_workers(mill: Mill) -> None:
+async def test_the_rate_limit_holds_over_two_workers(kit: WireKit) -> None:
     """In one window no more jobs are claimed than the limit, by all workers together; the answer is the time left."""
     limited = queue(rate_max=3, rate_duration=0.5)
     for number in range(8):
-        await mill.enqueue("greet", number)
-    brokers = [await mill.broker([limited]), await mill.broker([limited])]
+        await kit.enqueue("greet", number)
+    brokers = [await kit.broker([limited]), await kit.broker([limited])]
     taken, started = 0, time.monotonic()
     while taken < 3:
         taken += not isinstance(await brokers[taken % 2].claim(limited), NotNow)
@@ -182,66 +182,66 @@ async def test_the_rate_limit_holds_over_two_workers(mill: Mill) -> None:
         assert (False, True) == (answer.listen, answer.limited)
         assert 0 < answer.seconds <= 0.5
     for number in range(5):
-        await mill.claim(brokers[number % 2], limited)
+        await kit.claim(brokers[number % 2], limited)
     assert time.monotonic() - started >= 0.49
 
 
-async def test_a_silent_workers_job_is_recovered(mill: Mill) -> None:
+async def test_a_silent_workers_job_is_recovered(kit: WireKit) -> None:
     """A job whose lease is no longer renewed goes to another worker with no attempt counted; the first has lost it."""
-    job_id = await mill.enqueue("greet", DATA)
-    dead, alive = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
-    lost = await mill.claim(dead)
-    recovered = await _recover(mill, alive)
+    job_id = await kit.enqueue("greet", DATA)
+    dead, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
+    lost = await kit.claim(dead)
+    recovered = await _recover(kit, alive)
     assert (job_id, 1) == (recovered.job.id, recovered.job.attempt)
     with pytest.raises(LeaseLostError):
         await lost.done({})
     await recovered.done({})
-    assert State.COMPLETED == (await mill.view(job_id)).state
+    assert State.COMPLETED == (await kit.view(job_id)).state
 
 
-async def test_a_renewed_lease_is_kept(mill: Mill) -> None:
+async def test_a_renewed_lease_is_kept(kit: WireKit) -> None:
     """A job that takes longer than a lease stays with its worker as long as the lease is renewed."""
-    await mill.enqueue("greet", DATA)
-    broker, other = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker, other = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
+    lease = await kit.claim(broker)
     for _ in range(6):
         await asyncio.sleep(0.3)
-        await mill.chore(broker, "renew leases")
-        await mill.chore(other, "recover jobs")
+        await kit.chore(broker, "renew leases")
+        await kit.chore(other, "recover jobs")
     assert isinstance(await other.claim(QUEUE), NotNow)
     await lease.done({})
 
 
-async def test_an_abandoned_job_is_recovered(mill: Mill) -> None:
+async def test_an_abandoned_job_is_recovered(kit: WireKit) -> None:
     """A lease that is abandoned is renewed no more: the job goes to whoever looks for lost ones."""
-    job_id = await mill.enqueue("greet", DATA)
-    broker = await mill.broker(lease_duration=1.0)
-    lease = await mill.claim(broker)
+    job_id = await kit.enqueue("greet", DATA)
+    broker = await kit.broker(lease_duration=1.0)
+    lease = await kit.claim(broker)
     lease.abandon()
-    await mill.chore(broker, "renew leases")
-    assert job_id == (await _recover(mill, broker)).job.id
+    await kit.chore(broker, "renew leases")
+    assert job_id == (await _recover(kit, broker)).job.id
 
 
-async def test_the_third_crash_is_the_last(mill: Mill) -> None:
+async def test_the_third_crash_is_the_last(kit: WireKit) -> None:
     """A job that has killed its worker three times is refused, with that as its reason."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker(lease_duration=1.0)
-    await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker(lease_duration=1.0)
+    await kit.claim(broker)
     for _ in range(2):
-        lease = await _recover(mill, await mill.broker(lease_duration=1.0))
+        lease = await _recover(kit, await kit.broker(lease_duration=1.0))
         assert lease.job.refusal is None
-    lease = await _recover(mill, await mill.broker(lease_duration=1.0))
+    lease = await _recover(kit, await kit.broker(lease_duration=1.0))
     assert lease.job.refusal is not None
     await lease.bury(Failure(lease.job.refusal))
 
 
-async def test_a_dead_letter_is_an_entry_for_the_app(mill: Mill) -> None:
+async def test_a_dead_letter_is_an_entry_for_the_app(kit: WireKit) -> None:
     """A dead letter is named after its job and carries all that is needed to enqueue it again; one for each job."""
-    job_id = await mill.enqueue("greet", DATA)
-    job = (await mill.claim(await mill.broker())).job
+    job_id = await kit.enqueue("greet", DATA)
+    job = (await kit.claim(await kit.broker())).job
     for reason in ("first", "second"):
         letter = DeadLetter(job=job, failure=Failure(reason, "stack"), failed_at=1_700_000_000.5)
-        await mill.dead_letters.add(letter)
+        await kit.dead_letters.add(letter)
     expected: dict[str, Any] = {
         "id": job_id,
         "name": "greet",
@@ -253,19 +253,19 @@ async def test_a_dead_letter_is_an_entry_for_the_app(mill: Mill) -> None:
         "stack": "stack",
         "failedAt": 1_700_000_000_500,
     }
-    assert [{"name": "greet_failed", "data": expected}] == await mill.letters()
+    assert [{"name": "greet_failed", "data": expected}] == await kit.letters()
 
 
-async def test_counts(mill: Mill) -> None:
+async def test_counts(kit: WireKit) -> None:
     """An operator sees how many jobs are in which state."""
     for number in range(4):
-        await mill.enqueue("greet", number)
-    await mill.enqueue("greet", 4, delay=60)
-    broker = await mill.broker()
-    await (await mill.claim(broker)).done(None)
-    await (await mill.claim(broker)).bury(FAILURE)
-    await mill.claim(broker)
-    counts = await mill.inspector.counts(QUEUE.name)
+        await kit.enqueue("greet", number)
+    await kit.enqueue("greet", 4, delay=60)
+    broker = await kit.broker()
+    await (await kit.claim(broker)).done(None)
+    await (await kit.claim(broker)).bury(FAILURE)
+    await kit.claim(broker)
+    counts = await kit.inspector.counts(QUEUE.name)
     assert {
         State.WAITING: 1,
         State.DELAYED: 1,
@@ -276,11 +276,11 @@ async def test_counts(mill: Mill) -> None:
     } == counts
 
 
-async def _recover(mill: Mill, broker: Any) -> Any:
+async def _recover(kit: WireKit, broker: Any) -> Any:
     """Let leases of one second run out, and claim what comes back."""
     deadline = time.monotonic() + 6
     while time.monotonic() < deadline:
-        await mill.chore(broker, "recover jobs")
+        await kit.chore(broker, "recover jobs")
         claimed = await broker.claim(QUEUE)
         if not isinstance(claimed, NotNow):
             return claimed

@@ -12,7 +12,7 @@ from queue_lib.admin.admin import Admin
 from queue_lib.broker.base import NotNow
 from queue_lib.errors import BrokerRefusedError, Trouble
 from queue_lib.job import State, Wire
-from tests.support.mills import PREFIX, QUEUE, Mill, backends
+from tests.support.wire_kit import PREFIX, QUEUE, WireKit, backends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def server(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.mark.parametrize("version", ["bullmq:4.18.3", "bullmq:3.16.2"])
-async def test_an_app_that_is_too_old(server: Redis, bullmq: Mill, rq: Mill, version: str) -> None:
+async def test_an_app_that_is_too_old(server: Redis, bullmq: WireKit, rq: WireKit, version: str) -> None:
     """No job is taken or added on BullMQ's wire, RQ's goes on; once the app is upgraded, the jobs are taken."""
     job_id = await bullmq.enqueue("greet", 1)
     server.hset(META, "version", version)
@@ -54,7 +54,7 @@ async def test_an_app_that_is_too_old(server: Redis, bullmq: Mill, rq: Mill, ver
 
 
 @pytest.mark.parametrize("version", ["bullmq:5.0.0", "bullmq:6.7.0", "bullmq:10.0.0", "bullmq-pro:4.1.0", "", None])
-async def test_apps_that_are_served(server: Redis, bullmq: Mill, version: str | None) -> None:
+async def test_apps_that_are_served(server: Redis, bullmq: WireKit, version: str | None) -> None:
     """Newer ones, those that don't tell, and Pro's, which has numbers of its own."""
     await bullmq.enqueue("greet", 1)
     if version is not None:

@@ -17,7 +17,7 @@ from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.job import State
 from tests.support.failed_jobs import failed
-from tests.support.mills import PREFIX, QUEUE, Mill
+from tests.support.wire_kit import PREFIX, QUEUE, WireKit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def server(redis_url: str) -> Iterator[Redis]:
         yield client
 
 
-async def test_an_operator_sees_what_is_set_aside(server: Redis, bullmq: Mill) -> None:
+async def test_an_operator_sees_what_is_set_aside(server: Redis, bullmq: WireKit) -> None:
     """The jobs of a paused queue count as waiting, are listed and found, and are the ones that `drain` deletes."""
     before = await bullmq.enqueue("greet", 1)
     await bullmq.inspector.pause(QUEUE.name)
@@ -51,7 +51,7 @@ async def test_an_operator_sees_what_is_set_aside(server: Redis, bullmq: Mill) -
 
 
 @pytest.mark.parametrize("version", ["bullmq:5.81.5", "bullmq:6.7.0", None])
-async def test_all_that_is_set_aside_comes_back(server: Redis, bullmq: Mill, version: str | None) -> None:
+async def test_all_that_is_set_aside_comes_back(server: Redis, bullmq: WireKit, version: str | None) -> None:
     """`resume` brings back what is in both lists, however much it is, in order, whichever major the app has by then."""
     server.hset(KEY + "meta", "paused", 1)
     aside, line = [f"a{n}" for n in range(15_000)], [f"b{n}" for n in range(10)]
@@ -69,7 +69,7 @@ async def test_all_that_is_set_aside_comes_back(server: Redis, bullmq: Mill, ver
     assert not server.hexists(KEY + "meta", "paused")
 
 
-async def test_letters_of_a_queue_that_is_paused(server: Redis, bullmq: Mill) -> None:
+async def test_letters_of_a_queue_that_is_paused(server: Redis, bullmq: WireKit) -> None:
     """An app may pause the queue `dead`, too: letters are counted and listed all the same, the oldest first."""
     server.hset(f"{PREFIX}:dead:meta", mapping={"version": "bullmq:5.81.5", "paused": 1})
     ids = await failed(bullmq, "greet", "greet", "greet")
@@ -78,7 +78,7 @@ async def test_letters_of_a_queue_that_is_paused(server: Redis, bullmq: Mill) ->
     assert [ids[:2], ids[2:]] == [[letter.id for letter in page] for page in pages]
 
 
-async def test_a_queue_paused_with_bullmq_6_before(server: Redis, bullmq: Mill) -> None:
+async def test_a_queue_paused_with_bullmq_6_before(server: Redis, bullmq: WireKit) -> None:
     """What bullmq 6 left in line is set aside with the next job that waits: bullmq 5 would lose it by `resume`."""
     first = await bullmq.enqueue("greet", 1)
     server.hset(KEY + "meta", "paused", 1)
@@ -86,7 +86,7 @@ async def test_a_queue_paused_with_bullmq_6_before(server: Redis, bullmq: Mill) 
     assert (0, [second, first]) == (server.exists(KEY + "wait"), server.lrange(KEY + "paused", 0, -1))
 
 
-async def test_a_parent_whose_queue_is_paused(server: Redis, redis_url: str, bullmq: Mill) -> None:
+async def test_a_parent_whose_queue_is_paused(server: Redis, redis_url: str, bullmq: WireKit) -> None:
     """A child that completes sets its parent free: into the line, or aside while the parent's queue is paused."""
     server.hset(f"{PREFIX}:parents:meta", mapping={"version": "bullmq:5.81.5", "paused": 1})
     async with redis.asyncio.Redis.from_url(redis_url, decode_responses=True) as client:
@@ -102,7 +102,7 @@ async def test_a_parent_whose_queue_is_paused(server: Redis, redis_url: str, bul
     assert (["p"], 0) == (server.lrange(f"{PREFIX}:parents:paused", 0, -1), server.exists(f"{PREFIX}:parents:wait"))
 
 
-async def test_a_job_that_is_recovered_during_a_pause(server: Redis, bullmq: Mill) -> None:
+async def test_a_job_that_is_recovered_during_a_pause(server: Redis, bullmq: WireKit) -> None:
     """A job whose worker went silent waits aside, too."""
     job_id = await bullmq.enqueue("greet", 1)
     broker = await bullmq.broker(lease_duration=0.2)

@@ -20,7 +20,7 @@ from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.clocks import clock_ahead
-from tests.support.mills import QUEUE, Mill
+from tests.support.wire_kit import QUEUE, WireKit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def scores(client: Redis, key: str) -> dict[str, float]:
     return {job_id.decode(): score for job_id, score in found}
 
 
-async def test_a_running_job_is_its_workers(rq: Mill, ahead: float) -> None:
+async def test_a_running_job_is_its_workers(rq: WireKit, ahead: float) -> None:
     """Another worker does not take it for lost, neither at once nor after it was renewed."""
     job_id = await rq.enqueue("greet", {})
     worker, other = await rq.broker(), await rq.broker()
@@ -62,7 +62,7 @@ async def test_a_running_job_is_its_workers(rq: Mill, ahead: float) -> None:
     assert 1 == (await rq.view(job_id)).attempts_made
 
 
-async def test_a_silent_workers_job_is_recovered(rq: Mill, ahead: float) -> None:
+async def test_a_silent_workers_job_is_recovered(rq: WireKit, ahead: float) -> None:
     """After a lease, not earlier and not much later, and it is run once more."""
     job_id = await rq.enqueue("greet", {})
     worker, other = await rq.broker(lease_duration=LEASE), await rq.broker(lease_duration=LEASE)
@@ -78,7 +78,9 @@ async def test_a_silent_workers_job_is_recovered(rq: Mill, ahead: float) -> None
     assert 1 == len(rq.events)
 
 
-async def test_a_claim_is_its_workers(rq: Mill, client: Redis, monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
+async def test_a_claim_is_its_workers(
+    rq: WireKit, client: Redis, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
     """A job that is claimed and not started is recovered after a lease, too."""
     await rq.enqueue("greet", {})
     worker: Any = await rq.broker(lease_duration=LEASE)
@@ -99,7 +101,7 @@ async def _away(*_: Any, **__: Any) -> None:
     raise ConnectionError
 
 
-async def test_delays(rq: Mill, client: Redis, ahead: float) -> None:
+async def test_delays(rq: WireKit, client: Redis, ahead: float) -> None:
     """What is to run in five seconds is due in five, and in whole seconds: a retry, a follow-up, an operator's job."""
     await rq.enqueue("greet", {})
     broker = await rq.broker()
@@ -115,7 +117,7 @@ async def test_delays(rq: Mill, client: Redis, ahead: float) -> None:
     assert {} == {job_id: left for job_id, left in due.items() if not 3.5 < left < 6.1}
 
 
-async def test_what_is_not_due_waits(rq: Mill, ahead: float) -> None:
+async def test_what_is_not_due_waits(rq: WireKit, ahead: float) -> None:
     """A job that its producer has scheduled does not start early, or late, by the clock of the worker."""
     await rq.enqueue("greet", {}, delay=60.0)
     due = await rq.enqueue("greet", {}, delay=0.01)
@@ -125,7 +127,7 @@ async def test_what_is_not_due_waits(rq: Mill, ahead: float) -> None:
         assert isinstance(await broker.claim(QUEUE), NotNow)
 
 
-async def test_retention(rq: Mill, client: Redis, ahead: float) -> None:
+async def test_retention(rq: WireKit, client: Redis, ahead: float) -> None:
     """A finished job is listed for as long as its hash is there."""
     await rq.enqueue("greet", {})
     with clock_ahead(ahead):

@@ -23,8 +23,8 @@ from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, LeaseLostError, TransientError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
-from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 from tests.support.polling import BUSY
+from tests.support.wire_kit import PREFIX, QUEUE, WireKit, queue, rq_enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def write_rq_job(client: Redis, job_id: str, **fields: Any) -> None:
     client.rpush(f"rq:queue:{QUEUE.name}", job_id)
 
 
-async def test_a_letter_can_always_be_written(rq: Mill) -> None:
+async def test_a_letter_can_always_be_written(rq: WireKit) -> None:
     """Data that JSON can't carry back (NaN) reaches the dead letters in a form that it can."""
     await rq.enqueue("greet", {"lat": float("nan")})
     job = (await rq.claim(await rq.broker())).job
@@ -61,7 +61,7 @@ async def test_a_letter_can_always_be_written(rq: Mill) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["a b", "x:y", "caf\u00e9"])
-async def test_an_odd_id_is_refused_and_buried(client: Redis, rq: Mill, job_id: str) -> None:
+async def test_an_odd_id_is_refused_and_buried(client: Redis, rq: WireKit, job_id: str) -> None:
     """A job whose id RQ itself would not write is buried like any other that can't be read."""
     write_rq_job(client, job_id)
     lease = await rq.claim(await rq.broker())
@@ -84,7 +84,7 @@ async def test_an_odd_id_is_refused_and_buried(client: Redis, rq: Mill, job_id: 
         {"attempts_made": "1e3"},
     ],
 )
-async def test_fields_that_would_fail_later_are_refused_at_once(client: Redis, rq: Mill, fields: Any) -> None:
+async def test_fields_that_would_fail_later_are_refused_at_once(client: Redis, rq: WireKit, fields: Any) -> None:
     """What could not be written back when the job is settled is found when it is claimed."""
     write_rq_job(client, "odd", **fields)
     lease = await rq.claim(await rq.broker())
@@ -93,7 +93,7 @@ async def test_fields_that_would_fail_later_are_refused_at_once(client: Redis, r
     assert State.FAILED == (await rq.view("odd")).state
 
 
-async def test_a_buried_job_keeps_what_its_producer_wrote(client: Redis, rq: Mill) -> None:
+async def test_a_buried_job_keeps_what_its_producer_wrote(client: Redis, rq: WireKit) -> None:
     """A job that can't be read, such as one that was pickled by mistake, is not changed by being buried."""
     data = zlib.compress(pickle.dumps(("greet", None, ({"userId": "u1"},), {})))
     write_rq_job(client, "pickled", data=data, success_callback_name="app.done")
@@ -103,7 +103,7 @@ async def test_a_buried_job_keeps_what_its_producer_wrote(client: Redis, rq: Mil
     assert "unreadable" == (await rq.view("pickled")).name
 
 
-async def test_dependents_of_other_workers_stay_as_they_are(client: Redis, rq: Mill) -> None:
+async def test_dependents_of_other_workers_stay_as_they_are(client: Redis, rq: WireKit) -> None:
     """A job of a stock worker's queue that waits for one of ours keeps its callback."""
     parent_id = await rq.enqueue("greet", {})
     others = RQQueue("others", connection=client, serializer="json")
@@ -116,7 +116,7 @@ async def test_dependents_of_other_workers_stay_as_they_are(client: Redis, rq: M
     assert str(name).endswith("notify'")
 
 
-async def test_a_lost_job_that_repeats_is_not_repeated_twice(client: Redis, rq: Mill) -> None:
+async def test_a_lost_job_that_repeats_is_not_repeated_twice(client: Redis, rq: WireKit) -> None:
     """A worker that has lost its lease settles nothing, in RQ's own way of settling neither."""
     job_id = rq_enqueue(client, "greet", {}, repeat=Repeat(times=2, interval=60))
     lease = await rq.claim(await rq.broker(lease_duration=1.0))
@@ -127,7 +127,7 @@ async def test_a_lost_job_that_repeats_is_not_repeated_twice(client: Redis, rq: 
     assert job_id == lease.job.id
 
 
-async def test_a_job_with_dependents_is_kept_as_long_as_others(client: Redis, rq: Mill) -> None:
+async def test_a_job_with_dependents_is_kept_as_long_as_others(client: Redis, rq: WireKit) -> None:
     """The queue's retention holds for a job that RQ settles in its own way, and the worker is idle afterwards."""
     parent_id = await rq.enqueue("greet", {})
     parent = StockJob.fetch(parent_id, connection=client, serializer="json")
@@ -137,7 +137,7 @@ async def test_a_job_with_dependents_is_kept_as_long_as_others(client: Redis, rq
     assert ["idle"] == [worker.get_state() for worker in StockWorker.all(connection=client)]
 
 
-async def test_a_stock_workers_job_is_not_dropped(client: Redis, rq: Mill) -> None:
+async def test_a_stock_workers_job_is_not_dropped(client: Redis, rq: WireKit) -> None:
     """A job that a killed stock worker has left between claim and start goes back to its queue after a lease."""
     job_id = await rq.enqueue("greet", {})
     client.lmove(f"rq:queue:{QUEUE.name}", f"rq:queue:{QUEUE.name}:intermediate", "LEFT", "RIGHT")
@@ -148,7 +148,7 @@ async def test_a_stock_workers_job_is_not_dropped(client: Redis, rq: Mill) -> No
     assert job_id == (await rq.claim(broker)).job.id
 
 
-async def test_a_worker_that_redis_has_forgotten_registers_anew(client: Redis, rq: Mill) -> None:
+async def test_a_worker_that_redis_has_forgotten_registers_anew(client: Redis, rq: WireKit) -> None:
     """After Redis has lost its data `rq info` shows the worker again with its next heartbeat."""
     await rq.enqueue("greet", {})
     broker = await rq.broker()
@@ -158,7 +158,7 @@ async def test_a_worker_that_redis_has_forgotten_registers_anew(client: Redis, r
     assert 1 == len(StockWorker.all(connection=client))
 
 
-async def test_retention_by_count_catches_up(client: Redis, rq: Mill) -> None:
+async def test_retention_by_count_catches_up(client: Redis, rq: WireKit) -> None:
     """One pass leaves as many finished jobs as the queue keeps, however many there are."""
     registry = FinishedJobRegistry(QUEUE.name, connection=client)
     with client.pipeline() as pipe:
@@ -175,7 +175,7 @@ async def test_retention_by_count_catches_up(client: Redis, rq: Mill) -> None:
 
 
 async def test_a_job_claimed_when_redis_goes_away_is_begun_when_it_is_back(
-    rq: Mill, monkeypatch: pytest.MonkeyPatch
+    rq: WireKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim that an outage cuts in half is finished by the next one, and need not wait for the end of a lease."""
     job_id = await rq.enqueue("greet", {})
@@ -191,7 +191,7 @@ async def _away(*_: Any, **__: Any) -> None:
     raise ConnectionError
 
 
-async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: Mill) -> None:
+async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: WireKit) -> None:
     """A job that went back to its queue between claim and start is not started here, too."""
     await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
@@ -207,7 +207,7 @@ async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: M
     assert not broker._session.worker.executions
 
 
-async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redis, rq: Mill) -> None:
+async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redis, rq: WireKit) -> None:
     """A key of a wrong type is no outage: to wait for its end would be to wait for ever."""
     job_id = await rq.enqueue("greet", {})
     lease = await rq.claim(await rq.broker())
@@ -217,7 +217,7 @@ async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redi
 
 
 @pytest.mark.parametrize("key", ["rq:job:{}:dependents", "rq:executions:{}", "rq:results:{}"])
-async def test_a_job_whose_keys_are_not_its_own_blocks_no_other(client: Redis, rq: Mill, key: str) -> None:
+async def test_a_job_whose_keys_are_not_its_own_blocks_no_other(client: Redis, rq: WireKit, key: str) -> None:
     """It is buried with its reason, the next one runs, and once an operator retries it, it runs as well."""
     odd, sound = [await rq.enqueue("greet", {}) for _ in range(2)]
     client.set(key.format(odd), "x")
@@ -232,7 +232,7 @@ async def test_a_job_whose_keys_are_not_its_own_blocks_no_other(client: Redis, r
     await again.done(None)
 
 
-async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(client: Redis, rq: Mill) -> None:
+async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(client: Redis, rq: WireKit) -> None:
     """Where the value was put while it ran, and the worker died: it comes back, and so do the queue's others."""
     jobs = [await rq.enqueue("greet", {}) for _ in range(2)]
     dead = await rq.broker(lease_duration=1.0)
@@ -244,7 +244,7 @@ async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(
     assert 2 == client.llen(f"rq:queue:{QUEUE.name}")
 
 
-async def test_what_is_no_job_stops_no_chore(client: Redis, rq: Mill) -> None:
+async def test_what_is_no_job_stops_no_chore(client: Redis, rq: WireKit) -> None:
     """A value of another kind where a job's hash would be, named wherever jobs are: the others are claimed and kept."""
     await rq.enqueue("greet", {})
     client.set("rq:job:odd", "x")
@@ -267,7 +267,7 @@ async def test_what_is_no_job_stops_no_chore(client: Redis, rq: Mill) -> None:
     assert [0, 0] == [client.llen(f"rq:queue:{lane}:intermediate"), client.zcard(f"rq:wip:{lane}")]
 
 
-async def test_a_requeued_job_starts_anew(client: Redis, rq: Mill) -> None:
+async def test_a_requeued_job_starts_anew(client: Redis, rq: WireKit) -> None:
     """A job that was buried for its crashes runs again when an operator requeues it."""
     job_id = await rq.enqueue("greet", {})
     client.hset(f"rq:job:{job_id}", "crashes", 3)
@@ -279,7 +279,7 @@ async def test_a_requeued_job_starts_anew(client: Redis, rq: Mill) -> None:
     assert (await rq.claim(broker)).job.refusal is None
 
 
-async def test_a_job_leased_again_by_the_same_worker_is_renewed(bullmq: Mill, client: Redis) -> None:
+async def test_a_job_leased_again_by_the_same_worker_is_renewed(bullmq: WireKit, client: Redis) -> None:
     """After an outage a worker may claim its own lost job: the loss of the old lease does not end the new one."""
     job_id = await bullmq.enqueue("greet", {})
     broker = await bullmq.broker(lease_duration=1.0)
@@ -298,7 +298,7 @@ async def test_a_job_leased_again_by_the_same_worker_is_renewed(bullmq: Mill, cl
     assert client.pttl(f"{PREFIX}:{QUEUE.name}:{job_id}:lock") > 700
 
 
-async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url: str, bullmq: Mill) -> None:
+async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url: str, bullmq: WireKit) -> None:
     """BullMQ does not let a parent with an open child complete: that is an attempt that failed, and no lost lease."""
     parent_id = await bullmq.enqueue("greet", {})
     lease = await bullmq.claim(await bullmq.broker())
@@ -322,7 +322,7 @@ async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url
         {"keepLogs": "x"},
     ],
 )
-async def test_options_that_would_fail_later_are_refused_at_once(client: Redis, bullmq: Mill, opts: Any) -> None:
+async def test_options_that_would_fail_later_are_refused_at_once(client: Redis, bullmq: WireKit, opts: Any) -> None:
     """What a script would stumble over when the job is settled is found when it is claimed."""
     key = f"{PREFIX}:{QUEUE.name}:7"
     client.hset(key, mapping={"name": "greet", "data": "{}", "opts": json.dumps(opts), "timestamp": 0})
@@ -333,7 +333,7 @@ async def test_options_that_would_fail_later_are_refused_at_once(client: Redis, 
     assert 1 == client.zcard(f"{PREFIX}:{QUEUE.name}:failed")
 
 
-async def test_a_stack_trace_that_is_none_is_refused(client: Redis, bullmq: Mill) -> None:
+async def test_a_stack_trace_that_is_none_is_refused(client: Redis, bullmq: WireKit) -> None:
     """A hash whose stack traces are no list is refused before it runs, and not when its outcome is written."""
     job_id = await bullmq.enqueue("greet", {})
     client.hset(f"{PREFIX}:{QUEUE.name}:{job_id}", "stacktrace", "5")
@@ -342,14 +342,14 @@ async def test_a_stack_trace_that_is_none_is_refused(client: Redis, bullmq: Mill
     await lease.bury(FAILURE)
 
 
-async def test_metrics_are_kept(client: Redis, bullmq: Mill) -> None:
+async def test_metrics_are_kept(client: Redis, bullmq: WireKit) -> None:
     """`queue.getMetrics()` and the dashboards' charts have their counts."""
     await bullmq.enqueue("greet", {})
     await (await bullmq.claim(await bullmq.broker())).done(None)
     assert b"1" == client.hget(f"{PREFIX}:{QUEUE.name}:metrics:completed", "count")
 
 
-async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: Mill) -> None:
+async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: WireKit) -> None:
     """Many lines of many jobs at once go over the one connection that there is."""
     broker = await bullmq.broker([queue(concurrency=8)])
     for number in range(8):
@@ -360,9 +360,9 @@ async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: Mill)
     assert before == len(client.client_list())
 
 
-async def test_a_long_idle_time_changes_nothing(bullmq: Mill, rq: Mill) -> None:
+async def test_a_long_idle_time_changes_nothing(bullmq: WireKit, rq: WireKit) -> None:
     """After more than five idle seconds, redis-py's own timeout, a job is picked up as fast as ever, on both wires."""
-    claims = [asyncio.create_task(mill.claim(await mill.broker())) for mill in (bullmq, rq)]
+    claims = [asyncio.create_task(kit.claim(await kit.broker())) for kit in (bullmq, rq)]
     await asyncio.sleep(6)
     started = time.monotonic()
     await bullmq.enqueue("greet", {})

@@ -11,7 +11,7 @@ from tests.support.fakes import make_job
 if TYPE_CHECKING:
     import pytest
 
-    from tests.support.mills import Mill
+    from tests.support.wire_kit import WireKit
 
 JOB = make_job()
 ID = dead_letter_id(JOB.wire, JOB.queue, JOB.id)
@@ -22,19 +22,19 @@ def letter(failed_at: float) -> DeadLetter:
     return DeadLetter(job=JOB, failure=Failure("it broke"), failed_at=failed_at)
 
 
-async def test_a_letter_of_another_time_stays(mill: Mill) -> None:
+async def test_a_letter_of_another_time_stays(kit: WireKit) -> None:
     """A job that has failed again has a new letter; who wants the old one dropped comes too late."""
-    await mill.dead_letters.add(letter(1000.0))
-    await mill.dead_letters.add(letter(2000.0))
+    await kit.dead_letters.add(letter(1000.0))
+    await kit.dead_letters.add(letter(2000.0))
 
-    assert not await mill.dead_letters.drop(ID, 1_000_000)
-    assert 1 == await mill.dead_letters.count()
-    assert await mill.dead_letters.drop(ID, 2_000_000)
-    assert not await mill.dead_letters.drop(ID)
-    assert 0 == await mill.dead_letters.count()
+    assert not await kit.dead_letters.drop(ID, 1_000_000)
+    assert 1 == await kit.dead_letters.count()
+    assert await kit.dead_letters.drop(ID, 2_000_000)
+    assert not await kit.dead_letters.drop(ID)
+    assert 0 == await kit.dead_letters.count()
 
 
-async def test_a_letter_that_comes_in_between_stays(bullmq: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_letter_that_comes_in_between_stays(bullmq: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look at the old one and its removal."""
     letters = bullmq.dead_letters
     await letters.add(letter(1000.0))

@@ -18,7 +18,7 @@ from queue_lib.job import Backoff, State
 from queue_lib.outcome import Failure
 from queue_lib.queues import Retention, Retries
 from queue_lib.runner.context import RunContext
-from tests.support.mills import QUEUE, Mill, queue
+from tests.support.wire_kit import QUEUE, WireKit, queue
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Lease
@@ -28,80 +28,80 @@ DATA = {"userId": "u1"}
 ADDITION = Addition(name="follow", data={"ids": ["ä", 1]}, job_id="next-1")
 
 
-async def test_a_job_is_added_to_another_queue(mill: Mill) -> None:
+async def test_a_job_is_added_to_another_queue(kit: WireKit) -> None:
     """It waits there, with that queue's attempts, on the same wire, and is added once."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker([QUEUE, OTHER])
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker([QUEUE, OTHER])
+    lease = await kit.claim(broker)
 
     assert "next-1" == await lease.enqueue("other", ADDITION)
     assert "next-1" == await lease.enqueue("other", replace(ADDITION, data={}))
 
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    job = (await mill.claim(broker, OTHER)).job
+    job = (await kit.claim(broker, OTHER)).job
     assert ("other", "next-1", {"ids": ["ä", 1]}, 7) == (job.queue, job.id, job.data, job.max_attempts)
     assert isinstance(await broker.claim(OTHER), NotNow)
 
 
-async def test_a_queue_that_this_process_does_not_serve(mill: Mill) -> None:
+async def test_a_queue_that_this_process_does_not_serve(kit: WireKit) -> None:
     """Another process takes the job."""
-    await mill.enqueue("greet", DATA)
-    lease = await mill.claim(await mill.broker())
+    await kit.enqueue("greet", DATA)
+    lease = await kit.claim(await kit.broker())
 
     await lease.enqueue("other", ADDITION)
 
-    assert "next-1" == (await mill.claim(await mill.broker([OTHER]), OTHER)).job.id
+    assert "next-1" == (await kit.claim(await kit.broker([OTHER]), OTHER)).job.id
 
 
-async def test_attempts_backoff_and_place_are_the_producers(mill: Mill) -> None:
+async def test_attempts_backoff_and_place_are_the_producers(kit: WireKit) -> None:
     """They win over the queue's."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker([QUEUE, OTHER])
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker([QUEUE, OTHER])
+    lease = await kit.claim(broker)
     backoff = Backoff((0.5,), exponential=True)
 
     await lease.enqueue("other", ADDITION)
     await lease.enqueue("other", replace(ADDITION, job_id="next-2", attempts=3, backoff=backoff, lifo=True))
 
-    job = (await mill.claim(broker, OTHER)).job
+    job = (await kit.claim(broker, OTHER)).job
     assert ("next-2", 3) == (job.id, job.max_attempts)
     assert [0.5, 1.0] == [job.backoff.delay(attempt, 0.0) for attempt in (1, 2)]
 
 
-async def test_attempts_and_backoff_by_the_jobs_name(mill: Mill) -> None:
+async def test_attempts_and_backoff_by_the_jobs_name(kit: WireKit) -> None:
     """They win over the queue's, and lose to the producer's; they hold in every attempt."""
     own = Retries(attempts=2, backoff=Backoff((0.05,)))
     of = queue(attempts=9, backoff=Backoff((1000.0,)), retries={"greet": own, "call": Retries()})
-    broker = await mill.broker([of])
-    jobs = [await mill.enqueue(*job) for job in (("greet", DATA), ("call", DATA))]
-    jobs.append(await mill.enqueue("greet", DATA, attempts=5))
+    broker = await kit.broker([of])
+    jobs = [await kit.enqueue(*job) for job in (("greet", DATA), ("call", DATA))]
+    jobs.append(await kit.enqueue("greet", DATA, attempts=5))
 
-    claimed = {lease.job.id: lease for lease in [await mill.claim(broker, of) for _ in jobs]}
+    claimed = {lease.job.id: lease for lease in [await kit.claim(broker, of) for _ in jobs]}
     assert [2, 9, 5] == [claimed[job_id].job.max_attempts for job_id in jobs]
     assert [0.05, 1000.0] == [claimed[job_id].job.backoff.delay(1, 0.0) for job_id in jobs[:2]]
 
     await claimed[jobs[0]].retry(0, Failure("it broke"))
-    job = (await mill.claim(broker, of)).job
+    job = (await kit.claim(broker, of)).job
     assert (jobs[0], 2, 2, 0.05) == (job.id, job.attempt, job.max_attempts, job.backoff.delay(2, 0.0))
 
 
-async def test_a_run_that_happens_again_adds_nothing_twice(mill: Mill) -> None:
+async def test_a_run_that_happens_again_adds_nothing_twice(kit: WireKit) -> None:
     """Without an id of its own a job has one that is made of the run's; the same twice in a run is meant twice."""
-    await mill.enqueue("greet", DATA)
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker([QUEUE, OTHER])
-    first, other = await mill.claim(broker), await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker([QUEUE, OTHER])
+    first, other = await kit.claim(broker), await kit.claim(broker)
     addition = replace(ADDITION, job_id=None)
 
     added = [await adds(first, addition, addition)]
     await first.retry(0, Failure("it broke"))
-    again = await mill.claim(broker)
+    again = await kit.claim(broker)
     added.append(await adds(again, addition, addition))
     theirs = await adds(other, addition)
 
     assert added[0] == added[1]
     assert 3 == len({*added[0], *theirs})
-    claimed = {(await mill.claim(broker, OTHER)).job.id for _ in range(3)}
+    claimed = {(await kit.claim(broker, OTHER)).job.id for _ in range(3)}
     assert claimed == {*added[0], *theirs}
     assert isinstance(await broker.claim(OTHER), NotNow)
 
@@ -112,16 +112,16 @@ async def adds(lease: Lease, *additions: Addition) -> list[str]:
     return [await context.enqueue(addition, "other") for addition in additions]
 
 
-async def test_an_id_that_no_job_may_have_is_refused(mill: Mill) -> None:
+async def test_an_id_that_no_job_may_have_is_refused(kit: WireKit) -> None:
     """The job that asks for it is dead, with the rule as its reason."""
-    await mill.enqueue("greet", DATA)
-    lease = await mill.claim(await mill.broker())
+    await kit.enqueue("greet", DATA)
+    lease = await kit.claim(await kit.broker())
 
     with pytest.raises(PermanentError, match="a job's id has letters"):
         await adds(lease, replace(ADDITION, job_id="12"))
 
 
-async def test_options_of_bullmq(bullmq: Mill, redis_url: str) -> None:
+async def test_options_of_bullmq(bullmq: WireKit, redis_url: str) -> None:
     """They stand in the job as Node writes them."""
     await bullmq.enqueue("greet", DATA)
     lease = await bullmq.claim(await bullmq.broker())
@@ -161,7 +161,7 @@ async def test_options_of_bullmq(bullmq: Mill, redis_url: str) -> None:
         (Deduplication(id="d", ttl=60.0, extend=True, replace=True), [3]),
     ],
 )
-async def test_deduplication(bullmq: Mill, wanted: Deduplication, expected: list[int]) -> None:
+async def test_deduplication(bullmq: WireKit, wanted: Deduplication, expected: list[int]) -> None:
     """Simple and throttled, the first of three is added alone; debounced, the last."""
     await bullmq.enqueue("greet", DATA)
     broker = await bullmq.broker([QUEUE, OTHER])
@@ -176,7 +176,7 @@ async def test_deduplication(bullmq: Mill, wanted: Deduplication, expected: list
     assert 0 == (await bullmq.inspector.counts("other"))[State.DELAYED]
 
 
-async def test_deduplication_keeps_the_last_while_the_first_runs(bullmq: Mill) -> None:
+async def test_deduplication_keeps_the_last_while_the_first_runs(bullmq: WireKit) -> None:
     """It is added when that one ends."""
     await bullmq.enqueue("greet", DATA)
     broker = await bullmq.broker([QUEUE, OTHER])
@@ -202,7 +202,7 @@ async def test_deduplication_keeps_the_last_while_the_first_runs(bullmq: Mill) -
     ],
 )
 async def test_how_long_a_job_stays_on_rq(
-    rq: Mill, redis_url: str, changes: dict[str, Any], ttls: tuple[bytes | None, bytes | None]
+    rq: WireKit, redis_url: str, changes: dict[str, Any], ttls: tuple[bytes | None, bytes | None]
 ) -> None:
     """As result_ttl and failure_ttl."""
     await rq.enqueue("greet", DATA)
@@ -222,7 +222,7 @@ def ttls_of(url: str) -> list[bytes | None]:
         return list(found)
 
 
-async def test_a_failed_job_that_is_not_to_stay_on_rq(rq: Mill) -> None:
+async def test_a_failed_job_that_is_not_to_stay_on_rq(rq: WireKit) -> None:
     """It is gone once it has failed for good."""
     await rq.enqueue("greet", DATA)
     broker = await rq.broker([QUEUE, OTHER])

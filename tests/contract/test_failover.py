@@ -26,8 +26,8 @@ from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failover import Pair
 from tests.support.lossy_link import LossyLink
-from tests.support.mills import QUEUE, Mill, redis_mill
 from tests.support.polling import PATIENCE, until
+from tests.support.wire_kit import QUEUE, WireKit, redis_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,64 +47,64 @@ async def pair() -> AsyncIterator[Pair]:
 
 
 @pytest.fixture
-async def mill(pair: Pair, wire: str) -> AsyncIterator[Mill]:
+async def kit(pair: Pair, wire: str) -> AsyncIterator[WireKit]:
     """One wire by way of their address."""
-    async with redis_mill(pair.link.url, wire) as mill:
-        yield mill
+    async with redis_kit(pair.link.url, wire) as kit:
+        yield kit
 
 
 @WIRES
-async def test_what_runs_is_settled_and_what_waits_is_claimed(mill: Mill, pair: Pair) -> None:
+async def test_what_runs_is_settled_and_what_waits_is_claimed(kit: WireKit, pair: Pair) -> None:
     """Jobs held at the failover end on the new primary, at the first try; the next one is heard of by the listener."""
-    broker = await mill.broker(lease_duration=LONG)
-    ids = [await mill.enqueue("greet", number) for number in range(3)]
-    done, failed, given_back = [await mill.claim(broker) for _ in ids]
+    broker = await kit.broker(lease_duration=LONG)
+    ids = [await kit.enqueue("greet", number) for number in range(3)]
+    done, failed, given_back = [await kit.claim(broker) for _ in ids]
     empty = await broker.claim(QUEUE)
     assert isinstance(empty, NotNow)
     listening = asyncio.create_task(broker.wait(QUEUE, NotNow(10.0, listen=True)))
     await asyncio.sleep(0.1)
     await pair.fail_over()
-    await mill.enqueue("greet", "new")
+    await kit.enqueue("greet", "new")
     await asyncio.wait_for(listening, 5.0)  # by its own it would end after ten
 
-    await (await mill.claim(broker)).done("ok")
+    await (await kit.claim(broker)).done("ok")
     await done.done("ok")
-    await mill.dead_letters.add(DeadLetter(job=failed.job, failure=FAILURE, failed_at=time.time()))
+    await kit.dead_letters.add(DeadLetter(job=failed.job, failure=FAILURE, failed_at=time.time()))
     await failed.bury(FAILURE)
     await given_back.release()
-    again = await mill.claim(broker)
-    await mill.chore(broker, "renew leases")
+    again = await kit.claim(broker)
+    await kit.chore(broker, "renew leases")
     await again.done("ok")
 
     assert given_back.job.id == again.job.id
     assert {State.COMPLETED: 3, State.FAILED: 1} == {
-        state: n for state, n in (await mill.inspector.counts(QUEUE.name)).items() if n
+        state: n for state, n in (await kit.inspector.counts(QUEUE.name)).items() if n
     }
-    assert 1 == len(await mill.letters())
+    assert 1 == len(await kit.letters())
 
 
 @WIRES
-async def test_an_operator_acts_on_the_new_primary(mill: Mill, pair: Pair) -> None:
+async def test_an_operator_acts_on_the_new_primary(kit: WireKit, pair: Pair) -> None:
     """Every connection that is open goes over, whatever is asked of it first; none stays with the old one."""
-    job_id = await mill.enqueue("greet", 1)
-    await mill.inspector.counts(QUEUE.name)
-    await mill.heartbeats.workers()
+    job_id = await kit.enqueue("greet", 1)
+    await kit.inspector.counts(QUEUE.name)
+    await kit.heartbeats.workers()
     await pair.fail_over()
-    await mill.inspector.pause(QUEUE.name)
-    added = await mill.inspector.add(QUEUE.name, Addition(name="greet", data=2))
-    assert await mill.inspector.remove(QUEUE.name, job_id)
-    await mill.inspector.resume(QUEUE.name)
+    await kit.inspector.pause(QUEUE.name)
+    added = await kit.inspector.add(QUEUE.name, Addition(name="greet", data=2))
+    assert await kit.inspector.remove(QUEUE.name, job_id)
+    await kit.inspector.resume(QUEUE.name)
 
     assert (None, added) == (
-        await mill.inspector.find(QUEUE.name, job_id),
-        (await mill.view(added)).id,
+        await kit.inspector.find(QUEUE.name, job_id),
+        (await kit.view(added)).id,
     )
 
 
 async def test_a_worker_signs_off_at_the_new_primary(pair: Pair) -> None:
     """`rq info` does not show a worker that stops with no other command of RQ's since the failover."""
-    async with redis_mill(pair.link.url, "rq") as mill:
-        await mill.broker(lease_duration=LONG)
+    async with redis_kit(pair.link.url, "rq") as kit:
+        await kit.broker(lease_duration=LONG)
         await pair.fail_over()
         with Redis.from_url(pair.primary.url) as primary:
             assert 1 == primary.scard("rq:workers")
@@ -143,11 +143,11 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
     async with (
         LossyLink(redis_url) as old,
         LossyLink(redis_url, "127.0.0.2", old.port) as new,
-        redis_mill(f"redis://{NAME}:{old.port}", wire) as mill,
+        redis_kit(f"redis://{NAME}:{old.port}", wire) as kit,
     ):
-        broker = await mill.broker(lease_duration=LONG)
-        await mill.enqueue("greet", 1)
-        lease = await mill.claim(broker)
+        broker = await kit.broker(lease_duration=LONG)
+        await kit.enqueue("greet", 1)
+        lease = await kit.claim(broker)
         await broker.wait(QUEUE, NotNow(0.5, listen=True))
         assert (True, 0) == (old.open > 0, new.open)
 
@@ -160,19 +160,19 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
         await lease.done("ok")
 
         async def work() -> Any:
-            await mill.enqueue("greet", 2)
-            await (await mill.claim(broker)).done("ok")
+            await kit.enqueue("greet", 2)
+            await (await kit.claim(broker)).done("ok")
             await broker.wait(QUEUE, NotNow(0.05, listen=True))
-            await mill.chore(broker, "renew leases")
+            await kit.chore(broker, "renew leases")
             if isinstance(broker, RQBroker):  # which needs this one seldom
                 with contextlib.suppress(StaleConnectionError):  # its transactions begin anew, as the executor does
                     await broker._session.in_thread(broker._session.sync.ping)
-            await mill.inspector.counts(QUEUE.name)
-            await mill.heartbeats.workers()
+            await kit.inspector.counts(QUEUE.name)
+            await kit.heartbeats.workers()
             return old.open == 0
 
         await until(work, 30.0, lambda: f"{old.open} connections stay with the old address")
-        assert (True, []) == (new.open > 0, mill.events)
+        assert (True, []) == (new.open > 0, kit.events)
 
 
 async def test_orders_are_heard_where_the_name_leads(

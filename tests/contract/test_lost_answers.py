@@ -16,7 +16,7 @@ from queue_lib.job import State
 from queue_lib.outcome import Failure
 from queue_lib.runner.context import RunContext
 from tests.support.lossy_link import LossyLink
-from tests.support.mills import QUEUE, Mill, queue, redis_mill
+from tests.support.wire_kit import QUEUE, WireKit, queue, redis_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,41 +37,41 @@ async def link(redis_url: str) -> AsyncIterator[LossyLink]:
 
 
 @pytest.fixture
-async def mill(link: LossyLink, wire: str) -> AsyncIterator[Mill]:
+async def kit(link: LossyLink, wire: str) -> AsyncIterator[WireKit]:
     """One wire whose answers may get lost."""
-    async with redis_mill(link.url, wire) as mill:
-        yield mill
+    async with redis_kit(link.url, wire) as kit:
+        yield kit
 
 
 @pytest.fixture
-async def broker(mill: Mill) -> Broker:
+async def broker(kit: WireKit) -> Broker:
     """A worker's broker."""
-    return await mill.broker([QUEUE, QUEUE_OF_NOBODY], lease_duration=LONG)
+    return await kit.broker([QUEUE, QUEUE_OF_NOBODY], lease_duration=LONG)
 
 
 @pytest.mark.parametrize("after", [0, 1])
-async def test_a_claim(mill: Mill, broker: Broker, link: LossyLink, after: int) -> None:
+async def test_a_claim(kit: WireKit, broker: Broker, link: LossyLink, after: int) -> None:
     """What was claimed with the lost answer is claimed again, by this worker or another, as if it had waited."""
     await broker.claim(QUEUE)  # the scripts are known to the server from here on
-    ids = {await mill.enqueue("greet", number) for number in range(3)}
+    ids = {await kit.enqueue("greet", number) for number in range(3)}
     link.lose(after)
-    leases = [await mill.claim(broker) for _ in ids]
+    leases = [await kit.claim(broker) for _ in ids]
 
     assert 1 == link.lost
     assert ids == {lease.job.id for lease in leases}
     for lease in leases:
         assert 1 == lease.job.attempt
         await lease.done("ok")
-    assert {State.COMPLETED: 3} == {state: n for state, n in (await mill.inspector.counts(QUEUE.name)).items() if n}
+    assert {State.COMPLETED: 3} == {state: n for state, n in (await kit.inspector.counts(QUEUE.name)).items() if n}
 
 
-async def test_a_job_that_is_held_stays_where_it_is(mill: Mill, broker: Broker, link: LossyLink) -> None:
+async def test_a_job_that_is_held_stays_where_it_is(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     """The search after a lost answer leaves alone what this worker, or another one, is at."""
-    other = await mill.broker(lease_duration=LONG)
-    ids = [await mill.enqueue("greet", number) for number in range(4)]
-    held = [await mill.claim(broker), await mill.claim(other)]
+    other = await kit.broker(lease_duration=LONG)
+    ids = [await kit.enqueue("greet", number) for number in range(4)]
+    held = [await kit.claim(broker), await kit.claim(other)]
     link.lose()
-    held += [await mill.claim(broker), await mill.claim(broker)]
+    held += [await kit.claim(broker), await kit.claim(broker)]
 
     assert 1 == link.lost
     assert sorted(ids) == sorted(lease.job.id for lease in held)
@@ -80,21 +80,21 @@ async def test_a_job_that_is_held_stays_where_it_is(mill: Mill, broker: Broker, 
     assert not any(lease.is_lost for lease in held)
 
 
-async def test_a_completion(mill: Mill, broker: Broker, link: LossyLink) -> None:
+async def test_a_completion(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     """The job is done, once; the one that came with the lost answer is claimed next."""
     room = iter((0, 1))  # the second one brings the third
     broker.reserve_for(QUEUE, lambda: next(room))
-    job_id, next_id = await settle_two(mill, broker, link, lambda lease: lease.done({"sent": 1}))
+    job_id, next_id = await settle_two(kit, broker, link, lambda lease: lease.done({"sent": 1}))
 
-    view = await mill.view(job_id)
+    view = await kit.view(job_id)
     assert (State.COMPLETED, {"sent": 1}, 1) == (view.state, view.result, view.attempts_made)
-    assert next_id == (await mill.claim(broker)).job.id
+    assert next_id == (await kit.claim(broker)).job.id
 
 
-async def test_a_job_that_a_run_adds(mill: Mill, broker: Broker, link: LossyLink, wire: str) -> None:
+async def test_a_job_that_a_run_adds(kit: WireKit, broker: Broker, link: LossyLink, wire: str) -> None:
     """It is added once, whichever of the server's answers is lost, to another queue, too."""
-    await mill.enqueue("greet", 1)
-    context = RunContext(await mill.claim(broker), lambda _: None, MemoryBoard())
+    await kit.enqueue("greet", 1)
+    context = RunContext(await kit.claim(broker), lambda _: None, MemoryBoard())
     added = [await context.enqueue(Addition(name="follow", data=0), "nobody")]  # the scripts are known from here on
     answers = {"bullmq": 1, "rq": 2}[wire]
     for number in range(answers):
@@ -102,18 +102,18 @@ async def test_a_job_that_a_run_adds(mill: Mill, broker: Broker, link: LossyLink
         added.append(await context.enqueue(Addition(name="follow", data=number), "nobody"))
 
     assert answers == link.lost
-    assert sorted(added) == sorted([(await mill.claim(broker, QUEUE_OF_NOBODY)).job.id for _ in added])
+    assert sorted(added) == sorted([(await kit.claim(broker, QUEUE_OF_NOBODY)).job.id for _ in added])
     assert isinstance(await broker.claim(QUEUE_OF_NOBODY), NotNow)
 
 
 @pytest.mark.parametrize("suspected", [False, True])
 async def test_a_claim_that_is_answered_says_that_the_server_is_there(
-    mill: Mill, broker: Broker, link: LossyLink, suspected: bool
+    kit: WireKit, broker: Broker, link: LossyLink, suspected: bool
 ) -> None:
     """No job that was fetched before the server went away makes it look as if it were back."""
     broker.reserve_for(QUEUE, lambda: 1)
-    ids = [await mill.enqueue("greet", number) for number in range(3)]
-    first = await mill.claim(broker)
+    ids = [await kit.enqueue("greet", number) for number in range(3)]
+    first = await kit.claim(broker)
     done = asyncio.create_task(first.done("ok"))
     await asyncio.sleep(0)  # its command is under way: the claim's is the next
     link.lose(after=1)
@@ -130,43 +130,43 @@ async def test_a_claim_that_is_answered_says_that_the_server_is_there(
     await link.listen()
 
     assert 1 == link.lost
-    assert sorted(ids[1:]) == sorted([(await mill.claim(broker)).job.id for _ in ids[1:]])
+    assert sorted(ids[1:]) == sorted([(await kit.claim(broker)).job.id for _ in ids[1:]])
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.5])
-async def test_a_retry(mill: Mill, broker: Broker, link: LossyLink, delay: float) -> None:
+async def test_a_retry(kit: WireKit, broker: Broker, link: LossyLink, delay: float) -> None:
     """One attempt is counted."""
-    await settle_two(mill, broker, link, lambda lease: lease.retry(delay, FAILURE))
-    assert [1, 2, 2] == sorted([(await mill.claim(broker)).job.attempt for _ in range(3)])
+    await settle_two(kit, broker, link, lambda lease: lease.retry(delay, FAILURE))
+    assert [1, 2, 2] == sorted([(await kit.claim(broker)).job.attempt for _ in range(3)])
 
 
-async def test_a_burial(mill: Mill, broker: Broker, link: LossyLink) -> None:
+async def test_a_burial(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     """The job has failed, with its reason."""
-    job_id, _ = await settle_two(mill, broker, link, lambda lease: lease.bury(FAILURE))
-    view = await mill.view(job_id)
+    job_id, _ = await settle_two(kit, broker, link, lambda lease: lease.bury(FAILURE))
+    view = await kit.view(job_id)
     assert (State.FAILED, "it broke") == (view.state, view.reason)
 
 
-async def test_a_snooze(mill: Mill, broker: Broker, link: LossyLink) -> None:
+async def test_a_snooze(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     """No attempt is counted, and the job has its delay."""
-    await settle_two(mill, broker, link, lambda lease: lease.snooze(0.5))
-    assert [1, 1, 1] == [(await mill.claim(broker)).job.attempt for _ in range(3)]
+    await settle_two(kit, broker, link, lambda lease: lease.snooze(0.5))
+    assert [1, 1, 1] == [(await kit.claim(broker)).job.attempt for _ in range(3)]
 
 
-async def test_a_release(mill: Mill, broker: Broker, link: LossyLink) -> None:
+async def test_a_release(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     """The job is back at the front."""
-    second_id, third_id = await settle_two(mill, broker, link, lambda lease: lease.release())
-    assert [second_id, third_id] == [(await mill.claim(broker)).job.id for _ in range(3)][::2]
+    second_id, third_id = await settle_two(kit, broker, link, lambda lease: lease.release())
+    assert [second_id, third_id] == [(await kit.claim(broker)).job.id for _ in range(3)][::2]
 
 
-async def test_a_busy_worker_puts_back_what_it_never_heard_of(mill: Mill, broker: Broker, link: LossyLink) -> None:
+async def test_a_busy_worker_puts_back_what_it_never_heard_of(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     """It has no slot for another claim: it looks when it renews its leases, and another worker gets the job."""
-    ids = {await mill.enqueue("greet", number) for number in range(2)}
+    ids = {await kit.enqueue("greet", number) for number in range(2)}
     await broker.claim(QUEUE_OF_NOBODY)  # the scripts are known to the server from here on
     link.lose()
-    mine = await mill.claim(broker)
-    await mill.chore(broker, "renew leases")
-    other = await mill.claim(await mill.broker(lease_duration=LONG))
+    mine = await kit.claim(broker)
+    await kit.chore(broker, "renew leases")
+    other = await kit.claim(await kit.broker(lease_duration=LONG))
 
     assert 1 == link.lost
     assert ids == {mine.job.id, other.job.id}
@@ -174,31 +174,31 @@ async def test_a_busy_worker_puts_back_what_it_never_heard_of(mill: Mill, broker
 
 
 async def test_a_worker_that_stops_puts_back_what_it_never_heard_of(
-    mill: Mill, broker: Broker, link: LossyLink
+    kit: WireKit, broker: Broker, link: LossyLink
 ) -> None:
     """Before it closes its connections."""
     for number in range(2):
-        await mill.enqueue("greet", number)
+        await kit.enqueue("greet", number)
     await broker.claim(QUEUE_OF_NOBODY)
     link.lose()
-    await (await mill.claim(broker)).release()
+    await (await kit.claim(broker)).release()
     await broker.close()
-    mill.brokers.remove(broker)
+    kit.brokers.remove(broker)
 
     assert 1 == link.lost
-    counts = await mill.inspector.counts(QUEUE.name)
+    counts = await kit.inspector.counts(QUEUE.name)
     assert (2, 0) == (counts[State.WAITING], counts[State.ACTIVE])
 
 
 async def settle_two(
-    mill: Mill, broker: Broker, link: LossyLink, settle: Callable[[Lease], Awaitable[None]]
+    kit: WireKit, broker: Broker, link: LossyLink, settle: Callable[[Lease], Awaitable[None]]
 ) -> tuple[str, str]:
     """Settle two jobs, the second one with a lost answer; the first makes the scripts known to the server.
 
     Returns the ids of the second one, and of a third that waits.
     """
-    _, second_id, third_id = [await mill.enqueue("greet", number) for number in range(3)]
-    first, second = await mill.claim(broker), await mill.claim(broker)
+    _, second_id, third_id = [await kit.enqueue("greet", number) for number in range(3)]
+    first, second = await kit.claim(broker), await kit.claim(broker)
     await settle(first)
     link.lose()
     await settle(second)

@@ -21,8 +21,8 @@ from queue_lib.outcome import Failure, Lost
 from queue_lib.processor import JobSchema, Model, Registry, Route
 from queue_lib.runner.executor import Executor
 from tests.support.fakes import endings
-from tests.support.mills import QUEUE, Mill, redis_mill
 from tests.support.polling import BUSY, PATIENCE
+from tests.support.wire_kit import QUEUE, WireKit, redis_kit
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Broker, Lease
@@ -31,11 +31,11 @@ FAILURE = Failure("it broke")
 DATA = {"userId": "u1"}
 
 
-async def recover(mill: Mill, broker: Broker) -> Lease:
+async def recover(kit: WireKit, broker: Broker) -> Lease:
     """Let leases of one second run out, and claim what comes back."""
     deadline = time.monotonic() + 6
     while time.monotonic() < deadline:
-        await mill.chore(broker, "recover jobs")
+        await kit.chore(broker, "recover jobs")
         claimed = await broker.claim(QUEUE)
         if not isinstance(claimed, NotNow):
             return claimed
@@ -43,39 +43,39 @@ async def recover(mill: Mill, broker: Broker) -> Lease:
     pytest.fail("nothing was recovered")
 
 
-async def test_notes_are_for_later_runs_of_the_job(mill: Mill) -> None:
+async def test_notes_are_for_later_runs_of_the_job(kit: WireKit) -> None:
     """They outlive a retry, a snooze and a release; what is forgotten is gone, and another job sees none of them."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
+    lease = await kit.claim(broker)
     assert await lease.notes() == {}
 
     await lease.note({"a": "1", "b": "żółw"}, ())
     await lease.retry(0, FAILURE)
-    lease = await mill.claim(broker)
+    lease = await kit.claim(broker)
     await lease.note({"c": "3"}, ["a", "never noted"])
     await lease.snooze(0.05)
-    lease = await mill.claim(broker)
+    lease = await kit.claim(broker)
     assert await lease.notes() == {"b": "żółw", "c": "3"}
     await lease.release()
-    lease = await mill.claim(broker)
+    lease = await kit.claim(broker)
     assert await lease.notes() == {"b": "żółw", "c": "3"}
     await lease.done({})
 
-    await mill.enqueue("greet", DATA)
-    assert await (await mill.claim(broker)).notes() == {}
+    await kit.enqueue("greet", DATA)
+    assert await (await kit.claim(broker)).notes() == {}
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: str, wire: str) -> None:
     """An id may be used again once its job was removed; the new job begins without notes."""
-    async with redis_mill(redis_url, wire) as mill:
-        await mill.enqueue("greet", DATA)
-        broker = await mill.broker()
-        first = await mill.claim(broker)
+    async with redis_kit(redis_url, wire) as kit:
+        await kit.enqueue("greet", DATA)
+        broker = await kit.broker()
+        first = await kit.claim(broker)
         for n in (1, 2):
             await first.enqueue(QUEUE.name, Addition(job_id="again", name="follow", data={"n": n}))
-            lease = await mill.claim(broker)
+            lease = await kit.claim(broker)
             assert (lease.job.data, await lease.notes()) == ({"n": n}, {})
             await lease.note({"a": "1"}, ())
             await lease.done({})
@@ -83,13 +83,13 @@ async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: s
                 client.delete("bull:work:again", "rq:job:again")
 
 
-async def test_who_has_lost_the_job_notes_nothing(mill: Mill) -> None:
+async def test_who_has_lost_the_job_notes_nothing(kit: WireKit) -> None:
     """Notes are those of whoever has the job: an owner that was away must not undo what the next one has noted."""
-    await mill.enqueue("greet", DATA)
-    away, alive = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
-    lost = await mill.claim(away)
+    await kit.enqueue("greet", DATA)
+    away, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
+    lost = await kit.claim(away)
     await lost.note({"cursor": "1"}, ())
-    lease = await recover(mill, alive)
+    lease = await recover(kit, alive)
     await lease.note({"cursor": "2"}, ())
 
     with pytest.raises(LeaseLostError):
@@ -98,35 +98,35 @@ async def test_who_has_lost_the_job_notes_nothing(mill: Mill) -> None:
     assert await lease.notes() == {"cursor": "2"}
 
 
-async def test_what_an_operator_retries_has_its_notes(mill: Mill) -> None:
+async def test_what_an_operator_retries_has_its_notes(kit: WireKit) -> None:
     """The job runs from its first attempt, and yet knows what was done: nobody is sent to twice for it."""
-    job_id = await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    lease = await mill.claim(broker)
+    job_id = await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
+    lease = await kit.claim(broker)
     await lease.note({"a": "1"}, ())
     await lease.bury(FAILURE)
 
-    assert await mill.inspector.retry(QUEUE.name, job_id)
+    assert await kit.inspector.retry(QUEUE.name, job_id)
 
-    lease = await mill.claim(broker)
+    lease = await kit.claim(broker)
     assert (lease.job.attempt, await lease.notes()) == (1, {"a": "1"})
 
 
-async def test_notes_outlive_the_worker(mill: Mill) -> None:
+async def test_notes_outlive_the_worker(kit: WireKit) -> None:
     """They are what tells the next worker how far the last one came."""
-    await mill.enqueue("greet", DATA)
-    dead, alive = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
-    await (await mill.claim(dead)).note({"a": "1"}, ())
+    await kit.enqueue("greet", DATA)
+    dead, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
+    await (await kit.claim(dead)).note({"a": "1"}, ())
 
-    assert await (await recover(mill, alive)).notes() == {"a": "1"}
+    assert await (await recover(kit, alive)).notes() == {"a": "1"}
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_notes_are_kept_for_a_day(redis_url: str, wire: str) -> None:
     """And not for ever."""
-    async with redis_mill(redis_url, wire) as mill:
-        await mill.enqueue("greet", DATA)
-        await (await mill.claim(await mill.broker())).note({"a": "1"}, ())
+    async with redis_kit(redis_url, wire) as kit:
+        await kit.enqueue("greet", DATA)
+        await (await kit.claim(await kit.broker())).note({"a": "1"}, ())
     with redis.Redis.from_url(redis_url) as client:
         [key] = client.keys("*:notes:*")
         seconds = client.ttl(key)
@@ -137,80 +137,80 @@ async def test_notes_are_kept_for_a_day(redis_url: str, wire: str) -> None:
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_job_that_is_done_leaves_no_notes(redis_url: str, wire: str) -> None:
     """Neither those of its last run nor those of earlier ones; what was not done keeps its own."""
-    async with redis_mill(redis_url, wire) as mill:
-        broker = await mill.broker()
-        await mill.enqueue("greet", DATA)
-        lease = await mill.claim(broker)
+    async with redis_kit(redis_url, wire) as kit:
+        broker = await kit.broker()
+        await kit.enqueue("greet", DATA)
+        lease = await kit.claim(broker)
         await lease.note({"a": "1"}, ())
         await lease.done({})
-        await mill.enqueue("greet", DATA)
-        lease = await mill.claim(broker)
+        await kit.enqueue("greet", DATA)
+        lease = await kit.claim(broker)
         await lease.note({"a": "1"}, ())
         await lease.retry(0, FAILURE)
-        lease = await mill.claim(broker)
+        lease = await kit.claim(broker)
         assert {"a": "1"} == await lease.notes()
         await lease.done({})
-        await mill.enqueue("greet", DATA)
-        lease = await mill.claim(broker)
+        await kit.enqueue("greet", DATA)
+        lease = await kit.claim(broker)
         await lease.note({"a": "1"}, ())
         await lease.bury(FAILURE)
     with redis.Redis.from_url(redis_url) as client:
         assert 1 == len(client.keys("*:notes:*"))
 
 
-async def test_a_follow_up_is_run_when_it_is_due(mill: Mill) -> None:
+async def test_a_follow_up_is_run_when_it_is_due(kit: WireKit) -> None:
     """On the same wire, with its data, as a first attempt; not before its time."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
+    lease = await kit.claim(broker)
     added = time.time()
     await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"ids": ["ä", 1]}, delay=0.4))
     await lease.done({})
 
-    assert (await mill.view("next-1")).state is State.DELAYED
+    assert (await kit.view("next-1")).state is State.DELAYED
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    job = (await mill.claim(broker)).job
-    assert 0.39 <= time.time() - added < 0.4 + mill.precision + BUSY
+    job = (await kit.claim(broker)).job
+    assert 0.39 <= time.time() - added < 0.4 + kit.precision + BUSY
     assert (job.id, job.name, job.data, job.attempt, job.max_attempts) == ("next-1", "follow", {"ids": ["ä", 1]}, 1, 3)
 
 
-async def test_a_follow_up_without_a_delay_waits_in_line(mill: Mill) -> None:
+async def test_a_follow_up_without_a_delay_waits_in_line(kit: WireKit) -> None:
     """It is claimed next."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
+    lease = await kit.claim(broker)
     await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={}))
 
-    assert (await mill.claim(broker)).job.id == "next-1"
+    assert (await kit.claim(broker)).job.id == "next-1"
 
 
-async def test_a_follow_up_is_added_once(mill: Mill) -> None:
+async def test_a_follow_up_is_added_once(kit: WireKit) -> None:
     """However often it is added: while the first one is delayed, active, and completed."""
-    await mill.enqueue("greet", DATA)
-    broker = await mill.broker()
-    lease = await mill.claim(broker)
+    await kit.enqueue("greet", DATA)
+    broker = await kit.broker()
+    lease = await kit.claim(broker)
 
     await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 1}, delay=0.1))
     await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 2}))
-    follow_up = await mill.claim(broker)
+    follow_up = await kit.claim(broker)
     await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 3}))
     await follow_up.done({})
     await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={"n": 4}))
 
     assert follow_up.job.data == {"n": 1}
     assert isinstance(await broker.claim(QUEUE), NotNow)
-    assert (await mill.view("next-1")).state is State.COMPLETED
+    assert (await kit.view("next-1")).state is State.COMPLETED
 
 
 class Anything(Model):
     """Any payload."""
 
 
-async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
+async def test_a_run_whose_lease_is_lost_is_cut_short(kit: WireKit) -> None:
     """Somebody else does the job by then: the run is cancelled, and records nothing."""
-    job_id = await mill.enqueue("greet", DATA)
-    first, second = await mill.broker(lease_duration=1.0), await mill.broker(lease_duration=1.0)
-    lease = await mill.claim(first)
+    job_id = await kit.enqueue("greet", DATA)
+    first, second = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
+    lease = await kit.claim(first)
     events: list[Event] = []
     begun, cut = asyncio.Event(), asyncio.Event()
 
@@ -222,25 +222,25 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(mill: Mill) -> None:
             cut.set()
 
     route = Route(JobSchema("greet", QUEUE.name, Anything), work)
-    run = asyncio.create_task(Executor(Registry([route]), mill.dead_letters, events.append, MemoryBoard()).run(lease))
+    run = asyncio.create_task(Executor(Registry([route]), kit.dead_letters, events.append, MemoryBoard()).run(lease))
     await begun.wait()
-    other = await recover(mill, second)
-    await mill.chore(first, "renew leases")
+    other = await recover(kit, second)
+    await kit.chore(first, "renew leases")
     await asyncio.wait_for(run, PATIENCE)
 
     assert cut.is_set()
     assert [type(event) for event in events] == [JobStarted, JobEnded]
     assert [Lost] == endings(events)
     await other.done({"by": "the other"})
-    assert (await mill.view(job_id)).result == {"by": "the other"}
+    assert (await kit.view(job_id)).result == {"by": "the other"}
 
 
 async def test_a_follow_up_has_the_priority_of_its_job(redis_url: str) -> None:
     """Else the retries of a great batch would go ahead of what matters more."""
-    async with redis_mill(redis_url, "bullmq") as mill:
+    async with redis_kit(redis_url, "bullmq") as kit:
         queue = BullQueue(QUEUE.name, {"connection": redis_url})
         await queue.add("greet", DATA, {"priority": 7})
-        lease = await mill.claim(await mill.broker())
+        lease = await kit.claim(await kit.broker())
         await lease.enqueue(QUEUE.name, Addition(job_id="next-1", name="follow", data={}))
         follow_up = await BullJob.fromId(queue, "next-1")
         await queue.close()

@@ -17,8 +17,8 @@ from queue_lib.processor import JobSchema, Model, Registry, Route
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.launcher import Launcher
 from tests.support.failed_jobs import FAILURE
-from tests.support.mills import PREFIX, QUEUE, Mill, queue, rq_enqueue
 from tests.support.polling import BUSY
+from tests.support.wire_kit import PREFIX, QUEUE, WireKit, queue, rq_enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,12 +37,12 @@ class Anything(Model):
     model_config = ConfigDict(extra="allow")
 
 
-async def enqueue(mill: Mill, count: int) -> list[str]:
+async def enqueue(kit: WireKit, count: int) -> list[str]:
     """Add jobs."""
-    return [await mill.enqueue("greet", {"userId": str(number)}) for number in range(count)]
+    return [await kit.enqueue("greet", {"userId": str(number)}) for number in range(count)]
 
 
-async def test_the_wires_share_the_rate_limit(bullmq: Mill, rq: Mill) -> None:
+async def test_the_wires_share_the_rate_limit(bullmq: WireKit, rq: WireKit) -> None:
     """Jobs of both wires count in one window: together no more than the limit are taken in it."""
     await enqueue(bullmq, 6)
     await enqueue(rq, 6)
@@ -56,7 +56,9 @@ async def test_the_wires_share_the_rate_limit(bullmq: Mill, rq: Mill) -> None:
 
 
 @pytest.mark.parametrize("of", [LIMITED, QUEUE])
-async def test_the_wires_share_the_slots(bullmq: Mill, rq: Mill, monkeypatch: pytest.MonkeyPatch, of: Queue) -> None:
+async def test_the_wires_share_the_slots(
+    bullmq: WireKit, rq: WireKit, monkeypatch: pytest.MonkeyPatch, of: Queue
+) -> None:
     """With jobs of both in line each wire has as many turns, with a rate limit and without."""
     monkeypatch.setattr("queue_lib.runner.slots.HOLD", 60.0)  # else a slow machine is unfair rather than idle
     jobs = 24
@@ -76,7 +78,7 @@ async def test_the_wires_share_the_slots(bullmq: Mill, rq: Mill, monkeypatch: py
         lambda _: None,
         MemoryBoard(),
     )
-    brokers = [mill.make_broker([of], 30.0) for mill in (bullmq, rq)]
+    brokers = [kit.make_broker([of], 30.0) for kit in (bullmq, rq)]
     launcher = Launcher(brokers, [of], executor, lambda _: None)
     await launcher.start()
     await asyncio.wait_for(enough.wait(), 30.0)
@@ -86,22 +88,22 @@ async def test_the_wires_share_the_slots(bullmq: Mill, rq: Mill, monkeypatch: py
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, bullmq: Mill, rq: Mill) -> None:
+async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
     """A counter that somebody has left without an expiry neither opens the limit nor closes it for ever."""
-    mill = {"bullmq": bullmq, "rq": rq}[wire]
-    await enqueue(mill, 6)
+    kit = {"bullmq": bullmq, "rq": rq}[wire]
+    await enqueue(kit, 6)
     with Redis.from_url(redis_url) as client:
         client.set(LIMITER, 400)
-        broker = await mill.broker([LIMITED])
+        broker = await kit.broker([LIMITED])
         started = time.monotonic()
         answer = await broker.claim(LIMITED)
         assert isinstance(answer, NotNow)
         assert 0 < client.pttl(LIMITER) <= 500
-    await mill.claim(broker, LIMITED)
+    await kit.claim(broker, LIMITED)
     assert time.monotonic() - started >= 0.49
 
 
-async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: Mill) -> None:
+async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: WireKit) -> None:
     """BullMQ's next job comes with the completion of the last; there, too, a counter without expiry is repaired."""
     await enqueue(bullmq, 3)
     broker = await bullmq.broker([LIMITED])
@@ -114,7 +116,7 @@ async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: Mil
     assert isinstance(await broker.claim(LIMITED), NotNow)
 
 
-async def test_the_limit_holds_while_jobs_flow(bullmq: Mill) -> None:
+async def test_the_limit_holds_while_jobs_flow(bullmq: WireKit) -> None:
     """Jobs that are fetched with the completion of another count, too."""
     await enqueue(bullmq, 12)
     broker = await bullmq.broker([LIMITED])
@@ -128,12 +130,12 @@ async def test_the_limit_holds_while_jobs_flow(bullmq: Mill) -> None:
     assert claims[11] >= 0.98
 
 
-async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullmq: Mill, rq: Mill) -> None:
+async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
     """`queue.setGlobalRateLimit` of Node wins over the table's number, on both wires."""
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 500})
-    for mill in (bullmq, rq):
-        await enqueue(mill, 2)
+    for kit in (bullmq, rq):
+        await enqueue(kit, 2)
     first, second = await bullmq.broker([LIMITED]), await rq.broker([LIMITED])
     assert not isinstance(await second.claim(LIMITED), NotNow)
     for broker in (first, second):
@@ -145,24 +147,24 @@ async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullm
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 @pytest.mark.parametrize("table", [LIMITED, QUEUE], ids=["a limit", "no limit"])
 async def test_a_limit_of_the_app_has_the_apps_window(
-    redis_url: str, bullmq: Mill, rq: Mill, wire: str, table: Queue
+    redis_url: str, bullmq: WireKit, rq: WireKit, wire: str, table: Queue
 ) -> None:
     """Whatever the table says, the limit has the app's window, and a long wait looks again within ten seconds."""
-    mills = {"bullmq": bullmq, "rq": rq}
+    wire_kit = {"bullmq": bullmq, "rq": rq}
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 60_000})
-        await enqueue(mills[wire], 2)
-        await mills[wire].claim(await mills[wire].broker([table]), table)
+        await enqueue(wire_kit[wire], 2)
+        await wire_kit[wire].claim(await wire_kit[wire].broker([table]), table)
         assert 50_000 < client.pttl(LIMITER) <= 60_000
         client.persist(LIMITER)
-        for mill in mills.values():
-            answer = await (await mill.broker([table])).claim(table)
+        for kit in wire_kit.values():
+            answer = await (await kit.broker([table])).claim(table)
             assert isinstance(answer, NotNow)
             assert 0 < answer.seconds <= 10
             assert 50_000 < client.pttl(LIMITER) <= 60_000
 
 
-async def test_a_limit_of_the_app_has_the_apps_window_while_jobs_flow(redis_url: str, bullmq: Mill) -> None:
+async def test_a_limit_of_the_app_has_the_apps_window_while_jobs_flow(redis_url: str, bullmq: WireKit) -> None:
     """A job that comes with the completion of another begins a window, too."""
     await enqueue(bullmq, 2)
     broker = await bullmq.broker([LIMITED])
@@ -187,7 +189,7 @@ SETTLINGS: dict[str, Callable[[Lease], Awaitable[None]]] = {
 
 @pytest.mark.parametrize("ending", list(SETTLINGS))
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this process", "another"])
-async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: Mill, ending: str, *, elsewhere: bool) -> None:
+async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: WireKit, ending: str, *, elsewhere: bool) -> None:
     """Below the app's `setGlobalConcurrency` there is room again as soon as a job ends, however, and wherever."""
     await enqueue(bullmq, 2)
     with Redis.from_url(redis_url) as client:
@@ -204,23 +206,23 @@ async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: Mill, ending: 
 @pytest.mark.parametrize("ending", list(SETTLINGS))
 @pytest.mark.parametrize(("first", "second"), [("rq", "rq"), ("rq", "bullmq"), ("bullmq", "rq")])
 async def test_the_wires_share_the_apps_concurrency(
-    redis_url: str, bullmq: Mill, rq: Mill, first: str, second: str, ending: str
+    redis_url: str, bullmq: WireKit, rq: WireKit, first: str, second: str, ending: str
 ) -> None:
     """A job of one wire takes the place of one of the other, until it ends."""
-    mills = {"bullmq": bullmq, "rq": rq}
+    wire_kit = {"bullmq": bullmq, "rq": rq}
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
-    await enqueue(mills[first], 1)
-    running = await mills[first].claim(await mills[first].broker())
-    await enqueue(mills[second], 1)
-    waiting = asyncio.create_task(mills[second].claim(await mills[second].broker(), within=60))
+    await enqueue(wire_kit[first], 1)
+    running = await wire_kit[first].claim(await wire_kit[first].broker())
+    await enqueue(wire_kit[second], 1)
+    waiting = asyncio.create_task(wire_kit[second].claim(await wire_kit[second].broker(), within=60))
     await asyncio.sleep(0.3)
     assert not waiting.done()
     await SETTLINGS[ending](running)
     await asyncio.wait_for(waiting, 6)
 
 
-async def test_a_job_whose_result_nobody_wants_makes_room(redis_url: str, bullmq: Mill, rq: Mill) -> None:
+async def test_a_job_whose_result_nobody_wants_makes_room(redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
     """It is settled in RQ's own way; BullMQ's consumers are told of its end as of any other."""
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
@@ -235,7 +237,7 @@ async def test_a_job_whose_result_nobody_wants_makes_room(redis_url: str, bullmq
         await asyncio.wait_for(waiting, 6)  # by itself it looks every ten seconds
 
 
-async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:
+async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: WireKit) -> None:
     """`rq suspend` stops RQ's jobs."""
     await enqueue(rq, 1)
     broker = await rq.broker()
@@ -246,7 +248,7 @@ async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: Mill) -> None:
     assert "greet" == (await rq.claim(broker)).job.name
 
 
-async def test_a_job_fetched_ahead_goes_back_when_the_runner_is_quiet(bullmq: Mill) -> None:
+async def test_a_job_fetched_ahead_goes_back_when_the_runner_is_quiet(bullmq: WireKit) -> None:
     """At shutdown a job that came with the completion of another is free for other workers at once."""
     _, second, third = await enqueue(bullmq, 3)
     broker, other = await bullmq.broker(), await bullmq.broker()
@@ -258,7 +260,7 @@ async def test_a_job_fetched_ahead_goes_back_when_the_runner_is_quiet(bullmq: Mi
     assert [second, third] == [(await bullmq.claim(other)).job.id for _ in range(2)]
 
 
-async def test_no_more_is_fetched_ahead_than_there_is_room_for(bullmq: Mill) -> None:
+async def test_no_more_is_fetched_ahead_than_there_is_room_for(bullmq: WireKit) -> None:
     """A job is fetched with the completion of another only where the next free slot is this wire's."""
     _, second, third = await enqueue(bullmq, 3)
     broker = await bullmq.broker()
@@ -270,7 +272,7 @@ async def test_no_more_is_fetched_ahead_than_there_is_room_for(bullmq: Mill) -> 
     assert State.ACTIVE == (await bullmq.view(third)).state
 
 
-async def test_jobs_are_fetched_ahead_again_after_a_pause_of_the_runner(bullmq: Mill) -> None:
+async def test_jobs_are_fetched_ahead_again_after_a_pause_of_the_runner(bullmq: WireKit) -> None:
     """A runner that lacked something has given back what it had; from its next claim on it is as before."""
     _, second = await enqueue(bullmq, 2)
     broker = await bullmq.broker()
@@ -280,7 +282,7 @@ async def test_jobs_are_fetched_ahead_again_after_a_pause_of_the_runner(bullmq: 
     assert State.ACTIVE == (await bullmq.view(second)).state
 
 
-async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Mill) -> None:
+async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: WireKit) -> None:
     """A job that was fetched ahead and never claimed goes back to the front when the worker signs off."""
     _, second = await enqueue(bullmq, 2)
     broker, other = await bullmq.broker(), await bullmq.broker()
@@ -292,7 +294,7 @@ async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Mi
     assert second == (await bullmq.claim(other)).job.id
 
 
-async def test_a_job_fetched_ahead_and_lost_keeps_no_other_from_going_back(bullmq: Mill, redis_url: str) -> None:
+async def test_a_job_fetched_ahead_and_lost_keeps_no_other_from_going_back(bullmq: WireKit, redis_url: str) -> None:
     """One whose lock has run out is neither handed out nor given back; those behind it still are."""
     first, second, third = await enqueue(bullmq, 3)
     broker, other = await bullmq.broker(), await bullmq.broker()
@@ -312,7 +314,7 @@ async def test_a_job_fetched_ahead_and_lost_keeps_no_other_from_going_back(bullm
     assert claimed.job.id not in {first, second, third}
 
 
-async def test_lanes(redis_url: str, rq: Mill) -> None:
+async def test_lanes(redis_url: str, rq: WireKit) -> None:
     """On RQ the high lane comes before the queue itself, the low lane after it, and `at_front` before its lane."""
 
     def add(connection: Redis, suffix: str, **kwargs: Any) -> str:
@@ -325,7 +327,7 @@ async def test_lanes(redis_url: str, rq: Mill) -> None:
     assert [high, front, plain, low] == [(await rq.claim(broker)).job.id for _ in range(4)]
 
 
-async def test_the_high_lane_wakes_an_idle_worker(redis_url: str, rq: Mill) -> None:
+async def test_the_high_lane_wakes_an_idle_worker(redis_url: str, rq: WireKit) -> None:
     """A job in the high lane is claimed at once, as one in the queue itself is."""
     broker = await rq.broker()
     claim = asyncio.create_task(rq.claim(broker))

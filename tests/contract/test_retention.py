@@ -14,7 +14,7 @@ from rq.registry import FailedJobRegistry, FinishedJobRegistry
 
 from queue_lib.outcome import Failure
 from queue_lib.queues import Retention
-from tests.support.mills import QUEUE, Mill, queue
+from tests.support.wire_kit import QUEUE, WireKit, queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _stays(option: Any, age: float, newer: int) -> bool:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize(("state", "option"), [("completed", "removeOnComplete"), ("failed", "removeOnFail")])
 async def test_the_chore_keeps_what_a_job_asked_to_keep(
-    client: redis.Redis, bullmq: Mill, state: str, option: str, seed: int
+    client: redis.Redis, bullmq: WireKit, state: str, option: str, seed: int
 ) -> None:
     """The job's option wins over the queue's age, whatever it is, and is kept to when no other job ends, too."""
     draw, now, prefix = random.Random(seed), time.time(), f"bull:{QUEUE.name}:"
@@ -73,7 +73,7 @@ async def test_the_chore_keeps_what_a_job_asked_to_keep(
     }
 
 
-async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.Redis, bullmq: Mill) -> None:
+async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.Redis, bullmq: WireKit) -> None:
     """Of those without an option the newest stay, as many as the queue keeps; no other one goes for them."""
     broker = await bullmq.broker([KEPT])
     ids = []
@@ -85,7 +85,7 @@ async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.
     assert not any(client.exists(f"bull:{QUEUE.name}:{job_id}") for job_id in ids[2:-3])
 
 
-async def test_an_id_that_is_used_again_counts_by_its_last_job(client: redis.Redis, bullmq: Mill) -> None:
+async def test_an_id_that_is_used_again_counts_by_its_last_job(client: redis.Redis, bullmq: WireKit) -> None:
     """The first job of an id asked for nothing; the next one is to be kept for ever, and is."""
     broker, prefix = await bullmq.broker([KEPT]), f"bull:{QUEUE.name}:"
     for opts in ({}, {"removeOnComplete": False}, *[{}] * 4):
@@ -102,7 +102,7 @@ async def test_an_id_that_is_used_again_counts_by_its_last_job(client: redis.Red
     assert client.exists(prefix + "again")
 
 
-async def test_no_id_of_a_job_is_in_the_way(client: redis.Redis, bullmq: Mill) -> None:
+async def test_no_id_of_a_job_is_in_the_way(client: redis.Redis, bullmq: WireKit) -> None:
     """Whatever the app calls its jobs, those that are past their time go."""
     prefix, ended = f"bull:{QUEUE.name}:", round((time.time() - 2 * DAY) * 1000)
     for job_id in ("doomed", "retained"):
@@ -112,7 +112,7 @@ async def test_no_id_of_a_job_is_in_the_way(client: redis.Redis, bullmq: Mill) -
     assert not client.exists(prefix + "completed", prefix + "doomed", prefix + "retained")
 
 
-async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullmq: Mill) -> None:
+async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullmq: WireKit) -> None:
     """A completed job that the app retries counts no more, and stays while it waits."""
     broker = await bullmq.broker([KEPT])
     first = await bullmq.enqueue("greet", {})
@@ -127,7 +127,7 @@ async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullm
     assert client.exists(f"bull:{QUEUE.name}:{first}")
 
 
-async def test_rqs_options_win(redis_url: str, rq: Mill) -> None:
+async def test_rqs_options_win(redis_url: str, rq: WireKit) -> None:
     """`result_ttl` and `failure_ttl` of -1 are for ever, a month is a month; the queue's count is for the others."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:
@@ -149,7 +149,7 @@ async def test_rqs_options_win(redis_url: str, rq: Mill) -> None:
         assert {chosen[0], failed[0]} == for_ever
 
 
-async def test_rqs_jobs_are_trimmed_as_they_end(redis_url: str, rq: Mill) -> None:
+async def test_rqs_jobs_are_trimmed_as_they_end(redis_url: str, rq: WireKit) -> None:
     """No chore runs: of those without a `result_ttl` no more than the queue's count stay, the newest, on any lane."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:
@@ -167,7 +167,7 @@ async def test_rqs_jobs_are_trimmed_as_they_end(redis_url: str, rq: Mill) -> Non
         assert 3 == sum(connection.zcard(key) for key in connection.keys("rq:finished:*"))
 
 
-async def test_a_job_of_rq_that_runs_again_is_not_trimmed(redis_url: str, rq: Mill) -> None:
+async def test_a_job_of_rq_that_runs_again_is_not_trimmed(redis_url: str, rq: WireKit) -> None:
     """One that was requeued counts from when it ends again."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:
@@ -181,7 +181,7 @@ async def test_a_job_of_rq_that_runs_again_is_not_trimmed(redis_url: str, rq: Mi
         assert {*others, again.id} == _hashes(connection)
 
 
-async def test_a_finished_job_of_rq_is_small(redis_url: str, rq: Mill) -> None:
+async def test_a_finished_job_of_rq_is_small(redis_url: str, rq: WireKit) -> None:
     """It takes less than 3,000 bytes, and RQ's tools read what they read before."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:

@@ -15,7 +15,7 @@ from queue_lib.admin.rq.inspector import AT_ONCE
 from queue_lib.errors import LeaseLostError
 from queue_lib.job import State
 from tests.support.failed_jobs import FAILURE
-from tests.support.mills import QUEUE, Mill
+from tests.support.wire_kit import QUEUE, WireKit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,18 +49,18 @@ def keys_with(client: Redis, job_id: str) -> list[Any]:
     return found
 
 
-async def recovered(mill: Mill) -> str:
+async def recovered(kit: WireKit) -> str:
     """A job whose worker went silent, back in line."""
-    job_id = await mill.enqueue("greet", {})
-    broker = await mill.broker(lease_duration=LEASE)
-    await mill.claim(broker)
+    job_id = await kit.enqueue("greet", {})
+    broker = await kit.broker(lease_duration=LEASE)
+    await kit.claim(broker)
     await asyncio.sleep(LEASE + 0.1)
-    await mill.chore(broker, "recover jobs")
-    assert State.WAITING == (await mill.view(job_id)).state
+    await kit.chore(broker, "recover jobs")
+    assert State.WAITING == (await kit.view(job_id)).state
     return job_id
 
 
-async def test_a_recovered_job_is_deleted(rq: Mill, client: Redis) -> None:
+async def test_a_recovered_job_is_deleted(rq: WireKit, client: Redis) -> None:
     """At once, and nothing of it stays."""
     job_id = await recovered(rq)
 
@@ -68,7 +68,7 @@ async def test_a_recovered_job_is_deleted(rq: Mill, client: Redis) -> None:
     assert [] == keys_with(client, job_id)
 
 
-async def test_a_recovered_job_is_deleted_by_rqs_own_tools(rq: Mill, client: Redis) -> None:
+async def test_a_recovered_job_is_deleted_by_rqs_own_tools(rq: WireKit, client: Redis) -> None:
     """As rq-dashboard does it: nothing of the lost execution is left to stumble over."""
     job_id = await recovered(rq)
 
@@ -77,7 +77,7 @@ async def test_a_recovered_job_is_deleted_by_rqs_own_tools(rq: Mill, client: Red
 
 
 @pytest.mark.parametrize("oddity", ["execution", "group"])
-async def test_an_odd_job_is_deleted(rq: Mill, client: Redis, oddity: str) -> None:
+async def test_an_odd_job_is_deleted(rq: WireKit, client: Redis, oddity: str) -> None:
     """Also one that names an execution, or a group, that is gone: RQ's own delete raises in its middle."""
     job_id = await rq.enqueue("greet", {})
     lease = await rq.claim(await rq.broker())
@@ -91,7 +91,7 @@ async def test_an_odd_job_is_deleted(rq: Mill, client: Redis, oddity: str) -> No
     assert [] == keys_with(client, job_id)
 
 
-async def test_a_job_of_a_group_leaves_it(rq: Mill, client: Redis) -> None:
+async def test_a_job_of_a_group_leaves_it(rq: WireKit, client: Redis) -> None:
     """As RQ's delete has it, one by one or with others."""
     lane = Lane(QUEUE.name, connection=client, serializer="json")
     group = Group.create(client, "batch")
@@ -108,7 +108,7 @@ async def test_a_job_of_a_group_leaves_it(rq: Mill, client: Redis) -> None:
 
 @pytest.mark.parametrize("moment", ["claimed", "started", "canceled"])
 async def test_a_job_that_somebody_has_is_not_deleted(
-    rq: Mill, client: Redis, monkeypatch: pytest.MonkeyPatch, moment: str
+    rq: WireKit, client: Redis, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """Not while it is claimed, nor while it runs, though it was canceled meanwhile."""
     job_id = await rq.enqueue("greet", {})
@@ -131,7 +131,7 @@ async def test_a_job_that_somebody_has_is_not_deleted(
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_a_job_that_others_delete_is_not_made_anew(rq: Mill, client: Redis, started: bool) -> None:
+async def test_a_job_that_others_delete_is_not_made_anew(rq: WireKit, client: Redis, started: bool) -> None:
     """By whatever tool, before it starts or while it runs: its worker loses it, and writes nothing more."""
     job_id = await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
@@ -155,7 +155,7 @@ async def test_a_job_that_others_delete_is_not_made_anew(rq: Mill, client: Redis
     assert [] == keys_with(client, job_id)
 
 
-async def test_many_are_cleaned_in_few_steps(rq: Mill, client: Redis) -> None:
+async def test_many_are_cleaned_in_few_steps(rq: WireKit, client: Redis) -> None:
     """A command of the server for each step, not several for each job; all that is known of a job goes with it."""
     jobs = 2 * AT_ONCE + 10
     await rq.enqueue("greet", {})
@@ -180,7 +180,7 @@ async def test_many_are_cleaned_in_few_steps(rq: Mill, client: Redis) -> None:
     assert [] == keys_with(client, pattern)
 
 
-async def test_those_that_stay_are_looked_at_once(rq: Mill, client: Redis) -> None:
+async def test_those_that_stay_are_looked_at_once(rq: WireKit, client: Redis) -> None:
     """Young ones among old ones, in any order of the registry: the old ones go, and it ends."""
     broker = await rq.broker()
     ids = []

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from queue_lib.broker.bullmq.cron import next_time
 from queue_lib.broker.bullmq.schedulers import PAGE
 from queue_lib.web.api.queue_models import queue_out
-from tests.support.mills import PREFIX, QUEUE, Mill
+from tests.support.wire_kit import PREFIX, QUEUE, WireKit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def mill(bullmq: Mill) -> Mill:
+def kit(bullmq: WireKit) -> WireKit:
     """BullMQ's wire alone: RQ has no schedulers."""
     return bullmq
 
@@ -66,32 +66,32 @@ def waiting(client: redis.Redis, scheduler: str, record: dict[str, Any], **field
     return due
 
 
-async def test_a_pattern_goes_on_by_the_clock_of_its_zone(client: redis.Redis, mill: Mill) -> None:
+async def test_a_pattern_goes_on_by_the_clock_of_its_zone(client: redis.Redis, kit: WireKit) -> None:
     """Who claims its job adds the next one: for nine o'clock in Berlin."""
     waiting(client, "daily", PATTERN)
-    await mill.claim(await mill.broker())
+    await kit.claim(await kit.broker())
     due = round(next_time(PATTERN["pattern"], PATTERN["tz"], time.time(), "") * 1000)
     assert due == client.zscore(f"{KEY}:repeat", "daily")
     assert {"n": 1} == json.loads(client.hget(f"{KEY}:repeat:daily:{due}", "data") or "")
 
 
 @pytest.mark.parametrize("pattern", ["@minutely", "@weekdays", "0 9 * * 5L", "H 3 * * *", "0 9 ? * FRI#2"])
-async def test_what_node_takes_goes_on(client: redis.Redis, mill: Mill, pattern: str) -> None:
+async def test_what_node_takes_goes_on(client: redis.Redis, kit: WireKit, pattern: str) -> None:
     """Presets, the last Friday, and a minute that is drawn by the scheduler's name: the same one each time."""
     waiting(client, "one", {"pattern": pattern, "tz": "UTC"})
-    await mill.claim(await mill.broker())
+    await kit.claim(await kit.broker())
     due = round(next_time(pattern, "UTC", time.time(), "one") * 1000)
     assert due == client.zscore(f"{KEY}:repeat", "one")
 
 
-async def test_a_repeatable_job_of_bullmq_5_keeps_its_data(client: redis.Redis, mill: Mill) -> None:
+async def test_a_repeatable_job_of_bullmq_5_keeps_its_data(client: redis.Redis, kit: WireKit) -> None:
     """Its record has none: what its first job had goes on to the second, and to all that follow."""
     due = waiting(client, "5f2a", {"every": 50}, data='{"user":"ada"}')
     client.hdel(f"{KEY}:repeat:5f2a", "ic", "data")
-    broker = await mill.broker()
+    broker = await kit.broker()
     jobs = []
     for _ in range(3):
-        lease = await mill.claim(broker)
+        lease = await kit.claim(broker)
         jobs.append((lease.job.name, lease.job.data))
         await lease.done(None)
     assert [("greet", {"user": "ada"})] * 3 == jobs
@@ -107,17 +107,17 @@ async def test_a_repeatable_job_of_bullmq_5_keeps_its_data(client: redis.Redis, 
     ],
 )
 async def test_a_pattern_that_nobody_can_read(
-    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any], reason: str
+    client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any], reason: str
 ) -> None:
     """Its job runs, the log and the operators are told why none follows, and once it can be read it goes on."""
     with capture_logs() as logs:
         waiting(client, "odd", record)
-        broker = await mill.broker()
-        lease = await mill.claim(broker)
+        broker = await kit.broker()
+        lease = await kit.claim(broker)
         await lease.done(None)
         client.zincrby(f"{KEY}:repeat", -MINUTE, "odd")  # as if it were a minute later
-        await mill.chore(broker, "continue schedulers")
-        await mill.chore(broker, "continue schedulers")
+        await kit.chore(broker, "continue schedulers")
+        await kit.chore(broker, "continue schedulers")
     told = [line for line in logs if line["event"] == "scheduler_stopped"]
     assert [("odd", True)] == [(line["scheduler"], reason in line["reason"]) for line in told]
     [stats] = await admin.queues.stats()
@@ -125,7 +125,7 @@ async def test_a_pattern_that_nobody_can_read(
 
     for name, value in PATTERN.items():
         client.hset(f"{KEY}:repeat:odd", name, value)
-    await mill.chore(broker, "continue schedulers")
+    await kit.chore(broker, "continue schedulers")
     [stats] = await admin.queues.stats()
     assert not stats.stopped
     assert now() < (client.zscore(f"{KEY}:repeat", "odd") or 0)
@@ -133,13 +133,13 @@ async def test_a_pattern_that_nobody_can_read(
 
 @pytest.mark.parametrize("record", [PATTERN, {"every": 1000}])
 async def test_a_scheduler_whose_job_is_gone_goes_on(
-    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any]
+    client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any]
 ) -> None:
     """Its job was lost in some way: a worker adds the next one, with the data and options of the scheduler."""
     scheduled(client, "lost", {**record, "opts": '{"attempts":7}'})
     assert ["lost"] == [each.id for each in (await admin.queues.stats())[0].stopped]
-    broker = await mill.broker()
-    await mill.chore(broker, "continue schedulers")
+    broker = await kit.broker()
+    await kit.chore(broker, "continue schedulers")
     due = client.zscore(f"{KEY}:repeat", "lost") or 0
     assert now() - 1000 < due
     job = client.hgetall(f"{KEY}:repeat:lost:{due:.0f}")
@@ -148,7 +148,7 @@ async def test_a_scheduler_whose_job_is_gone_goes_on(
     assert not (await admin.queues.stats())[0].stopped
 
 
-async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis, mill: Mill, admin: Admin) -> None:
+async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis, kit: WireKit, admin: Admin) -> None:
     """A backlog keeps jobs waiting, and a scheduler ends at its limit or its end date."""
     due = scheduled(client, "waits", PATTERN)
     client.hset(f"{KEY}:repeat:waits:{due}", "name", "greet")
@@ -157,13 +157,13 @@ async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis,
     scheduled(client, "last", {**PATTERN, "endDate": now() + 1000})
     scheduled(client, "young", PATTERN, ago=5000)
     assert not (await admin.queues.stats())[0].stopped
-    await mill.chore(await mill.broker(), "continue schedulers")
+    await kit.chore(await kit.broker(), "continue schedulers")
     assert {"name": "greet"} == client.hgetall(f"{KEY}:repeat:waits:{due}")
     assert 0 == client.zcard(f"{KEY}:delayed")
 
 
 async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
-    client: redis.Redis, mill: Mill, admin: Admin
+    client: redis.Redis, kit: WireKit, admin: Admin
 ) -> None:
     """However many there are: BullMQ keeps each of them for ever, and they are the first ones in its list."""
     with client.pipeline() as pipe:
@@ -174,7 +174,7 @@ async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
     scheduled(client, "odd", {"pattern": "0 9 * * 8"})
     scheduled(client, "lost", {"every": 1000})
     assert ["lost", "odd"] == sorted(each.id for each in (await admin.queues.stats())[0].stopped)
-    await mill.chore(await mill.broker(), "continue schedulers")
+    await kit.chore(await kit.broker(), "continue schedulers")
     assert ["odd"] == [each.id for each in (await admin.queues.stats())[0].stopped]
 
 
@@ -182,13 +182,13 @@ async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
     ("record", "score"), [({"every": "inf"}, math.inf), ({"every": "1e+300"}, 1e300), (PATTERN, 9e15)]
 )
 async def test_a_scheduler_that_is_never_due_has_stopped(
-    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any], score: float
+    client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any], score: float
 ) -> None:
     """`every: Infinity`, or any time after JavaScript's last date: operators are told, and no job is added."""
     scheduled(client, "never", record)
     client.zadd(f"{KEY}:repeat", {"never": score, "far": 8.6e15})
     with capture_logs() as logs:
-        await mill.chore(await mill.broker(), "continue schedulers")
+        await kit.chore(await kit.broker(), "continue schedulers")
     [stats] = await admin.queues.stats()
     assert [("never", True)] == [(each.id, "never run" in each.reason) for each in stats.stopped]
     assert ["never"] == [line["scheduler"] for line in logs if line["event"] == "scheduler_stopped"]
@@ -197,13 +197,13 @@ async def test_a_scheduler_that_is_never_due_has_stopped(
 
 
 async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(
-    client: redis.Redis, mill: Mill, admin: Admin
+    client: redis.Redis, kit: WireKit, admin: Admin
 ) -> None:
     """Of BullMQ 5, or of an older one with its own keys: the alarm says how to go on."""
     for scheduler in ("5f2a", "greet::::0 9 * * *"):
         scheduled(client, scheduler, {"pattern": "0 9 * * *"})
         client.hdel(f"{KEY}:repeat:{scheduler}", "ic", "data")
-    await mill.chore(await mill.broker(), "continue schedulers")
+    await kit.chore(await kit.broker(), "continue schedulers")
     stopped = (await admin.queues.stats())[0].stopped
     assert {"5f2a", "greet::::0 9 * * *"} == {each.id for each in stopped}
     assert all("queue.upsertJobScheduler" in each.reason for each in stopped)
@@ -215,13 +215,13 @@ async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(
     [{"ic": "x"}, {"every": "soon"}, {"data": "{"}, {"opts": "[1]"}, {"every": 0}, {"tz": "\x00"}, {"name": ""}],
 )
 async def test_an_odd_record_harms_nobody(
-    client: redis.Redis, mill: Mill, admin: Admin, record: dict[str, Any]
+    client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any]
 ) -> None:
     """It is told, or goes on; the others go on."""
     scheduled(client, "odd", {**PATTERN, **record})
     scheduled(client, "sound", PATTERN)
     client.zadd(f"{KEY}:repeat", {"nothing": 5})
-    await mill.chore(await mill.broker(), "continue schedulers")
+    await kit.chore(await kit.broker(), "continue schedulers")
     stopped = {each.id for each in (await admin.queues.stats())[0].stopped}
     assert {"nothing"} <= stopped <= {"nothing", "odd"}
 
@@ -236,7 +236,7 @@ async def test_an_odd_record_harms_nobody(
     ],
 )
 async def test_an_interval_goes_on_in_the_step_of_the_claim(
-    client: redis.Redis, mill: Mill, opts: dict[str, Any], *, by_completion: bool
+    client: redis.Redis, kit: WireKit, opts: dict[str, Any], *, by_completion: bool
 ) -> None:
     """The next job is the one that the package would add in a second step: its options, data and count."""
     for scheduler in ("ours", "theirs"):
@@ -245,11 +245,11 @@ async def test_an_interval_goes_on_in_the_step_of_the_claim(
         told = json.loads(client.hget(key, "opts") or "")
         client.hset(key, "opts", json.dumps(told | opts))
     client.lrem(f"{KEY}:wait", 1, f"repeat:theirs:{due}")
-    broker: Any = await mill.broker()
+    broker: Any = await kit.broker()
     if by_completion:
-        await mill.enqueue("greet", {})
+        await kit.enqueue("greet", {})
         client.rpoplpush(f"{KEY}:wait", f"{KEY}:wait")
-        lease = await mill.claim(broker)
+        lease = await kit.claim(broker)
         assert "repeat" not in lease.job.id
         broker.reserve_for(QUEUE, lambda: 1)
         await lease.done(None)
@@ -257,7 +257,7 @@ async def test_an_interval_goes_on_in_the_step_of_the_claim(
     job = await BullJob.fromId(worker, f"repeat:theirs:{due}")
     await worker._scheduleNextIteration(job)
     before = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
-    assert (await mill.claim(broker)).job.id.startswith("repeat:ours:")
+    assert (await kit.claim(broker)).job.id.startswith("repeat:ours:")
     assert (0 if by_completion else 1) == client.info("commandstats")["cmdstat_evalsha"]["calls"] - before
 
     assert _followed(client, "theirs") == _followed(client, "ours")
@@ -281,29 +281,31 @@ def _next(client: redis.Redis, scheduler: str) -> str:
 
 
 @pytest.mark.parametrize("end", [{"limit": 1}, {"endDate": 5}])
-async def test_an_interval_ends(client: redis.Redis, mill: Mill, end: dict[str, Any]) -> None:
+async def test_an_interval_ends(client: redis.Redis, kit: WireKit, end: dict[str, Any]) -> None:
     """At its limit, or its end date."""
     due = waiting(client, "short", {"every": 50, **end})
-    await mill.claim(await mill.broker())
+    await kit.claim(await kit.broker())
     assert due == client.zscore(f"{KEY}:repeat", "short")
     assert 0 == client.zcard(f"{KEY}:delayed")
 
 
-async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis.Redis, mill: Mill) -> None:
+async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis.Redis, kit: WireKit) -> None:
     """The job of the scheduler runs, and those behind it."""
     waiting(client, "odd", {"every": 50})
     client.hset(f"{KEY}:repeat:odd", "every", 0)
-    await mill.enqueue("greet", {"n": 2})
-    broker = await mill.broker()
-    assert [{"n": 1}, {"n": 2}] == [(await mill.claim(broker)).job.data for _ in range(2)]
+    await kit.enqueue("greet", {"n": 2})
+    broker = await kit.broker()
+    assert [{"n": 1}, {"n": 2}] == [(await kit.claim(broker)).job.data for _ in range(2)]
 
 
 @pytest.mark.parametrize("odd", [{"startDate": math.inf}, {"endDate": 10**400}, {"limit": 10**30}])
-async def test_an_odd_number_of_a_scheduler_harms_no_job(client: redis.Redis, mill: Mill, odd: dict[str, Any]) -> None:
+async def test_an_odd_number_of_a_scheduler_harms_no_job(
+    client: redis.Redis, kit: WireKit, odd: dict[str, Any]
+) -> None:
     """JSON may carry any number: the job runs, and none follows."""
     waiting(client, "odd", {**PATTERN, **odd})
     with capture_logs() as logs:
-        assert {"n": 1} == (await mill.claim(await mill.broker())).job.data
+        assert {"n": 1} == (await kit.claim(await kit.broker())).job.data
     assert ["odd"] == [line["scheduler"] for line in logs if line["event"] == "scheduler_stopped"]
 
 

@@ -9,7 +9,7 @@ import redis
 
 from queue_lib.job import KEYS_OF_QUEUES, State
 from tests.support.failed_jobs import failed
-from tests.support.mills import QUEUE, Mill
+from tests.support.wire_kit import QUEUE, WireKit
 
 if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
@@ -19,10 +19,10 @@ KINDS = ("lock", "logs", "dependencies", "unsuccessful")  # a text, a list, a se
 
 
 @pytest.fixture
-def strange(redis_url: str, mill: Mill) -> redis.Redis:
+def strange(redis_url: str, kit: WireKit) -> redis.Redis:
     """A server with a key of each kind where parts of the job `x` would be."""
     server = redis.Redis.from_url(redis_url)
-    for where in (f"bull:{QUEUE.name}:", "rq:job:") if mill.name != "memory" else ():
+    for where in (f"bull:{QUEUE.name}:", "rq:job:") if kit.name != "memory" else ():
         server.set(f"{where}x:lock", "token")
         server.rpush(f"{where}x:logs", "line")
         server.sadd(f"{where}x:dependencies", "bull:work:y")
@@ -34,29 +34,29 @@ def strange(redis_url: str, mill: Mill) -> redis.Redis:
     return server
 
 
-async def test_parts_of_jobs_and_keys_of_queues_are_no_jobs(mill: Mill, admin: Admin, strange: redis.Redis) -> None:
+async def test_parts_of_jobs_and_keys_of_queues_are_no_jobs(kit: WireKit, admin: Admin, strange: redis.Redis) -> None:
     """Whoever asks for them by name finds none, and can do nothing to them: a queue's `meta` has its pause switch."""
-    await failed(mill, "greet")
+    await failed(kit, "greet")
     await admin.queues.pause(QUEUE.name)
     before = sorted(strange.keys())
     with strange:
         for job_id in (*KEYS_OF_QUEUES, "repeat:every-day", *(f"x:{part}" for part in PARTS)):
             assert [] == await admin.jobs.find(job_id), job_id
-            assert not await mill.inspector.retry(QUEUE.name, job_id), job_id
-            assert not await mill.inspector.promote(QUEUE.name, job_id), job_id
-            assert not await mill.inspector.remove(QUEUE.name, job_id), job_id
+            assert not await kit.inspector.retry(QUEUE.name, job_id), job_id
+            assert not await kit.inspector.promote(QUEUE.name, job_id), job_id
+            assert not await kit.inspector.remove(QUEUE.name, job_id), job_id
         assert before == sorted(strange.keys())
-    assert await mill.inspector.is_paused(QUEUE.name)
+    assert await kit.inspector.is_paused(QUEUE.name)
 
 
-async def test_an_entry_that_is_no_job_hides_no_other(mill: Mill, admin: Admin, strange: redis.Redis) -> None:
+async def test_an_entry_that_is_no_job_hides_no_other(kit: WireKit, admin: Admin, strange: redis.Redis) -> None:
     """Ids in a list that lead to another kind of key are passed over on a page, in a search, and in what is watched."""
-    job_id = await mill.enqueue("greet", {"userId": "u"})
+    job_id = await kit.enqueue("greet", {"userId": "u"})
     with strange:
-        for kind in KINDS if mill.name != "memory" else ():
+        for kind in KINDS if kit.name != "memory" else ():
             strange.lpush(f"bull:{QUEUE.name}:wait", f"x:{kind}")
             strange.rpush(f"rq:queue:{QUEUE.name}", f"x:{kind}")
-    wire = mill.inspector.wire
+    wire = kit.inspector.wire
 
     assert [job_id] == [job.id for job in (await admin.jobs.browse(QUEUE.name, State.WAITING, wire, 0, 50)).jobs]
     assert [job_id] == [job.id for job in (await admin.jobs.search(QUEUE.name, State.WAITING, wire, "greet")).jobs]

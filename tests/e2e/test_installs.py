@@ -10,9 +10,9 @@ from redis import Redis
 
 from tests.support.api_client import FULL, SECRET
 from tests.support.installs import environment
-from tests.support.mills import rq_enqueue
 from tests.support.polling import until
 from tests.support.web_process import web_process
+from tests.support.wire_kit import rq_enqueue
 from tests.support.wires import Mess
 from tests.support.worker_process import PROJECT, WorkerProcess
 

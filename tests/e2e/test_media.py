@@ -19,9 +19,9 @@ from redis import Redis
 from queue_lib.observe import memory
 from tests.support import videos
 from tests.support.listening import connected
-from tests.support.mills import rq_enqueue
 from tests.support.polling import is_over, until
 from tests.support.s3 import CREDENTIALS
+from tests.support.wire_kit import rq_enqueue
 
 if TYPE_CHECKING:
     from pathlib import Path

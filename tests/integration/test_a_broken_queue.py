@@ -17,9 +17,9 @@ from queue_lib.settings import WorkerSettings, load
 from tests.support.api_client import Client, api, client_of
 from tests.support.dashboard_client import browser_of, built
 from tests.support.exposition import Exposition
-from tests.support.mills import QUEUE, queue, redis_mill
 from tests.support.polling import until
 from tests.support.queues import QUEUES
+from tests.support.wire_kit import QUEUE, queue, redis_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -108,10 +108,10 @@ async def test_the_loops_of_the_others_go_on(redis_url: str, monkeypatch: pytest
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_lost_jobs_of_the_others_are_recovered(redis_url: str, wire: str) -> None:
     """Though a queue that comes before has keys of other types; what was refused is told."""
-    async with redis_mill(redis_url, wire) as mill:
-        broker = await mill.broker([queue(name="first"), QUEUE], lease_duration=1.0)
-        await mill.enqueue("greet", 1)
-        await mill.claim(broker)
+    async with redis_kit(redis_url, wire) as kit:
+        broker = await kit.broker([queue(name="first"), QUEUE], lease_duration=1.0)
+        await kit.enqueue("greet", 1)
+        await kit.claim(broker)
         with redis.Redis.from_url(redis_url) as connection:
             for key in ("bull:first:active", "bull:first:stalled", "rq:wip:first", "rq:queue:first:intermediate"):
                 connection.set(key, "nothing of ours")
@@ -120,23 +120,23 @@ async def test_lost_jobs_of_the_others_are_recovered(redis_url: str, wire: str) 
 
         async def recovered() -> Any:
             try:
-                await mill.chore(broker, "recover jobs")
+                await kit.chore(broker, "recover jobs")
             except BrokerRefusedError as error:
                 refusals.append(str(error))
-            return bool(mill.events)
+            return bool(kit.events)
 
         await until(recovered, 20.0)
         assert WORDS in refusals[0]
-        assert [QUEUE.name] == [event.queue for event in mill.events if isinstance(event, JobsRecovered)]
+        assert [QUEUE.name] == [event.queue for event in kit.events if isinstance(event, JobsRecovered)]
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_leases_of_the_others_are_renewed(redis_url: str, wire: str) -> None:
     """Also when those of a queue that comes before can't be."""
-    async with redis_mill(redis_url, wire) as mill:
-        broker = await mill.broker([queue(name="first"), QUEUE], lease_duration=60.0)
-        await mill.enqueue("greet", 1)
-        lease = await mill.claim(broker)
+    async with redis_kit(redis_url, wire) as kit:
+        broker = await kit.broker([queue(name="first"), QUEUE], lease_duration=60.0)
+        await kit.enqueue("greet", 1)
+        lease = await kit.claim(broker)
         with redis.Redis.from_url(redis_url) as connection:
             if wire == "bullmq":
                 other = copy.copy(lease)
@@ -153,7 +153,7 @@ async def test_leases_of_the_others_are_renewed(redis_url: str, wire: str) -> No
                 other.queue, other.lane = queue(name="first"), broker._session.lanes["first"]  # type: ignore[attr-defined]
                 broker._held.add(other)  # type: ignore[attr-defined]
             with pytest.raises(BrokerRefusedError, match=WORDS):
-                await mill.chore(broker, "renew leases")
+                await kit.chore(broker, "renew leases")
             left = (
                 connection.pttl(f"bull:{QUEUE.name}:{lease.job.id}:lock")
                 if wire == "bullmq"

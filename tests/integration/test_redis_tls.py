@@ -14,8 +14,8 @@ from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import State
-from tests.support.mills import PREFIX, QUEUE, redis_mill
 from tests.support.tls import make_certificate, tls_in_front_of
+from tests.support.wire_kit import PREFIX, QUEUE, redis_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,13 +72,13 @@ async def test_the_synchronous_client_too(url: str, certificate: tuple[Path, Pat
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_job_over_tls(url: str, wire: str, redis_url: str, certificate: tuple[Path, Path]) -> None:
     """Both wires claim and settle their jobs over TLS; the producer is on the same Redis without."""
-    async with redis_mill(redis_url, wire) as mill:
-        job_id = await mill.enqueue("greet", {})
+    async with redis_kit(redis_url, wire) as kit:
+        job_id = await kit.enqueue("greet", {})
         name = {"bullmq": BullMQBroker, "rq": RQBroker}[wire]
         parts = options(url, ca=str(certificate[0]))
-        setup = Setup(redis=parts, prefix=PREFIX, lease_duration=30, worker_name="tls", observe=mill.events.append)
+        setup = Setup(redis=parts, prefix=PREFIX, lease_duration=30, worker_name="tls", observe=kit.events.append)
         broker: Any = name([QUEUE], setup)
         await broker.start()
-        mill.brokers.append(broker)
-        await (await mill.claim(broker)).done({"sent": 1})
-        assert State.COMPLETED == (await mill.view(job_id)).state
+        kit.brokers.append(broker)
+        await (await kit.claim(broker)).done({"sent": 1})
+        assert State.COMPLETED == (await kit.view(job_id)).state

@@ -29,7 +29,7 @@ from queue_lib.broker.rq.orders import Orders
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError, Trouble
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, to_all
+from queue_lib.observe.events import InternalFault, to_all
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.processor import Registry
 from queue_lib.runner.reporter import Reporter
@@ -299,7 +299,7 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
     assert ["it has older data", "it was emptied, or is another server"] == [
         event.failure.reason.removeprefix("Redis has lost data that it had: ")
         for event in events
-        if isinstance(event, Breakdown)
+        if isinstance(event, InternalFault)
     ]
     assert 1 <= faults["redis_lost_data"] <= 2
 

@@ -15,7 +15,7 @@ import pytest
 from queue_lib import wiring
 from queue_lib.errors import ConfigurationError, PermanentError
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, Event, JobEnded, JobStarted
+from queue_lib.observe.events import Event, InternalFault, JobEnded, JobStarted
 from queue_lib.observe.sentry import SentryObserver, scrubbed
 from queue_lib.outcome import Dead, Done, Failure, Retry
 from queue_lib.settings import WorkerSettings
@@ -131,7 +131,7 @@ def test_what_is_no_news(inbox: Inbox) -> None:
     """A job that is done, or will be tried again, is not reported; a fault is."""
     job = make_job()
     events = (JobStarted(job), JobEnded(job, Done(None), 1.0), JobEnded(job, Retry(1.0, failure("")), 1.0))
-    send(inbox, *events, Breakdown("loop_ended", failure("")))
+    send(inbox, *events, InternalFault("loop_ended", failure("")))
 
     [event] = inbox.events
     assert "loop_ended" == event["tags"]["event"]

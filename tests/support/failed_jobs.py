@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.outcome import Failure
-from tests.support.mills import Mill, clock
+from tests.support.wire_kit import WireKit, clock
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Lease
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 FAILURE = Failure("bad payload: userId", "Traceback: it broke")
 
 
-async def fail(mill: Mill, lease: Lease, failure: Failure = FAILURE) -> str:
+async def fail(kit: WireKit, lease: Lease, failure: Failure = FAILURE) -> str:
     """Bury a job as the executor does; returns its id."""
-    await mill.dead_letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=clock(mill)()))
+    await kit.dead_letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=clock(kit)()))
     await lease.bury(failure)
     return lease.job.id
 
 
-async def failed(mill: Mill, *names: str, **options: Any) -> list[str]:
+async def failed(kit: WireKit, *names: str, **options: Any) -> list[str]:
     """Failed jobs of these names; returns their ids."""
-    broker, ids = await mill.broker(), []
+    broker, ids = await kit.broker(), []
     for number, name in enumerate(names):
-        await mill.enqueue(name, {"number": number}, **options)
-        ids.append(await fail(mill, await mill.claim(broker)))
+        await kit.enqueue(name, {"number": number}, **options)
+        ids.append(await fail(kit, await kit.claim(broker)))
         await asyncio.sleep(0.01)  # to tell them apart by time
     return ids

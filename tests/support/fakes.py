@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from queue_lib.broker.base import Lease
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.job import Backoff, Job, Wire
-from queue_lib.observe.events import JobEnded, Untold
+from queue_lib.observe.events import JobEnded, Unlogged
 from queue_lib.processor import Children, Model
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def told(events: list[Event]) -> Observer:
     """An observer that adds to `events` what the log has a line for."""
 
     def observe(event: Event) -> None:
-        if not isinstance(event, Untold):
+        if not isinstance(event, Unlogged):
             events.append(event)
 
     return observe

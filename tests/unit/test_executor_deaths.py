@@ -9,7 +9,7 @@ import pytest
 
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
-from queue_lib.observe.events import Breakdown, Event
+from queue_lib.observe.events import Event, InternalFault
 from queue_lib.processor import Registry
 from queue_lib.runner.executor import Executor
 from tests.support.bench import Bench, hanging, raising, returning
@@ -27,7 +27,7 @@ async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
     bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
 
     assert [("bury", "box offset can't be negative")] == await bench.run()
-    [alarm] = [event for event in events if isinstance(event, Breakdown)]
+    [alarm] = [event for event in events if isinstance(event, InternalFault)]
     assert ("job_fault", "box offset can't be negative") == (alarm.word, alarm.failure.reason)
 
 
@@ -39,7 +39,7 @@ async def test_a_bad_upload_is_no_alarm() -> None:
 
     await bench.run()
 
-    assert [] == [event for event in events if isinstance(event, Breakdown)]
+    assert [] == [event for event in events if isinstance(event, InternalFault)]
 
 
 class Mourner:
@@ -116,7 +116,7 @@ async def test_a_death_that_can_not_be_told_at_all() -> None:
     bench = minding(Bench(NotingLease(), raising(PermanentError("no"))), Mourner(ValueError("(42, ada)")), events)
 
     assert [("bury", "no")] == await bench.run()
-    [alarm] = [event for event in events if isinstance(event, Breakdown)]
+    [alarm] = [event for event in events if isinstance(event, InternalFault)]
     assert ("job_fault", "nobody could be told that the job is dead (ValueError)") == (
         alarm.word,
         alarm.failure.reason,

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from queue_lib.job import Wire
-from queue_lib.observe.events import BrokerBack, BrokerLost, JobEnded, JobsRecovered, JobStarted, Told
+from queue_lib.observe.events import BrokerBack, BrokerLost, JobEnded, JobsRecovered, JobStarted, Logged
 from queue_lib.observe.log import configure, describe
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from tests.support.fakes import make_job
@@ -88,7 +88,7 @@ COUNTED = {"push_deliveries": {"https://push.example": {"sent": 2}}}
         ),
     ],
 )
-def test_an_event_is_one_line(event: Told, level: int, word: str, fields: dict[str, object]) -> None:
+def test_an_event_is_one_line(event: Logged, level: int, word: str, fields: dict[str, object]) -> None:
     """Each event has its level, its word and its fields; payloads and results are not among them."""
     assert (level, word, fields) == describe(event)
     assert "s3cret" not in str(describe(event))

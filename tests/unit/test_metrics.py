@@ -24,7 +24,7 @@ from queue_lib.observe.events import (
     to_all,
 )
 from queue_lib.observe.metrics import LONGEST_WAIT, Metrics
-from queue_lib.observe.vitals import Vitals
+from queue_lib.observe.process_metrics import ProcessMetrics
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from tests.support.exposition import Exposition
 from tests.support.fakes import make_job
@@ -191,9 +191,9 @@ def test_every_push_service_has_a_name() -> None:
 def test_the_loops_lag_is_how_late_it_woke() -> None:
     """Of three looks, one a second, the last one came half a second late."""
     registry, times = CollectorRegistry(), iter([10.0, 11.0, 12.5])
-    vitals = Vitals(registry, clock=lambda: next(times), tree=lambda: 123)
+    process_metrics = ProcessMetrics(registry, clock=lambda: next(times), tree=lambda: 123)
     for _ in range(3):
-        vitals.woke(1.0)
+        process_metrics.woke(1.0)
     read = Exposition(generate_latest(registry).decode())
 
     assert (2, 0.5) == (read("pushmill_event_loop_lag_seconds_count"), read("pushmill_event_loop_lag_seconds_sum"))

@@ -19,7 +19,7 @@ from queue_lib.feature import jobs_of
 from queue_lib.job import State, Wire
 from queue_lib.observe.events import API_FAULTS, WORKER_FAULTS
 from queue_lib.observe.metrics import Metrics
-from queue_lib.observe.vitals import Vitals
+from queue_lib.observe.process_metrics import ProcessMetrics
 from queue_lib.observe.worker_stats import WorkerView
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health
@@ -77,7 +77,7 @@ async def nothing_wrong() -> None:
 async def worker() -> CollectorRegistry:
     """The registry of a worker to which nothing has happened yet."""
     registry = CollectorRegistry()
-    Vitals(registry, tree=lambda: 1)
+    ProcessMetrics(registry, tree=lambda: 1)
     states = [LoopState(queue.name, wire, 1, None) for queue in QUEUES for wire in Wire]
     needs = {queue.name: queue.needs for queue in QUEUES}
     servers = {"redis", *(server for queue in QUEUES for server in queue.needs)}
@@ -192,7 +192,7 @@ def test_every_fault_has_a_series_from_the_start() -> None:
     """What is reported as a fault is one of the words that the metrics know beforehand."""
     code = "".join(path.read_text() for path in (PROJECT / "queue_lib").rglob("*.py"))
 
-    assert {*WORKER_FAULTS, *API_FAULTS} == set(re.findall(r'\bBreakdown\("(\w+)"', code))
+    assert {*WORKER_FAULTS, *API_FAULTS} == set(re.findall(r'\bInternalFault\("(\w+)"', code))
 
 
 def test_alerts_and_panels_are_told_apart() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from queue_lib.broker.memory import MemoryStore
-from queue_lib.observe.events import Breakdown
+from queue_lib.observe.events import InternalFault
 from queue_lib.runner.process import serve
 from tests.support.runner_harness import Breaking, Harness
 
@@ -37,7 +37,7 @@ async def test_a_loop_that_ends_is_a_fault() -> None:
 
     assert 1 == await serve(harness.launcher, cast("Stop", StopWish()), 1.0)
     [event] = harness.events
-    assert isinstance(event, Breakdown)
+    assert isinstance(event, InternalFault)
     assert ("loop_ended", "ZeroDivisionError") == (event.word, event.failure.kind)
     assert "Breaking._bug" == event.failure.frames[-1][2]
 

@@ -57,7 +57,7 @@ async def test_room_is_for_who_is_next() -> None:
     assert [2, 2] == [slots.room(wire) for wire in Wire]
 
 
-class Mill:
+class Loops:
     """Two wires with jobs without end: how long they claim, how long the jobs run (both in turns of the loop)."""
 
     def __init__(self, count: int, claims: tuple[int, int], runs: tuple[int, int]) -> None:
@@ -99,9 +99,9 @@ class Mill:
 )
 def test_wires_with_jobs_get_as_many_each(count: int, claims: tuple[int, int], runs: tuple[int, int]) -> None:
     """However much longer the claims, or the jobs, of one of them take."""
-    mill = Mill(count, claims, runs)
-    asyncio.run(mill.run(100))
-    assert abs(mill.started[BULLMQ] - mill.started[RQ]) <= 2
+    loops = Loops(count, claims, runs)
+    asyncio.run(loops.run(100))
+    assert abs(loops.started[BULLMQ] - loops.started[RQ]) <= 2
 
 
 async def test_a_wire_without_jobs_holds_nothing_back() -> None:

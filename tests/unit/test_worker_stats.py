@@ -18,7 +18,7 @@ from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
-from queue_lib.observe.events import Breakdown, JobEnded, JobStarted, to_all
+from queue_lib.observe.events import InternalFault, JobEnded, JobStarted, to_all
 from queue_lib.observe.memory import of_tree
 from queue_lib.observe.worker_stats import BOUNDS, UNSENT, WorkerStats, WorkerView, bucket, minute_of, quantile
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
@@ -197,7 +197,7 @@ async def test_data_that_was_lost_is_told_once(later: Data, reason: str | None) 
     heartbeats.data = Data(later.id, later.heartbeats + 1)
     await reporter.send()
 
-    told = [(event.word, event.failure.reason) for event in events if isinstance(event, Breakdown)]
+    told = [(event.word, event.failure.reason) for event in events if isinstance(event, InternalFault)]
     assert [("redis_lost_data", reason)] * (reason is not None) == told
 
 
@@ -261,7 +261,7 @@ async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
         by="test",
     )
     before = await admin.workers.faults(15)
-    stats(Breakdown("loop_ended", FAILURE))
+    stats(InternalFault("loop_ended", FAILURE))
     await Reporter(ME, stats, heartbeats, lambda: 1, lambda _: None).sign_off()
     at_once = await admin.workers.faults(15)
     clock.now += 14 * 60

@@ -20,9 +20,9 @@ from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.connection import client, options
 from queue_lib.outcome import Failure
-from tests.support.mills import PREFIX, QUEUE
 from tests.support.node import KITS, STOCK, Session, node_session, require
 from tests.support.polling import until
+from tests.support.wire_kit import PREFIX, QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

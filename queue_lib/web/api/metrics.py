@@ -14,9 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from queue_lib.errors import BrokerUnavailableError, Trouble
-from queue_lib.observe.events import API_FAULTS, Breakdown, Event
+from queue_lib.observe.events import API_FAULTS, Event, InternalFault
 from queue_lib.observe.metrics import troubles_metric
-from queue_lib.observe.vitals import Vitals
+from queue_lib.observe.process_metrics import ProcessMetrics
 from queue_lib.web.api.dependencies import Operator
 from queue_lib.web.api.problems import described
 
@@ -60,12 +60,12 @@ class Scraped(Collector):
         self._faults = Counter("pushmill_faults", "Faults of the API's own.", ["event"], registry=self.registry)
         for word in API_FAULTS:
             self._faults.labels(word)  # from nothing to 1 is no increase, as Prometheus sees it
-        self._vitals = Vitals(self.registry)
+        self._process_metrics = ProcessMetrics(self.registry)
         self.registry.register(self)
 
     def observe(self, event: Event) -> None:
         """Count a fault."""
-        if isinstance(event, Breakdown):
+        if isinstance(event, InternalFault):
             self._faults.labels(event.word).inc()
 
     async def text(self, admin: Admin) -> bytes:
@@ -84,7 +84,7 @@ class Scraped(Collector):
     async def watch_loop(self) -> None:
         """Measure for ever how late the loop wakes up."""
         while True:
-            self._vitals.woke(LAG_EVERY)
+            self._process_metrics.woke(LAG_EVERY)
             await asyncio.sleep(LAG_EVERY)
 
     async def _read(self, admin: Admin) -> None:

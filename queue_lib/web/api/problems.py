@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from queue_lib.admin.backends import NoSuchQueueError
 from queue_lib.errors import BrokerUnavailableError, PermanentError
-from queue_lib.observe.events import Breakdown
+from queue_lib.observe.events import InternalFault
 from queue_lib.outcome import Failure
 from queue_lib.web.headers import AWAY_FOR, HEADERS
 
@@ -145,5 +145,5 @@ def install(app: FastAPI, observe: Observer | None = None) -> None:
     async def _fault(request: Request, error: Exception) -> JSONResponse:
         _log.error("api_fault", path=request.url.path[:200], exc_info=error)
         if observe is not None:
-            observe(Breakdown("api_fault", Failure.of(error)))
+            observe(InternalFault("api_fault", Failure.of(error)))
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the server's; its log says which")

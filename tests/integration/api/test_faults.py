@@ -10,7 +10,7 @@ from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.admin.dead_letters import DeadLetterAdmin
 from queue_lib.admin.queues import QueueAdmin
-from queue_lib.observe.events import Breakdown, Event
+from queue_lib.observe.events import Event, InternalFault
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web.api import problems
 from queue_lib.web.api.app import build
@@ -56,7 +56,7 @@ async def test_a_fault_of_ours_shows_nothing(ask: Client, faults: list[Event], m
     assert "Traceback" not in answer.text
     assert [("api_fault", LookupError)] == [(event, type(error)) for event, error in logged]
     [fault] = faults
-    assert isinstance(fault, Breakdown)
+    assert isinstance(fault, InternalFault)
     assert ("api_fault", "LookupError") == (fault.word, fault.failure.kind)
 
 

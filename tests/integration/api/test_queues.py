@@ -14,7 +14,7 @@ from queue_lib.outcome import Done
 from queue_lib.runner.reporter import Reporter
 from tests.support.api_client import JOB, READ_SECRET, Client
 from tests.support.fakes import make_job
-from tests.support.mills import redis_mill
+from tests.support.wire_kit import redis_kit
 
 if TYPE_CHECKING:
     import httpx
@@ -91,9 +91,9 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     stats = WorkerStats()
     stats(JobStarted(make_job(queue="file-processing", waited=0.5)))
     stats(JobEnded(make_job(queue="file-processing", id="2"), Done(None), 2.0))
-    async with redis_mill(redis_url, "bullmq") as mill:
+    async with redis_kit(redis_url, "bullmq") as kit:
         me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
-        await Reporter(me, stats, mill.heartbeats, lambda: 5, lambda _: None).send()
+        await Reporter(me, stats, kit.heartbeats, lambda: 5, lambda _: None).send()
 
     [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
     history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()

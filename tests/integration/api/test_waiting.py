@@ -16,8 +16,8 @@ from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Failure
 from queue_lib.web.api import events, watch
 from tests.support.api_client import JOB, Client
-from tests.support.mills import Mill, queue, redis_mill
 from tests.support.polling import PATIENCE, until
+from tests.support.wire_kit import WireKit, queue, redis_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,22 +29,22 @@ FAILURE = Failure("no picture", "Traceback: no picture")
 
 
 @pytest.fixture(params=["bullmq", "rq"])
-async def mill(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Mill]:
+async def kit(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[WireKit]:
     """Each wire in turn."""
-    async with redis_mill(redis_url, request.param) as mill:
-        yield mill
+    async with redis_kit(redis_url, request.param) as kit:
+        yield kit
 
 
-async def submitted(ask: Client, mill: Mill, **options: Any) -> str:
+async def submitted(ask: Client, kit: WireKit, **options: Any) -> str:
     """Submit a job; returns where it is."""
-    body = {**JOB, "options": {"wire": mill.name, **options}}
+    body = {**JOB, "options": {"wire": kit.name, **options}}
     return str((await ask("POST", "/queue/jobs", json=body)).headers["location"])
 
 
-async def claimed(mill: Mill) -> Lease:
+async def claimed(kit: WireKit) -> Lease:
     """The job, as a worker has it."""
-    broker: Broker = await mill.broker([FILES])
-    return await mill.claim(broker, FILES)
+    broker: Broker = await kit.broker([FILES])
+    return await kit.claim(broker, FILES)
 
 
 async def read(ask: Client, where: str, **headers: str) -> list[dict[str, Any]]:
@@ -63,11 +63,11 @@ def parsed(block: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("failure", [None, FAILURE])
-async def test_a_result_is_waited_for(ask: Client, mill: Mill, failure: Failure | None) -> None:
+async def test_a_result_is_waited_for(ask: Client, kit: WireKit, failure: Failure | None) -> None:
     """The answer comes when the job has ended, however it ends, and not before."""
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     waiting = asyncio.create_task(ask("GET", f"{where}&wait=20"))
-    lease = await claimed(mill)
+    lease = await claimed(kit)
     await asyncio.sleep(2 * watch.EVERY)
     assert not waiting.done()
     await (lease.done({"url": "u"}) if failure is None else lease.bury(failure))
@@ -80,9 +80,9 @@ async def test_a_result_is_waited_for(ask: Client, mill: Mill, failure: Failure 
     assert expected == (job["state"], job["result"], job["reason"])
 
 
-async def test_a_wait_has_an_end(ask: Client, mill: Mill) -> None:
+async def test_a_wait_has_an_end(ask: Client, kit: WireKit) -> None:
     """After the seconds that were asked for the job is told as it is; one that is gone is not waited for."""
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     since = time.monotonic()
     slow = (await ask("GET", f"{where}&wait=1")).json()
     assert ("waiting", True) == (slow["state"], 0.9 < time.monotonic() - since < 10)
@@ -96,8 +96,8 @@ async def test_a_wait_has_an_end(ask: Client, mill: Mill) -> None:
 
 async def test_a_hundred_clients_wait_on_the_same_few_connections(ask: Client, redis_url: str) -> None:
     """They cost one look at all their jobs, and no connection each."""
-    async with redis_mill(redis_url, "bullmq") as mill:
-        places = [await submitted(ask, mill, wire=wire) for wire in ("bullmq", "rq") for _ in range(5)]
+    async with redis_kit(redis_url, "bullmq") as kit:
+        places = [await submitted(ask, kit, wire=wire) for wire in ("bullmq", "rq") for _ in range(5)]
         with redis.Redis.from_url(redis_url) as server:
             waits = [asyncio.create_task(ask("GET", f"{where}&wait=10")) for where in places * 10]
             followed = ask.app.state.watch._followed
@@ -122,12 +122,12 @@ async def _costs_little(server: redis.Redis) -> bool:
     return spent <= 10 / watch.EVERY * 1.5 + 5
 
 
-async def test_progress_comes_as_events(ask: Client, mill: Mill) -> None:
+async def test_progress_comes_as_events(ask: Client, kit: WireKit) -> None:
     """Each step, with the job as it is then; at last how it ended, and the result."""
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     reading = asyncio.create_task(read(ask, where))
     await asyncio.sleep(2 * watch.EVERY)
-    lease = await claimed(mill)
+    lease = await claimed(kit)
     await lease.progress(40)
     await asyncio.sleep(3 * watch.EVERY)
     await lease.done({"url": "u"})
@@ -141,10 +141,10 @@ async def test_progress_comes_as_events(ask: Client, mill: Mill) -> None:
     assert not {"data", "log", "stack", "failures"} & set(told[-1])
 
 
-async def test_who_comes_back_hears_what_is_new(ask: Client, mill: Mill) -> None:
+async def test_who_comes_back_hears_what_is_new(ask: Client, kit: WireKit) -> None:
     """Nothing twice; who was away at the end hears of it; who has heard of it need not come back."""
-    where = await submitted(ask, mill)
-    lease = await claimed(mill)
+    where = await submitted(ask, kit)
+    lease = await claimed(kit)
     cut_off = asyncio.create_task(read(ask, where))
     await asyncio.sleep(2 * watch.EVERY)
     ask.app.state.watch.close()
@@ -162,9 +162,9 @@ async def test_who_comes_back_hears_what_is_new(ask: Client, mill: Mill) -> None
     assert (204, "") == (known.status_code, known.text)
 
 
-async def test_events_of_a_job_that_is_removed(ask: Client, mill: Mill) -> None:
+async def test_events_of_a_job_that_is_removed(ask: Client, kit: WireKit) -> None:
     """It is said, and that is the end."""
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     reading = asyncio.create_task(read(ask, where))
     await asyncio.sleep(2 * watch.EVERY)
     await ask("DELETE", where)
@@ -173,11 +173,11 @@ async def test_events_of_a_job_that_is_removed(ask: Client, mill: Mill) -> None:
     assert 404 == (await ask("GET", where.replace("?", "/events?"))).status_code
 
 
-async def test_a_stream_breathes_and_ends(ask: Client, mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_breathes_and_ends(ask: Client, kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comment while there is no news, so that no host cuts it; after its lifetime the client has to come back."""
     monkeypatch.setattr(events, "HEARTBEAT", 0.2)
     monkeypatch.setattr(events, "LIFETIME", 1.2)
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
 
     told = [each["event"] for each in await read(ask, where)]
 
@@ -185,9 +185,9 @@ async def test_a_stream_breathes_and_ends(ask: Client, mill: Mill, monkeypatch: 
     assert 3 <= told.count("comment") <= 7
 
 
-async def test_a_lost_redis_is_waited_for(ask: Client, mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_redis_is_waited_for(ask: Client, kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be told while the server was away is told when it is back."""
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     find, answers = JobAdmin.find, iter(["the route's", "away", "back"])
 
     async def find_or_fail(self: JobAdmin, *place: Any) -> Any:
@@ -199,16 +199,16 @@ async def test_a_lost_redis_is_waited_for(ask: Client, mill: Mill, monkeypatch: 
     monkeypatch.setattr(JobAdmin, "find", find_or_fail)
     reading = asyncio.create_task(read(ask, where))
     await asyncio.sleep(4 * watch.EVERY)
-    await (await claimed(mill)).done(None)
+    await (await claimed(kit)).done(None)
 
     assert ["progress", "completed"] == [(told := await reading)[0]["event"], told[-1]["event"]]
     assert None is next(answers, None)
 
 
-async def test_only_so_many_clients_wait(ask: Client, mill: Mill) -> None:
+async def test_only_so_many_clients_wait(ask: Client, kit: WireKit) -> None:
     """One more is told to come back, and the job can be asked for without waiting."""
     ask.app.state.watch._most = 2
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     waits = [asyncio.create_task(ask("GET", f"{where}&wait=1")) for _ in range(2)]
     await asyncio.sleep(watch.EVERY)
 
@@ -220,9 +220,9 @@ async def test_only_so_many_clients_wait(ask: Client, mill: Mill) -> None:
     assert 200 == (await ask("GET", f"{where}&wait=1")).status_code
 
 
-async def test_nothing_is_asked_when_nobody_waits(ask: Client, mill: Mill) -> None:
+async def test_nothing_is_asked_when_nobody_waits(ask: Client, kit: WireKit) -> None:
     """The last client that leaves ends the looking."""
-    where = await submitted(ask, mill)
+    where = await submitted(ask, kit)
     await ask("GET", f"{where}&wait=1")
     await asyncio.sleep(2 * watch.EVERY)
 

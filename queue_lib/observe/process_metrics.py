@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
 
 
-class Vitals:
+class ProcessMetrics:
     """The process's own metrics: those that Prometheus's libraries have everywhere, and ours."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A mill: a broker with everything around it that a contract test needs, the same for memory, BullMQ and RQ."""
+"""A wire kit: a broker with everything around it that a contract test needs, the same for memory, BullMQ and RQ."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ class Producer(Protocol):
         """Add a job to the queue `work`; returns its id."""
 
 
-def backends(mill: Mill, **changes: Any) -> Backends:
-    """What an admin of this mill looks into, with changes."""
+def backends(kit: WireKit, **changes: Any) -> Backends:
+    """What an admin of this kit looks into, with changes."""
     parts: dict[str, Any] = {
-        "inspectors": [mill.inspector],
-        "dead_letters": mill.dead_letters,
-        "heartbeats": mill.heartbeats,
+        "inspectors": [kit.inspector],
+        "dead_letters": kit.dead_letters,
+        "heartbeats": kit.heartbeats,
         "queues": [QUEUE.name],
     }
     return Backends(**parts | changes)
 
 
 @dataclass
-class Mill:
+class WireKit:
     """One wire, ready for a test. `precision` is how late (in seconds) a delayed job may be by the wire's promise."""
 
     name: str
@@ -128,13 +128,13 @@ class Mill:
         return view
 
 
-def clock(mill: Mill) -> Callable[[], float]:
+def clock(kit: WireKit) -> Callable[[], float]:
     """The clock by which this wire's times are told."""
-    return time.monotonic if mill.name == "memory" else time.time
+    return time.monotonic if kit.name == "memory" else time.time
 
 
 @contextlib.asynccontextmanager
-async def memory_mill(_: str) -> AsyncIterator[Mill]:
+async def memory_kit(_: str) -> AsyncIterator[WireKit]:
     """The fake."""
     store = MemoryStore()
 
@@ -144,7 +144,7 @@ async def memory_mill(_: str) -> AsyncIterator[Mill]:
     async def letters() -> list[dict[str, Any]]:
         return [{"name": f"{letter.job.name}_failed", "data": letter.to_wire()} for letter in store.letters]
 
-    yield Mill(
+    yield WireKit(
         name="memory",
         make_broker=lambda _queues, lease: MemoryBroker(store, lease),
         enqueue=enqueue,
@@ -157,7 +157,7 @@ async def memory_mill(_: str) -> AsyncIterator[Mill]:
 
 
 @contextlib.asynccontextmanager
-async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
+async def redis_kit(url: str, wire: str) -> AsyncIterator[WireKit]:
     """What both wires on Redis share."""
     parts = options(url)
     shared = client(parts, decode=True, name="test")
@@ -176,11 +176,11 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
 
     def make_broker(queues: Sequence[Queue], lease: float) -> Broker:
         kind = RQBroker if wire == "rq" else BullMQBroker
-        name = f"worker-{len(mill.brokers)}"
+        name = f"worker-{len(kit.brokers)}"
         setup = Setup(redis=parts, prefix=PREFIX, lease_duration=lease, worker_name=name, observe=events.append)
         return kind(queues, setup)
 
-    mill = Mill(
+    kit = WireKit(
         name=wire,
         make_broker=make_broker,
         enqueue=by_rq if wire == "rq" else by_bullmq,
@@ -192,9 +192,9 @@ async def redis_mill(url: str, wire: str) -> AsyncIterator[Mill]:
         events=events,
     )
     try:
-        yield mill
+        yield kit
     finally:
-        for broker in mill.brokers:
+        for broker in kit.brokers:
             await broker.close()
         await shared.aclose()
         sync.close()
@@ -216,4 +216,4 @@ def rq_enqueue(connection: redis.Redis, name: str, data: Any, *, delay: float = 
     return target.enqueue(name, data, **kwargs).id
 
 
-__all__ = ["DeadLetter", "Mill", "clock", "memory_mill", "queue", "redis_mill", "rq_enqueue"]
+__all__ = ["DeadLetter", "WireKit", "clock", "memory_kit", "queue", "redis_kit", "rq_enqueue"]
