@@ -110,7 +110,7 @@ class Lease(Protocol):
     async def enqueue(self, queue: str, addition: Addition) -> str:
         """Add a job to a queue on the same wire, unless there is one with its id, in whatever state; returns the id.
 
-        In the same queue it has this job's priority (BullMQ) or lane (RQ), unless it says another one. Raises
+        In the same queue it has this job's priority (BullMQ) or lane (RQ), unless it says its own. Raises
         PermanentError, which names the option, for what the wire can't do.
         """
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 from bullmq import Job as BullJob
 from bullmq import Queue as BullQueue
 
@@ -18,7 +19,7 @@ from queue_lib.job import Backoff, State
 from queue_lib.outcome import Failure
 from queue_lib.queues import Retention, Retries
 from queue_lib.runner.context import RunContext
-from tests.support.wire_kit import QUEUE, WireKit, queue
+from tests.support.wire_kit import QUEUE, WireKit, queue, rq_enqueue
 
 if TYPE_CHECKING:
     from queue_lib.broker.base import Lease
@@ -215,8 +216,6 @@ async def test_how_long_a_job_stays_on_rq(
 
 def ttls_of(url: str) -> list[bytes | None]:
     """How long the job `next-1` stays, by its hash."""
-    import redis  # noqa: PLC0415
-
     with redis.Redis.from_url(url) as connection:
         found: Any = connection.hmget("rq:job:next-1", "result_ttl", "failure_ttl")
         return list(found)
@@ -233,3 +232,30 @@ async def test_a_failed_job_that_is_not_to_stay_on_rq(rq: WireKit) -> None:
     await rq.chore(broker, "apply retention")
 
     assert None is await rq.inspector.find("other", "next-1")
+
+
+async def test_a_place_of_its_own_wins_over_the_priority_of_the_job(bullmq: WireKit, redis_url: str) -> None:
+    """In the queue of a job with a priority, others may be added at the front, or with another priority."""
+    source = BullQueue(QUEUE.name, {"connection": redis_url})
+    await source.add("greet", DATA, {"priority": 7})
+    broker = await bullmq.broker()
+    lease = await bullmq.claim(broker)
+
+    await lease.enqueue(QUEUE.name, replace(ADDITION, job_id="same"))
+    await lease.enqueue(QUEUE.name, replace(ADDITION, job_id="other", priority=3))
+    await lease.enqueue(QUEUE.name, replace(ADDITION, job_id="front", lifo=True))
+
+    await source.close()
+    assert ["front", "other", "same"] == [(await bullmq.claim(broker)).job.id for _ in range(3)]
+
+
+async def test_a_lane_of_its_own_wins_over_the_lane_of_the_job(rq: WireKit, redis_url: str) -> None:
+    """A job of the lane -high may add others to any lane of its queue."""
+    with redis.Redis.from_url(redis_url) as connection:
+        rq_enqueue(connection, "greet", DATA, lane=f"{QUEUE.name}-high")
+        lease = await rq.claim(await rq.broker())
+        await lease.enqueue(QUEUE.name, replace(ADDITION, job_id="same"))
+        await lease.enqueue(QUEUE.name, replace(ADDITION, job_id="other", priority="low"))
+
+        found = [connection.lrange(f"rq:queue:{QUEUE.name}{suffix}", 0, -1) for suffix in ("-high", "", "-low")]
+    assert [[b"same"], [], [b"other"]] == found

@@ -142,8 +142,8 @@ class BullLease(Lease):
         return Children({child: getReturnValue(text) for child, text in results.items()}, failures)
 
     async def enqueue(self, queue: str, addition: Addition) -> str:
-        """Add as `queue.add` does."""
-        if queue == self.queue.name and addition.priority is None:
+        """Add as `queue.add` does, in the same queue with this job's priority unless the addition says its place."""
+        if queue == self.queue.name and addition.priority is None and not addition.lifo:
             addition = replace(addition, priority=self._raw.priority)
         return await self._producer.add(queue, addition)
 

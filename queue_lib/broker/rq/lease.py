@@ -218,8 +218,8 @@ class RQLease(Lease):
             return await self._session.in_thread(partial(of_jobs, self.lane.connection, ids))
 
     async def enqueue(self, queue: str, addition: Addition) -> str:
-        """Add as `enqueue` does with `job_id` and `unique`: in the same queue to the lane that this job came from."""
-        lane = self.lane.name if queue == self.queue.name else queue
+        """Add as a producer does, in the same queue to this job's lane unless it names a lane."""
+        lane = self.lane.name if queue == self.queue.name and addition.priority is None else queue
         with outages_translated():
             return await self._session.in_thread(partial(producer.add, self.lane.connection, lane, addition))
 
