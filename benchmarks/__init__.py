@@ -1,1 +1,1 @@
-"""Each benchmark prints a ratio against a peer that runs beside it, in the same minute."""
+"""Each benchmark prints a ratio to a peer that runs in the same minutes."""

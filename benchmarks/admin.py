@@ -1,10 +1,10 @@
-"""How long an operator waits for the overview and for a page, with 100,000 jobs of a state on each wire.
+"""How long the overview and a page take, with 100,000 jobs of one state on each wire.
 
     python -m benchmarks.admin [jobs] [rounds]
 
-A job of each state is made by the real broker, and copied. Times are those of the server: requests to the API without
-a socket, so with routing, token, models and JSON. The floor are the bare Redis commands that a page or an overview
-cannot do without, in one pipeline, over redis-py.
+The real broker makes a job of each state, which is then copied. Times are the server's: requests to the API without a
+socket, with routing, token, models and JSON. The floor is the Redis commands that a page or an overview needs, in one
+pipeline of redis-py.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ PLACES = {
 
 
 async def fill(admin: Admin, server: Redis, wire: Wire, state: State, jobs: int) -> None:
-    """Make one job of a state, and copies of it."""
+    """Make one job of a state, and copy it."""
     delay = 3600.0 if state is State.DELAYED else 0.0
     job_id, _ = await admin.jobs.add(Addition(name="push-notification", data=PUSH, delay=delay), wire)
     if state in {State.COMPLETED, State.FAILED}:
@@ -133,23 +133,23 @@ def bare_overview(server: Redis) -> None:
 
 
 def row(what: str, times: tuple[float, float], floor: tuple[float, float] | None = None) -> None:
-    """Print a line of the table."""
+    """Print a row of the table."""
     bare = f"{floor[0]:.1f}" if floor else ""
     print(f"| {what} | {times[0]:.1f} | {times[1]:.1f} | {bare} |", flush=True)
 
 
 class Bench:
-    """Asks the API, and the server beside it."""
+    """Measures requests to the API and bare commands to Redis."""
 
     def __init__(self, client: httpx.AsyncClient, server: Redis, jobs: int, rounds: int) -> None:
-        """Measure `rounds` of each; there are `jobs` of a state on each wire."""
+        """There are `jobs` of a state on each wire. Each figure is of `rounds` requests."""
         self._client = client
         self._server = server
         self._jobs = jobs
         self._rounds = rounds
 
     async def measure(self, state: State) -> None:
-        """The overview, and pages at both ends and in the middle."""
+        """Print the times of the overview and of the first, middle and last page."""
         overview = await self._asked("/queue/stats")
         row(f"overview, all {state}", overview, await self._bare(partial(bare_overview, self._server)))
         for wire in Wire:
@@ -161,7 +161,7 @@ class Bench:
             row(f"{wire}, {state}, search of 1,000", await self._asked(f"{path}&text=berta"))
 
     async def drain(self, state: State) -> None:
-        """Empty the queue, and tell how long the server answered nobody else meanwhile."""
+        """Drain the queue, and print how long Redis answered no other client meanwhile."""
         path = f"/queue/drain?queue={QUEUE.name}&delayed=true"
         draining = asyncio.create_task(median(partial(self._client.post, path), 1))
         longest = 0.0
@@ -182,7 +182,7 @@ class Bench:
 
 
 async def main() -> None:
-    """Fill, measure, empty; state by state."""
+    """For each state: fill the queue, measure, and empty it."""
     jobs, rounds = map(int, sys.argv[1:] + ["100000", "20"][len(sys.argv) - 1 :])
     secret, token = tokens.make("bench", may_write=True)
     print("| | ms, median | ms, longest | ms, bare commands |\n|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a server, a no-op queue, our runner, and medians of runs in turn."""
+"""What the benchmarks share: a no-op queue, our runner, and runs in turn with their medians."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Payload(Model):
 
 
 class Counter:
-    """A no-op processor that knows when the last job has been run, and logs as the worker does."""
+    """A no-op processor that logs as the worker does and signals when the last job has run."""
 
     def __init__(self, expected: int) -> None:
         self._left = expected
@@ -71,7 +71,7 @@ class Counter:
 
 
 def launcher(url: str, wire: str, counter: Any, payload: type[Model] = Payload) -> Launcher:
-    """Our runner on one wire; logs go to standard output, as in a dyno."""
+    """Our runner on one wire. It logs to standard output, as in a dyno."""
     configure("info", "json")
     kind = RQBroker if wire == "rq" else BullMQBroker
     setup = Setup(redis=options(url), prefix=PREFIX, lease_duration=30, worker_name="bench", observe=counter.observe)
@@ -94,7 +94,7 @@ def rq_enqueue(url: str, jobs: int, name: str = "noop") -> None:
 
 
 def child(module: str, *arguments: str) -> Any:
-    """Run a module in a process of its own; its last line on standard error is its JSON answer."""
+    """Run a module in a process of its own. Returns the JSON in its last line on standard error."""
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
         command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300
@@ -105,7 +105,7 @@ def child(module: str, *arguments: str) -> Any:
 
 
 def in_turn(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Run all contestants, again and again in turn; returns their figures."""
+    """Run all contestants in turn, `rounds` times. Returns their figures."""
     figures: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():

@@ -2,9 +2,9 @@
 
     python -m benchmarks.idle [seconds]
 
-It is the real `worker.py` on both wires with both queues. The peers: bullmq's own Worker, two of them, one a queue;
-and RQ's SimpleWorker with its scheduler, on two queues. Commands are counted with MONITOR: those that clients send,
-and those that scripts run inside the server.
+It measures the real `worker.py` on both wires with both queues. The peers are two of bullmq's own Workers, one for each
+queue, and RQ's SimpleWorker with its scheduler on two queues. MONITOR counts the commands: those that clients send, and
+those that scripts run inside the server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support.redis_server import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTLE = 5.0  # seconds for which its connections must not change before anything is counted
+SETTLE = 5.0  # seconds without a new connection before counting starts
 QUEUES = ("push-notifications", "file-processing")
 STOCK_BULLMQ = """
 import asyncio, sys
@@ -82,7 +82,7 @@ def stock(code: str) -> Callable[[str, Path], subprocess.Popen[bytes]]:
 
 
 def measure(start: Callable[[str, Path], subprocess.Popen[bytes]], seconds: float) -> str:
-    """Run a worker without jobs and say what it costs."""
+    """Run a worker without jobs, and print what it costs."""
     with RedisServer() as server, tempfile.TemporaryDirectory() as folder:
         process = start(server.url, Path(folder))
         connections = settled_connections(server.url)
@@ -99,7 +99,7 @@ def measure(start: Callable[[str, Path], subprocess.Popen[bytes]], seconds: floa
 
 
 def settled_connections(url: str) -> int:
-    """Wait until the worker is there and has made no connection for `SETTLE` seconds; give how many it has."""
+    """Wait until the worker has made no new connection for SETTLE seconds. Returns how many it has."""
     with Redis.from_url(url) as client:
         seen, since = 0, time.monotonic()
         while not seen or time.monotonic() - since < SETTLE:
@@ -111,7 +111,7 @@ def settled_connections(url: str) -> int:
 
 
 def commands(url: str, seconds: float) -> Counter[str]:
-    """Count what the server runs for `seconds`, and until the next command after that."""
+    """Count the server's commands for `seconds`, and until the next command after that."""
     counts: Counter[str] = Counter()
     with Redis.from_url(url, socket_timeout=None) as client, client.monitor() as monitor:
         end = time.monotonic() + seconds
@@ -123,7 +123,7 @@ def commands(url: str, seconds: float) -> Counter[str]:
 
 
 def main() -> None:
-    """Measure one after the other."""
+    """Measure all workers, one after the other."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     for name, start in (("pushmill", ours), ("bullmq x2", stock(STOCK_BULLMQ)), ("rq+scheduler", stock(STOCK_RQ))):
         print(f"{name:12} {measure(start, seconds)}", flush=True)

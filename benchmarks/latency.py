@@ -2,7 +2,7 @@
 
     python -m benchmarks.latency [seconds] [rounds]
 
-One process enqueues with the stock producer of the wire, another works. The job carries the time of its enqueueing.
+One process enqueues with the wire's stock producer, another one works. Each job has the time when it was enqueued.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from queue_lib.processor import Context
 
 PER_SECOND = 50
-SKIPPED = 25  # the first half second: connections open, code warms up
+SKIPPED = 25  # the first half second is not counted: connections open, code warms up
 
 
 class Sent(Model):
-    """A job that knows when it was enqueued (seconds since the epoch)."""
+    """A job's payload: when it was enqueued (seconds since the epoch)."""
 
     sent: float
 
 
 class Stopwatch:
-    """Notes how long each job has waited."""
+    """Records how long each job has waited."""
 
     def __init__(self, expected: int) -> None:
         self.waits: list[float] = []
@@ -47,21 +47,21 @@ class Stopwatch:
         self.all_done = asyncio.Event()
 
     async def __call__(self, payload: Sent, _context: Context, /) -> None:
-        """Note the time."""
+        """Record the wait."""
         self.note(payload.sent)
 
     def note(self, sent: float) -> None:
-        """Note the time since `sent`."""
+        """Record the time since `sent`."""
         self.waits.append(time.time() - sent)
         if len(self.waits) == self._expected:
             self.all_done.set()
 
     def observe(self, _: object) -> None:
-        """Events do not matter here."""
+        """Ignore events."""
 
 
 async def produce_bullmq(url: str, jobs: int) -> None:
-    """Enqueue with bullmq's own producer, evenly."""
+    """Enqueue with bullmq's own producer, at an even rate."""
     queue = BullQueue(QUEUE.name, {"connection": url})
     for _ in range(jobs):
         await queue.add("noop", {"sent": time.time()}, {"removeOnComplete": True})
@@ -70,7 +70,7 @@ async def produce_bullmq(url: str, jobs: int) -> None:
 
 
 def produce_rq(url: str, jobs: int, name: str) -> None:
-    """Enqueue with stock RQ, evenly."""
+    """Enqueue with stock RQ, at an even rate."""
     queue = RQQueue(QUEUE.name, connection=Redis.from_url(url), serializer="json")
     for _ in range(jobs):
         queue.enqueue(name, {"sent": time.time()}, result_ttl=60)
@@ -78,7 +78,7 @@ def produce_rq(url: str, jobs: int, name: str) -> None:
 
 
 def produce(who: str, url: str, jobs: int) -> None:
-    """Enqueue as the contestant needs it."""
+    """Enqueue with the contestant's producer."""
     if who.endswith("bullmq"):
         asyncio.run(produce_bullmq(url, jobs))
     else:
@@ -108,7 +108,7 @@ RQ_WAITS: list[float] = []
 
 
 def note(payload: dict[str, float]) -> None:
-    """What RQ's own worker runs."""
+    """The function that RQ's own worker runs."""
     RQ_WAITS.append(time.time() - payload["sent"])
 
 

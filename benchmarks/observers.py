@@ -1,9 +1,9 @@
-"""What the metrics cost a job: how long they take, in a run of no-op jobs, and how much processor time a job takes.
+"""What the metrics cost: their time for each no-op job, and the processor time of the whole job.
 
     python -m benchmarks.observers [jobs] [rounds]
 
-The time in the observer is measured call by call, where the caches are as cold as they are in earnest; a difference of
-two whole runs would drown in the noise of the machine. The figures are medians; the timer itself is in them.
+The time is measured call by call during a run, when the caches are as cold as in production. The difference of two
+whole runs would be smaller than the machine's noise. The figures are medians and include the timer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Timed(Counter):
-    """Tells the log and the metrics, and notes how long the metrics take."""
+    """Passes events to the log and the metrics, and measures the metrics."""
 
     def __init__(self, expected: int) -> None:
         super().__init__(expected)
@@ -35,7 +35,7 @@ class Timed(Counter):
         self._metrics = Metrics(CollectorRegistry(), {QUEUE.name: ["noop"]})
 
     def observe(self, event: Event) -> None:
-        """Count it."""
+        """Count the event."""
         since = time.perf_counter_ns()
         self._metrics(event)
         self.spent[type(event).__name__].append((time.perf_counter_ns() - since) / 1000)
@@ -43,7 +43,7 @@ class Timed(Counter):
 
 
 async def work(url: str, wire: str, jobs: int) -> tuple[float, float]:
-    """Microseconds a job in the metrics, and of processor time in all."""
+    """Microseconds for each job: in the metrics, and of processor time in all."""
     counter = Timed(jobs)
     runner = launcher(url, wire, counter)
     since = time.process_time()
@@ -64,7 +64,7 @@ def contestant(wire: str, url: str, jobs: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run both wires in turn and print the share."""
+    """Run both wires in turn, and print the metrics' share."""
     jobs, rounds = (int(argument) for argument in (sys.argv[1:] + ["3000", "5"][len(sys.argv) - 1 :]))
     with RedisServer() as server:
         for wire in ("bullmq", "rq"):

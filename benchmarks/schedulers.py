@@ -2,8 +2,8 @@
 
     python -m benchmarks.schedulers [schedulers] [seconds] [rounds]
 
-Both run five no-op jobs at once and keep as many of them. What is counted are the jobs that are added: as many as there
-are schedulers, each second, if the worker keeps up.
+Both run five no-op jobs at once and have the same retention. The benchmark counts the jobs that are added: one a second
+for each scheduler, if the worker keeps up.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _command(who: str, url: str) -> list[str]:
 
 
 def _measure(who: str, server: RedisServer, schedulers: int, seconds: float) -> tuple[float, float]:
-    """Runs a second, and milliseconds of the worker's processor time a run."""
+    """Runs a second, and milliseconds of the worker's processor time for each run."""
     server.flush()
     asyncio.run(_schedule(server.url, schedulers))
     env = {**os.environ, FOLDER: str(KITS["bullmq6"])}  # noqa: TID251 -- the child's
@@ -67,7 +67,7 @@ def _measure(who: str, server: RedisServer, schedulers: int, seconds: float) -> 
 
 
 def _now(connection: Redis, process: psutil.Process) -> tuple[int, float]:
-    """Jobs that have been added, and the worker's processor time in seconds."""
+    """The number of added jobs, and the worker's processor time in seconds."""
     times = process.cpu_times()
     added: Any = connection.get(f"{PREFIX}:{QUEUE.name}:id")
     return int(added or 0), times.user + times.system

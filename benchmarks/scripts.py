@@ -1,10 +1,10 @@
-"""What each of an operator's scripts costs, in seconds and memory, with 10,000 and with 300,000 dead jobs.
+"""What each script costs, in seconds and memory, with 10,000 and with 300,000 failed jobs.
 
     python -m benchmarks.scripts [jobs] [jobs]
 
-Half of them on each wire, each with its letter: one of each is made by the real broker, and copied. Time and memory
-(its high-water mark) are those of the whole process; the first row has what a script costs that asks for next to
-nothing. Beside it stands how long a PING of somebody else's took at most meanwhile.
+Each wire has half of the jobs, each with its dead letter: the real broker makes one of each, which is then copied. Time
+and memory (its peak) are those of the whole process; the first row is a script that asks for almost nothing. The last
+column is the longest PING of another client meanwhile.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SCRIPTS = (
 
 
 async def _fill(url: str, server: Redis, jobs: int) -> None:
-    """So many failed jobs, and a letter for each."""
+    """Make so many failed jobs, each with a dead letter."""
     parts = options(url)
     shared = client(parts, decode=True, name="bench")
     async with wiring.admin(WorkerSettings(redis_url=url), FEATURES, by="bench") as admin:
@@ -62,7 +62,7 @@ async def _fill(url: str, server: Redis, jobs: int) -> None:
 
 
 def _copy(server: Redis, wire: Wire, ids: list[str]) -> None:
-    """The letter of the first of these jobs, for all the others."""
+    """Copy the first job's dead letter for all others."""
     first = dead_letter_id(wire, QUEUE.name, ids[0])
     data = cast("bytes", server.hget(f"bull:dead:{first}", "data")).decode()
     for start in range(1, len(ids), 1000):
@@ -76,7 +76,7 @@ def _copy(server: Redis, wire: Wire, ids: list[str]) -> None:
 
 
 def _watch(url: str, child: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """Until the child ends: its most memory, in MiB, and the longest PING of somebody else's, in milliseconds."""
+    """Wait for the child. Returns its peak memory in MiB, and the longest PING of another client in milliseconds."""
     most = longest = 0.0
     with Redis.from_url(url) as server:
         while child.poll() is None:
@@ -89,13 +89,13 @@ def _watch(url: str, child: subprocess.Popen[bytes]) -> tuple[float, float]:
 
 
 def _high_water(pid: int) -> float:
-    """In MiB; 0 for a process that ends."""
+    """The peak memory of a process in MiB; 0 if it has ended."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) / KIBIBYTES for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def _run(url: str, script: tuple[str, ...]) -> None:
-    """Run one script, and print its line of the table."""
+    """Run one script, and print its row of the table."""
     name, *words = script
     environment = os.environ | {"REDIS_URL": url, "LOG_LEVEL": "error"}  # noqa: TID251 -- a child's
     command, since = [sys.executable, "-m", f"scripts.{name}", *words], time.perf_counter()
@@ -106,7 +106,7 @@ def _run(url: str, script: tuple[str, ...]) -> None:
 
 
 def main() -> None:
-    """Fill, and run one script after the other."""
+    """Make the jobs, and run the scripts one after the other."""
     for jobs in map(int, sys.argv[1:] or ("10000", "300000")):
         print(f"\n{jobs:,} dead jobs\n")
         print("| script | s | MiB | longest PING, ms | status |\n|---|---|---|---|---|")

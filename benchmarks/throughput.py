@@ -2,7 +2,7 @@
 
     python -m benchmarks.throughput [jobs] [rounds]
 
-Each run is a fresh process with a fresh queue of `jobs` jobs; the figure is from the first claim to the last outcome.
+Each run is a new process with a new queue of `jobs` jobs. It is timed from the first claim to the last outcome.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.redis_server import RedisServer
 
 
 def noop(_: object) -> None:
-    """What RQ's own worker runs."""
+    """The function that RQ's own worker runs."""
 
 
 async def bullmq_enqueue(url: str, jobs: int) -> None:
@@ -95,7 +95,7 @@ def contestant(who: str, url: str, jobs: int) -> float:
 
 
 def main() -> None:
-    """Run the contestants in turn and print the ratios."""
+    """Run the contestants in turn, and print the ratios."""
     jobs, rounds = (int(argument) for argument in (sys.argv[1:] + ["2000", "5"][len(sys.argv) - 1 :]))
     names = ["ours-bullmq", "stock-bullmq", "ours-rq", "stock-rq"]
     with RedisServer() as server:

@@ -1,1 +1,1 @@
-"""Other projects' test files, run through our jobs."""
+"""Other projects' test files as jobs."""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.corpus DIRECTORY [RESULTS]`: each picture, video and document below it, as a job of its own.
+"""`python -m benchmarks.corpus DIRECTORY [RESULTS]`: each image, video and document below it as a job of its own.
 
-It prints the tables of docs/formats.md, and writes a line of JSON for each file to RESULTS (corpus.jsonl). With npm it
-compares pictures with those of sharp. It ends with 1 if a job was neither done nor refused for good.
+It prints the tables of docs/formats.md and writes a line of JSON for each file to RESULTS (corpus.jsonl). With npm it
+compares images with sharp's. It exits with 1 if a job was neither done nor refused for good.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def found(directory: Path) -> list[Path]:
-    """The files that a job might take, told by the ends of their names."""
+    """The files that a job might take, by their extensions."""
     return sorted(path for path in directory.rglob("*") if path.suffix.lower() in KINDS and path.is_file())
 
 
 async def main(files: list[Path], results: Path) -> int:
-    """Run all jobs, one after the other; returns the exit status."""
+    """Run all jobs, one after the other. Returns the exit status."""
     rows: list[Row] = []
     async with Jobs() as jobs, Sharp() as sharp:
         with results.open("w") as file:

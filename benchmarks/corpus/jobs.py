@@ -39,7 +39,7 @@ GRID = (8, 8)
 
 
 class Jobs:
-    """The processors, over a store in a directory of their own."""
+    """The processors, over a store in a temporary directory."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp())
@@ -65,20 +65,20 @@ class Jobs:
         shutil.rmtree(self._folder)
 
     async def run(self, path: Path) -> Row:
-        """The file's end: `done` with what the result says of it, or the error's name and reason."""
+        """Run a job for the file. Returns `done` with facts of the result, or the error's name and reason."""
         kind = KINDS[path.suffix.lower()]
         row: Row = {"path": str(path), "kind": kind, "bytes": self._put(path)}
         since = time.monotonic()
         try:
             result = await self._job(kind)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is what we want to know
+        except Exception as error:  # noqa: BLE001 -- every error is a result of the benchmark
             row |= {"end": type(error).__name__, "reason": " ".join(str(error).split())}
         else:
             row |= {"end": "done", "result": result} | (self._seen(result) if kind == "picture" else {})
         return row | {"seconds": round(time.monotonic() - since, 2)}
 
     def _put(self, path: Path) -> int:
-        """Make the file the upload, and forget the last one; returns its bytes."""
+        """Make the file the upload, in place of the last one. Returns its size in bytes."""
         shutil.rmtree(self._folder)
         (self._folder / UPLOAD).parent.mkdir(parents=True)
         shutil.copyfile(path, self._folder / UPLOAD)

@@ -1,4 +1,4 @@
-"""sharp, which makes the same picture of each upload."""
+"""sharp, which makes the same image from each upload."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 MEDIA = Path(__file__).parents[1] / "media"  # has sharp among its packages
 LONGEST_LINE = 16 * 1024 * 1024  # bytes: a JPEG of 1920 x 1080
-PATIENCE = 120  # seconds for a picture
+PATIENCE = 120  # seconds for an image
 
 
 class Sharp:
-    """The Node process; without npm there is none, and nothing is compared."""
+    """The Node process. Without npm there is none, and nothing is compared."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
@@ -43,7 +43,7 @@ class Sharp:
             await self._process.wait()
 
     async def measure(self, path: Path) -> dict[str, Any] | None:
-        """What it makes of the picture: `size` and `grid`, or its `error`."""
+        """The result of sharp for the image: `size` and `grid`, or `error`."""
         if self._process is None:
             return None
         assert self._process.stdin

@@ -1,4 +1,4 @@
-"""What came of it, as a table in Markdown."""
+"""The results as a table in Markdown."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
     from benchmarks.corpus.jobs import Row
 
-MEAN, FIELD = 3, 16  # of 255: from here on, the mean colour of a picture or of one of its fields is another one
+MEAN, FIELD = 3, 16  # of 255: differences of the mean colour, of an image and of one field, from which colours differ
 HEAD = (
     "| | files | done | refused for good | sharp alone | ours alone | other size | other colours |\n" + "|---" * 8 + "|"
 )
 
 
 def is_final(row: Row) -> bool:
-    """Whether a job ended as it may: done, or refused for good."""
+    """Whether the job was done or refused for good."""
     return row["end"] in {"done", "PermanentError"}
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A line for each kind of file, then the reasons and what differs from sharp."""
+    """A row for each kind of file, then the reasons, then the differences from sharp."""
     endings = defaultdict(list)
     for row in rows:
         endings[row["kind"], row["path"].rpartition(".")[2].lower()].append(row)
@@ -45,7 +45,7 @@ KINDS_OF_DIFFERENCE = ("sharp alone", "ours alone", "size", "colours")
 
 
 def difference(row: Row) -> str | None:
-    """How it differs from what sharp makes, beginning with one of KINDS_OF_DIFFERENCE."""
+    """The difference from sharp's result, beginning with one of KINDS_OF_DIFFERENCE; None if there is none."""
     peer = row.get("sharp")
     if peer is None or ("error" in peer and row["end"] != "done"):
         return None

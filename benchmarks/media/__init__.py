@@ -1,1 +1,1 @@
-"""Pictures through the sandbox, beside sharp."""
+"""Images and videos through the sandbox, beside sharp and ffmpeg."""

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.media`: pictures through our sandbox beside sharp, one at a time and in turn. Needs Node, npm.
+"""`python -m benchmarks.media`: images through our sandbox beside sharp, one at a time and in turn. Needs Node, npm.
 
-Medians of ROUNDS x RUNS after a warm-up, of processes that live as long as the benchmark.
+Medians of ROUNDS x RUNS after a warm-up. The processes live as long as the benchmark.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OPTIONS = ImageOptions().model_dump(exclude={"hashed_keys"})
 
 
 async def ours(sandbox: Sandbox, source: Path, folder: Path) -> float:
-    """One job of ours; returns milliseconds. The upload is there already, as after a download."""
+    """Run one of our jobs. Returns milliseconds. The upload is on disk, as after a download."""
     shutil.copyfile(source, folder / "source")
     since = time.perf_counter()
     await sandbox.run(Task("image", folder, OPTIONS, LIMITS))
@@ -49,7 +49,7 @@ async def ours(sandbox: Sandbox, source: Path, folder: Path) -> float:
 
 
 class Peer:
-    """The Node process."""
+    """The peer: a Node process."""
 
     def __init__(self) -> None:
         command = [shutil.which("node") or "node", str(HERE / "peer.mjs")]
@@ -57,7 +57,7 @@ class Peer:
         assert self._line() == b"ready\n"
 
     async def run(self, source: Path, folder: Path) -> float:
-        """One job of the peer; returns milliseconds."""
+        """Run one job of the peer. Returns milliseconds."""
         assert self.process.stdin
         self.process.stdin.write(json.dumps({"source": str(source), "folder": str(folder)}).encode() + b"\n")
         self.process.stdin.flush()
@@ -69,7 +69,7 @@ class Peer:
 
 
 def floor(source: Path, folder: Path) -> float:
-    """Milliseconds for what no pipeline on libjpeg-turbo can leave out: the scaled decode and two encodes."""
+    """Milliseconds that every pipeline on libjpeg-turbo needs: the scaled decode and two encodes."""
     since = time.perf_counter()
     with Image.open(source) as picture:
         picture.draft("RGB", BOX)
@@ -81,7 +81,7 @@ def floor(source: Path, folder: Path) -> float:
 
 
 class Memory:
-    """The peak of what processes take (proportional set size), watched from a thread."""
+    """The peak memory of processes (proportional set size), watched from a thread."""
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
         self.peak = 0
@@ -109,7 +109,7 @@ class Memory:
 
 
 def psnr(result: Path, source: Path, *, cover: bool) -> float:
-    """Decibels between a result and a LANCZOS of the whole upload at the result's size."""
+    """PSNR in decibels of a result to a LANCZOS of the whole upload at the result's size."""
     with Image.open(result) as made, Image.open(source) as whole:
         area: Any = None
         if cover:
@@ -133,7 +133,7 @@ async def compare(title: str, source: Path, runs: dict[str, tuple[Run, Callable[
             if turn:
                 figures[name] += [await run(source, folder / name) for _ in range(RUNS)]
                 continue
-            with Memory(pids) as memory:  # watching takes time: it is done while warming up
+            with Memory(pids) as memory:  # watching takes time, so it is done during the warm-up
                 for _ in range(RUNS):
                     await run(source, folder / name)
             peaks[name] = memory.peak
@@ -174,7 +174,7 @@ async def main() -> None:
 
 
 def _children(sandbox: Sandbox) -> list[int]:
-    """The fork server and what it has forked."""
+    """The fork server and its children."""
     process = sandbox._process  # noqa: SLF001 -- nobody else has to know it
     if process is None:
         return []

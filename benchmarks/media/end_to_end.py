@@ -1,6 +1,6 @@
-"""`python -m benchmarks.media.end_to_end`: picture jobs from enqueue to the row, over S3, beside a Node worker.
+"""`python -m benchmarks.media.end_to_end`: image jobs from enqueue to the row, over S3, beside a Node worker.
 
-Redis, Postgres and an S3 (moto, which is one Python process and takes its part of the time) are on the same machine.
+Redis, Postgres and S3 (moto, a Python process that takes part of the time) are on the same machine.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Stage:
-    """The servers, and what both workers see of them."""
+    """The servers of both workers."""
 
     redis_url: str
     postgres: PostgresServer
@@ -79,7 +79,7 @@ class Stage:
     def measure(self, command: Sequence[str], peaks: list[int], processor: list[float]) -> float:
         """Jobs a second of one worker, from enqueue to the last row.
 
-        Its peak of memory goes into `peaks` (bytes), what a job took of a core into `processor` (seconds).
+        Appends its peak memory (bytes) to `peaks`, and the processor time of a job (seconds) to `processor`.
         """
         with Redis.from_url(self.redis_url) as redis:
             redis.flushall()
@@ -135,7 +135,7 @@ def _memory(pid: int) -> int:
 
 
 def _processor_time(pid: int) -> float:
-    """Seconds that the process, its children and theirs have had, those that have ended included."""
+    """Processor time in seconds of the process and all its descendants, ended ones included."""
     return sum(
         sum(each.cpu_times()[:4]) for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
     )
@@ -143,7 +143,7 @@ def _processor_time(pid: int) -> float:
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[str]:
-    """Moto's S3, a process of its own."""
+    """Moto's S3, in a process of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Photo-like pictures of the sizes that phones take, made of the demo's photo: no download."""
+"""Photo-like images in the sizes of phones, made from the demo's photo without a download."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[tuple[int, int], str, dict[str, Any]]] = {
 
 
 def make(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The pictures, as (title, file)."""
+    """The images, as (title, file)."""
     with Image.open(PHOTO) as photo:
         photo.load()
         for number, (title, (size, kind, options)) in enumerate(KINDS.items()):
@@ -32,7 +32,7 @@ def make(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _scene(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The photo twice beside itself, sharp detail and noise at the scale of the pixels."""
+    """The photo twice side by side, with sharp detail and noise at pixel scale."""
     half = size[0] // 2, size[1]
     scene = Image.new("RGB", size)
     scene.paste(photo.convert("RGB").resize(half, Image.Resampling.LANCZOS), (0, 0))

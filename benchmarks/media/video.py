@@ -1,4 +1,4 @@
-"""`python -m benchmarks.media.video`: a film with poster through the sandbox, beside a bare ffmpeg without."""
+"""`python -m benchmarks.media.video`: a video and its poster through the sandbox, beside a bare ffmpeg."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BARE = (
 
 
 def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source: Path, folder: Path) -> float:
-    """Seconds for film and poster."""
+    """Seconds for the video and its poster."""
     shutil.copyfile(source, folder / "source")
     arguments = {
         "ffmpeg": str(tools.ffmpeg),
@@ -49,7 +49,7 @@ def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source
 
 
 def bare(tools: Tools, source: Path, folder: Path) -> float:
-    """Seconds for the film alone."""
+    """Seconds for the video only."""
     command = [tools.ffmpeg, "-v", "error", "-y", "-threads", "1", "-i", source, *BARE, folder / "bare.mp4"]
     since = time.perf_counter()
     subprocess.run([str(part) for part in command], check=True)

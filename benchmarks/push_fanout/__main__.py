@@ -1,7 +1,7 @@
 """`python -m benchmarks.push_fanout [fan-out] [distance] [slots] [jobs] [latency] [memory] [million]`.
 
-All but the last if none is named. Ours and the peer run in turn against the same servers, one at a time; medians of
-ROUNDS. Needs Node and npm.
+Without arguments it runs all but the last. Ours and the peer run in turn against the same servers. The figures are
+medians of ROUNDS. Needs Node and npm.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 DEVICES, USERS, RATE, SECONDS = 10_000, 3_000, 50, 10
-DISTANCES = (20, 100, 300)  # milliseconds that the push service takes for an answer
+DISTANCES = (20, 100, 300)  # milliseconds that the push service takes for each answer
 SLOTS = (5, 10, 20, 30, 50)
 FAR = 100  # milliseconds
 MEGABYTE = 1024 * 1024
@@ -35,7 +35,7 @@ NPM = shutil.which("npm") or sys.exit("npm is not on PATH")
 
 
 def contestants(stage: Stage, database: str) -> dict[str, Start]:
-    """How to start each worker: ours also as two processes, one a core; the peer also with as many sockets as ours."""
+    """How to start each worker: ours with one and two processes, the peer also with as many sockets as ours."""
     env = stage.env(database)
     trusting = {"NODE_EXTRA_CA_CERTS": str(stage.certificate)}
     peer = ["node", str(HERE / "peer.mjs")]
@@ -80,7 +80,7 @@ def jobs(stage: Stage, start: Start) -> float:
 
 
 def of_slots(stage: Stage, slots: int) -> float:
-    """Jobs a second: 600 jobs of one device far away, with so many slots and the queue's own limit of 100/s."""
+    """Jobs a second: 600 one-device jobs at a distance, with so many slots and the queue's limit of 100/s."""
     env = _ours(stage, stage.env("app")) | {"PUSH_NOTIFICATIONS_CONCURRENCY": str(slots)}
     del env["PUSH_NOTIFICATIONS_RATE_MAX"]
     count = USERS // 5
@@ -107,7 +107,7 @@ def latency(stage: Stage, start: Start) -> tuple[float, float]:
 
 
 def memory(stage: Stage, rows: int, path: str = "/wp/") -> Iterator[str]:
-    """What a batch to everybody costs in memory, processor time and time."""
+    """What a batch to all users costs in memory, processor time and time."""
     database = f"batch{rows}{path.replace('/', '')}"
     stage.fill(database, [("u%", rows, path)])
     stage.clear()
@@ -136,7 +136,7 @@ def _processor_time(worker: subprocess.Popen[bytes]) -> float:
 
 
 def compare(title: str, stage: Stage, measure: Callable[[Stage, Start], float]) -> None:
-    """Run all in turn and print their medians, and that of the rounds' ratios: a round is over in a minute."""
+    """Run all in turn. Print their medians, and the median of the rounds' ratios: a round takes a minute."""
     runs = in_turn({name: partial(measure, stage, start) for name, start in contestants(stage, "app").items()}, ROUNDS)
     best = [max(figures) for figures in zip(*(runs[name] for name in runs if name.startswith("peer")), strict=True)]
     print(f"\n{title}")
@@ -155,19 +155,19 @@ def at_hand(stage: Stage) -> None:
 
 
 def at_a_distance(stage: Stage) -> None:
-    """A fan-out to one that takes its time."""
+    """A fan-out to a push service at a distance."""
     for each in DISTANCES:
         compare(f"pushes a second, {each} ms an answer", stage, partial(fan_out, user=f"far-{each}"))
 
 
 def slots(stage: Stage) -> None:
-    """Which concurrency reaches the queue's limit."""
+    """The concurrency that reaches the queue's limit."""
     for count in SLOTS:
         print(f"| {count} | {median([of_slots(stage, count) for _ in range(ROUNDS)]):.0f} |", flush=True)
 
 
 def latencies(stage: Stage) -> None:
-    """How soon a push is sent."""
+    """The time from enqueue to the push service."""
     for name, start in contestants(stage, "app").items():
         figures = [latency(stage, start) for _ in range(ROUNDS)]
         p50, p99 = (median([run[part] for run in figures]) for part in (0, 1))
@@ -175,13 +175,13 @@ def latencies(stage: Stage) -> None:
 
 
 def batches(stage: Stage) -> None:
-    """What batches cost, near and far."""
+    """What batches cost, near and at a distance."""
     for rows, path in ((10_000, "/wp/"), (100_000, "/wp/"), (100_000, f"/after/{FAR}/")):
         print(*memory(stage, rows, path), flush=True)
 
 
 def million(stage: Stage) -> None:
-    """A batch to a million, near and far."""
+    """A batch to a million devices, near and at a distance."""
     for path in ("/wp/", f"/after/{FAR}/"):
         print(*memory(stage, 1_000_000, path), flush=True)
 

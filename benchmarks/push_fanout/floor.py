@@ -1,4 +1,4 @@
-"""The floor: what encryption alone and HTTPS alone cost in one process, printed as pushes a second."""
+"""The floor: pushes a second of encryption alone and of HTTPS alone, in one process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUSHES, IN_FLIGHT = 10_000, 50
 
 
 def crypto(*, is_batch: bool) -> float:
-    """Encryptions a second, of a batch by our own code, else by pywebpush."""
+    """Encryptions a second: of a batch, by our own code; else by pywebpush."""
     rows = [Subscription("1", "1", "https://localhost/", *_device()) for _ in range(100)]
     message = Message(json.dumps(PAYLOAD).encode(), ttl=60, urgency="normal", is_batch=is_batch)
     since = time.perf_counter()
@@ -30,7 +30,7 @@ def crypto(*, is_batch: bool) -> float:
 
 
 async def posts(endpoint: str, certificate: str) -> float:
-    """Bare posts a second."""
+    """HTTPS posts a second."""
     body, waiting = os.urandom(400), iter(range(PUSHES))
     context = ssl.create_default_context(cafile=certificate)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=IN_FLIGHT)) as session:

@@ -1,4 +1,4 @@
-"""What all contestants share: Redis, Postgres with subscriptions, and a push service over TLS that takes everything."""
+"""What all contestants share: Redis, Postgres with subscriptions, and a push service over TLS that accepts all."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Stage:
         }
 
     def fill(self, database: str, users: Sequence[tuple[str, int, str]]) -> None:
-        """A database with subscriptions: (user, how many, path of the endpoints), `%` in a user being a number."""
+        """Fill the database with subscriptions: (user, number, path of the endpoints). `%` in a user is a number."""
         devices = [_device() for _ in range(KEYS)]
         p256dh, auth = (f"ARRAY[{','.join(repr(device[part]) for device in devices)}]" for part in (0, 1))
         self.postgres.run("postgres", f'CREATE DATABASE "{database}"')
@@ -82,14 +82,14 @@ class Stage:
         self.postgres.run(database, TABLE, FILES, *rows, INDEX, "ANALYZE")
 
     def ask(self, path: str = "") -> dict[str, Any]:
-        """What has come to the push service; with `reset` it is forgotten."""
+        """What the push service has received; `reset` clears it."""
         context = ssl.create_default_context(cafile=str(self.certificate))
         with urllib.request.urlopen(f"{self.endpoint}/{path}", context=context) as answer:  # noqa: S310 -- our own
             told: dict[str, Any] = json.load(answer)
         return told
 
     def arrived(self, count: int) -> dict[str, Any]:
-        """What has come, once it is so many pushes."""
+        """What the push service has received, once there are so many pushes."""
         deadline = time.monotonic() + PATIENCE
         while (told := self.ask())["count"] < count:
             if time.monotonic() > deadline:
@@ -108,7 +108,7 @@ class Stage:
         asyncio.run(self._enqueue(name, payloads))
 
     def paced(self, rate: int, count: int, sent: dict[str, float]) -> None:
-        """Add a job for each of so many users, `rate` a second; `sent` gets the time of each (epoch milliseconds)."""
+        """Add a job for each of so many users, `rate` a second. `sent` gets each time (epoch milliseconds)."""
         asyncio.run(self._paced(rate, count, sent))
 
     async def _paced(self, rate: int, count: int, sent: dict[str, float]) -> None:
@@ -129,7 +129,7 @@ class Stage:
 
     @contextlib.contextmanager
     def worker(self, command: Sequence[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-        """A worker that has started."""
+        """A started worker."""
         log = self.folder / "worker.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -153,7 +153,7 @@ class Stage:
 
 @contextlib.contextmanager
 def set_up() -> Iterator[Stage]:
-    """Start everything."""
+    """Start all servers."""
     with tempfile.TemporaryDirectory() as name, RedisServer() as redis, running_postgres() as postgres:
         folder = Path(name)
         certificate, key = make_certificate(folder, "127.0.0.1")
