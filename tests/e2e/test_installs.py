@@ -51,12 +51,18 @@ async def has(python: Path) -> set[str]:
 
 
 async def test_pushes_need_no_packages_of_media(app: App, push_service: PushService, tmp_path: Path) -> None:
-    """A worker of pushes sends them on both wires, with neither Pillow, boto3 nor ffmpeg; so do the scripts work."""
+    """A worker of pushes sends them on both wires, with neither Pillow, boto3 nor ffmpeg; so do the scripts work.
+
+    It needs no object store and no table of files.
+    """
     python = environment(tmp_path / "venv", PUSH)
     assert OF_PUSH | OF_THE_DATABASE == await has(python)
     app.subscribe(push_service.subscribe())
     push = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
-    async with WorkerProcess(app.env | {"QUEUES": PUSHES}, app.folder, python=python):
+    app.sql('DROP TABLE "File"')
+    env = {name: value for name, value in app.env.items() if name != "STORAGE_URL"}
+    async with WorkerProcess(env, app.folder, python=python) as worker:
+        assert ["push"] == worker.lines("serving")[0]["features"]
         async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
             await mess.bullmq("push-notification", push)
         with Redis.from_url(app.env["REDIS_URL"]) as redis:
@@ -66,12 +72,18 @@ async def test_pushes_need_no_packages_of_media(app: App, push_service: PushServ
     assert all("Usage" in text for text in helps)
 
 
-async def test_media_beside_pushes(app: App, tmp_path: Path) -> None:
-    """Pictures are compressed without the wheel of ffmpeg, which some systems lack."""
-    python = environment(tmp_path / "venv", PUSH, MEDIA)
-    assert OF_PUSH | OF_MEDIA | OF_THE_DATABASE == await has(python)
+async def test_media_need_no_packages_of_pushes(app: App, tmp_path: Path) -> None:
+    """Images are compressed without VAPID keys, and without the wheel of ffmpeg, which some systems lack."""
+    python = environment(tmp_path / "venv", MEDIA)
+    assert OF_MEDIA | OF_THE_DATABASE == await has(python)
+    app.sql('DROP TABLE "PushSubscription"')
+    env = {name: value for name, value in app.env.items() if not name.startswith(("VAPID", "PUSH"))}
     picture = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
-    async with WorkerProcess(app.env, app.folder, python=python) as worker:
+    async with WorkerProcess(env, app.folder, python=python) as worker:
+        assert (["media"], ["push"]) == (
+            worker.lines("serving")[0]["features"],
+            worker.lines("serving")[0]["not_configured"],
+        )
         async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
             await mess.bullmq("process-image", picture, queue=FILES)
         await worker.logged("job_done")
