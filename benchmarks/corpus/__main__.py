@@ -32,7 +32,7 @@ async def main(files: list[Path], results: Path) -> int:
         with results.open("w") as file:
             for path in files:
                 row = await jobs.run(path)
-                if row["kind"] == "picture":
+                if row["kind"] == "image":
                     row["sharp"] = await sharp.measure(path)
                 file.write(json.dumps(row) + "\n")
                 file.flush()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
 
-from processors.media.files import ProcessFile
-from processors.media.films import ProcessVideo
-from processors.media.parts import MediaParts
+from processors.media.dependencies import MediaDependencies
 from processors.media.payload import FileJob, ImagePayload, VideoPayload
-from processors.media.pictures import ProcessImage
+from processors.media.process_file import ProcessFile
+from processors.media.process_image import ProcessImage
+from processors.media.process_video import ProcessVideo
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings, PlatformSettings
 from processors.media.video.tools import find
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-PICTURES = "png apng jpg jpeg jpe jfif webp gif avif avifs heic heif hif tif tiff bmp dib ico svg svgz"
+IMAGES = "png apng jpg jpeg jpe jfif webp gif avif avifs heic heif hif tif tiff bmp dib ico svg svgz"
 VIDEOS = "mp4 m4v mov webm mkv avi mpg mpeg flv ogv wmv 3gp mts m2ts"
 DOCUMENTS = "pdf docx docm dotx dotm txt md"
 KINDS = {
     f".{ending}": kind
-    for kind, endings in (("picture", PICTURES), ("video", VIDEOS), ("document", DOCUMENTS))
+    for kind, endings in (("image", IMAGES), ("video", VIDEOS), ("document", DOCUMENTS))
     for ending in endings.split()
 }
 UPLOAD = "uploads/source"
@@ -45,17 +45,21 @@ class Jobs:
         self._folder = Path(tempfile.mkdtemp())
         settings, platform = MediaSettings(), PlatformSettings()
         self._sandbox = Sandbox(platform.child_env(), settings.memory())
-        parts = MediaParts(
+        dependencies = MediaDependencies(
             objects=FolderStore(self._folder),
             files=MemoryFiles(),
             avatars=MemoryAvatars(),
             sandbox=self._sandbox,
             tools=find(settings.ffmpeg_path, settings.ffprobe_path),
-            films=settings.films(),
-            places=settings.places(),
+            video_limits=settings.video_limits(),
+            video_slots=settings.video_slots(),
             avatar_sizes=settings.avatar_sizes,
         )
-        self._image, self._video, self._file = ProcessImage(parts), ProcessVideo(parts), ProcessFile(parts)
+        self._image, self._video, self._file = (
+            ProcessImage(dependencies),
+            ProcessVideo(dependencies),
+            ProcessFile(dependencies),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,7 +78,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 -- every error is a result of the benchmark
             row |= {"end": type(error).__name__, "reason": " ".join(str(error).split())}
         else:
-            row |= {"end": "done", "result": result} | (self._seen(result) if kind == "picture" else {})
+            row |= {"end": "done", "result": result} | (self._seen(result) if kind == "image" else {})
         return row | {"seconds": round(time.monotonic() - since, 2)}
 
     def _put(self, path: Path) -> int:
@@ -86,7 +90,7 @@ class Jobs:
 
     async def _job(self, kind: str) -> dict[str, Any]:
         data = {"fileId": "file-1", "filePath": UPLOAD, "userId": "1"}
-        if kind == "picture":
+        if kind == "image":
             made: Any = await self._image(ImagePayload.model_validate(data), FakeContext())
         elif kind == "video":
             made = await self._video(VideoPayload.model_validate(data), FakeContext())
@@ -96,17 +100,17 @@ class Jobs:
         return result
 
     def _seen(self, result: dict[str, Any]) -> Row:
-        with Image.open(self._folder / result["compressedUrl"].removeprefix("https://cdn.test/")) as picture:
-            white = Image.new("RGBA", picture.size, "white")
-            white.alpha_composite(picture.convert("RGBA"))
-            return {"size": list(picture.size), "grid": grid(white.convert("RGB"))}
+        with Image.open(self._folder / result["compressedUrl"].removeprefix("https://cdn.test/")) as image:
+            white = Image.new("RGBA", image.size, "white")
+            white.alpha_composite(image.convert("RGBA"))
+            return {"size": list(image.size), "grid": grid(white.convert("RGB"))}
 
 
-def grid(picture: Image.Image) -> list[list[int]]:
+def grid(image: Image.Image) -> list[list[int]]:
     """The mean colours of 8 x 8 fields, row by row."""
-    return [list(pixel) for pixel in _pixels(picture.resize(GRID, Image.Resampling.BOX))]
+    return [list(pixel) for pixel in _pixels(image.resize(GRID, Image.Resampling.BOX))]
 
 
-def _pixels(picture: Image.Image) -> Iterable[tuple[int, int, int]]:
-    data = picture.tobytes()
+def _pixels(image: Image.Image) -> Iterable[tuple[int, int, int]]:
+    data = image.tobytes()
     return zip(data[::3], data[1::3], data[2::3], strict=True)

@@ -60,8 +60,8 @@ class Sharp:
             return {"error": "it crashed, or took too long"}
         answer: dict[str, Any] = json.loads(line)
         if "jpeg" in answer:
-            with Image.open(io.BytesIO(base64.b64decode(answer.pop("jpeg")))) as picture:
-                answer["grid"] = grid(picture.convert("RGB"))
+            with Image.open(io.BytesIO(base64.b64decode(answer.pop("jpeg")))) as image:
+                answer["grid"] = grid(image.convert("RGB"))
         return answer
 
     async def _start(self) -> None:

@@ -23,7 +23,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from benchmarks.media import images
 from processors.media.payload import ImageOptions
-from processors.media.pictures import LIMITS
+from processors.media.process_image import LIMITS
 from processors.media.sandbox.client import Sandbox, Task
 from queue_lib.observe import memory
 
@@ -71,10 +71,10 @@ class Peer:
 def floor(source: Path, folder: Path) -> float:
     """Milliseconds that every pipeline on libjpeg-turbo needs: the scaled decode and two encodes."""
     since = time.perf_counter()
-    with Image.open(source) as picture:
-        picture.draft("RGB", BOX)
-        picture.load()
-        whole = picture.crop((0, 0, 1440, 1080))
+    with Image.open(source) as image:
+        image.draft("RGB", BOX)
+        image.load()
+        whole = image.crop((0, 0, 1440, 1080))
         whole.save(folder / "compressed.jpg", quality=85)
         whole.crop((0, 0, *THUMBNAIL)).save(folder / "thumbnail.jpg", quality=75)
     return (time.perf_counter() - since) * 1000
@@ -158,7 +158,7 @@ async def main() -> None:
     sandbox, peer = Sandbox(), Peer()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print("| picture | | ms | to sharp | peak MiB | bytes | dB | thumbnail | dB |")
+        print("| image | | ms | to sharp | peak MiB | bytes | dB | thumbnail | dB |")
         print(f"|{'---|' * 9}")
         for title, source in images.make(folder):
             runs: dict[str, tuple[Run, Callable[[], list[int]]]] = {

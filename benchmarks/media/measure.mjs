@@ -1,4 +1,4 @@
-// What sharp makes of a picture, as in peer.mjs, upright and on white: its size, and the mean colours of 8 x 8 fields.
+// What sharp makes of an image, as in peer.mjs, upright and on white: its size, and the mean colours of 8 x 8 fields.
 // One path a line in, one line of JSON out.
 import { createInterface } from "node:readline";
 import sharp from "sharp";

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import in_turn, median
-from processors.media.films import FILE, MAX_PIXELS
+from processors.media.process_video import FILE, MAX_PIXELS
 from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.tools import Tools, find
@@ -61,7 +61,7 @@ def main() -> None:
     tools, sandbox, loop = find(), Sandbox(), asyncio.new_event_loop()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = folder / "film"
+        source = folder / "video"
         subprocess.run([str(part) for part in (tools.ffmpeg, "-v", "error", *SOURCE, *CODED, source)], check=True)
         contestants: dict[str, Callable[[], float]] = {
             "ours, with a poster": partial(ours, tools, sandbox, loop, source, folder),

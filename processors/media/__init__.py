@@ -1,1 +1,1 @@
-"""Pictures: encoded in child processes, because what is in them may be made to harm."""
+"""Images: encoded in child processes, because what is in them may be made to harm."""

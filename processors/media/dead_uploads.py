@@ -11,7 +11,7 @@ from processors.outage import outages_put_off
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from processors.media.parts import MediaParts
+    from processors.media.dependencies import MediaDependencies
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
 
@@ -31,9 +31,9 @@ class Whose(Model):
 class DeadUploads:
     """Tells the row why. The port `OnDead`."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, dependencies: MediaDependencies) -> None:
         """Take where the rows are."""
-        self._parts = parts
+        self._dependencies = dependencies
 
     async def __call__(self, job: Job, failure: Failure, /) -> None:
         """Write it. Raises SnoozeError while the database is away."""
@@ -42,4 +42,4 @@ class DeadUploads:
         except ValidationError:
             return  # it names no row
         with outages_put_off():
-            await self._parts.files.mark_failed(upload.file_id, upload.user_id or NOBODY, failure.reason)
+            await self._dependencies.files.mark_failed(upload.file_id, upload.user_id or NOBODY, failure.reason)

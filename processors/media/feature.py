@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
+from processors.media.results import AvatarResult, FileResult, ImageResult, VideoResult
 from processors.media.settings import MediaSettings, PlatformSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
@@ -49,10 +50,10 @@ MEDIA = Feature(
         ),
     ),
     jobs=(
-        JobSchema("process-image", QUEUE, ImagePayload),
-        JobSchema("process-video", QUEUE, VideoPayload),
-        JobSchema("optimize-avatar", QUEUE, AvatarPayload),
-        JobSchema("process-file", QUEUE, FileJob),
+        JobSchema("process-image", QUEUE, ImagePayload, ImageResult),
+        JobSchema("process-video", QUEUE, VideoPayload, VideoResult),
+        JobSchema("optimize-avatar", QUEUE, AvatarPayload, AvatarResult),
+        JobSchema("process-file", QUEUE, FileJob, FileResult),
     ),
     settings=(MediaSettings, ObjectsSettings),
     shared_settings=(DatabaseSettings, PlatformSettings),

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from processors.media.dead_uploads import DeadUploads
-from processors.media.files import ProcessFile
-from processors.media.films import ProcessVideo, tools_or_reason
-from processors.media.parts import MediaParts
-from processors.media.pictures import OptimizeAvatar, ProcessImage
+from processors.media.dependencies import MediaDependencies
+from processors.media.optimize_avatar import OptimizeAvatar
+from processors.media.process_file import ProcessFile
+from processors.media.process_image import ProcessImage
+from processors.media.process_video import ProcessVideo, tools_or_reason
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings, PlatformSettings
 from queue_lib.feature import Opened
@@ -30,24 +31,24 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     settings = served.of(MediaSettings)
     sandbox = Sandbox(served.of(PlatformSettings).child_env(), settings.memory())
     try:
-        parts = MediaParts(
+        dependencies = MediaDependencies(
             objects=tools.storage.objects(),
             files=tools.storage.files(settings.file_table),
             avatars=tools.storage.avatars(settings.avatar_table, settings.avatar_column),
             sandbox=sandbox,
             tools=await asyncio.to_thread(tools_or_reason, settings.ffmpeg_path, settings.ffprobe_path),
-            films=settings.films(),
-            places=settings.places(),
+            video_limits=settings.video_limits(),
+            video_slots=settings.video_slots(),
             avatar_sizes=settings.avatar_sizes,
         )
         yield Opened(
             processors={
-                "process-image": ProcessImage(parts),
-                "process-video": ProcessVideo(parts),
-                "optimize-avatar": OptimizeAvatar(parts),
-                "process-file": ProcessFile(parts),
+                "process-image": ProcessImage(dependencies),
+                "process-video": ProcessVideo(dependencies),
+                "optimize-avatar": OptimizeAvatar(dependencies),
+                "process-file": ProcessFile(dependencies),
             },
-            on_dead=dict.fromkeys(OF_FILES, DeadUploads(parts)),
+            on_dead=dict.fromkeys(OF_FILES, DeadUploads(dependencies)),
             holds={"disk": sandbox.check},
         )
     finally:

@@ -194,8 +194,8 @@ class ExtractText(FilePayload):
     options: ExtractOptions = ExtractOptions()
 
 
-PictureFile = ResizeFile | CompressFile | ConvertFile
+ImageFile = ResizeFile | CompressFile | ConvertFile
 
 
-class FileJob(RootModel[Annotated[PictureFile | ExtractText, Field(discriminator="operation")]]):
+class FileJob(RootModel[Annotated[ImageFile | ExtractText, Field(discriminator="operation")]]):
     """`process-file`: `operation` says what is to be done."""

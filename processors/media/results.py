@@ -71,7 +71,7 @@ class AvatarResult(Model):
     animation: Animation | None
 
 
-class PictureFileResult(Model):
+class ImageFileResult(Model):
     """The image that `resize`, `compress` or `convert` made. `bytes` is its size, sides are in pixels."""
 
     url: str
@@ -100,5 +100,5 @@ class TextResult(Model):
     bytes: int
 
 
-class FileResult(RootModel[Annotated[PictureFileResult | TextResult, Field(discriminator="operation")]]):
+class FileResult(RootModel[Annotated[ImageFileResult | TextResult, Field(discriminator="operation")]]):
     """`process-file`: what its `operation` made."""

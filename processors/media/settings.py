@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from processors.media.parts import FilmLimits, FilmPlaces
+from processors.media.dependencies import VideoLimits, VideoSlots
 from processors.media.payload import LARGEST_AVATAR, SMALLEST_AVATAR
 from processors.media.sandbox.limits import MEBIBYTE
 
-PICTURES_SHARE = 60  # MiB that a film leaves to pictures
+IMAGES_SHARE = 60  # MiB that a video leaves to images
 
 
 class PlatformSettings(BaseSettings):
@@ -77,14 +77,14 @@ class MediaSettings(BaseSettings):
         """Bytes for all encoders."""
         return self.media_memory * MEBIBYTE
 
-    def places(self) -> FilmPlaces:
-        """The places for films."""
-        return FilmPlaces(self.video_concurrency)
+    def video_slots(self) -> VideoSlots:
+        """The places for videos."""
+        return VideoSlots(self.video_concurrency)
 
-    def films(self) -> FilmLimits:
-        """The limits of films; one leaves room for a picture beside it."""
-        return FilmLimits(
+    def video_limits(self) -> VideoLimits:
+        """The limits of videos; one leaves room for an image beside it."""
+        return VideoLimits(
             duration=self.video_max_duration,
             upload=self.video_max_upload * MEBIBYTE,
-            memory=(self.media_memory - PICTURES_SHARE) * MEBIBYTE,
+            memory=(self.media_memory - IMAGES_SHARE) * MEBIBYTE,
         )

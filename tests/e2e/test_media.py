@@ -1,4 +1,4 @@
-"""The worker on media: films and pictures on both wires, killed in the middle of them, and in 512 MB."""
+"""The worker on media: videos and images on both wires, killed in the middle of them, and in 512 MB."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ async def add(app: App, name: str, **data: Any) -> str:
     return str(job.id)
 
 
-async def test_a_film_on_both_wires(app: App, kit: Tools) -> None:
-    """A film comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
+async def test_a_video_on_both_wires(app: App, kit: Tools) -> None:
+    """A video comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
     for file_id in ("by-bullmq", "by-rq"):
         videos.make("plain", upload(app, file_id, f"uploads/{file_id}"))
     async with app.worker(VIDEO_CONCURRENCY="2", FFMPEG_PATH=str(kit.ffmpeg), FFPROBE_PATH=str(kit.ffprobe)) as worker:
@@ -71,11 +71,11 @@ async def test_a_film_on_both_wires(app: App, kit: Tools) -> None:
     assert {"width": 320, "height": 240, "codec": "h264", "truncated": False}.items() <= result.items()
 
 
-async def test_a_worker_that_is_killed_in_the_middle_of_a_film(app: App) -> None:
-    """Nothing of it goes on, nothing half-done is published, and the next worker does the film from its beginning."""
-    videos.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
+async def test_a_worker_that_is_killed_in_the_middle_of_a_video(app: App) -> None:
+    """Nothing of it goes on, nothing half-done is published, and the next worker does the video from its beginning."""
+    videos.ffmpeg(*LONG, str(upload(app, "video", "uploads/video")))
     async with app.worker(LEASE_DURATION="2") as worker:
-        await add(app, "process-video", fileId="film", filePath="uploads/film")
+        await add(app, "process-video", fileId="video", filePath="uploads/video")
         encoders = await until(lambda: videos.running(worker.pid))
         await asyncio.sleep(0.5)
         await worker.kill()
@@ -84,15 +84,15 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_film(app: App) -> None
 
     async with app.worker(LEASE_DURATION="2") as worker:
         await worker.logged("job_done", within=60.0)
-    seen = videos.look(app.folder / "store" / "film-video.mp4")
+    seen = videos.look(app.folder / "store" / "video-video.mp4")
     assert ("360", 1) == (seen["video"]["nb_read_frames"], app.sql('SELECT "processed" FROM "File"')[0][0])
 
 
-async def test_a_worker_that_is_stopped_in_the_middle_of_a_film(app: App) -> None:
+async def test_a_worker_that_is_stopped_in_the_middle_of_a_video(app: App) -> None:
     """What can't be finished in the grace time goes back without an attempt, and leaves no process."""
-    videos.ffmpeg(*LONG, str(upload(app, "film", "uploads/film")))
+    videos.ffmpeg(*LONG, str(upload(app, "video", "uploads/video")))
     async with app.worker(SHUTDOWN_GRACE="2") as worker:
-        job = await add(app, "process-video", fileId="film", filePath="uploads/film")
+        job = await add(app, "process-video", fileId="video", filePath="uploads/video")
         encoders = await until(lambda: videos.running(worker.pid))
         assert 0 == (await worker.terminate(5.0))[0]
     await until(lambda: all(map(is_over, encoders)))
@@ -102,7 +102,7 @@ async def test_a_worker_that_is_stopped_in_the_middle_of_a_film(app: App) -> Non
 
 
 async def test_an_object_store_that_is_away_in_the_middle(app: App, s3_bucket: Bucket) -> None:
-    """While S3 does not answer pictures wait, no attempt is counted, and all are done when it is back."""
+    """While S3 does not answer images wait, no attempt is counted, and all are done when it is back."""
     with closing(boto3.client("s3", endpoint_url=s3_bucket.endpoint_url)) as s3:
         for number in range(8):
             path = upload(app, f"p-{number}", f"uploads/{number}")
@@ -202,7 +202,7 @@ async def test_a_dyno_of_512_megabytes(app: App) -> None:
 
 
 def fill(app: App) -> None:
-    """Photos of twelve megapixels, other pictures, a film of Full HD and one of 4K, a text."""
+    """Photos of twelve megapixels, other images, a video of Full HD and one of 4K, a text."""
     noise = Image.effect_noise((1008, 756), 60).resize((4032, 3024)).convert("RGB")
     noise.save(upload(app, "p-0", "uploads/photo.jpg"), quality=90)
     noise.save(app.folder / "store" / "uploads" / "progressive.jpg", quality=90, progressive=True)
@@ -214,14 +214,14 @@ def fill(app: App) -> None:
     videos.make("4k-hevc", app.folder / "store" / "uploads" / "4k")
     source = "testsrc2=s=1920x1080:r=30:d=1,noise=alls=20:allf=t"
     videos.ffmpeg(
-        "-f", "lavfi", "-i", source, *videos.ROUGH, "-f", "mp4", str(app.folder / "store" / "uploads" / "film")
+        "-f", "lavfi", "-i", source, *videos.ROUGH, "-f", "mp4", str(app.folder / "store" / "uploads" / "video")
     )
 
 
 async def add_mixed(app: App, number: int) -> None:
-    """One of sixty jobs: two films, and pictures of all kinds."""
+    """One of sixty jobs: two videos, and images of all kinds."""
     if number in {5, 25}:
-        await add(app, "process-video", fileId="p-0", filePath="uploads/film" if number == 5 else "uploads/4k")
+        await add(app, "process-video", fileId="p-0", filePath="uploads/video" if number == 5 else "uploads/4k")
     elif number % 10 == 1:
         await add(app, "optimize-avatar", filePath="uploads/photo.jpg")
     elif number % 10 == 2:

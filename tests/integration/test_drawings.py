@@ -103,16 +103,16 @@ def port() -> Iterator[int]:
 
 
 async def test_nothing_outside_is_read_or_asked(sandbox: Sandbox, tmp_path: Path, port: int) -> None:
-    """Pictures, styles, types and fonts by file and by URL are left out, and the drawing is drawn without them."""
+    """Images, styles, types and fonts by file and by URL are left out, and the drawing is drawn without them."""
     folder = tmp_path / "job"
     folder.mkdir()
     Image.new("RGB", (9, 9), RED).save(tmp_path / "red.png")
     Image.new("RGB", (9, 9), RED).save(folder / "red.png")
     places = ("red.png", f"{tmp_path}/red.png", f"file://{tmp_path}/red.png", f"http://127.0.0.1:{port}/red.png")
-    pictures = "".join(f'<image href="{place}" width="1000" height="1000"/>' for place in places)
+    images = "".join(f'<image href="{place}" width="1000" height="1000"/>' for place in places)
     styles = f'<style>@import url("http://127.0.0.1:{port}/a.css"); @font-face {{src: url(http://127.0.0.1:{port}/f)}}</style>'
     start = f'<!DOCTYPE svg SYSTEM "http://127.0.0.1:{port}/svg.dtd">'.encode()
-    (folder / "source").write_bytes(start + drawing(styles + pictures))
+    (folder / "source").write_bytes(start + drawing(styles + images))
 
     await sandbox.run(Task("image", folder, wishes(), LIMITS))
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from processors.media.payload import ImagePayload
-from processors.media.pictures import ProcessImage
+from processors.media.process_image import ProcessImage
 from processors.media.sandbox.shortage import NoRoomError
 from queue_lib.errors import SnoozeError, TransientError
 from tests.support.fakes import FakeContext
@@ -20,7 +20,7 @@ from tests.support.small_disk import SIZE, fill
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from processors.media.parts import MediaParts
+    from processors.media.dependencies import MediaDependencies
     from tests.support.media import FolderStore
 
 JOB = ImagePayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1})
@@ -34,34 +34,36 @@ def disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return small_disk
 
 
-async def test_a_full_disk_puts_jobs_off(disk: Path, parts: MediaParts) -> None:
+async def test_a_full_disk_puts_jobs_off(disk: Path, dependencies: MediaDependencies) -> None:
     """The directory is named, by the job and by the check that holds the queue back; with room, all is well."""
-    await parts.sandbox.check()
+    await dependencies.sandbox.check()
     filler = fill(disk)
 
     with pytest.raises(SnoozeError, match=FULL):
-        await ProcessImage(parts)(JOB, FakeContext())
+        await ProcessImage(dependencies)(JOB, FakeContext())
     with pytest.raises(NoRoomError, match=FULL):
-        await parts.sandbox.check()
+        await dependencies.sandbox.check()
     filler.unlink()
-    await parts.sandbox.check()
-    await ProcessImage(parts)(JOB, FakeContext())
+    await dependencies.sandbox.check()
+    await ProcessImage(dependencies)(JOB, FakeContext())
 
 
-async def test_a_disk_that_fills_up_under_a_child(disk: Path, parts: MediaParts, store: FolderStore) -> None:
-    """There is room for the upload and none for what the child makes: it is not the picture that is refused."""
+async def test_a_disk_that_fills_up_under_a_child(
+    disk: Path, dependencies: MediaDependencies, store: FolderStore
+) -> None:
+    """There is room for the upload and none for what the child makes: it is not the image that is refused."""
     upload = store.folder / "uploads" / "a.png"
     Image.frombytes("RGB", (400, 400), random.Random(1).randbytes(400 * 400 * 3)).save(upload)
     fill(disk, leave=upload.stat().st_size + 16 * 1024)
 
     with pytest.raises(SnoozeError, match=FULL):
-        await ProcessImage(parts)(JOB, FakeContext())
+        await ProcessImage(dependencies)(JOB, FakeContext())
 
 
 @pytest.mark.usefixtures("disk")
-async def test_a_job_that_is_too_large_for_the_disk(parts: MediaParts, store: FolderStore) -> None:
+async def test_a_job_that_is_too_large_for_the_disk(dependencies: MediaDependencies, store: FolderStore) -> None:
     """Alone on an empty disk, it uses up its attempts: it would come back for ever."""
     os.truncate(store.folder / "uploads" / "a.png", SIZE + 1)
 
     with pytest.raises(TransientError, match=r"^it needs more room than there is: the temporary directory .* is full"):
-        await ProcessImage(parts)(JOB, FakeContext())
+        await ProcessImage(dependencies)(JOB, FakeContext())

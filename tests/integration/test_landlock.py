@@ -119,7 +119,7 @@ TEXT = {"maxCharacters": 1000, "maxPages": 5, "maxUnpacked": MEBIBYTE, "hint": N
 async def test_what_it_may_do_is_enough_for_every_decoder(
     tmp_path: Path, name: str, upload: bytes, arguments: dict[str, Any], result: str
 ) -> None:
-    """A real child reads what it needs of libraries, and leaves its result; films have tests of their own."""
+    """A real child reads what it needs of libraries, and leaves its result; videos have tests of their own."""
     (tmp_path / "source").write_bytes(upload)
     sandbox = Sandbox()
     try:

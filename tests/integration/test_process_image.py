@@ -1,4 +1,4 @@
-"""Pictures from the processor through a child process to an object store."""
+"""Images from the processor through a child process to an object store."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.files import ProcessFile
-from processors.media.films import ProcessVideo
+from processors.media.optimize_avatar import OptimizeAvatar
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
-from processors.media.pictures import MAX_UPLOAD, OptimizeAvatar, ProcessImage
+from processors.media.process_file import ProcessFile
+from processors.media.process_image import MAX_UPLOAD, ProcessImage
+from processors.media.process_video import ProcessVideo
 from processors.media.sandbox.client import PROJECT, Sandbox
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video.tools import Tools
@@ -25,7 +26,7 @@ from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
 
 if TYPE_CHECKING:
-    from processors.media.parts import MediaParts
+    from processors.media.dependencies import MediaDependencies
 
 JOB = ImagePayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1})
 
@@ -57,23 +58,23 @@ def left(work: Path) -> list[str]:
 
 
 async def test_a_large_webp_is_none_that_is_damaged(
-    parts: MediaParts, store: FolderStore, context: FakeContext
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext
 ) -> None:
     """Its library asks for room for two copies of it before anybody knows how much is needed."""
     Image.new("RGB", (6000, 4000)).save(store.folder / "uploads" / "a.png", "WEBP", method=0)
     sandbox = Sandbox(memory=1000 * MEBIBYTE)
 
-    result = await ProcessImage(replace(parts, sandbox=sandbox))(JOB, context)
+    result = await ProcessImage(replace(dependencies, sandbox=sandbox))(JOB, context)
 
     await sandbox.close()
     assert (1620, 1080) == (result.width, result.height)
 
 
-async def test_an_upload_becomes_two_pictures_and_a_row(
-    parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
+async def test_an_upload_becomes_two_images_and_a_row(
+    dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
 ) -> None:
-    """A picture is fetched, encoded, stored under its file's id and recorded, with progress on the way."""
-    result = await ProcessImage(parts)(JOB, context)
+    """An image is fetched, encoded, stored under its file's id and recorded, with progress on the way."""
+    result = await ProcessImage(dependencies)(JOB, context)
 
     facts = {
         "width": 1440,
@@ -91,42 +92,44 @@ async def test_an_upload_becomes_two_pictures_and_a_row(
     assert facts | urls | {"format": "jpeg", "animation": None, "variants": ()} == result.model_dump(by_alias=True)
     assert facts | kept | {"processed": True} == files.rows["file-1"]
     assert context.reports == [10, 50, 90, 100]
-    with Image.open(store.folder / "file-1-compressed.jpg") as picture:
-        assert ("JPEG", (1440, 1080)) == (picture.format, picture.size)
-    with Image.open(store.folder / "file-1-thumbnail.jpg") as picture:
-        assert ("JPEG", (320, 240)) == (picture.format, picture.size)
+    with Image.open(store.folder / "file-1-compressed.jpg") as image:
+        assert ("JPEG", (1440, 1080)) == (image.format, image.size)
+    with Image.open(store.folder / "file-1-thumbnail.jpg") as image:
+        assert ("JPEG", (320, 240)) == (image.format, image.size)
     assert left(work) == []
 
 
-async def test_caches_ask_again_after_a_day(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
+async def test_caches_ask_again_after_a_day(
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext
+) -> None:
     """The keys are the same when a file is processed again, so caches must not keep them for ever."""
-    await ProcessImage(parts)(JOB, context)
+    await ProcessImage(dependencies)(JOB, context)
 
     assert {("image/jpeg", "public, max-age=86400")} == set(store.stored.values())
 
 
-async def test_a_second_run_gives_the_same(parts: MediaParts, context: FakeContext) -> None:
+async def test_a_second_run_gives_the_same(dependencies: MediaDependencies, context: FakeContext) -> None:
     """A job that runs twice ends as it did the first time."""
-    process = ProcessImage(parts)
+    process = ProcessImage(dependencies)
 
     assert await process(JOB, context) == await process(JOB, context)
 
 
-async def test_an_upload_that_is_no_picture_is_permanent(
-    parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
+async def test_an_upload_that_is_no_image_is_permanent(
+    dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles, context: FakeContext, work: Path
 ) -> None:
-    """Text under a picture's name is refused for good with the reason, and leaves nothing behind."""
+    """Text under an image's name is refused for good with the reason, and leaves nothing behind."""
     (store.folder / "uploads" / "a.png").write_text("text")
 
-    with pytest.raises(PermanentError, match="not a picture in one of the formats"):
-        await ProcessImage(parts)(JOB, context)
+    with pytest.raises(PermanentError, match="not an image in one of the formats"):
+        await ProcessImage(dependencies)(JOB, context)
 
     assert files.rows == {"file-1": {}}
     assert left(work) == []
 
 
 async def test_an_upload_that_is_missing_is_permanent(
-    parts: MediaParts, store: FolderStore, files: MemoryFiles, context: FakeContext
+    dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles, context: FakeContext
 ) -> None:
     """A key without an object fails for good, and the reason names the field, not what a user has called the file.
 
@@ -136,18 +139,18 @@ async def test_an_upload_that_is_missing_is_permanent(
     files.rows["file-1"]["error"] = "its worker died 3 times while running it"
 
     with pytest.raises(PermanentError, match=r"^nothing is stored under its filePath$"):
-        await ProcessImage(parts)(JOB, context)
+        await ProcessImage(dependencies)(JOB, context)
     assert {"file-1": {}} == files.rows
 
 
 async def test_an_upload_that_is_too_large_is_permanent(
-    parts: MediaParts, store: FolderStore, context: FakeContext
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext
 ) -> None:
     """An object over 64 MiB fails for good."""
     os.truncate(store.folder / "uploads" / "a.png", MAX_UPLOAD + 1)
 
     with pytest.raises(PermanentError, match="larger than 64 MiB"):
-        await ProcessImage(parts)(JOB, context)
+        await ProcessImage(dependencies)(JOB, context)
 
 
 @pytest.mark.parametrize(
@@ -156,18 +159,18 @@ async def test_an_upload_that_is_too_large_is_permanent(
     ids=["unknown", "another's"],
 )
 async def test_a_row_that_is_missing_or_not_theirs(
-    parts: MediaParts, store: FolderStore, files: MemoryFiles, row: dict[str, Any] | None, expected: str
+    dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles, row: dict[str, Any] | None, expected: str
 ) -> None:
     """A file of nobody's, or of another user's, fails for good: nothing is stored, and no row is touched."""
     rows = {} if row is None else {"file-1": row}
     files.rows = dict(rows)
-    parts = replace(parts, tools=Tools(Path("ffmpeg"), Path("ffprobe"), 8, av1=True))
+    dependencies = replace(dependencies, tools=Tools(Path("ffmpeg"), Path("ffprobe"), 8, av1=True))
     data = JOB.model_dump(exclude={"options"})
 
     for run in (
-        ProcessImage(parts)(JOB, FakeContext()),
-        ProcessVideo(parts)(VideoPayload.model_validate(data), FakeContext()),
-        ProcessFile(parts)(FileJob.model_validate(data | {"operation": "compress"}), FakeContext()),
+        ProcessImage(dependencies)(JOB, FakeContext()),
+        ProcessVideo(dependencies)(VideoPayload.model_validate(data), FakeContext()),
+        ProcessFile(dependencies)(FileJob.model_validate(data | {"operation": "compress"}), FakeContext()),
     ):
         with pytest.raises(PermanentError, match=expected):
             await run
@@ -175,17 +178,19 @@ async def test_a_row_that_is_missing_or_not_theirs(
     assert ({}, rows) == (store.stored, files.rows)
 
 
-async def test_the_user_whose_row_it_is(parts: MediaParts, files: MemoryFiles, context: FakeContext) -> None:
+async def test_the_user_whose_row_it_is(
+    dependencies: MediaDependencies, files: MemoryFiles, context: FakeContext
+) -> None:
     """Their job is done."""
     files.rows["file-1"]["userId"] = "1"
 
-    await ProcessImage(parts)(JOB, context)
+    await ProcessImage(dependencies)(JOB, context)
 
     assert files.rows["file-1"]["processed"]
 
 
 async def test_a_store_that_is_away_is_not_permanent(
-    parts: MediaParts, store: FolderStore, context: FakeContext, monkeypatch: pytest.MonkeyPatch
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What storage does not raise on purpose stays as it is: another attempt follows."""
 
@@ -195,7 +200,7 @@ async def test_a_store_that_is_away_is_not_permanent(
     monkeypatch.setattr(store, "fetch", away)
 
     with pytest.raises(ConnectionError):
-        await ProcessImage(parts)(JOB, context)
+        await ProcessImage(dependencies)(JOB, context)
 
 
 async def test_the_encoder_loads_little() -> None:
@@ -214,13 +219,15 @@ async def test_the_encoder_loads_little() -> None:
     assert "PIL" in stdout.decode().split()
 
 
-async def test_keys_may_change_with_the_content(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
-    """With hashed keys caches keep a picture for ever: another picture has another key."""
+async def test_keys_may_change_with_the_content(
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext
+) -> None:
+    """With hashed keys caches keep an image for ever: another image has another key."""
     job = JOB.model_copy(update={"options": JOB.options.model_copy(update={"hashed_keys": True, "widths": (320,)})})
-    first = await ProcessImage(parts)(job, context)
-    again = await ProcessImage(parts)(job, context)
+    first = await ProcessImage(dependencies)(job, context)
+    again = await ProcessImage(dependencies)(job, context)
     Image.new("RGB", (2400, 1800), (30, 30, 200)).save(store.folder / "uploads" / "a.png")
-    other = await ProcessImage(parts)(job, context)
+    other = await ProcessImage(dependencies)(job, context)
 
     assert first == again
     assert first.compressed_url != other.compressed_url
@@ -229,50 +236,52 @@ async def test_keys_may_change_with_the_content(parts: MediaParts, store: Folder
     assert (320, 240, "jpeg") == (variant.width, variant.height, variant.format)
 
 
-async def test_the_upload_is_never_replaced(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
+async def test_the_upload_is_never_replaced(
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext
+) -> None:
     """An upload that is called as its result would be is refused, and stays as it is."""
     upload = (store.folder / "uploads" / "a.png").rename(store.folder / "file-1-compressed.jpg")
     before = upload.read_bytes()
     job = ImagePayload.model_validate({"fileId": "file-1", "filePath": upload.name, "userId": 1})
 
     with pytest.raises(PermanentError, match="would replace the upload;"):
-        await ProcessImage(parts)(job, context)
+        await ProcessImage(dependencies)(job, context)
 
     assert before == upload.read_bytes()
 
 
-async def test_an_avatar(parts: MediaParts, store: FolderStore, context: FakeContext, work: Path) -> None:
+async def test_an_avatar(dependencies: MediaDependencies, store: FolderStore, context: FakeContext, work: Path) -> None:
     """Squares of each size in both formats, under keys that change with the content, and the user's row."""
     job = AvatarPayload.model_validate({"userId": "auth0|1/2", "filePath": "uploads/a.png"})
 
-    result = await OptimizeAvatar(parts)(job, context)
+    result = await OptimizeAvatar(dependencies)(job, context)
 
     assert {"64": {"webp", "jpeg"}, "256": {"webp", "jpeg"}} == {size: set(urls) for size, urls in result.urls.items()}
     for size, urls in result.urls.items():
         for form, url in urls.items():
-            with Image.open(store.folder / url.removeprefix("https://cdn.test/")) as picture:
-                assert (form.upper(), (int(size), int(size))) == (picture.format, picture.size)
-    assert isinstance(parts.avatars, MemoryAvatars)
-    assert parts.avatars.rows == {"auth0|1/2": result.urls["256"]["webp"].replace("https://cdn.test/", "kept:")}
+            with Image.open(store.folder / url.removeprefix("https://cdn.test/")) as image:
+                assert (form.upper(), (int(size), int(size))) == (image.format, image.size)
+    assert isinstance(dependencies.avatars, MemoryAvatars)
+    assert dependencies.avatars.rows == {"auth0|1/2": result.urls["256"]["webp"].replace("https://cdn.test/", "kept:")}
     assert {"public, max-age=31536000, immutable"} == {cache for _, cache in store.stored.values()}
     assert left(work) == []
 
 
 @pytest.mark.parametrize(("animation", "frames", "said"), [("keep", 3, "kept"), ("first-frame", 1, "first-frame")])
 async def test_an_animated_avatar(
-    parts: MediaParts, store: FolderStore, context: FakeContext, animation: str, frames: int, said: str
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext, animation: str, frames: int, said: str
 ) -> None:
     """By option its WebPs move, square and with the part of each frame that the crop chose; its JPEG never does."""
-    pictures = [Image.new("RGB", (100, 300), colour) for colour in ("red", "lime", "blue")]
-    for picture in pictures:
-        picture.paste("white", (0, 200, 100, 300))
-    pictures[0].save(
-        *(store.folder / "uploads" / "a.png", "GIF"), save_all=True, append_images=pictures[1:], duration=70, loop=2
+    images = [Image.new("RGB", (100, 300), colour) for colour in ("red", "lime", "blue")]
+    for image in images:
+        image.paste("white", (0, 200, 100, 300))
+    images[0].save(
+        *(store.folder / "uploads" / "a.png", "GIF"), save_all=True, append_images=images[1:], duration=70, loop=2
     )
     options = {"sizes": [32, 64], "formats": ["jpeg", "webp"], "animation": animation}
     job = AvatarPayload.model_validate({"userId": 1, "filePath": "uploads/a.png", "options": options})
 
-    result = await OptimizeAvatar(parts)(job, context)
+    result = await OptimizeAvatar(dependencies)(job, context)
 
     assert said == result.animation
     for side in (32, 64):
@@ -286,18 +295,20 @@ async def test_an_animated_avatar(
         with Image.open(store.folder / result.urls[str(side)]["jpeg"].removeprefix("https://cdn.test/")) as still:
             assert ((side, side), "JPEG") == (still.size, still.format)
             assert still.convert("RGB").tobytes()[0] > 200
-    assert isinstance(parts.avatars, MemoryAvatars)
-    assert parts.avatars.rows == {"1": result.urls["64"]["jpeg"].replace("https://cdn.test/", "kept:")}
+    assert isinstance(dependencies.avatars, MemoryAvatars)
+    assert dependencies.avatars.rows == {"1": result.urls["64"]["jpeg"].replace("https://cdn.test/", "kept:")}
 
 
-async def test_an_avatar_is_not_enlarged(parts: MediaParts, store: FolderStore, context: FakeContext) -> None:
-    """A small upload has small squares; the top is shown where the picture is high."""
-    picture = Image.new("RGB", (100, 400), (0, 0, 255))
-    picture.paste((255, 0, 0), (0, 0, 100, 200))
-    picture.save(store.folder / "uploads" / "a.png")
+async def test_an_avatar_is_not_enlarged(
+    dependencies: MediaDependencies, store: FolderStore, context: FakeContext
+) -> None:
+    """A small upload has small squares; the top is shown where the image is high."""
+    image = Image.new("RGB", (100, 400), (0, 0, 255))
+    image.paste((255, 0, 0), (0, 0, 100, 200))
+    image.save(store.folder / "uploads" / "a.png")
     job = AvatarPayload.model_validate({"userId": 1, "filePath": "uploads/a.png", "options": {"sizes": [64, 256]}})
 
-    result = await OptimizeAvatar(parts)(job, context)
+    result = await OptimizeAvatar(dependencies)(job, context)
 
     with Image.open(store.folder / result.urls["256"]["jpeg"].removeprefix("https://cdn.test/")) as shown:
         assert (100, 100) == shown.size
@@ -313,8 +324,8 @@ async def test_an_avatar_is_not_enlarged(parts: MediaParts, store: FolderStore, 
         ("convert", {"format": "png"}, "file-1-convert.png", (2400, 1800)),
     ],
 )
-async def test_an_operation_on_a_picture(  # noqa: PLR0913, PLR0917 -- fixtures and cases
-    parts: MediaParts,
+async def test_an_operation_on_a_image(  # noqa: PLR0913, PLR0917 -- fixtures and cases
+    dependencies: MediaDependencies,
     store: FolderStore,
     files: MemoryFiles,
     operation: str,
@@ -322,12 +333,12 @@ async def test_an_operation_on_a_picture(  # noqa: PLR0913, PLR0917 -- fixtures 
     name: str,
     size: tuple[int, int],
 ) -> None:
-    """One picture is made, stored under the operation's name and recorded."""
+    """One image is made, stored under the operation's name and recorded."""
     data = {"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1, "operation": operation, "options": options}
 
-    result = await ProcessFile(parts)(FileJob.model_validate(data), FakeContext())
+    result = await ProcessFile(dependencies)(FileJob.model_validate(data), FakeContext())
 
     assert f"https://cdn.test/{name}" == result.model_dump(by_alias=True)["url"]
-    with Image.open(store.folder / name) as picture:
-        assert size == picture.size
+    with Image.open(store.folder / name) as image:
+        assert size == image.size
     assert {"processed": True, "compressedUrl": f"kept:{name}"}.items() <= files.rows["file-1"].items()

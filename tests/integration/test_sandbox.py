@@ -87,8 +87,8 @@ async def test_a_crash_is_transient_and_alone(
 
 async def test_a_refusal_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """What the task refuses no attempt can help; the reason is one line."""
-    with pytest.raises(PermanentError, match=r"^a very bad picture$"):
-        await sandbox.run(task(tmp_path, "fail", refused="a very\n bad picture"))
+    with pytest.raises(PermanentError, match=r"^a very bad image$"):
+        await sandbox.run(task(tmp_path, "fail", refused="a very\n bad image"))
 
 
 async def test_what_a_decoder_gives_up_on_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_what_a_decoder_gives_up_on_is_permanent(sandbox: PlaySandbox, tmp
 
 
 async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """A full disk is no fault of the picture."""
+    """A full disk is no fault of the image."""
     with pytest.raises(TransientError, match=r"the fail task failed: OSError: .Errno 28. No space left"):
         await sandbox.run(task(tmp_path, "fail"))
     with pytest.raises(TransientError, match=r"^the fail task failed: ffmpeg ended with -9$"):
@@ -165,8 +165,8 @@ async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySa
 
 
 async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """It uses up neither its slot nor an attempt while a film has the memory; the child is gone, and so is its wish."""
-    film = asyncio.create_task(
+    """It uses up neither its slot nor an attempt while a video has the memory; the child and its request are gone."""
+    video = asyncio.create_task(
         sandbox.run(
             task(tmp_path, "hold", reserve=60 * MEBIBYTE, holds=str(tmp_path / "1"), until=str(tmp_path / "go"))
         )
@@ -178,7 +178,7 @@ async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, 
     assert 20 <= put_off.value.delay <= 30
     (tmp_path / "go").touch()
     assert ({}, {"length": 1}) == (
-        await film,
+        await video,
         await sandbox.run(task(tmp_path, "swallow", hasty, reserve=60 * MEBIBYTE, take=1)),
     )
 

@@ -1,4 +1,4 @@
-"""Pictures for tests of the encoder, and what it makes of them."""
+"""Images for tests of the encoder, and what it makes of them."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Encoded(NamedTuple):
     report: dict[str, Any]
 
 
-def run(folder: Path, picture: Image.Image | bytes, kind: str = "PNG", **options: Any) -> Encoded:
-    """Encode a picture that is saved as `kind`."""
-    return made(folder, wishes(), picture, kind, **options)
+def run(folder: Path, image: Image.Image | bytes, kind: str = "PNG", **options: Any) -> Encoded:
+    """Encode an image that is saved as `kind`."""
+    return made(folder, wishes(), image, kind, **options)
 
 
 def made(
-    folder: Path, wanted: dict[str, Any], picture: Image.Image | bytes, kind: str = "PNG", **options: Any
+    folder: Path, wanted: dict[str, Any], image: Image.Image | bytes, kind: str = "PNG", **options: Any
 ) -> Encoded:
-    """Encode a picture as it is wanted."""
+    """Encode an image as it is wanted."""
     source = folder / "source"
-    if isinstance(picture, bytes):
-        source.write_bytes(picture)
+    if isinstance(image, bytes):
+        source.write_bytes(image)
     else:
         quickly = {"compress_level": 1} if kind == "PNG" else {}
-        picture.save(source, kind, **quickly, **options)
+        image.save(source, kind, **quickly, **options)
     report = make_images.run(wanted, FakeParent())
     by_variant = {file["variant"]: file for file in reversed(report["files"])}
     first = by_variant["compressed"]
@@ -55,16 +55,16 @@ def made(
 
 def opened(path: Path) -> Image.Image:
     """A result, loaded."""
-    with Image.open(path) as picture:
-        picture.load()
-        return picture
+    with Image.open(path) as image:
+        image.load()
+        return image
 
 
 def halves(size: tuple[int, int], left: Any, right: Any, mode: str = "RGB") -> Image.Image:
-    """A picture of two colours, side by side."""
-    picture = Image.new(mode, size, right)
-    picture.paste(left, (0, 0, size[0] // 2, size[1]))
-    return picture
+    """An image of two colours, side by side."""
+    image = Image.new(mode, size, right)
+    image.paste(left, (0, 0, size[0] // 2, size[1]))
+    return image
 
 
 def close(expected: tuple[int, int, int], actual: Any) -> bool:
@@ -72,10 +72,10 @@ def close(expected: tuple[int, int, int], actual: Any) -> bool:
     return all(abs(a - b) <= TOLERANCE for a, b in zip(expected, actual, strict=True))
 
 
-def bytes_of(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def bytes_of(image: Image.Image, kind: str, **options: Any) -> bytes:
     """The file's bytes."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -90,20 +90,20 @@ def sized_png(width: int, height: int) -> bytes:
 
 
 def psnr(one: Image.Image, other: Image.Image) -> float:
-    """Decibels between two pictures of one size."""
+    """Decibels between two images of one size."""
     squares = sum(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).sum2)
     return 99.0 if not squares else 10 * math.log10(255**2 * 3 * one.width * one.height / squares)
 
 
 def scene(size: tuple[int, int] = (1200, 900)) -> Image.Image:
-    """A picture with colours, edges and shades everywhere."""
+    """An image with colours, edges and shades everywhere."""
     shades = [Image.linear_gradient("L").rotate(90 * turn).resize(size) for turn in range(3)]
-    picture = Image.merge("RGB", shades)
-    draw = ImageDraw.Draw(picture)
+    image = Image.merge("RGB", shades)
+    draw = ImageDraw.Draw(image)
     for number in range(12):
         colour = (number * 20, 255 - number * 20, 128)
         draw.ellipse((number * 90, number * 60, number * 90 + 200, number * 60 + 160), fill=colour)
-    return picture
+    return image
 
 
 def segment(data: bytes, new: bytes) -> bytes:
@@ -132,7 +132,7 @@ def swapped_profile() -> bytes:
 
 
 def fallback_png() -> bytes:
-    """An animated PNG, green then half blue, with a red picture before it for those who can't show it move."""
+    """An animated PNG, green then half blue, with a red image before it for those who can't show it move."""
     frames = [Image.new("RGBA", (400, 300), (*GREEN, 255)), halves((400, 300), (*BLUE, 255), (0, 0, 0, 0), "RGBA")]
     red = Image.new("RGBA", (400, 300), (*RED, 255))
     return bytes_of(red, "PNG", save_all=True, append_images=frames, default_image=True, duration=[70, 80])

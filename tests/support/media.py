@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.parts import FilmLimits, FilmPlaces, MediaParts
+from processors.media.dependencies import MediaDependencies, VideoLimits, VideoSlots
 from processors.media.sandbox.client import Sandbox
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.protocol import RefusedError
@@ -146,15 +146,15 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def parts(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaParts:
+def dependencies(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaDependencies:
     """All that the processors need."""
-    films = FilmLimits(duration=60.0, upload=MAX_UPLOAD, memory=290 * MEBIBYTE)
-    return MediaParts(store, files, MemoryAvatars(), sandbox, "no ffmpeg", films, FilmPlaces(1), (64, 256))
+    videos = VideoLimits(duration=60.0, upload=MAX_UPLOAD, memory=290 * MEBIBYTE)
+    return MediaDependencies(store, files, MemoryAvatars(), sandbox, "no ffmpeg", videos, VideoSlots(1), (64, 256))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
-    """A store with one picture in it."""
+    """A store with one image in it."""
     (tmp_path / "store" / "uploads").mkdir(parents=True)
     Image.new("RGB", (2400, 1800), (200, 30, 30)).save(tmp_path / "store" / "uploads" / "a.png")
     return FolderStore(tmp_path / "store")

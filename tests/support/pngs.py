@@ -26,7 +26,7 @@ def packed(rows: list[bytes]) -> bytes:
 def png(
     size: tuple[int, int], colours: int, rows: list[bytes], *before: bytes, depth: int = 8, after: bytes = b""
 ) -> bytes:
-    """A picture with further chunks before and after its pixels."""
+    """An image with further chunks before and after its pixels."""
     pixels = chunk(b"IDAT", packed(rows))
     return b"".join((b"\x89PNG\r\n\x1a\n", header(size, colours, depth), *before, pixels, after, chunk(b"IEND", b"")))
 

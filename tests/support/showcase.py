@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 PUSHES, FILES = (replace(queue, rate_max=0) for queue in QUEUES)
 STACK = """Traceback (most recent call last):
-  File "/app/processors/media/pictures.py", line 61, in __call__
-    upload = await self._workshop.fetch(payload.file_path, most=MOST)
-  File "/app/processors/media/workshop.py", line 88, in fetch
+  File "/app/processors/media/process_image.py", line 43, in __call__
+    async with opened_upload(self._dependencies, payload, context, MAX_UPLOAD) as run:
+  File "/app/processors/media/job_steps.py", line 95, in opened_upload
     raise PermanentError("nothing is stored under its filePath")
 queue_lib.errors.PermanentError: nothing is stored under its filePath"""
 IMAGE = {"fileId": "cm1x8k2p", "filePath": "uploads/holiday.jpg", "userId": "user-1"}

@@ -1,4 +1,4 @@
-"""Films that the tests make, each with something odd about it.
+"""Videos that the tests make, each with something odd about it.
 
 They are made, and looked at, with the wheel's ffmpeg: one maker and one judge, whichever ffmpeg is on trial.
 """
@@ -18,7 +18,7 @@ import pytest
 from processors.media.video.tools import Tools, find, from_wheel
 
 SIZE = "320x240"
-PICTURE = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
+STREAM = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
 SOUND = ("-f", "lavfi", "-i", "sine=d=1")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:ref=5:bframes=4")
@@ -26,27 +26,27 @@ LARGE = ("-f", "lavfi", "-i", "testsrc2=s=3840x2160:r=30:d=1")
 MPEG4 = ("-c:v", "mpeg4", "-q:v", "5")
 ROUGH = ("-c:v", "mpeg4", "-q:v", "31")  # noise in few bytes
 RED = ("-f", "lavfi", "-i", "color=red:s=320x240:r=10:d=0.5")
-# As films in HD have it: in this matrix, and saying so.
+# As videos in HD have it: in this matrix, and saying so.
 SAYS_BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 BT709 = ("-vf", f"format=gbrp,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{SAYS_BT709}")
 BARS = "lum='if(lt(mod(X+8*N,80),40),235,16)'"
 HLG = ("-vf", "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le")
 
 RECIPES: dict[str, tuple[str, ...]] = {
-    "plain": (*PICTURE, *SOUND, *MPEG4, "-c:a", "aac", "-shortest", "-f", "mp4"),
+    "plain": (*STREAM, *SOUND, *MPEG4, "-c:a", "aac", "-shortest", "-f", "mp4"),
     "safe": (
-        *(*PICTURE, *SOUND, *H264, "-profile:v", "main", "-c:a", "aac", "-shortest", "-metadata", "title=SecretTitle"),
+        *(*STREAM, *SOUND, *H264, "-profile:v", "main", "-c:a", "aac", "-shortest", "-metadata", "title=SecretTitle"),
         *("-metadata", "location=+52.5+013.4/", "-f", "mp4"),
     ),
-    # Where cameras write it: between the pictures.
-    "place-inside": (*PICTURE, *H264, "-bsf:v", f"h264_metadata=sei_user_data={'0' * 32}+SecretPlace", "-f", "mp4"),
-    # Its decoder can begin at the pictures that are whole, but none says that it is one to begin at.
+    # Where cameras write it: between the frames.
+    "place-inside": (*STREAM, *H264, "-bsf:v", f"h264_metadata=sei_user_data={'0' * 32}+SecretPlace", "-f", "mp4"),
+    # Its decoder can begin at the frames that are whole, but none says that it is one to begin at.
     "no-keyframe": (
-        *(*PICTURE, *H264, "-x264-params", "open-gop=1:keyint=10:min-keyint=1:bframes=2"),
+        *(*STREAM, *H264, "-x264-params", "open-gop=1:keyint=10:min-keyint=1:bframes=2"),
         *("-bsf:v", "filter_units=remove_types=5|6", "-f", "mp4"),
     ),
     "odd": ("-f", "lavfi", "-i", "testsrc2=s=641x479:r=10:d=1", "-c:v", "libx264", "-pix_fmt", "yuv444p", "-f", "mp4"),
-    "silent": (*PICTURE, *MPEG4, "-f", "mp4"),
+    "silent": (*STREAM, *MPEG4, "-f", "mp4"),
     "sound": (*SOUND, "-c:a", "aac", "-f", "mp4"),
     "one-frame": ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=0.04", *MPEG4, "-f", "mp4"),
     "large": ("-f", "lavfi", "-i", "testsrc2=s=2560x1440:r=5:d=0.6", *MPEG4, "-f", "mp4"),
@@ -56,13 +56,13 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "4k-hevc": (*LARGE, *HEVC, "-f", "mp4"),
     "4k-upright": (*LARGE, *HEVC, "-vf", "transpose", "-f", "mp4"),
     "4k-vp9": (*LARGE, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-f", "webm"),
-    "wide-pixels": (*PICTURE, *MPEG4, "-vf", "setsar=2/1", "-f", "mp4"),
-    "surround": (*PICTURE, "-f", "lavfi", "-i", "sine=d=1", *MPEG4, "-c:a", "ac3", "-ac", "6", "-f", "mp4"),
-    "full-range": (*PICTURE, "-c:v", "libx264", "-pix_fmt", "yuvj420p", "-color_range", "pc", "-f", "mp4"),
-    "gif": (*PICTURE, "-f", "gif"),
-    "webm": (*PICTURE, "-c:v", "libvpx", "-f", "webm"),
-    "av1": (*PICTURE, "-c:v", "libsvtav1", "-preset", "12", "-f", "mp4"),
-    "late": (*PICTURE, *MPEG4, "-output_ts_offset", "500", "-f", "matroska"),
+    "wide-pixels": (*STREAM, *MPEG4, "-vf", "setsar=2/1", "-f", "mp4"),
+    "surround": (*STREAM, "-f", "lavfi", "-i", "sine=d=1", *MPEG4, "-c:a", "ac3", "-ac", "6", "-f", "mp4"),
+    "full-range": (*STREAM, "-c:v", "libx264", "-pix_fmt", "yuvj420p", "-color_range", "pc", "-f", "mp4"),
+    "gif": (*STREAM, "-f", "gif"),
+    "webm": (*STREAM, "-c:v", "libvpx", "-f", "webm"),
+    "av1": (*STREAM, "-c:v", "libsvtav1", "-preset", "12", "-f", "mp4"),
+    "late": (*STREAM, *MPEG4, "-output_ts_offset", "500", "-f", "matroska"),
     # Upright bars that move: they are at two places at once, in every other line.
     "interlaced": (
         *("-f", "lavfi", "-i", "color=s=320x240:r=50:d=1", "-vf", f"geq={BARS}:cb=128:cr=128,interlace=lowpass=0"),
@@ -73,8 +73,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
         *("-f", "lavfi", "-i", "color=red:s=64x64:r=10:d=0.5,format=yuv420p,drawbox=h=32:color=lime:t=fill"),
         *(*H264, "-f", "mp4"),
     ),
-    "uneven": (*PICTURE, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
-    "hdr": (*PICTURE, *HLG, "-c:v", "libx264", "-f", "mp4"),
+    "uneven": (*STREAM, *MPEG4, "-vf", "select='not(mod(n\\,3))+lt(n\\,8)'", "-fps_mode", "vfr", "-f", "mp4"),
+    "hdr": (*STREAM, *HLG, "-c:v", "libx264", "-f", "mp4"),
     "hdr-red": (*RED, *HLG, "-c:v", "libx264", "-f", "mp4"),
     "bt709": (*RED, *BT709, "-c:v", "mpeg4", "-q:v", "2", "-f", "mp4"),
     "bt709-safe": (*RED, *BT709, "-c:v", "libx264", "-f", "mp4"),
@@ -106,33 +106,33 @@ def kit(request: pytest.FixtureRequest) -> Tools:
 
 
 def make(recipe: str, path: Path) -> None:
-    """Make a film."""
+    """Make a video."""
     ffmpeg(*RECIPES[recipe], str(path))
 
 
 def rotated(source: Path, path: Path, degrees: int) -> None:
-    """The film, with a display matrix that turns it, as phones write it."""
+    """The video, with a display matrix that turns it, as phones write it."""
     command = ["-display_rotation", str(degrees), "-i", str(source), "-c", "copy", "-f", "mp4", str(path)]
     ffmpeg(*command)
 
 
 def cut(source: Path, path: Path, start: float) -> None:
-    """The film from `start` seconds on, as phones cut: all is kept from the keyframe before, with a list of edits."""
+    """The video from `start` seconds on, as phones cut: all is kept from the keyframe before, with a list of edits."""
     ffmpeg("-ss", str(start), "-i", str(source), "-c", "copy", "-f", "mp4", str(path))
 
 
 def kept(path: Path) -> str:
-    """How many frames there are in a film, whatever its list of edits leaves out."""
+    """How many frames there are in a video, whatever its list of edits leaves out."""
     return str(look(path, "-ignore_editlist", "1")["video"]["nb_read_frames"])
 
 
 def flipped(source: Path, path: Path) -> None:
-    """The film, with a display matrix that turns it upside down as a mirror does."""
+    """The video, with a display matrix that turns it upside down as a mirror does."""
     ffmpeg("-display_vflip", "-i", str(source), "-c", "copy", "-f", "mp4", str(path))
 
 
 def faststart(source: Path, path: Path) -> None:
-    """The film, its index in front."""
+    """The video, its index in front."""
     ffmpeg("-i", str(source), "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(path))
 
 
@@ -142,7 +142,7 @@ def ffmpeg(*arguments: str) -> None:
 
 
 def combed(path: Path) -> int:
-    """In how many places of the film's 10th picture a line is unlike both of its neighbours."""
+    """In how many places of the video's 10th frame a line is unlike both of its neighbours."""
     tenth = ("-vf", "select='eq(n,9)',format=gray", "-frames:v", "1", "-f", "rawvideo", "-")
     command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *tenth]
     grey = subprocess.run(command, check=True, capture_output=True).stdout
@@ -154,7 +154,7 @@ def combed(path: Path) -> int:
 
 
 def first_pixel(path: Path) -> tuple[int, int, int]:
-    """The colour of the film's first pixel, red, green and blue, in the matrix that the film says it has."""
+    """The colour of the video's first pixel, red, green and blue, in the matrix that the video says it has."""
     shown = ("-vf", "scale=flags=accurate_rnd+full_chroma_int,format=rgb24", "-frames:v", "1", "-f", "rawvideo", "-")
     command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *shown]
     red, green, blue = subprocess.run(command, check=True, capture_output=True).stdout[:3]
@@ -162,7 +162,7 @@ def first_pixel(path: Path) -> tuple[int, int, int]:
 
 
 def times(path: Path) -> list[float]:
-    """When each picture is shown, in seconds."""
+    """When each frame is shown, in seconds."""
     shape = ("-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")
     told = subprocess.run([tools().ffprobe, "-v", "error", *shape, path], check=True, capture_output=True, text=True)
     return [float(line.strip(",")) for line in told.stdout.split()]

@@ -51,13 +51,13 @@ def test_an_animation_is_kept(tmp_path: Path) -> None:
         result.report["files"][0]["format"],
         result.size,
     )
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert 3 == getattr(picture, "n_frames", 1)
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert 3 == getattr(image, "n_frames", 1)
         for number, colour in enumerate((RED, GREEN, BLUE)):
-            picture.seek(number)
-            assert close(colour, picture.convert("RGB").getpixel((180, 500)))
-            assert 70 == picture.info["duration"]
-        assert 0 == picture.info["loop"]
+            image.seek(number)
+            assert close(colour, image.convert("RGB").getpixel((180, 500)))
+            assert 70 == image.info["duration"]
+        assert 0 == image.info["loop"]
     assert close(RED, result.thumbnail.getpixel((100, 100)))
 
 
@@ -69,16 +69,16 @@ def test_the_first_frame_of_an_animation_may_be_asked_for(tmp_path: Path) -> Non
     assert close(RED, result.compressed.convert("RGB").getpixel((20, 15)))
 
 
-def test_a_png_s_picture_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: Path) -> None:
+def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: Path) -> None:
     """An animated PNG that has one beside its frames is kept without it, and the thumbnail shows the first frame."""
     result = run(tmp_path, fallback_png())
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert 2 == getattr(picture, "n_frames", 1)
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert 2 == getattr(image, "n_frames", 1)
         for number, (colour, duration) in enumerate(((GREEN, 70), (BLUE, 80))):
-            picture.seek(number)
-            assert close(colour, picture.convert("RGB").getpixel((50, 150)))
-            assert duration == picture.info["duration"]
+            image.seek(number)
+            assert close(colour, image.convert("RGB").getpixel((50, 150)))
+            assert duration == image.info["duration"]
     assert close(GREEN, result.thumbnail.getpixel((100, 100)))
     assert close(GREEN, made(tmp_path, wishes(animation="first-frame"), fallback_png()).compressed.getpixel((100, 100)))
 
@@ -93,10 +93,10 @@ def test_what_no_frame_covers_is_transparent(tmp_path: Path) -> None:
     """As in browsers, and not of some colour of the palette; decoders hear that something is transparent."""
     result = made(tmp_path, wishes(background="#00ff00"), small_frame())
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
+    with Image.open(tmp_path / "compressed.webp") as image:
         for number, colour in enumerate((RED, BLUE)):
-            picture.seek(number)
-            seen = picture.convert("RGBA")
+            image.seek(number)
+            seen = image.convert("RGBA")
             assert close(colour, seen.getpixel((10, 7))[:3])  # type: ignore[index]
             assert 0 == seen.getpixel((30, 20))[3]  # type: ignore[index]
     assert close(GREEN, result.thumbnail.getpixel((30, 20)))
@@ -140,8 +140,8 @@ def test_a_gif_is_shown_as_often(tmp_path: Path, again: int | None, plays: int) 
 
     run(tmp_path, bytes_of(frames[0], "GIF", save_all=True, append_images=frames[1:], **options))
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert plays == picture.info["loop"]
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert plays == image.info["loop"]
 
 
 def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
@@ -183,11 +183,11 @@ def test_an_animation_is_turned_upright(tmp_path: Path, kind: str) -> None:
     """Each frame of it, as its thumbnail is."""
     run(tmp_path, rotated(kind))
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert (40, 80) == picture.size
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert (40, 80) == image.size
         for number in range(3):
-            picture.seek(number)
-            shown = picture.convert("RGB")
+            image.seek(number)
+            shown = image.convert("RGB")
             assert close(RED, shown.getpixel((20, 10)))
             assert close((0, 0, 100 + 50 * number), shown.getpixel((20, 70)))
 
@@ -200,8 +200,8 @@ def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> No
 
     make_avatars.run({"sizes": [32], **form}, FakeParent())
 
-    with Image.open(tmp_path / "32.webp") as picture:
-        shown = picture.convert("RGB")
+    with Image.open(tmp_path / "32.webp") as image:
+        shown = image.convert("RGB")
         assert (32, 32) == shown.size
         assert close(RED, shown.getpixel((16, 3)))
         assert close((0, 0, 100), shown.getpixel((16, 28)))
@@ -220,8 +220,8 @@ def test_an_animation_that_lasts_for_weeks(tmp_path: Path) -> None:
 
     run(tmp_path, data)
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert len(frames) <= getattr(picture, "n_frames", 1)
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert len(frames) <= getattr(image, "n_frames", 1)
 
 
 AVIF_FRAMES = [Image.new("RGB", (64, 48), colour) for colour in (RED, GREEN, BLUE)]
@@ -260,8 +260,8 @@ def test_an_avif_is_shown_for_ever_unless_it_says_otherwise(tmp_path: Path, data
     """Its list of edits says how often."""
     run(tmp_path, data)
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert (3, plays) == (getattr(picture, "n_frames", 1), picture.info["loop"])
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert (3, plays) == (getattr(image, "n_frames", 1), image.info["loop"])
 
 
 def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_an_animation_has_its_limits(tmp_path: Path, frames: int, size: tuple[in
         run(tmp_path, claim)
 
 
-def test_a_still_picture_is_no_animation(tmp_path: Path) -> None:
+def test_a_still_image_is_no_animation(tmp_path: Path) -> None:
     """There is nothing to say of frames."""
     assert run(tmp_path, Image.new("RGB", (4, 3))).report["animation"] is None
 

@@ -1,4 +1,4 @@
-"""Making avatars, on pictures that Pillow makes."""
+"""Making avatars, on images that Pillow makes."""
 
 from __future__ import annotations
 
@@ -57,21 +57,21 @@ def test_jobs_and_settings_take_the_same_sizes(size: int, *, taken: bool) -> Non
 
 
 @pytest.mark.parametrize("animation", ["keep", "first-frame"])
-def test_a_png_s_picture_for_those_who_can_t_show_it_move_is_no_avatar(animation: str) -> None:
+def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_avatar(animation: str) -> None:
     """The first frame is shown, in either format."""
     Path("source").write_bytes(fallback_png())
 
     make_avatars.run(wishes(animation=animation), FakeParent())
 
     for name in ("64.jpg", "64.webp"):
-        picture = opened(Path(name))
-        assert getattr(picture, "n_frames", 1) == (2 if (animation, name) == ("keep", "64.webp") else 1)
-        assert close(GREEN, picture.convert("RGB").getpixel((20, 20)))
+        image = opened(Path(name))
+        assert getattr(image, "n_frames", 1) == (2 if (animation, name) == ("keep", "64.webp") else 1)
+        assert close(GREEN, image.convert("RGB").getpixel((20, 20)))
 
 
 @pytest.mark.parametrize("animation", ["keep", "first-frame"])
 def test_colours_are_converted_before_the_background_is_seen(animation: str) -> None:
-    """The picture's profile says what its own colours are, and nothing of the background."""
+    """The image's profile says what its own colours are, and nothing of the background."""
     frames = [Image.new("RGBA", (64, 64)) for _ in range(2)]
     frames[0].paste((*RED, 255), (0, 0, 32, 64))
     options = {"append_images": frames[1:], "icc_profile": swapped_profile()}
@@ -79,6 +79,6 @@ def test_colours_are_converted_before_the_background_is_seen(animation: str) -> 
 
     make_avatars.run(wishes(animation=animation, background="#ff0000"), FakeParent())
 
-    picture = opened(Path("64.jpg"))
-    assert close(GREEN, picture.getpixel((10, 30)))
-    assert close(RED, picture.getpixel((54, 30)))
+    image = opened(Path("64.jpg"))
+    assert close(GREEN, image.getpixel((10, 30)))
+    assert close(RED, image.getpixel((54, 30)))

@@ -41,7 +41,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "kind", "left", "right"),
+    ("image", "kind", "left", "right"),
     [
         (halves((400, 300), RED, BLUE), "WEBP", RED, BLUE),
         (halves((400, 300), RED, BLUE), "AVIF", RED, BLUE),
@@ -55,24 +55,24 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_every_kind_of_pixel_becomes_rgb(
-    tmp_path: Path, picture: Image.Image, kind: str, left: tuple[int, int, int], right: tuple[int, int, int]
+    tmp_path: Path, image: Image.Image, kind: str, left: tuple[int, int, int], right: tuple[int, int, int]
 ) -> None:
     """Palettes, grey, 16 bits, one bit and print colours keep their look; print colours and 16 bits become RGB."""
-    result = run(tmp_path, picture, kind)
+    result = run(tmp_path, image, kind)
 
-    assert result.compressed.mode in ({"RGB"} if picture.mode in {"CMYK", "I;16", "LA"} else {"RGB", "L", "1", "P"})
+    assert result.compressed.mode in ({"RGB"} if image.mode in {"CMYK", "I;16", "LA"} else {"RGB", "L", "1", "P"})
     for seen in (result.compressed.convert("RGB"), result.thumbnail):
         assert close(left, seen.getpixel((seen.width // 8, seen.height // 2)))
         assert close(right, seen.getpixel((seen.width * 7 // 8, seen.height // 2)))
 
 
 @pytest.mark.parametrize("alpha", ["flatten", "keep"])
-def test_the_background_has_no_part_in_the_picture_s_profile(tmp_path: Path, alpha: str) -> None:
-    """The colour that the job names is sRGB, whatever the upload's numbers mean; the picture is converted first."""
-    picture = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
+def test_the_background_has_no_part_in_the_image_s_profile(tmp_path: Path, alpha: str) -> None:
+    """The colour that the job names is sRGB, whatever the upload's numbers mean; the image is converted first."""
+    image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
     profile = swapped_profile()
 
-    result = made(tmp_path, wishes(background="#ff0000", alpha=alpha), picture, icc_profile=profile)
+    result = made(tmp_path, wishes(background="#ff0000", alpha=alpha), image, icc_profile=profile)
 
     assert close(RED, result.thumbnail.getpixel((300, 120)))
     assert close(GREEN, result.thumbnail.getpixel((20, 120)))
@@ -99,8 +99,8 @@ def test_the_background_has_no_part_in_the_picture_s_profile(tmp_path: Path, alp
     ],
 )
 @pytest.mark.parametrize("size", [(1200, 900), (2600, 1950)])
-def test_golden_pictures(tmp_path: Path, kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]) -> None:
-    """Whatever way a picture is stored, what comes out looks like it, at its size and at a smaller one."""
+def test_golden_images(tmp_path: Path, kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]) -> None:
+    """Whatever way an image is stored, what comes out looks like it, at its size and at a smaller one."""
     whole = scene(size)
     stored = whole.convert("L").convert("I").point(lambda value: value * 257) if mode == "I;16" else whole.convert(mode)
     stored = stored.convert("I;16") if mode == "I;16" else stored
@@ -154,8 +154,8 @@ def test_a_jpeg_keeps_its_colours_however_it_stores_them(
     """It looks as it does when decoded in full as RGB, and stays in YCbCr until it is encoded where it can."""
     result = made(tmp_path, wishes(box=box), data)
 
-    with decode.opened(tmp_path / "source", FakeParent()) as picture:
-        assert mode == decode.decode(picture, 0.5, ["jpeg"], FakeParent()).pixels.mode
+    with decode.opened(tmp_path / "source", FakeParent()) as image:
+        assert mode == decode.decode(image, 0.5, ["jpeg"], FakeParent()).pixels.mode
     ideal = opened(tmp_path / "source").convert("RGB").resize(box, Image.Resampling.LANCZOS)
     assert psnr(ideal, result.compressed) > floor
     assert psnr(ideal.resize((320, 240), Image.Resampling.LANCZOS), result.thumbnail) > 34
@@ -169,8 +169,8 @@ def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[st
 
     made(tmp_path, wishes(formats=formats, box=(720, 540)), PLAIN)
 
-    with decode.opened(tmp_path / "source", FakeParent()) as picture:
-        assert mode == decode.decode(picture, 0.5, formats, FakeParent()).pixels.mode
+    with decode.opened(tmp_path / "source", FakeParent()) as image:
+        assert mode == decode.decode(image, 0.5, formats, FakeParent()).pixels.mode
     ideal = opened(tmp_path / "source").resize((720, 540), Image.Resampling.LANCZOS)
     for form in formats:
         assert psnr(ideal, opened(tmp_path / f"compressed.{KINDS[form][1]}")) > floors[form]
@@ -212,7 +212,7 @@ def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "RGBA")])
 def test_colours_are_converted_by_their_profile(tmp_path: Path, kind: str, mode: str) -> None:
-    """A picture whose profile is not sRGB looks the same without the profile."""
+    """An image whose profile is not sRGB looks the same without the profile."""
     result = run(tmp_path, Image.new(mode, (400, 300), RED), kind, icc_profile=swapped_profile())
 
     assert close(GREEN, result.compressed.getpixel((200, 150)))
@@ -239,16 +239,16 @@ def test_a_profile_is_not_srgb_by_its_name(
 
 
 @pytest.mark.parametrize(
-    ("picture", "profile"),
+    ("image", "profile"),
     [
         (Image.new("RGB", (40, 30), RED), b"not a profile"),
         (Image.new("RGB", (40, 30), RED), swapped_profile()[:200]),
         (Image.new("CMYK", (40, 30), (0, 255, 255, 0)), swapped_profile()),
     ],
 )
-def test_a_damaged_profile_is_left_out(tmp_path: Path, picture: Image.Image, profile: bytes) -> None:
-    """A picture with a profile that can't be read, or is for other pixels, is encoded without it."""
-    result = run(tmp_path, picture, "JPEG", icc_profile=profile)
+def test_a_damaged_profile_is_left_out(tmp_path: Path, image: Image.Image, profile: bytes) -> None:
+    """An image with a profile that can't be read, or is for other pixels, is encoded without it."""
+    result = run(tmp_path, image, "JPEG", icc_profile=profile)
 
     assert result.size == (40, 30)
     assert result.compressed.mode == "RGB"

@@ -58,12 +58,12 @@ def padded(pdf: bytes, more: int) -> bytes:
     [
         pytest.param(b"a" * (50 * MEBIBYTE), 49, id="text"),
         pytest.param(padded(make_pdf("a"), 49 * MEBIBYTE), 80 + 3 * 50, id="PDF"),
-        pytest.param(make_docx(picture=bytes(60 * MEBIBYTE)), 61, id="DOCX"),
+        pytest.param(make_docx(image=bytes(60 * MEBIBYTE)), 61, id="DOCX"),
         pytest.param(make_docx(xml=word(f"<!--{'a' * 6 * MEBIBYTE}-->")), 60 + 12 * 7, id="DOCX of much XML"),
     ],
 )
 def test_memory_is_asked_for_what_is_read(data: bytes, most: int) -> None:
-    """For text no more than is wanted of it; for a DOCX by what is read of it, no pictures (`most` in MiB)."""
+    """For text no more than is wanted of it; for a DOCX by what is read of it, no images (`most` in MiB)."""
     Path("source").write_bytes(data)
     parent = FakeParent()
 
@@ -86,7 +86,7 @@ def test_a_pdf_is_told_from_text_about_one(data: bytes, kind: str) -> None:
     assert kind == read(data)[1]["kind"]
 
 
-def picture() -> bytes:
+def image() -> bytes:
     """A PNG."""
     file = io.BytesIO()
     Image.new("RGB", (20, 20)).save(file, "PNG")
@@ -124,7 +124,7 @@ def lying_zip() -> bytes:
             bytes(range(256)) * 4,
             r"not a document of a known kind; taken are PDF, Word \(DOCX\), plain text and Markdown",
         ),
-        (picture(), "not a document of a known kind"),
+        (image(), "not a document of a known kind"),
         (b"PK\x03\x04nonsense", "damaged"),
         (make_docx()[:3000], "damaged"),
         (make_pdf("a")[:150], "damaged"),

@@ -89,10 +89,10 @@ def test_a_tiff_s_print_colours_look_as_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO"])
 def test_transparency(tmp_path: Path, kind: str) -> None:
     """It is kept where that is wanted, and its hidden colour shows nowhere."""
-    picture = halves((200, 160), (*RED, 255), (0, 0, 0, 0), "RGBA")
+    image = halves((200, 160), (*RED, 255), (0, 0, 0, 0), "RGBA")
     options = {"ICO": {"sizes": [(200, 160)]}}.get(kind, {})
 
-    result = made(tmp_path, wishes(alpha="keep"), bitmap(picture) if kind == "BMP" else picture, kind, **options)
+    result = made(tmp_path, wishes(alpha="keep"), bitmap(image) if kind == "BMP" else image, kind, **options)
 
     seen = result.compressed.convert("RGBA")
     assert close(RED, seen.getpixel((50, 80))[:3])  # type: ignore[index]
@@ -100,15 +100,15 @@ def test_transparency(tmp_path: Path, kind: str) -> None:
     assert close(WHITE, result.thumbnail.getpixel((result.thumbnail.width - 5, 80)))
 
 
-def bitmap(picture: Image.Image) -> bytes:
+def bitmap(image: Image.Image) -> bytes:
     """A BMP with transparency: its header says which bits those are."""
-    pixels = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
+    pixels = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    head = struct.pack("<IiiHHIIiiII", 124, *picture.size, 1, 32, 3, len(pixels), 0, 0, 0, 0) + masks.ljust(84, b"\0")
+    head = struct.pack("<IiiHHIIiiII", 124, *image.size, 1, 32, 3, len(pixels), 0, 0, 0, 0) + masks.ljust(84, b"\0")
     return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(pixels), 0, 0, 14 + len(head)) + head + pixels
 
 
-def test_an_icon_is_its_largest_picture(tmp_path: Path) -> None:
+def test_an_icon_is_its_largest_image(tmp_path: Path) -> None:
     """Of the sizes that it holds."""
     assert (128, 128) == run(tmp_path, scene((128, 128)), "ICO", sizes=[(16, 16), (128, 128), (32, 32)]).size
 
@@ -118,9 +118,9 @@ def test_a_tiff_s_colours_and_orientation(tmp_path: Path, mode: str) -> None:
     """Its profile and its tag are heeded."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = halves((400, 300), RED, BLUE).convert(mode)
+    image = halves((400, 300), RED, BLUE).convert(mode)
 
-    result = run(tmp_path, picture, "TIFF", icc_profile=swapped_profile(), exif=exif)
+    result = run(tmp_path, image, "TIFF", icc_profile=swapped_profile(), exif=exif)
 
     assert (300, 400) == result.size
     assert close(GREEN, result.compressed.getpixel((150, 50)))
@@ -147,12 +147,12 @@ def test_of_several_pages_the_first_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", [254, 50706])
-def test_a_camera_s_raw_data_are_no_picture(tmp_path: Path, tag: int) -> None:
-    """They begin as a TIFF, with a preview in it that nobody takes for the picture."""
+def test_a_camera_s_raw_data_are_no_image(tmp_path: Path, tag: int) -> None:
+    """They begin as a TIFF, with a preview in it that nobody takes for the image."""
     tags = b"".join(struct.pack("<HHII", each, 4, 1, 1) for each in (tag, 256, 257))
     (tmp_path / "source").write_bytes(b"II*\0\x08\0\0\0\3\0" + tags)
 
-    with pytest.raises(RefusedError, match="not a picture"):
+    with pytest.raises(RefusedError, match="not an image"):
         kind_of(tmp_path / "source")
 
 
@@ -172,8 +172,8 @@ def test_coding_points_are_honoured(
 ) -> None:
     """Colours by numbers look as Chromium 141 shows them, in an AVIF as in a HEIC."""
     importlib.import_module("pillow_heif").register_heif_opener()
-    picture = Image.new("RGB", (64, 48), (200, 100, 50))
-    data = bytes_of(picture, kind, quality=100, **({"subsampling": "4:4:4"} if kind == "AVIF" else {"chroma": 444}))
+    image = Image.new("RGB", (64, 48), (200, 100, 50))
+    data = bytes_of(image, kind, quality=100, **({"subsampling": "4:4:4"} if kind == "AVIF" else {"chroma": 444}))
     at = data.index(b"nclx") + 4
     data = data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
 
@@ -285,7 +285,7 @@ def test_a_huge_drawing_takes_no_more_than_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "progressive", "room"), [((16_000, 12_400), False, 40), ((12_000, 9000), False, 40)])
-def test_a_phone_s_largest_pictures_take_little_memory(
+def test_a_phone_s_largest_images_take_little_memory(
     tmp_path: Path, size: tuple[int, int], room: int, *, progressive: bool
 ) -> None:
     """A JPEG of 108 or 200 megapixels is decoded at an eighth or a quarter."""
@@ -308,7 +308,7 @@ def test_a_phone_s_largest_pictures_take_little_memory(
 def test_what_an_operator_has_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, modules: list[str], words: str
 ) -> None:
-    """Where a package is missing, such a picture is refused, and the reason says what it needs."""
+    """Where a package is missing, such an image is refused, and the reason says what it needs."""
     for module in modules:
         monkeypatch.setitem(sys.modules, module, None)
 
@@ -322,8 +322,8 @@ def test_a_result_that_a_format_has_no_room_for(tmp_path: Path) -> None:
         made(tmp_path, wishes(formats=["webp"], box=(32_767, 32_767)), Image.new("L", (20_000, 3)))
 
 
-def test_what_only_begins_as_a_picture(tmp_path: Path) -> None:
-    """Text that happens to begin so is no picture."""
+def test_what_only_begins_as_a_image(tmp_path: Path) -> None:
+    """Text that happens to begin so is no image."""
     for data in (
         b"BMX is a sport",
         b"MM*",
@@ -332,7 +332,7 @@ def test_what_only_begins_as_a_picture(tmp_path: Path) -> None:
         io.BytesIO(bytes(9)).read(),
     ):
         (tmp_path / "source").write_bytes(data)
-        with pytest.raises(RefusedError, match="not a picture"):
+        with pytest.raises(RefusedError, match="not an image"):
             kind_of(tmp_path / "source")
 
 

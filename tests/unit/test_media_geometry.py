@@ -1,4 +1,4 @@
-"""Which part of a picture a result shows, for pictures of all sizes. No pixels are made."""
+"""Which part of an image a result shows, for images of all sizes. No pixels are made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AVATARS = st.lists(st.integers(16, 2048), min_size=1, max_size=5)
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """A picture that has a size and nothing else."""
+    """An image that has a size and nothing else."""
 
     size: Size
 
@@ -40,7 +40,7 @@ class Blank:
 
 
 def check(size: Size, box: Size, crop: str) -> Size:
-    """Cut a picture of this size, as Pillow would take it; the size of what was cut."""
+    """Cut an image of this size, as Pillow would take it; the size of what was cut."""
     result, (left, top, right, bottom) = part_of(cast("Image.Image", Blank(size)), box, crop)
     assert 0 <= left < right <= size[0]
     assert 0 <= top < bottom <= size[1]
@@ -54,8 +54,8 @@ def check(size: Size, box: Size, crop: str) -> Size:
 @given(size=SIZES, crop=st.sampled_from(["center", "top"]))
 @example(size=(1500, 1000), crop="center")
 @example(size=(750, 500), crop="top")
-def test_a_thumbnail_lies_inside_the_picture(size: Size, crop: str) -> None:
-    """The thumbnail of a picture of any size is a part of it, or of what was made to fit inside 1920x1080."""
+def test_a_thumbnail_lies_inside_the_image(size: Size, crop: str) -> None:
+    """The thumbnail of an image of any size is a part of it, or of what was made to fit inside 1920x1080."""
     fitted = scaled(size, fit_scale(size, COMPRESSED))
     assert fitted[0] <= COMPRESSED[0]
     assert fitted[1] <= COMPRESSED[1]
@@ -65,8 +65,8 @@ def test_a_thumbnail_lies_inside_the_picture(size: Size, crop: str) -> None:
 
 @given(size=SIZES, sides=AVATARS, crop=st.sampled_from(["center", "top"]))
 @example(size=(245, 245), sides=[400, 200, 100], crop="center")
-def test_an_avatar_lies_inside_the_picture(size: Size, sides: list[int], crop: str) -> None:
-    """So does each avatar of a picture of any size: the first is cut from it, the others from the one before."""
+def test_an_avatar_lies_inside_the_image(size: Size, sides: list[int], crop: str) -> None:
+    """So does each avatar of an image of any size: the first is cut from it, the others from the one before."""
     square = check(scaled(size, cover_scale(size, (max(sides), max(sides)))), (max(sides), max(sides)), crop)
     for side in sorted(sides, reverse=True):
         square = check(square, (side, side), "center") if side < square[0] else square
@@ -74,7 +74,7 @@ def test_an_avatar_lies_inside_the_picture(size: Size, sides: list[int], crop: s
 
 
 def test_no_size_of_a_result_is_left_out() -> None:
-    """All widths and heights that a compressed picture can have, beside its largest ones."""
+    """All widths and heights that a compressed image can have, beside its largest ones."""
     for size in itertools.chain(
         ((1920, height) for height in range(1, 1081)), ((width, 1080) for width in range(1, 1921))
     ):

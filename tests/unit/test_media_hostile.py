@@ -1,4 +1,4 @@
-"""Pictures that are damaged, bombs, or more than there is memory for."""
+"""Images that are damaged, bombs, or more than there is memory for."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> No
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(PLAIN + b"\0\0\0\x18ftypmp42" + SCANS, id="a film behind it"),
+        pytest.param(PLAIN + b"\0\0\0\x18ftypmp42" + SCANS, id="a video behind it"),
         pytest.param(PLAIN[:2] + b"\xff\xe1\x04\0Exif" + SCANS.ljust(1018) + PLAIN[2:], id="a preview's in EXIF"),
         pytest.param(PLAIN[:2] + b"\xff" * 9 + PLAIN[2:] + SCANS, id="filled up before a marker"),
     ],
 )
-def test_only_the_picture_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
-    """A phone's film behind the picture, and what a segment holds, look like scans and are none."""
+def test_only_the_image_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
+    """A phone's video behind the image, and what a segment holds, look like scans and are none."""
     assert (1600, 1200) == made(tmp_path, wishes(box=(1600, 1200)), data).size
 
 
@@ -89,9 +89,9 @@ def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
     assert all(len(need) == 1 for need in needs)
 
 
-def in_scans(picture: Image.Image) -> bytes:
+def in_scans(image: Image.Image) -> bytes:
     """A baseline JPEG that stores one layer after the other."""
-    layers = [bytes_of(layer, "JPEG") for layer in picture.convert("YCbCr").split()]
+    layers = [bytes_of(layer, "JPEG") for layer in image.convert("YCbCr").split()]
     start, scan = (layers[0].index(mark) for mark in (b"\xff\xc0", b"\xff\xda"))
     shape = layers[0][start + 4 : start + 9]  # bits, height, width
     frame = b"\xff\xc0\0\x11" + shape + b"\3\1\x11\0\2\x11\0\3\x11\0"
@@ -121,8 +121,8 @@ def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data
     (tmp_path / "source").write_bytes(data)
     parent = FakeParent()
 
-    with decode.opened(tmp_path / "source", FakeParent()) as picture:
-        source = decode.decode(picture, 0.25, ["jpeg"], parent)
+    with decode.opened(tmp_path / "source", FakeParent()) as image:
+        source = decode.decode(image, 0.25, ["jpeg"], parent)
 
     small = opened_image.BASE + 300 * 200 * (4 + decode.RENDERING + 4)
     assert [small + 2 * 1200 * 800 * layers] == parent.reserved
@@ -140,7 +140,7 @@ def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
 
 
 def test_damaged_exif_is_left_out(tmp_path: Path) -> None:
-    """EXIF data that can't be read is no reason to refuse a picture."""
+    """EXIF data that can't be read is no reason to refuse an image."""
     assert run(tmp_path, Image.new("RGB", (40, 30)), "JPEG", exif=b"Exif\0\0nonsense").size == (40, 30)
 
 
@@ -157,7 +157,7 @@ AVIF = bytes_of(Image.effect_noise((96, 80), 60).convert("RGB"), "AVIF")
 )
 def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
     """Damage is refused for good, whatever the decoder raises for it."""
-    with pytest.raises(RefusedError, match=r"the picture is damaged: \w"):
+    with pytest.raises(RefusedError, match=r"the image is damaged: \w"):
         run(tmp_path, data)
 
 
@@ -210,10 +210,10 @@ def photo_as(kind: str) -> bytes:
     ("data", "reason"),
     [
         (b"", "the file is empty"),
-        (b"Hello, world\n" * 100, "not a picture"),
-        (b"<p>no drawing</p>", "not a picture"),
-        (b"BMW is a car, and II*\0 no TIFF", "not a picture"),
-        (bytes_of(PHOTO, "PPM"), "not a picture"),
+        (b"Hello, world\n" * 100, "not an image"),
+        (b"<p>no drawing</p>", "not an image"),
+        (b"BMW is a car, and II*\0 no TIFF", "not an image"),
+        (bytes_of(PHOTO, "PPM"), "not an image"),
         (bytes_of(PHOTO.convert("RGB"), "TIFF")[:90_000], "damaged"),
         (bytes_of(PHOTO, "BMP")[:5000], "damaged"),
         (bytes_of(PHOTO, "ICO")[:500], "damaged"),
@@ -234,14 +234,14 @@ def photo_as(kind: str) -> bytes:
     ],
 )
 def test_bad_input_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
-    """What is no picture, of another format, cut off or too large is refused with the reason."""
+    """What is no image, of another format, cut off or too large is refused with the reason."""
     with pytest.raises(RefusedError, match=reason):
         run(tmp_path, data)
 
 
 def test_many_comments_before_no_drawing_are_no_riddle(tmp_path: Path) -> None:
     """There are 2^500 ways to take them for fewer comments: they are not tried."""
-    with pytest.raises(RefusedError, match="not a picture"):
+    with pytest.raises(RefusedError, match="not an image"):
         run(tmp_path, b"<!---->" * 500)
 
 
@@ -274,7 +274,7 @@ def test_cut_files_of_newer_formats_are_refused(tmp_path: Path, kind: str) -> No
         run(tmp_path, data[: len(data) // 2])
 
 
-def test_a_fault_of_the_system_is_not_the_picture_s() -> None:
+def test_a_fault_of_the_system_is_not_the_image_s() -> None:
     """A file that is not there stays what it is."""
     with pytest.raises(FileNotFoundError):
         make_images.run(wishes(), FakeParent())

@@ -1,4 +1,4 @@
-"""Encoding a picture: its size, its sides, its options, on pictures that Pillow makes."""
+"""Encoding an image: its size, its sides, its options, on images that Pillow makes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_sizes(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(tmp_path: Path, orientation: int) -> None:
-    """A picture that a camera stored turned or mirrored is seen as it was taken, and the tag is gone."""
+    """An image that a camera stored turned or mirrored is seen as it was taken, and the tag is gone."""
     upright = Image.new("RGB", (400, 300), WHITE)
     upright.paste(RED, (0, 0, 200, 150))
     upright.paste(BLUE, (200, 0, 400, 150))
@@ -82,17 +82,17 @@ def test_every_orientation_comes_out_upright(tmp_path: Path, orientation: int) -
 
     result = run(tmp_path, stored, "JPEG", exif=exif, quality=95)
 
-    for picture in (result.compressed, result.thumbnail):
-        width, height = picture.size
+    for image in (result.compressed, result.thumbnail):
+        width, height = image.size
         assert width > height
-        assert close(RED, picture.getpixel((width // 4, height // 4)))
-        assert close(BLUE, picture.getpixel((width * 3 // 4, height // 4)))
-        assert close(WHITE, picture.getpixel((width // 4, height * 3 // 4)))
-        assert not picture.getexif()
+        assert close(RED, image.getpixel((width // 4, height // 4)))
+        assert close(BLUE, image.getpixel((width * 3 // 4, height // 4)))
+        assert close(WHITE, image.getpixel((width // 4, height * 3 // 4)))
+        assert not image.getexif()
 
 
-def test_a_large_upright_phone_picture_fits_upright(tmp_path: Path) -> None:
-    """The limits hold for the picture as it is seen: 3000x4000 after turning is 1080 high."""
+def test_a_large_upright_phone_image_fits_upright(tmp_path: Path) -> None:
+    """The limits hold for the image as it is seen: 3000x4000 after turning is 1080 high."""
     exif = Image.Exif()
     exif[0x0112] = 6
 
@@ -121,8 +121,8 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(
 
     upright = size[::-1] if orientation == 6 else size
     scales = [render.fit_scale(upright, (1920, 1080)), render.cover_scale(upright, (320, 240))]
-    with decode.opened(tmp_path / "source", FakeParent()) as picture:
-        source = decode.decode(picture, max(scales), ["jpeg"], FakeParent())
+    with decode.opened(tmp_path / "source", FakeParent()) as image:
+        source = decode.decode(image, max(scales), ["jpeg"], FakeParent())
 
     assert (decoded, box) == (source.pixels.size, source.box)
 
@@ -151,7 +151,7 @@ def test_metadata_is_stripped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "kind"),
+    ("image", "kind"),
     [
         (halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA"), "PNG"),
         (halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA"), "WEBP"),
@@ -159,9 +159,9 @@ def test_metadata_is_stripped(tmp_path: Path) -> None:
         (halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA"), "GIF"),
     ],
 )
-def test_transparency_is_put_on_white(tmp_path: Path, picture: Image.Image, kind: str) -> None:
+def test_transparency_is_put_on_white(tmp_path: Path, image: Image.Image, kind: str) -> None:
     """What was transparent is white, not black, and the rest keeps its colour."""
-    result = run(tmp_path, picture, kind)
+    result = run(tmp_path, image, kind)
 
     assert close(RED, result.compressed.getpixel((50, 150)))
     assert close(WHITE, result.compressed.getpixel((350, 150)))
@@ -177,9 +177,9 @@ def test_hidden_colours_don_t_bleed(tmp_path: Path) -> None:
 
 def test_transparency_may_be_kept(tmp_path: Path) -> None:
     """It is kept in WebP, for JPEG has none; the thumbnail is on the background all the same."""
-    picture = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
+    image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
 
-    result = made(tmp_path, wishes(alpha="keep", background="#0000ff"), picture)
+    result = made(tmp_path, wishes(alpha="keep", background="#0000ff"), image)
 
     assert "webp" == result.report["files"][0]["format"]
     alpha = result.compressed.getchannel("A")
@@ -189,9 +189,9 @@ def test_transparency_may_be_kept(tmp_path: Path) -> None:
 
 def test_the_background_is_a_choice(tmp_path: Path) -> None:
     """Transparency lies on the colour that the job names."""
-    picture = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
+    image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
 
-    result = made(tmp_path, wishes(background="#0000ff"), picture)
+    result = made(tmp_path, wishes(background="#0000ff"), image)
 
     assert close(BLUE, result.compressed.getpixel((350, 150)))
 
@@ -217,11 +217,11 @@ def test_formats_and_widths(tmp_path: Path) -> None:
 
 def test_the_thumbnail_may_show_the_busiest_part(tmp_path: Path) -> None:
     """By entropy the cut falls on what is to be seen, and not on the plain middle."""
-    picture = Image.new("RGB", (1600, 400), WHITE)
-    picture.paste(Image.effect_noise((400, 400), 90).convert("RGB"), (1200, 0))
+    image = Image.new("RGB", (1600, 400), WHITE)
+    image.paste(Image.effect_noise((400, 400), 90).convert("RGB"), (1200, 0))
 
-    plain = made(tmp_path, wishes(), picture).thumbnail
-    busy = made(tmp_path, wishes(crop="entropy"), picture).thumbnail
+    plain = made(tmp_path, wishes(), image).thumbnail
+    busy = made(tmp_path, wishes(crop="entropy"), image).thumbnail
 
     assert plain.convert("L").entropy() < 0.5
     assert busy.convert("L").entropy() > 5
@@ -277,10 +277,10 @@ def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: s
         "WEBP": {"exif": exif, "quality": 10},
         "PNG": {},
     }
-    picture = Image.effect_noise((300, 200), 60).convert(mode)
+    image = Image.effect_noise((300, 200), 60).convert(mode)
     if kind == "PNG":
-        picture = Image.new("RGB", (300, 200), RED).quantize(2)
-    data = bytes_of(picture, kind, **options, **extra[kind]) + b"<script>SecretTail</script>"
+        image = Image.new("RGB", (300, 200), RED).quantize(2)
+    data = bytes_of(image, kind, **options, **extra[kind]) + b"<script>SecretTail</script>"
 
     result = run(tmp_path, data)
 
@@ -293,9 +293,9 @@ def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: s
 
 def test_the_uploads_own_format_is_not_made_twice(tmp_path: Path) -> None:
     """Where the upload's pixels are kept, they stand for a further format that they have already."""
-    picture = Image.new("RGB", (300, 200), RED).quantize(2)
+    image = Image.new("RGB", (300, 200), RED).quantize(2)
 
-    result = made(tmp_path, wishes(formats=["jpeg", "png", "webp"], widths=[100, 100]), picture)
+    result = made(tmp_path, wishes(formats=["jpeg", "png", "webp"], widths=[100, 100]), image)
 
     names = [file["name"] for file in result.report["files"]]
     assert len(names) == len(set(names))
@@ -312,7 +312,7 @@ def test_the_uploads_own_format_is_not_made_twice(tmp_path: Path) -> None:
     ],
 )
 def test_an_orientation_that_is_none_counts_as_upright(tmp_path: Path, value: bytes) -> None:
-    """A picture whose orientation can't be read, or is no orientation, is left as it is stored, and may be kept."""
+    """An image whose orientation can't be read, or is no orientation, is left as it is stored, and may be kept."""
     exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\1\x01\x12" + value[:10] + bytes(4) + value[10:]
 
     result = run(tmp_path, Image.effect_noise((40, 30), 90), "JPEG", exif=exif, quality=5)

@@ -12,7 +12,7 @@ from processors.media.sandbox.memory_budget import OVERTAKEN, RETURN, MemoryBudg
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-FILM, LARGE, SMALL = 290, 200, 50
+VIDEO, LARGE, SMALL = 290, 200, 50
 LONG = 60.0
 
 
@@ -58,8 +58,8 @@ async def line() -> AsyncIterator[Line]:
 
 
 async def test_who_fits_goes_first(line: Line) -> None:
-    """A picture that has room beside a film does not stand behind one that has none."""
-    await line.want(FILM)
+    """An image that has room beside a video does not stand behind one that has none."""
+    await line.want(VIDEO)
     large, small = await line.want(LARGE), await line.want(SMALL)
 
     assert (False, True) == (large.done(), small.done())
@@ -83,8 +83,8 @@ async def test_nobody_is_passed_for_ever(line: Line) -> None:
 
 
 async def test_who_waits_in_vain_gives_up(line: Line) -> None:
-    """A slot is not kept for as long as a film takes, and who stood behind goes on."""
-    await line.want(FILM)
+    """A slot is not kept for as long as a video takes, and who stood behind goes on."""
+    await line.want(VIDEO)
     large = await line.want(LARGE, 0.0)
 
     with pytest.raises(TimeoutError):
@@ -93,41 +93,41 @@ async def test_who_waits_in_vain_gives_up(line: Line) -> None:
     assert (await line.want(SMALL)).done()
 
 
-async def test_the_next_film_waits_for_who_has_waited_in_vain(line: Line) -> None:
-    """However many films there are, a large picture has its turn between two of them."""
-    await line.want(FILM)
+async def test_the_next_video_waits_for_who_has_waited_in_vain(line: Line) -> None:
+    """However many videos there are, a large image has its turn between two of them."""
+    await line.want(VIDEO)
     await asyncio.gather(await line.want(LARGE, 0.0), return_exceptions=True)
-    line.budget.give_back(FILM)
-    film = await line.want(FILM)
-    assert not film.done()
+    line.budget.give_back(VIDEO)
+    video = await line.want(VIDEO)
+    assert not video.done()
 
     assert (await line.want(LARGE)).done()
-    assert not film.done()
+    assert not video.done()
     line.budget.give_back(LARGE)
     await line.settle()
-    assert film.done()
+    assert video.done()
 
 
 async def test_who_does_not_come_again_is_not_waited_for(line: Line) -> None:
     """Its job may have been removed."""
-    await line.want(FILM)
+    await line.want(VIDEO)
     await asyncio.gather(await line.want(LARGE, 0.0), return_exceptions=True)
-    line.budget.give_back(FILM)
-    film = await line.want(FILM)
+    line.budget.give_back(VIDEO)
+    video = await line.want(VIDEO)
     line.clock.seconds = RETURN
     line.budget.give_back(0)  # a look at the line, as there is one when the time is over
     await line.settle()
 
-    assert film.done()
+    assert video.done()
 
 
 async def test_nothing_is_lost_with_who_is_cancelled(line: Line) -> None:
     """Neither what a job waits for when it is cancelled, nor what it is granted in that moment."""
-    await line.want(FILM)
-    waits, granted = await line.want(FILM), await line.want(LARGE)
+    await line.want(VIDEO)
+    waits, granted = await line.want(VIDEO), await line.want(LARGE)
     waits.cancel()
     await line.settle()
-    line.budget.give_back(FILM)
+    line.budget.give_back(VIDEO)
     granted.cancel()
     await line.settle()
 

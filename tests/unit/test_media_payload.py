@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
-from processors.media.results import FileResult, ImageResult, PictureFileResult, TextResult
+from processors.media.results import FileResult, ImageFileResult, ImageResult, TextResult
 from queue_lib.processor import faults
 
 GOOD = {"fileId": "cm3x_-1", "filePath": "uploads/a b.jpg", "userId": "user-1"}
@@ -208,7 +208,7 @@ def test_results_of_files_are_told_apart_by_operation() -> None:
         "bytes": 5,
     }
 
-    for data, kind in ((made, PictureFileResult), (text, TextResult)):
+    for data, kind in ((made, ImageFileResult), (text, TextResult)):
         result = FileResult.model_validate(data)
         assert isinstance(result.root, kind)
         assert data == result.model_dump(by_alias=True) == result.root.model_dump(by_alias=True)

@@ -52,7 +52,7 @@ def spoilt(whole: bytes) -> bytes:
     ],
 )
 def test_what_is_told_beside_the_pixels_spoils_none(tmp_path: Path, before: bytes, after: bytes) -> None:
-    """Browsers show such pictures: so they are read, whatever is wrong with texts, times and profiles."""
+    """Browsers show such images: so they are read, whatever is wrong with texts, times and profiles."""
     result = run(tmp_path, png(SIZE, RGB, PLAIN, before, after=after))
 
     assert close(ORANGE, result.compressed.convert("RGB").getpixel((20, 15)))
@@ -70,7 +70,7 @@ def test_what_is_told_beside_the_pixels_spoils_none(tmp_path: Path, before: byte
     ],
 )
 def test_damage_is_called_damage(tmp_path: Path, data: bytes, words: str) -> None:
-    """What begins as a picture and can't be read is damaged, and not a file of another kind."""
+    """What begins as an image and can't be read is damaged, and not a file of another kind."""
     with pytest.raises(RefusedError, match=words):
         run(tmp_path, data)
 
@@ -155,7 +155,7 @@ def test_colours_are_those_that_the_file_means(
 
 
 def test_a_gamma_holds_for_grey(tmp_path: Path) -> None:
-    """A picture without colours has one as well, as Chromium shows it."""
+    """An image without colours has one as well, as Chromium shows it."""
     result = made(tmp_path, wishes(formats=["png"]), png(SIZE, GREY, [b"\x80" * 40] * 30, gamma(100_000)))
 
     assert (188, 188, 188) == result.compressed.convert("RGB").getpixel((20, 15))
@@ -190,11 +190,11 @@ def test_an_animation_with_a_palette_keeps_its_colours(tmp_path: Path) -> None:
     """Each frame is as browsers show it, with what is taken back after it; it is shown as often."""
     result = run(tmp_path, blinking())
 
-    with Image.open(tmp_path / "compressed.webp") as picture:
-        assert (3, 3) == (getattr(picture, "n_frames", 1), picture.info["loop"])
+    with Image.open(tmp_path / "compressed.webp") as image:
+        assert (3, 3) == (getattr(image, "n_frames", 1), image.info["loop"])
         for number, at in enumerate([None, 15, 25]):
-            picture.seek(number)
-            seen = picture.convert("RGB")
+            image.seek(number)
+            seen = image.convert("RGB")
             for x in (15, 25):
                 assert close(WHITE if x == at else RED, seen.getpixel((x, 10)))
     assert close(RED, result.thumbnail.getpixel((15, 10)))
@@ -207,8 +207,8 @@ def test_an_animation_with_a_palette_keeps_its_colours(tmp_path: Path) -> None:
         pytest.param(blinking().replace(struct.pack(">2I", 10, 5), struct.pack(">2I", 31, 5)), id="a frame outside"),
     ],
 )
-def test_what_is_no_animation_is_a_picture(tmp_path: Path, data: bytes) -> None:
-    """A file of one frame, or with one that can't be, is the picture that it holds as well."""
+def test_what_is_no_animation_is_a_image(tmp_path: Path, data: bytes) -> None:
+    """A file of one frame, or with one that can't be, is the image that it holds as well."""
     result = run(tmp_path, data)
 
     assert (None, 1) == (result.report["animation"], getattr(result.compressed, "n_frames", 1))

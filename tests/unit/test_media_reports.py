@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from processors.media.job_steps import read_report
 from processors.media.reports import ImageReport
-from processors.media.workshop import read_report
 from queue_lib.errors import TransientError
 
 FILE = {"variant": "thumbnail", "name": "thumbnail.jpg", "format": "jpeg", "contentType": "image/jpeg", "bytes": 3}

@@ -35,9 +35,9 @@ def test_avatar_sizes_that_are_none(monkeypatch: pytest.MonkeyPatch, sizes: str)
         MediaSettings()
 
 
-def test_a_film_leaves_room_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One film may have all memory but that of a picture."""
+def test_a_video_leaves_room_for_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One video may have all memory but that of an image."""
     monkeypatch.setenv("MEDIA_MEMORY", "200")
     settings = MediaSettings()
 
-    assert (200 * MEBIBYTE, 140 * MEBIBYTE) == (settings.memory(), settings.films().memory)
+    assert (200 * MEBIBYTE, 140 * MEBIBYTE) == (settings.memory(), settings.video_limits().memory)

@@ -39,7 +39,7 @@ def test_a_directory_with_room(tmp_path: Path) -> None:
 
 
 def test_a_directory_with_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is full before the last byte is: a picture needs some."""
+    """It is full before the last byte is: an image needs some."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shortage.ROOM - 1))
 
     with pytest.raises(shortage.NoRoomError, match=r"is full \(ENOSPC\)"):

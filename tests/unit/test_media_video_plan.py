@@ -1,4 +1,4 @@
-"""What is decided about a film, and the command lines for it. No ffmpeg runs."""
+"""What is decided about a video, and the command lines for it. No ffmpeg runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TOOL = Path("/bin/ffmpeg")
 
 
 def decide(memory: int = MEMORY, version: int = 8, **changes: Any) -> Plan:
-    """The plan for a film that is fit for the web but for the changes."""
+    """The plan for a video that is fit for the web but for the changes."""
     return plan(replace(SAFE, **changes), 60.0, 4096 * 2304, memory, version)
 
 
@@ -97,7 +97,7 @@ def test_what_is_encoded(changes: dict[str, Any], size: tuple[int, int]) -> None
         (480, {"colour": HLG}, (1920, 1080)),
     ],
 )
-def test_a_large_film_is_smaller_where_memory_is_short(
+def test_a_large_video_is_smaller_where_memory_is_short(
     memory: int, changes: dict[str, Any], size: tuple[int, int]
 ) -> None:
     """4K takes more memory, and more still with ten bits or tones to map."""
@@ -141,8 +141,8 @@ def test_a_gif_in_full_hd_stays_in_full_hd(version: int) -> None:
     assert (1920, 1080) == (decided.width, decided.height)
 
 
-def test_a_small_film_leaves_memory_to_others() -> None:
-    """What is reserved goes by the film's size."""
+def test_a_small_video_leaves_memory_to_others() -> None:
+    """What is reserved goes by the video's size."""
     assert decide(width=640, height=480, bit_rate=0).need < 80 * MEBIBYTE
 
 
@@ -156,15 +156,15 @@ def test_limits(changes: dict[str, Any], reason: str) -> None:
         decide(**changes)
 
 
-@pytest.mark.parametrize("film", [SAFE, replace(SAFE, colour=PQ), replace(SAFE, fps=120.0)])
+@pytest.mark.parametrize("video", [SAFE, replace(SAFE, colour=PQ), replace(SAFE, fps=120.0)])
 @pytest.mark.parametrize("version", [5, 8])
-def test_no_command_opens_anything_else(film: Probe, version: int) -> None:
+def test_no_command_opens_anything_else(video: Probe, version: int) -> None:
     """Each names the formats and the protocol that it takes before its one input, and nothing of the upload's own."""
     size = Plan(remux=False, width=640, height=480, need=1)
     commands = [
-        encode.encode_command(TOOL, version, film, size, 60.0),
-        encode.remux_command(TOOL, film),
-        encode.poster_command(TOOL, film),
+        encode.encode_command(TOOL, version, video, size, 60.0),
+        encode.remux_command(TOOL, video),
+        encode.poster_command(TOOL, video),
     ]
     for command in commands:
         assert command[0] == str(TOOL)
@@ -204,7 +204,7 @@ def test_no_command_opens_anything_else(film: Probe, version: int) -> None:
         ({}, [{}], 0.0),
     ],
 )
-def test_how_long_a_film_is(whole: dict[str, Any], streams: list[dict[str, Any]], seconds: float) -> None:
+def test_how_long_a_video_is(whole: dict[str, Any], streams: list[dict[str, Any]], seconds: float) -> None:
     """From its begin to the end of the longest of its streams; Matroska says when they end."""
     assert seconds == probe._duration(whole, *streams)
 
@@ -241,7 +241,7 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
             234,
             "[out#1/image2 @ 0x7fc8bf405ac0] Nothing was written into output file, because at least one of its streams",
             RefusedError,
-            "^the film is damaged: not one picture of it can be decoded$",
+            "^the video is damaged: not one frame of it can be decoded$",
         ),
         (234, "", RefusedError, "it said nothing"),
         (-9, "", FailedError, "ended with -9"),
@@ -250,20 +250,20 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Exception], reason: str) -> None:
-    """The film's fault is for good; the machine's is not. A film without the frames that did not fit is none."""
+    """The video's fault is for good; the machine's is not. A video without the frames that did not fit is none."""
     heard = encode._heard(BytesIO(stderr.encode()))
 
     with pytest.raises(kind, match=reason):
         encode._judge(status, *heard)
 
 
-def test_a_film_with_some_damage_is_one() -> None:
+def test_a_video_with_some_damage_is_one() -> None:
     """Ffmpeg says what it could not decode, and goes on."""
     encode._judge(0, *encode._heard(BytesIO(b"Invalid NAL unit size\n")))
 
 
 def test_what_packets_tell() -> None:
-    """What is encrypted, how long each stream is, how long the last picture is shown, whatever order they come in."""
+    """What is encrypted, how long each stream is, how long the last image is shown, whatever order they come in."""
     told = Packets(0)
     for line in (
         "0,0.000000,0.100000,K__",
@@ -282,7 +282,7 @@ def test_what_packets_tell() -> None:
 
 @pytest.mark.parametrize("line", ["0,0.000000,0.040000,KD_", "1,0.000000,0.200000,KD_"])
 def test_what_packets_hide(line: str) -> None:
-    """One picture, or more sound than an encoder needs."""
+    """One image, or more sound than an encoder needs."""
     told = Packets(0)
     told.take(line)
 
@@ -300,7 +300,7 @@ def test_what_packets_hide(line: str) -> None:
 )
 def test_what_is_protected(stream: dict[str, Any], whole: dict[str, Any]) -> None:
     """Apple's mark, WebM's and those of Windows Media, as ffprobe tells them."""
-    film = {"index": 0, "codec_type": "video", "codec_name": "h264", "width": 64, "height": 64}
+    video = {"index": 0, "codec_type": "video", "codec_name": "h264", "width": 64, "height": 64}
 
     with pytest.raises(RefusedError, match="protected"):
-        probe._read({"streams": [film | stream], "format": whole})
+        probe._read({"streams": [video | stream], "format": whole})

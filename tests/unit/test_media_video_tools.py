@@ -43,7 +43,7 @@ def test_whether_av1_can_be_decoded(ffmpeg: Path, decoders: str, av1: bool) -> N
 
 
 def test_an_encoder_that_is_missing(ffmpeg: Path) -> None:
-    """Films need both, and the message says which is not there."""
+    """Videos need both, and the message says which is not there."""
     (ffmpeg.parent / "answer-encoders").write_text(ENCODERS.splitlines()[0])
 
     with pytest.raises(ToolsMissingError, match="ffmpeg has no encoder aac; set FFMPEG_PATH"):
@@ -51,7 +51,7 @@ def test_an_encoder_that_is_missing(ffmpeg: Path) -> None:
 
 
 def test_an_ffmpeg_that_is_too_old(ffmpeg: Path) -> None:
-    """It would fail with each film, and blame it."""
+    """It would fail with each video, and blame it."""
     (ffmpeg.parent / "answer-version").write_text("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright")
 
     with pytest.raises(ToolsMissingError, match=r"ffmpeg is ffmpeg 4, and too old; set FFMPEG_PATH to 5\.1"):

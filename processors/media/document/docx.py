@@ -78,7 +78,7 @@ def blocks(path: Path, max_unpacked: int) -> Iterator[str]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Package]:
-    from lxml.etree import LxmlError  # noqa: PLC0415 -- 10 MB that a picture's process has no use for
+    from lxml.etree import LxmlError  # noqa: PLC0415 -- 10 MB that an image's process has no use for
 
     with refusing(zipfile.BadZipFile, zlib.error, lzma.LZMAError, LxmlError), Package(path) as package:
         yield package

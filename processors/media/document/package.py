@@ -1,6 +1,6 @@
 """The package that an Office document is: a ZIP of parts, which are found by their relations, never by their names.
 
-python-docx reads every part of it, pictures too, and knows neither templates nor macros nor strict OOXML, nor a
+python-docx reads every part of it, images too, and knows neither templates nor macros nor strict OOXML, nor a
 relation that leads nowhere.
 """
 
@@ -71,7 +71,7 @@ class Package:
 
     def parse(self, name: str, limit: int) -> Any:
         """The root of a part's XML, of `limit` bytes at most; no entity is followed, and nothing outside is read."""
-        from lxml import etree  # noqa: PLC0415 -- 10 MB that a picture's process has no use for
+        from lxml import etree  # noqa: PLC0415 -- 10 MB that an image's process has no use for
 
         with self._archive.open(self._names[name]) as file:
             data = file.read(limit + 1)

@@ -25,7 +25,7 @@ class Pages:
 
     def __init__(self, path: Path, max_pages: int, parent: Parent) -> None:
         """Find the pages, of which `max_pages` will be read. Raises RefusedError."""
-        from pypdf import PdfReader  # noqa: PLC0415 -- 20 MB that a picture's process has no use for
+        from pypdf import PdfReader  # noqa: PLC0415 -- 20 MB that an image's process has no use for
 
         with _refusing():
             reader = PdfReader(path)

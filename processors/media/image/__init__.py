@@ -1,1 +1,1 @@
-"""Pictures, as they are decoded and encoded in a child process. Imports Pillow and little else."""
+"""Images, as they are decoded and encoded in a child process. Imports Pillow and little else."""

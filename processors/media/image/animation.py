@@ -117,6 +117,6 @@ def _declare(path: Path) -> None:
 
 
 def first_frame(upload: Upload) -> Source:
-    """The first frame as a picture of its own."""
+    """The first frame as an image of its own."""
     pixels, box = upload.pixels()
     return Source(resizable(pixels), box, upload.size, upload.mode, upload.orientation, upload.profile)

@@ -1,4 +1,4 @@
-"""Animations that store what changes: each frame a part of the picture, laid over or put in place of those before."""
+"""Animations that store what changes: each frame a part of the image, laid over or put in place of those before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processors.media.image.opened_image import Size
 
 CLEAR = (0, 0, 0, 0)
-COMPOSED = 25  # bytes of memory for each pixel: the picture, a frame, and both where they meet
+COMPOSED = 25  # bytes of memory for each pixel: the image, a frame, and both where they meet
 
 
 class Dispose(enum.Enum):

@@ -1,4 +1,4 @@
-"""What a picture's numbers for colours mean, as an ICC profile: coding points (ITU-T H.273), or a gamma and primaries.
+"""What an image's numbers for colours mean, as an ICC profile: coding points (ITU-T H.273), or a gamma and primaries.
 
 Newer formats name their colours by two numbers, and PNG has chunks for a gamma. With a profile made of them one
 conversion serves all.

@@ -43,7 +43,7 @@ LYING = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A decoded picture, still as the camera lay: `box` is the part of `pixels` that the picture fills.
+    """A decoded image, still as the camera lay: `box` is the part of `pixels` that the image fills.
 
     `full` and `mode` are the file's, of which `pixels` may be a fraction. `profile` is an ICC profile or empty.
     """
@@ -57,7 +57,7 @@ class Source:
 
     @property
     def lying(self) -> bool:
-        """Whether width and height change places when the picture is turned upright."""
+        """Whether width and height change places when the image is turned upright."""
         return self.orientation in LYING
 
     @property
@@ -68,7 +68,7 @@ class Source:
 
 @contextmanager
 def opened(path: Path, parent: Parent) -> Iterator[Upload]:
-    """The picture, its size checked and nothing decoded yet. Raises RefusedError."""
+    """The image, its size checked and nothing decoded yet. Raises RefusedError."""
     kind = kind_of(path)
     if kind == "WEBP":
         size = webp.size_of(path)
@@ -90,7 +90,7 @@ def _open(path: Path, kind: str, closed: ExitStack) -> Upload:
         upload: Upload = (vips.Tiff if kind == "TIFF" else vips.Svg)(path)
         return upload
     still = open_still(path, kind)
-    closed.enter_context(still.picture)
+    closed.enter_context(still.image)
     return still
 
 
@@ -106,28 +106,28 @@ def decode(upload: Upload, scale: float, formats: Collection[str], parent: Paren
     return Source(resizable(pixels), box, full, upload.mode, upload.orientation, upload.profile)
 
 
-def resizable(picture: Image.Image) -> Image.Image:
+def resizable(image: Image.Image) -> Image.Image:
     """The pixels in a mode that can be resampled: L, RGB, YCbCr, RGBA or CMYK. RGBA has something transparent."""
-    if picture.has_transparency_data:
-        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-        return picture.convert("RGB") if is_opaque(picture) else picture
-    if picture.mode in {"L", "RGB", "YCbCr", "CMYK"}:
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
+    if image.has_transparency_data:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        return image.convert("RGB") if is_opaque(image) else image
+    if image.mode in {"L", "RGB", "YCbCr", "CMYK"}:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def is_opaque(picture: Image.Image) -> bool:
+def is_opaque(image: Image.Image) -> bool:
     """Whether nothing of it is transparent."""
-    return picture.mode != "RGBA" or picture.getchannel("A").getextrema()[0] == OPAQUE
+    return image.mode != "RGBA" or image.getchannel("A").getextrema()[0] == OPAQUE
 
 
 def _check_size(size: Size, most: int) -> None:
     if size[0] * size[1] > most:
-        msg = f"the picture has more than {most // 1_000_000} million pixels"
+        msg = f"the image has more than {most // 1_000_000} million pixels"
         raise RefusedError(msg)
     if max(size) > MAX_SIDE:
-        msg = f"the picture is wider or higher than {MAX_SIDE:,} pixels"
+        msg = f"the image is wider or higher than {MAX_SIDE:,} pixels"
         raise RefusedError(msg)
     if 0 in size:
-        msg = "the picture has no pixels"
+        msg = "the image has no pixels"
         raise RefusedError(msg)

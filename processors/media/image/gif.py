@@ -25,7 +25,7 @@ EXTENSION, IMAGE = 0x21, 0x2C
 CONTROL, APPLICATION = 0xF9, 0xFF
 HAS_PALETTE, INTERLACED = 0x80, 0x40
 DISPOSES = {2: Dispose.CLEAR, 3: Dispose.RESTORE}
-GREYS = bytes(value for value in range(256) for _ in range(3))  # for a picture without a palette
+GREYS = bytes(value for value in range(256) for _ in range(3))  # for an image without a palette
 WIDEST = 0xFFFF
 
 
@@ -145,5 +145,5 @@ def _bits(palette: bytes) -> int:
 
 def _drawn(head: bytes, data: Bytes, start: int, end: int) -> Image.Image:
     file = io.BytesIO(b"".join((head, data[start:end], b";")))
-    with refusing(), Image.open(file, formats=("GIF",)) as picture:
-        return picture.convert("RGBA")
+    with refusing(), Image.open(file, formats=("GIF",)) as image:
+        return image.convert("RGBA")

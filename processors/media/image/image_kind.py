@@ -1,4 +1,4 @@
-"""What kind of picture the bytes are, whatever their name: by how they begin, and nothing is decoded for it."""
+"""What kind of image the bytes are, whatever their name: by how they begin, and nothing is decoded for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kind_of(path: Path) -> str:
             raise RefusedError(msg)
         kind = _by_brand(head) or _by_start(head)
         if kind is None or (kind == "TIFF" and _is_raw(head)):
-            msg = f"not a picture in one of the formats that are taken: {TAKEN}"
+            msg = f"not an image in one of the formats that are taken: {TAKEN}"
             raise RefusedError(msg)
     return kind
 

@@ -1,4 +1,4 @@
-"""One upload to square pictures, the largest first and each smaller one from the one before."""
+"""One upload to square images, the largest first and each smaller one from the one before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Wishes:
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Make the avatars from the file `source`. A picture that is smaller than a size is not enlarged for it."""
+    """Make the avatars from the file `source`. An image that is smaller than a size is not enlarged for it."""
     wishes = Wishes(**arguments)
     largest = max(wishes.sizes)
     with opened(SOURCE, parent) as upload:

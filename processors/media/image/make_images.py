@@ -1,4 +1,4 @@
-"""One upload to its pictures: compressed, thumbnail, further widths and formats, from one decode."""
+"""One upload to its images: compressed, thumbnail, further widths and formats, from one decode."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Wishes:
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Make the pictures from the file `source`; returns what was made. Raises RefusedError.
+    """Make the images from the file `source`; returns what was made. Raises RefusedError.
 
     Everything is upright, in sRGB and without metadata, and nothing is enlarged.
     """
@@ -91,9 +91,9 @@ def _forms(wishes: Wishes, *, keeps_alpha: bool) -> list[str]:
     return list(dict.fromkeys(forms))
 
 
-def _save(picture: Image.Image, variant: str, form: str, wishes: Wishes) -> Written:
+def _save(image: Image.Image, variant: str, form: str, wishes: Wishes) -> Written:
     progressive = {"progressive": True} if form == "jpeg" and wishes.progressive else {}
-    return save(picture, variant, form, wishes.quality, **progressive)
+    return save(image, variant, form, wishes.quality, **progressive)
 
 
 def _compressed(source: Source, frame: Image.Image, own: str, form: str, wishes: Wishes) -> Written:
@@ -115,7 +115,7 @@ def _compressed(source: Source, frame: Image.Image, own: str, form: str, wishes:
 
 
 def _thumbnail(source: Source, frame: Image.Image, wishes: Wishes) -> Written:
-    """The thumbnail: cut from the frame, unless the picture is so long that the frame is too narrow for it."""
+    """The thumbnail: cut from the frame, unless the image is so long that the frame is too narrow for it."""
     scale = cover_scale(source.upright, THUMBNAIL)
     if scale > fit_scale(source.upright, wishes.box):
         frame = render(source, scale, wishes.background)

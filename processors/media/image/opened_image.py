@@ -1,4 +1,4 @@
-"""A picture that is open and not decoded yet: what is known of it, whatever its format."""
+"""An image that is open and not decoded yet: what is known of it, whatever its format."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Moving:
 
 
 class Upload(ABC):
-    """An open picture. `size` and `mode` (Pillow's word for what a pixel is) are the file's.
+    """An open image. `size` and `mode` (Pillow's word for what a pixel is) are the file's.
 
     `orientation` is EXIF's number of how the camera lay, `profile` an ICC profile or empty (sRGB), `moving` is set for
     an animation, of which `pixels` is the first frame.
@@ -87,7 +87,7 @@ class Upload(ABC):
 
     @abstractmethod
     def pixels(self) -> tuple[Image.Image, Box]:
-        """Decode, as prepared: what was decoded, and the part of it that the picture fills."""
+        """Decode, as prepared: what was decoded, and the part of it that the image fills."""
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def refusing() -> Iterator[None]:
         if NO_MEMORY.search(str(error)):
             raise MemoryError from error
         words = "its header can't be read" if isinstance(error, UnidentifiedImageError) else str(error)
-        msg = f"the picture is damaged: {words or type(error).__name__}"
+        msg = f"the image is damaged: {words or type(error).__name__}"
         raise RefusedError(msg) from error
 
 
@@ -121,7 +121,7 @@ def loaded(module: str, words: str) -> ModuleType:
 
 def damaged(words: str) -> NoReturn:
     """Refuse what our own code has found to be wrong."""
-    msg = f"the picture is damaged: {words}"
+    msg = f"the image is damaged: {words}"
     raise RefusedError(msg)
 
 
@@ -144,5 +144,5 @@ def orientation_of(exif: object) -> int:
         tags.load(exif)
         orientation = int(tags.get(ORIENTATION_TAG, UPRIGHT))
     except DAMAGE:
-        return UPRIGHT  # damaged EXIF data is no reason to refuse the picture
+        return UPRIGHT  # damaged EXIF data is no reason to refuse the image
     return orientation if orientation in ORIENTATIONS else UPRIGHT

@@ -1,7 +1,7 @@
 """PNG, still and animated, taken apart into its chunks.
 
 Pillow decodes the pixels, of a file that is made of what they need. So nothing that is only told beside them, a text
-or a time, makes a picture unreadable; and the frames of an animation are put together here, since Pillow does it wrong
+or a time, makes an image unreadable; and the frames of an animation are put together here, since Pillow does it wrong
 where they have a palette.
 """
 
@@ -53,7 +53,7 @@ class Stored:
 
 
 class Chunks:
-    """What is known of a file: small chunks by name, and where the pixels of the still picture and the frames are."""
+    """What is known of a file: small chunks by name, and where the pixels of the still image and the frames are."""
 
     def __init__(self, data: Bytes) -> None:
         """Read `data`, the file. Raises RefusedError."""
@@ -84,7 +84,7 @@ class Chunks:
 
 
 def _chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and end of each, up to the one that ends the picture. One may be cut off with the file."""
+    """Name, beginning and end of each, up to the one that ends the image. One may be cut off with the file."""
     place = len(SIGNATURE)
     while place + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
@@ -105,11 +105,11 @@ class Png(Upload):
         self._chunks = chunks = Chunks(data)
         width, height, self._depth, self._colours = struct.unpack_from(">IIBB", chunks.small[b"IHDR"])
         self.size = width, height
-        with refusing(), self._opened(self.size, []) as picture:
-            self.mode = picture.mode
+        with refusing(), self._opened(self.size, []) as image:
+            self.mode = image.mode
         self.orientation = orientation_of(chunks.small.get(b"eXIf"))
         self.profile = _profile(chunks.small)
-        # What is no animation after all is the picture that is there as well, as in browsers.
+        # What is no animation after all is the image that is there as well, as in browsers.
         parts = [self._part(frame) for frame in chunks.frames if frame.data] if b"acTL" in chunks.small else []
         if len(parts) > 1 and all(part is not None for part in parts):
             self._parts = [part for part in parts if part is not None]
@@ -130,7 +130,7 @@ class Png(Upload):
         return self._decoded(self.size, self._chunks.still), box
 
     def _part(self, frame: Stored) -> Part | None:
-        """The frame, or None if it lies outside the picture."""
+        """The frame, or None if it lies outside the image."""
         try:
             width, height, left, top, number, per, dispose, over = struct.unpack_from(">4I2H2B", frame.control, 4)
         except struct.error:
@@ -145,7 +145,7 @@ class Png(Upload):
         return self._decoded(size, data).convert("RGBA")
 
     def _opened(self, size: Size, data: Sequence[Range]) -> Image.Image:
-        """A picture of these pixels and no more."""
+        """An image of these pixels and no more."""
         small = self._chunks.small
         head = struct.pack(">II", *size) + small[b"IHDR"][8:]
         chunks = [_chunk(b"IHDR", head), _chunk(b"PLTE", small[b"PLTE"]) if b"PLTE" in small else b""]
@@ -157,43 +157,43 @@ class Png(Upload):
 
     def _decoded(self, size: Size, data: Sequence[Range]) -> Image.Image:
         with refusing():
-            picture = self._opened(size, data)
-            picture.load()
-            if picture.mode.startswith("I"):
-                picture = picture.convert("I")  # what more than eight bits can be worked on as
+            image = self._opened(size, data)
+            image.load()
+            if image.mode.startswith("I"):
+                image = image.convert("I")  # what more than eight bits can be worked on as
         key = self._chunks.small.get(b"tRNS", b"")
         if self._colours == GREY and len(key) >= 2:  # noqa: PLR2004 -- bytes of one number
-            return _without_grey(picture, self._depth, int.from_bytes(key[:2]))
+            return _without_grey(image, self._depth, int.from_bytes(key[:2]))
         if self._colours == RGB and len(key) >= 6:  # noqa: PLR2004 -- bytes of three
-            return _without_colour(picture, self._depth, struct.unpack_from(">3H", key))
+            return _without_colour(image, self._depth, struct.unpack_from(">3H", key))
         if self._colours == GREY and self.profile and b"iCCP" not in self._chunks.small:
-            return _eight(picture).convert("RGB")  # a profile that is made for colours tells of grey as well
-        return _eight(picture)
+            return _eight(image).convert("RGB")  # a profile that is made for colours tells of grey as well
+        return _eight(image)
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def _eight(picture: Image.Image) -> Image.Image:
+def _eight(image: Image.Image) -> Image.Image:
     """Grey of 16 bits as eight; all else as it is. convert() alone takes what is above 255 for white."""
-    return picture.point([value >> 8 for value in range(65536)], "L") if picture.mode == "I" else picture
+    return image.point([value >> 8 for value in range(65536)], "L") if image.mode == "I" else image
 
 
-def _without_grey(picture: Image.Image, depth: int, key: int) -> Image.Image:
+def _without_grey(image: Image.Image, depth: int, key: int) -> Image.Image:
     """Grey in which the number `key`, as the file stores numbers, is transparent."""
-    if picture.mode == "I":
-        alpha = picture.point([0 if value == key else 255 for value in range(65536)], "L")
+    if image.mode == "I":
+        alpha = image.point([0 if value == key else 255 for value in range(65536)], "L")
     else:
         shown = key * 255 // ((1 << depth) - 1)
-        alpha = picture.convert("L").point([0 if value == shown else 255 for value in range(256)])
-    return Image.merge("RGBA", (*_eight(picture).convert("RGB").split(), alpha))
+        alpha = image.convert("L").point([0 if value == shown else 255 for value in range(256)])
+    return Image.merge("RGBA", (*_eight(image).convert("RGB").split(), alpha))
 
 
-def _without_colour(picture: Image.Image, depth: int, key: tuple[int, ...]) -> Image.Image:
+def _without_colour(image: Image.Image, depth: int, key: tuple[int, ...]) -> Image.Image:
     """Colours of which one is transparent. Of 16 bits the upper half is left, and tells it well enough."""
-    picture.info["transparency"] = tuple(value >> 8 if depth > 8 else value for value in key)  # noqa: PLR2004 -- bits
-    return picture.convert("RGBA")
+    image.info["transparency"] = tuple(value >> 8 if depth > 8 else value for value in key)  # noqa: PLR2004 -- bits
+    return image.convert("RGBA")
 
 
 def _profile(small: dict[bytes, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a page wants to know of a picture before it has loaded it."""
+"""What a page wants to know of an image before it has loaded it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COMPONENTS = (4, 3)
 COLOURS = 8
 
 
-def facts_of(picture: Image.Image) -> dict[str, str]:
+def facts_of(image: Image.Image) -> dict[str, str]:
     """The BlurHash and the dominant colour, as they stand in a report."""
-    small = picture.resize(SMALL, Resampling.BOX, reducing_gap=2.0).convert("RGB")
+    small = image.resize(SMALL, Resampling.BOX, reducing_gap=2.0).convert("RGB")
     return {"blurhash": _blurhash(small), "dominantColor": _dominant_colour(small)}
 
 

@@ -1,4 +1,4 @@
-"""From decoded pixels to upright sRGB pictures of the sizes that are wanted. Nothing is ever enlarged."""
+"""From decoded pixels to upright sRGB images of the sizes that are wanted. Nothing is ever enlarged."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ UPRIGHT = {
 # Pixels are averaged two by two first, if as many as these times the result's are left then: half the time, 0.1 dB.
 REDUCING_GAP = 1.4
 TRIALS = 24  # places at which the busiest part is looked for
-TRIAL_SIZE = 96  # pixels: the longer side of the picture in which it is looked for
+TRIAL_SIZE = 96  # pixels: the longer side of the image in which it is looked for
 
 
 def fit_scale(size: Size, box: Size) -> float:
-    """How much smaller the picture must be to lie inside the box."""
+    """How much smaller the image must be to lie inside the box."""
     return min(1.0, box[0] / size[0], box[1] / size[1])
 
 
 def cover_scale(size: Size, box: Size) -> float:
-    """How much smaller the picture may be and still cover the box."""
+    """How much smaller the image may be and still cover the box."""
     return min(1.0, max(box[0] / size[0], box[1] / size[1]))
 
 
@@ -40,7 +40,7 @@ def upright_size(size: Size, orientation: int) -> Size:
 
 
 def render(source: Source, scale: float, background: str | None = "#ffffff") -> Image.Image:
-    """The whole picture: resized, converted to sRGB, put on `background` and turned upright, in that order.
+    """The whole image: resized, converted to sRGB, put on `background` and turned upright, in that order.
 
     Resizing comes first, so that the rest works on few pixels. Without a background transparency stays.
     """
@@ -54,14 +54,14 @@ def render(source: Source, scale: float, background: str | None = "#ffffff") -> 
     return turned(frame, source.orientation)
 
 
-def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture upright."""
+def turned(image: Image.Image, orientation: int) -> Image.Image:
+    """The image upright."""
     turn = UPRIGHT.get(orientation)
-    return picture if turn is None else picture.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
-def _resized(picture: Image.Image, size: Size, area: Box, gap: float) -> Image.Image:
-    """The part `area` of the picture at this size.
+def _resized(image: Image.Image, size: Size, area: Box, gap: float) -> Image.Image:
+    """The part `area` of the image at this size.
 
     Of the colours of YCbCr an encoder keeps one for two by two pixels. So they are resized to that, which takes half of
     the time. An odd size has all of them: turned over, its squares would not be the encoder's.
@@ -70,63 +70,63 @@ def _resized(picture: Image.Image, size: Size, area: Box, gap: float) -> Image.I
     def resize(pixels: Image.Image, to: Size) -> Image.Image:
         return pixels.resize(to, Resampling.LANCZOS, box=area, reducing_gap=gap)
 
-    if picture.mode != "YCbCr" or size[0] % 2 or size[1] % 2:
-        return resize(picture, size)
+    if image.mode != "YCbCr" or size[0] % 2 or size[1] % 2:
+        return resize(image, size)
     half = size[0] // 2, size[1] // 2
-    brightness = resize(picture.getchannel("Y"), size)
-    colours = (resize(picture.getchannel(name), half).resize(size, Resampling.NEAREST) for name in ("Cb", "Cr"))
+    brightness = resize(image.getchannel("Y"), size)
+    colours = (resize(image.getchannel(name), half).resize(size, Resampling.NEAREST) for name in ("Cb", "Cr"))
     return Image.merge("YCbCr", (brightness, *colours))
 
 
-def flattened(picture: Image.Image, background: str) -> Image.Image:
-    """The picture without transparency, on a colour (`#rrggbb`)."""
-    if picture.mode != "RGBA":
-        return picture
-    ground = Image.new("RGB", picture.size, background)
-    ground.paste(picture, mask=picture.getchannel("A"))
+def flattened(image: Image.Image, background: str) -> Image.Image:
+    """The image without transparency, on a colour (`#rrggbb`)."""
+    if image.mode != "RGBA":
+        return image
+    ground = Image.new("RGB", image.size, background)
+    ground.paste(image, mask=image.getchannel("A"))
     return ground
 
 
-def cut(picture: Image.Image, box: Size, crop: str) -> Image.Image:
-    """A part of the picture in the box's proportions, at most as large as the box; see part_of."""
-    size, area = part_of(picture, box, crop)
-    return _resized(picture, size, area, 2.0)
+def cut(image: Image.Image, box: Size, crop: str) -> Image.Image:
+    """A part of the image in the box's proportions, at most as large as the box; see part_of."""
+    size, area = part_of(image, box, crop)
+    return _resized(image, size, area, 2.0)
 
 
-def part_of(picture: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:
-    """Which part of the picture has the box's proportions, and the size at which it lies inside the box.
+def part_of(image: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:
+    """Which part of the image has the box's proportions, and the size at which it lies inside the box.
 
     `crop`: `center`, `top` (the upper third, where faces are) or `entropy` (the busiest part).
     """
-    width, height = part = largest(picture.size, box)
-    left, top = _place(picture, part, crop)
-    area = left, top, min(left + width, picture.width), min(top + height, picture.height)
+    width, height = part = largest(image.size, box)
+    left, top = _place(image, part, crop)
+    area = left, top, min(left + width, image.width), min(top + height, image.height)
     return scaled(box, min(1.0, width / box[0])), area
 
 
 def largest(size: Size, box: Size) -> tuple[float, float]:
-    """Width and height of the largest part of a picture that has the box's proportions.
+    """Width and height of the largest part of an image that has the box's proportions.
 
     Compared as integers, and one side taken as it is: what a rounded scale is multiplied with may come out larger than
-    the picture by the last bit, and so begin before it.
+    the image by the last bit, and so begin before it.
     """
     if size[0] * box[1] <= size[1] * box[0]:
         return size[0], size[0] * box[1] / box[0]
     return size[1] * box[0] / box[1], size[1]
 
 
-def _place(picture: Image.Image, part: tuple[float, float], crop: str) -> tuple[float, float]:
-    spare = picture.width - part[0], picture.height - part[1]
+def _place(image: Image.Image, part: tuple[float, float], crop: str) -> tuple[float, float]:
+    spare = image.width - part[0], image.height - part[1]
     if crop == "top":
         return spare[0] / 2, spare[1] / 3
-    share = _busiest(picture, part) if crop == "entropy" else 0.5
+    share = _busiest(image, part) if crop == "entropy" else 0.5
     return spare[0] * share, spare[1] * share
 
 
-def _busiest(picture: Image.Image, part: tuple[float, float]) -> float:
-    """Where along the picture (0 to 1) the part with the highest entropy is; the middle wins a tie."""
-    scale = TRIAL_SIZE / max(picture.size)
-    small = picture.convert("L").resize(scaled(picture.size, scale), Resampling.BOX)
+def _busiest(image: Image.Image, part: tuple[float, float]) -> float:
+    """Where along the image (0 to 1) the part with the highest entropy is; the middle wins a tie."""
+    scale = TRIAL_SIZE / max(image.size)
+    small = image.convert("L").resize(scaled(image.size, scale), Resampling.BOX)
     width, height = scaled((round(part[0]), round(part[1])), scale)
     spare = small.width - width, small.height - height
 

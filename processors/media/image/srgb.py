@@ -1,4 +1,4 @@
-"""Colours as sRGB: what browsers take a picture without a profile for."""
+"""Colours as sRGB: what browsers take an image without a profile for."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ PROBE = Image.frombytes(
 CLOSE = 2  # of 255: rounding
 
 
-def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """The picture's colours as sRGB: RGB, RGBA, or YCbCr, which is decoded for no other colours.
+def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The image's colours as sRGB: RGB, RGBA, or YCbCr, which is decoded for no other colours.
 
-    A profile that is damaged or of another kind of picture is left out.
+    A profile that is damaged or of another kind of image is left out.
     """
-    if picture.mode == "YCbCr":
-        return picture
-    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-    return _converted(picture, profile, mode) or (picture if picture.mode == mode else picture.convert(mode))
+    if image.mode == "YCbCr":
+        return image
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    return _converted(image, profile, mode) or (image if image.mode == mode else image.convert(mode))
 
 
-def _converted(picture: Image.Image, profile: bytes, mode: str) -> Image.Image | None:
+def _converted(image: Image.Image, profile: bytes, mode: str) -> Image.Image | None:
     if is_srgb(profile):
         return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
 

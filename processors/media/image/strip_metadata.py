@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-# What begins a segment or ends the picture. A scan goes on behind a restart and a byte that is stuffed with a zero; and
+# What begins a segment or ends the image. A scan goes on behind a restart and a byte that is stuffed with a zero; and
 # as libjpeg does, all that is no marker is skipped where one is due.
 JPEG_MARKER = re.compile(b"\xff[\xc0-\xcf\xd8-\xfe]")
 JPEG_AGAIN, JPEG_ENDS, JPEG_SCAN = 0xD8, 0xD9, 0xDA
@@ -39,10 +39,10 @@ def stripped(kind: str, data: bytes) -> bytes | None:
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, beginning and end of each segment of a JPEG (ITU T.81, annex B), the last one being the picture's end.
+    """Marker, beginning and end of each segment of a JPEG (ITU T.81, annex B), the last one being the image's end.
 
-    A scan's coded data belong to it. What follows the picture (a phone's film, a preview) is not looked at, and neither
-    is what a segment holds. A picture that is cut off has no end.
+    A scan's coded data belong to it. What follows the image (a phone's video, a preview) is not looked at, and neither
+    is what a segment holds. An image that is cut off has no end.
     """
     found = JPEG_MARKER.search(data, len(JPEG_START))
     while found:

@@ -25,7 +25,7 @@ LARGEST_SVG = 4 * MEBIBYTE  # bytes: what it becomes in memory is many times tha
 SIDE = 2048  # pixels: an SVG has none of its own; its longer side is taken for as many
 SVG_BASE, SVG_PIXEL = 48 * MEBIBYTE, 24  # bytes of memory: for elements and fonts, and for each pixel that is drawn
 TIFF_BASE, TIFF_PIXEL = 24 * MEBIBYTE, 12  # the latter for each that is left
-ALPHA = 4  # bands of a picture with transparency
+ALPHA = 4  # bands of an image with transparency
 FORMATS = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "uint": 4, "int": 4, "float": 4}  # bytes of a number
 
 
@@ -38,7 +38,7 @@ class Tiff(Upload):
     def __init__(self, path: Path) -> None:
         """Read the header. Raises RefusedError."""
         self._path = path
-        with refusing("the picture is damaged"):
+        with refusing("the image is damaged"):
             opened = self._opened()
             self.size = opened.width, opened.height
             self.orientation = opened.get("orientation") if opened.get_typeof("orientation") else UPRIGHT
@@ -53,11 +53,11 @@ class Tiff(Upload):
 
     def pixels(self) -> tuple[Image.Image, Box]:
         """See Upload."""
-        with refusing("the picture is damaged"):
-            picture = _shown(self._opened())
+        with refusing("the image is damaged"):
+            image = _shown(self._opened())
             if self._shrink > 1:
-                picture = _shrunk(picture, self._shrink)
-            return _to_pillow(picture)
+                image = _shrunk(image, self._shrink)
+            return _to_pillow(image)
 
     def _opened(self) -> pyvips.Image:
         """To be read from top to bottom, once."""
@@ -104,23 +104,23 @@ def refusing(words: str) -> Iterator[None]:
         raise RefusedError(msg) from error
 
 
-def _shown(picture: pyvips.Image) -> pyvips.Image:
-    """The picture in sRGB, of eight bits."""
-    own = {"input_profile": "cmyk"} if picture.interpretation == "cmyk" else {}  # for print colours without a profile
-    if own or picture.get_typeof("icc-profile-data"):
-        picture = picture.icc_transform("srgb", embedded=True, intent="perceptual", **own)
-    return picture.colourspace("srgb").cast("uchar")
+def _shown(image: pyvips.Image) -> pyvips.Image:
+    """The image in sRGB, of eight bits."""
+    own = {"input_profile": "cmyk"} if image.interpretation == "cmyk" else {}  # for print colours without a profile
+    if own or image.get_typeof("icc-profile-data"):
+        image = image.icc_transform("srgb", embedded=True, intent="perceptual", **own)
+    return image.colourspace("srgb").cast("uchar")
 
 
-def _shrunk(picture: pyvips.Image, factor: int) -> pyvips.Image:
+def _shrunk(image: pyvips.Image, factor: int) -> pyvips.Image:
     """Averaged, so that hidden colours don't bleed."""
-    if not picture.hasalpha():
-        return picture.shrink(factor, factor)
-    return picture.premultiply().shrink(factor, factor).unpremultiply().cast("uchar")
+    if not image.hasalpha():
+        return image.shrink(factor, factor)
+    return image.premultiply().shrink(factor, factor).unpremultiply().cast("uchar")
 
 
-def _to_pillow(picture: pyvips.Image) -> tuple[Image.Image, Box]:
-    mode = "RGBA" if picture.bands >= ALPHA else "RGB"
-    picture = picture[: len(mode)]
-    size = picture.width, picture.height
-    return Image.frombuffer(mode, size, picture.write_to_memory(), "raw", mode, 0, 1), (0, 0, *size)
+def _to_pillow(image: pyvips.Image) -> tuple[Image.Image, Box]:
+    mode = "RGBA" if image.bands >= ALPHA else "RGB"
+    image = image[: len(mode)]
+    size = image.width, image.height
+    return Image.frombuffer(mode, size, image.write_to_memory(), "raw", mode, 0, 1), (0, 0, *size)

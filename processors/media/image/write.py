@@ -47,17 +47,17 @@ class Written:
         return values | {"contentType": values.pop("content_type")}
 
 
-def save(picture: Image.Image, variant: str, form: str, quality: int, **options: Any) -> Written:
+def save(image: Image.Image, variant: str, form: str, quality: int, **options: Any) -> Written:
     """Write `<variant>.<extension>` with the encoder for `form` (jpeg, webp, avif, png)."""
     encoder, extension, _ = KINDS[form]
     path = Path(f"{variant}.{extension}")
-    if picture.mode == "YCbCr" and form != "jpeg":
-        picture = picture.convert("RGB")
-    picture.info = {}  # Pillow writes a comment, a resolution and a profile that it finds there
+    if image.mode == "YCbCr" and form != "jpeg":
+        image = image.convert("RGB")
+    image.info = {}  # Pillow writes a comment, a resolution and a profile that it finds there
     quality_of = {} if form == "png" else {"quality": quality}
-    with encoding(form, picture.size):
-        picture.save(path, encoder, **quality_of, **OPTIONS.get(form, {}), **options)
-    return written(path, variant, form, picture.size)
+    with encoding(form, image.size):
+        image.save(path, encoder, **quality_of, **OPTIONS.get(form, {}), **options)
+    return written(path, variant, form, image.size)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def serve(channel: socket.socket, server: int) -> int:
     os.setsid()
     limits.die_with(server)
     # A platform that stops a worker sends SIGTERM to all its processes. The worker decides what is finished and what
-    # is given back. Blocked rather than ignored: ffmpeg would install a handler, and end with half a film.
+    # is given back. Blocked rather than ignored: ffmpeg would install a handler, and end with half a video.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and so would all that is started here
     with channel.makefile("rw", encoding="utf-8", newline="\n") as stream:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Tell = Callable[[float], Awaitable[None]]
 
 PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...` finds the modules
-# A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of a picture's time.
+# A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of an image's time.
 # And libvips would have a thread for each core, with memory for each.
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "VIPS_CONCURRENCY": "1"}
 LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message

@@ -27,9 +27,9 @@ class Wish:
 class MemoryBudget:
     """Bytes for which tasks stand in line. Who fits goes first, but nobody is passed for ever.
 
-    A film holds most of the memory for minutes, a picture for a second. So a wish that has no room is overtaken by
-    those that have; after OVERTAKEN seconds no more, which gives it its room unless a film has it. Against that no
-    waiting helps: it is given up, and its task comes again. Meanwhile no larger wish, the next film's, is granted.
+    A video holds most of the memory for minutes, an image for a second. So a wish that has no room is overtaken by
+    those that have; after OVERTAKEN seconds no more, which gives it its room unless a video has it. Against that no
+    waiting helps: it is given up, and its task comes again. Meanwhile no larger wish, the next video's, is granted.
     """
 
     def __init__(self, total: int, now: Callable[[], float] = time.monotonic) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROOM = 16 * 1024**2  # bytes: most pictures and their results need less
+ROOM = 16 * 1024**2  # bytes: most images and their results need less
 PROBE = 64 * 1024  # bytes: a quota shows when something is written
 DIRECTORY = {
     errno.ENOSPC: "is full",

@@ -1,1 +1,1 @@
-"""Films, as they are probed, planned and encoded in a child process that runs ffmpeg."""
+"""Videos, as they are probed, planned and encoded in a child process that runs ffmpeg."""

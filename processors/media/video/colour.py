@@ -1,4 +1,4 @@
-"""Colours: what a film's numbers mean, and the filters that make plain BT.709 of them, or what a JPEG is read in."""
+"""Colours: what a video's numbers mean, and the filters that make plain BT.709 of them, or what a JPEG is read in."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SAID = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709",
 NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
 EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # where two roundings would be seen
 WHITE = 203  # candelas for each square metre of what is white in HDR and no light (BT.2408)
-HD = 720  # lines from which browsers take a film that doesn't say for BT.709
+HD = 720  # lines from which browsers take a video that doesn't say for BT.709
 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """What the numbers of a film's pictures mean, in ffmpeg's words; `unknown` where it doesn't say.
+    """What the numbers of a video's frames mean, in ffmpeg's words; `unknown` where it doesn't say.
 
-    `matrix` is the one to be read with: what the film says, or what browsers take it for; `gbr` is none.
+    `matrix` is the one to be read with: what the video says, or what browsers take it for; `gbr` is none.
     """
 
     matrix: str
@@ -53,7 +53,7 @@ def colour_of(stream: dict[str, Any]) -> Colour:
     """The colours of a stream, as ffprobe tells it. Raises RefusedError for those that ffmpeg can't convert."""
     said = {name: str(stream.get(f"color_{name}", "unknown")) for name in ("space", "primaries", "transfer", "range")}
     if said["space"] in UNREADABLE:
-        msg = f"the film's colours are in a form that is not taken ({said['space']})"
+        msg = f"the video's colours are in a form that is not taken ({said['space']})"
         raise RefusedError(msg)
     if re.search("rgb|bgr|gbr|pal8", str(stream.get("pix_fmt"))):
         matrix = "gbr"
@@ -65,14 +65,14 @@ def colour_of(stream: dict[str, Any]) -> Colour:
 
 
 def _taken_for(stream: dict[str, Any]) -> str:
-    """What Chromium and Firefox take a film for that doesn't say."""
+    """What Chromium and Firefox take a video for that doesn't say."""
     is_hd = int(stream.get("height", 0)) >= HD and stream.get("codec_name") != "vp9"
     return "bt709" if is_hd else "smpte170m"
 
 
-def in_bt709(pictures: Any, colour: Colour, version: int, width: int, height: int) -> Any:
-    """The pictures at this size, in the colours and the range of a plain screen, and saying so."""
-    told = _told(pictures, colour)
+def in_bt709(frames: Any, colour: Colour, version: int, width: int, height: int) -> Any:
+    """The frames at this size, in the colours and the range of a plain screen, and saying so."""
+    told = _told(frames, colour)
     if colour.is_hdr:
         return _toned(told, version, width, height).filter("setparams", **SAID)
     plain = told.filter("scale", width, height, out_color_matrix="bt709", out_range="tv")
@@ -82,24 +82,24 @@ def in_bt709(pictures: Any, colour: Colour, version: int, width: int, height: in
     return plain.filter("setparams", **SAID)
 
 
-def in_jpeg(pictures: Any, colour: Colour, width: str) -> Any:
-    """Plain pictures at this width, in the matrix and the range that every JPEG is read in."""
+def in_jpeg(frames: Any, colour: Colour, width: str) -> Any:
+    """Plain frames at this width, in the matrix and the range that every JPEG is read in."""
     seen = {"out_color_matrix": "bt601", "out_range": "pc", "flags": EXACT}
-    small = _told(pictures, colour).filter("scale", width, -2, **seen)
+    small = _told(frames, colour).filter("scale", width, -2, **seen)
     return small.filter("format", "yuvj420p")
 
 
-def _told(pictures: Any, colour: Colour) -> Any:
-    """The pictures, each of them saying what was found: ffmpeg guesses otherwise than browsers do."""
+def _told(frames: Any, colour: Colour) -> Any:
+    """The frames, each of them saying what was found: ffmpeg guesses otherwise than browsers do."""
     if not colour.is_hdr:
-        return pictures.filter("setparams", colorspace=colour.matrix, color_primaries="bt709", color_trc="bt709")
+        return frames.filter("setparams", colorspace=colour.matrix, color_primaries="bt709", color_trc="bt709")
     primaries = "bt2020" if colour.primaries == "unknown" else colour.primaries
-    return pictures.filter("setparams", colorspace=colour.matrix, color_primaries=primaries, color_trc=colour.transfer)
+    return frames.filter("setparams", colorspace=colour.matrix, color_primaries=primaries, color_trc=colour.transfer)
 
 
-def _toned(pictures: Any, version: int, width: int, height: int) -> Any:
+def _toned(frames: Any, version: int, width: int, height: int) -> Any:
     """High dynamic range, brought into what a plain screen shows."""
-    small = pictures.filter("scale", width, height)
+    small = frames.filter("scale", width, height)
     if version >= NATIVE_TONE_MAPPING:
         plain = {"out_color_matrix": "bt709", "out_primaries": "bt709", "out_transfer": "bt709", "out_range": "tv"}
         return small.filter("scale", **plain)

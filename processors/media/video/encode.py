@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 
-SOURCE, FILM, POSTER = "file:source", "video.mp4", "poster.jpg"
+SOURCE, VIDEO, POSTER = "file:source", "video.mp4", "poster.jpg"
 POSTER_WIDTH = 640  # pixels
 # Before the filter `thumbnail`, which holds so many frames in memory and shows the most typical one.
-# Rounded up, a film of one frame has one.
+# Rounded up, a video of one frame has one.
 POSTER_FPS, POSTER_FRAMES = 2, 20
 STACK, THREADS = 2 * MEBIBYTE, 16  # of each of ffmpeg's threads, and how many there are at most
 # How ffmpeg, its parts and the loader of its libraries say that there is no memory. They may go on without the frames
@@ -39,32 +39,32 @@ NO_MEMORY = re.compile(
 )
 # All packets as they are, but that the last one lasts so many ticks.
 LAST = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,{}\,DURATION)"
-NOTHING = "Nothing was written into output file"  # what ffmpeg says where it got no picture
+NOTHING = "Nothing was written into output file"  # what ffmpeg says where it got no frame
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
-# The units of H.264 that pictures are made of: slices, parameter sets and ends. Cameras and drones write place and time
+# The units of H.264 that frames are made of: slices, parameter sets and ends. Cameras and drones write place and time
 # into the others (SEI, type 6, and types that nobody has defined).
-PICTURES = "filter_units=pass_types=1-5|7-11"
+FRAMES = "filter_units=pass_types=1-5|7-11"
 CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
 
 
 class ShortOfMemoryError(RefusedError):
-    """The film needs more memory than it was given (MEDIA_MEMORY)."""
+    """The video needs more memory than it was given (MEDIA_MEMORY)."""
 
 
 def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[str]:
     """One decode, of so many `seconds` at most, to H.264 with AAC and to the poster."""
     source = ffmpeg.input(SOURCE, threads=1, t=seconds, **GUARDED)
-    pictures = source[str(probe.index)]
+    frames = source[str(probe.index)]
     if probe.interlaced:
-        pictures = pictures.filter("bwdif", mode="send_frame", deint="interlaced")
-    shown = in_bt709(pictures, probe.colour, version, plan.width, plan.height).filter("setsar", 1)
+        frames = frames.filter("bwdif", mode="send_frame", deint="interlaced")
+    shown = in_bt709(frames, probe.colour, version, plan.width, plan.height).filter("setsar", 1)
     if probe.fps > MAX_FPS:
         shown = shown.filter("fps", MAX_FPS)
     branches = shown.filter("format", "yuv420p").filter_multi_output("split", 2)
-    film = ffmpeg.output(
+    video = ffmpeg.output(
         branches[0],
         *_sound(source, probe),
-        FILM,
+        VIDEO,
         **{"c:v": "libx264", "profile:v": "high", "preset": "veryfast", "crf": 23, "threads": 1},
         maxrate=MAX_BIT_RATE,
         bufsize=2 * MAX_BIT_RATE,
@@ -73,16 +73,16 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
         **{"c:a": "aac", "b:a": "128k", "ac": 2},
         **{"f": "mp4", "movflags": "+faststart", **CLEAN},
     )
-    return _compiled(tool, film, _poster(branches[1].filter("fps", POSTER_FPS, round="up"), PLAIN))
+    return _compiled(tool, video, _poster(branches[1].filter("fps", POSTER_FPS, round="up"), PLAIN))
 
 
 def _times(probe: Probe) -> dict[str, Any]:
     """The frames' own times, and the last one shown for as long as in the upload.
 
-    ffmpeg would round times to those of a steady film, and 5.1 drops how long the last picture is shown. MP4 has that
-    for the picture that is decoded last: a long one must not be followed by an earlier picture.
+    ffmpeg would round times to those of a steady video, and 5.1 drops how long the last frame is shown. MP4 has that
+    for the frame that is decoded last: a long one must not be followed by an earlier frame.
     """
-    if probe.fps > MAX_FPS:  # there the filter `fps` has made a steady film
+    if probe.fps > MAX_FPS:  # there the filter `fps` has made a steady video
         return {"fps_mode": "vfr"}
     last = {"bsf:v": LAST.format(round(probe.hold * probe.clock))} if probe.hold else {}
     in_order = {"bf": 0} if probe.is_held else {}
@@ -90,17 +90,17 @@ def _times(probe: Probe) -> dict[str, Any]:
 
 
 def remux_command(tool: Path, probe: Probe) -> list[str]:
-    """The same pictures (of H.264) and sound in a new file, its index in front."""
+    """The same frames (of H.264) and sound in a new file, its index in front."""
     source = ffmpeg.input(SOURCE, **GUARDED)
-    wrapping = {"c": "copy", "bsf:v": PICTURES, "f": "mp4", "movflags": "+faststart", **CLEAN}
-    film = ffmpeg.output(source[str(probe.index)], *_sound(source, probe), FILM, **wrapping)
-    return _compiled(tool, film)
+    wrapping = {"c": "copy", "bsf:v": FRAMES, "f": "mp4", "movflags": "+faststart", **CLEAN}
+    video = ffmpeg.output(source[str(probe.index)], *_sound(source, probe), VIDEO, **wrapping)
+    return _compiled(tool, video)
 
 
 def poster_command(tool: Path, probe: Probe) -> list[str]:
     """A poster from the keyframes alone.
 
-    ffmpeg would let the film begin with late sound, and drop the pictures before: it keeps their times here.
+    ffmpeg would let the video begin with late sound, and drop the frames before: it keeps their times here.
     """
     source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", copyts=None, **GUARDED)
     return _compiled(tool, _poster(source[str(probe.index)], probe.colour))
@@ -111,7 +111,7 @@ def _sound(source: Any, probe: Probe) -> list[Any]:
 
 
 def _poster(stream: Any, colour: Colour) -> Any:
-    """The most typical of these pictures."""
+    """The most typical of these frames."""
     chosen = in_jpeg(stream, colour, f"min({POSTER_WIDTH},iw)").filter("thumbnail", POSTER_FRAMES)
     form = {"frames:v": 1, "q:v": 3, "update": 1, "threads": 1, "f": "image2", "map_metadata": -1}
     return ffmpeg.output(chosen, POSTER, **form)
@@ -123,7 +123,7 @@ def _compiled(tool: Path, *outputs: Any) -> list[str]:
 
 
 def run(command: list[str], duration: float, parent: Parent) -> None:
-    """Run ffmpeg, reporting progress towards `duration` (seconds). Raises RefusedError where the film is at fault."""
+    """Run ffmpeg, reporting progress towards `duration` (seconds). Raises RefusedError where the video is at fault."""
     furthest = 0.0
     with tempfile.TemporaryFile(dir=".") as complaints:
         process = subprocess.Popen(
@@ -135,7 +135,7 @@ def run(command: list[str], duration: float, parent: Parent) -> None:
         )
         with process:
             for line in process.stdout or ():
-                if (percent := _percent(line, duration)) > furthest:  # film and poster are told of in turn
+                if (percent := _percent(line, duration)) > furthest:  # video and poster are told of in turn
                     furthest = percent
                     parent.progress(percent)
         complaints.seek(0)
@@ -168,18 +168,18 @@ def _percent(line: bytes, duration: float) -> float:
 def _judge(status: int, last: str, short: bool) -> None:  # noqa: FBT001
     """Raise what the end of ffmpeg means, if it is not a good one."""
     if status == -signal.SIGXCPU:
-        msg = "the film takes more processor time than its job has"
+        msg = "the video takes more processor time than its job has"
         raise RefusedError(msg)
     if status == -signal.SIGXFSZ:
         msg = "the result is larger than a file may be"
         raise RefusedError(msg)
     if short:
-        msg = "the film needs more memory than it was given (MEDIA_MEMORY)"
+        msg = "the video needs more memory than it was given (MEDIA_MEMORY)"
         raise ShortOfMemoryError(msg)
     if status < 0 or "No space left on device" in last:
         msg = f"ffmpeg ended with {status}: {last}"
         raise FailedError(msg)
     if status > 0:
-        msg = "the film is damaged: not one picture of it can be decoded"
-        msg = msg if NOTHING in last else f"the film can't be decoded: {last}"
+        msg = "the video is damaged: not one frame of it can be decoded"
+        msg = msg if NOTHING in last else f"the video can't be decoded: {last}"
         raise RefusedError(msg)

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from processors.media.video.probe import Probe
 
-LEAD_IN = 0.2  # seconds of sound that an encoder may need before the film's begin
+LEAD_IN = 0.2  # seconds of sound that an encoder may need before the video's begin
 LONG = 1.5  # of the mean
 SHAPE = "packet=stream_index,pts_time,duration_time,flags:packet_side_data=side_data_type"
 
 
 @dataclass(slots=True)
 class Packets:
-    """What they have told so far of the film, which is the stream `index`.
+    """What they have told so far of the video, which is the stream `index`.
 
-    `hidden`: seconds of sound that no player shows, and as much as LEAD_IN for each such picture. `hold`: how long the
-    last picture is shown (seconds; 0: not said). `lengths`: seconds of each stream. `locked`: encrypted streams.
-    `last` is when the last of the `count` pictures is shown.
+    `hidden`: seconds of sound that no player shows, and as much as LEAD_IN for each such frame. `hold`: how long the
+    last frame is shown (seconds; 0: not said). `lengths`: seconds of each stream. `locked`: encrypted streams.
+    `last` is when the last of the `count` frames is shown.
     """
 
     index: int
@@ -44,7 +44,7 @@ class Packets:
 
     @property
     def is_held(self) -> bool:
-        """Whether the last picture is shown for longer than the others are."""
+        """Whether the last frame is shown for longer than the others are."""
         return self.hold * (self.count - 1) > LONG * (self.lengths[self.index] - self.hold)
 
     def take(self, line: str) -> None:
@@ -65,12 +65,12 @@ class Packets:
             self.last, self.hold = number(at), number(seconds)
 
 
-def packets(ffprobe: Path, file: str, film: Probe) -> Packets:
+def packets(ffprobe: Path, file: str, video: Probe) -> Packets:
     """Read a file of this folder. What can't be read to its end hides something.
 
-    Who cuts a film on a phone may get a file with all of it and a list of edits.
+    Who cuts a video on a phone may get a file with all of it and a list of edits.
     """
-    told = Packets(film.index)
+    told = Packets(video.index)
     with subprocess.Popen(
         [*guarded(ffprobe), "-show_entries", SHAPE, "-of", "csv=p=0", f"file:{file}"],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What is to be done with a film: nothing but another wrapping, or encoding to which size. Pure."""
+"""What is to be done with a video: nothing but another wrapping, or encoding to which size. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENCODE = {"remux": False}  # in place of a report: not to be remuxed; this among
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`remux`: the pictures stay as they are. Otherwise they are encoded to `width` by `height` pixels.
+    """`remux`: the frames stay as they are. Otherwise they are encoded to `width` by `height` pixels.
 
     `need` is the memory, in bytes.
     """
@@ -50,7 +50,7 @@ def plan(
     """Decide, with `memory` bytes at most for ffmpeg of this `version`. Raises RefusedError beyond the limits."""
     refuse_longer(probe.lasts, max_duration)
     if probe.width * probe.height > max_pixels:
-        msg = f"the film has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
+        msg = f"the video has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
         raise RefusedError(msg)
     libraries = 0 if version >= LEAN else LIBRARIES
     if may_remux and _is_fit_for_the_web(probe):
@@ -71,9 +71,9 @@ def smaller(probe: Probe, made: Plan) -> Plan | None:
 
 
 def refuse_longer(seconds: float, max_duration: float) -> None:
-    """Raise RefusedError for a film of more than `max_duration` seconds."""
+    """Raise RefusedError for a video of more than `max_duration` seconds."""
     if seconds > max_duration:
-        msg = f"the film lasts {seconds:.0f} s or more; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
+        msg = f"the video lasts {seconds:.0f} s or more; {max_duration:g} s are allowed (VIDEO_MAX_DURATION)"
         raise RefusedError(msg)
 
 
@@ -96,7 +96,7 @@ def _is_fit_for_the_web(probe: Probe) -> bool:
 
 
 def _need(probe: Probe, pixels: int) -> int:
-    """The most that ffmpeg takes to make a film of so many `pixels`, in bytes."""
+    """The most that ffmpeg takes to make a video of so many `pixels`, in bytes."""
     kept = MOST_KEPT
     if probe.codec in EACH_BY_ITSELF:
         kept = 1

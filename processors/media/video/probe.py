@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0  # seconds
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf"
-# Without the formats a playlist that is named film.mp4 makes ffmpeg read other files, and text becomes a film.
+# Without the formats a playlist that is named video.mp4 makes ffmpeg read other files, and text becomes a video.
 GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-FIELDS = frozenset({"tt", "bb", "tb", "bt"})  # in which order the two halves of an interlaced picture come
+FIELDS = frozenset({"tt", "bb", "tb", "bt"})  # in which order the two halves of an interlaced frame come
 NUMBER = re.compile(r"(?<=\s)-?\d+(?=\s)")
 TIME = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 CLOCK, FINE, COARSE = re.compile(r"1/([1-9]\d{0,5})"), 90_000, 10_000  # ticks a second
-UNKNOWN = frozenset({2**bits - 1 for bits in (31, 32, 63, 64)})  # ticks: how a film says that its duration isn't known
+UNKNOWN = frozenset({2**bits - 1 for bits in (31, 32, 63, 64)})  # ticks: how a video says that its duration isn't known
 # What encrypted streams and files are marked with: by Apple, in WebM, in Windows Media.
 DRM = frozenset({"drmi", "drms", "enc_key_id", "asf_protection_type", "encryption"})
-LOCKED = "the film is protected (DRM): it can't be decoded without its key"
+LOCKED = "the video is protected (DRM): it can't be decoded without its key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,15 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A film. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
+    """A video. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
 
     `pixel` is the width of a pixel by its height, `rotation` in degrees, beside which it may be `mirrored`; `fps` is
     frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers; `clock` is the
-    ticks a second in which its times are whole numbers. `sounds` are those that can be decoded; a film that
+    ticks a second in which its times are whole numbers. `sounds` are those that can be decoded; a video that
     `has_sound` may have none of them.
 
-    The last ones are what its packets tell: whether it `hides` something from its players, how long its last picture
-    is shown (`hold`), whether that is longer than others are, and how long its pictures or its sound are (`length`),
+    The last ones are what its packets tell: whether it `hides` something from its players, how long its last frame
+    is shown (`hold`), whether that is longer than others are, and how long its frames or its sound are (`length`),
     both in seconds (0: not said).
     """
 
@@ -76,7 +76,7 @@ class Probe:
 
     @property
     def lasts(self) -> float:
-        """Seconds, as far as can be believed: a film may claim more than it has, or that it doesn't know."""
+        """Seconds, as far as can be believed: a video may claim more than it has, or that it doesn't know."""
         return min(self.duration, self.length) if self.length else self.duration
 
     @property
@@ -109,7 +109,7 @@ class Probe:
 
 
 def probe(ffprobe: Path, file: str) -> Probe:
-    """Look into a file of this folder. Raises RefusedError for what is no film."""
+    """Look into a file of this folder. Raises RefusedError for what is no video."""
     command = [*guarded(ffprobe), "-show_format", "-show_streams", "-of", "json", f"file:{file}"]
     try:
         answer = subprocess.run(
@@ -127,7 +127,7 @@ def probe(ffprobe: Path, file: str) -> Probe:
         msg = f"ffprobe was ended by signal {-answer.returncode}"
         raise FailedError(msg)
     if answer.returncode > 0:
-        raise RefusedError(_no_film(answer.stderr))
+        raise RefusedError(_no_video(answer.stderr))
     return _read(json.loads(answer.stdout.decode(errors="replace")))
 
 
@@ -137,41 +137,41 @@ def guarded(ffprobe: Path) -> list[str]:
     return [str(ffprobe), "-v", "error", *guards]
 
 
-def _no_film(stderr: bytes) -> str:
+def _no_video(stderr: bytes) -> str:
     last = (stderr.decode(errors="replace").strip().splitlines() or ["it is not known"])[-1]
-    return f"not a film in one of the known formats: {one_line(last)}"
+    return f"not a video in one of the known formats: {one_line(last)}"
 
 
 def _read(told: dict[str, Any]) -> Probe:
     streams: list[dict[str, Any]] = told.get("streams", [])
     whole: dict[str, Any] = told.get("format", {})
-    film, sounds = _film(streams), [each for each in streams if each.get("codec_type") == "audio"]
-    if is_locked(whole) or is_locked(film):
+    video, sounds = _video(streams), [each for each in streams if each.get("codec_type") == "audio"]
+    if is_locked(whole) or is_locked(video):
         raise RefusedError(LOCKED)
-    if "codec_name" not in film:
-        msg = f"the film's pictures are coded in a way that ffmpeg doesn't know ({film.get('codec_tag_string')})"
+    if "codec_name" not in video:
+        msg = f"the video's frames are coded in a way that ffmpeg doesn't know ({video.get('codec_tag_string')})"
         raise RefusedError(msg)
-    width, height = int(film.get("width", 0)), int(film.get("height", 0))
+    width, height = int(video.get("width", 0)), int(video.get("height", 0))
     if not width or not height:
-        msg = "the film is damaged: its picture has no size"
+        msg = "the video is damaged: its frame has no size"
         raise RefusedError(msg)
     heard = [each for each in sounds if "codec_name" in each and "sample_fmt" in each and not is_locked(each)]
-    duration = _duration(whole, film, *heard[:1])
+    duration = _duration(whole, video, *heard[:1])
     return Probe(
-        index=int(film["index"]),
-        codec=str(film["codec_name"]),
-        profile=str(film.get("profile", "")),
-        level=int(number(film.get("level"))),
-        pixel_format=str(film.get("pix_fmt", "")),
+        index=int(video["index"]),
+        codec=str(video["codec_name"]),
+        profile=str(video.get("profile", "")),
+        level=int(number(video.get("level"))),
+        pixel_format=str(video.get("pix_fmt", "")),
         width=width,
         height=height,
-        pixel=_ratio(film.get("sample_aspect_ratio"), ":") or 1.0,
-        rotation=_rotation(film),
-        mirrored=_is_mirrored(film),
-        fps=_ratio(film.get("avg_frame_rate"), "/"),
-        clock=_clock(str(film.get("time_base"))),
-        interlaced=film.get("field_order") in FIELDS,
-        colour=colour_of(film),
+        pixel=_ratio(video.get("sample_aspect_ratio"), ":") or 1.0,
+        rotation=_rotation(video),
+        mirrored=_is_mirrored(video),
+        fps=_ratio(video.get("avg_frame_rate"), "/"),
+        clock=_clock(str(video.get("time_base"))),
+        interlaced=video.get("field_order") in FIELDS,
+        colour=colour_of(video),
         duration=duration,
         bit_rate=int(8 * number(whole.get("size")) / duration) if duration else 0,
         sounds=tuple(Sound(int(each["index"]), str(each["codec_name"])) for each in heard),
@@ -179,13 +179,13 @@ def _read(told: dict[str, Any]) -> Probe:
     )
 
 
-def _film(streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first stream of moving pictures."""
+def _video(streams: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first stream of moving frames."""
     for each in streams:
         if each.get("codec_type") == "video" and not each.get("disposition", {}).get("attached_pic"):
             return each
     has_sound = any(each.get("codec_type") == "audio" for each in streams)
-    msg = "the file has sound but no moving picture" if has_sound else "the file has no moving picture"
+    msg = "the file has sound but no video" if has_sound else "the file has no video"
     raise RefusedError(msg)
 
 

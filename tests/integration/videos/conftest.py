@@ -22,9 +22,9 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A film by its recipe, made once."""
-    folder = tmp_path_factory.mktemp("films")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A video by its recipe, made once."""
+    folder = tmp_path_factory.mktemp("videos")
 
     def made(recipe: str) -> Path:
         path = folder / recipe
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(kit: Tools, folder: Path) -> Run:
-    """Run the task on a film."""
+    """Run the task on a video."""
 
     def perform(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:
         if isinstance(source, bytes):

@@ -1,4 +1,4 @@
-"""Films of every odd kind, through the video task with a real ffmpeg."""
+"""Videos of every odd kind, through the video task with a real ffmpeg."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tests.integration.videos.conftest import Run
 
 
-def test_a_film_becomes_one_that_every_browser_plays(run: Run, film: Callable[[str], Path]) -> None:
+def test_a_video_becomes_one_that_every_browser_plays(run: Run, video: Callable[[str], Path]) -> None:
     """H.264 high with AAC, in 4:2:0, its index in front, with a poster of the same pass and progress on the way."""
     parent = FakeParent()
-    report = run(film("plain"), parent)
+    report = run(video("plain"), parent)
 
     seen = videos.look(Path("video.mp4"))
     assert ("h264", "High", "yuv420p") == tuple(seen["video"][name] for name in ("codec_name", "profile", "pix_fmt"))
@@ -51,33 +51,33 @@ def test_a_film_becomes_one_that_every_browser_plays(run: Run, film: Callable[[s
     assert 1 == len(parent.reserved)
 
 
-def test_a_film_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, film: Callable[[str], Path]) -> None:
-    """The coded pictures stay as they are; where it was taken, and by what, is gone."""
-    report = run(film("safe"))
+def test_a_video_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, video: Callable[[str], Path]) -> None:
+    """The coded frames stay as they are; where it was taken, and by what, is gone."""
+    report = run(video("safe"))
 
     seen = videos.look(Path("video.mp4"))
     assert (True, "h264") == (report["remuxed"], report["codec"])
-    assert videos.look(film("safe"))["video"]["nb_read_frames"] == seen["video"]["nb_read_frames"]
+    assert videos.look(video("safe"))["video"]["nb_read_frames"] == seen["video"]["nb_read_frames"]
     data = Path("video.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
-    assert b"Secret" in film("safe").read_bytes()
+    assert b"Secret" in video("safe").read_bytes()
     assert not any(word in data for word in (b"Secret", b"+52.5"))
     assert Path("poster.jpg").is_file()
 
 
-def test_what_a_camera_wrote_between_the_pictures_is_gone(run: Run, film: Callable[[str], Path]) -> None:
-    """Messages inside of H.264 (SEI) do not get through a remux; all pictures do."""
-    report = run(film("place-inside"))
+def test_what_a_camera_wrote_between_the_frames_is_gone(run: Run, video: Callable[[str], Path]) -> None:
+    """Messages inside of H.264 (SEI) do not get through a remux; all frames do."""
+    report = run(video("place-inside"))
 
     assert report["remuxed"]
-    assert b"SecretPlace" in film("place-inside").read_bytes()
+    assert b"SecretPlace" in video("place-inside").read_bytes()
     assert b"SecretPlace" not in Path("video.mp4").read_bytes()
     assert "25" == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
-def test_what_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
-    """A film whose editor has kept the whole and a list of edits becomes a film of what is shown, and no more."""
-    videos.cut(film("safe"), tmp_path / "cut", 0.6)
+def test_what_was_cut_away_is_not_published(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
+    """A video whose editor has kept the whole and a list of edits becomes a video of what is shown, and no more."""
+    videos.cut(video("safe"), tmp_path / "cut", 0.6)
     shown = videos.look(tmp_path / "cut")["video"]["nb_read_frames"]
     assert ("10", "25") == (shown, videos.kept(tmp_path / "cut"))
 
@@ -87,9 +87,9 @@ def test_what_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path
     assert shown == videos.look(Path("video.mp4"))["video"]["nb_read_frames"] == videos.kept(Path("video.mp4"))
 
 
-def test_sound_that_was_cut_away_is_not_published(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
-    """What was said before the film's begin is left out as well."""
-    whole = str(film("safe"))
+def test_sound_that_was_cut_away_is_not_published(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
+    """What was said before the video's begin is left out as well."""
+    whole = str(video("safe"))
     arguments = ("-i", whole, "-ss", "0.6", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "mp4")
     videos.ffmpeg(*arguments, str(tmp_path / "cut"))
 
@@ -116,9 +116,9 @@ def test_sound_that_was_cut_away_is_not_published(run: Run, film: Callable[[str]
         ("hdr", (320, 240)),
     ],
 )
-def test_odd_films(run: Run, film: Callable[[str], Path], recipe: str, size: tuple[int, int]) -> None:
+def test_odd_videos(run: Run, video: Callable[[str], Path], recipe: str, size: tuple[int, int]) -> None:
     """Each is encoded to even sides, square pixels, 4:2:0 of eight bits and the range of a television."""
-    report = run(film(recipe))
+    report = run(video(recipe))
 
     seen = videos.look(Path("video.mp4"))["video"]
     assert size == (report["width"], report["height"]) == (seen["width"], seen["height"])
@@ -131,23 +131,23 @@ def test_odd_films(run: Run, film: Callable[[str], Path], recipe: str, size: tup
 
 
 @pytest.mark.parametrize(("recipe", "remuxed"), [("bt709", False), ("bt709-safe", True), ("hdr-red", False)])
-def test_the_poster_has_the_films_colours(
+def test_the_poster_has_the_videos_colours(
     run: Run,
-    film: Callable[[str], Path],
+    video: Callable[[str], Path],
     recipe: str,
     remuxed: bool,
 ) -> None:
-    """A JPEG is read in another matrix than an HD film, and looks like it nevertheless."""
-    report = run(film(recipe))
+    """A JPEG is read in another matrix than an HD video, and looks like it nevertheless."""
+    report = run(video(recipe))
 
     assert remuxed == report["remuxed"]
     with Image.open("poster.jpg") as poster:
         assert pytest.approx(videos.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((50, 50))
 
 
-def test_tones_are_mapped(run: Run, film: Callable[[str], Path]) -> None:
-    """A film of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
-    report = run(film("hdr"))
+def test_tones_are_mapped(run: Run, video: Callable[[str], Path]) -> None:
+    """A video of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
+    report = run(video("hdr"))
 
     seen = videos.look(Path("video.mp4"))["video"]
     assert report["toneMapped"]
@@ -159,11 +159,11 @@ def test_tones_are_mapped(run: Run, film: Callable[[str], Path]) -> None:
     [("matroska", {b"A_AAC": b"A_XYZ"}), ("mp4", {b"mp4a": b"ac-4", b"esds": b"free"})],
 )
 def test_sound_that_can_t_be_decoded_is_left_out(
-    run: Run, film: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
+    run: Run, video: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
 ) -> None:
-    """A kind that ffmpeg does not know, and one that it knows and can't decode: the film goes without, and says so."""
-    videos.ffmpeg("-i", str(film("safe")), "-c", "copy", "-f", container, str(tmp_path / "film"))
-    data = (tmp_path / "film").read_bytes()
+    """A kind that ffmpeg does not know, and one that it knows and can't decode: the video goes without, and says so."""
+    videos.ffmpeg("-i", str(video("safe")), "-c", "copy", "-f", container, str(tmp_path / "video"))
+    data = (tmp_path / "video").read_bytes()
     for known, unknown in changes.items():
         assert 1 == data.count(known)
         data = data.replace(known, unknown)
@@ -174,20 +174,20 @@ def test_sound_that_can_t_be_decoded_is_left_out(
     assert "25" == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
-def test_uneven_times_are_kept(run: Run, film: Callable[[str], Path]) -> None:
+def test_uneven_times_are_kept(run: Run, video: Callable[[str], Path]) -> None:
     """No frame is made up or dropped where a phone took them unevenly."""
-    run(film("uneven"))
+    run(video("uneven"))
 
     assert (
-        videos.look(film("uneven"))["video"]["nb_read_frames"]
+        videos.look(video("uneven"))["video"]["nb_read_frames"]
         == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
     )
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotation_is_baked_in(run: Run, film: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
-    """A film that a phone took upright is upright everywhere, film and poster alike."""
-    videos.rotated(film("plain"), tmp_path / "turned", degrees)
+def test_rotation_is_baked_in(run: Run, video: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
+    """A video that a phone took upright is upright everywhere, video and poster alike."""
+    videos.rotated(video("plain"), tmp_path / "turned", degrees)
     report = run(tmp_path / "turned")
 
     expected = (320, 240) if degrees == 180 else (240, 320)
@@ -198,10 +198,10 @@ def test_rotation_is_baked_in(run: Run, film: Callable[[str], Path], tmp_path: P
         assert expected == poster.size
 
 
-def test_a_mirrored_film_is_put_right(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_mirrored_video_is_put_right(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
     """A matrix that no rotation is, is baked in as well."""
-    videos.flipped(film("upside-down"), tmp_path / "flipped")
-    red, green, _ = videos.first_pixel(film("upside-down"))
+    videos.flipped(video("upside-down"), tmp_path / "flipped")
+    red, green, _ = videos.first_pixel(video("upside-down"))
     assert green > red
 
     assert not run(tmp_path / "flipped")["remuxed"]
@@ -212,29 +212,29 @@ def test_a_mirrored_film_is_put_right(run: Run, film: Callable[[str], Path], tmp
         assert pytest.approx(videos.first_pixel(Path("video.mp4")), abs=6) == poster.getpixel((10, 10))
 
 
-def test_an_interlaced_film_is_woven(run: Run, film: Callable[[str], Path]) -> None:
-    """Browsers show both halves of a picture at once: it has one time afterwards."""
-    assert "tt" == videos.look(film("interlaced"))["video"]["field_order"]
+def test_an_interlaced_video_is_woven(run: Run, video: Callable[[str], Path]) -> None:
+    """Browsers show both halves of a frame at once: it has one time afterwards."""
+    assert "tt" == videos.look(video("interlaced"))["video"]["field_order"]
 
-    assert not run(film("interlaced"))["remuxed"]
+    assert not run(video("interlaced"))["remuxed"]
 
     seen = videos.look(Path("video.mp4"))["video"]
     assert ("progressive", "25") == (seen["field_order"], seen["nb_read_frames"])
-    assert videos.combed(film("interlaced")) > 5000
+    assert videos.combed(video("interlaced")) > 5000
     assert videos.combed(Path("video.mp4")) < 100
 
 
-def test_a_fast_film_is_slowed_to_what_screens_show(run: Run, film: Callable[[str], Path]) -> None:
+def test_a_fast_video_is_slowed_to_what_screens_show(run: Run, video: Callable[[str], Path]) -> None:
     """Frames are dropped, time is not stretched."""
-    report = run(film("fast"))
+    report = run(video("fast"))
 
     assert (False, pytest.approx(0.5, abs=0.05)) == (report["remuxed"], report["duration"])
     assert "60/1" == videos.look(Path("video.mp4"))["video"]["avg_frame_rate"]
 
 
-def test_a_film_that_was_cut_off_is_said_to_be(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_video_that_was_cut_off_is_said_to_be(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
     """What there is of it is made, and the report says that it is less than was claimed."""
-    videos.ffmpeg(*("-stream_loop", "3", "-i", str(film("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
+    videos.ffmpeg(*("-stream_loop", "3", "-i", str(video("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
     videos.faststart(tmp_path / "long", tmp_path / "whole")
     data = (tmp_path / "whole").read_bytes()
 
@@ -245,49 +245,49 @@ def test_a_film_that_was_cut_off_is_said_to_be(run: Run, film: Callable[[str], P
     assert int(videos.look(Path("video.mp4"))["video"]["nb_read_frames"]) > 10
 
 
-def test_a_film_that_starts_late_is_as_long_as_it_is(run: Run, film: Callable[[str], Path]) -> None:
+def test_a_video_that_starts_late_is_as_long_as_it_is(run: Run, video: Callable[[str], Path]) -> None:
     """A part of a recording, whose clock went on: neither too long, nor cut off."""
-    assert "501.000000" == videos.look(film("late"))["format"]["duration"]
+    assert "501.000000" == videos.look(video("late"))["format"]["duration"]
 
-    report = run(film("late"))
+    report = run(video("late"))
 
     assert (pytest.approx(1.0), False) == (report["duration"], report["truncated"])
 
 
-def test_subtitles_may_be_longer_than_the_film(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
-    """They are not taken along, and nothing of the film is missing."""
+def test_subtitles_may_be_longer_than_the_video(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
+    """They are not taken along, and nothing of the video is missing."""
     (tmp_path / "words.srt").write_text(
         "1\n00:00:00,000 --> 00:00:01,000\nHello\n\n2\n00:00:19,000 --> 00:00:20,000\nthere\n"
     )
-    source = ("-i", str(film("plain")), "-i", str(tmp_path / "words.srt"), "-map", "0", "-map", "1", "-c", "copy")
-    videos.ffmpeg(*source, "-f", "matroska", str(tmp_path / "film"))
-    assert float(videos.look(tmp_path / "film")["format"]["duration"]) > 19
+    source = ("-i", str(video("plain")), "-i", str(tmp_path / "words.srt"), "-map", "0", "-map", "1", "-c", "copy")
+    videos.ffmpeg(*source, "-f", "matroska", str(tmp_path / "video"))
+    assert float(videos.look(tmp_path / "video")["format"]["duration"]) > 19
 
-    assert not run(tmp_path / "film")["truncated"]
+    assert not run(tmp_path / "video")["truncated"]
 
 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
         (b"", "the file is empty"),
-        (b"Hello, world\n" * 100, "not a film"),
-        (bytes(range(256)) * 40, "not a film"),
-        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", "not a film"),
-        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a film"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a film"),
+        (b"Hello, world\n" * 100, "not a video"),
+        (bytes(range(256)) * 40, "not a video"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", "not a video"),
+        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a video"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a video"),
     ],
 )
-def test_what_is_no_film_is_refused(run: Run, source: bytes, reason: str) -> None:
-    """Whatever its name, what is no film is refused with the reason."""
+def test_what_is_no_video_is_refused(run: Run, source: bytes, reason: str) -> None:
+    """Whatever its name, what is no video is refused with the reason."""
     with pytest.raises(RefusedError, match=reason):
         run(source)
 
 
-def test_a_playlist_reads_no_other_file(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
-    """A playlist of a film on this machine does not get at it: its format is not taken."""
-    videos.ffmpeg(*("-i", str(film("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
+def test_a_playlist_reads_no_other_file(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
+    """A playlist of a video on this machine does not get at it: its format is not taken."""
+    videos.ffmpeg(*("-i", str(video("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
     playlist = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/private.ts\n#EXT-X-ENDLIST\n"
-    with pytest.raises(RefusedError, match="not a film"):
+    with pytest.raises(RefusedError, match="not a video"):
         run(playlist.encode())
     assert ["source"] == [path.name for path in Path().iterdir()]
 
@@ -295,61 +295,61 @@ def test_a_playlist_reads_no_other_file(run: Run, film: Callable[[str], Path], t
 @pytest.mark.parametrize(
     ("recipe", "changes", "reason"),
     [
-        ("sound", {}, "sound but no moving picture"),
-        ("mp3-with-cover", {}, "sound but no moving picture"),
+        ("sound", {}, "sound but no video"),
+        ("mp3-with-cover", {}, "sound but no video"),
         ("two-minutes", {}, r"lasts 120 s or more; 60 s are allowed \(VIDEO_MAX_DURATION\)"),
         ("large", {"maxPixels": 1_000_000}, "2560x1440 pixels, more than 1.0 million"),
     ],
 )
 def test_what_is_beyond_the_limits_is_refused(
-    run: Run, film: Callable[[str], Path], recipe: str, changes: dict[str, Any], reason: str
+    run: Run, video: Callable[[str], Path], recipe: str, changes: dict[str, Any], reason: str
 ) -> None:
     """In clear words, and before anything is encoded."""
     with pytest.raises(RefusedError, match=reason):
-        run(film(recipe), **changes)
+        run(video(recipe), **changes)
     assert ["source"] == [path.name for path in Path().iterdir()]
 
 
-def test_av1_without_a_decoder(run: Run, film: Callable[[str], Path]) -> None:
-    """It is not the film that is at fault, and the operator reads what to change."""
+def test_av1_without_a_decoder(run: Run, video: Callable[[str], Path]) -> None:
+    """It is not the video that is at fault, and the operator reads what to change."""
     with pytest.raises(RefusedError, match=r"this ffmpeg can't decode AV1; set FFMPEG_PATH"):
-        run(film("av1"), av1=False)
+        run(video("av1"), av1=False)
 
 
-def test_a_film_that_hides_its_length_is_refused(run: Run, film: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_video_that_hides_its_length_is_refused(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
     """A stream without a duration is encoded no further than the limit, and refused there."""
-    videos.ffmpeg("-i", str(film("two-minutes")), "-c:v", "libvpx", "-f", "webm", "-live", "1", str(tmp_path / "live"))
+    videos.ffmpeg("-i", str(video("two-minutes")), "-c:v", "libvpx", "-f", "webm", "-live", "1", str(tmp_path / "live"))
     assert "duration" not in videos.look(tmp_path / "live")["format"]
 
     with pytest.raises(RefusedError, match="lasts 61 s or more; 60 s are allowed"):
         run(tmp_path / "live")
 
 
-def test_an_index_that_is_missing(run: Run, film: Callable[[str], Path]) -> None:
+def test_an_index_that_is_missing(run: Run, video: Callable[[str], Path]) -> None:
     """An upload that broke off before its index can't be played by anything."""
-    data = film("plain").read_bytes()
-    with pytest.raises(RefusedError, match="not a film"):
+    data = video("plain").read_bytes()
+    with pytest.raises(RefusedError, match="not a video"):
         run(data[: data.index(b"moov") - 4])
 
 
-def test_pictures_that_can_t_be_decoded(run: Run, film: Callable[[str], Path]) -> None:
-    """An index without its pictures is refused, however it looks from outside."""
-    data = bytearray(film("plain").read_bytes())
+def test_frames_that_can_t_be_decoded(run: Run, video: Callable[[str], Path]) -> None:
+    """An index without its frames is refused, however it looks from outside."""
+    data = bytearray(video("plain").read_bytes())
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
     data[start:end] = bytes(end - start)
     with pytest.raises(RefusedError, match=r"can't be decoded|damaged"):
         run(bytes(data))
 
 
-def test_where_memory_is_short_a_large_film_is_made_smaller(run: Run, film: Callable[[str], Path]) -> None:
+def test_where_memory_is_short_a_large_video_is_made_smaller(run: Run, video: Callable[[str], Path]) -> None:
     """Rather 720 lines than none."""
-    report = run(film("large"), memory=200 * MEBIBYTE)
+    report = run(video("large"), memory=200 * MEBIBYTE)
 
     assert (1280, 720) == (report["width"], report["height"])
 
 
-def test_where_memory_runs_out_a_smaller_film_is_made(
-    run: Run, film: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+def test_where_memory_runs_out_a_smaller_video_is_made(
+    run: Run, video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However well it was planned: 720 lines are tried before it fails, and progress goes on."""
     tried: list[str] = []
@@ -361,6 +361,6 @@ def test_where_memory_runs_out_a_smaller_film_is_made(
         encode.run(command, *arguments)
 
     monkeypatch.setattr("processors.media.video.make_video.run_ffmpeg", perform)
-    report = run(film("large"))
+    report = run(video("large"))
 
     assert (2, 1280, 720) == (len(tried), report["width"], report["height"])

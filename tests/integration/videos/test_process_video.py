@@ -1,4 +1,4 @@
-"""Films from the processor through a child process to an object store."""
+"""Videos from the processor through a child process to an object store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 import structlog.testing
 from PIL import Image
 
-from processors.media.files import ProcessFile
-from processors.media.films import ProcessVideo, tools_or_reason
 from processors.media.payload import FileJob, ImagePayload, VideoPayload
-from processors.media.pictures import ProcessImage
+from processors.media.process_file import ProcessFile
+from processors.media.process_image import ProcessImage
+from processors.media.process_video import ProcessVideo, tools_or_reason
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video.plan import LEAN
 from queue_lib.errors import PermanentError, SnoozeError
@@ -23,7 +23,7 @@ from tests.support import videos
 from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
-    from processors.media.parts import MediaParts
+    from processors.media.dependencies import MediaDependencies
     from processors.media.video.tools import Tools
     from tests.support.media import FolderStore, MemoryFiles
 
@@ -31,16 +31,16 @@ JOB = VideoPayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.mp
 
 
 @pytest.fixture
-def studio(parts: MediaParts, store: FolderStore, kit: Tools) -> MediaParts:
-    """The parts with a real ffmpeg, and a film in the store."""
+def studio(dependencies: MediaDependencies, store: FolderStore, kit: Tools) -> MediaDependencies:
+    """The parts with a real ffmpeg, and a video in the store."""
     videos.make("plain", store.folder / "uploads" / "a.mp4")
-    return dataclasses.replace(parts, tools=kit)
+    return dataclasses.replace(dependencies, tools=kit)
 
 
-async def test_an_upload_becomes_a_film_a_poster_and_a_row(
-    studio: MediaParts, store: FolderStore, files: MemoryFiles
+async def test_an_upload_becomes_a_video_a_poster_and_a_row(
+    studio: MediaDependencies, store: FolderStore, files: MemoryFiles
 ) -> None:
-    """A film is fetched, encoded, stored under its file's id and recorded, with progress on the way."""
+    """A video is fetched, encoded, stored under its file's id and recorded, with progress on the way."""
     context = FakeContext()
     result = await ProcessVideo(studio)(JOB, context)
 
@@ -75,8 +75,8 @@ async def test_an_upload_becomes_a_film_a_poster_and_a_row(
         ("4k-ten-bits", (1280, 720), (1280, 720)),
     ],
 )
-async def test_a_large_film_fits_its_memory(
-    studio: MediaParts,
+async def test_a_large_video_fits_its_memory(
+    studio: MediaDependencies,
     store: FolderStore,
     kit: Tools,
     recipe: str,
@@ -92,7 +92,7 @@ async def test_a_large_film_fits_its_memory(
     assert "30" == videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
 
 
-async def test_a_film_without_a_keyframe_is_encoded(studio: MediaParts, store: FolderStore) -> None:
+async def test_a_video_without_a_keyframe_is_encoded(studio: MediaDependencies, store: FolderStore) -> None:
     """Where the keyframes alone show nothing a second task looks at all frames, with the memory for it."""
     videos.make("no-keyframe", store.folder / "uploads" / "a.mp4")
     result = await ProcessVideo(studio)(JOB, FakeContext())
@@ -101,17 +101,17 @@ async def test_a_film_without_a_keyframe_is_encoded(studio: MediaParts, store: F
     assert int(videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]) > 10
 
 
-async def test_a_film_that_memory_is_too_short_for(studio: MediaParts, store: FolderStore) -> None:
-    """It is not the film that is at fault, and the operator reads what to change."""
+async def test_a_video_that_memory_is_too_short_for(studio: MediaDependencies, store: FolderStore) -> None:
+    """It is not the video that is at fault, and the operator reads what to change."""
     videos.make("4k-ten-bits", store.folder / "uploads" / "a.mp4")
-    short = dataclasses.replace(studio, films=dataclasses.replace(studio.films, memory=64 * MEBIBYTE))
+    short = dataclasses.replace(studio, video_limits=dataclasses.replace(studio.video_limits, memory=64 * MEBIBYTE))
 
     with pytest.raises(PermanentError, match=r"more memory than it was given \(MEDIA_MEMORY\)"):
         await ProcessVideo(short)(JOB, FakeContext())
 
 
-async def test_a_film_never_takes_the_pictures_places(studio: MediaParts) -> None:
-    """Beyond VIDEO_CONCURRENCY a film comes again in a few seconds, and no attempt is counted."""
+async def test_a_video_never_takes_the_slots_of_images(studio: MediaDependencies) -> None:
+    """Beyond VIDEO_CONCURRENCY a video comes again in a few seconds, and no attempt is counted."""
     process = ProcessVideo(studio)
     first = asyncio.create_task(process(JOB, FakeContext()))
     await asyncio.sleep(0)
@@ -124,8 +124,8 @@ async def test_a_film_never_takes_the_pictures_places(studio: MediaParts) -> Non
     assert (await process(JOB, FakeContext())).width == 320
 
 
-async def test_a_film_of_a_gif_takes_a_films_place(studio: MediaParts, store: FolderStore) -> None:
-    """Pictures that become films count as films, and other pictures do not."""
+async def test_a_video_of_a_gif_takes_a_videos_place(studio: MediaDependencies, store: FolderStore) -> None:
+    """Images that become videos count as videos, and other images do not."""
     process = ProcessImage(studio)
     gif, still = (
         ImagePayload.model_validate(
@@ -135,7 +135,7 @@ async def test_a_film_of_a_gif_takes_a_films_place(studio: MediaParts, store: Fo
     )
     videos.make("gif", store.folder / "uploads" / "a.gif")
 
-    with studio.places.one():
+    with studio.video_slots.take():
         with pytest.raises(SnoozeError, match="VIDEO_CONCURRENCY"):
             await process(gif, FakeContext())
         assert (await process(still, FakeContext())).animation is None
@@ -143,29 +143,29 @@ async def test_a_film_of_a_gif_takes_a_films_place(studio: MediaParts, store: Fo
     assert (await process(gif, FakeContext())).animation == "mp4"
 
 
-async def test_without_ffmpeg_a_film_is_a_dead_letter(studio: MediaParts) -> None:
-    """It says what to install, and the film is not even fetched; pictures go on."""
+async def test_without_ffmpeg_a_video_is_a_dead_letter(studio: MediaDependencies) -> None:
+    """It says what to install, and the video is not even fetched; images go on."""
     with structlog.testing.capture_logs() as lines:
         reason = tools_or_reason("/nowhere/ffmpeg", None)
     assert [("no_ffmpeg", reason)] == [(line["event"], line["reason"]) for line in lines]
-    parts = dataclasses.replace(studio, tools=reason)
+    dependencies = dataclasses.replace(studio, tools=reason)
 
     context = FakeContext()
     with pytest.raises(PermanentError, match=r"/nowhere/ffmpeg can't be used .* set FFMPEG_PATH"):
-        await ProcessVideo(parts)(JOB, context)
+        await ProcessVideo(dependencies)(JOB, context)
     assert [] == context.reports
 
 
-async def test_a_picture_is_no_film(studio: MediaParts, store: FolderStore) -> None:
-    """What is no film is refused for good, with the reason, and leaves no row changed."""
+async def test_an_image_is_no_video(studio: MediaDependencies, store: FolderStore) -> None:
+    """What is no video is refused for good, with the reason, and leaves no row changed."""
     (store.folder / "uploads" / "a.mp4").write_bytes((store.folder / "uploads" / "a.png").read_bytes())
 
-    with pytest.raises(PermanentError, match="not a film"):
+    with pytest.raises(PermanentError, match="not a video"):
         await ProcessVideo(studio)(JOB, FakeContext())
 
 
-async def test_the_platforms_sigterm_does_not_shorten_a_film(studio: MediaParts, store: FolderStore) -> None:
-    """A platform signals every process; ffmpeg would end there, with a film that plays and lacks its end."""
+async def test_the_platforms_sigterm_does_not_shorten_a_video(studio: MediaDependencies, store: FolderStore) -> None:
+    """A platform signals every process; ffmpeg would end there, with a video that plays and lacks its end."""
     source = "testsrc2=s=1280x720:r=30:d=3,noise=alls=20:allf=t"
     path = store.folder / "uploads" / "a.mp4"
     videos.ffmpeg("-f", "lavfi", "-i", source, *videos.ROUGH, "-f", "mp4", str(path))
@@ -181,9 +181,9 @@ async def test_the_platforms_sigterm_does_not_shorten_a_film(studio: MediaParts,
 
 
 async def test_a_cancelled_encode_leaves_no_process_and_no_file(
-    studio: MediaParts, store: FolderStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    studio: MediaDependencies, store: FolderStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """A job that is cut short in the middle of a film takes ffmpeg with it, and its folder."""
+    """A job that is cut short in the middle of a video takes ffmpeg with it, and its folder."""
     videos.ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *videos.ROUGH, "-f", "mp4"),
         str(store.folder / "uploads" / "a.mp4"),
@@ -206,10 +206,10 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
 
 
 @pytest.mark.parametrize(("recipe", "animation"), [("gif", "mp4"), ("animated-webp", "kept"), ("still", None)])
-async def test_an_animation_as_a_film(
-    studio: MediaParts, store: FolderStore, recipe: str, animation: str | None
+async def test_an_animation_as_a_video(
+    studio: MediaDependencies, store: FolderStore, recipe: str, animation: str | None
 ) -> None:
-    """A GIF becomes a film beside its first frame; what ffmpeg can't read stays an animation."""
+    """A GIF becomes a video beside its first frame; what ffmpeg can't read stays an animation."""
     path = store.folder / "uploads" / "a.png"
     frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "blue", "green")]
     if recipe == "gif":
@@ -224,20 +224,22 @@ async def test_an_animation_as_a_film(
 
     assert animation == result.animation
     if animation == "mp4":
-        [film] = result.variants
-        assert ("mp4", 320, 240) == (film.format, film.width, film.height)
+        [video] = result.variants
+        assert ("mp4", 320, 240) == (video.format, video.width, video.height)
         assert "25" == videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]
         assert ("jpeg", 320) == (result.format, result.width)
     else:
         assert () == result.variants
 
 
-async def test_the_text_of_a_file(parts: MediaParts, store: FolderStore, files: MemoryFiles) -> None:
+async def test_the_text_of_a_file(dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles) -> None:
     """`extract_text` stores a text beside the upload, and says what it is."""
     (store.folder / "uploads" / "a.png").write_text("# Title\r\nGrüße", encoding="utf-8")
     data = {"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1, "operation": "extract_text"}
 
-    result = await ProcessFile(parts)(FileJob.model_validate(data | {"options": {"markdown": True}}), FakeContext())
+    result = await ProcessFile(dependencies)(
+        FileJob.model_validate(data | {"options": {"markdown": True}}), FakeContext()
+    )
 
     assert "# Title\nGrüße\n" == (store.folder / "file-1-text.txt").read_text(encoding="utf-8")
     assert {"textUrl": "https://cdn.test/file-1-text.txt", "kind": "markdown", "characters": 14}.items() <= (

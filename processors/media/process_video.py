@@ -1,4 +1,4 @@
-"""`process-video`: an upload becomes a film that every browser plays, and a poster."""
+"""`process-video`: an upload becomes a video that every browser plays, and a poster."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from processors.media.job_steps import opened_upload, read_report, row_of
 from processors.media.reports import Output, VideoReport
 from processors.media.results import VideoResult
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.plan import ENCODE
 from processors.media.video.tools import Tools, ToolsMissingError, find
-from processors.media.workshop import opened_upload, read_report, row_of
 from queue_lib.errors import PermanentError
 
 if TYPE_CHECKING:
-    from processors.media.parts import MediaParts
+    from processors.media.dependencies import MediaDependencies
+    from processors.media.job_steps import MediaRun
     from processors.media.payload import VideoPayload
-    from processors.media.workshop import MediaRun
     from queue_lib.processor import Context
     from storage.objects.base import Stored
 
@@ -25,7 +25,7 @@ MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
 SLACK = 10.0  # seconds of the job's time for what comes after the encoding
 POSTER = Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0)
-PATIENCE = 60.0  # seconds: longer than pictures need to end, and than one that goes first is waited for
+PATIENCE = 60.0  # seconds: longer than images need to end, and than one that goes first is waited for
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
@@ -33,7 +33,7 @@ _log = structlog.get_logger()
 
 
 def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
-    """Ffmpeg and ffprobe, or why there are none: a process that gets no films needs none. Takes half a second."""
+    """Ffmpeg and ffprobe, or why there are none: a process that gets no videos needs none. Takes half a second."""
     try:
         return find(ffmpeg, ffprobe)
     except ToolsMissingError as error:
@@ -43,7 +43,7 @@ def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
 
 async def encode(run: MediaRun) -> VideoReport:
     """Make `video.mp4` and `poster.jpg` of the upload. Raises PermanentError where no attempt can help."""
-    tools, limits = _tools(run.dependencies), run.dependencies.films
+    tools, limits = _tools(run.dependencies), run.dependencies.video_limits
     arguments = {
         "ffmpeg": str(tools.ffmpeg),
         "ffprobe": str(tools.ffprobe),
@@ -64,11 +64,11 @@ async def encode(run: MediaRun) -> VideoReport:
     return read_report(VideoReport, made)
 
 
-def _tools(parts: MediaParts) -> Tools:
+def _tools(dependencies: MediaDependencies) -> Tools:
     """Ffmpeg and ffprobe. Raises PermanentError if there are none."""
-    if isinstance(parts.tools, str):
-        raise PermanentError(parts.tools)
-    return parts.tools
+    if isinstance(dependencies.tools, str):
+        raise PermanentError(dependencies.tools)
+    return dependencies.tools
 
 
 def _limits(context: Context) -> Limits:
@@ -80,21 +80,23 @@ def _limits(context: Context) -> Limits:
 class ProcessVideo:
     """Fetches the video, encodes it in a child process, stores video and poster and marks the file's row."""
 
-    def __init__(self, parts: MediaParts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: MediaDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, payload: VideoPayload, context: Context, /) -> VideoResult:
         """Run one job. Raises PermanentError for a video, an object or a row that no attempt can help."""
-        _tools(self._parts)  # before a video is fetched in vain
-        with self._parts.places.one():
-            async with opened_upload(self._parts, payload, context, self._parts.films.upload) as run:
+        _tools(self._dependencies)  # before a video is fetched in vain
+        with self._dependencies.video_slots.take():
+            async with opened_upload(
+                self._dependencies, payload, context, self._dependencies.video_limits.upload
+            ) as run:
                 await context.progress(5)
                 report = await encode(run)
                 video = report.output()
                 stored = await run.publish([video, POSTER], payload.file_id, hashed=payload.options.hashed_keys)
                 result = _result(report, stored[video.name], stored[POSTER.name])
                 row = row_of(result, COLUMNS) | _columns(stored[video.name], stored[POSTER.name])
-                await self._parts.files.mark_processed(payload.file_id, row)
+                await self._dependencies.files.mark_processed(payload.file_id, row)
                 await context.progress(100)
         return result
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
-    from processors.media.parts import MediaParts
+    from processors.media.dependencies import MediaDependencies
     from processors.media.reports import Output
     from processors.media.sandbox.client import Tell
     from processors.media.sandbox.limits import Limits
@@ -38,7 +38,7 @@ ReportT = TypeVar("ReportT", bound=Report)
 class MediaRun:
     """One run of a media job: the upload is the file `source` in `folder`, and `key` is its storage key."""
 
-    dependencies: MediaParts
+    dependencies: MediaDependencies
     context: Context
     folder: Path
     key: str
@@ -91,7 +91,7 @@ def row_of(result: Model, columns: Sequence[str]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def opened_upload(
-    parts: MediaParts, payload: FilePayload | AvatarPayload, context: Context, max_bytes: int
+    dependencies: MediaDependencies, payload: FilePayload | AvatarPayload, context: Context, max_bytes: int
 ) -> AsyncIterator[MediaRun]:
     """Fetch the upload into a folder of its own, which is removed when the job ends.
 
@@ -101,12 +101,12 @@ async def opened_upload(
     machine has no room.
     """
     with outages_put_off(), _row_and_room_errors():
-        async with parts.sandbox.room_told(), _folder(parts) as folder:
+        async with dependencies.sandbox.room_told(), _folder(dependencies) as folder:
             if isinstance(payload, FilePayload):
-                await parts.files.check_owner(payload.file_id, payload.user_id)
-                await parts.files.mark_processing(payload.file_id)
-            await objects.fetch(parts.objects, payload.file_path, folder / "source", max_bytes)
-            yield MediaRun(parts, context, folder, payload.file_path)
+                await dependencies.files.check_owner(payload.file_id, payload.user_id)
+                await dependencies.files.mark_processing(payload.file_id)
+            await objects.fetch(dependencies.objects, payload.file_path, folder / "source", max_bytes)
+            yield MediaRun(dependencies, context, folder, payload.file_path)
 
 
 @contextmanager
@@ -121,8 +121,8 @@ def _row_and_room_errors() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _folder(parts: MediaParts) -> AsyncIterator[Path]:
-    folder = await parts.sandbox.folder()
+async def _folder(dependencies: MediaDependencies) -> AsyncIterator[Path]:
+    folder = await dependencies.sandbox.folder()
     try:
         yield folder
     finally:

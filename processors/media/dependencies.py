@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from storage.ports import Avatars, Files
 
 
-ANOTHER_TIME = (5.0, 10.0)  # seconds until a film that has no place asks again: any of these
+ANOTHER_TIME = (5.0, 10.0)  # seconds until a video that has no place asks again: any of these
 
 
-class FilmPlaces:
-    """The places for films, of all jobs that make one. They are fewer than the queue's: no film starves pictures."""
+class VideoSlots:
+    """The places for videos, of all jobs that make one. They are fewer than the queue's: no video starves images."""
 
     def __init__(self, count: int) -> None:
         """So many at once."""
         self._free = count
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def take(self) -> Iterator[None]:
         """Have one of them. Raises SnoozeError where none is free."""
         if self._free <= 0:
-            msg = "another film is being encoded (VIDEO_CONCURRENCY)"
+            msg = "another video is being encoded (VIDEO_CONCURRENCY)"
             raise SnoozeError(msg, random.uniform(*ANOTHER_TIME))  # noqa: S311 -- so that they don't all come at once
         self._free -= 1
         try:
@@ -42,8 +42,8 @@ class FilmPlaces:
 
 
 @dataclass(frozen=True, slots=True)
-class FilmLimits:
-    """A film has at most `duration` seconds and `upload` bytes; `memory` bytes are for encoding one."""
+class VideoLimits:
+    """A video has at most `duration` seconds and `upload` bytes; `memory` bytes are for encoding one."""
 
     duration: float
     upload: int
@@ -51,7 +51,7 @@ class FilmLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaParts:
+class MediaDependencies:
     """Where objects and rows are, where to encode, and the limits.
 
     `tools` are ffmpeg and ffprobe, or why there are none. `avatar_sizes` are in pixels.
@@ -62,6 +62,6 @@ class MediaParts:
     avatars: Avatars
     sandbox: Sandbox
     tools: Tools | str
-    films: FilmLimits
-    places: FilmPlaces
+    video_limits: VideoLimits
+    video_slots: VideoSlots
     avatar_sizes: Sequence[int]

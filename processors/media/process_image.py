@@ -1,24 +1,23 @@
-"""`process-image` and `optimize-avatar`: an upload becomes images."""
+"""`process-image`: an upload becomes images."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from processors.media.films import encode
+from processors.media.job_steps import opened_upload, read_report, row_of
+from processors.media.process_video import encode
 from processors.media.reports import ImageReport
-from processors.media.results import AvatarResult, ImageResult, Variant
+from processors.media.results import ImageResult, Variant
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.workshop import opened_upload, read_report, row_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from processors.media.parts import MediaParts
-    from processors.media.payload import AvatarPayload, ImageOptions, ImagePayload
+    from processors.media.dependencies import MediaDependencies
+    from processors.media.job_steps import MediaRun
+    from processors.media.payload import ImageOptions, ImagePayload
     from processors.media.reports import Output
-    from processors.media.workshop import MediaRun
     from queue_lib.processor import Context
     from storage.objects.base import Stored
 
@@ -31,12 +30,12 @@ COLUMNS = ("width", "height", "bytes", "format", "blurhash", "dominantColor")  #
 class ProcessImage:
     """Fetches the upload, encodes it in a child process, stores the results and marks the file's row."""
 
-    def __init__(self, parts: MediaParts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: MediaDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, payload: ImagePayload, context: Context, /) -> ImageResult:
         """Run one job. Raises PermanentError for an image, an object or a row that no attempt can help."""
-        async with opened_upload(self._parts, payload, context, MAX_UPLOAD) as run:
+        async with opened_upload(self._dependencies, payload, context, MAX_UPLOAD) as run:
             await context.progress(10)
             report, files = await self._make(run, payload.options)
             compressed, thumbnail = report.output("compressed"), report.output("thumbnail")
@@ -48,7 +47,7 @@ class ProcessImage:
                 "compressedUrl": stored[compressed.name].lasting,
                 "thumbnailUrl": stored[thumbnail.name].lasting,
             }
-            await self._parts.files.mark_processed(payload.file_id, row_of(result, COLUMNS) | urls)
+            await self._dependencies.files.mark_processed(payload.file_id, row_of(result, COLUMNS) | urls)
             await context.progress(100)
         return result
 
@@ -56,33 +55,11 @@ class ProcessImage:
         """Make the images, and of an animated GIF a video if the job asks for one; returns all files."""
         arguments = options.model_dump(exclude={"hashed_keys"})
         wants_video = options.animation == "mp4" and _is_gif(run.folder / "source")
-        with self._parts.places.one() if wants_video else nullcontext():
+        with self._dependencies.video_slots.take() if wants_video else nullcontext():
             report = read_report(ImageReport, await run.make("image", arguments, LIMITS))
             if not wants_video or report.kind != "GIF" or report.animation is None:
                 return report, [*report.files]
             return report, [*report.files, (await encode(run)).output()]
-
-
-class OptimizeAvatar:
-    """Makes a user's square images. Their keys change with their content, so that no cache shows an old one."""
-
-    def __init__(self, parts: MediaParts) -> None:
-        self._parts = parts
-
-    async def __call__(self, payload: AvatarPayload, context: Context, /) -> AvatarResult:
-        """Run one job. Raises PermanentError for an image, an object or a user that no attempt can help."""
-        options = payload.options
-        arguments = options.model_dump() | {"sizes": options.sizes or tuple(self._parts.avatar_sizes)}
-        async with opened_upload(self._parts, payload, context, MAX_UPLOAD) as run:
-            await context.progress(10)
-            report = read_report(ImageReport, await run.make("avatar", arguments, LIMITS))
-            await context.progress(50)
-            stored = await run.publish(report.files, f"avatars/{quote(payload.user_id, safe='')}", hashed=True)
-            await context.progress(90)
-            largest = stored[report.files[0].name]  # in the first format
-            await self._parts.avatars.update(payload.user_id, largest.lasting)
-            await context.progress(100)
-        return _avatar_result(report, stored)
 
 
 def _is_gif(path: Path) -> bool:
@@ -110,12 +87,3 @@ def _image_result(report: ImageReport, files: list[Output], stored: dict[str, St
 
 def _variant(file: Output, stored: Stored) -> Variant:
     return Variant(url=stored.url, **file.model_dump(include={"format", "width", "height", "bytes"}))
-
-
-def _avatar_result(report: ImageReport, stored: dict[str, Stored]) -> AvatarResult:
-    urls: dict[str, dict[str, str]] = {}
-    for file in report.files:
-        urls.setdefault(file.variant, {})[file.format] = stored[file.name].url
-    return AvatarResult(
-        urls=urls, blurhash=report.blurhash, dominant_color=report.dominant_color, animation=report.animation
-    )
