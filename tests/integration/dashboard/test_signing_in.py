@@ -86,5 +86,5 @@ async def test_guessing_tokens_is_slow(stranger: Browser) -> None:
 async def test_who_has_signed_in_stays_here(stranger: Browser, wanted: str, location: str) -> None:
     """The page that was asked for is opened only if it is one of the dashboard's."""
     page = await stranger.get("/login", params={"next": wanted})
-    assert ("Go on" in page.text) == (wanted == location)
+    assert ("Continue" in page.text) == (wanted == location)
     assert location == (await stranger.sign_in(next=wanted)).headers["location"]
