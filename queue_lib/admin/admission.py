@@ -1,4 +1,4 @@
-"""Which jobs may be added: one that could only end in the dead letters is refused before it is in a queue."""
+"""Which jobs may be added. A job that could only become a dead letter is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class UnfitJobsError(PermanentError):
-    """Some of several jobs could only end in the dead letters; `faults` has the reason for each, by its number."""
+    """Some of several jobs can't be added; `faults` has the reason for each, by its number in the list."""
 
     def __init__(self, faults: Mapping[int, str]) -> None:
         """Say how many."""
@@ -33,7 +33,7 @@ class Admission:
         self._forms = {form.name: form for form in forms}
 
     def queue_of(self, addition: Addition) -> str:
-        """The queue that a job would be enqueued in. Raises PermanentError, which says why, for one that is unfit."""
+        """The queue that the job belongs to. Raises PermanentError, which says why, for a job that can't be added."""
         form = self._forms.get(addition.name)
         if form is None or form.internal:
             known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))

@@ -1,4 +1,4 @@
-"""What single attempts failed of, as it is read from what the wires keep: stack traces of Python, or of Node."""
+"""Why single attempts failed, read from the stack traces that the wires keep: Python's or Node's."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def of_traces(
 ) -> tuple[AttemptFailure, ...]:
     """A failure for each trace, the oldest first.
 
-    `made` is how many attempts have failed: the last of them is that of the last trace; what is left of earlier lives
-    of the job, before somebody retried it, has no number. `times` are theirs, in seconds since the epoch.
+    `made` is how many attempts have failed. The last trace belongs to attempt `made`; traces from before a manual retry
+    have no attempt number. `times` are those of the traces, in seconds since the epoch.
     """
     first = made - len(traces) + 1
     return tuple(
@@ -35,6 +35,6 @@ def of_traces(
 
 
 def _reason(trace: str) -> str:
-    """The line that says what was wrong: Node's traces begin with it, and Python's end with it."""
+    """The line that names the error: the first of Node's traces, the last of Python's."""
     lines = [line.strip() for line in trace.splitlines() if line.strip()] or [""]
     return lines[0 if NODE.search(trace) else -1][:MAX_REASON]

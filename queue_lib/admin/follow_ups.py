@@ -1,4 +1,4 @@
-"""A job's follow-ups, and the jobs that it follows: in its result and in its data, by the names that FollowUp gives."""
+"""A job's follow-ups, which its result names, and the jobs that it follows, which its data names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST = 1000  # characters of an id
 
 
 def follow_ups(job: JobView) -> tuple[JobRef, ...]:
-    """The jobs that it has added, if it has a result that names them."""
+    """The jobs that it has added, as its result names them."""
     named = _field(job.result, "followUps")
     return _refs(job, named if isinstance(named, list) else ())
 
@@ -31,6 +31,6 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _refs(job: JobView, ids: Iterable[Any]) -> tuple[JobRef, ...]:
-    """Whoever has enqueued the job wrote these, so they may be anything."""
+    """The values come from the job's producer, so they may be anything."""
     fit = (each for each in ids if isinstance(each, str) and 0 < len(each) <= LONGEST)
     return tuple(JobRef(each, job.queue) for each in dict.fromkeys(fit))[:MOST]

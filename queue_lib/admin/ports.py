@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from queue_lib.job import State, Wire
 
 LISTED = 64 * 1024  # characters of a job's payload where many are listed
-READ_AT_ONCE = 20  # jobs of a list: payloads may be large
+READ_AT_ONCE = 20  # jobs of a list: each payload may be large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Inspector(Protocol):
         """One job, or None."""
 
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
-        """Up to `count` jobs of a state from number `start` on: what has finished, newest first; else who is next.
+        """Up to `count` jobs of a state from number `start` on: ended jobs newest first, others in running order.
 
         Jobs may come and go between two pages, so one may be seen twice, or not at all.
         """
@@ -103,21 +103,21 @@ class Inspector(Protocol):
         """
 
     async def retry(self, queue: str, job_id: str) -> bool:
-        """Run a failed job again, its attempts and crashes forgotten; False if it is not among the failed ones."""
+        """Run a failed job again, with its attempts and crashes reset; False if it is not failed."""
 
     async def remove(self, queue: str, job_id: str) -> bool:
-        """Delete a job with all that is known of it; False if there is none, or somebody has it leased."""
+        """Delete a job and all that is kept of it; False if it does not exist or is leased."""
 
     async def clean(self, queue: str, state: State, older: float, most: int) -> int:
         """Delete up to `most` jobs that completed or failed more than `older` seconds ago; returns how many."""
 
     async def promote(self, queue: str, job_id: str) -> bool:
-        """Let a delayed job run now; False if it is not among the delayed ones."""
+        """Let a delayed job run now; False if it is not delayed."""
 
     async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
-        """Delete up to `most` of the jobs that wait, and of those that are `delayed` if that is said; returns how many.
+        """Delete up to `most` waiting jobs, and delayed ones if `delayed` is set; returns how many.
 
-        What runs, and what has ended, stays. So do jobs that other jobs hold back, and BullMQ's schedulers.
+        Running and ended jobs stay. So do jobs that wait for other jobs, and BullMQ's schedulers.
         """
 
     def check_addition(self, addition: Addition) -> None:
@@ -133,7 +133,7 @@ class Inspector(Protocol):
         """Add many jobs, each as `add` does, in few round trips; returns their ids in this order."""
 
     async def stopped(self, queue: str) -> list[StoppedScheduler]:
-        """The job schedulers that have come to a stop before their end; RQ has none."""
+        """The job schedulers that stopped before their end; RQ has none."""
 
     async def check_server(self) -> None:
         """Raise BrokerUnavailableError unless the broker's server takes writes."""

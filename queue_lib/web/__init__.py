@@ -1,1 +1,1 @@
-"""The web process: the REST API and the dashboard, two faces of the admin."""
+"""The web process: the REST API and the dashboard, both over the admin."""

@@ -46,7 +46,7 @@ class ApiSettings(BaseSettings):
 
 def _token(entry: str) -> Token:
     found = ENTRY.fullmatch(entry)
-    if found is None:  # the entry is not repeated: it may be a token by mistake
+    if found is None:  # the error does not repeat the entry: it may be a token by mistake
         msg = "an entry is not of the form name:full:<sha256> or name:read:<sha256>; scripts.make_api_token makes one"
         raise ValueError(msg)
     return Token(found[1], found[3], may_write=found[2] == "full")

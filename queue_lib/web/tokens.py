@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-BYTES = 32  # of chance in a token: nobody guesses it, so one round of SHA-256 is enough
+BYTES = 32  # random bytes in a token: it can't be guessed, so one round of SHA-256 is enough
 
 
 @dataclass(frozen=True, slots=True)

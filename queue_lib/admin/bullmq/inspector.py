@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 IN_LINE = ("wait", "paused", "prioritized")
 LISTS = {State.WAITING: IN_LINE}
 UNKNOWN = "unknown"  # BullMQ's state of a job that is in no list
-NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})  # of the others, who is next
-AFRESH = {"resetAttemptsMade": True}  # not those that were started: they tell that the job may have notes
+NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})  # other lists are in running order
+AFRESH = {"resetAttemptsMade": True}  # attemptsStarted stays: it says that the job may have notes
 DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
 LONGEST_LOG = 1000  # lines that are shown
 CHILDREN = 100  # of a job that are shown
 FINGERPRINTED = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
-ADDED_AT_ONCE = 100  # jobs: the server does nothing else meanwhile
-OF_ANY_AGE = -(10**12)  # milliseconds: also what is dated ahead, by a producer's clock
-CRASHES = ("stc", "defa")  # how often it stalled, and the verdict on it: nothing of BullMQ's takes them back
+ADDED_AT_ONCE = 100  # jobs: the server serves nobody else meanwhile
+OF_ANY_AGE = -(10**12)  # milliseconds: includes jobs that a producer's clock dated ahead
+CRASHES = ("stc", "defa")  # how often it stalled, and the deferred failure: BullMQ itself never resets them
 
 
 class BullMQInspector:
@@ -51,13 +51,13 @@ class BullMQInspector:
         self._queues: dict[str, SharedQueue] = {}
 
     def _queue(self, name: str) -> SharedQueue:
-        """The package's Queue, made once: each reads all scripts from their files, and holds 270 KiB in a circle."""
+        """The package's Queue, made once: each reads all scripts from files and holds 270 KiB."""
         if name not in self._queues:
             self._queues[name] = SharedQueue(name, self._client, self._prefix)
         return self._queues[name]
 
     async def check(self, queue: str) -> None:
-        """Not if the app's bullmq is too old."""
+        """Refused if the app's bullmq is too old."""
         with outages_translated():
             await self._queue(queue).check()
 
@@ -82,7 +82,7 @@ class BullMQInspector:
             return await self._whole(source, found)
 
     async def _job(self, source: SharedQueue, job_id: str) -> tuple[str, dict[str, str]] | None:
-        """A job's state and hash; None where there is none, or where the key of this name is another thing.
+        """A job's state and hash; None if there is none, or the key of this name holds something else.
 
         Beside the jobs' own keys are those of the queue and of parts of jobs, some of them hashes: `meta`,
         `repeat:<scheduler>`, `<id>:processed`. A job is in one of the queue's lists, or has the time it was added.
@@ -92,7 +92,7 @@ class BullMQInspector:
         return (state, fields) if fields and (state != UNKNOWN or "timestamp" in fields) else None
 
     async def _whole(self, source: SharedQueue, found: JobView) -> JobView:
-        """With what is in other keys: its log, its children that have not ended, and those that have."""
+        """The job with what other keys hold: its log, its open children and its ended ones."""
         key = source.toKey(found.id)
         async with self._client.pipeline(transaction=False) as pipe:
             pipe.lrange(f"{key}:logs", -LONGEST_LOG, -1)
@@ -138,7 +138,7 @@ class BullMQInspector:
         return list(views.values())
 
     async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
-        """Of the fields that BullMQ's scripts write at each step."""
+        """Made of the fields that BullMQ's scripts write at each step."""
         source = self._queue(queue)
         with outages_translated():
             async with self._client.pipeline(transaction=False) as pipe:
@@ -148,7 +148,7 @@ class BullMQInspector:
         return [fingerprint(fields) for fields in found]
 
     async def retry(self, queue: str, job_id: str) -> bool:
-        """Send a failed job back to its line. What it has noted of crashes is taken back first: nobody runs it yet."""
+        """Send a failed job back to its queue. Its crashes are reset first, while nobody runs it."""
         with outages_translated():
             source = self._queue(queue)
             job = await self._job(source, job_id)
@@ -157,7 +157,7 @@ class BullMQInspector:
             await self._client.hdel(source.toKey(job_id), *CRASHES)
             try:
                 await bull_job(source, job_id, job[1]).retry(State.FAILED.value, AFRESH)
-            except TypeError:  # so the package says that it is not among the failed ones any more
+            except TypeError:  # the package's way to say that it is no longer failed
                 return False
         return True
 
@@ -165,7 +165,7 @@ class BullMQInspector:
         """Delete it; its children stay."""
         with outages_translated():
             source = self._queue(queue)
-            if await self._job(source, job_id) is None:  # BullMQ removes whatever has the key, or nothing
+            if await self._job(source, job_id) is None:  # BullMQ would remove any key of this name
                 return False
             return bool(await source.backend.remove(job_id, remove_children=False))
 
@@ -180,12 +180,12 @@ class BullMQInspector:
             source = self._queue(queue)
             try:
                 await source.backend.promote(job_id)
-            except TypeError:  # so the package says that it is not among the delayed ones
+            except TypeError:  # the package's way to say that it is not delayed
                 return False
         return True
 
     async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
-        """As BullMQ's `clean` does: its `drain` is one script for all, during which the server answers nobody."""
+        """By BullMQ's `clean`, in steps: its `drain` is one script, during which the server answers nobody."""
         source, deleted = self._queue(queue), 0
         for place in (*IN_LINE, "delayed") if delayed else IN_LINE:
             if deleted < most:
@@ -215,7 +215,7 @@ class BullMQInspector:
         return ids
 
     async def stopped(self, queue: str) -> list[StoppedScheduler]:
-        """Those whose last job has run, or is gone, with none after it."""
+        """Schedulers whose last job has run or is gone, and no job follows."""
         with outages_translated():
             return [scheduler for scheduler, _ in await find_stopped(self._queue(queue))]
 
@@ -240,5 +240,5 @@ class BullMQInspector:
 
 
 def _state(name: str) -> State:
-    """Waiting, if it is no other: that of a job in no list is taken for one that somebody is just moving."""
+    """The state of this name. A job in no list counts as waiting: it is probably being moved right now."""
     return State(name) if name in set(State) else State.WAITING

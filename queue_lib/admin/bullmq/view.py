@@ -1,4 +1,4 @@
-"""A BullMQ job as an operator sees it, however odd its hash: what can't be read is left out."""
+"""A BullMQ job as an operator sees it. What can't be read of its hash is left out."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from queue_lib.plain_json import MAX_NUMBER, readable
 if TYPE_CHECKING:
     from bullmq import Queue as BullQueue
 
-TRACES = 50  # of a job that are shown: an app may keep them without end
+TRACES = 50  # that are shown of a job: an app may keep any number
 ENDED = frozenset({State.COMPLETED, State.FAILED})
 
 
 def bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
-    """The package's Job; one with little more than its id, if it can't be read."""
+    """The package's Job; with little more than its id if the hash can't be read."""
     try:
         return BullJob.fromJSON(source, fields, job_id)
     except MALFORMED:
@@ -31,7 +31,7 @@ def bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
 
 
 def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *, most: int | None = None) -> JobView:
-    """The job, of what is in its hash; `most` are the characters of its payload, result and progress."""
+    """The job as its hash has it; `most` is the limit of characters of its payload, result and progress."""
     job = bull_job(source, str(job_id), fields)
     started, finished = (_number(fields.get(name)) / MS or None for name in ("processedOn", "finishedOn"))
     made = _number(fields.get("atm"))
@@ -81,7 +81,7 @@ def _attempts(job: Any) -> int | None:
 
 
 def _wait(job: Any) -> float | None:
-    with contextlib.suppress(*MALFORMED):  # numbers beyond all bounds
+    with contextlib.suppress(*MALFORMED):  # numbers out of bounds
         seconds = waited(job)
         return seconds if seconds is None or math.isfinite(seconds) else None
     return None

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.rq.parse import Raw
 
-AT_ONCE = 500  # jobs in one step: a millisecond or two of the server
-REGISTRIES = {State.COMPLETED: FinishedJobRegistry, State.FAILED: FailedJobRegistry}  # of what is cleaned
+AT_ONCE = 500  # jobs in one step, which takes the server a millisecond or two
+REGISTRIES = {State.COMPLETED: FinishedJobRegistry, State.FAILED: FailedJobRegistry}  # states that can be cleaned
 FINGERPRINTED = ("created_at", "status", "started_at", "ended_at", "meta", "attempts_made")
 
 
@@ -157,7 +157,7 @@ class RQInspector:
         job = read(self._connection, job_id, raw)[0] if raw else None
         if job is None or job.origin not in lanes(queue):
             return False
-        if job.has_rate_limit:  # RQ's own limit is a line of its own
+        if job.has_rate_limit:  # RQ keeps such jobs in a queue of their own
             with contextlib.suppress(InvalidJobOperation):
                 return bool(job.failed_job_registry.requeue(job))
             return False
@@ -165,13 +165,13 @@ class RQInspector:
 
     def _requeue(self, job: GuardedJob, raw: Raw) -> bool:
         """RQ's `requeue` in one step, with the attempts that the job had at first."""
-        if job.retries_left is not None:  # as they were before the last run, which was an attempt, too
+        if job.retries_left is not None:  # as before the last run, which was an attempt, too
             job.retries_left += max(0, number(raw.get(b"attempts_made")) - 1)
         job.started_at = job.ended_at = None
         return self._move(job, job.failed_job_registry.key, "attempts_made", "crashes", "failed_reason")
 
     async def promote(self, queue: str, job_id: str) -> bool:
-        """Put it into its lane, at the end."""
+        """Put the job at the end of its lane."""
         with outages_translated():
             return await asyncio.to_thread(self._promote, queue, job_id)
 
@@ -183,7 +183,7 @@ class RQInspector:
         return self._move(job, scheduled_key(job.origin))
 
     def _move(self, job: GuardedJob, source: str, *forget: str) -> bool:
-        """Take a job out of a registry, and put it into its lane, in one step; False if it is not there (any more)."""
+        """Move a job from a registry to its lane in one step; False if it is not in the registry."""
         lane = Lane(job.origin, connection=self._connection, job_class=GuardedJob, serializer=JSONSerializer)
 
         def move(pipe: Pipeline) -> Any:
@@ -216,7 +216,7 @@ class RQInspector:
         return taken
 
     def _delete(self, ids: Sequence[bytes]) -> None:
-        """Delete jobs that are in no list any more."""
+        """Delete jobs that no list has any more."""
         if not ids:
             return
         hashes, *others = zip(*(keys_of(raw.decode(errors="replace")) for raw in ids), strict=True)
@@ -236,18 +236,18 @@ class RQInspector:
         if job is None or job.origin not in lanes(queue):
             return False
         if raw.get(b"status", b"").decode(errors="replace") not in set(JobStatus):
-            self._connection.hset(job.key, "status", JobStatus.FAILED)  # RQ's delete would stumble over it
+            self._connection.hset(job.key, "status", JobStatus.FAILED)  # RQ's delete fails on an unknown status
         deleted = self._connection.transaction(partial(self._delete_job, job), job.key, value_from_callable=True)
         if deleted and job.has_rate_limit:
-            RateLimitRegistry.from_job(job).cancel(job.id)  # others may go on in its place
+            RateLimitRegistry.from_job(job).cancel(job.id)  # another job may run in its place
         return bool(deleted)
 
     def _delete_job(self, job: GuardedJob, pipe: Pipeline) -> Any:
-        """RQ's `delete`, all of it or nothing; False if somebody has the job leased, or it is gone by now."""
+        """RQ's `delete` in one transaction; False if the job is leased, or gone by now."""
         raw = cast("Raw", pipe.hgetall(job.key))
         if not raw or self._is_leased(job, raw):
             return False
-        # What RQ's delete would stumble over: executions that have run out, and a group that is gone.
+        # RQ's delete fails on expired executions, and on a group that is gone.
         self._connection.delete(job.execution_registry.key)
         if job.group_id and not self._connection.exists(Group.get_key(job.group_id)):
             job.group_id = None
@@ -269,7 +269,7 @@ class RQInspector:
             return await asyncio.to_thread(self._clean, queue, state, older, most)
 
     def _clean(self, queue: str, state: State, older: float, most: int) -> int:
-        """In steps: the server does nothing else meanwhile."""
+        """In steps, since the server serves nobody else meanwhile."""
         deleted = 0
         for lane in lanes(queue):
             registry = REGISTRIES[state](lane, self._connection).key
@@ -291,7 +291,7 @@ class RQInspector:
             return await asyncio.to_thread(producer.add, self._connection, queue, addition)
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
-        """Enqueue one after the other: RQ's scripts for ids that must be new take one at a time."""
+        """Enqueue one after the other: RQ's scripts for unique ids take one job at a time."""
         with outages_translated():
             return await asyncio.to_thread(
                 lambda: [producer.add(self._connection, queue, addition) for addition in additions]

@@ -1,4 +1,4 @@
-"""An RQ job as an operator sees it, however odd its hash: what can't be read is left out."""
+"""An RQ job as an operator sees it. What can't be read of its hash is left out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CHILDREN = 100  # of a job that are shown
 
 
 def read(connection: Redis, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any]:
-    """RQ's view of a job, its name and its payload; one with little more than its id, if it can't be read."""
+    """RQ's Job, its name and its payload; with little more than its id if the hash can't be read."""
     try:
         job = restore(job_id, raw, connection, JSONSerializer)
         return job, str(job.func_name), job.args[0] if job.args else None
@@ -55,7 +55,7 @@ def read(connection: Redis, job_id: str, raw: Raw) -> tuple[GuardedJob, str, Any
 def view(
     connection: Redis, queue: str, job_id: str, raw: Raw, state: State | None = None, most: int | None = None
 ) -> JobView:
-    """The job, of what is in its hash.
+    """The job as its hash has it.
 
     `state` is where it was found, `most` are the characters of its payload and progress.
     """
@@ -87,7 +87,7 @@ def view(
 
 
 def whole(connection: Redis, found: JobView, lane: str) -> JobView:
-    """With what is in other keys: results, due time, dependents."""
+    """The job with what other keys hold: results, due time, dependents."""
     _, dependents_key, results_key, *_ = keys_of(found.id)
     with connection.pipeline(transaction=False) as pipe:
         pipe.xrevrange(results_key, count=RESULTS)

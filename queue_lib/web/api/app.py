@@ -1,4 +1,4 @@
-"""The application: routes over one admin, behind tokens."""
+"""The API's application: its routes, behind tokens."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def build(
         description=ABOUT,
         version="1",
         lifespan=lifespan,
-        docs_url=None,  # they load scripts from elsewhere
+        docs_url=None,  # these pages would load scripts from another site
         redoc_url=None,
         openapi_url=None,
-        redirect_slashes=False,  # it would send clients to whatever host they have named
+        redirect_slashes=False,  # it would redirect clients to any host they name
         generate_unique_id_function=_operation,
     )
     app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), FixedWindow(rate), Watch()

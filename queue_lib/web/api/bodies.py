@@ -1,4 +1,4 @@
-"""The bodies that clients send: how large one may be, how long it may take, and how much of all is held at once."""
+"""Limits of request bodies: the size of one, the time that it takes, and the sum that is held at once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST = 4 * 1024 * 1024  # bytes of one body: what a job's data may have on RQ's wire
+LARGEST = 4 * 1024 * 1024  # bytes of one body: the limit of a job's data on RQ
 MOST = 64  # bodies at once
 MOST_BYTES = 32 * 1024 * 1024  # of all of them
-LONGEST = 15.0  # seconds that a body may take: less than the process has to stop
+LONGEST = 15.0  # seconds that a body may take: less than the grace time of a stop
 BUSY_FOR = "2"  # seconds after which a client may try again
 
 
 class BodyLimit:
-    """Bounds the bodies of all requests. One is counted from the moment that somebody reads it until it is answered.
+    """Limits the bodies of all requests. A body counts from its first read until the request is answered.
 
-    What nobody reads costs nothing: the server takes no more of it from the network than 64 KiB.
+    A body that is never read costs nothing: the server takes at most 64 KiB of it from the network.
     """
 
     def __init__(self, app: ASGIApp, longest: float = LONGEST) -> None:
@@ -33,8 +33,8 @@ class BodyLimit:
         self._held = Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on the request. Whoever reads its body beyond a bound has an HTTPException raised."""
-        if scope["type"] != "http" or scope["method"] == "GET":  # whose body, if there should be one, nobody reads
+        """Handle the request. Reading its body beyond a limit raises HTTPException."""
+        if scope["type"] != "http" or scope["method"] == "GET":  # the body of a GET is never read
             await self._app(scope, receive, send)
             return
         body = _Body(receive, Headers(scope=scope), self._held, self._longest)
@@ -53,7 +53,7 @@ class Held:
 
 
 class _Body:
-    """One request's body. It is nobody's before its first part is asked for."""
+    """One request's body. It counts once its first part is read."""
 
     def __init__(self, receive: Receive, headers: Headers, held: Held, longest: float) -> None:
         self._receive = receive
@@ -65,7 +65,7 @@ class _Body:
         self._size = 0
 
     async def receive(self) -> Message:
-        """The next part, or whatever else the server tells. Raises HTTPException."""
+        """The server's next message, which is mostly a part of the body. Raises HTTPException."""
         if self._is_whole:
             return await self._receive()
         if self._deadline is None:
@@ -113,6 +113,6 @@ def _length(headers: Headers) -> int:
 
 
 def _busy() -> HTTPException:
-    """A body too many, or of too many bytes."""
+    """Too many bodies, or too many bytes, at once."""
     msg = "too much is being sent to this process at once"
     return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, msg, {"Retry-After": BUSY_FOR})

@@ -1,4 +1,4 @@
-"""uvicorn's side of a connection, which by itself waits for ever for a request that never becomes whole."""
+"""A connection that does not wait for ever: uvicorn has no time limit for an incomplete request."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from asyncio import TimerHandle
 
-PATIENCE = 10.0  # seconds for the head of a request, or for the rest of one that is answered already
+PATIENCE = 10.0  # seconds for a request's head, or for the rest of a request that is already answered
 
 
 class PatientConnection(H11Protocol):
-    """Closes a connection whose client owes the rest of a request for too long. Bodies that are read have BodyLimit."""
+    """Closes a connection whose client does not complete its request in time. BodyLimit times bodies."""
 
     patience = PATIENCE
     _late: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """It owes a request."""
+        """The client owes a request."""
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """It may be whole now."""
+        """The request may be complete now."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
-        """The next one is owed."""
+        """The client owes the next request."""
         super().on_response_complete()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is owed any more."""
+        """The client owes nothing any more."""
         self._forgive()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Have the clock run while something is owed: it is not set back by each byte that comes."""
+        """Run the timer while the client owes something. A single byte does not restart it."""
         is_answered = self.conn.our_state is h11.DONE
         owes = self.conn.their_state is h11.IDLE or (is_answered and self.conn.their_state is h11.SEND_BODY)
         if not owes:

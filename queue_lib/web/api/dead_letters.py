@@ -18,8 +18,8 @@ from queue_lib.web.api.route import ApiRoute
 router = APIRouter(prefix="/queue/dead-letters", tags=["dead letters"], route_class=ApiRoute)
 
 REFUSALS = {
-    Replay.NOT_FAILED: "the job is waiting, running or done by now; drop the letter",
-    Replay.NO_PAYLOAD: "the job is gone, and its payload is not in the letter, whose data says why",
+    Replay.NOT_FAILED: "the job is waiting, running or done by now; drop the dead letter",
+    Replay.NO_PAYLOAD: "the job is gone, and the dead letter has no payload; its data says why",
 }
 
 
@@ -42,19 +42,19 @@ async def page(
     start: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     count: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> list[DeadLetterView]:
-    """Letters, the oldest first; without their payloads and stack traces."""
+    """Dead letters, the oldest first; without payloads and stack traces."""
     return await operator.dead_letters.page(start, count)
 
 
 @router.get("/{letter_id}", responses=described(401, 404, 422, 503))
 async def look(letter: FoundLetter) -> DeadLetterView:
-    """One letter whole."""
+    """One dead letter in full."""
     return letter
 
 
 @router.post("/{letter_id}/replay", responses=described(401, 403, 404, 409, 422, 503))
 async def replay(operator: Operator, letter: FoundLetter) -> Outcome:
-    """Run the letter's job again, from its first attempt and on its own wire, and drop the letter."""
+    """Run the job again, from its first attempt and on its own wire, and drop the dead letter."""
     outcome = await operator.dead_letters.replay(letter)
     if outcome not in REPLAYED:
         raise HTTPException(HTTPStatus.CONFLICT, REFUSALS[outcome])
@@ -63,11 +63,11 @@ async def replay(operator: Operator, letter: FoundLetter) -> Outcome:
 
 @router.delete("/{letter_id}", responses=described(401, 403, 404, 422, 503))
 async def drop(operator: Operator, letter: FoundLetter) -> Outcome:
-    """Delete a letter."""
+    """Delete a dead letter. The job stays among the failed ones."""
     if not await operator.dead_letters.drop(letter):
         raise _gone()
     return Outcome(outcome="dropped")
 
 
 def _gone() -> HTTPException:
-    return HTTPException(HTTPStatus.NOT_FOUND, "there is no such letter (any more)")
+    return HTTPException(HTTPStatus.NOT_FOUND, "there is no such dead letter (any more)")

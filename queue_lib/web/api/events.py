@@ -23,9 +23,9 @@ from queue_lib.web.api.problems import described
 from queue_lib.web.api.route import ApiRoute
 from queue_lib.web.api.watch import ENDED, GONE, Followed, Watch
 
-LIFETIME = 300.0  # seconds of one answer; then the client comes back by itself
-HEARTBEAT = 15.0  # seconds of silence after which a comment is sent: hosts cut what is silent for 55
-RETRY = 1000  # milliseconds after which a client comes back
+LIFETIME = 300.0  # seconds of one answer; then the client reconnects
+HEARTBEAT = 15.0  # seconds of silence after which a comment is sent: hosts cut connections that are silent for 55
+RETRY = 1000  # milliseconds after which a client reconnects
 HEADERS = {"X-Accel-Buffering": "no"}
 EXAMPLE = 'retry: 1000\n\nid: 9f2c\nevent: progress\ndata: {"state":"active","progress":40, ...}\n\n'
 STREAM: dict[int | str, dict[str, Any]] = {
@@ -34,7 +34,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
         "without payload, log and stack traces.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
     },
-    204: {"description": "The job has ended, and the client knows: it need not come back."},
+    204: {"description": "The job has ended, and the client knows it: do not reconnect."},
 }
 
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
@@ -47,7 +47,7 @@ async def follow(
     job: FoundJob,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
 ) -> Response:
-    """The job's progress as server-sent events, for five minutes at most; then, or when cut off, come back."""
+    """The job's progress as server-sent events, for five minutes at most; then reconnect."""
     watch: Watch = request.app.state.watch
     if job.state in ENDED and last in await operator.jobs.fingerprints(job.queue, job.wire, [job.id]):
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -68,7 +68,7 @@ async def _events(watch: Watch, jobs: JobAdmin, job: JobView, last: str | None) 
             try:
                 text, has_ended = await _event(jobs, job, followed)
             except BrokerUnavailableError:
-                followed.forget()  # what was not told is news when the server is back
+                followed.forget()  # it is told when the server is back
                 continue
             yield text
             if has_ended:

@@ -1,4 +1,4 @@
-"""What platforms ask, and the description of everything else."""
+"""Health checks for platforms, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from queue_lib.web.api.dependencies import token_of
 from queue_lib.web.api.job_models import Outcome
 from queue_lib.web.api.problems import described
 
-IN_TIME = 1.5  # seconds that Redis has to answer: whoever asks has an answer within two
+IN_TIME = 1.5  # seconds that Redis has to answer, so that a check takes at most two
 
 router = APIRouter()
 
 
 class Readiness:
-    """Asks Redis, once at a time, however many want to know."""
+    """Asks Redis. Checks at the same time share one question."""
 
     def __init__(self) -> None:
         """Not asked yet."""
@@ -31,14 +31,14 @@ class Readiness:
             self._asking = asyncio.create_task(admin.check(), name="readiness")
             self._asking.add_done_callback(_heard)
         answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)
-        if not answered:  # nor is it cancelled: the next one who asks may hear of it
+        if not answered:  # not cancelled: the next check may get the answer
             msg = f"no answer within {IN_TIME:g} s"
             raise BrokerUnavailableError(msg)
         self._asking.result()
 
 
 def _heard(asked: asyncio.Task[None]) -> None:
-    """Nobody may wait for it any more; asyncio would complain of an error that nobody has taken."""
+    """Take the error, which asyncio would log if no check waits for it any more."""
     if not asked.cancelled():
         asked.exception()
 

@@ -1,4 +1,4 @@
-"""Jobs as they go over the API: camelCase JSON, times in milliseconds since the epoch, as BullMQ writes them."""
+"""Jobs in the API's JSON: camelCase, times in milliseconds since the epoch, as BullMQ writes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGE = {"fileId": "cm1", "filePath": "uploads/a.jpg", "userId": "u1"}
 
 
 def example(**fields: Any) -> ConfigDict:
-    """A model's example, as it goes over the wire."""
+    """A model's example in JSON."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
@@ -76,13 +76,13 @@ class Submission(StrictModel):
 
 
 class Batch(StrictModel):
-    """Jobs to be enqueued, each as it would be by itself."""
+    """Jobs to be enqueued."""
 
     jobs: Annotated[list[Submission], Field(min_length=1, max_length=BATCH)]
 
 
 class Accepted(Model):
-    """Where the job is to be asked for."""
+    """Where to find the job."""
 
     model_config = example(id="17", queue="file-processing", wire="bullmq")
 
@@ -92,13 +92,13 @@ class Accepted(Model):
 
 
 class AcceptedBatch(Model):
-    """Where the jobs are to be asked for, in the order of the batch."""
+    """Where to find the jobs, in the order of the batch."""
 
     jobs: list[Accepted]
 
 
 class FailureOut(Model):
-    """What an attempt failed of. `attempt` is null for one before an operator's retry, `at` where the wire forgets."""
+    """Why an attempt failed. `attempt` is null for one before a manual retry, `at` if the wire keeps no time."""
 
     attempt: int | None
     at: int | None
@@ -107,14 +107,14 @@ class FailureOut(Model):
 
 
 class RefOut(Model):
-    """Another job. RQ does not say in which queue it is."""
+    """Another job. On RQ its queue is not known."""
 
     id: str
     queue: str | None
 
 
 class JobBrief(Model):
-    """A job in a list: all but what may be large.
+    """A job in a list, without fields that may be large.
 
     `maxAttempts` is null where the queue's number holds. `priority` is BullMQ's number, or RQ's lane. `wait` and `run`
     are milliseconds of the last run: before it started, and until it ended.
@@ -142,7 +142,7 @@ class JobBrief(Model):
 
 
 class JobNews(JobBrief):
-    """A job as its events tell of it."""
+    """A job in its events."""
 
     model_config = example(**FACTS, result={"compressedUrl": "https://cdn.example.com/cm1-compressed.jpg"})
 
@@ -150,7 +150,7 @@ class JobNews(JobBrief):
 
 
 class JobOut(JobNews):
-    """All that is known of a job. Each failed attempt has its stack trace; `stack` is that of the last one.
+    """A job in full. Each failed attempt has its stack trace; `stack` is the last one's.
 
     `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at most 100
     of them. `followUps` are the jobs that it has added, as its result names them; `followUpOf` the one that has added
@@ -181,7 +181,7 @@ class JobOut(JobNews):
 
 
 class JobPageOut(Model):
-    """Some jobs. `total` is how many there are in the state, null for a search; `resume` is where to go on."""
+    """Some jobs. `total` is how many are in the state, null for a search; `resume` is the next `start`."""
 
     model_config = example(jobs=[FACTS], total=481, resume=50)
 
@@ -191,7 +191,7 @@ class JobPageOut(Model):
 
 
 class Outcome(Model):
-    """What became of it."""
+    """What was done."""
 
     model_config = example(outcome="retried")
 
@@ -260,5 +260,5 @@ def page_out(jobs: Sequence[JobView], total: int | None, resume: int | None) -> 
 
 
 def milliseconds(seconds: float | None) -> int | None:
-    """Seconds as they go over the API; None for what is beyond all time."""
+    """Seconds as milliseconds; None if out of bounds."""
     return round(seconds * 1000) if seconds is not None and abs(seconds) < MAX_NUMBER else None

@@ -1,4 +1,4 @@
-"""Jobs that are there: look, wait, retry, promote, remove."""
+"""Existing jobs: look, wait, retry, promote, remove."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from queue_lib.web.api.problems import described
 from queue_lib.web.api.route import ApiRoute
 from queue_lib.web.api.watch import Watch
 
-LONGEST_WAIT = 25  # seconds: hosts cut what is silent for 30
+LONGEST_WAIT = 25  # seconds: hosts cut requests that are silent for 30
 
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
 
@@ -31,10 +31,10 @@ async def browse(  # noqa: PLR0913 -- the parameters of the query
     start: Start = 0,
     count: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> JobPageOut:
-    """One wire's jobs of a state: those that ended, newest first; else who is next.
+    """One wire's jobs of a state: ended jobs newest first, others in running order.
 
-    With `text`, those that have it in their id, name, reason or payload, whatever the case; one request looks at 1,000
-    jobs at most. `resume` is the `start` to go on with.
+    With `text`, jobs that have it in their id, name, reason or payload, in any case; one request looks at 1,000 jobs at
+    most. `resume` is the `start` of the next request.
     """
     if text is not None:
         search = await operator.jobs.search(queue, state, wire, text, start=start, count=count)
@@ -51,10 +51,10 @@ async def look(
     job: FoundJob,
     wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the job's end, at most.")] = 0,
 ) -> JobOut:
-    """One job whole: its payload, attempts, times, progress, result, or what it failed of.
+    """One job in full: its payload, attempts, times, progress, and its result or why it failed.
 
-    With `wait` the answer comes as soon as the job has completed or failed, or after so many seconds, with the job as
-    it is then: ask again.
+    With `wait` the answer comes when the job has completed or failed, or after so many seconds with the job as it is
+    then; ask again.
     """
     if not wait:
         return job_out(job)
@@ -85,7 +85,7 @@ async def promote(operator: Operator, job: FoundJob) -> Outcome:
 async def remove(operator: Operator, job: FoundJob) -> Outcome:
     """Delete a job that does not run.
 
-    A failed one takes its dead letter with it. A letter of an earlier job with the same id stays, to be replayed.
+    The dead letter of a failed job is deleted, too. That of an earlier job with the same id stays, to be replayed.
     """
     if not await operator.jobs.remove(job):
         raise HTTPException(HTTPStatus.CONFLICT, "the job is running")

@@ -1,4 +1,4 @@
-"""What Prometheus asks the web process: the queues, which all workers share, and the process itself."""
+"""Metrics of the web process for Prometheus: the queues, which all workers share, and the process itself."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from queue_lib.admin.queues import QueueStats
     from queue_lib.observe.worker_stats import WorkerView
 
-FRESH = 5.0  # seconds that what was read is told again: scrapes, however many, cost Redis no more
-IN_TIME = 1.5  # seconds that Redis has to answer: whoever scrapes has the rest within two
-STALE = 30.0  # seconds after which what was read is told no more, though Redis has not answered anew
+FRESH = 5.0  # seconds that a reading is reused, so that many scrapes cost Redis no more than one
+IN_TIME = 1.5  # seconds that Redis has to answer, so that a scrape takes at most two
+STALE = 30.0  # seconds after which a reading is dropped if Redis has not answered again
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
-RECENT = 15  # minutes for which a worker's fault is told
+RECENT = 15  # minutes for which a worker's faults are shown
 
 router = APIRouter(tags=["metrics"])
 
@@ -44,7 +44,7 @@ async def metrics(request: Request, operator: Operator) -> Response:
 
 
 class Scraped(Collector):
-    """The queues as they were read last, at most five seconds ago."""
+    """The queues as last read, at most five seconds ago."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is in seconds."""
@@ -59,7 +59,7 @@ class Scraped(Collector):
         self.registry = CollectorRegistry()
         self._faults = Counter("pushmill_faults", "Faults of the API's own.", ["event"], registry=self.registry)
         for word in API_FAULTS:
-            self._faults.labels(word)  # from nothing to 1 is no increase, as Prometheus sees it
+            self._faults.labels(word)  # begin at 0: Prometheus sees no increase when a series begins at 1
         self._process_metrics = ProcessMetrics(self.registry)
         self.registry.register(self)
 
@@ -69,11 +69,11 @@ class Scraped(Collector):
             self._faults.labels(event.word).inc()
 
     async def text(self, admin: Admin) -> bytes:
-        """All metrics in Prometheus's format. While Redis is away those of the queues are missing."""
+        """All metrics in Prometheus's format. While Redis is away, those of the queues are missing."""
         if (self._reading is None or self._reading.done()) and self._clock() - self._read_at >= FRESH:
             self._reading = asyncio.create_task(self._read(admin))
         if self._reading is not None:
-            # Not cancelled: what hangs in a thread would go on there, and the next scrape would take another one.
+            # Not cancelled: a thread that hangs would go on, and the next scrape would take another one.
             answered, _ = await asyncio.wait([self._reading], timeout=IN_TIME)
             if answered:
                 self._reading.result()
@@ -100,7 +100,7 @@ class Scraped(Collector):
         self._read_at = self._clock()
 
     async def _check(self, admin: Admin) -> None:
-        """Note what is wrong with the server. Raises BrokerUnavailableError if it can't be read, either."""
+        """Note what is wrong with the server. Raises BrokerUnavailableError if it can't be read at all."""
         try:
             await admin.check()
         except BrokerUnavailableError as error:

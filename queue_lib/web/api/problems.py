@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them: `application/problem+json` with a title, a status and a detail for people."""
+"""Errors in the format of RFC 9457: `application/problem+json` with a title, a status and a detail for people."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from queue_lib.observe.events import Observer
 
-SHOWN = 3  # faults of several that are in the detail
-MOST = 100  # faults that are told
-LONGEST = 100  # characters of a part of a field's place: keys of a body are the client's
+SHOWN = 3  # faults that the detail repeats
+MOST = 100  # faults that an answer lists
+LONGEST = 100  # characters of each part of a field's path: the client chooses a body's keys
 EXAMPLES = {
     400: "there was an error parsing the body",
     401: "a bearer token is needed: Authorization: Bearer ...",
@@ -64,17 +64,17 @@ SCHEMA = Problem.model_json_schema()
 
 
 class UnfitError(PermanentError):
-    """Some of several things are not fit; `faults` says which."""
+    """Some fields or jobs are invalid; `faults` says which."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        """The message has the first three."""
+        """The message repeats the first three."""
         more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         super().__init__("; ".join(f"{fault.field}: {fault.detail}" for fault in faults[:SHOWN]) + more)
         self.faults = faults
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: these answers are problems."""
+    """The OpenAPI responses for these statuses."""
     return {status: {"description": HTTPStatus(status).phrase, "content": _content(status)} for status in statuses}
 
 
@@ -87,9 +87,9 @@ def _content(status: int) -> dict[str, Any]:
 def problem(
     status: int, detail: str, headers: dict[str, str] | None = None, faults: list[Fault] | None = None
 ) -> JSONResponse:
-    """An error's answer."""
+    """The answer to an error."""
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=faults and faults[:MOST])
-    # With the headers of all answers: that to a fault does not pass by who adds them.
+    # With the headers of all answers: the answer to a fault bypasses the middleware that adds them.
     content, own = body.model_dump(exclude_none=True), HEADERS | (headers or {})
     return JSONResponse(content, status, own, media_type="application/problem+json")
 
@@ -103,7 +103,7 @@ def _field(place: Sequence[object]) -> str:
 
 
 def _allow(request: Request, error: HTTPException) -> dict[str, str]:
-    """For a method that a path has not: those that it has. Starlette names those of one route, and it may have two."""
+    """The Allow header of a 405: all methods of the path. Starlette names one route's, and a path may have two."""
     if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return {}
     scope = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
@@ -117,7 +117,7 @@ def _allow(request: Request, error: HTTPException) -> dict[str, str]:
 
 
 def install(app: FastAPI, observe: Observer | None = None) -> None:
-    """Answer every error so. A client sees no stack trace; `observe` is told of faults of our own."""
+    """Answer every error in this format, without a stack trace. `observe` is called for faults of our own."""
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

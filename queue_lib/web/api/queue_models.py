@@ -1,4 +1,4 @@
-"""Queues and workers as they go over the API: camelCase JSON, times in milliseconds."""
+"""Queues and workers in the API's JSON: camelCase, times in milliseconds."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class WireCounts(Model):
 
 
 class StoppedOut(Model):
-    """A job scheduler that no job follows: its pattern or interval, why, and when its last job was due.
+    """A job scheduler that has stopped: its pattern or interval, why no job follows, and when the last one was due.
 
-    `dueAt` is null where that is beyond all time.
+    `dueAt` is null if it is out of bounds.
     """
 
     model_config = example(
@@ -47,8 +47,8 @@ class StoppedOut(Model):
 class QueueOut(Model):
     """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds.
 
-    `stoppedSchedulers` are those of the app that came to a stop before their end.
-    `trouble` says why a part can't be read, such as a key of another type: then `wires` and `counts` are without it.
+    `stoppedSchedulers` are the app's job schedulers that stopped before their end.
+    `trouble` says why a part can't be read, such as a key of another type; `wires` and `counts` are then incomplete.
     """
 
     queue: str
@@ -100,14 +100,14 @@ class MinuteOut(Model):
 
 
 class History(Model):
-    """A queue's last minutes, without a gap."""
+    """A queue's last minutes, without gaps."""
 
     queue: str
     minutes: list[MinuteOut]
 
 
 class RunningOut(Model):
-    """A job that runs since a moment."""
+    """A running job, and since when it runs."""
 
     queue: str
     wire: Wire

@@ -1,4 +1,4 @@
-"""Queues and workers: statistics, history, and what is done to many jobs at once."""
+"""Queues and workers: statistics, history, and actions on many jobs."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ QueueName = Annotated[str | None, Query(min_length=1, description="All queues, i
 
 Older = Annotated[int, Query(ge=0, le=10**12, description="Milliseconds.")]
 
-DELETED = 100_000  # jobs of one request: five to ten seconds, and routers give up after 30
+DELETED = 100_000  # jobs of one request: it takes five to ten seconds, and routers give up after 30
 AtMost = Annotated[int, Query(ge=1, le=DELETED, description="Delete at most so many.")]
 
 
 @router.get("/stats", responses=described(401, 422, 503))
 async def stats(operator: Operator) -> Stats:
-    """Each queue: jobs by state, on both wires and on each, and how long the next one has waited."""
+    """Each queue: jobs by state, in all and on each wire, and how long the next one has waited."""
     queues = [queue_out(each) for each in await operator.queues.stats()]
     return Stats(queues=queues, dead_letters=await operator.dead_letters.count())
 
 
 @router.post("/pause", responses=described(401, 403, 404, 422, 503))
 async def pause(operator: Operator, queue: QueueName = None) -> Outcome:
-    """Hand out no more jobs, on both wires; running jobs go on, and producers may enqueue."""
+    """Hand out no more jobs, on both wires. Running jobs go on, and producers may enqueue."""
     for name in operator.queues.chosen(queue):
         await operator.queues.pause(name)
     return Outcome(outcome="paused")
@@ -66,7 +66,7 @@ async def clean_completed(
     *,
     limit: AtMost = DELETED,
 ) -> Cleaned:
-    """Delete jobs that completed longer ago than this. Where `limit` were deleted there may be more: ask again."""
+    """Delete jobs that completed longer ago than `older`. If `limit` were deleted, there may be more: ask again."""
     return await _clean(operator, State.COMPLETED, older, queue, limit)
 
 
@@ -78,9 +78,9 @@ async def clean_failed(
     *,
     limit: AtMost = DELETED,
 ) -> Cleaned:
-    """Delete jobs that failed longer ago than this; their dead letters stay.
+    """Delete jobs that failed longer ago than `older`; their dead letters stay.
 
-    Where `limit` were deleted there may be more: ask again.
+    If `limit` were deleted, there may be more: ask again.
     """
     return await _clean(operator, State.FAILED, older, queue, limit)
 
@@ -100,9 +100,9 @@ async def drain(
     delayed: Annotated[bool, Query(description="Delete the delayed ones, too.")] = False,
     limit: AtMost = DELETED,
 ) -> Cleaned:
-    """Delete all jobs of one queue that wait, on both wires; what runs goes on, and what has ended stays.
+    """Delete the waiting jobs of one queue, on both wires. Running jobs go on, and ended jobs stay.
 
-    Where `limit` were deleted there may be more: ask again. Pause the queue first, if its producers go on.
+    If `limit` were deleted, there may be more: ask again. Pause the queue first if its producers go on.
     """
     return Cleaned(removed=await operator.queues.drain(queue, delayed=delayed, most=limit))
 
@@ -119,10 +119,10 @@ async def retry_failed(  # noqa: PLR0913 -- the filter
     older: Annotated[int | None, Query(ge=0, le=10**12, description="Failed more milliseconds ago than this.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")] = 1000,
 ) -> Retried:
-    """Run failed jobs again from their first attempt, and drop their dead letters: those to which all applies.
+    """Run failed jobs that meet all conditions again from their first attempt, and drop their dead letters.
 
-    Where as many as `limit` were retried there may be more: ask again. Those that somebody else has retried meanwhile
-    are `matched`, and not `retried`.
+    If `limit` were retried, there may be more: ask again. Jobs that somebody else retried meanwhile are `matched`, and
+    not `retried`.
     """
     wanted = JobFilter(
         queue=queue,
@@ -142,11 +142,11 @@ async def history(
     queue: OneQueue,
     minutes: Annotated[int, Query(ge=1, le=LONGEST_HISTORY)] = 60,
 ) -> History:
-    """What all workers have done with a queue's jobs, minute by minute: the oldest first, this minute last."""
+    """What all workers did with a queue's jobs, minute by minute: the oldest first, this minute last."""
     return History(queue=queue, minutes=[minute_out(each) for each in await operator.queues.history(queue, minutes)])
 
 
 @router.get("/workers", responses=described(401, 422, 503))
 async def workers(operator: Operator) -> list[WorkerOut]:
-    """The worker processes that have been heard of within a minute, with the jobs that they run."""
+    """The worker processes that reported within the last minute, with the jobs that they run."""
     return [worker_out(each) for each in await operator.workers.alive()]

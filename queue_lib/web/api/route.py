@@ -1,4 +1,4 @@
-"""What is asked of a request's head before its body is read: who sends it, and whether its query is understood."""
+"""Checks of a request before its body is read: its token, and its query parameters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ApiRoute(APIRoute):
 
 
 def _check_query(request: Request, known: Collection[str]) -> None:
-    """Raise UnfitError for what would be left out in silence: with `?queu=`, an action would be done to all queues."""
+    """Raise UnfitError for parameters that would be ignored: `?queu=` would apply an action to all queues."""
     given = [name for name, _ in request.query_params.multi_items()]
     faults = {
         name: f"not known; known are: {', '.join(sorted(known)) or 'none'}" for name in given if name not in known

@@ -1,4 +1,4 @@
-"""Jobs in: one, or a batch of them."""
+"""Adding jobs: one, or a batch."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def submit(
     token: Annotated[Token, Depends(submitter)],
     key: Key = None,
 ) -> Accepted:
-    """Enqueue a job, once its payload is found to be one that a worker takes."""
+    """Enqueue a job, if a worker takes its payload and the wire its options."""
     wire = submission.options.wire
     job_id = _id(token, key) if key is not None else None
     addition = submission.options.addition(submission.name, submission.data, job_id)
@@ -68,9 +68,9 @@ async def submit(
 async def submit_batch(
     request: Request, operator: Operator, batch: Batch, token: Authorized, key: Key = None
 ) -> AcceptedBatch:
-    """Enqueue up to 1,000 jobs, once all of them are found to be fit; else none, and each one's fault is told.
+    """Enqueue up to 1,000 jobs if all are valid; else none, and the answer says what is wrong with each.
 
-    If Redis goes away in the middle some are enqueued: with an Idempotency-Key the same batch may be sent again.
+    If Redis goes away in the middle, some are enqueued: with an Idempotency-Key the same batch may be sent again.
     """
     count_jobs(request.app.state.limiter, token, len(batch.jobs))
     ids = [None if key is None else _id(token, f"{number} {key}") for number in range(len(batch.jobs))]

@@ -1,4 +1,4 @@
-"""Clients that wait for a job: one look at all their jobs, four times a second, however many clients there are."""
+"""Clients that wait for jobs. All their jobs are looked at together, four times a second."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from queue_lib.job import Wire
 
 EVERY = 0.25  # seconds between looks
-PATIENCE = 2.0  # seconds without news after which a client is looked after
+PATIENCE = 2.0  # seconds without news after which the client's connection is checked
 MOST = 500  # clients of one web process
 BUSY_FOR = "5"  # seconds after which a client may try again
 ENDED = frozenset({State.COMPLETED, State.FAILED})
-GONE = ""  # the fingerprint of a job that there is no more
+GONE = ""  # the fingerprint of a job that is gone
 
 
 class Followed:
-    """A job that one client waits for. `fingerprint` is what was seen of it last; None before the first look."""
+    """A job that one client waits for. `fingerprint` is the last one seen; None before the first look."""
 
     def __init__(self, job: JobView) -> None:
         """Nothing was seen so far."""
@@ -46,7 +46,7 @@ class Followed:
             self._news.set()
 
     def forget(self) -> None:
-        """What was seen could not be told: the next look is news."""
+        """The last look could not be sent to the client: count the next one as news."""
         self.fingerprint = self._known = None
 
     def wake(self) -> None:
@@ -54,7 +54,7 @@ class Followed:
         self._news.set()
 
     async def news(self, seconds: float) -> bool:
-        """Wait until it has got on since the last news, so long at most. The first look is news."""
+        """Wait so long at most for the job to change; returns whether it has. The first look is a change."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._news.wait()
@@ -65,7 +65,7 @@ class Followed:
 
 
 class Watch:
-    """Looks after all followed jobs, while there are any."""
+    """Looks at all followed jobs, while there are any."""
 
     def __init__(self, most: int = MOST) -> None:
         """`most` clients may wait at once."""
@@ -75,7 +75,7 @@ class Watch:
         self.is_closed = False
 
     def close(self) -> None:
-        """Let all clients go: the process stops. Safe to call in a signal handler."""
+        """End all waits, because the process stops. Safe to call in a signal handler."""
         self.is_closed = True
 
     def check_room(self) -> None:
@@ -86,7 +86,7 @@ class Watch:
 
     @contextlib.contextmanager
     def follow(self, jobs: JobAdmin, job: JobView) -> Iterator[Followed]:
-        """Follow a job, once there is found to be room."""
+        """Follow a job. Call check_room first."""
         followed = Followed(job)
         self._followed.add(followed)
         if self._looking is None or self._looking.done():
@@ -98,7 +98,7 @@ class Watch:
 
     async def _look(self, jobs: JobAdmin) -> None:
         while self._followed:
-            with contextlib.suppress(BrokerUnavailableError):  # the client learns it from its own look, or waits
+            with contextlib.suppress(BrokerUnavailableError):  # the client's own look raises it, too
                 await self._look_at_all(jobs.fingerprints)
             if self.is_closed:
                 for followed in self._followed:
@@ -120,7 +120,7 @@ class Watch:
     ) -> JobView | None:
         """The job once it has completed or failed, or as it is after so many seconds; None if it is gone.
 
-        `has_left` says whether nobody waits for the answer any more. Raises 503 when too many clients wait.
+        `has_left` says whether the client has disconnected. Raises 503 when too many clients wait.
         """
         self.check_room()
         until, seen = time.monotonic() + seconds, job

@@ -82,6 +82,6 @@ def _answer_errors(pages: FastAPI) -> None:
         return answer
 
     @pages.exception_handler(Exception)
-    async def _fault(request: Request, _: Exception) -> Response:  # the API's own handler writes it into the log
+    async def _fault(request: Request, _: Exception) -> Response:  # the API's handler logs it
         reason = "a fault of the server's; its log says which"
         return page(request, "error.html", HTTPStatus.INTERNAL_SERVER_ERROR, reason=reason)

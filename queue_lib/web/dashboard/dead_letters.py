@@ -79,7 +79,7 @@ async def listed(
         following=found.resume,
         start=start,
         total=found.total,
-        offer=offer(known, "matching letter") if filtered else offer(found.total, "letter"),
+        offer=offer(known, "matching dead letter") if filtered else offer(found.total, "dead letter"),
         queues=operator.queues.names,
         query=query,
         filtered=filtered,

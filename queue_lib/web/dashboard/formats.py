@@ -18,7 +18,7 @@ KIB = 1024
 NONE = "\N{EN DASH}"
 WIRES = {Wire.BULLMQ: "BullMQ", Wire.RQ: "RQ"}
 
-# Terminal escapes become visible; what would turn the direction of the text, or is no character, becomes U+FFFD.
+# Control characters become visible; characters that change the text's direction, or are invalid, become U+FFFD.
 _HARMLESS = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
     0x7F: 0x2421,
@@ -52,7 +52,7 @@ def glance(value: Any) -> str:
 
 
 def _json(value: Any, most: int, more: str, indent: int | None = None) -> str:
-    """No more is made than is shown: a payload may have megabytes, or be nested without end."""
+    """JSON is made only as far as it is shown: a payload may have megabytes, or be nested without end."""
     written, length = [], 0
     for chunk in json.JSONEncoder(indent=indent, ensure_ascii=False, default=str).iterencode(value):
         written.append(chunk[: most + 1])

@@ -1,4 +1,4 @@
-"""Actions on many jobs or letters at once: no more of them than the page said, and none that came after it."""
+"""Actions on many jobs or dead letters: no more than the page offered, and none that failed after it was made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST = 15.0  # seconds of one action: routers give up after 30
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the reader had before them: a page that was made at `at`, in seconds since the epoch, and named `most`."""
+    """The page that the reader saw: made at `at`, in seconds since the epoch, and offering `most` items."""
 
     at: float
     most: int
@@ -29,14 +29,14 @@ AsSeen = Annotated[Seen, Depends(seen_of)]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a page offers to act on: in words, and how many at most."""
+    """What a page offers to act on: in words, and the most items."""
 
     words: str
     most: int
 
 
 def offer(count: int | None, noun: str) -> Offer:
-    """Of `count` that there are; None says that it is not known how many."""
+    """The offer for `count` items; None if the number is not known."""
     if count is None:
         return Offer(f"up to {AT_ONCE:,} {noun}s", AT_ONCE)
     if count > AT_ONCE:

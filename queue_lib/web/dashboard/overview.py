@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MINUTES = 60  # of history
 SCHEDULERS = 10  # that have stopped, and are shown
-RECENT = 15  # minutes for which it is told that Redis has lost data
+RECENT = 15  # minutes for which the page says that Redis lost data
 
 router = APIRouter()
 
@@ -39,7 +39,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graphs:
-    """The last hour. `done`, `retried`, `dead` and `p50`, `p95` are SVG paths; the rest is said in words.
+    """The last hour. `done`, `retried`, `dead` and `p50`, `p95` are SVG paths; the rest is text.
 
     `peak` is the most runs that ended in a minute; `latest` the last minute in which a wait was measured.
     """
@@ -88,7 +88,7 @@ async def overview(request: Request, operator: Operator) -> Response:
 
 
 def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    """What is wrong with a queue: what Redis says of it; nobody serves it or a wire of it; a scheduler has stopped."""
+    """What is wrong with a queue: its keys, workers that are missing, schedulers that have stopped."""
     trouble = stats.trouble.value if stats.trouble else ""
     told = [f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []
     stopped = [

@@ -24,7 +24,7 @@ STATIC = {
 }
 ASSETS = {name: (HERE / "static" / name).read_bytes() for name in STATIC}
 VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in ASSETS.items()}
-# What an action says when it is done. Nothing else of the address is repeated, so that no link can put words here.
+# Messages after an action. The address names one of them, so that no link can put its own text on the page.
 SAID = {
     "paused": "Paused: no more jobs are handed out, on both wires. What runs goes on.",
     "resumed": "Resumed.",
@@ -38,14 +38,14 @@ SAID = {
     "retried-some": "Jobs that run again: {n}. There are more; do it again.",
     "cleaned": "Jobs deleted: {n}. Their dead letters stay.",
     "cleaned-some": "Jobs deleted: {n}. Their dead letters stay. There may be more; do it again.",
-    "letter-retried": "The job runs again, from its first attempt; its letter is dropped.",
-    "letter-enqueued": "The job was gone; a new one has its payload. The letter is dropped.",
-    "letter-not-failed": "Nothing was done: the job is waiting, running or done by now. Drop the letter.",
-    "letter-no-payload": "Nothing was done: the job is gone, and its payload is not in the letter, which says why.",
-    "letter-dropped": "The letter is dropped; the job stays among the failed ones.",
-    "letter-gone": "Nothing was done: the letter is gone.",
-    "replayed": "Letters replayed: {n}.",
-    "replayed-some": "Letters replayed: {n}. There are more; do it again.",
+    "letter-retried": "The job runs again, from its first attempt; its dead letter is dropped.",
+    "letter-enqueued": "The job was gone; a new one has its payload. The dead letter is dropped.",
+    "letter-not-failed": "Nothing was done: the job is waiting, running or done by now. Drop the dead letter.",
+    "letter-no-payload": "Nothing was done: the job is gone, and the dead letter has no payload; it says why.",
+    "letter-dropped": "The dead letter is dropped; the job stays among the failed ones.",
+    "letter-gone": "Nothing was done: the dead letter is gone.",
+    "replayed": "Dead letters replayed: {n}.",
+    "replayed-some": "Dead letters replayed: {n}. There are more; do it again.",
 }
 
 

@@ -23,7 +23,7 @@ from queue_lib.web.dashboard.overview import alarms
 from queue_lib.web.dashboard.pages import done, page
 
 COUNT = 50  # jobs on a page
-CLEANED = 100_000  # jobs that one action deletes: routers give up after 30 seconds
+CLEANED = 100_000  # jobs that one action deletes at most: routers give up after 30 seconds
 AGES = {"0": "whatever their age", "3600": "an hour ago", "86400": "a day ago", "604800": "a week ago"}  # seconds
 
 router = APIRouter(prefix="/queue/{queue}")
@@ -94,7 +94,7 @@ async def jobs(
         states=State,
         ages=AGES,
         count=COUNT,
-        refresh=0 if where.text else 5,  # a search is much to ask for
+        refresh=0 if where.text else 5,  # a search is expensive
         here="overview",
     )
 

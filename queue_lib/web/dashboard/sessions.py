@@ -1,4 +1,4 @@
-"""Who is signed in: a cookie that every web process can check, and that none has to remember.
+"""Sessions: a cookie that every web process can check without storing it.
 
 Its key is made of the token's hash, so that a revoked token's sessions end, and of a secret that all web processes
 share (Redis's URL), so that an entry of API_TOKENS alone forges none.
@@ -69,7 +69,7 @@ class Sessions:
 
 
 class _Clocked(TimestampSigner):
-    """With a clock that tests may set."""
+    """A signer whose clock tests may set."""
 
     clock: Callable[[], float]
 

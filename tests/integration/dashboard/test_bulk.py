@@ -61,7 +61,7 @@ async def test_letters_that_came_since_are_not_replayed(ada: Browser, mess: Mess
     await fail(mess, 1)
     await fail(mess, 1, "rq")
 
-    assert ["4 letters", "2 matching letters"] == [
+    assert ["4 dead letters", "2 matching dead letters"] == [
         each[len("Run the jobs of ") :].split(" again")[0] for each in (asked, filtered)
     ]
     assert "said=replayed&n=2" in (await ada.act(filtered_action)).headers["location"]

@@ -31,7 +31,7 @@ async def test_dead_letters_are_found_replayed_and_dropped(ada: Browser, mess: M
     all_rq = await ada.act(f"/letters/replay?wire=rq&{seen()}")
     assert "said=replayed&n=2" in all_rq.headers["location"]
     told = await ada.http.get(all_rq.headers["location"])
-    assert "Letters replayed: 2." in told.text
+    assert "Dead letters replayed: 2." in told.text
     assert "There are no dead letters." in (await ada.get("/letters")).text
 
 
