@@ -26,7 +26,7 @@ from queue_lib.feature import queues_of
 from queue_lib.observe import log
 from queue_lib.settings import QueueChoice, WorkerSettings, load
 from queue_lib.web.api.app import build
-from queue_lib.web.api.connection import PatientConnection
+from queue_lib.web.connection import PatientConnection
 from queue_lib.web.dashboard.app import install
 from queue_lib.web.settings import ApiSettings
 

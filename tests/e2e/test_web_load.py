@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from queue_lib.web import tokens
-from queue_lib.web.api.bodies import LARGEST, LONGEST, MOST_BYTES
+from queue_lib.web.body_limit import LARGEST, LONGEST, MOST_BYTES
 from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.polling import PATIENCE
 from tests.support.web_process import web_process

@@ -94,6 +94,14 @@ def test_a_list_of_delays_is_no_backoff_of_bullmq() -> None:
         ({"priority": "high"}, "priority: BullMQ takes a number; high is a lane of RQ"),
         ({"lifo": True, "priority": 7}, "lifo: BullMQ ignores it for a job with a delay or a priority"),
         ({"lifo": True, "delay": 1.0}, "lifo: BullMQ ignores it for a job with a delay or a priority"),
+        (
+            {"deduplication": Deduplication(id="d", extend=True)},
+            "deduplication.extend: BullMQ ignores it without a ttl",
+        ),
+        (
+            {"deduplication": Deduplication(id="d", ttl=1.0, keep_last_if_active=True)},
+            "deduplication.ttl: BullMQ ignores it with keepLastIfActive",
+        ),
     ],
 )
 def test_what_bullmq_can_not_do(changes: dict[str, Any], reason: str) -> None:

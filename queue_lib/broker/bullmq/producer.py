@@ -85,6 +85,13 @@ def _backoff(backoff: Backoff) -> dict[str, Any]:
 
 
 def _deduplication(wanted: Deduplication) -> dict[str, Any]:
+    """BullMQ's option. Raises PermanentError for parts of it that BullMQ would ignore."""
+    if wanted.extend and wanted.ttl is None:
+        msg = "deduplication.extend: BullMQ ignores it without a ttl"
+        raise PermanentError(msg)
+    if wanted.keep_last_if_active and wanted.ttl is not None:
+        msg = "deduplication.ttl: BullMQ ignores it with keepLastIfActive"
+        raise PermanentError(msg)
     found = {
         "ttl": wanted.ttl and _milliseconds(wanted.ttl),
         "extend": wanted.extend,

@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 
 from queue_lib.observe.events import to_all
 from queue_lib.web.api import dead_letters, events, health, jobs, metrics, problems, queues, submissions
-from queue_lib.web.api.bodies import BodyLimit
 from queue_lib.web.api.watch import Watch
+from queue_lib.web.body_limit import BodyLimit
 from queue_lib.web.headers import WithHeaders
 from queue_lib.web.rate_limit import FixedWindow
 

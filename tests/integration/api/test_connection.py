@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvicorn
 
-from queue_lib.web.api.connection import PatientConnection
+from queue_lib.web.connection import PatientConnection
 from tests.support.polling import PATIENCE
 from web import is_no_cancellation
 

@@ -11,10 +11,9 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from queue_lib.web import tokens
-from queue_lib.web.api import bodies
-from queue_lib.web.api.bodies import LARGEST, BodyLimit
+from queue_lib.web import body_limit, tokens
 from queue_lib.web.api.submissions import count_jobs
+from queue_lib.web.body_limit import LARGEST, BodyLimit
 from queue_lib.web.rate_limit import WINDOW, FixedWindow
 from tests.support.api_client import JOB, Client, api, client_of
 
@@ -52,7 +51,7 @@ async def test_slow_bodies_are_given_up(ask: Client) -> None:
 async def test_only_so_much_is_held_at_once(ask: Client, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     """So many bodies, and so many bytes of them: who comes then is told to come back, and finds room when they end."""
     text = json.dumps(JOB).encode()
-    monkeypatch.setattr(bodies, bound, {"MOST": 2, "MOST_BYTES": 2 * len(text)}[bound])
+    monkeypatch.setattr(body_limit, bound, {"MOST": 2, "MOST_BYTES": 2 * len(text)}[bound])
     sent, go_on = asyncio.Semaphore(0), asyncio.Event()
 
     async def held() -> AsyncIterator[bytes]:
@@ -69,7 +68,7 @@ async def test_only_so_much_is_held_at_once(ask: Client, monkeypatch: pytest.Mon
     refused = await submit(text)
     go_on.set()
 
-    assert (503, bodies.BUSY_FOR) == (refused.status_code, refused.headers["retry-after"])
+    assert (503, body_limit.BUSY_FOR) == (refused.status_code, refused.headers["retry-after"])
     assert "too much is being sent" in refused.json()["detail"]
     assert [202, 202] == [answer.status_code for answer in await asyncio.gather(*holding)]
     assert 202 == (await submit(text)).status_code
