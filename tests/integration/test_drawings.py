@@ -14,7 +14,7 @@ from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError
 from tests.support.images import RED, WHITE, bytes_of, close, opened
-from tests.support.media import wishes
+from tests.support.media import image_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -75,7 +75,7 @@ async def test_a_bomb_is_refused_for_good(sandbox: Sandbox, tmp_path: Path, body
     (tmp_path / "source").write_bytes(drawing(body))
 
     with pytest.raises(PermanentError, match=reason):
-        await sandbox.run(Task("image", tmp_path, wishes(), LIMITS))
+        await sandbox.run(Task("image", tmp_path, image_options(), LIMITS))
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -114,7 +114,7 @@ async def test_nothing_outside_is_read_or_asked(sandbox: Sandbox, tmp_path: Path
     start = f'<!DOCTYPE svg SYSTEM "http://127.0.0.1:{port}/svg.dtd">'.encode()
     (folder / "source").write_bytes(start + drawing(styles + images))
 
-    await sandbox.run(Task("image", folder, wishes(), LIMITS))
+    await sandbox.run(Task("image", folder, image_options(), LIMITS))
 
     assert close(WHITE, opened(folder / "compressed.jpg").getpixel((500, 500)))
     assert [] == Server.asked

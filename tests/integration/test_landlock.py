@@ -18,7 +18,7 @@ from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
 from tests.support.documents import make_docx, make_pdf
 from tests.support.images import bytes_of
-from tests.support.media import wishes
+from tests.support.media import image_options
 from tests.support.sandbox_tasks import PlaySandbox
 
 if TYPE_CHECKING:
@@ -108,9 +108,11 @@ TEXT = {"maxCharacters": 1000, "maxPages": 5, "maxUnpacked": MEBIBYTE, "hint": N
 @pytest.mark.parametrize(
     ("name", "upload", "arguments", "result"),
     [
-        pytest.param("image", _heic(), wishes(), "compressed.jpg", id="HEIC"),
-        pytest.param("image", bytes_of(Image.new("RGB", (640, 480)), "TIFF"), wishes(), "compressed.jpg", id="TIFF"),
-        pytest.param("image", SVG, wishes(), "compressed.jpg", id="SVG"),
+        pytest.param("image", _heic(), image_options(), "compressed.jpg", id="HEIC"),
+        pytest.param(
+            "image", bytes_of(Image.new("RGB", (640, 480)), "TIFF"), image_options(), "compressed.jpg", id="TIFF"
+        ),
+        pytest.param("image", SVG, image_options(), "compressed.jpg", id="SVG"),
         pytest.param("document", make_pdf("Dear Ada,"), TEXT, "text.txt", id="PDF"),
         pytest.param("document", make_docx(), TEXT, "text.txt", id="DOCX"),
         pytest.param("document", b"Dear Ada,", TEXT, "text.txt", id="text"),

@@ -121,7 +121,7 @@ async def test_an_upload_that_is_no_image_is_permanent(
     """Text under an image's name is refused for good with the reason, and leaves nothing behind."""
     (store.folder / "uploads" / "a.png").write_text("text")
 
-    with pytest.raises(PermanentError, match="not an image in one of the formats"):
+    with pytest.raises(PermanentError, match="not an image in one of the supported formats"):
         await ProcessImage(dependencies)(JOB, context)
 
     assert files.rows == {"file-1": {}}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from processors.media.image import make_images
-from tests.support.media import FakeParent, wishes
+from tests.support.media import FakeParent, image_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ class Encoded(NamedTuple):
 
 def run(folder: Path, image: Image.Image | bytes, kind: str = "PNG", **options: Any) -> Encoded:
     """Encode an image that is saved as `kind`."""
-    return made(folder, wishes(), image, kind, **options)
+    return made(folder, image_options(), image, kind, **options)
 
 
 def made(

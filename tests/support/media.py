@@ -45,7 +45,7 @@ class FakeParent:
         self.reserved.append(need)
 
 
-def wishes(**changes: Any) -> dict[str, Any]:
+def image_options(**changes: Any) -> dict[str, Any]:
     """The image task's arguments as a job without options has them."""
     return {
         "formats": ["jpeg"],

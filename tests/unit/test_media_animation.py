@@ -22,7 +22,7 @@ from tests.support.images import (
     made,
     run,
 )
-from tests.support.media import FakeParent, wishes
+from tests.support.media import FakeParent, image_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def test_an_animation_is_kept(tmp_path: Path) -> None:
 
 def test_the_first_frame_of_an_animation_may_be_asked_for(tmp_path: Path) -> None:
     """Cut to its first frame only where that is wanted; the report says so."""
-    result = made(tmp_path, wishes(animation="first-frame"), animation(RED, BLUE))
+    result = made(tmp_path, image_options(animation="first-frame"), animation(RED, BLUE))
 
     assert ("first-frame", 1) == (result.report["animation"], getattr(result.compressed, "n_frames", 1))
     assert close(RED, result.compressed.convert("RGB").getpixel((20, 15)))
@@ -80,7 +80,9 @@ def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: Pa
             assert close(colour, image.convert("RGB").getpixel((50, 150)))
             assert duration == image.info["duration"]
     assert close(GREEN, result.thumbnail.getpixel((100, 100)))
-    assert close(GREEN, made(tmp_path, wishes(animation="first-frame"), fallback_png()).compressed.getpixel((100, 100)))
+    assert close(
+        GREEN, made(tmp_path, image_options(animation="first-frame"), fallback_png()).compressed.getpixel((100, 100))
+    )
 
 
 def small_frame() -> bytes:
@@ -91,7 +93,7 @@ def small_frame() -> bytes:
 
 def test_what_no_frame_covers_is_transparent(tmp_path: Path) -> None:
     """As in browsers, and not of some colour of the palette; decoders hear that something is transparent."""
-    result = made(tmp_path, wishes(background="#00ff00"), small_frame())
+    result = made(tmp_path, image_options(background="#00ff00"), small_frame())
 
     with Image.open(tmp_path / "compressed.webp") as image:
         for number, colour in enumerate((RED, BLUE)):
@@ -102,7 +104,7 @@ def test_what_no_frame_covers_is_transparent(tmp_path: Path) -> None:
     assert close(GREEN, result.thumbnail.getpixel((30, 20)))
     assert close(
         GREEN,
-        made(tmp_path, wishes(animation="first-frame", background="#00ff00"), small_frame()).compressed.getpixel(
+        made(tmp_path, image_options(animation="first-frame", background="#00ff00"), small_frame()).compressed.getpixel(
             (30, 20)
         ),
     )
@@ -124,7 +126,7 @@ def test_a_frame_is_taken_back_as_it_says(dispose: int, over: Any, left: Any) ->
     place = data.index(b",", third)
     data = data[: place + 5] + struct.pack("<HH", 1, 1) + data[place + 9 :]
 
-    moving = Gif(data).moving
+    moving = Gif(data).animation
 
     assert moving is not None
     *_, last = moving.frames()
@@ -149,7 +151,7 @@ def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
     frames = [Image.new("RGB", (40, 30), (60 * number, 0, 0)) for number in range(4)]
     data = bytes_of(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=[0, 10, 20, 70])
 
-    moving = Gif(data).moving
+    moving = Gif(data).animation
 
     assert moving is not None
     assert [100, 100, 20, 70] == [frame.duration for frame in moving.frames()]
@@ -210,7 +212,7 @@ def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> No
 @pytest.mark.parametrize("lasts", [0x7FFFFFFF // opened_image.MAX_FRAMES + 1, 65_535_000, 2**32])
 def test_no_frame_outlasts_the_clock_of_a_webp(lasts: int) -> None:
     """It counts milliseconds in 31 bits. A PNG can have 40 frames of 18 hours each."""
-    assert opened_image.MAX_FRAMES * opened_image.lasting(lasts) < 2**31
+    assert opened_image.MAX_FRAMES * opened_image.frame_duration(lasts) < 2**31
 
 
 def test_an_animation_that_lasts_for_weeks(tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
         parent = FakeParent()
         frames = [Image.effect_noise((64, 48), 90) for _ in range(count)]
         frames[0].save(tmp_path / "source", "GIF", save_all=True, append_images=frames[1:])
-        make_images.run(wishes(), parent)
+        make_images.run(image_options(), parent)
         needs.append((*parent.reserved, (tmp_path / "source").stat().st_size))
 
     assert 2 * (needs[1][1] - needs[0][1]) == needs[1][0] - needs[0][0]
@@ -297,6 +299,6 @@ def test_an_animation_that_is_cut_is_not_kept_in_secret(tmp_path: Path) -> None:
     frames = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(3)]
     data = bytes_of(frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=1)
 
-    result = made(tmp_path, wishes(animation="first-frame"), data)
+    result = made(tmp_path, image_options(animation="first-frame"), data)
 
     assert ("jpeg", 1) == (result.report["files"][0]["format"], getattr(result.compressed, "n_frames", 1))

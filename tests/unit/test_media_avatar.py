@@ -24,7 +24,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def wishes(**changes: Any) -> dict[str, Any]:
+def avatar_options(**changes: Any) -> dict[str, Any]:
     """The task's arguments as a job has them that keeps animations."""
     options = {"sizes": [64], "formats": ["webp", "jpeg"], "crop": "center", "background": "#ffffff", "quality": 80}
     return {**options, "animation": "keep", **changes}
@@ -36,7 +36,7 @@ def test_no_memory_for_pixels_that_won_t_be_there() -> None:
     needs = []
     for sizes in ([64, 2048], [100]):
         parent = FakeParent()
-        make_avatars.run(wishes(sizes=sizes), parent)
+        make_avatars.run(avatar_options(sizes=sizes), parent)
         needs += parent.reserved
 
     assert needs[0] == needs[1] < 16 * MEBIBYTE
@@ -61,7 +61,7 @@ def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_avatar(animation: 
     """The first frame is shown, in either format."""
     Path("source").write_bytes(fallback_png())
 
-    make_avatars.run(wishes(animation=animation), FakeParent())
+    make_avatars.run(avatar_options(animation=animation), FakeParent())
 
     for name in ("64.jpg", "64.webp"):
         image = opened(Path(name))
@@ -77,7 +77,7 @@ def test_colours_are_converted_before_the_background_is_seen(animation: str) -> 
     options = {"append_images": frames[1:], "icc_profile": swapped_profile()}
     frames[0].save("source", "PNG", save_all=True, **options)
 
-    make_avatars.run(wishes(animation=animation, background="#ff0000"), FakeParent())
+    make_avatars.run(avatar_options(animation=animation, background="#ff0000"), FakeParent())
 
     image = opened(Path("64.jpg"))
     assert close(GREEN, image.getpixel((10, 30)))

@@ -28,7 +28,7 @@ from tests.support.images import (
     segment,
     swapped_profile,
 )
-from tests.support.media import FakeParent, wishes
+from tests.support.media import FakeParent, image_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_the_background_has_no_part_in_the_image_s_profile(tmp_path: Path, alpha
     image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
     profile = swapped_profile()
 
-    result = made(tmp_path, wishes(background="#ff0000", alpha=alpha), image, icc_profile=profile)
+    result = made(tmp_path, image_options(background="#ff0000", alpha=alpha), image, icc_profile=profile)
 
     assert close(RED, result.thumbnail.getpixel((300, 120)))
     assert close(GREEN, result.thumbnail.getpixel((20, 120)))
@@ -152,7 +152,7 @@ def test_a_jpeg_keeps_its_colours_however_it_stores_them(
     tmp_path: Path, data: bytes, mode: str, box: tuple[int, int], floor: int
 ) -> None:
     """It looks as it does when decoded in full as RGB, and stays in YCbCr until it is encoded where it can."""
-    result = made(tmp_path, wishes(box=box), data)
+    result = made(tmp_path, image_options(box=box), data)
 
     with decode.opened(tmp_path / "source", FakeParent()) as image:
         assert mode == decode.decode(image, 0.5, ["jpeg"], FakeParent()).pixels.mode
@@ -167,7 +167,7 @@ def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[st
     """Where a result may have more colours than a JPEG's, they are not given up on the way."""
     floors = {"jpeg": 40, "webp": 40, "avif": 40, "png": 49}
 
-    made(tmp_path, wishes(formats=formats, box=(720, 540)), PLAIN)
+    made(tmp_path, image_options(formats=formats, box=(720, 540)), PLAIN)
 
     with decode.opened(tmp_path / "source", FakeParent()) as image:
         assert mode == decode.decode(image, 0.5, formats, FakeParent()).pixels.mode

@@ -31,7 +31,7 @@ from tests.support.images import (
     scene,
     swapped_profile,
 )
-from tests.support.media import FakeParent, wishes
+from tests.support.media import FakeParent, image_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ def test_transparency(tmp_path: Path, kind: str) -> None:
     image = halves((200, 160), (*RED, 255), (0, 0, 0, 0), "RGBA")
     options = {"ICO": {"sizes": [(200, 160)]}}.get(kind, {})
 
-    result = made(tmp_path, wishes(alpha="keep"), bitmap(image) if kind == "BMP" else image, kind, **options)
+    result = made(tmp_path, image_options(alpha="keep"), bitmap(image) if kind == "BMP" else image, kind, **options)
 
     seen = result.compressed.convert("RGBA")
     assert close(RED, seen.getpixel((50, 80))[:3])  # type: ignore[index]
@@ -130,7 +130,7 @@ def test_hidden_colours_of_a_tiff_don_t_bleed(tmp_path: Path) -> None:
     """White and transparent black by turns are white when they are shrunk together."""
     row = Image.frombytes("RGBA", (1600, 1), bytes([255] * 4 + [0] * 4) * 800)
 
-    result = made(tmp_path, wishes(box=(100, 75)), row.resize((1600, 1200), Resampling.NEAREST), "TIFF")
+    result = made(tmp_path, image_options(box=(100, 75)), row.resize((1600, 1200), Resampling.NEAREST), "TIFF")
 
     assert (100, 75) == result.size
     assert min(result.compressed.tobytes()) > 240
@@ -177,7 +177,7 @@ def test_coding_points_are_honoured(
     at = data.index(b"nclx") + 4
     data = data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
 
-    result = made(tmp_path, wishes(formats=["png"]), data)
+    result = made(tmp_path, image_options(formats=["png"]), data)
 
     assert shown == pytest.approx(result.compressed.convert("RGB").getpixel((30, 20)), abs=3)
 
@@ -206,7 +206,7 @@ HALF = '<rect width="20" height="30" fill="#f00"/>'
 )
 def test_a_drawing_is_drawn_as_large_as_the_result(tmp_path: Path, data: bytes, size: tuple[int, int]) -> None:
     """An SVG has no pixels that could be enlarged: it fills the result, sharp, and is transparent elsewhere."""
-    result = made(tmp_path, wishes(background="#00ff00"), data)
+    result = made(tmp_path, image_options(background="#00ff00"), data)
 
     assert ("SVG", size) == (result.report["kind"], result.size)
     middle = size[0] // 2
@@ -319,7 +319,7 @@ def test_what_an_operator_has_left_out(
 def test_a_result_that_a_format_has_no_room_for(tmp_path: Path) -> None:
     """A WebP has 14 bits for a side: that is said, and is no fault of ours."""
     with pytest.raises(RefusedError, match="at most 16,383 pixels"):
-        made(tmp_path, wishes(formats=["webp"], box=(32_767, 32_767)), Image.new("L", (20_000, 3)))
+        made(tmp_path, image_options(formats=["webp"], box=(32_767, 32_767)), Image.new("L", (20_000, 3)))
 
 
 def test_what_only_begins_as_a_image(tmp_path: Path) -> None:

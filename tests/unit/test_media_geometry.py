@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from processors.media.image.make_images import COMPRESSED, THUMBNAIL
 from processors.media.image.opened_image import Size, scaled
-from processors.media.image.render import cover_scale, fit_scale, largest, part_of
+from processors.media.image.render import cover_scale, crop_area, fit_scale, largest
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,7 +41,7 @@ class Blank:
 
 def check(size: Size, box: Size, crop: str) -> Size:
     """Cut an image of this size, as Pillow would take it; the size of what was cut."""
-    result, (left, top, right, bottom) = part_of(cast("Image.Image", Blank(size)), box, crop)
+    result, (left, top, right, bottom) = crop_area(cast("Image.Image", Blank(size)), box, crop)
     assert 0 <= left < right <= size[0]
     assert 0 <= top < bottom <= size[1]
     assert (right - left) / (bottom - top) == pytest.approx(box[0] / box[1])

@@ -20,7 +20,7 @@ from tests.support.images import (
     run,
     sized_png,
 )
-from tests.support.media import FakeParent, wishes
+from tests.support.media import FakeParent, image_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> No
 )
 def test_only_the_image_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
     """A phone's video behind the image, and what a segment holds, look like scans and are none."""
-    assert (1600, 1200) == made(tmp_path, wishes(box=(1600, 1200)), data).size
+    assert (1600, 1200) == made(tmp_path, image_options(box=(1600, 1200)), data).size
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
     for kind in ("WEBP", "PNG", "JPEG"):
         Image.new("RGB", (600, 4000)).save(tmp_path / "source", kind, method=0)  # of WebP, the fastest
         parent = FakeParent()
-        make_images.run(wishes(), parent)
+        make_images.run(image_options(), parent)
         needs.append(parent.reserved)
 
     assert needs == sorted(needs, reverse=True)
@@ -134,7 +134,7 @@ def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
     Image.new("RGB", (3000, 2000)).save(tmp_path / "source", "PNG")
 
     with pytest.raises(RefusedError, match="too much"):
-        make_images.run(wishes(), FakeParent(refuses="too much"))
+        make_images.run(image_options(), FakeParent(refuses="too much"))
 
     assert ["source"] == [path.name for path in tmp_path.iterdir()]
 
@@ -170,7 +170,7 @@ def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
 )
 def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
     """Each library has words of its own for it."""
-    with pytest.raises(MemoryError), opened_image.refusing():
+    with pytest.raises(MemoryError), opened_image.refuse_damage():
         raise error
 
 
@@ -184,7 +184,7 @@ def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
 )
 def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
     """Errors of Python's own mean that the bytes are bad, and say at least their names."""
-    with pytest.raises(RefusedError, match=words), opened_image.refusing():
+    with pytest.raises(RefusedError, match=words), opened_image.refuse_damage():
         raise error
 
 
@@ -193,7 +193,7 @@ def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
 )
 def test_a_library_without_memory_is_no_damage(words: str) -> None:
     """What libwebp and libavif say of memory is told apart."""
-    with pytest.raises(MemoryError), opened_image.refusing():
+    with pytest.raises(MemoryError), opened_image.refuse_damage():
         raise RuntimeError(words)
 
 
@@ -262,7 +262,7 @@ def test_a_box_that_is_longer_than_a_file_can_be(tmp_path: Path, length: int) ->
     """It ends an AVIF that is whole before it, and says nothing of its colours."""
     data = photo_as("AVIF").replace(b"colrnclx", b"freenclx")
 
-    assert PHOTO.size == made(tmp_path, wishes(), data + struct.pack(">I4sQ", 1, b"free", length)).size
+    assert PHOTO.size == made(tmp_path, image_options(), data + struct.pack(">I4sQ", 1, b"free", length)).size
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
@@ -277,4 +277,4 @@ def test_cut_files_of_newer_formats_are_refused(tmp_path: Path, kind: str) -> No
 def test_a_fault_of_the_system_is_not_the_image_s() -> None:
     """A file that is not there stays what it is."""
     with pytest.raises(FileNotFoundError):
-        make_images.run(wishes(), FakeParent())
+        make_images.run(image_options(), FakeParent())

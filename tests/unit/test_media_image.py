@@ -25,7 +25,7 @@ from tests.support.images import (
     opened,
     run,
 )
-from tests.support.media import FakeParent, wishes
+from tests.support.media import FakeParent, image_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,7 +179,7 @@ def test_transparency_may_be_kept(tmp_path: Path) -> None:
     """It is kept in WebP, for JPEG has none; the thumbnail is on the background all the same."""
     image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
 
-    result = made(tmp_path, wishes(alpha="keep", background="#0000ff"), image)
+    result = made(tmp_path, image_options(alpha="keep", background="#0000ff"), image)
 
     assert "webp" == result.report["files"][0]["format"]
     alpha = result.compressed.getchannel("A")
@@ -191,7 +191,7 @@ def test_the_background_is_a_choice(tmp_path: Path) -> None:
     """Transparency lies on the colour that the job names."""
     image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
 
-    result = made(tmp_path, wishes(background="#0000ff"), image)
+    result = made(tmp_path, image_options(background="#0000ff"), image)
 
     assert close(BLUE, result.compressed.getpixel((350, 150)))
 
@@ -199,7 +199,7 @@ def test_the_background_is_a_choice(tmp_path: Path) -> None:
 @pytest.mark.golden
 def test_formats_and_widths(tmp_path: Path) -> None:
     """Each width comes in each format; a width beyond the upload's is not made up."""
-    wanted = wishes(formats=["jpeg", "webp", "avif"], widths=[640, 3000], progressive=True)
+    wanted = image_options(formats=["jpeg", "webp", "avif"], widths=[640, 3000], progressive=True)
 
     result = made(tmp_path, wanted, halves((2000, 1000), RED, BLUE))
 
@@ -220,8 +220,8 @@ def test_the_thumbnail_may_show_the_busiest_part(tmp_path: Path) -> None:
     image = Image.new("RGB", (1600, 400), WHITE)
     image.paste(Image.effect_noise((400, 400), 90).convert("RGB"), (1200, 0))
 
-    plain = made(tmp_path, wishes(), image).thumbnail
-    busy = made(tmp_path, wishes(crop="entropy"), image).thumbnail
+    plain = made(tmp_path, image_options(), image).thumbnail
+    busy = made(tmp_path, image_options(crop="entropy"), image).thumbnail
 
     assert plain.convert("L").entropy() < 0.5
     assert busy.convert("L").entropy() > 5
@@ -295,7 +295,7 @@ def test_the_uploads_own_format_is_not_made_twice(tmp_path: Path) -> None:
     """Where the upload's pixels are kept, they stand for a further format that they have already."""
     image = Image.new("RGB", (300, 200), RED).quantize(2)
 
-    result = made(tmp_path, wishes(formats=["jpeg", "png", "webp"], widths=[100, 100]), image)
+    result = made(tmp_path, image_options(formats=["jpeg", "png", "webp"], widths=[100, 100]), image)
 
     names = [file["name"] for file in result.report["files"]]
     assert len(names) == len(set(names))

@@ -12,7 +12,7 @@ from PIL import Image
 from processors.media.image.png import Png
 from processors.media.sandbox.protocol import RefusedError
 from tests.support.images import GREEN, RED, WHITE, bytes_of, close, made, run, scene
-from tests.support.media import wishes
+from tests.support.media import image_options
 from tests.support.pngs import GREY, PALETTE, RGB, animated, chunk, frame, header, packed, png
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_one_colour_that_is_transparent(
     palette = chunk(b"PLTE", bytes((*ORANGE, *RED))) if colours == PALETTE else b""
     data = png(SIZE, colours, [row] * 30, palette, chunk(b"tRNS", key), depth=bits // 3 if colours == RGB else bits)
 
-    result = made(tmp_path, wishes(alpha="keep", background="#00ff00", original=False), data)
+    result = made(tmp_path, image_options(alpha="keep", background="#00ff00", original=False), data)
 
     seen = result.compressed.convert("RGBA")
     assert (0, 255) == (seen.getpixel((5, 15))[3], seen.getpixel((35, 15))[3])  # type: ignore[index]
@@ -148,7 +148,7 @@ def test_colours_are_those_that_the_file_means(
     tmp_path: Path, chunks: list[bytes], shown: tuple[int, int, int]
 ) -> None:
     """Gamma, primaries and coding points are honoured; the numbers are those that Chromium 141 shows."""
-    result = made(tmp_path, wishes(formats=["png"]), png(SIZE, RGB, PLAIN, *chunks))
+    result = made(tmp_path, image_options(formats=["png"]), png(SIZE, RGB, PLAIN, *chunks))
 
     actual = result.compressed.convert("RGB").getpixel((20, 15))
     assert shown == pytest.approx(actual, abs=1)
@@ -156,7 +156,7 @@ def test_colours_are_those_that_the_file_means(
 
 def test_a_gamma_holds_for_grey(tmp_path: Path) -> None:
     """An image without colours has one as well, as Chromium shows it."""
-    result = made(tmp_path, wishes(formats=["png"]), png(SIZE, GREY, [b"\x80" * 40] * 30, gamma(100_000)))
+    result = made(tmp_path, image_options(formats=["png"]), png(SIZE, GREY, [b"\x80" * 40] * 30, gamma(100_000)))
 
     assert (188, 188, 188) == result.compressed.convert("RGB").getpixel((20, 15))
 
@@ -167,7 +167,7 @@ def test_high_dynamic_range_is_brought_into_plain_colours(tmp_path: Path, transf
     row = bytes(value for value in range(256) for _ in range(3))
     data = png((256, 30), RGB, [row] * 30, chunk(b"cICP", bytes((9, transfer, 0, 1))))
 
-    seen = made(tmp_path, wishes(formats=["png"]), data).compressed.convert("L")
+    seen = made(tmp_path, image_options(formats=["png"]), data).compressed.convert("L")
 
     shades = [int(str(seen.getpixel((value, 15)))) for value in range(256)]
     assert shades == sorted(shades)
@@ -236,7 +236,7 @@ def test_frames_replace_or_cover_and_are_taken_back(over: int, dispose: int, exp
         chunk(b"IEND", b""),
     ))  # fmt: skip
 
-    moving = Png(data).moving
+    moving = Png(data).animation
     assert moving is not None
     seen = [shown.pixels.getpixel((15, 10)) for shown in moving.frames()]
 

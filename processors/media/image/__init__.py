@@ -1,1 +1,1 @@
-"""Images, as they are decoded and encoded in a child process. Imports Pillow and little else."""
+"""The image and avatar tasks, which run in a child process. Imports Pillow and little else."""

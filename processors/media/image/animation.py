@@ -1,4 +1,4 @@
-"""Animations: every frame resized and written as animated WebP, one frame in memory at a time."""
+"""Animations: each frame is resized and written into an animated WebP, with one frame in memory at a time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from processors.media.image.canvas import COMPOSED
-from processors.media.image.decode import Source, is_opaque, resizable
+from processors.media.image.decode import DecodedImage, is_opaque, resizable
 from processors.media.image.opened_image import BASE, UPRIGHT, Box, Frame, Size, scaled
-from processors.media.image.render import fit_scale, turned
+from processors.media.image.render import fit_scale, to_upright
 from processors.media.image.srgb import to_srgb
 from processors.media.image.write import Written, encoding, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from processors.media.image.opened_image import Moving, Upload
+    from processors.media.image.opened_image import Animation, OpenedImage
     from processors.media.sandbox.protocol import Parent
 
 BYTES_A_PIXEL = {
@@ -27,54 +27,53 @@ BYTES_A_PIXEL = {
     "PNG": COMPOSED,
     "AVIF": 18,
     "WEBP": 30,
-}  # of memory: a frame, and the one that it is made of
+}  # of memory: a frame, and the one from which it is made
 OUTPUT_COPIES = 32  # bytes for each pixel of the result: libwebp compares a frame with the last
-FLAGS, WEBP_ALPHA = 20, 0b0001_0000  # where in a WebP its flags are, and the one for transparency
+FLAGS, WEBP_ALPHA = 20, 0b0001_0000  # the offset of a WebP's flags, and the flag for transparency
 TURNED = 4  # bytes for each pixel of a frame that is turned upright
-UPLOAD_COPIES = 2  # bytes for each byte of the upload: libwebp keeps all frames, and then copies them into a file
+UPLOAD_COPIES = 2  # bytes for each byte of the upload: libwebp keeps all frames, then copies them into a file
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is to be seen of each frame: the part `area` of it when it is upright, at `size`, both in pixels."""
+    """What each frame of the result shows: the part `area` of the upright frame, at `size`, both in pixels."""
 
     size: Size
     area: Box
 
 
 class Frames(Image.Image):
-    """The animation as Pillow's encoder walks through it: `seek` renders the frame that is asked for.
+    """The animation as Pillow's encoder reads it: `seek` renders a frame.
 
-    `durations` (milliseconds) fills up on the way; the encoder looks at each after its frame.
+    `durations` (milliseconds) grows with each frame; the encoder reads a duration after its frame.
     """
 
-    def __init__(self, upload: Upload, moving: Moving, shape: Shape, parent: Parent) -> None:
-        """Show the frames of an upload, which is `moving`."""
+    def __init__(self, image: OpenedImage, animation: Animation, shape: Shape, parent: Parent) -> None:
         super().__init__()
-        self.n_frames = moving.count
+        self.n_frames = animation.count
         self.durations: list[int] = []
         self.is_transparent = False
-        self._frames: Iterator[Frame] = moving.frames()
+        self._frames: Iterator[Frame] = animation.frames()
         self._number = -1
         self._shape = shape
         self._parent = parent
-        self._upload = upload
+        self._image = image
         self.seek(0)
 
     def seek(self, frame: int) -> None:
-        """Render a frame: the encoder asks for one after the other, and returns to the first when it is done."""
+        """Render a frame. The encoder reads frames in order, and seeks the first one again when it is done."""
         if frame > self._number:
             self._number = frame
             self._show(next(self._frames))
 
     def tell(self) -> int:
-        """Where the encoder begins, and returns to."""
+        """The frame at which the encoder begins, and to which it returns."""
         return 0
 
     def _show(self, frame: Frame) -> None:
-        upright = turned(frame.pixels, self._upload.orientation)
+        upright = to_upright(frame.pixels, self._image.orientation)
         pixels = upright.resize(self._shape.size, Resampling.LANCZOS, box=self._shape.area, reducing_gap=2.0)
-        shown = to_srgb(pixels, self._upload.profile)
+        shown = to_srgb(pixels, self._image.profile)
         self.im, self._mode, self._size = shown.im, shown.mode, shown.size
         self.durations.append(frame.duration)
         self.is_transparent = self.is_transparent or not is_opaque(shown)
@@ -82,19 +81,19 @@ class Frames(Image.Image):
 
 
 def fitted(size: Size, box: Size) -> Shape:
-    """All of each frame, inside the box."""
+    """The whole frame, reduced until it fits in the box."""
     return Shape(scaled(size, fit_scale(size, box)), (0, 0, *size))
 
 
-def need(upload: Upload, size: Size, stored: int) -> int:
-    """The bytes of memory for an animation of this size, made of `stored` bytes."""
-    a_pixel = BYTES_A_PIXEL[upload.kind] + (0 if upload.orientation == UPRIGHT else TURNED)
-    frames = upload.size[0] * upload.size[1] * a_pixel + size[0] * size[1] * OUTPUT_COPIES
+def need(image: OpenedImage, size: Size, stored: int) -> int:
+    """Bytes of memory for a result of this size; the upload has `stored` bytes."""
+    a_pixel = BYTES_A_PIXEL[image.kind] + (0 if image.orientation == UPRIGHT else TURNED)
+    frames = image.size[0] * image.size[1] * a_pixel + size[0] * size[1] * OUTPUT_COPIES
     return BASE + frames + stored * UPLOAD_COPIES
 
 
 def animate(frames: Frames, variant: str, quality: int, plays: int) -> Written:
-    """Write `<variant>.webp`, to be shown `plays` times (0: for ever)."""
+    """Write `<variant>.webp`, which is shown `plays` times (0: for ever)."""
     path = Path(f"{variant}.webp")
     options: dict[str, Any] = {"loop": plays, "quality": quality, "method": 2}
     with encoding("webp", frames.size):
@@ -105,9 +104,9 @@ def animate(frames: Frames, variant: str, quality: int, plays: int) -> Written:
 
 
 def _declare(path: Path) -> None:
-    """Say in the file's header (VP8X, RFC 9649) that something of it is transparent.
+    """Set the flag for transparency in the header (VP8X, RFC 9649).
 
-    libwebp does not where all that it stores is opaque, and what it left out is what is transparent.
+    libwebp does not set it if all that it stores is opaque, even if what it leaves out is transparent.
     """
     with path.open("r+b") as file:
         head = file.read(FLAGS + 1)
@@ -116,7 +115,7 @@ def _declare(path: Path) -> None:
             file.write(bytes([head[FLAGS] | WEBP_ALPHA]))
 
 
-def first_frame(upload: Upload) -> Source:
-    """The first frame as an image of its own."""
-    pixels, box = upload.pixels()
-    return Source(resizable(pixels), box, upload.size, upload.mode, upload.orientation, upload.profile)
+def first_frame(image: OpenedImage) -> DecodedImage:
+    """The first frame as a still image."""
+    pixels, box = image.pixels()
+    return DecodedImage(resizable(pixels), box, image.size, image.mode, image.orientation, image.profile)

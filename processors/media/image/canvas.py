@@ -1,4 +1,4 @@
-"""Animations that store what changes: each frame a part of the image, laid over or put in place of those before."""
+"""Animations that store changes only: each frame is a part that is drawn over, or replaces, the image before it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from processors.media.image.opened_image import Size
 
 CLEAR = (0, 0, 0, 0)
-COMPOSED = 25  # bytes of memory for each pixel: the image, a frame, and both where they meet
+COMPOSED = 25  # bytes of memory for each pixel: the canvas, a frame, and both combined
 
 
 class Dispose(enum.Enum):
-    """What becomes of a part before the next one."""
+    """What happens to a part before the next one is drawn."""
 
     KEEP = enum.auto()
     CLEAR = enum.auto()
@@ -29,12 +29,12 @@ class Dispose(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A frame as it is stored: where it lies, in pixels, and for how many milliseconds it is seen.
+    """A frame as it is stored: `position` and `size` in pixels, `duration` in milliseconds.
 
-    `draw` gives its pixels as RGBA; `over` says whether what is beneath shows through.
+    `draw` returns its pixels as RGBA. `over`: it is blended with what is beneath; otherwise it replaces that.
     """
 
-    place: tuple[int, int]
+    position: tuple[int, int]
     size: Size
     duration: int
     dispose: Dispose
@@ -42,18 +42,18 @@ class Part:
     draw: Callable[[], Image.Image]
 
 
-def composed(size: Size, parts: Iterable[Part]) -> Iterator[Frame]:
-    """Each frame as it is seen. Where nothing has been drawn it is transparent, as in browsers."""
+def compose(size: Size, parts: Iterable[Part]) -> Iterator[Frame]:
+    """Each frame as it is shown. Where nothing has been drawn it is transparent, as in browsers."""
     canvas = Image.new("RGBA", size, CLEAR)
     for part in parts:
         before = canvas.copy() if part.dispose is Dispose.RESTORE else None
         if part.over:
-            canvas.alpha_composite(part.draw(), part.place)
+            canvas.alpha_composite(part.draw(), part.position)
         else:
-            canvas.paste(part.draw(), part.place)
+            canvas.paste(part.draw(), part.position)
         yield Frame(canvas, part.duration)
         if part.dispose is Dispose.CLEAR:
-            left, top = part.place
+            left, top = part.position
             canvas.paste(CLEAR, (left, top, left + part.size[0], top + part.size[1]))
         elif before is not None:
             canvas = before

@@ -1,7 +1,7 @@
-"""What an image's numbers for colours mean, as an ICC profile: coding points (ITU-T H.273), or a gamma and primaries.
+"""ICC profiles for images that describe their colours by numbers: coding points (ITU-T H.273), or gamma and primaries.
 
-Newer formats name their colours by two numbers, and PNG has chunks for a gamma. With a profile made of them one
-conversion serves all.
+Newer formats name their colours by two coding points, and PNG has chunks for a gamma. With a profile that is made of
+them, one conversion serves all.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Matrix = Sequence[Sequence[float]]
 
 D65: Point = (0.3127, 0.3290)
-SRGB = 1  # number of its primaries; those of BT.709
-PRIMARIES: dict[int, tuple[Point, ...]] = {  # number -> red, green, blue, white
+SRGB = 1  # the coding point of sRGB's primaries, which are BT.709's
+PRIMARIES: dict[int, tuple[Point, ...]] = {  # coding point -> red, green, blue, white
     1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), D65),
     5: ((0.640, 0.330), (0.290, 0.600), (0.150, 0.060), D65),  # BT.601 with 625 lines
     6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), D65),  # BT.601 with 525 lines
@@ -28,15 +28,15 @@ PRIMARIES: dict[int, tuple[Point, ...]] = {  # number -> red, green, blue, white
     11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),  # DCI-P3
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65),  # Display P3
 }
-VIDEO = (1, 6, 14, 15)  # transfers: one under four numbers, and shown as BT.1886 has it
+VIDEO = (1, 6, 14, 15)  # transfers: four coding points of one curve, displayed as in BT.1886
 SRGB_TRANSFER = 13
-STEPS = 256  # of a curve: one for each value that eight bits have
+STEPS = 256  # points of a curve: one for each value of eight bits
 CLOSE = 0.005
-WHITE, PEAK = 203.0, 1000.0  # nits: of paper (BT.2408), and of the brightest that is kept apart from others
+WHITE, PEAK = 203.0, 1000.0  # nits: of diffuse white (BT.2408), and of the brightest that stays distinct
 
 
 def of_numbers(primaries: int, transfer: int) -> bytes:
-    """The profile for these coding points; empty where they are sRGB's, or say nothing."""
+    """The profile for these coding points; empty if they are sRGB's, or unknown."""
     points, curve = PRIMARIES.get(primaries), CURVES.get(transfer)
     if (primaries, transfer) == (SRGB, SRGB_TRANSFER) or points is None or curve is None:
         return b""
@@ -44,15 +44,15 @@ def of_numbers(primaries: int, transfer: int) -> bytes:
 
 
 def of_gamma(gamma: float, points: tuple[Point, ...] | None) -> bytes:
-    """The profile for colours that are light to the power of `gamma`, with sRGB's primaries where none are given."""
+    """The profile for colours that are light to the power of `gamma`; the primaries are sRGB's by default."""
     try:
         return _profile(points or PRIMARIES[SRGB], lambda value: value ** (1 / gamma))
     except (ArithmeticError, struct.error):
-        return b""  # no gamma, or no colours that anybody sees
+        return b""  # the numbers are no gamma, or no visible colours
 
 
 def is_srgb(gamma: float, points: tuple[Point, ...] | None) -> bool:
-    """Whether they are what encoders write for sRGB, whose curve is no gamma, but near to this one."""
+    """Whether encoders write these numbers for sRGB. Its curve is no gamma, but near to 1/2.2."""
     near = zip(points or PRIMARIES[SRGB], PRIMARIES[SRGB], strict=True)
     return abs(gamma - 1 / 2.2) < CLOSE and all(math.dist(here, there) < CLOSE for here, there in near)
 
@@ -68,15 +68,15 @@ def _pq(value: float) -> float:
 
 
 def _hlg(value: float) -> float:
-    """BT.2100, for a screen of PEAK."""
+    """BT.2100, for a screen of PEAK nits."""
     scene = value**2 / 3 if value <= 0.5 else (math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12  # noqa: PLR2004
     return _dimmed(PEAK * scene**1.2)
 
 
 def _dimmed(nits: float) -> float:
-    """Light as a screen without high dynamic range shows it, 1 its white: what is brighter than paper has room there.
+    """Tone-mapped light for a screen without high dynamic range; 1 is its white.
 
-    Reinhard's curve, which leaves shades as they are and brings PEAK to 1.
+    Reinhard's curve: it hardly changes dark colours, and maps PEAK to 1.
     """
     light = nits / WHITE
     return min(1.0, light * (1 + light * (WHITE / PEAK) ** 2) / (1 + light))
@@ -94,7 +94,7 @@ CURVES: dict[int, Curve] = {
 
 
 def _profile(points: tuple[Point, ...], curve: Curve) -> bytes:
-    """An ICC profile (version 2) for a screen: three colorants and a curve for all of them."""
+    """An ICC profile (version 2) for a display: three colorants, and one curve for all of them."""
     red, green, blue = zip(*_to_d50(points), strict=True)
     steps = (min(0xFFFF, round(0xFFFF * curve(step / (STEPS - 1)))) for step in range(STEPS))
     table = struct.pack(f">4sII{STEPS}H", b"curv", 0, STEPS, *steps)
@@ -110,25 +110,25 @@ def _profile(points: tuple[Point, ...], curve: Curve) -> bytes:
 
 
 def _assembled(tags: dict[bytes, bytes], same: dict[bytes, bytes]) -> bytes:
-    """Header, table and tags; those of `same` are stored as others are."""
-    place = 128 + 4 + 12 * (len(tags) + len(same))
-    body, places = b"", {}
+    """Header, tag table and tags. `same` maps a tag to the one whose data it shares."""
+    offset = 128 + 4 + 12 * (len(tags) + len(same))
+    body, offsets = b"", {}
     for tag, data in tags.items():
-        places[tag] = (place + len(body), len(data))
+        offsets[tag] = (offset + len(body), len(data))
         body += data + bytes(-len(data) % 4)
-    entries = [(tag, places[same.get(tag, tag)]) for tag in (*tags, *same)]
+    entries = [(tag, offsets[same.get(tag, tag)]) for tag in (*tags, *same)]
     table = struct.pack(">I", len(entries)) + b"".join(struct.pack(">4sII", tag, *where) for tag, where in entries)
     size = 128 + len(table) + len(body)
     head = struct.pack(">I4xI4s4s4s12x4s28x3I", size, 0x02400000, b"mntr", b"RGB ", b"XYZ ", b"acsp", *map(_fixed, D50))
     return head.ljust(128, b"\0") + table + body
 
 
-D50 = (0.9642, 1.0, 0.8249)
+D50 = (0.9642, 1.0, 0.8249)  # the white of ICC profiles, as XYZ
 BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
 def _to_d50(points: tuple[Point, ...]) -> Matrix:
-    """Rows X, Y, Z and columns red, green, blue, for D50 as white, which ICC has."""
+    """Rows X, Y, Z and columns red, green, blue, adapted to D50 as white."""
     *primaries, white = ([x / y, 1.0, (1 - x - y) / y] for x, y in points)
     columns = list(zip(*primaries, strict=True))
     amounts = _times(_inverse(columns), [[value] for value in white])
@@ -144,7 +144,7 @@ def _times(one: Matrix, other: Matrix) -> list[list[float]]:
 
 
 def _inverse(matrix: Matrix) -> list[list[float]]:
-    """Of three by three; a matrix without one raises ZeroDivisionError."""
+    """The inverse of a 3x3 matrix. Raises ZeroDivisionError if there is none."""
     rows = [
         [
             matrix[(y + 1) % 3][(x + 1) % 3] * matrix[(y + 2) % 3][(x + 2) % 3]
@@ -162,5 +162,5 @@ def _xyz(values: Sequence[float]) -> bytes:
 
 
 def _fixed(value: float) -> int:
-    """With 16 bits behind the point."""
+    """As s15Fixed16Number."""
     return round(value * 65536)

@@ -1,4 +1,4 @@
-"""Opening and decoding: what is taken, up to which size, and no more pixels than the results need."""
+"""Opening and decoding an upload: within the limits of size, and to no more pixels than the results need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from processors.media.image import webp
 from processors.media.image.gif import Gif
 from processors.media.image.image_kind import kind_of
-from processors.media.image.opened_image import loaded
+from processors.media.image.opened_image import optional_module
 from processors.media.image.png import Png
 from processors.media.image.still import open_still
 from processors.media.image.write import ENCODING
@@ -24,28 +24,29 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from processors.media.image.opened_image import Box, Size, Upload
+    from processors.media.image.opened_image import Box, OpenedImage, Size
     from processors.media.sandbox.protocol import Parent
 
-# Loaded here, in the process that children are forked from, and not by each of them again.
+# Loaded here, in the process that children are forked from, so that no child has to load them again.
 Image.preinit()
 for _plugin in ("AvifImagePlugin", "IcoImagePlugin", "MpoImagePlugin", "WebPImagePlugin"):
     importlib.import_module(f"PIL.{_plugin}")
 
-Image.MAX_IMAGE_PIXELS = None  # the limits are here
+Image.MAX_IMAGE_PIXELS = None  # the limits below hold instead
 MAX_PIXELS = 100_000_000
-MAX_JPEG_PIXELS = 268_000_000  # is decoded at a fraction, so that phones' 200 megapixels take no more than others
+MAX_JPEG_PIXELS = 268_000_000  # a JPEG is decoded at a fraction, so that 200 megapixels of a phone take no more memory
 MAX_SIDE = 32_767  # pixels
-RENDERING = 9  # bytes for each pixel of the largest result: resized, then turned or put on a background
+RENDERING = 9  # bytes for each pixel of the largest result: to resize it, then to rotate it or put it on a background
 OPAQUE = 255
-LYING = frozenset({5, 6, 7, 8})
+ROTATED = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A decoded image, still as the camera lay: `box` is the part of `pixels` that the image fills.
+class DecodedImage:
+    """A decoded image, not yet rotated upright. `box` is the part of `pixels` that the image fills.
 
-    `full` and `mode` are the file's, of which `pixels` may be a fraction. `profile` is an ICC profile or empty.
+    `full` (the size) and `mode` are those of the file; `pixels` may have a fraction of them. `orientation` is EXIF's,
+    `profile` an ICC profile or empty.
     """
 
     pixels: Image.Image
@@ -56,58 +57,58 @@ class Source:
     profile: bytes
 
     @property
-    def lying(self) -> bool:
-        """Whether width and height change places when the image is turned upright."""
-        return self.orientation in LYING
+    def rotated(self) -> bool:
+        """Whether width and height are exchanged when the image is turned upright."""
+        return self.orientation in ROTATED
 
     @property
     def upright(self) -> Size:
         """The size in the file, turned upright."""
-        return self.full[::-1] if self.lying else self.full
+        return self.full[::-1] if self.rotated else self.full
 
 
 @contextmanager
-def opened(path: Path, parent: Parent) -> Iterator[Upload]:
-    """The image, its size checked and nothing decoded yet. Raises RefusedError."""
+def opened(path: Path, parent: Parent) -> Iterator[OpenedImage]:
+    """Open the image and check its size, without decoding it. Raises RefusedError."""
     kind = kind_of(path)
     if kind == "WEBP":
         size = webp.size_of(path)
         _check_size(size, MAX_PIXELS)
         parent.allow(PROBING + size[0] * size[1] * webp.COPIES)
     with ExitStack() as closed:
-        upload = _open(path, kind, closed)
-        _check_size(upload.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
-        yield upload
+        image = _open(path, kind, closed)
+        _check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
+        yield image
 
 
-def _open(path: Path, kind: str, closed: ExitStack) -> Upload:
+def _open(path: Path, kind: str, closed: ExitStack) -> OpenedImage:
     if kind in {"GIF", "PNG"}:
         file = closed.enter_context(path.open("rb"))
         data = closed.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         return Gif(data) if kind == "GIF" else Png(data)
     if kind in {"TIFF", "SVG"}:
-        vips = loaded("processors.media.image.vips", "TIFF and SVG need the packages pyvips and pyvips-binary")
-        upload: Upload = (vips.Tiff if kind == "TIFF" else vips.Svg)(path)
-        return upload
+        vips = optional_module("processors.media.image.vips", "TIFF and SVG need the packages pyvips and pyvips-binary")
+        image: OpenedImage = (vips.Tiff if kind == "TIFF" else vips.Svg)(path)
+        return image
     still = open_still(path, kind)
     closed.enter_context(still.image)
     return still
 
 
-def decode(upload: Upload, scale: float, formats: Collection[str], parent: Parent) -> Source:
-    """Decode the first frame for results at up to `scale` of it (1: as large as it is), once memory is there.
+def decode(image: OpenedImage, scale: float, formats: Collection[str], parent: Parent) -> DecodedImage:
+    """Reserve memory, then decode the first frame for results at up to `scale` of its size (1: in full).
 
     `formats` are those of the results.
     """
-    rendering = RENDERING + max(ENCODING[form] for form in formats)  # bytes for each pixel of the largest result
-    full = upload.size
-    parent.reserve(upload.prepare(scale, formats) + round(full[0] * full[1] * scale**2) * rendering)
-    pixels, box = upload.pixels()
-    return Source(resizable(pixels), box, full, upload.mode, upload.orientation, upload.profile)
+    rendering = RENDERING + max(map(ENCODING.__getitem__, formats))  # bytes for each pixel of the largest result
+    full = image.size
+    parent.reserve(image.prepare(scale, formats) + round(full[0] * full[1] * scale**2) * rendering)
+    pixels, box = image.pixels()
+    return DecodedImage(resizable(pixels), box, full, image.mode, image.orientation, image.profile)
 
 
 def resizable(image: Image.Image) -> Image.Image:
-    """The pixels in a mode that can be resampled: L, RGB, YCbCr, RGBA or CMYK. RGBA has something transparent."""
+    """The pixels in a mode that can be resampled: L, RGB, YCbCr, CMYK, or RGBA if something is transparent."""
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         return image.convert("RGB") if is_opaque(image) else image
@@ -117,7 +118,7 @@ def resizable(image: Image.Image) -> Image.Image:
 
 
 def is_opaque(image: Image.Image) -> bool:
-    """Whether nothing of it is transparent."""
+    """Whether no pixel is transparent."""
     return image.mode != "RGBA" or image.getchannel("A").getextrema()[0] == OPAQUE
 
 

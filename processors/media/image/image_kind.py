@@ -1,4 +1,4 @@
-"""What kind of image the bytes are, whatever their name: by how they begin, and nothing is decoded for it."""
+"""The format of an image, detected by its first bytes. The file name does not matter, and nothing is decoded."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TAKEN = "JPEG, PNG, WebP, GIF, AVIF, HEIC, TIFF, BMP, ICO and SVG"
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes that are read
 STARTS = {
     "JPEG": re.compile(rb"\xff\xd8\xff"),
     "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
     "GIF": re.compile(rb"GIF8[79]a"),
     "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
     "TIFF": re.compile(rb"II[*+]\x00|MM\x00[*+]"),
-    # Two letters are little: the size of its second header has few values.
+    # Two letters are not enough: the size of the second header has few values, too.
     "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL),
     "ICO": re.compile(rb"\x00\x00\x01\x00[^\x00]\x00"),
-    # Text with that element first: behind a declaration, comments, a document type and its entities. What was one of
-    # these stays one: to try all ways to cut many comments would take years.
+    # Text whose first element is `svg`, after a declaration, comments, a document type and its entities. The group is
+    # atomic: without that, matching many comments would take exponential time.
     "SVG": re.compile(
         rb"(?:\xef\xbb\xbf)?\s*<(?>\?.*?\?>\s*<|!--.*?-->\s*<|!DOCTYPE\s[^[>]*(?:\[.*?\]\s*)?>\s*<)*(?:\w+:)?svg[\s>/]",
         re.DOTALL,
@@ -31,13 +31,13 @@ STARTS = {
 }
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
-WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}  # how text begins that has two bytes for a letter
-CANON = b"CR"  # at the tenth byte
+WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}  # byte order marks
+CANON = b"CR"  # at offset 8 of a raw file
 SUBFILE, PREVIEW, DNG = 254, 1, 50706  # TIFF's tags
 
 
 def kind_of(path: Path) -> str:
-    """The format, in capitals. Raises RefusedError for what is none that is taken."""
+    """The format, in capitals. Raises RefusedError for all that is not supported."""
     with path.open("rb") as file:
         head = file.read(HEAD)
         if not head:
@@ -45,7 +45,7 @@ def kind_of(path: Path) -> str:
             raise RefusedError(msg)
         kind = _by_brand(head) or _by_start(head)
         if kind is None or (kind == "TIFF" and _is_raw(head)):
-            msg = f"not an image in one of the formats that are taken: {TAKEN}"
+            msg = f"not an image in one of the supported formats: {TAKEN}"
             raise RefusedError(msg)
     return kind
 
@@ -57,25 +57,25 @@ def _by_start(head: bytes) -> str | None:
 
 
 def _by_brand(head: bytes) -> str | None:
-    """AVIF and HEIC name themselves. An AVIF may bear the general brand that HEIC has as well, beside its own."""
+    """AVIF and HEIC name themselves. An AVIF may have the generic brand of HEIC beside its own."""
     if head[4:8] != b"ftyp":
         return None
     length = min(int.from_bytes(head[:4]), len(head))
-    brands = {head[8:12], *(head[place : place + 4] for place in range(16, length, 4))}
+    brands = {head[8:12], *(head[offset : offset + 4] for offset in range(16, length, 4))}
     if brands & AVIF_BRANDS:
         return "AVIF"
     return "HEIF" if head[8:12] in HEIC_BRANDS else None
 
 
 def _is_raw(head: bytes) -> bool:
-    """Whether it is a camera's raw data, as TIFF begins with a preview of a few hundred pixels then."""
+    """Whether a TIFF is a camera's raw file, whose first image is a preview of a few hundred pixels."""
     if head[8:10] == CANON:
         return True
     order = "<" if head.startswith(b"I") else ">"
     try:
-        (place,) = struct.unpack_from(order + "I", head, 4)
-        (count,) = struct.unpack_from(order + "H", head, place)
-        tags = [struct.unpack_from(order + "HHII", head, place + 2 + 12 * at) for at in range(count)]
+        (offset,) = struct.unpack_from(order + "I", head, 4)
+        (count,) = struct.unpack_from(order + "H", head, offset)
+        tags = [struct.unpack_from(order + "HHII", head, offset + 2 + 12 * at) for at in range(count)]
     except struct.error:
-        return False  # the tags are further behind, or the file is damaged
+        return False  # the tags are beyond what was read, or the file is damaged
     return any(tag == DNG or (tag == SUBFILE and value & PREVIEW) for tag, _, _, value in tags)

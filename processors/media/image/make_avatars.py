@@ -1,4 +1,4 @@
-"""One upload to square images, the largest first and each smaller one from the one before."""
+"""The avatar task: square images of several sizes, the largest first, each smaller one made of the one before."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 from processors.media.image.animation import Frames, Shape, animate, first_frame, need
 from processors.media.image.decode import decode, opened
 from processors.media.image.preview import facts_of
-from processors.media.image.render import cover_scale, cut, part_of, render, upright_size
+from processors.media.image.render import cover_scale, crop_area, crop_to, render, upright_size
 from processors.media.image.write import Written, save
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from processors.media.image.opened_image import Moving, Upload
+    from processors.media.image.opened_image import Animation, OpenedImage
     from processors.media.sandbox.protocol import Parent
 
 SOURCE = Path("source")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What is to be made; see AvatarOptions, which has checked it. `sizes` are in pixels."""
+class Options:
+    """What to make; AvatarOptions has checked it. `sizes` are in pixels."""
 
     sizes: list[int]
     formats: list[str]
@@ -34,42 +34,45 @@ class Wishes:
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Make the avatars from the file `source`. An image that is smaller than a size is not enlarged for it."""
-    wishes = Wishes(**arguments)
-    largest = max(wishes.sizes)
-    with opened(SOURCE, parent) as upload:
-        own, moving = upload.kind, upload.moving
-        if moving and wishes.animation == "keep" and "webp" in wishes.formats:
-            return _moving(upload, moving, wishes, parent) | {"animation": "kept", "kind": own}
-        size = upright_size(upload.size, upload.orientation)
+    """Make the avatars of the file `source`; returns the report. Raises RefusedError.
+
+    `arguments` are the fields of Options. An upload that is smaller than a size is not enlarged.
+    """
+    options = Options(**arguments)
+    largest = max(options.sizes)
+    with opened(SOURCE, parent) as image:
+        kind, animation = image.kind, image.animation
+        if animation and options.animation == "keep" and "webp" in options.formats:
+            return _animated(image, animation, options, parent) | {"animation": "kept", "kind": kind}
+        size = upright_size(image.size, image.orientation)
         scale = cover_scale(size, (largest, largest))
-        source = decode(upload, scale, wishes.formats, parent)
-    square = cut(render(source, scale, wishes.background), (largest, largest), wishes.crop)
-    files = _stills(square, wishes, wishes.formats)
-    return _report(files, square) | {"animation": "first-frame" if moving else None, "kind": own}
+        decoded = decode(image, scale, options.formats, parent)
+    square = crop_to(render(decoded, scale, options.background), (largest, largest), options.crop)
+    files = _stills(square, options, options.formats)
+    return _report(files, square) | {"animation": "first-frame" if animation else None, "kind": kind}
 
 
-def _stills(square: Image.Image, wishes: Wishes, formats: list[str]) -> list[Written]:
+def _stills(square: Image.Image, options: Options, formats: list[str]) -> list[Written]:
     files: list[Written] = []
-    for side in sorted(wishes.sizes, reverse=True):
-        square = cut(square, (side, side), "center") if side < square.width else square
-        files += [save(square, str(side), form, wishes.quality) for form in formats]
+    for side in sorted(options.sizes, reverse=True):
+        square = crop_to(square, (side, side), "center") if side < square.width else square
+        files += [save(square, str(side), image_format, options.quality) for image_format in formats]
     return files
 
 
-def _moving(upload: Upload, moving: Moving, wishes: Wishes, parent: Parent) -> dict[str, Any]:
-    """WebP that moves in each size; what the first frame has there is seen of all. JPEG has that frame alone."""
-    moving.check(upload.size)
-    largest = max(wishes.sizes)
-    side = min(largest, *upload.size)
-    parent.reserve(need(upload, (side, side), SOURCE.stat().st_size))
-    first = render(first_frame(upload), 1.0, wishes.background)
-    square = cut(first, (largest, largest), wishes.crop)
-    files = _stills(square, wishes, [form for form in wishes.formats if form != "webp"])
-    for side in wishes.sizes:
-        frames = Frames(upload, moving, Shape(*part_of(first, (side, side), wishes.crop)), parent)
-        files.append(animate(frames, str(side), wishes.quality, moving.plays))
-    return _report(sorted(files, key=lambda file: (-int(file.variant), wishes.formats.index(file.format))), square)
+def _animated(image: OpenedImage, animation: Animation, options: Options, parent: Parent) -> dict[str, Any]:
+    """An animated WebP of each size, cropped to the same area as the first frame; JPEGs show that frame only."""
+    animation.check(image.size)
+    largest = max(options.sizes)
+    side = min(largest, *image.size)
+    parent.reserve(need(image, (side, side), SOURCE.stat().st_size))
+    first = render(first_frame(image), 1.0, options.background)
+    square = crop_to(first, (largest, largest), options.crop)
+    files = _stills(square, options, [image_format for image_format in options.formats if image_format != "webp"])
+    for side in options.sizes:
+        frames = Frames(image, animation, Shape(*crop_area(first, (side, side), options.crop)), parent)
+        files.append(animate(frames, str(side), options.quality, animation.plays))
+    return _report(sorted(files, key=lambda file: (-int(file.variant), options.formats.index(file.format))), square)
 
 
 def _report(files: list[Written], square: Image.Image) -> dict[str, Any]:

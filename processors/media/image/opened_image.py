@@ -1,4 +1,4 @@
-"""An image that is open and not decoded yet: what is known of it, whatever its format."""
+"""An image that is open but not decoded yet: what all formats have in common."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Bytes = bytes | mmap  # of a file
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
 
-BASE = 8 * MEBIBYTE  # bytes of memory for all that is not pixels
+BASE = 8 * MEBIBYTE  # bytes of memory for everything but pixels
 MAX_FRAMES = 1000
 MAX_FRAME_PIXELS = 300_000_000  # of all frames together
-SHORTEST, DEFAULT_DURATION = 10, 100  # milliseconds: browsers take a frame of no more than the one for the other
-LONGEST = 0x7FFFFFFF // MAX_FRAMES  # the same, some 35 minutes: libwebp's clock has 31 bits for all frames
+SHORTEST, DEFAULT_DURATION = 10, 100  # milliseconds: browsers show a frame of SHORTEST or less for DEFAULT_DURATION
+LONGEST = 0x7FFFFFFF // MAX_FRAMES  # milliseconds, some 35 minutes: libwebp counts all frames in 31 bits
 
-# What hostile bytes lead Python to, in Pillow and in what it calls, beside the errors that it raises on purpose.
+# What hostile bytes cause in Pillow and its libraries, beside the errors that they raise on purpose.
 MISHAPS = (RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError)
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, *MISHAPS)
-# What libwebp, libavif, libheif and Pillow say where memory has run out.
+# What libwebp, libavif, libheif and Pillow say when memory has run out.
 NO_MEMORY = re.compile(
     r"assembling WebP: -3|WebPEncodingError: [12]\b|out of memory|memory allocation error", re.IGNORECASE
 )
@@ -45,33 +45,33 @@ ORIENTATION_TAG = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """All that is to be seen (RGBA) for `duration` milliseconds. The pixels are the next frame's after it."""
+    """The image (RGBA) that is shown for `duration` milliseconds. Its pixels are overwritten by the next frame."""
 
     pixels: Image.Image
     duration: int
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """An animation of `count` frames, shown `plays` times (0: for ever). `frames` begins with the first each time."""
+class Animation:
+    """An animation of `count` frames, played `plays` times (0: for ever). Each call of `frames` begins anew."""
 
     count: int
     plays: int
     frames: Callable[[], Iterator[Frame]]
 
     def check(self, size: Size) -> None:
-        """Raise RefusedError if the frames, of this size, are too many or too large."""
+        """Raise RefusedError if there are too many frames, or too many pixels in frames of this size."""
         if self.count > MAX_FRAMES or self.count * size[0] * size[1] > MAX_FRAME_PIXELS:
             millions = MAX_FRAME_PIXELS // 1_000_000
             msg = f"the animation has more than {MAX_FRAMES} frames or {millions} million pixels"
             raise RefusedError(msg)
 
 
-class Upload(ABC):
-    """An open image. `size` and `mode` (Pillow's word for what a pixel is) are the file's.
+class OpenedImage(ABC):
+    """An open image. `size` (pixels) and `mode` (Pillow's) are those of the file.
 
-    `orientation` is EXIF's number of how the camera lay, `profile` an ICC profile or empty (sRGB), `moving` is set for
-    an animation, of which `pixels` is the first frame.
+    `orientation` is EXIF's (1 to 8), `profile` an ICC profile or empty (sRGB). `animation` is None for a still image.
+    `pixels` decodes the first frame of an animation.
     """
 
     kind: str
@@ -79,23 +79,23 @@ class Upload(ABC):
     mode: str
     orientation: int = UPRIGHT
     profile: bytes = b""
-    moving: Moving | None = None
+    animation: Animation | None = None
 
     @abstractmethod
     def prepare(self, scale: float, formats: Collection[str]) -> int:
-        """Get ready for results at up to `scale` of the size, in these formats; returns bytes that decoding takes."""
+        """Prepare for results at up to `scale` of the size, in these formats; returns the bytes that decoding takes."""
 
     @abstractmethod
     def pixels(self) -> tuple[Image.Image, Box]:
-        """Decode, as prepared: what was decoded, and the part of it that the image fills."""
+        """Decode as prepared; returns the pixels, and the part of them that the image fills."""
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Where foreign code reads foreign bytes: turn what it raises into RefusedError. Our own code stays outside.
+def refuse_damage() -> Iterator[None]:
+    """Turn what a library raises for damaged bytes into RefusedError. Keep our own code out of it.
 
-    A fault of the system (it has a number) stays one, unless the bytes have led to a wrong question. Raises MemoryError
-    where a library ran out of it.
+    An error of the system (with an errno) is raised as it is, unless hostile bytes cause it (ASKED_WRONG). Raises
+    MemoryError if a library ran out of memory.
     """
     try:
         with warnings.catch_warnings():
@@ -111,8 +111,8 @@ def refusing() -> Iterator[None]:
         raise RefusedError(msg) from error
 
 
-def loaded(module: str, words: str) -> ModuleType:
-    """A module that an operator may have left out, for its licence; RefusedError with these words where it is not."""
+def optional_module(module: str, words: str) -> ModuleType:
+    """Import a module that may not be installed, because of its licence. Raises RefusedError with `words` if so."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -120,23 +120,23 @@ def loaded(module: str, words: str) -> ModuleType:
 
 
 def damaged(words: str) -> NoReturn:
-    """Refuse what our own code has found to be wrong."""
+    """Raise RefusedError for damage that our own code has found."""
     msg = f"the image is damaged: {words}"
     raise RefusedError(msg)
 
 
 def scaled(size: Size, scale: float) -> Size:
-    """The size times `scale`, no side less than a pixel."""
+    """The size times `scale`; each side has at least one pixel."""
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def lasting(milliseconds: float) -> int:
-    """How long browsers show a frame, up to LONGEST."""
+def frame_duration(milliseconds: float) -> int:
+    """Milliseconds for which browsers show a frame, at most LONGEST."""
     return round(min(milliseconds, LONGEST)) if milliseconds > SHORTEST else DEFAULT_DURATION
 
 
 def orientation_of(exif: object) -> int:
-    """EXIF's number of how the camera lay, 1 to 8. XMP has one as well, which no browser heeds."""
+    """EXIF's orientation, 1 to 8. XMP has one as well, which browsers ignore."""
     if not isinstance(exif, bytes):
         return UPRIGHT
     tags = Image.Exif()
@@ -144,5 +144,5 @@ def orientation_of(exif: object) -> int:
         tags.load(exif)
         orientation = int(tags.get(ORIENTATION_TAG, UPRIGHT))
     except DAMAGE:
-        return UPRIGHT  # damaged EXIF data is no reason to refuse the image
+        return UPRIGHT  # damaged EXIF data is no reason to refuse an image
     return orientation if orientation in ORIENTATIONS else UPRIGHT

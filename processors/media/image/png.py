@@ -1,8 +1,7 @@
-"""PNG, still and animated, taken apart into its chunks.
+"""PNG, still and animated, split into its chunks.
 
-Pillow decodes the pixels, of a file that is made of what they need. So nothing that is only told beside them, a text
-or a time, makes an image unreadable; and the frames of an animation are put together here, since Pillow does it wrong
-where they have a palette.
+Pillow decodes the pixels from a new file that has only the chunks that are needed. So a damaged text or time does not
+make an image unreadable. The frames of an animation are composed here, because Pillow does it wrong for palettes.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from processors.media.image import cicp
-from processors.media.image.canvas import COMPOSED, Dispose, Part, composed
+from processors.media.image.canvas import COMPOSED, Dispose, Part, compose
 from processors.media.image.opened_image import (
     BASE,
+    Animation,
     Box,
     Bytes,
-    Moving,
+    OpenedImage,
     Size,
-    Upload,
     damaged,
-    lasting,
+    frame_duration,
     orientation_of,
-    refusing,
+    refuse_damage,
 )
 
 if TYPE_CHECKING:
@@ -36,27 +35,29 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 BYTES_A_PIXEL = 8  # of memory
-NEEDED = frozenset({b"IHDR", b"PLTE"})  # to read the pixels: a wrong checksum is damage
-BESIDE = frozenset({b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL"})  # elsewhere it is left out
+NEEDED = frozenset({b"IHDR", b"PLTE"})  # to decode the pixels: a wrong checksum is damage
+BESIDE = frozenset(
+    {b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL"}
+)  # here a wrong checksum drops the chunk
 LARGEST_PROFILE = 4 * 1024 * 1024  # bytes
-GREY, RGB, PALETTE = 0, 2, 3  # kinds of colours; with 4 for transparency in each pixel
+GREY, RGB, PALETTE = 0, 2, 3  # colour types; plus 4 with an alpha channel
 DISPOSES = {0: Dispose.KEEP, 1: Dispose.CLEAR, 2: Dispose.RESTORE}
 Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A frame of an animation as it stands in the file: its control chunk, and where its pixels are."""
+    """A frame of an animation as it is stored: its control chunk, and where its pixels are in the file."""
 
     control: bytes
     data: list[Range]
 
 
 class Chunks:
-    """What is known of a file: small chunks by name, and where the pixels of the still image and the frames are."""
+    """The chunks of a file: small ones by name, and where the pixels of the still image and of the frames are."""
 
     def __init__(self, data: Bytes) -> None:
-        """Read `data`, the file. Raises RefusedError."""
+        """Read `data`, the whole file. Raises RefusedError."""
         self.small: dict[bytes, bytes] = {}
         self.still: list[Range] = []
         self.frames: list[Stored] = []
@@ -66,7 +67,7 @@ class Chunks:
                 if self.frames:
                     self.frames[-1].data.append((start, end))
             elif name == b"fdAT" and self.frames:
-                self.frames[-1].data.append((start + 4, end))  # behind its number
+                self.frames[-1].data.append((start + 4, end))  # after its sequence number
             elif name == b"fcTL":
                 self.frames.append(Stored(data[start:end], []))
             elif name in NEEDED or name in BESIDE:
@@ -77,67 +78,67 @@ class Chunks:
     def _keep(self, name: bytes, data: Bytes, start: int, end: int) -> None:
         body = data[start:end]
         if zlib.crc32(name + body) == int.from_bytes(data[end : end + 4]):
-            if name == b"eXIf" or not self.still:  # what is told of colours holds for pixels that come after it
+            if name == b"eXIf" or not self.still:  # chunks about colours must come before the pixels
                 self.small.setdefault(name, body)
         elif name in NEEDED:
             damaged(f"the checksum of {name.decode()} is wrong")
 
 
 def _chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and end of each, up to the one that ends the image. One may be cut off with the file."""
-    place = len(SIGNATURE)
-    while place + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, place)
+    """Name, start and end of each chunk up to IEND. The last one may be cut off."""
+    offset = len(SIGNATURE)
+    while offset + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, offset)
         if name == b"IEND":
             return
-        yield name, place + 8, min(place + 8 + length, len(data))
-        place += 12 + length
+        yield name, offset + 8, min(offset + 8 + length, len(data))
+        offset += 12 + length
 
 
-class Png(Upload):
+class Png(OpenedImage):
     """A PNG."""
 
     kind = "PNG"
 
     def __init__(self, data: Bytes) -> None:
-        """Read the chunks of `data`, the file. Raises RefusedError."""
+        """Read the chunks of `data`, the whole file. Raises RefusedError."""
         self._data = data
         self._chunks = chunks = Chunks(data)
         width, height, self._depth, self._colours = struct.unpack_from(">IIBB", chunks.small[b"IHDR"])
         self.size = width, height
-        with refusing(), self._opened(self.size, []) as image:
+        with refuse_damage(), self._opened(self.size, []) as image:
             self.mode = image.mode
         self.orientation = orientation_of(chunks.small.get(b"eXIf"))
         self.profile = _profile(chunks.small)
-        # What is no animation after all is the image that is there as well, as in browsers.
+        # A broken animation is shown as its default image, as in browsers.
         parts = [self._part(frame) for frame in chunks.frames if frame.data] if b"acTL" in chunks.small else []
         if len(parts) > 1 and all(part is not None for part in parts):
             self._parts = [part for part in parts if part is not None]
             plays = int.from_bytes(chunks.small[b"acTL"][4:8])
-            self.moving = Moving(len(parts), min(plays, 0xFFFF), lambda: composed(self.size, self._parts))
+            self.animation = Animation(len(parts), min(plays, 0xFFFF), lambda: compose(self.size, self._parts))
 
     def prepare(self, scale: float, formats: Collection[str]) -> int:  # noqa: ARG002 -- there is no smaller decoding
-        """See Upload."""
+        """See OpenedImage."""
         stored = sum(end - start for start, end in self._chunks.still)
-        bytes_a_pixel = COMPOSED if self.moving or self.mode.startswith("I") else BYTES_A_PIXEL
+        bytes_a_pixel = COMPOSED if self.animation or self.mode.startswith("I") else BYTES_A_PIXEL
         return BASE + self.size[0] * self.size[1] * bytes_a_pixel + stored
 
     def pixels(self) -> tuple[Image.Image, Box]:
-        """See Upload."""
+        """See OpenedImage."""
         box = (0, 0, *self.size)
-        if self.moving is not None:
-            return next(self.moving.frames()).pixels, box
+        if self.animation is not None:
+            return next(self.animation.frames()).pixels, box
         return self._decoded(self.size, self._chunks.still), box
 
     def _part(self, frame: Stored) -> Part | None:
-        """The frame, or None if it lies outside the image."""
+        """The frame; None if it lies outside the image."""
         try:
             width, height, left, top, number, per, dispose, over = struct.unpack_from(">4I2H2B", frame.control, 4)
         except struct.error:
             return None
         if not width * height or left + width > self.size[0] or top + height > self.size[1]:
             return None
-        size, lasts = (width, height), lasting(1000 * number / (per or 100))
+        size, lasts = (width, height), frame_duration(1000 * number / (per or 100))
         draw = partial(self._drawn, size, frame.data)
         return Part((left, top), size, lasts, DISPOSES.get(dispose, Dispose.KEEP), over=over == 1, draw=draw)
 
@@ -145,7 +146,7 @@ class Png(Upload):
         return self._decoded(size, data).convert("RGBA")
 
     def _opened(self, size: Size, data: Sequence[Range]) -> Image.Image:
-        """An image of these pixels and no more."""
+        """An image file of these pixels only, opened."""
         small = self._chunks.small
         head = struct.pack(">II", *size) + small[b"IHDR"][8:]
         chunks = [_chunk(b"IHDR", head), _chunk(b"PLTE", small[b"PLTE"]) if b"PLTE" in small else b""]
@@ -156,18 +157,18 @@ class Png(Upload):
         return Image.open(file, formats=("PNG",))
 
     def _decoded(self, size: Size, data: Sequence[Range]) -> Image.Image:
-        with refusing():
+        with refuse_damage():
             image = self._opened(size, data)
             image.load()
             if image.mode.startswith("I"):
-                image = image.convert("I")  # what more than eight bits can be worked on as
+                image = image.convert("I")  # the mode in which more than eight bits can be processed
         key = self._chunks.small.get(b"tRNS", b"")
         if self._colours == GREY and len(key) >= 2:  # noqa: PLR2004 -- bytes of one number
             return _without_grey(image, self._depth, int.from_bytes(key[:2]))
         if self._colours == RGB and len(key) >= 6:  # noqa: PLR2004 -- bytes of three
             return _without_colour(image, self._depth, struct.unpack_from(">3H", key))
         if self._colours == GREY and self.profile and b"iCCP" not in self._chunks.small:
-            return _eight(image).convert("RGB")  # a profile that is made for colours tells of grey as well
+            return _eight(image).convert("RGB")  # the profile that was made of numbers is for RGB
         return _eight(image)
 
 
@@ -176,12 +177,12 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _eight(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits as eight; all else as it is. convert() alone takes what is above 255 for white."""
+    """Grey of 16 bits as eight; everything else unchanged. convert() would turn all above 255 white."""
     return image.point([value >> 8 for value in range(65536)], "L") if image.mode == "I" else image
 
 
 def _without_grey(image: Image.Image, depth: int, key: int) -> Image.Image:
-    """Grey in which the number `key`, as the file stores numbers, is transparent."""
+    """Grey in which the value `key` (with `depth` bits) is transparent."""
     if image.mode == "I":
         alpha = image.point([0 if value == key else 255 for value in range(65536)], "L")
     else:
@@ -191,13 +192,13 @@ def _without_grey(image: Image.Image, depth: int, key: int) -> Image.Image:
 
 
 def _without_colour(image: Image.Image, depth: int, key: tuple[int, ...]) -> Image.Image:
-    """Colours of which one is transparent. Of 16 bits the upper half is left, and tells it well enough."""
+    """Colours of which `key` is transparent. Of 16 bits the upper eight are compared."""
     image.info["transparency"] = tuple(value >> 8 if depth > 8 else value for value in key)  # noqa: PLR2004 -- bits
     return image.convert("RGBA")
 
 
 def _profile(small: dict[bytes, bytes]) -> bytes:
-    """What the colours mean, by the first of these that is there (PNG's third edition, 4.3)."""
+    """The ICC profile by the first of these chunks that is there (PNG, third edition, 4.3)."""
     if len(name := small.get(b"cICP", b"")) == 4 and name[2] == 0:  # noqa: PLR2004 -- numbers; the third is RGB's
         return cicp.of_numbers(name[0], name[1])
     if profile := _unpacked(small.get(b"iCCP", b"")):
@@ -209,7 +210,7 @@ def _profile(small: dict[bytes, bytes]) -> bytes:
 
 
 def _points(chromaticities: bytes) -> tuple[tuple[float, float], ...] | None:
-    """Red, green, blue and white, which come first in the file."""
+    """Red, green, blue and white; in the file, white comes first."""
     if len(chromaticities) != 32:  # noqa: PLR2004 -- its length
         return None
     numbers = [number / 100_000 for number in struct.unpack(">8I", chromaticities)]
@@ -218,7 +219,7 @@ def _points(chromaticities: bytes) -> tuple[tuple[float, float], ...] | None:
 
 
 def _unpacked(profile: bytes) -> bytes:
-    """An ICC profile, which has a name before it and is packed; empty if that fails, or it is too large."""
+    """An ICC profile, which is compressed and follows a name; empty if it is damaged or too large."""
     packed = profile.partition(b"\0")[2][1:]
     try:
         unpacker = zlib.decompressobj()

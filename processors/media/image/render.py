@@ -1,11 +1,11 @@
-"""From decoded pixels to upright sRGB images of the sizes that are wanted. Nothing is ever enlarged."""
+"""From decoded pixels to upright sRGB images of the requested sizes. Nothing is ever enlarged."""
 
 from __future__ import annotations
 
 from PIL import Image
 from PIL.Image import Resampling, Transpose
 
-from processors.media.image.decode import LYING, Source
+from processors.media.image.decode import ROTATED, DecodedImage
 from processors.media.image.opened_image import Box, Size, scaled
 from processors.media.image.srgb import to_srgb
 
@@ -18,44 +18,45 @@ UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-# Pixels are averaged two by two first, if as many as these times the result's are left then: half the time, 0.1 dB.
+# Pixels are averaged two by two first, as long as the sides stay this many times those of the result: it takes half the
+# time and costs 0.1 dB.
 REDUCING_GAP = 1.4
-TRIALS = 24  # places at which the busiest part is looked for
-TRIAL_SIZE = 96  # pixels: the longer side of the image in which it is looked for
+TRIALS = 24  # positions at which the busiest part is searched
+TRIAL_SIZE = 96  # pixels: the longer side of the image that is searched
 
 
 def fit_scale(size: Size, box: Size) -> float:
-    """How much smaller the image must be to lie inside the box."""
+    """The scale (at most 1) at which the image fits in the box."""
     return min(1.0, box[0] / size[0], box[1] / size[1])
 
 
 def cover_scale(size: Size, box: Size) -> float:
-    """How much smaller the image may be and still cover the box."""
+    """The smallest scale (at most 1) at which the image covers the box."""
     return min(1.0, max(box[0] / size[0], box[1] / size[1]))
 
 
 def upright_size(size: Size, orientation: int) -> Size:
-    """The size, turned upright; turning twice gives it back."""
-    return size[::-1] if orientation in LYING else size
+    """The size of the upright image. Applied twice, it returns the size in the file."""
+    return size[::-1] if orientation in ROTATED else size
 
 
-def render(source: Source, scale: float, background: str | None = "#ffffff") -> Image.Image:
-    """The whole image: resized, converted to sRGB, put on `background` and turned upright, in that order.
+def render(decoded: DecodedImage, scale: float, background: str | None = "#ffffff") -> Image.Image:
+    """The whole image: resized, converted to sRGB, put on `background` and turned upright, in this order.
 
-    Resizing comes first, so that the rest works on few pixels. Without a background transparency stays.
+    Resizing comes first, so that the other steps have fewer pixels. Without a background, transparency is kept.
     """
-    size = scaled(source.full, scale)
-    frame = source.pixels
-    if size != source.pixels.size or source.box != (0, 0, *size):
-        frame = _resized(source.pixels, size, source.box, REDUCING_GAP)
-    frame = to_srgb(frame, source.profile)
+    size = scaled(decoded.full, scale)
+    frame = decoded.pixels
+    if size != decoded.pixels.size or decoded.box != (0, 0, *size):
+        frame = _resized(decoded.pixels, size, decoded.box, REDUCING_GAP)
+    frame = to_srgb(frame, decoded.profile)
     if background is not None:
         frame = flattened(frame, background)
-    return turned(frame, source.orientation)
+    return to_upright(frame, decoded.orientation)
 
 
-def turned(image: Image.Image, orientation: int) -> Image.Image:
-    """The image upright."""
+def to_upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn the image upright."""
     turn = UPRIGHT.get(orientation)
     return image if turn is None else image.transpose(turn)
 
@@ -63,8 +64,8 @@ def turned(image: Image.Image, orientation: int) -> Image.Image:
 def _resized(image: Image.Image, size: Size, area: Box, gap: float) -> Image.Image:
     """The part `area` of the image at this size.
 
-    Of the colours of YCbCr an encoder keeps one for two by two pixels. So they are resized to that, which takes half of
-    the time. An odd size has all of them: turned over, its squares would not be the encoder's.
+    A JPEG encoder keeps one chroma sample for two by two pixels of YCbCr. So chroma is resized to half the size, which
+    takes half the time. Not for odd sizes: after a rotation the encoder would pair other pixels.
     """
 
     def resize(pixels: Image.Image, to: Size) -> Image.Image:
@@ -79,7 +80,7 @@ def _resized(image: Image.Image, size: Size, area: Box, gap: float) -> Image.Ima
 
 
 def flattened(image: Image.Image, background: str) -> Image.Image:
-    """The image without transparency, on a colour (`#rrggbb`)."""
+    """The image without transparency, on a background colour (`#rrggbb`)."""
     if image.mode != "RGBA":
         return image
     ground = Image.new("RGB", image.size, background)
@@ -87,35 +88,35 @@ def flattened(image: Image.Image, background: str) -> Image.Image:
     return ground
 
 
-def cut(image: Image.Image, box: Size, crop: str) -> Image.Image:
-    """A part of the image in the box's proportions, at most as large as the box; see part_of."""
-    size, area = part_of(image, box, crop)
+def crop_to(image: Image.Image, box: Size, crop: str) -> Image.Image:
+    """A part of the image with the box's proportions, at most as large as the box; see crop_area."""
+    size, area = crop_area(image, box, crop)
     return _resized(image, size, area, 2.0)
 
 
-def part_of(image: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:
-    """Which part of the image has the box's proportions, and the size at which it lies inside the box.
+def crop_area(image: Image.Image, box: Size, crop: str) -> tuple[Size, Box]:
+    """The size of the result, and the part of the image with the box's proportions that it shows.
 
     `crop`: `center`, `top` (the upper third, where faces are) or `entropy` (the busiest part).
     """
     width, height = part = largest(image.size, box)
-    left, top = _place(image, part, crop)
+    left, top = _crop_offset(image, part, crop)
     area = left, top, min(left + width, image.width), min(top + height, image.height)
     return scaled(box, min(1.0, width / box[0])), area
 
 
 def largest(size: Size, box: Size) -> tuple[float, float]:
-    """Width and height of the largest part of an image that has the box's proportions.
+    """Width and height of the largest part of an image with the box's proportions.
 
-    Compared as integers, and one side taken as it is: what a rounded scale is multiplied with may come out larger than
-    the image by the last bit, and so begin before it.
+    Integers are compared, and one side is taken unchanged: a product with a rounded scale could exceed the image by the
+    last bit, and the part would begin before the image does.
     """
     if size[0] * box[1] <= size[1] * box[0]:
         return size[0], size[0] * box[1] / box[0]
     return size[1] * box[0] / box[1], size[1]
 
 
-def _place(image: Image.Image, part: tuple[float, float], crop: str) -> tuple[float, float]:
+def _crop_offset(image: Image.Image, part: tuple[float, float], crop: str) -> tuple[float, float]:
     spare = image.width - part[0], image.height - part[1]
     if crop == "top":
         return spare[0] / 2, spare[1] / 3
@@ -124,7 +125,7 @@ def _place(image: Image.Image, part: tuple[float, float], crop: str) -> tuple[fl
 
 
 def _busiest(image: Image.Image, part: tuple[float, float]) -> float:
-    """Where along the image (0 to 1) the part with the highest entropy is; the middle wins a tie."""
+    """The position (0 to 1) of the part with the highest entropy; of equal ones the most central."""
     scale = TRIAL_SIZE / max(image.size)
     small = image.convert("L").resize(scaled(image.size, scale), Resampling.BOX)
     width, height = scaled((round(part[0]), round(part[1])), scale)

@@ -1,4 +1,4 @@
-"""Colours as sRGB: what browsers take an image without a profile for."""
+"""Conversion to sRGB, which browsers assume for an image without a profile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 
 from PIL import Image, ImageChops, ImageCms
 
-# Colours that other primaries and another gamma would change.
+# Colours that any other primaries or gamma would change.
 PROBE = Image.frombytes(
     "RGB", (6, 1), bytes((255, 0, 0, 0, 255, 0, 0, 0, 255, 64, 64, 64, 128, 128, 128, 200, 120, 60))
 )
@@ -15,9 +15,9 @@ CLOSE = 2  # of 255: rounding
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """The image's colours as sRGB: RGB, RGBA, or YCbCr, which is decoded for no other colours.
+    """The image in sRGB, as RGB or RGBA. YCbCr is returned unchanged: only sRGB images are decoded to it.
 
-    A profile that is damaged or of another kind of image is left out.
+    A profile that is damaged, or made for another colour model, is ignored.
     """
     if image.mode == "YCbCr":
         return image
@@ -37,9 +37,9 @@ def _converted(image: Image.Image, profile: bytes, mode: str) -> Image.Image | N
 
 @functools.lru_cache(maxsize=1)
 def is_srgb(profile: bytes) -> bool:
-    """Whether colours under this profile are sRGB's, but for two in 255 (no profile: they are).
+    """Whether this profile means sRGB, up to 2 of 255 (an empty one does).
 
-    That it has sRGB in its name is not enough: so have Display P3 "with sRGB Transfer" and linear sRGB.
+    A name with "sRGB" is not enough: Display P3 "with sRGB Transfer" and linear sRGB have it, too.
     """
     if not profile:
         return True

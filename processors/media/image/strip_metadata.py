@@ -1,4 +1,4 @@
-"""The upload's own pixels without its metadata, for when encoding them again would only make them larger."""
+"""Removing metadata without encoding again, for uploads that a new encoding would only make larger."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-# What begins a segment or ends the image. A scan goes on behind a restart and a byte that is stuffed with a zero; and
-# as libjpeg does, all that is no marker is skipped where one is due.
+# What begins a segment or ends the image. Restart markers and stuffed zero bytes belong to a scan. Like libjpeg, skip
+# everything that is no marker.
 JPEG_MARKER = re.compile(b"\xff[\xc0-\xcf\xd8-\xfe]")
 JPEG_AGAIN, JPEG_ENDS, JPEG_SCAN = 0xD8, 0xD9, 0xDA
-JPEG_PIXELS = range(0xC0, 0xE0)  # frames, tables and scans
-# What else is kept, by marker: how it begins, and its bytes. JFIF's end with the size of a preview, which is cut off.
+JPEG_PIXELS = range(0xC0, 0xE0)  # markers of frames, tables and scans
+# Other segments that are kept, by marker: their beginning and their length in bytes. JFIF's preview is cut off.
 JPEG_HEADERS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
-JPEG_HEADER = 12  # bytes of these that matter
+JPEG_HEADER = 12  # bytes of these that are copied
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"IDAT", b"IEND"})
 PNG_NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
-WEBP_ALPHA_AND_ANIMATION = 0b0001_0010  # the flags of a VP8X header that still hold
+WEBP_ALPHA_AND_ANIMATION = 0b0001_0010  # the flags of a VP8X header that are kept
 
 
 def stripped(kind: str, data: bytes) -> bytes | None:
-    """The file without metadata and without what stands behind its end; None where it can't be taken apart.
+    """The file without metadata and without what follows its end; None if it can't be parsed.
 
     `kind` is Pillow's name of the format. Nothing is decoded.
     """
@@ -39,10 +39,10 @@ def stripped(kind: str, data: bytes) -> bytes | None:
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, beginning and end of each segment of a JPEG (ITU T.81, annex B), the last one being the image's end.
+    """Marker, start and end of each segment of a JPEG (ITU T.81, annex B); the last one is the end of the image.
 
-    A scan's coded data belong to it. What follows the image (a phone's video, a preview) is not looked at, and neither
-    is what a segment holds. An image that is cut off has no end.
+    A scan includes its coded data. What follows the image (a phone's video, a preview) is not read. An image that is
+    cut off has no end segment.
     """
     found = JPEG_MARKER.search(data, len(JPEG_START))
     while found:
@@ -68,9 +68,9 @@ def _jpeg(data: bytes) -> bytes:
 
 
 def _jpeg_header(marker: int, body: bytes) -> bytes:
-    """What is kept of a segment that has no pixels: JFIF without a preview, and Adobe's word on how colours are stored.
+    """What is kept of a segment without pixels: JFIF without its preview, and Adobe's colour transform.
 
-    Old cameras keep previews in further segments of JFIF's number, and anybody may write text in Adobe's.
+    Old cameras store previews in further JFIF segments, and an Adobe segment may hold any text.
     """
     start, size = JPEG_HEADERS.get(marker, (b"", 0))
     if not start or not body.startswith(start) or len(body) < size:
@@ -82,20 +82,20 @@ def _png(data: bytes) -> bytes:
     """PNG (its specification, section 5): chunks of length, name, data and checksum."""
     if not data.startswith(PNG_SIGNATURE):
         raise ValueError
-    kept, place, name = [PNG_SIGNATURE], len(PNG_SIGNATURE), b""
+    kept, offset, name = [PNG_SIGNATURE], len(PNG_SIGNATURE), b""
     while name != b"IEND":
-        length, name = struct.unpack_from(">I4s", data, place)
-        end = place + 12 + length
-        if name in PNG_KEPT and _is_sound(data[place + 4 : end]):
-            kept.append(data[place:end])
+        length, name = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        if name in PNG_KEPT and _is_sound(data[offset + 4 : end]):
+            kept.append(data[offset:end])
         elif name in PNG_NEEDED:
             raise ValueError
-        place = end
+        offset = end
     return b"".join(kept)
 
 
 def _is_sound(chunk: bytes) -> bool:
-    """Whether the checksum, which ends it, is that of the name and the data."""
+    """Whether the checksum at the end of the chunk is right."""
     return zlib.crc32(chunk[:-4]) == int.from_bytes(chunk[-4:])
 
 
@@ -109,12 +109,12 @@ def _webp(data: bytes) -> bytes:
 
 
 def _webp_chunks(data: bytes, end: int) -> Iterator[bytes]:
-    place = 12
-    while place < end:
-        name, length = struct.unpack_from("<4sI", data, place)
-        chunk = data[place : place + 8 + length + length % 2]
+    offset = 12
+    while offset < end:
+        name, length = struct.unpack_from("<4sI", data, offset)
+        chunk = data[offset : offset + 8 + length + length % 2]
         if name == b"VP8X":
             yield chunk[:8] + bytes([chunk[8] & WEBP_ALPHA_AND_ANIMATION]) + chunk[9:]
         elif name in WEBP_KEPT:
             yield chunk
-        place += len(chunk)
+        offset += len(chunk)

@@ -1,4 +1,4 @@
-"""How large a WebP is. libwebp makes room for two copies of it as soon as it is opened."""
+"""The size of a WebP, read before it is opened: libwebp allocates two copies of it at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 HEAD = 30  # bytes
 COPIES = 8  # bytes for each pixel: two copies, in RGBA
-SIDE, BITS = 0x3FFF, 14  # of a side
+SIDE, BITS = 0x3FFF, 14  # mask and number of bits of a side
 
 
 def size_of(path: Path) -> Size:
-    """Its size in pixels as its first chunk has it (RFC 9649); (1, 1) if that is none that is known."""
+    """The size in pixels by the first chunk (RFC 9649); (1, 1) if that chunk is unknown."""
     with path.open("rb") as file:
         head = file.read(HEAD).ljust(HEAD, b"\0")
     kind = head[12:16]

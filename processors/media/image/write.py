@@ -1,4 +1,4 @@
-"""Results as files: pixels and nothing else."""
+"""Writing results: files that hold pixels and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-# Pillow's name, file extension, content type
+# format -> Pillow's name, file extension, content type
 KINDS = {
     "jpeg": ("JPEG", "jpg", "image/jpeg"),
     "webp": ("WEBP", "webp", "image/webp"),
@@ -23,7 +23,7 @@ KINDS = {
     "png": ("PNG", "png", "image/png"),
     "gif": ("GIF", "gif", "image/gif"),
 }
-# Bytes of memory for each pixel, as measured with Pillow 13; 4 for a JPEG if it is progressive.
+# Bytes of memory for each pixel, measured with Pillow 13. A JPEG needs its 4 only if it is progressive.
 ENCODING = {"jpeg": 4, "png": 1, "webp": 20, "avif": 32}
 LARGEST_WEBP = 16_383  # pixels
 OPTIONS: dict[str, dict[str, Any]] = {"webp": {"method": 4}, "avif": {"speed": 8}, "png": {"optimize": True}}
@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"webp": {"method": 4}, "avif": {"speed": 8
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One result: a file in the task's folder. `bytes` is its size, `width` and `height` are in pixels."""
+    """A result: a file in the task's folder. `bytes` is its size, `width` and `height` are in pixels."""
 
     variant: str
     name: str
@@ -42,28 +42,28 @@ class Written:
     bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """For the report."""
+        """As it stands in the report."""
         values = asdict(self)
         return values | {"contentType": values.pop("content_type")}
 
 
-def save(image: Image.Image, variant: str, form: str, quality: int, **options: Any) -> Written:
-    """Write `<variant>.<extension>` with the encoder for `form` (jpeg, webp, avif, png)."""
-    encoder, extension, _ = KINDS[form]
+def save(image: Image.Image, variant: str, image_format: str, quality: int, **options: Any) -> Written:
+    """Write `<variant>.<extension>` with the encoder for `image_format` (jpeg, webp, avif, png)."""
+    encoder, extension, _ = KINDS[image_format]
     path = Path(f"{variant}.{extension}")
-    if image.mode == "YCbCr" and form != "jpeg":
+    if image.mode == "YCbCr" and image_format != "jpeg":
         image = image.convert("RGB")
-    image.info = {}  # Pillow writes a comment, a resolution and a profile that it finds there
-    quality_of = {} if form == "png" else {"quality": quality}
-    with encoding(form, image.size):
-        image.save(path, encoder, **quality_of, **OPTIONS.get(form, {}), **options)
-    return written(path, variant, form, image.size)
+    image.info = {}  # Pillow would write the comment, resolution and profile that are in it
+    quality_of = {} if image_format == "png" else {"quality": quality}
+    with encoding(image_format, image.size):
+        image.save(path, encoder, **quality_of, **OPTIONS.get(image_format, {}), **options)
+    return written(path, variant, image_format, image.size)
 
 
 @contextmanager
-def encoding(form: str, size: tuple[int, int]) -> Iterator[None]:
-    """Where an encoder works. Raises RefusedError for a size that the format has not, MemoryError where it ran out."""
-    if form == "webp" and max(size) > LARGEST_WEBP:
+def encoding(image_format: str, size: tuple[int, int]) -> Iterator[None]:
+    """Around an encoder. Raises RefusedError for a size that the format can't have, MemoryError if memory ran out."""
+    if image_format == "webp" and max(size) > LARGEST_WEBP:
         msg = f"a WebP is at most {LARGEST_WEBP:,} pixels wide and high"
         raise RefusedError(msg)
     try:
@@ -74,6 +74,6 @@ def encoding(form: str, size: tuple[int, int]) -> Iterator[None]:
         raise
 
 
-def written(path: Path, variant: str, form: str, size: tuple[int, int]) -> Written:
-    """What has been written."""
-    return Written(variant, path.name, form, KINDS[form][2], *size, path.stat().st_size)
+def written(path: Path, variant: str, image_format: str, size: tuple[int, int]) -> Written:
+    """Describe a file that has been written."""
+    return Written(variant, path.name, image_format, KINDS[image_format][2], *size, path.stat().st_size)
