@@ -39,7 +39,7 @@ from queue_lib.observe.process_metrics import ProcessMetrics
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.processor import Registry
 from queue_lib.runner.executor import Executor
-from queue_lib.runner.health import Health, Server
+from queue_lib.runner.health import Health, HealthCheck
 from queue_lib.runner.launcher import Launcher
 from queue_lib.runner.reporter import Reporter
 from queue_lib.settings import QueueChoice
@@ -152,7 +152,7 @@ def _metrics(served: Served, registry: Registry, collectors: CollectorRegistry) 
 
 
 def _held(runner: Launcher, holds: Mapping[str, Check]) -> Launcher:
-    runner.hold_back({name: Server(check, fresh=HOLD_FRESH) for name, check in holds.items()})
+    runner.hold_back({name: HealthCheck(check, fresh=HOLD_FRESH) for name, check in holds.items()})
     return runner
 
 

@@ -54,7 +54,7 @@ def options(url: str, *, variable: str = "REDIS_URL", ca: str | None = None, ins
 def _wrong_url(url: str, variable: str) -> str | None:
     """What is wrong with it.
 
-    redis-py takes a database that is no number for 0, and notices an option that it has not when it connects.
+    redis-py reads a database that is no number as 0, and notices an unknown option only when it connects.
     """
     try:
         parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
@@ -84,7 +84,7 @@ def _wrong_ca(path: str | None) -> str | None:
 
 
 class _OnceMore(SynchronousRetry):
-    """Calls again after the wrong server was asked, which did nothing. After other losses RQ itself has to know."""
+    """Calls again if the wrong server was asked, which did nothing. RQ itself handles other lost connections."""
 
     def call_with_retry(self, *args: Any, **words: Any) -> Any:
         try:
@@ -94,7 +94,7 @@ class _OnceMore(SynchronousRetry):
 
 
 class _Script(AsyncScript):
-    """A script that is loaded into the server that runs it, also when that is another one than the call began with."""
+    """A script that is loaded again if the call moves to a server that does not have it."""
 
     async def __call__(self, *args: Any, **words: Any) -> Any:
         try:
@@ -131,7 +131,7 @@ def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.R
 
 
 class _OneConnection(redis.ConnectionPool):
-    """One connection for one thread: what it reads while it holds a transaction open goes over the same one."""
+    """One connection for one thread: reads during an open transaction use the same connection."""
 
     def __init__(self, **words: Any) -> None:
         super().__init__(**words)

@@ -1,8 +1,8 @@
 """redis-py's connections, with three changes.
 
 No task for each command: redis-py sends within `asyncio.wait_for`, which on Python 3.11 makes a task of what it waits
-for. That, and the turn of the loop until it has its turn, was a tenth of a push job. Python 3.12's makes none; then
-the sending in `_Direct` can go.
+for. The task and its extra turn of the loop took a tenth of a push job. Python 3.12 makes none; with it as the oldest
+version, the sending in `_Direct` can go.
 
 A command that was given up ends its connection at once, so that it does not arrive later.
 

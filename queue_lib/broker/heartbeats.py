@@ -31,13 +31,13 @@ READ = (Path(__file__).parent / "minutes.lua").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which data the server has: an id that was drawn when there was none, and how many heartbeats it has taken."""
+    """Identifies the server's data: an id that is drawn when there is none, and how many heartbeats it has taken."""
 
     id: str
     heartbeats: int
 
     def follows(self, earlier: Data) -> bool:
-        """Whether nothing was lost since `earlier`, as far as heartbeats tell."""
+        """Whether nothing was lost since `earlier`, as far as heartbeats can show."""
         return self.id == earlier.id and self.heartbeats > earlier.heartbeats
 
 
@@ -114,7 +114,7 @@ class RedisHeartbeats:
 
 
 def _view(text: Any, seen_at: float) -> WorkerView | None:
-    """The worker; None where somebody else has written what is no worker."""
+    """The worker; None for an entry that is none."""
     try:
         return WorkerView.model_validate_json(text).model_copy(update={"seen_at": seen_at})
     except ValidationError:

@@ -35,10 +35,10 @@ class Names:
         self._lock = threading.Lock()
 
     def has_moved(self, host: str, peer: str, since: float) -> bool:
-        """Whether a look-up after the monotonic second `since` says that `host` leads to `peer` no more. Never waits.
+        """Whether `host` no longer leads to `peer`, by a look-up after the monotonic second `since`. Never waits.
 
-        A look-up that fails says nothing. Where the name is answered in turn with one of several addresses, all of
-        those are meant that it had in the last ten minutes.
+        A look-up that fails changes nothing. If the name rotates through several addresses, all those of the last ten
+        minutes count.
         """
         if _is_address(host):
             return False

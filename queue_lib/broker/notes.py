@@ -59,7 +59,7 @@ class Notes:
             raise LeaseLostError(msg)
 
     async def drop(self) -> None:
-        """Forget all, for the job is done; while Redis is away they are left to their time."""
+        """Forget all, since the job is done; while Redis is away they expire."""
         if self._are_there:
             with suppress(BrokerUnavailableError), outages_translated():
                 await self._client.delete(self._key)

@@ -1,4 +1,4 @@
-"""How the server itself is: whether it takes writes, as it says of itself."""
+"""Whether the server takes writes, by what it reports of itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def check_server(client: redis.asyncio.Redis) -> None:
-    """Raise BrokerUnavailableError unless the server takes writes; PING tells MISCONF, and INFO the rest."""
+    """Raise BrokerUnavailableError unless the server takes writes; PING shows MISCONF, and INFO the rest."""
     with outages_translated():
         await client.ping()
         facts: Mapping[str, Any] = await client.info()

@@ -53,7 +53,7 @@ PIPELINED = re.compile(r"^Command # \d+ .* of pipeline caused error: (?:\(['\"](
 
 @contextlib.contextmanager
 def outages_translated() -> Iterator[None]:
-    """Turn what redis-py raises into BrokerUnavailableError; into BrokerRefusedError where to wait is no use."""
+    """Turn redis-py's errors into BrokerUnavailableError, or into BrokerRefusedError if waiting does not help."""
     try:
         yield
     except (RedisError, OSError) as error:
@@ -64,7 +64,7 @@ def outages_translated() -> Iterator[None]:
 
 
 async def for_each(whats: Iterable[T], do: Callable[[T], Awaitable[object]]) -> None:
-    """Do it for each, such as a queue: one whose keys are broken keeps none of the others from it.
+    """Do it for each, such as a queue: a queue with broken keys does not stop the others.
 
     Raises the first BrokerRefusedError when all are done, and BrokerUnavailableError at once.
     """
@@ -84,7 +84,7 @@ async def run(step: Callable[[], Awaitable[object]]) -> None:
 
 
 async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
-    """What a pipeline of reads is answered; None for a key that holds another kind of value than was asked for.
+    """The answers to a pipeline of reads; None for a key of a wrong type.
 
     Any client of Redis may write anything anywhere: a key of a wrong type hides only itself. Raises redis-py's other
     errors.

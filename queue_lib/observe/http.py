@@ -1,7 +1,7 @@
 """A small HTTP server for what platforms and Prometheus ask a worker. It answers GET and closes the connection.
 
 It is written by hand because a framework costs an idle worker 3 MiB, and because all it has to know of HTTP is the
-first line of a request. Whoever can reach the port may send anything: requests are bounded in size and time,
+first line of a request. Clients may send anything to the port: requests are bounded in size and time,
 connections in number.
 """
 
@@ -65,7 +65,7 @@ class _Site:
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def close(self) -> None:
-        """Hang up on everybody, also on who is being answered at this moment."""
+        """Close all connections, also those that are being answered."""
         under_way = [task for task in self._open.values() if task is not None]
         for task in under_way:
             task.cancel()

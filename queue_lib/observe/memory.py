@@ -17,7 +17,7 @@ def of_tree() -> int:
 def of(process: psutil.Process) -> int:
     """Bytes of one process, as above.
 
-    Children that decode uploads hide from all but root: their own pages are counted then, and what is shared is not.
+    Only root can read the shared pages of children that decode uploads; for others, those are left out.
     """
     try:
         facts = process.memory_full_info()

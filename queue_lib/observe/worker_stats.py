@@ -162,7 +162,7 @@ class WorkerStats:
         return taken
 
     def put_back(self, unsent: Counts) -> None:
-        """What was taken could not be sent: it is taken again the next time, unless it is more than an hour old."""
+        """Keep counts that could not be sent for the next heartbeat, unless they are more than an hour old."""
         oldest = self._clock() // MINUTE - UNSENT
         for (queue, minute), counts in unsent.items():
             if minute >= oldest:

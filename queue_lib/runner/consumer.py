@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.executor import Executor
-    from queue_lib.runner.health import Server
+    from queue_lib.runner.health import HealthCheck
     from queue_lib.runner.slots import Slots
 
 HOLD_PAUSE = 1.0  # seconds between looks at what holds a queue back
@@ -61,7 +61,7 @@ class Consumer:
         self._crash: BaseException | None = None
         self._answered: float | None = None  # when the last claim was answered, in monotonic seconds
         self._wants_slot = False
-        self._holds: Sequence[Server] = ()
+        self._holds: Sequence[HealthCheck] = ()
         self._held: str | None = None
         broker.reserve_for(queue, self._room)
 
@@ -124,7 +124,7 @@ class Consumer:
         if self._crash is not None:
             raise self._crash
 
-    def hold_back(self, holds: Sequence[Server]) -> None:
+    def hold_back(self, holds: Sequence[HealthCheck]) -> None:
         """Claim nothing while one of these has a trouble: jobs are left to processes that can do them."""
         self._holds = holds
 

@@ -50,7 +50,7 @@ class Health(Collector):
         `needs` are the servers that each queue's jobs need.
         """
         self._states = states
-        self._servers = {name: Server(check) for name, check in checks.items()}
+        self._servers = {name: HealthCheck(check) for name, check in checks.items()}
         self._needs = needs
         self._last: Report = {"ready": False, "queues": dict.fromkeys(needs, False), "loops": [], "servers": {}}
 
@@ -88,11 +88,11 @@ class Health(Collector):
         return [ready, loop_ready, held, up, of_redis]
 
 
-class Server:
-    """A server, asked once for all who want to know within some seconds, and never twice at a time."""
+class HealthCheck:
+    """Asks whether something works that jobs need. An answer holds for some seconds; it never asks twice at a time."""
 
     def __init__(self, check: Check, clock: Callable[[], float] = time.monotonic, fresh: float = FRESH) -> None:
-        """`check` raises when the server does not answer; an answer holds for `fresh` seconds."""
+        """`check` raises, with the reason, if it does not work; an answer holds for `fresh` seconds."""
         self._check = check
         self._fresh = fresh
         self._clock = clock

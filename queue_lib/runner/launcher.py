@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
     from queue_lib.runner.consumer import LoopState
     from queue_lib.runner.executor import Executor
-    from queue_lib.runner.health import Server
+    from queue_lib.runner.health import HealthCheck
     from queue_lib.runner.reporter import Reporter
 
 SETTLE_SHARE = 0.2  # of the grace time is kept for giving jobs back and closing
@@ -64,7 +64,7 @@ class Launcher:
         self._keeping: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger()
 
-    def hold_back(self, holds: Mapping[str, Server]) -> None:
+    def hold_back(self, holds: Mapping[str, HealthCheck]) -> None:
         """Claim no jobs of a queue while something that it needs, by name in `holds`, is missing in this process."""
         for consumer in self._consumers:
             consumer.hold_back([hold for name, hold in holds.items() if name in consumer.needs])

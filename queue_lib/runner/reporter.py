@@ -30,7 +30,7 @@ class Reporter:
     def __init__(
         self, me: WorkerView, stats: WorkerStats, heartbeats: Heartbeats, memory: Callable[[], int], observe: Observer
     ) -> None:
-        """`me` is what does not change of this process; `memory` returns bytes, and is called in a thread."""
+        """`me` are the facts of this process that do not change; `memory` returns bytes, and is called in a thread."""
         self._me = me
         self._stats = stats
         self._heartbeats = heartbeats
@@ -55,7 +55,7 @@ class Reporter:
         self._compare(data)
 
     def _compare(self, data: Data) -> None:
-        """Tell if the server has lost what it had: by a restart without persistence, a flush, a replica behind."""
+        """Report if the server has lost data: by a restart without persistence, a flush, an old replica."""
         earlier, self._data = self._data, data
         if earlier is None or data.follows(earlier):
             return

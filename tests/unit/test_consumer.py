@@ -19,7 +19,7 @@ from queue_lib.outcome import Done, Lost
 from queue_lib.processor import JobSchema, Registry, Route
 from queue_lib.runner import consumer as consumer_module
 from queue_lib.runner.executor import Executor
-from queue_lib.runner.health import Server
+from queue_lib.runner.health import HealthCheck
 from queue_lib.runner.launcher import Launcher
 from tests.support.fakes import Greeting, endings
 from tests.support.runner_harness import QUEUE, Harness
@@ -202,7 +202,7 @@ async def test_a_process_that_lacks_what_jobs_need_claims_none(monkeypatch: pyte
         if lack:
             raise OSError(lack[0])
 
-    harness.launcher.hold_back({"disk": Server(check, fresh=0.0), "other": Server(_never_asked, fresh=0.0)})
+    harness.launcher.hold_back({"disk": HealthCheck(check, fresh=0.0), "other": HealthCheck(_never_asked, fresh=0.0)})
     harness.enqueue(1)
     await harness.launcher.start()
     await harness.until(lambda: harness.running == 1)

@@ -18,7 +18,7 @@ from queue_lib.queues import Queue, Retention
 from queue_lib.runner import health as health_module
 from queue_lib.runner.consumer import PATIENCE, Consumer, LoopState
 from queue_lib.runner.executor import Executor
-from queue_lib.runner.health import FRESH, Health, Server
+from queue_lib.runner.health import FRESH, Health, HealthCheck
 from queue_lib.runner.slots import Slots
 from tests.support.exposition import Exposition
 from tests.support.queues import QUEUES
@@ -171,7 +171,7 @@ async def test_a_server_is_asked_once_in_ten_seconds() -> None:
     """However many want to know."""
     calls: list[str] = []
     now = [100.0]
-    server = Server(answering(calls, None, OSError("refused")), lambda: now[0])
+    server = HealthCheck(answering(calls, None, OSError("refused")), lambda: now[0])
     many = await asyncio.gather(*(server.trouble() for _ in range(50)))
     now[0] += FRESH - 1
     again = await server.trouble()
@@ -192,7 +192,7 @@ async def test_a_server_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch
         calls.append("asked")
         await asyncio.Event().wait()
 
-    server = Server(check, lambda: now[0])
+    server = HealthCheck(check, lambda: now[0])
     first = await server.trouble()
     now[0] += 60
     second = await server.trouble()

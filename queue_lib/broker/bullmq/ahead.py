@@ -44,7 +44,7 @@ class Ahead:
             self._fetching -= fetches
 
     async def add(self, fields: dict[str, str], job_id: str, token: str) -> None:
-        """Take in a job that was fetched: the next claim gets it, or it goes back and is news."""
+        """Keep a fetched job for the next claim; give it back, which wakes a worker, if the consumer is asleep."""
         with contextlib.suppress(BrokerUnavailableError):  # its lock runs out by itself
             self._leases.append(await self._to_lease(fields, job_id, token))
         if self.is_asleep:

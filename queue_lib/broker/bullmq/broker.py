@@ -106,9 +106,9 @@ class BullMQBroker:
         return self._not_now(queue, limited_ms, next_due_ms)
 
     def _is_ready(self, queue: Queue) -> bool:
-        """Whether a job was fetched ahead. After a claim that failed it waits for one that does not.
+        """Whether the next claim may take a job that was fetched ahead.
 
-        So a claim that succeeds says that the server is there.
+        Not after a failed claim: the next one asks the server, so that its success shows that the server is back.
         """
         return bool(self._sessions[queue.name].ahead) and queue.name not in self._unanswered
 
@@ -122,7 +122,7 @@ class BullMQBroker:
         return NotNow(min(max(until, 0.0), BLOCK), listen=True)
 
     async def _put_back(self, queue: str) -> None:
-        """Put the jobs back in line that this worker has and does not hold."""
+        """Put jobs back in line that are active under this worker's name, and that it does not hold."""
         worker = self._sessions[queue].worker
         found = await worker.scripts.active_under(f"{worker.id}:")
         held = self._held.of(queue)
@@ -179,7 +179,7 @@ class BullMQBroker:
             await self._client.zadd(self._sessions[queue.name].worker.keys["marker"], {"0": 0})
 
     def chores(self) -> Sequence[Chore]:
-        """Renew locks three times a lease, look for stalled jobs twice; now and then schedulers, each hour old jobs."""
+        """Renew locks three times a lease, look for stalled jobs twice, and at intervals at schedulers and old jobs."""
         return [
             Chore("renew leases", self._lease_duration / 3, self._renew),
             Chore("recover jobs", self._lease_duration / 2, self._recover),

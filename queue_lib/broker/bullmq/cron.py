@@ -24,9 +24,9 @@ def next_time(pattern: str, zone: str | None, after: float, seed: str) -> float:
 
     `zone` is a name that Node's luxon knows; None is the zone of this process. `seed` is what `H` is drawn by.
 
-    A time that the clock skips is run when as much time has gone by as if it were there: 02:30 at 03:30. A time that
-    comes twice is run the first time alone. A pattern of all 24 hours runs by the hour instead: never in an hour that
-    is skipped, in both of an hour that comes twice. Raises PatternError.
+    A time that the clock skips runs later by what was skipped: 02:30 at 03:30. A time that comes twice runs the first
+    time only. A pattern of all 24 hours runs every hour instead: not in a skipped hour, and twice in an hour that comes
+    twice. Raises PatternError.
     """
     parsed, clock = parse(pattern, seed), Clock(_tz(zone))
     try:

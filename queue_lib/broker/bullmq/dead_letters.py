@@ -67,7 +67,7 @@ class BullMQDeadLetters:
             return int(await self._gather(keys=keys, args=[start, count, *letter_ids]))
 
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
-        """Delete a letter, in one step with the question whether it is still the one that was read."""
+        """Delete a letter; the same step checks that it is still the one that was read."""
         key = self._queue.toKey(letter_id)
         with outages_translated():
             [fields] = await hashes(self._client, [key])

@@ -156,10 +156,9 @@ class BullLease(Lease):
 
     @contextlib.asynccontextmanager
     async def _settling(self, kept: Any = None, *, counted: bool = True) -> AsyncIterator[None]:
-        """What ends the lease, and with it an attempt, if that is `counted`.
+        """Around a command that settles the job: end the lease, also if the command's answer was lost.
 
-        `kept` is how long the scripts keep the job afterwards, if it has ended.
-
+        `kept` is how long the scripts keep a job that has ended; `counted` says whether the command counts an attempt.
         redis-py sends a command again whose answer was lost with the connection; the second one finds no lock.
         """
         if self not in self._held:

@@ -75,7 +75,7 @@ def bare(worker: Any, job_id: str) -> Any:
 def keep(option: Any, count: int | None) -> Any:
     """`removeOnComplete`/`removeOnFail` in the scripts' form.
 
-    Where the producer gave none, at most `count` of such jobs stay (None: no such bound), and for how long is a chore.
+    Where the producer gave none, at most `count` of such jobs stay (None: no such bound); a chore deletes the old ones.
     """
     if isinstance(option, bool | int | dict):
         return option

@@ -48,7 +48,7 @@ class StoppedScheduler:
 
 
 class EndedError(Exception):
-    """A scheduler is due next after its end date: there is nothing to go on with."""
+    """The next job of a scheduler is due after its end date, so none follows."""
 
 
 class Scheduler(JobScheduler):  # type: ignore[misc]  # the package has no types

@@ -165,7 +165,7 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
 
 
 def _scripts() -> dict[str, str]:
-    """What is added to the package's scripts, and those of them that we have put something around."""
+    """Our own scripts, and those of the package that are wrapped in ours."""
     update = script("updateJobScheduler-12.lua").replace(*KEEP_DATA_OF_REPEATABLES)
     follow = _own("follow.lua").replace("UPDATE", update)
     return {

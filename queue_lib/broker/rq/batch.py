@@ -1,9 +1,9 @@
 """RQ's bookkeeping, sent in one go.
 
 RQ's methods write into a synchronous pipeline; here they write into one that is never executed. What it has noted
-goes to the server as the argument of one script: one round trip and one answer instead of thirty, and the question
-whether the job is still ours is asked in the same step. An asyncio pipeline would spend more time on its thirty
-answers than RQ spends on everything else.
+goes to the server as the argument of one script: one round trip and one answer instead of thirty, and the same step
+checks that the job is still ours. An asyncio pipeline would spend more time on its thirty answers than RQ spends on
+everything else.
 """
 
 from __future__ import annotations

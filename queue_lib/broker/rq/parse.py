@@ -45,7 +45,7 @@ MALFORMED = (
 
 
 def number(raw: bytes | None) -> int:
-    """A count in a job's hash; 0 where there is none, or it is not one that anybody could have counted to."""
+    """A count in a job's hash; 0 if there is none, or it is no possible count."""
     return int(raw) if raw and raw.isdigit() and len(raw) < 20 else 0  # noqa: PLR2004 -- digits
 
 
@@ -85,7 +85,7 @@ def restore(job_id: str, raw: Mapping[bytes, bytes], connection: Redis, serializ
 
 
 def _check(raw: Mapping[bytes, bytes]) -> None:
-    """What RQ would choke on later, when it writes the job: numbers beyond 53 bits, and odd lists of seconds."""
+    """Refuse what would break RQ later, when it writes the job: numbers beyond 53 bits, and odd lists of seconds."""
     numbers: list[object] = [int(raw[name]) for name in NUMBERS if raw.get(name)]
     for name in SECONDS:
         listed = json.loads(raw.get(name) or b"[]")
@@ -127,7 +127,7 @@ def to_job(raw: Mapping[bytes, bytes], rq_job: GuardedJob, queue: Queue, now: fl
 def waited(raw: Mapping[bytes, bytes], rq_job: GuardedJob, claimed_at: float) -> float | None:
     """Seconds between the moment a job was ready and its claim; None for one whose worker has died.
 
-    The claim script notes when a scheduled job was due, for RQ's `enqueued_at` is when somebody looked.
+    The claim script notes when a scheduled job was due: RQ's `enqueued_at` is when it was moved into the queue.
     """
     if rq_job.enqueued_at is None or number(raw.get(b"crashes")):
         return None

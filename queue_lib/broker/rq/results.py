@@ -51,6 +51,6 @@ def of_jobs(connection: Redis, job_ids: Sequence[str]) -> Children:
 
 
 def _last_line(trace: str | None) -> str:
-    """What another worker's trace says was wrong: Python's end with it."""
+    """The reason in another worker's trace: the last line of Python's."""
     lines = (trace or "").strip().splitlines() or ["it failed"]
     return lines[-1][:MAX_REASON]
