@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
-from processors.features import FEATURES
+from processors.features import with_own_jobs
 from queue_lib import command_line, serving, wiring
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import queues_of
+from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
-from queue_lib.settings import QueueChoice, WorkerSettings, load
+from queue_lib.settings import JobsSettings, QueueChoice, Reading, WorkerSettings
 from queue_lib.web.api.app import build
 from queue_lib.web.connection import PatientConnection
 from queue_lib.web.dashboard.app import install
@@ -75,16 +76,18 @@ async def listen(port: int) -> socket.socket:
 def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
     command_line.check(__doc__)
+    reading = Reading()
+    features = with_own_jobs(own_jobs(reading))
     try:
-        queue, choice, api = load(WorkerSettings, QueueChoice, ApiSettings)
-        choice.named(queues_of(FEATURES))
+        queue, choice, api = reading.load(WorkerSettings, QueueChoice, ApiSettings)
+        choice.named(queues_of(features))
         log.configure(queue.log_level, queue.log_format)
-        serving.tell_of_misspelt(FEATURES, WorkerSettings, QueueChoice, ApiSettings)
+        serving.tell_of_misspelt(features, WorkerSettings, QueueChoice, JobsSettings, ApiSettings)
         listening = asyncio.run(wiring.preflight(queue, listen(api.port)))
         observe = wiring.sentry(queue)
     except ConfigurationError as error:
         sys.exit(str(error))
-    app = build(partial(wiring.admin, queue, FEATURES, by="api", choice=choice), api.api_tokens, api.api_rate, observe)
+    app = build(partial(wiring.admin, queue, features, by="api", choice=choice), api.api_tokens, api.api_rate, observe)
     install(app, api.api_tokens, secret=queue.redis)
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from processors.features import FEATURES
+from processors.features import FEATURES, with_own_jobs
 from processors.outbound import HttpClient
 from processors.tools import Tools
 from queue_lib import command_line, serving, wiring
+from queue_lib.broker.cache import RedisCache
 from queue_lib.errors import ConfigurationError
+from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
 from queue_lib.runner.process import Stop, run, serve
 from queue_lib.runner.processes import run_all
-from queue_lib.settings import QueueChoice, WorkerSettings
+from queue_lib.settings import JobsSettings, QueueChoice, Reading, WorkerSettings
 from storage.facade import Storage
 from storage.settings import DatabaseSettings, ObjectsSettings
 
@@ -39,25 +41,28 @@ async def work(served: Served, stop: Stop) -> int:
         cleanup.push_async_callback(storage.close)
         http = HttpClient()
         cleanup.push_async_callback(http.close)
-        tools = Tools(storage, http)
+        cache = RedisCache()
+        tools = Tools(storage, http, cache)
         opened = [await cleanup.enter_async_context(feature.open(served, tools)) for feature in served.features]
         for reason in await wiring.preflight(served.worker, storage.connect()):
             structlog.get_logger().error("started_without", reason=reason)
         for feature in opened:
             await feature.at_start()
-        runner = await cleanup.enter_async_context(wiring.worker(served, opened, storage.checks()))
+        runner = await cleanup.enter_async_context(wiring.worker(served, opened, storage.checks(), cache))
         return await serve(runner, stop, served.worker.shutdown_grace)
 
 
 def main(features: Sequence[Feature] = FEATURES) -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
     command_line.check(__doc__)
+    reading = Reading()
+    features = with_own_jobs(own_jobs(reading), features)
     try:
-        served = serving.choose(features)
+        served = serving.choose(features, reading)
     except ConfigurationError as error:
         sys.exit(str(error))
     log.configure(served.worker.log_level, served.worker.log_format)
-    serving.tell_of_misspelt(features, WorkerSettings, QueueChoice)
+    serving.tell_of_misspelt(features, WorkerSettings, QueueChoice, JobsSettings)
     serving.tell_what_is_served(served)
     grace = served.worker.shutdown_grace
     run_all([partial(run, partial(work, share), grace) for share in serving.shares(served)])

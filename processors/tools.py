@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from processors.outbound import HttpClient
+    from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
     from storage.ports import Avatars, Files, Subscriptions
 
@@ -26,6 +27,9 @@ class Storage(Protocol):
     def objects(self) -> ObjectStore:
         """The object store."""
 
+    def engine(self) -> Database:
+        """The database for any statement: opened when it is used first. Raises StorageUnavailableError without one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -33,3 +37,4 @@ class Tools:
 
     storage: Storage
     http: HttpClient
+    cache: Cache

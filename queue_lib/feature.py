@@ -65,7 +65,8 @@ class Feature:
     """The manifest of a feature. It is imported by every process, so its module imports nothing that is heavy.
 
     `settings` are the classes of its own variables: a feature with a required variable is served only if one of them
-    is set. `shared_settings` are read as well, and other features read them too. `open` makes the processors, over what
+    is set. `shared_settings` are read as well, and other features read them too. `optional_settings` are read if one of
+    their variables is set. `open` makes the processors, over what
     this process serves and the tools that features share; what it imports, only a worker that serves the feature has in
     memory.
     """
@@ -75,6 +76,7 @@ class Feature:
     jobs: tuple[JobSchema, ...]
     settings: tuple[type[BaseSettings], ...] = ()
     shared_settings: tuple[type[BaseSettings], ...] = ()
+    optional_settings: tuple[type[BaseSettings], ...] = ()
     counters: tuple[Counter, ...] = ()
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
 
@@ -112,15 +114,14 @@ class Served:
 
 def queues_of(features: Sequence[Feature]) -> tuple[Queue, ...]:
     """All queues. A name that two features give is a ConfigurationError."""
-    queues = tuple(queue for feature in features for queue in feature.queues)
-    _refuse_twice("queue", [queue.name for queue in queues])
-    return queues
+    _refuse_twice("queue", [(queue.name, feature.name) for feature in features for queue in feature.queues])
+    return tuple(queue for feature in features for queue in feature.queues)
 
 
 def jobs_of(features: Sequence[Feature]) -> tuple[JobSchema, ...]:
     """All jobs. A name that two features give is a ConfigurationError; so is a job in a queue that there is none of."""
+    _refuse_twice("job", [(job.name, feature.name) for feature in features for job in feature.jobs])
     jobs = tuple(job for feature in features for job in feature.jobs)
-    _refuse_twice("job", [job.name for job in jobs])
     known = {queue.name for queue in queues_of(features)}
     for job in jobs:
         if job.queue not in known:
@@ -129,10 +130,12 @@ def jobs_of(features: Sequence[Feature]) -> tuple[JobSchema, ...]:
     return jobs
 
 
-def _refuse_twice(kind: str, names: Sequence[str]) -> None:
-    for name, count in Count(names).items():
+def _refuse_twice(kind: str, names: Sequence[tuple[str, str]]) -> None:
+    """`names` are each with the feature that gives it."""
+    for name, count in Count(name for name, _ in names).items():
         if count > 1:
-            msg = f"the {kind} name {name!r} is taken: it is there {count} times"
+            where = " and ".join(dict.fromkeys(feature for given, feature in names if given == name))
+            msg = f"the {kind} name {name!r} is taken: it is there {count} times, in {where}"
             raise ConfigurationError(msg)
 
 

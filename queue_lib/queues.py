@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from queue_lib.job import Backoff
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from queue_lib.job import Backoff
-
 HOUR = 3600.0
 DAY = 24 * HOUR
+RETRIES = Backoff((5.0,), exponential=True)
 DEAD_QUEUE = "dead"
 Profile = Literal["light", "medium", "heavy"]
 
@@ -47,13 +48,13 @@ class Queue:
     profile: Profile = "medium"
     needs: tuple[str, ...] = ()
     processes: int = 1
-    concurrency: int
-    rate_max: int
+    concurrency: int = 5
+    rate_max: int = 0
     rate_duration: float = 1.0
-    attempts: int
-    backoff: Backoff
-    timeout: float
-    keep_completed: Retention
+    attempts: int = 3
+    backoff: Backoff = RETRIES
+    timeout: float = 300.0
+    keep_completed: Retention = Retention(age=DAY, count=1000)
     keep_failed: Retention = Retention(age=7 * DAY)
     retries: Mapping[str, Retries] = field(default_factory=dict, hash=False)
 

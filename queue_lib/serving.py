@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def choose(features: Sequence[Feature]) -> Served:
+def choose(features: Sequence[Feature], reading: Reading | None = None) -> Served:
     """Read the environment: which of the features this process serves, and with what settings.
 
     A feature is served if it has a job in a queue that QUEUES or WORKER_TYPE names, and is configured: one of its
     variables is set, or none has to be. A queue that QUEUES names must be served, so its features must be configured.
-    Raises ConfigurationError with the faults of all settings together.
+    Raises ConfigurationError with the faults of all settings together, and those that `reading` has already.
     """
-    reading = Reading()
+    reading = reading or Reading()
     choice, worker = reading.read(QueueChoice) or QueueChoice.model_construct(), reading.read(WorkerSettings)
     chosen = _chosen(choice, features, reading)
     wanted = [feature for feature in features if _has_job_in(feature, chosen)]
     ready = [feature for feature in wanted if choice.queues or _is_configured(feature)] or wanted
     table = [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
-    models = dict.fromkeys(model for feature in ready for model in (*feature.settings, *feature.shared_settings))
+    models = dict.fromkeys(model for feature in ready for model in _settings_of(feature))
     settings = {model: reading.read(model) for model in models}
     queues = [(queue, reading.read(queue_settings(queue))) for queue in table]
     reading.end()
@@ -76,6 +76,11 @@ def _is_configured(feature: Feature) -> bool:
     return is_configured(feature.settings, [queue_settings(queue) for queue in feature.queues])
 
 
+def _settings_of(feature: Feature) -> Sequence[type[BaseSettings]]:
+    optional = [model for model in feature.optional_settings if is_configured([model])]
+    return [*feature.settings, *feature.shared_settings, *optional]
+
+
 def _nothing(choice: QueueChoice) -> str:
     return f"WORKER_TYPE: no queue is {' or '.join(choice.worker_type)}; name another type, or leave it out"
 
@@ -99,7 +104,11 @@ def _share(served: Served, number: int) -> Served:
 
 def tell_of_misspelt(features: Sequence[Feature], *models: type[BaseSettings]) -> None:
     """Warn of variables that look like a setting of `models`, of a feature or of a queue, and are none."""
-    own = [model for feature in features for model in (*feature.settings, *feature.shared_settings)]
+    own = [
+        model
+        for feature in features
+        for model in (*feature.settings, *feature.shared_settings, *feature.optional_settings)
+    ]
     for name, meant in misspelt(*models, *own, *map(queue_settings, queues_of(features))).items():
         _log.warning("setting_unknown", name=name, meant=meant)
 

@@ -167,6 +167,21 @@ def _listed(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+class JobsSettings(BaseSettings):
+    """A team's own jobs."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    jobs: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Python modules with jobs of your own, comma-separated ([how](docs/own-jobs.md))."
+    )
+
+    @field_validator("jobs", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _listed(value)
+
+
 class Reading:
     """Reads settings from the environment (and `.env`, in development), and keeps all faults until `end`."""
 
@@ -185,6 +200,12 @@ class Reading:
             self.faults += _lines(model, error)
             return None
 
+    def load(self, *models: type[BaseSettings]) -> tuple[Any, ...]:
+        """Read the last of the settings: instances of `models`, in that order. Raises as `end` does."""
+        loaded = tuple(self.read(model) for model in models)
+        self.end()
+        return loaded
+
     def end(self) -> None:
         """Raise ConfigurationError with one line for each fault. No line repeats a value: it may be a secret."""
         if self.faults:
@@ -195,10 +216,7 @@ class Reading:
 
 def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
     """Read instances of `models`, in that order. Raises ConfigurationError with the faults of all of them together."""
-    reading = Reading()
-    loaded = tuple(reading.read(model) for model in models)
-    reading.end()
-    return loaded
+    return Reading().load(*models)
 
 
 def is_required(field: FieldInfo) -> bool:

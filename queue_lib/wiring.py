@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.ports import Inspector
     from queue_lib.broker.base import Broker
+    from queue_lib.broker.cache import RedisCache
     from queue_lib.feature import Check, Feature, Opened, Served
     from queue_lib.observe.events import Observer
     from queue_lib.observe.sentry import SentryObserver
@@ -118,10 +119,13 @@ async def admin(
 
 
 @contextlib.asynccontextmanager
-async def worker(served: Served, opened: Sequence[Opened], checks: Mapping[str, Check]) -> AsyncIterator[Launcher]:
+async def worker(
+    served: Served, opened: Sequence[Opened], checks: Mapping[str, Check], cache: RedisCache | None = None
+) -> AsyncIterator[Launcher]:
     """The runner and its observers: the log, and where the settings say so, Sentry and the metrics' port.
 
-    `opened` are the served features, in their order; `checks` ask the servers beside Redis. Raises ConfigurationError.
+    `opened` are the served features, in their order; `checks` ask the servers beside Redis. `cache` gets the worker's
+    connection. Raises ConfigurationError.
     """
     registry = Registry(routes(served, opened))
     holds = {name: hold for feature in opened for name, hold in feature.holds.items()}
@@ -131,13 +135,13 @@ async def worker(served: Served, opened: Sequence[Opened], checks: Mapping[str, 
             cleanup.push_async_callback(asyncio.to_thread, reports.close)
             observers.append(reports)
         if served.worker.metrics_port is None:
-            yield _held(launcher(served.worker, served.queues, registry, observers), holds)
+            yield _held(launcher(served.worker, served.queues, registry, observers, cache=cache), holds)
             return
         collectors = CollectorRegistry()
         process_metrics = ProcessMetrics(collectors)
         observers.append(_metrics(served, registry, collectors))
         chore = Chore("measure lag", LAG_EVERY, partial(_woke, process_metrics))
-        runner = _held(launcher(served.worker, served.queues, registry, observers, [chore]), holds)
+        runner = _held(launcher(served.worker, served.queues, registry, observers, [chore], cache), holds)
         needs = {queue.name: ("redis", *queue.needs) for queue in served.queues}
         health = Health(runner.states, {"redis": runner.ping, **checks, **holds}, needs)
         collectors.register(health)
@@ -197,8 +201,12 @@ def launcher(
     registry: Registry,
     observers: Sequence[Observer] = (),
     chores: Sequence[Chore] = (),
+    cache: RedisCache | None = None,
 ) -> Launcher:
-    """The runner over the wires that the settings name. What happens is told to the log, and to `observers`."""
+    """The runner over the wires that the settings name. What happens is told to the log, and to `observers`.
+
+    `cache` gets the connection for commands.
+    """
     parts = redis_options(settings)
     stats = WorkerStats()
     observe = to_all(LogObserver(), stats, *observers)
@@ -214,6 +222,8 @@ def launcher(
     # Letters, heartbeats and the board are rare, and connections few: they have BullMQ's, if there is one.
     of_bullmq = next((broker.commands for broker in brokers if isinstance(broker, BullMQBroker)), None)
     shared = of_bullmq or client(parts, decode=True, name=f"pushmill:{name}")
+    if cache is not None:
+        cache.connect(shared, settings.bullmq_prefix)
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)
     heartbeats = RedisHeartbeats(shared, settings.bullmq_prefix)
     reporter = Reporter(_me(name, settings, queues), stats, heartbeats, memory.of_tree, observe)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from processors.features import FEATURES
-from queue_lib.settings import QueueChoice, WorkerSettings, is_required, queue_settings
+from queue_lib.settings import JobsSettings, QueueChoice, WorkerSettings, is_required, queue_settings
 from queue_lib.web.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 def sections() -> Iterator[tuple[str, list[type[BaseSettings]]]]:
     """The settings classes by what they are for: a heading, and those below it."""
-    yield "Worker", [WorkerSettings, QueueChoice]
+    yield "Worker", [WorkerSettings, QueueChoice, JobsSettings]
     yield "API and dashboard (`python web.py`)", [ApiSettings]
     shared = [model for feature in FEATURES for model in feature.shared_settings]
     yield "All features", list(dict.fromkeys(model for model in shared if described(model)))

@@ -19,17 +19,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from processors.features import FEATURES
+from processors.features import with_own_jobs
 from queue_lib import wiring
 from queue_lib.errors import BrokerUnavailableError, ConfigurationError, PermanentError
 from queue_lib.job import Wire
+from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
-from queue_lib.settings import QueueChoice, WorkerSettings, load
+from queue_lib.settings import QueueChoice, Reading, WorkerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from queue_lib.admin.admin import Admin
+    from queue_lib.feature import Feature
 
 T = TypeVar("T")
 
@@ -70,10 +72,12 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would b
 
 def run(work: Callable[[Admin], Awaitable[T]]) -> T:
     """Do the work as an operator. Ends the process if the environment is wrong, Redis is away, or it is refused."""
+    reading = Reading()
+    features = with_own_jobs(own_jobs(reading))
     try:
-        settings, choice = load(WorkerSettings, QueueChoice)
+        settings, choice = reading.load(WorkerSettings, QueueChoice)
         log.configure("info", settings.log_format, sys.stderr)
-        return asyncio.run(_work(settings, choice, work))
+        return asyncio.run(_work(settings, choice, features, work))
     except ConfigurationError as error:
         end(str(error), NOT_FIT)
     except PermanentError as error:
@@ -82,8 +86,10 @@ def run(work: Callable[[Admin], Awaitable[T]]) -> T:
         end(str(error), AWAY)
 
 
-async def _work(settings: WorkerSettings, choice: QueueChoice, work: Callable[[Admin], Awaitable[T]]) -> T:
-    async with wiring.admin(settings, FEATURES, by=_who(), choice=choice) as admin:
+async def _work(
+    settings: WorkerSettings, choice: QueueChoice, features: Sequence[Feature], work: Callable[[Admin], Awaitable[T]]
+) -> T:
+    async with wiring.admin(settings, features, by=_who(), choice=choice) as admin:
         return await work(admin)
 
 

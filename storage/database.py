@@ -84,6 +84,11 @@ class Database:
         async with _in_time(self._writes if writes else self._reads), self._engine.connect() as connection:
             yield connection
 
+    @property
+    def transactions(self) -> AsyncEngine:
+        """An engine over the same connections whose statements are in transactions, as SQLAlchemy's usually are."""
+        return self._engine.execution_options(isolation_level="SERIALIZABLE" if self.is_sqlite else "READ COMMITTED")
+
     def reader(self, query: Select[Any]) -> Read:
         """A function that runs a frequent query over a connection of its own, one call at a time; returns all rows.
 

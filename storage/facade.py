@@ -11,7 +11,7 @@ from storage.columns import subscription_table
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
-from storage.late import Late, LateAvatars, LateFiles, LateSubscriptions
+from storage.late import Late, LateAvatars, LateEngine, LateFiles, LateSubscriptions
 from storage.models import Avatar, File
 from storage.objects.factory import open_store
 from storage.subscriptions import SqlSubscriptions
@@ -31,6 +31,7 @@ class Storage:
     def __init__(self, database: DatabaseSettings | None = None, objects: ObjectsSettings | None = None) -> None:
         """Settings are None if no served feature names them."""
         self._late = Late(partial(Database.open, database.database_url if database else ""))
+        self._has_database = database is not None
         self._settings = objects
         self._objects: ObjectStore | None = None
 
@@ -53,11 +54,18 @@ class Storage:
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""
         if self._settings is None:
-            msg = "STORAGE_URL was not read: a feature that has objects names ObjectsSettings in its manifest"
+            msg = "STORAGE_URL: not set, and a job uses the object store"
             raise StorageUnavailableError(msg)
         if self._objects is None:
             self._objects = open_store(self._settings)
         return self._objects
+
+    def engine(self) -> LateEngine:
+        """The database for any statement: opened when it is used first. Raises StorageUnavailableError without one."""
+        if not self._has_database:
+            msg = "DATABASE_URL: not set, and a job uses the database"
+            raise StorageUnavailableError(msg)
+        return LateEngine(self._late)
 
     async def connect(self) -> tuple[str, ...]:
         """Connect and check. Returns the reasons of servers that do not answer; they are opened when they are back.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.database import Database
     from storage.ports import Avatars, Files, Subscription, Subscriptions
@@ -101,6 +104,26 @@ class Late:
                 await self.open()
             except (StorageUnavailableError, SchemaError) as error:
                 raise StorageAwayError(str(error)) from None
+
+
+class LateEngine:
+    """A database that may come, for any statement."""
+
+    def __init__(self, late: Late) -> None:
+        """It is opened by the first statement, if nothing else has."""
+        self._late = late
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction. Raises StorageAwayError while the database can't be opened."""
+        async with (await self._late.get()).transactions.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection. Raises StorageAwayError while the database can't be opened."""
+        async with (await self._late.get()).transactions.connect() as connection:
+            yield connection
 
 
 class LateSubscriptions:

@@ -15,6 +15,7 @@ from processors.outbound import HttpClient
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.push.settings import PushSettings
 from processors.tools import Tools
+from queue_lib.broker.cache import MemoryCache
 from queue_lib.feature import Served, jobs_of, routes
 from queue_lib.processor import Registry, faults
 from queue_lib.settings import WorkerSettings
@@ -50,7 +51,7 @@ async def routes_of_all() -> list[Route]:
         settings={type(each): each for each in values},
     )
     async with AsyncExitStack() as cleanup:
-        tools = Tools(cast("Any", Nothing()), HttpClient())
+        tools = Tools(cast("Any", Nothing()), HttpClient(), MemoryCache())
         return routes(served, [await cleanup.enter_async_context(feature.open(served, tools)) for feature in FEATURES])
 
 

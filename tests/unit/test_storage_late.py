@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
-from storage.late import PAUSE, Late, LateFiles
+from storage.late import PAUSE, Late, LateEngine, LateFiles
 from storage.models import File
 from storage.tables import AppTable, Wanted
 
@@ -65,3 +65,14 @@ async def test_a_job_is_put_off_whatever_is_wrong(error: type[Exception]) -> Non
     opened = await asyncio.gather(*(late.get() for _ in range(20)))
     assert {id(opening)} == {id(each) for each in opened}
     assert 3 == opening.tries
+
+
+async def test_a_database_for_any_statement_is_opened_by_the_first_one() -> None:
+    """Without a table that anybody has asked for; while it is away the caller hears why."""
+    opening = Opening(StorageAwayError("away"))
+    late = Late(opening, opening.clock)
+    assert not late.is_wanted
+    with pytest.raises(StorageAwayError, match="away"):
+        async with LateEngine(late).begin():
+            pass
+    assert 1 == opening.tries

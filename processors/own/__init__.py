@@ -1,0 +1,1 @@
+"""A team's own jobs, as one more feature."""

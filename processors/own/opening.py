@@ -1,0 +1,33 @@
+"""Opens a team's own jobs: one object of each class, over the tools of the process."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from processors.own.toolkit import Toolkit
+from queue_lib.feature import Opened
+from queue_lib.jobs.own_processor import OwnProcessor, Threads
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from processors.tools import Tools
+    from queue_lib.feature import Served
+    from queue_lib.jobs.own_module import OwnJobs
+
+
+@asynccontextmanager
+async def opened(own: OwnJobs, served: Served, tools: Tools) -> AsyncIterator[Opened]:
+    """The jobs of the served queues, until the worker ends."""
+    threads = {queue.name: Threads(queue.name, queue.concurrency) for queue in served.queues}
+    toolkit = Toolkit(tools)
+    try:
+        yield Opened(
+            processors={
+                job.name: OwnProcessor(job(toolkit), threads[job.queue]) for job in own.jobs if job.queue in threads
+            }
+        )
+    finally:
+        for each in threads.values():
+            each.close()

@@ -1,0 +1,58 @@
+"""A job of a team's own: a class that says its name, its queue, its payload, and what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel
+
+from queue_lib.processor import JobSchema, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from queue_lib.job import Backoff
+    from queue_lib.jobs.toolbox import Tools
+    from queue_lib.processor import Context
+
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
+Result = Model | dict[str, Any] | None
+
+
+class Job(Generic[PayloadT]):
+    """Base of a team's own jobs. `class SendInvoice(Job[Invoice])` has `Invoice`, a Model, as its payload.
+
+    `name` is what producers call the job; it belongs in `queue`. `result` is the model of what it returns. `attempts`
+    and `backoff` win over the queue's, and lose to what the producer chose.
+    """
+
+    name: ClassVar[str]
+    queue: ClassVar[str]
+    payload: ClassVar[type[BaseModel]]
+    result: ClassVar[type[BaseModel] | None] = None
+    attempts: ClassVar[int | None] = None
+    backoff: ClassVar[Backoff | None] = None
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        """Take the payload from `Job[...]`."""
+        super().__init_subclass__(**words)
+        for base in vars(cls).get("__orig_bases__", ()):
+            if get_origin(base) is Job and not isinstance(model := get_args(base)[0], TypeVar):
+                cls.payload = model
+
+    def __init__(self, tools: Tools) -> None:
+        """A worker makes one of each class. Its runs share it, so they keep nothing in it."""
+        self.tools = tools
+
+    def handle(self, payload: PayloadT, context: Context, /) -> Result | Awaitable[Result]:
+        """Do the work. Write it as `async def`, or as a plain `def`, which runs in a thread.
+
+        It must be idempotent: a job runs at least once. It returns a Model, a dict or nothing; it raises
+        TransientError, PermanentError or SnoozeError to say what is to follow. Any other error counts as transient.
+        """
+        raise NotImplementedError
+
+
+def schema_of(job: type[Job[Any]]) -> JobSchema:
+    """What the rest needs to know of it."""
+    return JobSchema(job.name, job.queue, job.payload, job.result, job.attempts, job.backoff)

@@ -1,0 +1,122 @@
+"""Reads the modules that JOBS names: a team's own queues, jobs and schedules. Nothing else is ever imported by name."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from queue_lib.errors import ConfigurationError
+from queue_lib.jobs.own_job import Job
+from queue_lib.outcome import Failure, reason_of
+from queue_lib.queues import DEAD_QUEUE, Queue
+from queue_lib.settings import JobsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import ModuleType
+
+    from queue_lib.settings import Reading
+
+QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
+LANES = ("-high", "-low")  # RQ's, of a queue
+
+
+@dataclass(frozen=True, slots=True)
+class OwnJobs:
+    """What a team has written."""
+
+    queues: tuple[Queue, ...] = ()
+    jobs: tuple[type[Job[Any]], ...] = ()
+
+
+def own_jobs(reading: Reading) -> OwnJobs:
+    """What the modules have that JOBS names. Their faults are told when `reading` ends, one line each."""
+    settings = reading.read(JobsSettings)
+    try:
+        return read_modules(settings.jobs if settings else ())
+    except ConfigurationError as error:
+        reading.faults += error.faults
+        return OwnJobs()
+
+
+def read_modules(names: Sequence[str]) -> OwnJobs:
+    """What the modules have. They may be in the working directory or on PYTHONPATH.
+
+    Raises ConfigurationError, one line a fault.
+    """
+    if names and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # behind all others: no file there takes the place of a package
+    faults: list[str] = []
+    queues: list[Queue] = []
+    jobs: list[type[Job[Any]]] = []
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 -- any error of the team's file is a fault of the set-up
+            faults.append(f"JOBS: {name}: {_import_fault(error)}")
+            continue
+        faults += [f"JOBS: {name}: {fault}" for fault in _faults(module)]
+        queues += _listed(module, "QUEUES")
+        jobs += _listed(module, "JOBS")
+    if faults:
+        raise ConfigurationError(*faults)
+    return OwnJobs(tuple(queues), tuple(jobs))
+
+
+def _import_fault(error: Exception) -> str:
+    """In one line, with the place if the message has none."""
+    if isinstance(error, (ImportError, SyntaxError)):
+        return reason_of(error)
+    file, line, _ = Failure.of(error).frames[-1]
+    return f"{type(error).__name__}: {reason_of(error)} ({file}, line {line})"
+
+
+def _listed(module: ModuleType, name: str) -> Sequence[Any]:
+    found = getattr(module, name, ())
+    return found if isinstance(found, (tuple, list)) else ()
+
+
+def _faults(module: ModuleType) -> Iterator[str]:
+    for name in ("QUEUES", "JOBS"):
+        if not isinstance(getattr(module, name, ()), (tuple, list)):
+            yield f"{name} is no tuple; write {name} = (..., )"
+    if not hasattr(module, "JOBS"):
+        yield "it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"
+    for queue in _listed(module, "QUEUES"):
+        yield from _queue_faults(queue)
+    for job in _listed(module, "JOBS"):
+        yield from _job_faults(job)
+
+
+def _queue_faults(queue: object) -> Iterable[str]:
+    if not isinstance(queue, Queue):
+        return [f"QUEUES: {_short(queue)} is no Queue"]
+    if not QUEUE_NAME.fullmatch(queue.name) or queue.name.endswith(LANES) or queue.name == DEAD_QUEUE:
+        known = f"letters and digits, with - or _ between them; not {DEAD_QUEUE}, and no end in -high or -low"
+        return [f"QUEUES: {queue.name[:100]!r} can't be the name of a queue: {known}"]
+    return []
+
+
+def _job_faults(job: object) -> Iterator[str]:
+    if not (isinstance(job, type) and issubclass(job, Job)):
+        yield f"JOBS: {_short(job)} is no class of a Job; write class SendInvoice(Job[Invoice])"
+        return
+    for field in ("name", "queue"):
+        if not isinstance(getattr(job, field, None), str):
+            yield f'{job.__name__} has no {field}; write {field} = "..." in the class'
+    model = getattr(job, "payload", None)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        what = "it has no payload" if model is None else f"its payload, {_short(model)}, is no Model"
+        yield f"{job.__name__}: {what}; write class {job.__name__}(Job[...]) with a class of a Model"
+    if job.handle is Job.handle:
+        yield f"{job.__name__} has no handle; write async def handle(self, payload, context)"
+
+
+def _short(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value)[:100]

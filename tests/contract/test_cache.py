@@ -1,0 +1,66 @@
+"""The cache of a team's own jobs: the same in memory and in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queue_lib.broker.cache import MemoryCache, RedisCache
+from queue_lib.broker.connection import client, options
+from queue_lib.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from queue_lib.jobs import Cache
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
+    """A cache."""
+    if request.param == "memory":
+        yield MemoryCache()
+        return
+    connection = client(options(request.getfixturevalue("redis_url")), decode=True, name="cache")
+    made = RedisCache()
+    made.connect(connection, "bull")
+    yield made
+    await connection.aclose()
+
+
+async def test_a_text_is_kept_until_it_is_replaced_or_deleted(cache: Cache) -> None:
+    """Each key for itself."""
+    await cache.set("rate", "1.08", 60)
+    await cache.set("other", "x\ny", 60)
+    assert ("1.08", "x\ny") == (await cache.get("rate"), await cache.get("other"))
+
+    await cache.set("rate", "", 60)
+    assert "" == await cache.get("rate")
+
+    await cache.delete("rate")
+    await cache.delete("rate")
+    assert (None, "x\ny") == (await cache.get("rate"), await cache.get("other"))
+
+
+async def test_a_text_is_forgotten_when_its_time_is_over(cache: Cache) -> None:
+    """Seconds may have parts."""
+    await cache.set("rate", "1.08", 0.05)
+
+    async with asyncio.timeout(5):
+        while await cache.get("rate") is not None:
+            await asyncio.sleep(0.01)
+
+
+async def test_keys_are_apart_from_the_queues(redis_url: str) -> None:
+    """A key of a job's can't be one of BullMQ's."""
+    connection = client(options(redis_url), decode=True, name="cache")
+    made = RedisCache()
+    with pytest.raises(BrokerUnavailableError, match="not started"):
+        await made.get("rate")
+    made.connect(connection, "bull")
+    await made.set("meta", "x", 60)
+
+    assert ["bull:cache:meta"] == await connection.keys("*")
+    await connection.aclose()

@@ -1,0 +1,263 @@
+"""A team's own jobs: what their module says, and what is wrong with one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from processors.features import FEATURES, with_own_jobs
+from queue_lib.errors import ConfigurationError
+from queue_lib.feature import Feature, jobs_of, queues_of
+from queue_lib.job import Backoff as JobBackoff
+from queue_lib.jobs import Backoff, Context, Job, Model, Queue
+from queue_lib.jobs.own_job import schema_of
+from queue_lib.jobs.own_module import OwnJobs, own_jobs, read_modules
+from queue_lib.processor import JobSchema
+from queue_lib.serving import choose
+from queue_lib.settings import Reading, WorkerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GOOD = """
+from queue_lib.jobs import Job, Model, Queue
+
+class Invoice(Model):
+    invoice_id: str
+
+class SendInvoice(Job[Invoice]):
+    name, queue = "send-invoice", "invoices"
+
+    async def handle(self, payload, context):
+        return {"sent": payload.invoice_id}
+
+QUEUES = (Queue(name="invoices"),)
+JOBS = (SendInvoice,)
+"""
+
+
+class Invoice(Model):
+    """A payload."""
+
+    invoice_id: str
+
+
+class Sent(Model):
+    """A result."""
+
+    sent: str
+
+
+class SendInvoice(Job[Invoice]):
+    """A job whose payload mypy knows: without `payload: Invoice` this would not pass."""
+
+    name = "send-invoice"
+    queue = "invoices"
+    result = Sent
+    attempts = 5
+    backoff = Backoff((1.0, 60.0))
+
+    async def handle(self, payload: Invoice, context: Context) -> Sent:
+        """Return a model."""
+        return Sent(sent=f"{payload.invoice_id} in {context.job.queue}")
+
+
+class Plain(Job[Invoice]):
+    """One with a plain function."""
+
+    name = "plain"
+    queue = "invoices"
+
+    def handle(self, payload: Invoice, _: Context) -> dict[str, str]:
+        """Return a dict."""
+        return {"sent": payload.invoice_id}
+
+
+class Mistyped(Job[Invoice]):
+    """One that mypy refuses."""
+
+    def handle(self, payload: Sent, context: Context) -> None:  # type: ignore[override]
+        """Take another payload than the job has."""
+
+
+class Special(SendInvoice):
+    """A class of another job's is a job with its payload."""
+
+    name = "special"
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A working directory of the test's own, from which modules are imported, and an environment without settings."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for name in ("JOBS", "QUEUES", "WORKER_TYPE", "DATABASE_URL", "STORAGE_URL", *WorkerSettings.model_fields):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("REDIS_URL", "redis://localhost:6379")
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def faults(*names: str) -> list[str]:
+    """The lines that the process ends with."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_modules(names)
+    assert all("\n" not in fault for fault in caught.value.faults)
+    return list(caught.value.faults)
+
+
+def test_a_class_is_a_schema() -> None:
+    """The payload is that of `Job[...]`."""
+    assert JobSchema("send-invoice", "invoices", Invoice, Sent, 5, JobBackoff((1.0, 60.0))) == schema_of(SendInvoice)
+    assert JobSchema("plain", "invoices", Invoice) == schema_of(Plain)
+    assert Invoice is schema_of(Special).payload
+
+
+def test_a_module_beside_the_worker(tmp_path: Path) -> None:
+    """It is imported from the working directory; several are added up."""
+    (tmp_path / "good.py").write_text(GOOD)
+    (tmp_path / "more.py").write_text(GOOD.replace('"send-invoice"', '"remind"').replace("QUEUES", "_"))
+    own = read_modules(["good", "more"])
+
+    assert [Queue(name="invoices")] == list(own.queues)
+    assert ["send-invoice", "remind"] == [job.name for job in own.jobs]
+    assert OwnJobs() == read_modules([])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import nothere", "JOBS: own: No module named 'nothere'"),
+        ("x = (", "JOBS: own: '(' was never closed (own.py, line 1)"),
+        ("y = 1\nx = y.z", "JOBS: own: AttributeError: 'int' object has no attribute 'z' ({}/own.py, line 2)"),
+        ("raise ValueError('a\\nb')", "JOBS: own: ValueError: a b ({}/own.py, line 1)"),
+        ("", "JOBS: own: it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"),
+        ("JOBS = {}", "JOBS: own: JOBS is no tuple; write JOBS = (..., )"),
+        ("JOBS = (7,)", "JOBS: own: JOBS: 7 is no class of a Job; write class SendInvoice(Job[Invoice])"),
+        ("QUEUES = ('a',)\nJOBS = ()", "JOBS: own: QUEUES: 'a' is no Queue"),
+    ],
+)
+def test_what_is_wrong_with_a_module(tmp_path: Path, text: str, expected: str) -> None:
+    """It is one line, which says where."""
+    (tmp_path / "own.py").write_text(text)
+
+    assert [expected.format(tmp_path)] == faults("own")
+
+
+def test_a_module_that_is_not_there() -> None:
+    """Each is told."""
+    assert ["JOBS: nothere: No module named 'nothere'", "JOBS: a.b: No module named 'a'"] == faults("nothere", "a.b")
+
+
+@pytest.mark.parametrize("name", ["a:b", "", "dead", "mail-high", "mail-low", "a b", "-a"])
+def test_what_a_queue_can_not_be_called(tmp_path: Path, name: str) -> None:
+    """Both wires make keys of it, and RQ lanes; the environment variables."""
+    (tmp_path / "own.py").write_text(f"from queue_lib.jobs import Queue\nQUEUES = (Queue(name={name!r}),)\nJOBS = ()")
+
+    [fault] = faults("own")
+    assert fault.startswith(f"JOBS: own: QUEUES: {name!r} can't be the name of a queue: letters and digits, ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "Job[Invoice]",
+            "Job",
+            "SendInvoice: it has no payload; write class SendInvoice(Job[...]) with a class of a Model",
+        ),
+        (
+            "Job[Invoice]",
+            "Job[dict]",
+            "SendInvoice: its payload, dict, is no Model; write class SendInvoice(Job[...]) with a class of a Model",
+        ),
+        ("name, queue = ", "name, _ = ", 'SendInvoice has no queue; write queue = "..." in the class'),
+        ("name, queue = ", "_, queue = ", 'SendInvoice has no name; write name = "..." in the class'),
+        (
+            "def handle",
+            "def run",
+            "SendInvoice has no handle; write async def handle(self, payload, context)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_class(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    """It is one line, which says what to write."""
+    (tmp_path / "own.py").write_text(GOOD.replace(old, new))
+
+    assert [f"JOBS: own: {expected}"] == faults("own")
+
+
+def test_names_are_taken_once() -> None:
+    """A job of the worker's own, or another of the team's, has the name already; a queue has to be there."""
+    taken = type("Taken", (SendInvoice,), {"name": "push-batch", "queue": "push-notifications"})
+    with pytest.raises(ConfigurationError, match="'push-batch' is taken: it is there 2 times, in push and own jobs"):
+        jobs_of(with_own_jobs(OwnJobs(jobs=(taken,))))
+    with pytest.raises(ConfigurationError, match="'plain' is taken: it is there 2 times, in own jobs"):
+        jobs_of(with_own_jobs(OwnJobs((Queue(name="invoices"),), (Plain, Plain))))
+    with pytest.raises(ConfigurationError, match="'file-processing' is taken: it is there 2 times, in media and own"):
+        queues_of(with_own_jobs(OwnJobs((Queue(name="file-processing"),))))
+    with pytest.raises(ConfigurationError, match="the job 'plain' belongs in the queue 'invoices', and there is none"):
+        jobs_of(with_own_jobs(OwnJobs(jobs=(Plain,))))
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of JOBS and those of the settings."""
+    monkeypatch.setenv("JOBS", "nothere")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    reading = Reading()
+    features = with_own_jobs(own_jobs(reading))
+    with pytest.raises(ConfigurationError) as caught:
+        choose(features, reading)
+
+    assert FEATURES == features
+    assert ["JOBS", "LOG_LEVEL"] == [fault.split(":")[0] for fault in caught.value.faults][:2]
+
+
+def test_own_jobs_are_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without another word; QUEUES and WORKER_TYPE choose among all; the queue has its variables."""
+    (tmp_path / "good.py").write_text(GOOD)
+    monkeypatch.setenv("JOBS", "good")
+    monkeypatch.setenv("INVOICES_CONCURRENCY", "7")
+    [queue] = served_queues()
+
+    assert ("invoices", 7) == (queue.name, queue.concurrency)
+    monkeypatch.setenv("WORKER_TYPE", "heavy")
+    with pytest.raises(ConfigurationError, match="WORKER_TYPE: no queue is heavy"):
+        served_queues()
+
+
+def served_queues() -> tuple[Queue, ...]:
+    """What `worker.py` serves."""
+    reading = Reading()
+    return choose(with_own_jobs(own_jobs(reading), ()), reading).queues
+
+
+class Optional(BaseSettings):
+    """Settings that a feature can do without."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
+    shop_url: str
+
+
+def test_settings_that_are_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read if they are set, and no fault if not."""
+    schema = JobSchema("a", "invoices", BaseModel)
+    queues = (Queue(name="invoices"),)
+    feature = Feature(name="a", queues=queues, jobs=(schema,), optional_settings=(Optional,), open=_never)
+    assert choose([feature]).find(Optional) is None
+
+    monkeypatch.setenv("SHOP_URL", "here")
+    assert "here" == choose([feature]).of(Optional).shop_url
+
+
+def _never(*_: Any) -> Any:
+    raise AssertionError
