@@ -6,11 +6,7 @@ import json
 from bisect import bisect_right
 from itertools import accumulate
 
-import regex
-
 ELLIPSIS = "…"
-# An extended grapheme cluster (UAX #29): a letter with its accents, a flag, a Hangul syllable, a family of emoji.
-_CLUSTER = regex.compile(r"\X")
 # Bytes of a character in a JSON string, where that is not its length in UTF-8.
 _ESCAPED = {character: len(json.dumps(character, ensure_ascii=False)) - 2 for character in map(chr, range(0x80))}
 
@@ -20,11 +16,14 @@ def shortened(text: str, room: int) -> str:
 
     No cluster is cut, and no space is left before the ellipsis.
     """
+    import regex  # noqa: PLC0415 -- few bodies are too long, and it takes more than a MiB
+
     room -= len(ELLIPSIS.encode())
     sizes = accumulate(map(_size, text[:room]))  # each has at least a byte
     fit = bisect_right(list(sizes), room)
     beginning = text[: fit + 1]  # one character more tells whether a cluster ends before it
-    clusters, end = _CLUSTER.findall(beginning), len(beginning)
+    # \X is an extended grapheme cluster (UAX #29): a letter with its accents, a flag, a family of emoji.
+    clusters, end = regex.findall(r"\X", beginning), len(beginning)
     while clusters and (end > fit or clusters[-1].isspace()):
         end -= len(clusters.pop())
     return text[:end] + ELLIPSIS
