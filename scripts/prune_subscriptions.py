@@ -20,10 +20,10 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from processors.push.dead_rows import Cause, cause
 from processors.push.endpoints import log_fields
 from processors.push.opening import allowed_hosts
 from processors.push.settings import PushSettings
+from processors.push.undeliverable import Cause, cause_of
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
 from scripts import terminal
@@ -128,7 +128,7 @@ class _Look:
 
     def _means(self, row: Subscription, now: float, count: Count) -> bool:
         told = log_fields(row.endpoint)  # nothing else of an endpoint is kept
-        why = NAMED if told["endpoint_hash"] in self.named.hashes else cause(row, self.allowed, now)
+        why = NAMED if told["endpoint_hash"] in self.named.hashes else cause_of(row, self.allowed, now)
         if why is None:
             return False
         count.add(why, told["host"])

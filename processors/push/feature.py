@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.push.delivery import Kind
-from processors.push.payload import FOLLOW_UP, BatchPayload, FollowUpPayload, PushPayload
+from processors.push.payload import FOLLOW_UP, BatchPayload, FollowUpPayload, PushPayload, PushResult
 from processors.push.services import OTHER, REFUSED, SERVICES, service_of
 from processors.push.settings import PushSettings
 from queue_lib.feature import Counter, Feature
@@ -59,9 +59,9 @@ PUSH = Feature(
         ),
     ),
     jobs=(
-        JobSchema("push-notification", QUEUE, PushPayload),
-        JobSchema("push-batch", QUEUE, BatchPayload),
-        JobSchema(FOLLOW_UP, QUEUE, FollowUpPayload, internal=True),
+        JobSchema("push-notification", QUEUE, PushPayload, PushResult),
+        JobSchema("push-batch", QUEUE, BatchPayload, PushResult),
+        JobSchema(FOLLOW_UP, QUEUE, FollowUpPayload, PushResult, internal=True),
     ),
     settings=(PushSettings,),
     shared_settings=(DatabaseSettings,),

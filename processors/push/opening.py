@@ -1,4 +1,4 @@
-"""Opens push: its processors over the app's subscriptions and one HTTP session."""
+"""Opens push: its processors over the app's subscriptions and the shared HTTP client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from processors.push.batch import PushBatch
 from processors.push.dependencies import PushDependencies
 from processors.push.endpoints import AllowedHosts
 from processors.push.feature import QUEUE
-from processors.push.first_look import look
+from processors.push.key_check import check_newest_keys
 from processors.push.message import PayloadStyle
 from processors.push.origins import Origins
 from processors.push.payload import FOLLOW_UP
@@ -29,24 +29,21 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
-    """Push, until the worker ends."""
+    """Push, until the worker ends. The caller closes the tools."""
     settings = served.of(PushSettings)
     subscriptions = tools.storage.subscriptions(settings.push_subscription_table, settings.push_subscription_columns)
     sender = PushSender(signers(settings), allowed_hosts(settings), tools.http)
     queue = served.queue(QUEUE)
     origins = Origins(queue.concurrency if queue else 0)
-    parts = PushDependencies(subscriptions, sender, origins, payload_style(settings))
-    try:
-        yield Opened(
-            processors={
-                "push-notification": PushNotification(parts),
-                "push-batch": PushBatch(parts),
-                FOLLOW_UP: PushFollowUp(parts),
-            },
-            at_start=partial(look, subscriptions),
-        )
-    finally:
-        await sender.close()
+    dependencies = PushDependencies(subscriptions, sender, origins, payload_style(settings))
+    yield Opened(
+        processors={
+            "push-notification": PushNotification(dependencies),
+            "push-batch": PushBatch(dependencies),
+            FOLLOW_UP: PushFollowUp(dependencies),
+        },
+        at_start=partial(check_newest_keys, subscriptions),
+    )
 
 
 def signers(settings: PushSettings) -> tuple[VapidSigner, ...]:

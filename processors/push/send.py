@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from processors.outbound import HttpClient, NoAnswerError
+from processors.outbound import NoAnswerError
 from processors.public_hosts import is_within
 from processors.push.answer import judge, refuses_topic
-from processors.push.dead_rows import has_expired
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.encrypt import encrypt
 from processors.push.endpoints import AllowedHosts, Endpoint, EndpointRefusedError, EndpointRemovedError
 from processors.push.keys import InvalidKeysError
 from processors.push.services import WINDOWS
+from processors.push.undeliverable import has_expired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from processors.outbound import HttpClient
     from processors.push.vapid import VapidSigner
     from storage.ports import Subscription
 
@@ -46,7 +47,7 @@ class PushSender:
         self,
         signers: Sequence[VapidSigner],
         allowed: AllowedHosts,
-        http: HttpClient | None = None,
+        http: HttpClient,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -56,7 +57,7 @@ class PushSender:
         """
         self._signers = signers
         self._allowed = allowed
-        self._http = http or HttpClient()
+        self._http = http
         self._patience = patience
         self._clock = clock
         self._proven: OrderedDict[str, float] = OrderedDict()
@@ -98,10 +99,6 @@ class PushSender:
     def has_taken_since(self, origin: str, moment: float) -> bool:
         """Whether it has taken one since that moment (seconds since the epoch)."""
         return self._proven.get(origin, 0.0) > moment
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.close()
 
     def _weighed(self, endpoint: Endpoint, delivery: Delivery) -> Delivery:
         """The same delivery, or REFUSED if others were taken between its refusals: it is this subscription alone."""

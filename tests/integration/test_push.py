@@ -264,7 +264,7 @@ async def test_this_machine_is_not_called_unless_allowed(
     push_service: PushService, vapid_keys: tuple[str, str]
 ) -> None:
     """By default an endpoint on this machine is none: nothing is sent, and the row is kept."""
-    sender = PushSender([VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)], AllowedHosts())
+    sender = PushSender([VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)], AllowedHosts(), HttpClient())
 
     delivery = await sender.send(push_service.subscribe(), message_of(job(), STYLE))
 

@@ -28,6 +28,11 @@ def test_opening_is_what_imports() -> None:
     assert "cryptography" in imported_by("processors.push.opening")
 
 
+def test_an_idle_worker_lacks_what_sends() -> None:
+    """Push imports the HTTP client and pywebpush (with requests) at its first message."""
+    assert {"aiohttp", "pywebpush", "regex"}.isdisjoint(imported_by("processors.push.opening"))
+
+
 def imported_by(module: str) -> list[str]:
     """Those of HEAVY that are in memory after an import."""
     code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"

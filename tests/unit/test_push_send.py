@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from processors.outbound import HttpClient
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.endpoints import AllowedHosts
 from processors.push.send import PushSender, headers_for
@@ -20,7 +21,7 @@ class Sender(PushSender):
 
     def __init__(self) -> None:
         """The current key is first."""
-        super().__init__(["current", "earlier"], AllowedHosts())  # type: ignore[list-item]  # nothing is signed
+        super().__init__(["current", "earlier"], AllowedHosts(), HttpClient())  # type: ignore[list-item]  # nothing is signed
         self._answers: dict[str, Kind] = {}
         self.tried: list[str] = []
 
@@ -90,7 +91,7 @@ def test_only_if_online_is_said_to_all_but_windows(endpoint: str, ttl: int, sent
 def refused_by(origin_took_at: list[float]) -> list[Kind]:
     """How refusals of one subscription, ten seconds apart, end; others are taken at these moments."""
     now, kinds = [1000.0], []
-    sender = PushSender(["current"], AllowedHosts(), clock=lambda: now[0])  # type: ignore[list-item]
+    sender = PushSender(["current"], AllowedHosts(), HttpClient(), clock=lambda: now[0])  # type: ignore[list-item]
     for number in range(5):
         sender._proven[ENDPOINT.origin] = max([at for at in origin_took_at if at <= now[0]], default=0.0)
         kinds.append(sender._weighed(ENDPOINT, Delivery(Kind.CONFIGURATION, "HTTP 401")).kind)
@@ -111,7 +112,7 @@ def test_while_nobody_passes_it_is_the_server_that_is_refused(took: list[float])
 
 def test_who_is_taken_again_begins_anew() -> None:
     """One message that is taken makes good what was before."""
-    sender = PushSender(["current"], AllowedHosts(), clock=lambda: 1000.0)  # type: ignore[list-item]
+    sender = PushSender(["current"], AllowedHosts(), HttpClient(), clock=lambda: 1000.0)  # type: ignore[list-item]
     sender._refusals[hash(ENDPOINT.url)] = (5, 0.0)
 
     sender._weighed(ENDPOINT, Delivery(Kind.SENT))

@@ -1,4 +1,4 @@
-"""A look at the newest subscriptions at the start: a table may be there, and its keys be none that can be read."""
+"""A check of the newest subscriptions at the start: the table may be there, and its keys unreadable."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from storage.errors import StatementRefusedError, StorageAwayError
 if TYPE_CHECKING:
     from storage.ports import Subscription, Subscriptions
 
-# Not one alone: anybody may have stored it.
-LOOKED_AT = 20
+# Rows. More than one, because any user may have stored a bad one.
+NEWEST = 20
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-async def look(subscriptions: Subscriptions) -> None:
-    """Tell the log if the keys of all these can't be read. A database that is away is told by others."""
+async def check_newest_keys(subscriptions: Subscriptions) -> None:
+    """Log an error if none of the newest keys can be read. A database that is away is reported elsewhere."""
     try:
-        faults = [_fault(row) for row in await subscriptions.last(LOOKED_AT)]
+        faults = [_fault(row) for row in await subscriptions.last(NEWEST)]
     except StorageAwayError:
         return
     except StatementRefusedError as error:

@@ -1,4 +1,4 @@
-"""Which rows can't be sent to, as can be told without asking their push service, and why."""
+"""Which subscriptions can't be sent to, and why, as far as it shows without asking their push service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Cause(enum.StrEnum):
-    """Why a row can't be sent to. The worker prunes the first two, and keeps the others."""
+    """Why a row can't be sent to. The worker prunes rows with the first two causes, and keeps the others."""
 
     EXPIRED = "expired"  # its expirationTime has passed
     REMOVED = "removed"  # its browser has ended it
@@ -28,8 +28,8 @@ def has_expired(subscription: Subscription, now: float) -> bool:
     return subscription.expires_at is not None and subscription.expires_at <= now
 
 
-def cause(subscription: Subscription, allowed: AllowedHosts, now: float) -> Cause | None:
-    """What the sender would find by itself; None if it would ask the push service."""
+def cause_of(subscription: Subscription, allowed: AllowedHosts, now: float) -> Cause | None:
+    """Why the sender would not call the push service; None if it would."""
     if has_expired(subscription, now):
         return Cause.EXPIRED
     try:
