@@ -26,23 +26,23 @@ class UnfitJobsError(PermanentError):
 
 
 class Admission:
-    """Knows the jobs that there are by their forms; the internal ones are nobody's to add."""
+    """Knows all jobs by their schemas. Internal jobs can't be added by operators or clients."""
 
-    def __init__(self, forms: Sequence[JobSchema]) -> None:
-        """Take the forms."""
-        self._forms = {form.name: form for form in forms}
+    def __init__(self, schemas: Sequence[JobSchema]) -> None:
+        """`schemas` are those of all features."""
+        self._schemas = {schema.name: schema for schema in schemas}
 
     def queue_of(self, addition: Addition) -> str:
         """The queue that the job belongs to. Raises PermanentError, which says why, for a job that can't be added."""
-        form = self._forms.get(addition.name)
-        if form is None or form.internal:
-            known = ", ".join(sorted(name for name, form in self._forms.items() if not form.internal))
+        schema = self._schemas.get(addition.name)
+        if schema is None or schema.internal:
+            known = ", ".join(sorted(name for name, schema in self._schemas.items() if not schema.internal))
             msg = f"no such job: {addition.name[:100]!r}; there are {known}"
             raise PermanentError(msg)
         addition.check()
         try:
-            form.payload.model_validate(addition.data)
+            schema.payload.model_validate(addition.data)
         except ValidationError as error:
             msg = f"bad payload for {addition.name}: {faults(error)}"
             raise PermanentError(msg) from None
-        return form.queue
+        return schema.queue

@@ -1,4 +1,4 @@
-"""The port to the queue `dead`: a letter for each job that failed for good."""
+"""The ports to the queue `dead`, which has an entry for each job that failed for good."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class DeadLetter:
 
 
 class DeadLetterView(Model):
-    """An entry of the queue `dead` as an operator reads it: DeadLetter.to_wire, and the entry's own `letter_id`.
+    """An entry of the queue `dead`: a job that failed for good, and the entry's own `letterId`.
 
-    `data` is the payload as it can be enqueued again; written as JSON, it is as it can be shown.
+    `data` is the payload. It can be enqueued again; in JSON it is shortened to what can be shown.
     """
 
     letter_id: str
@@ -60,12 +60,12 @@ class DeadLetterView(Model):
 
     @classmethod
     def read(cls, letter_id: str, data: Any) -> DeadLetterView:
-        """The letter that was written so. Raises ValueError or TypeError for what is none."""
+        """The dead letter with this wire data. Raises ValueError or TypeError if it is none."""
         facts = readable({name: value for name, value in data.items() if name != "data"})
         return cls.model_validate(facts | {"data": kept(data.get("data")), "letterId": readable(letter_id)})
 
     def brief(self) -> DeadLetterView:
-        """The same without what may be large: payload and stack trace."""
+        """The same without payload and stack trace, which may be large."""
         return self.model_copy(update={"data": None, "stack": ""})
 
     @field_serializer("data")
@@ -74,7 +74,7 @@ class DeadLetterView(Model):
 
 
 def dead_letter_id(wire: Wire, queue: str, job_id: str) -> str:
-    """The id of the letter for a job: one a job."""
+    """The id of a job's dead letter. A job has at most one."""
     return f"{wire}-{queue}-{job_id}".replace(":", "-")  # BullMQ takes no colon in an id
 
 
@@ -92,19 +92,19 @@ class DeadLetterStore(Protocol):
     """The `dead` queue as an operator sees it. Every call may raise BrokerUnavailableError."""
 
     async def count(self) -> int:
-        """How many letters there are."""
+        """How many dead letters there are."""
 
     async def page(self, start: int, count: int) -> list[DeadLetterView]:
-        """Up to `count` letters from number `start` on, the oldest first. What is no letter of ours is left out."""
+        """Up to `count` dead letters from number `start` on, the oldest first. Other entries are left out."""
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
-        """One letter, or None."""
+        """One dead letter, or None."""
 
     async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
-        """Make these, which are on the page of `start` and `count`, the newest ones; returns how many were there.
+        """Make some dead letters of the page of `start` and `count` the newest ones; returns how many were there.
 
-        So each can be dropped at once, however many letters there are.
+        Dropping one of the newest is quick, however many there are.
         """
 
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
-        """Delete a letter; False if there is none, or one of another time than `failed_at` (milliseconds)."""
+        """Delete a dead letter; False if there is none, or its time is not `failed_at` (milliseconds)."""

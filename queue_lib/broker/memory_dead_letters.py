@@ -16,11 +16,11 @@ class MemoryDeadLetters:
     """The DeadLetters port over a MemoryStore."""
 
     def __init__(self, store: MemoryStore) -> None:
-        """Keep letters in `store`."""
+        """Keep them in `store`."""
         self._store = store
 
     async def add(self, letter: DeadLetter) -> None:
-        """Keep the letter; it replaces an older one for the same job."""
+        """Keep a dead letter; it replaces an older one for the same job."""
         await self.drop(_id(letter))
         self._store.letters = [*self._store.letters, letter]
 
@@ -33,18 +33,18 @@ class MemoryDeadLetters:
         return [_read(letter) for letter in self._store.letters[start : start + count]]
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
-        """One letter."""
+        """One dead letter."""
         return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)
 
     async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
-        """Move letters to the end."""
+        """Move dead letters to the end."""
         letters = self._store.letters
         moved = [letter for letter in letters[start : start + count] if _id(letter) in letter_ids]
         self._store.letters = [letter for letter in letters if letter not in moved] + moved
         return len(moved)
 
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
-        """Delete a letter."""
+        """Delete a dead letter."""
 
         def is_meant(letter: DeadLetter) -> bool:
             return _id(letter) == letter_id and failed_at in {None, _read(letter).failed_at}

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from queue_lib.broker.dead_letters import DeadLetter
 
-PLACES = ("wait", "paused")  # all letters are in the one, or set aside in the other by an app that has paused the queue
-# Before the package's script, whose KEYS[1] is the letter's hash: nothing is removed that was added meanwhile, and for
-# a letter that there is not, the package would look through all of them.
+PLACES = ("wait", "paused")  # an app with bullmq 5 that pauses the queue moves all entries from the first to the second
+# Runs before the package's script, whose KEYS[1] is the entry's hash. An entry that was replaced meanwhile stays. If
+# there is none, the package would search the whole list.
 IF_SAME = "if (redis.call('HGET', KEYS[1], 'timestamp') or '') ~= ARGV[4] then return 0 end\n"
 
 
 class BullMQDeadLetters:
-    """Adds letters to the `dead` queue, where the app's own BullMQ finds them."""
+    """Dead letters in the queue `dead`, where the app's own BullMQ finds them."""
 
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
         """`client` decodes replies; it is closed with this object."""
@@ -34,7 +34,7 @@ class BullMQDeadLetters:
         self._gather = client.register_script((HERE / "gather.lua").read_text())
 
     async def add(self, letter: DeadLetter) -> None:
-        """Add the letter under an id made of the job's, in place of an older one."""
+        """Add the dead letter under an id made of the job's, in place of an older one."""
         job = letter.job
         job_id = dead_letter_id(job.wire, job.queue, job.id)
         await self.drop(job_id)
@@ -42,7 +42,7 @@ class BullMQDeadLetters:
             await self._queue.add(f"{job.name}_failed", letter.to_wire(), {"jobId": job_id})
 
     async def count(self) -> int:
-        """How many letters there are."""
+        """How many there are."""
         with outages_translated():
             return sum((await self._queue.getJobCounts(*PLACES)).values())
 
@@ -55,19 +55,19 @@ class BullMQDeadLetters:
         return [letter for letter in read if letter is not None]
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
-        """One letter."""
+        """One dead letter."""
         with outages_translated():
             [fields] = await hashes(self._client, [self._queue.toKey(letter_id)])
         return _letter(letter_id, fields)
 
     async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
-        """Move letters to the newest end: one step, whose cost is that of a page."""
+        """Move dead letters to the newest end, in one step that costs as much as a page."""
         keys = [self._queue.toKey(place) for place in PLACES]
         with outages_translated():
             return int(await self._gather(keys=keys, args=[start, count, *letter_ids]))
 
     async def drop(self, letter_id: str, failed_at: int | None = None) -> bool:
-        """Delete a letter; the same step checks that it is still the one that was read."""
+        """Delete a dead letter if it is still the one that was read, in one step."""
         key = self._queue.toKey(letter_id)
         with outages_translated():
             [fields] = await hashes(self._client, [key])
@@ -87,7 +87,7 @@ def _failed_at(entry_id: str, fields: dict[str, str]) -> int | None:
 
 
 def _letter(entry_id: str, fields: dict[str, str]) -> DeadLetterView | None:
-    """The letter; None for an entry that somebody else has put there."""
+    """The dead letter; None for an entry of somebody else."""
     try:
         return DeadLetterView.read(entry_id, json.loads(fields.get("data", "")))
     except (ValueError, TypeError, AttributeError, RecursionError):
