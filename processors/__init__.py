@@ -1,1 +1,1 @@
-"""What the jobs do: one folder a field, one processor a job name."""
+"""The features: a folder for each, and what they share beside them."""

@@ -1,4 +1,4 @@
-"""Files in the object store, as any feature fetches and publishes them: storage's errors become the job's."""
+"""Fetch and publish files in the object store, for any feature. Storage's errors become the job's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 MEBIBYTE = 1024**2
 HASH_DIGITS = 16
-# For keys without a hash: a job that runs again writes other bytes under the same URL. After a day a browser asks
-# whether they have changed, and mostly gets a 304.
+# For keys without a hash: a job that runs again writes other bytes under the same URL. After a day browsers ask whether
+# they have changed, and mostly get a 304.
 FOR_A_DAY = "public, max-age=86400"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
 async def fetch(objects: ObjectStore, key: str, target: Path, max_bytes: int, field: str = "filePath") -> int:
-    """Download the object `key`, which the payload names in `field`, to the file `target`; returns its size in bytes.
+    """Download the object `key`, which the payload names in `field`, to the file `target`. Returns its size.
 
     Raises PermanentError if there is no such object, if it has more than `max_bytes`, or if the key is not valid;
     SnoozeError while the store is away.
@@ -45,7 +45,7 @@ async def fetch(objects: ObjectStore, key: str, target: Path, max_bytes: int, fi
 async def publish(
     objects: ObjectStore, file: Path, base: str, content_type: str, *, source: str | None = None, hashed: bool = False
 ) -> Stored:
-    """Store `file` under the key `base` plus the file's extension, and return where it is.
+    """Store `file` under the key `base` plus the file's extension. Returns its URLs.
 
     With `hashed` a digest of the content is part of the key, so that caches may keep the object for ever. `source` is
     the key of the object that the file was made from.

@@ -1,4 +1,4 @@
-"""An outage of storage is no fault of a job: it waits, and no attempt is counted."""
+"""Put jobs off while storage is away, without counting an attempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAUSE = 15.0  # seconds
 
 @contextmanager
 def outages_put_off() -> Iterator[None]:
-    """Turn StorageAwayError into SnoozeError: the job runs again in 15 seconds, however long the outage lasts."""
+    """Turn StorageAwayError into SnoozeError: the job runs again every 15 seconds until the outage ends."""
     try:
         yield
     except StorageAwayError as error:

@@ -1,4 +1,4 @@
-"""A job to be added, as any producer may ask for it: a running job, the REST API, a script."""
+"""A job to add, from any producer: a running job, the REST API, a script."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queue_lib.queues import Retention
 if TYPE_CHECKING:
     from queue_lib.job import Backoff
 
-LOWEST_PRIORITY = 2**21 - 1  # BullMQ's bound
+LOWEST_PRIORITY = 2**21 - 1  # BullMQ's limit
 
 Kept = bool | int | Retention | None
 Priority = int | Literal["high", "low"] | None
@@ -22,11 +22,11 @@ Priority = int | Literal["high", "low"] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduplication:
-    """When a job is not added because of an earlier one with the same deduplication `id`: BullMQ's option.
+    """BullMQ's option: do not add a job if there is an earlier one with the same deduplication `id`.
 
-    `id` alone: while the earlier job is not finished. With `ttl`: for so many seconds (throttle). With `ttl`, `extend`
+    Only `id`: while the earlier job has not finished. With `ttl`: for so many seconds (throttle). With `ttl`, `extend`
     and `replace`: the new job replaces the delayed one, and the time starts again (debounce). `keep_last_if_active`:
-    the last job that is added while the earlier one runs is kept, and added when that one ends.
+    the last job that comes while the earlier one runs is kept, and added when that one ends.
     """
 
     id: str
@@ -38,15 +38,14 @@ class Deduplication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
-    """A job to be added. What is None is left to the queue.
+    """A job to add. An option that is None is left to the queue.
 
-    `data` is JSON. There is never a second job with the same `job_id` in a queue. `delay` is in seconds. `priority` is
-    BullMQ's number: 1 runs first, 2,097,151 last, and 0 before all of them; on RQ it is the queue's lane, high or low.
-    `lifo` adds the job at the front.
-    `remove_on_complete` and `remove_on_fail` say how long it stays when it has ended: True not at all, False for ever,
-    a number among so many of its kind, a Retention as that says.
+    `data` is JSON. A second job with the same `job_id` in a queue is not added. `delay` is in seconds. `priority` is
+    BullMQ's number: 1 runs first, 2,097,151 last, and 0 before all of them. On RQ it is the queue's lane, high or low.
+    `lifo` adds the job at the front. `remove_on_complete` and `remove_on_fail` say how long the job stays after its
+    end. True: not at all, False: for ever, a number: among the last so many, a Retention: as that says.
 
-    A wire that can't do what an option says raises PermanentError, which names the option.
+    A wire that does not have an option raises PermanentError with its name.
     """
 
     name: str
@@ -62,7 +61,7 @@ class Addition:
     deduplication: Deduplication | None = None
 
     def check(self) -> None:
-        """Raise PermanentError, which says why, for what no wire takes: an id, a number or data out of bounds."""
+        """Raise PermanentError for an id, a number or data that no wire takes."""
         faults = {
             ID_RULE: self.job_id is not None and not is_fit_id(self.job_id),
             "delay: not a number of 0 or more": not 0 <= self.delay < math.inf,
@@ -83,7 +82,7 @@ def _ttl(deduplication: Deduplication | None) -> float:
 
 
 def _check_json(data: object) -> None:
-    """Raise PermanentError for what Node could not read, or Redis not take: NaN, lone surrogates, endless nesting."""
+    """Raise PermanentError for data that Node can't read or Redis can't hold: NaN, lone surrogates, deep nesting."""
     try:
         json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, TypeError, RecursionError) as error:

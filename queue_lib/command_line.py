@@ -10,7 +10,7 @@ SETTINGS = "All settings are environment variables; README.md lists them."
 
 
 def check(description: str | None) -> None:
-    """Answer `--help` and `--version`, and refuse any other argument: each ends the process before it starts."""
+    """Handle `--help` and `--version`, and refuse other arguments. Each ends the process before it starts anything."""
     parser = argparse.ArgumentParser(description=description, epilog=SETTINGS)
     parser.add_argument("--version", action="version", version=f"Pushmill {VERSION}")
     parser.parse_args()

@@ -1,4 +1,4 @@
-"""What can go wrong. An exception's class says whether another attempt can help."""
+"""Pushmill's exceptions. The class says whether another attempt can help."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import enum
 
 
 class PushmillError(Exception):
-    """Anything Pushmill raises on purpose."""
+    """Base of the exceptions that Pushmill raises on purpose."""
 
 
 class ConfigurationError(PushmillError):
-    """The process can't start as it is set up; one line a fault, each naming its variable."""
+    """The process can't start with these settings. The message has one line for each fault, with its variable."""
 
     def __init__(self, *faults: str) -> None:
-        """Keep the faults apart, so that each can be a line of its own."""
         super().__init__("\n".join(faults))
         self.faults = faults
 
 
 class Trouble(enum.Enum):
-    """What is wrong with the broker's server, in words that hold no address. Only what does not answer is away."""
+    """What is wrong with the broker's server, without its address. Only a server that does not answer is AWAY."""
 
     AWAY = "Redis can't be reached"
     LOADING = "Redis is loading its data"
@@ -38,23 +37,23 @@ class Trouble(enum.Enum):
 
     @property
     def word(self) -> str:
-        """As metrics name it."""
+        """Its name in the metrics."""
         return self.name.lower()
 
 
 class BrokerUnavailableError(PushmillError):
-    """The broker's server can't be reached, or can't do this now; the same call may work in a moment."""
+    """The broker's server can't be reached, or can't do this now. The same call may work later."""
 
     trouble = Trouble.AWAY
 
     def __init__(self, reason: str = "", trouble: Trouble | None = None) -> None:
-        """`reason` has the details, which are for the log alone: an address may be in them."""
+        """`reason` has details for the log only: it may have an address."""
         self.trouble = trouble or self.trouble
         super().__init__(f"{self.trouble.value} ({reason})" if reason else self.trouble.value)
 
 
 class BrokerRefusedError(BrokerUnavailableError):
-    """The broker's server refuses this very command, and would refuse it again: something in its data is odd."""
+    """The broker's server refuses this command and would refuse it again, because of its data."""
 
     trouble = Trouble.REFUSED
 
@@ -68,11 +67,11 @@ class DataLostError(PushmillError):
 
 
 class LeaseLostError(PushmillError):
-    """The job is no longer ours to settle: its lease ran out, or somebody removed it."""
+    """The worker no longer owns the job: its lease ran out, or the job was removed."""
 
 
 class JobError(PushmillError):
-    """A processor's verdict on its job. Raise one of the subclasses."""
+    """How a processor ends its job. Raise one of the subclasses."""
 
 
 class TransientError(JobError):
@@ -84,17 +83,17 @@ class PermanentError(JobError):
 
 
 class FaultError(PermanentError):
-    """Our own code broke on this job: no attempt helps until it is mended, and operators are told."""
+    """Our own code failed on this job. No attempt helps until the code is fixed; operators are alerted."""
 
 
 class StoppedError(PermanentError):
-    """Somebody has stopped the run, and with it the job."""
+    """An operator stopped the run, and with it the job."""
 
 
 class SnoozeError(JobError):
     """Run this job later without counting an attempt, as when a service asks for a pause."""
 
     def __init__(self, reason: str, delay: float) -> None:
-        """Ask for another run in `delay` seconds, for `reason`."""
+        """The job runs again in `delay` seconds, because of `reason`."""
         super().__init__(reason)
         self.delay = delay

@@ -1,4 +1,4 @@
-"""A job: what a producer asked for, the same value whichever wire it came by."""
+"""A job: what a producer asked for. It is the same value on both wires."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-# The ids that both wires take: RQ nothing but these signs, BullMQ no whole number, for that is what its own ids are.
+# The ids that both wires take: RQ allows only these characters, BullMQ no whole number, which its own ids are.
 ID = re.compile(r"(?!-?\d+\Z)[A-Za-z0-9_-]{1,128}")
-# A BullMQ job's key is `<prefix>:<queue>:<id>`: a job with one of these ids takes the place of what the queue itself
-# keeps there. The names are those of BullMQ 4 to 6.
+# A BullMQ job's key is `<prefix>:<queue>:<id>`: a job with one of these ids would overwrite a key of the queue itself.
+# The names are those of BullMQ 4 to 6.
 KEYS_OF_QUEUES = frozenset(
     (
         *("active", "completed", "de", "delay", "delayed", "dn", "events", "failed", "id", "limiter", "marker", "meta"),
@@ -25,19 +25,19 @@ ID_RULE = (
 
 
 def is_fit_id(job_id: str) -> bool:
-    """Whether a producer of ours may choose this id; ID_RULE says the rule in words."""
+    """Whether the API and the scripts accept this id; ID_RULE has the rule in words."""
     return ID.fullmatch(job_id) is not None and job_id not in KEYS_OF_QUEUES
 
 
 class Wire(enum.StrEnum):
-    """The format a job was enqueued in."""
+    """The format in which a job was enqueued."""
 
     BULLMQ = "bullmq"
     RQ = "rq"
 
 
 class State(enum.StrEnum):
-    """Where a job is, in BullMQ's words."""
+    """The state of a job, in BullMQ's words."""
 
     WAITING = "waiting"
     DELAYED = "delayed"
@@ -51,9 +51,8 @@ class State(enum.StrEnum):
 class Backoff:
     """How long to wait before the next attempt.
 
-    `delays` are seconds. With `exponential` the first one doubles at each attempt; without, attempt n waits the
-    n-th delay, and the last one stands for all that follow. `jitter` (0 to 1) is the share of the delay that is
-    drawn by chance, as BullMQ's option of that name has it.
+    `delays` are seconds. With `exponential` the first one doubles at each attempt. Otherwise attempt n waits the n-th
+    delay, and all further attempts the last one. `jitter` (0 to 1) is the random share of the delay, as in BullMQ.
     """
 
     delays: tuple[float, ...] = (0.0,)
@@ -61,7 +60,7 @@ class Backoff:
     jitter: float = 0.0
 
     def delay(self, attempt: int, chance: float) -> float:
-        """Seconds to wait after attempt number `attempt` (the first is 1); `chance` is in [0, 1)."""
+        """Seconds to wait after attempt `attempt` (the first is 1). `chance` in [0, 1) is the draw for jitter."""
         if self.exponential:
             base = self.delays[0] * 2.0 ** min(attempt - 1, 30)
         else:
@@ -73,10 +72,10 @@ class Backoff:
 class Job:
     """One claimed job.
 
-    `data` is the producer's JSON as it came. `attempt` counts from 1. `timeout` is in seconds, `enqueued_at` and
-    `created_at` in seconds since the epoch; `created_at` is the same in every run. `waited` is how long it was ready
-    before it was claimed, in seconds; None where the wire does not know. `refusal` is set when the broker already knows
-    that the job must not run, and says why.
+    `data` is the producer's JSON, unchanged. `attempt` counts from 1. `timeout` is in seconds, `enqueued_at` and
+    `created_at` in seconds since the epoch; `created_at` is the same in every run. `waited` is the time in seconds from
+    when the job was ready until it was claimed; None if the wire does not know. `refusal` is the reason why the job
+    must not run, if the broker knows one.
     """
 
     id: str
@@ -95,5 +94,5 @@ class Job:
 
     @property
     def is_last_attempt(self) -> bool:
-        """Whether a failure of this attempt is final."""
+        """Whether no attempt follows if this one fails."""
         return self.attempt >= self.max_attempts

@@ -1,4 +1,4 @@
-"""How a run can end: one of six ways, and no other."""
+"""The six ways in which a run can end."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Frame = tuple[str, int, str]  # file, line, function
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed: a one-line `reason` for people, and the `stack` trace (may be empty).
+    """Why an attempt failed: a readable `reason` in one line, and the `stack` trace (may be empty).
 
-    `kind` is the exception's class, and `frames` say where it was raised, outermost first: what may be told to those
-    who must not see messages, which may hold a user's data.
+    `kind` is the exception's class, and `frames` say where it was raised, outermost first. Both may go to error
+    reports, which must not have messages: these may hold a user's data.
     """
 
     reason: str
@@ -27,19 +27,19 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Describe an exception, with a stack of 16,000 characters at most."""
+        """Describe an exception, with at most 16,000 characters of its stack trace."""
         stack = _writable("".join(traceback.format_exception(error)))[-MAX_STACK:]
         return cls(reason_of(error), stack, type(error).__name__, _frames(error))
 
 
 def reason_of(error: BaseException) -> str:
-    """An exception's message in one line of 2,000 characters at most; its class, if it has none.
+    """An exception's message in one line of at most 2,000 characters; its class, if it has none.
 
-    All reasons are made here: those of libraries have many lines, and logs and tables have one.
+    All reasons are made here, because messages of libraries may have many lines, and logs and tables have one.
     """
     try:
         lines = _writable(str(error)).splitlines()
-    except TypeError:  # its __str__ does not return a text
+    except TypeError:  # its __str__ does not return a string
         lines = []
     line = " ".join(filter(None, map(str.strip, lines)))
     return line[:MAX_REASON] or type(error).__name__
@@ -52,20 +52,20 @@ def _frames(error: BaseException) -> tuple[Frame, ...]:
 
 
 def _writable(text: str) -> str:
-    """Without the lone surrogates that JSON may carry and UTF-8 may not, and without NUL, which Postgres refuses."""
+    """The text without lone surrogates, which UTF-8 can't have, and without NUL, which Postgres refuses."""
     return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job is finished; `result` is JSON."""
+    """The job has finished; `result` is JSON."""
 
     result: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The attempt failed; the next one starts in `delay` seconds."""
+    """The attempt failed. The next one starts in `delay` seconds."""
 
     delay: float
     failure: Failure
@@ -73,7 +73,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Snooze:
-    """Not now: the job runs again in `delay` seconds, and no attempt is counted."""
+    """The job is put off: it runs again in `delay` seconds, and no attempt is counted."""
 
     delay: float
     reason: str
@@ -81,22 +81,22 @@ class Snooze:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The job failed for good: it goes to the dead letters."""
+    """The job failed for good, and gets a dead letter."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The process is stopping: the job goes back to the front of its queue, and no attempt is counted."""
+    """The process stops. The job goes back to the front of its queue, and no attempt is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The job is no longer ours to settle, for this `reason`: another run records how it ends."""
+    """The worker no longer owns the job, for this `reason`. Another run records how it ends."""
 
     reason: str
 
 
-Outcome = Done | Retry | Snooze | Dead  # of a job that was ours to the end
+Outcome = Done | Retry | Snooze | Dead  # of a job that this worker owned to the end
 Ending = Outcome | Released | Lost

@@ -1,7 +1,7 @@
-"""Any value as JSON that every reader takes. It must not fail: jobs are settled with it, and pages are made of it.
+"""Turn any value into JSON that every reader can parse. It never fails: settling jobs and showing pages depend on it.
 
-Three ways in: `to_json` for what a processor returns, `readable` for what is shown, and `kept` for what is to be
-enqueued again. What can't be had as it is becomes a text, null, or a note that says why.
+Three functions: `to_json` for a processor's result, `readable` for values that are shown, and `kept` for values that
+may be enqueued again. A value that can't be kept becomes a text, null, or a note that says why.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 
 import pydantic_core
 
-MAX_NUMBER = 2**53  # what a number of JavaScript can count to
+MAX_NUMBER = 2**53  # the greatest whole number that JavaScript can count to
 MAX_RESULT = 64 * 1024  # bytes
 MAX_LETTER = 8 * 1024 * 1024  # bytes
-SHOWN = 100  # levels of lists and objects that are shown: readers have limits of their own, pydantic 255
-KEPT = 500  # levels that are kept: Python's own reader takes 1,000 less its caller's
-MAX_BITS = 13_000  # of an integer that is written: Python itself refuses to write one of 4,300 digits
+SHOWN = 100  # levels of lists and objects that are shown: other readers have limits, pydantic 255
+KEPT = 500  # levels that are kept: Python's own reader takes 1,000, minus those of its caller
+MAX_BITS = 13_000  # of an integer that is written: Python itself refuses to write 4,300 digits
 CIRCLE, DEEPER = "...", f"... nested deeper than {SHOWN} levels"
-UNREAD, RAW = "unserializable", "raw"  # the keys of a note; the second one where there is a text to show
+UNREAD, RAW = "unserializable", "raw"  # the keys of a note; the second one if there is a text to show
 MAX_RAW = 2000  # characters
 
 
 def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
-    """Turn a Model, or anything, into JSON data: camelCase keys, no NaN, at most `max_bytes` (64 KiB by default).
+    """Turn a Model, or any value, into JSON data: camelCase keys, no NaN, at most `max_bytes` (64 KiB by default).
 
-    A value that can't be shown as it is becomes a text or a note; nothing is raised.
+    A value that is not JSON becomes a text or a note. Raises nothing.
     """
     if value is None or isinstance(value, bool):
         return value
-    try:  # for nearly all results, and quickly
+    try:  # the fast path for nearly all results
         text = pydantic_core.to_json(value, by_alias=True, serialize_unknown=True, inf_nan_mode="null")
         made = json.loads(text)
     except (ValueError, TypeError, RecursionError, pydantic_core.PydanticSerializationError):
@@ -40,9 +40,9 @@ def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
 
 
 def readable(value: Any, most: int | None = None) -> Any:
-    """JSON as it was parsed, for people and their tools: lone surrogates become U+FFFD, and NaN and Infinity null.
+    """Parsed JSON, for people and their tools: lone surrogates become U+FFFD, NaN and Infinity become null.
 
-    Lists and objects are shown 100 levels deep. What has more than `most` characters is a note.
+    Lists and objects are shown 100 levels deep. A value of more than `most` characters becomes a note.
     """
     made = _plain(value, frozenset()) if (text := _dumped(value)) is None or _is_odd(text) else value
     length = len(_dumped(made) or "") if text is None else len(text)
@@ -50,9 +50,9 @@ def readable(value: Any, most: int | None = None) -> Any:
 
 
 def kept(value: Any, max_bytes: int = MAX_LETTER) -> Any:
-    """JSON as it was parsed, fit to be enqueued again: as it is, but for NaN and Infinity, which become null.
+    """Parsed JSON that can be enqueued again: unchanged, except that NaN and Infinity become null for Node.
 
-    Node knows neither. What has more than `max_bytes`, or more than 500 levels, is a note.
+    A value of more than `max_bytes`, or of more than 500 levels, becomes a note.
     """
     text = _dumped(value)
     if text is None or (_brackets(text) > KEPT and _is_deeper(value, KEPT)):
@@ -63,23 +63,23 @@ def kept(value: Any, max_bytes: int = MAX_LETTER) -> Any:
 
 
 def note(text: str) -> dict[str, str]:
-    """Stands for what is not there, and says why."""
+    """A note in place of a value that is left out, with the reason."""
     return {UNREAD: text[:200]}
 
 
 def unread(text: str, raw: str | bytes) -> dict[str, str]:
-    """Stands for what no JSON can be made of, says why, and shows how it begins: up to 2,000 characters."""
+    """A note in place of a value that can't become JSON, with the reason and up to 2,000 characters of it."""
     shown = _sound(raw.decode(errors="replace") if isinstance(raw, bytes) else raw)
     return note(text) | {RAW: shown if len(shown) <= MAX_RAW else f"{shown[:MAX_RAW]}..."}
 
 
 def is_note(value: Any) -> bool:
-    """Whether this stands for what is not there."""
+    """Whether the value is a note."""
     return isinstance(value, dict) and UNREAD in value and set(value) <= {UNREAD, RAW}
 
 
 def _dumped(value: Any) -> str | None:
-    """None for what is nested too deeply to be written, or is no JSON."""
+    """The value as JSON text; None if it is nested too deeply or is not JSON."""
     try:
         return json.dumps(value, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError):
@@ -87,7 +87,7 @@ def _dumped(value: Any) -> str | None:
 
 
 def _is_odd(text: str) -> bool:
-    """Whether some reader could stumble over it. A text with many brackets may be: it has to be looked at."""
+    """Whether a reader may fail on the text. True also for many brackets, which must be checked."""
     return _brackets(text) > SHOWN or _has_constants(text) or _sound(text) != text
 
 
@@ -100,7 +100,7 @@ def _has_constants(text: str) -> bool:
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Whether there are more than `most` levels of lists and objects; level by level, for recursion has its limit."""
+    """Whether there are more than `most` levels of lists and objects. No recursion, which has a limit."""
     level = [value]
     for _ in range(most):
         level = [inner for outer in level if isinstance(outer, dict | list) for inner in _inner(outer)]
@@ -112,7 +112,7 @@ def _inner(value: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def _plain(value: Any, around: frozenset[int]) -> Any:
-    """The value part by part; `around` are the ids of the lists and objects that it is in."""
+    """Convert a value and its parts. `around` has the ids of the lists and objects that contain it."""
     match value:
         case None | bool():
             return value
@@ -150,7 +150,7 @@ def _key(key: Any) -> str:
 
 
 def _foreign(value: Any, around: frozenset[int]) -> Any:
-    """A Model, a date, or whatever else: what pydantic makes of it, part by part."""
+    """A Model, a date or another type, as pydantic converts it."""
     try:
         made = pydantic_core.to_jsonable_python(value, by_alias=True, serialize_unknown=True)
     except (ValueError, TypeError, RecursionError, pydantic_core.PydanticSerializationError) as error:
@@ -160,5 +160,5 @@ def _foreign(value: Any, around: frozenset[int]) -> Any:
 
 
 def _sound(text: str) -> str:
-    """Without the lone surrogates that JSON may carry and UTF-8 may not."""
+    """The text without lone surrogates, which UTF-8 can't have."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -35,7 +35,7 @@ PayloadT_contra = TypeVar("PayloadT_contra", bound=BaseModel, contravariant=True
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a process has told the others: a `text`, forgotten in `left` seconds."""
+    """What a process told the others: a `text` that is kept for `left` more seconds."""
 
     text: str
     left: float
@@ -43,11 +43,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """How the jobs have ended that a job has waited for: the children of a BullMQ flow, an RQ job's dependencies.
+    """How the jobs ended for which a job has waited: the children of a BullMQ flow, or an RQ job's dependencies.
 
-    `results` are JSON; `failures` are the reasons of those that failed without keeping this job from running. Both are
-    by key: BullMQ's is `<prefix>:<queue>:<id>`, as `job.getChildrenValues()` has it in Node, and RQ's is the job's id.
-    A job that is in neither has failed without a trace, or was deleted.
+    `results` are JSON. `failures` are the reasons of children whose failure did not prevent this job. The keys are
+    `<prefix>:<queue>:<id>` on BullMQ, as in Node's `job.getChildrenValues()`, and the job's id on RQ. A child in
+    neither failed without a trace or was deleted.
     """
 
     results: Mapping[str, Any]
@@ -55,22 +55,22 @@ class Children:
 
 
 class Board(Protocol):
-    """What the processes that share a Redis tell each other: facts of a topic, each under a name and for some seconds.
+    """What the processes that share a Redis tell each other: facts by topic and name, each kept for some seconds.
 
-    Every call may raise BrokerUnavailableError. Names and texts are short: whoever reads, reads all of a topic.
+    Every call may raise BrokerUnavailableError. Names and texts are short, because a reader reads a whole topic.
     """
 
     async def read(self, topic: str) -> dict[str, Fact]:
         """All facts of a topic, by name."""
 
     async def write(self, topic: str, name: str, text: str, seconds: float) -> None:
-        """Tell a fact for so many seconds, in place of another one of this name."""
+        """Store a fact for so many seconds. It replaces a fact of the same name."""
 
     async def erase(self, topic: str, name: str) -> None:
-        """Take a fact back."""
+        """Delete a fact."""
 
     async def claim(self, topic: str, name: str, seconds: float) -> bool:
-        """Whether it is this process that may do what is called so; no other may for so many seconds."""
+        """Claim the right to do what `name` says. False if another process has claimed it within its `seconds`."""
 
 
 class Context(Protocol):
@@ -82,50 +82,49 @@ class Context(Protocol):
 
     @property
     def board(self) -> Board:
-        """What this process and the others tell each other."""
+        """The board of the processes that share a Redis."""
 
     def remaining(self) -> float:
-        """Seconds until the deadline; the run is cancelled there."""
+        """Seconds until the deadline, at which the run is cancelled."""
 
     async def progress(self, value: float | dict[str, Any]) -> None:
-        """Report a percentage (0 to 100) or an object to the producer; at most one report a second is written."""
+        """Report a percentage (0 to 100) or an object to the producer. At most one report a second is written."""
 
     async def log(self, line: str) -> None:
-        """Add a line to the job's own log, which the producer and the dashboards show."""
+        """Add a line to the job's own log, which producers and dashboards can show."""
 
     async def notes(self) -> dict[str, str]:
-        """What runs of this job have noted; nothing on the first. Raises BrokerUnavailableError."""
+        """The notes of this job's earlier runs; empty in the first run. Raises BrokerUnavailableError."""
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str] = ()) -> None:
-        """Write entries for later runs of this job, and forget others, in one step; kept for 24 hours.
+        """Write notes for later runs of this job, and delete others, in one step. Notes are kept for 24 hours.
 
         Raises BrokerUnavailableError if the broker's server stays away.
         """
 
     async def children(self) -> Children:
-        """How the jobs have ended that this one has waited for. Raises BrokerUnavailableError as `note` does."""
+        """How the jobs ended for which this one has waited. Raises BrokerUnavailableError as `note` does."""
 
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
-        """Add a job to this job's queue, or to another `queue`, on the wire that this job came by; returns its id.
+        """Add a job to this job's queue, or to another `queue`, on this job's wire. Returns its id.
 
-        There is never a second job with an id. Without a `job_id` it gets one that is made of this job, of its name
-        and of its data: a run of this job that does the same again adds nothing. Operators are led from job to job if
-        `data` names the job that adds it, `addedBy`, and the first of a row, `followUpOf`, and if the result of the
-        job that adds it names its `followUps`.
+        A second job with the same id is not added. Without a `job_id` the id is made from this job and the new job's
+        name and data, so a later run of this job that does the same adds nothing. Operators can follow the jobs if
+        `data` has `addedBy` (the job that adds it) and `followUpOf` (the first job), and if this job's result has
+        `followUps`.
 
-        Raises BrokerUnavailableError as `note` does, and PermanentError, which names the option, for what the wire
-        can't do.
+        Raises BrokerUnavailableError as `note` does, and PermanentError for an option that the wire can't do.
         """
 
     def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Tell the log and the metrics, as the run ends, what happened how often: `metric`, {origin: {kind: n}}."""
+        """Count something for the log and the metrics of this run: `metric`, {origin: {kind: number}}."""
 
 
 class Processor(Protocol[PayloadT_contra]):
     """Does the work of one kind of job.
 
-    It must be idempotent: a job runs at least once. It returns a Model or JSON; it raises TransientError,
-    PermanentError or SnoozeError to say what is to follow (any other exception counts as transient).
+    It must be idempotent, because a job may run more than once. It returns a Model or JSON. It raises TransientError
+    to be retried, PermanentError to fail for good, or SnoozeError to run later. Other exceptions count as transient.
     """
 
     async def __call__(self, payload: PayloadT_contra, context: Context, /) -> Model | dict[str, Any] | None:
@@ -134,10 +133,10 @@ class Processor(Protocol[PayloadT_contra]):
 
 @dataclass(frozen=True, slots=True)
 class JobSchema:
-    """What a job of this `name` looks like: the `queue` it belongs in, and the model of its payload.
+    """What jobs of this `name` look like: their `queue`, and the models of their payload and result.
 
-    `result` is the model of what it returns. `attempts` and `backoff` win over the queue's, and lose to what the
-    producer chose. An `internal` job is added by running jobs alone.
+    `attempts` and `backoff` override the queue's; the producer's override both. Only running jobs add an `internal`
+    job.
     """
 
     name: str
@@ -150,21 +149,21 @@ class JobSchema:
 
 
 class OnDead(Protocol):
-    """Is told of a job that failed for good, however that came: a worker may have died of it, its data be no payload.
+    """Called when a job fails for good, for any reason: also if it killed its worker, or its data is no valid payload.
 
-    It must be idempotent. It raises SnoozeError where it can't be told now: the job runs again later. Any other error
-    is a fault, and keeps no job from its end.
+    It must be idempotent. It raises SnoozeError if it can't run now; then the job runs again later. Any other error is
+    reported as a fault, and the job still ends.
     """
 
     async def __call__(self, job: Job, failure: Failure, /) -> None:
-        """Take note of it, before the job is buried."""
+        """Handle the failure, before the job is buried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the registry: jobs of this schema are run by `processor`.
+    """One line of the registry: `processor` runs the jobs of this schema.
 
-    `on_dead` is told of those that failed for good.
+    `on_dead` is called for jobs that fail for good.
     """
 
     schema: JobSchema
@@ -173,7 +172,7 @@ class Route:
 
 
 def faults(error: ValidationError) -> str:
-    """Name each field at fault as it is on the wire. Values are left out: they are the users' data."""
+    """List the invalid fields by their names on the wire, without values: these are the users' data."""
     return "; ".join(
         f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {_fault(fault)}"
         for fault in error.errors(include_input=False, include_url=False)[:10]
@@ -181,7 +180,7 @@ def faults(error: ValidationError) -> str:
 
 
 def _fault(fault: ErrorDetails) -> str:
-    """What is wrong, in pydantic's words but for the one of its messages that repeats the value."""
+    """The message of pydantic, except for the one that repeats the value."""
     if fault["type"] == "union_tag_invalid":
         return f"{fault['ctx']['discriminator']} must be one of {fault['ctx']['expected_tags']}"
     return fault["msg"]
@@ -191,7 +190,7 @@ class Registry:
     """Job name -> route. Explicit: nothing is ever looked up by import."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        """Take the routes; a name given twice is a ConfigurationError."""
+        """Raises ConfigurationError for a name that is there twice."""
         self._routes: dict[str, Route] = {}
         for route in routes:
             if route.schema.name in self._routes:
@@ -200,10 +199,10 @@ class Registry:
             self._routes[route.schema.name] = route
 
     def find(self, name: str, queue: str) -> Route | None:
-        """The route for a job of that name in that queue, if there is one."""
+        """The route of a job with this name in this queue, if there is one."""
         route = self._routes.get(name)
         return route if route is not None and route.schema.queue == queue else None
 
     def names(self, queue: str) -> list[str]:
-        """The job names that `queue` takes, for error messages."""
+        """The job names of `queue`, for error messages."""
         return sorted(name for name, route in self._routes.items() if route.schema.queue == queue)

@@ -15,15 +15,15 @@ OUTAGE_PAUSE = 5.0  # seconds
 
 
 def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | Snooze | Dead:
-    """Say what follows from `error` in this attempt of `job`.
+    """The outcome of `error` in this attempt of `job`.
 
-    An error of no class of ours (a bug, a library's exception) counts as one that another attempt may mend, as in
-    BullMQ and RQ. `chance` in [0, 1) is the draw for a jittered backoff; by default it is random.
+    Another attempt follows an error that is not a JobError (a bug, a library's exception), as in BullMQ and RQ.
+    `chance` in [0, 1) is the draw for a jittered backoff; by default it is random.
     """
     if isinstance(error, SnoozeError):
         return Snooze(error.delay, reason_of(error))
     if isinstance(error, BrokerUnavailableError) and not isinstance(error, BrokerRefusedError):
-        return Snooze(OUTAGE_PAUSE, reason_of(error))  # no fault of the job's
+        return Snooze(OUTAGE_PAUSE, reason_of(error))  # the job is not to blame
     failure = Failure.of(error)
     if isinstance(error, PermanentError) or job.is_last_attempt:
         return Dead(failure)
