@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from queue_lib.admin.ports import AttemptFailure, JobRef, JobView
 
 BATCH = 1000  # jobs
-IMAGE = {"fileId": "cm1", "filePath": "uploads/a.jpg", "userId": "u1"}
+DATA, RESULT = {"reportId": "r1"}, {"url": "https://cdn.example.com/r1.pdf"}
 
 
 def example(**fields: Any) -> ConfigDict:
@@ -29,8 +29,8 @@ def example(**fields: Any) -> ConfigDict:
 STARTED, FINISHED = 1795572107548, 1795572109003
 FACTS = {
     "id": "17",
-    "name": "process-image",
-    "queue": "file-processing",
+    "name": "build-report",
+    "queue": "reports",
     "wire": "bullmq",
     "state": "completed",
     "attemptsMade": 1,
@@ -70,8 +70,8 @@ class Submission(StrictModel):
 
     model_config = ConfigDict(json_schema_extra=_name_or_type)
 
-    name: Annotated[str, Field(validation_alias=AliasChoices("name", "type"), examples=["process-image"])]
-    data: Annotated[Any, Field(examples=[{"fileId": "cm1", "filePath": "uploads/a.jpg", "userId": "u1"}])]
+    name: Annotated[str, Field(validation_alias=AliasChoices("name", "type"), examples=["build-report"])]
+    data: Annotated[Any, Field(examples=[DATA])]
     options: JobOptions = JobOptions()
 
 
@@ -84,7 +84,7 @@ class Batch(StrictModel):
 class Accepted(Model):
     """Where to find the job."""
 
-    model_config = example(id="17", queue="file-processing", wire="bullmq")
+    model_config = example(id="17", queue="reports", wire="bullmq")
 
     id: str
     queue: str
@@ -144,7 +144,7 @@ class JobBrief(Model):
 class JobNews(JobBrief):
     """A job in its events."""
 
-    model_config = example(**FACTS, result={"compressedUrl": "https://cdn.example.com/cm1-compressed.jpg"})
+    model_config = example(**FACTS, result=RESULT)
 
     result: Any
 
@@ -159,8 +159,8 @@ class JobOut(JobNews):
 
     model_config = example(
         **FACTS,
-        result={"compressedUrl": "https://cdn.example.com/cm1-compressed.jpg"},
-        data=IMAGE,
+        result=RESULT,
+        data=DATA,
         stack=None,
         log=[],
         failures=[],

@@ -36,7 +36,7 @@ EXAMPLES = {
     408: "the body took more than 15 seconds",
     409: "the job is waiting, not failed",
     413: "the body has more than 4194304 bytes",
-    422: "bad payload for process-image: filePath: Field required",
+    422: "bad payload for build-report: reportId: Field required",
     429: "more than 6000 jobs in a minute (API_RATE)",
     503: "Redis can't be reached",
 }

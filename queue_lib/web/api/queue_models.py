@@ -127,14 +127,14 @@ class WorkerOut(Model):
         startedAt=1795568000000,
         seenAt=1795572109000,
         memory=106954752,
-        queues=["push-notifications", "file-processing"],
+        queues=["reports", "mails"],
         wires=["bullmq", "rq"],
         running=[
             {
-                "queue": "file-processing",
+                "queue": "reports",
                 "wire": "rq",
                 "id": "9d6b",
-                "name": "process-video",
+                "name": "build-report",
                 "attempt": 1,
                 "since": 1795572100000,
             }
