@@ -1,1 +1,1 @@
-"""Images: encoded in child processes, because what is in them may be made to harm."""
+"""Media: uploads are decoded and encoded in child processes, because their bytes may be hostile."""

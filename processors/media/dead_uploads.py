@@ -1,4 +1,4 @@
-"""A job that died leaves word in the row of its upload: a page that shows the row must not wait for ever."""
+"""Marks the row of an upload when its job is dead, so that a page that shows the row does not wait for ever."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 NOBODY = ""  # no user's id
 
 
-class Whose(Model):
-    """As much of a payload as says which row is meant: all else may be what the job died of.
+class RowOfUpload(Model):
+    """The fields of a payload that identify a row. The others may be the reason why the job is dead.
 
-    A payload without a user is anybody's, and reaches rows alone that are anybody's.
+    A payload without a user reaches only rows that belong to no user.
     """
 
     file_id: FileId
@@ -29,17 +29,16 @@ class Whose(Model):
 
 
 class DeadUploads:
-    """Tells the row why. The port `OnDead`."""
+    """Writes the reason into the row. Implements `OnDead`."""
 
     def __init__(self, dependencies: MediaDependencies) -> None:
-        """Take where the rows are."""
         self._dependencies = dependencies
 
     async def __call__(self, job: Job, failure: Failure, /) -> None:
-        """Write it. Raises SnoozeError while the database is away."""
+        """Mark the row. Raises SnoozeError while the database is away."""
         try:
-            upload = Whose.model_validate(job.data)
+            upload = RowOfUpload.model_validate(job.data)
         except ValidationError:
-            return  # it names no row
+            return  # the payload names no row
         with outages_put_off():
             await self._dependencies.files.mark_failed(upload.file_id, upload.user_id or NOBODY, failure.reason)

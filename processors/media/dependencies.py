@@ -1,4 +1,4 @@
-"""What the media processors are made of."""
+"""What the media processors work with: object store, rows, sandbox, ffmpeg and limits."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from storage.ports import Avatars, Files
 
 
-ANOTHER_TIME = (5.0, 10.0)  # seconds until a video that has no place asks again: any of these
+RETRY_IN = (5.0, 10.0)  # seconds until a video that got no slot tries again: at random between these
 
 
 class VideoSlots:
-    """The places for videos, of all jobs that make one. They are fewer than the queue's: no video starves images."""
+    """Slots for jobs that make a video. There are fewer than jobs at once, so that videos leave room for images."""
 
     def __init__(self, count: int) -> None:
-        """So many at once."""
+        """`count` videos may be encoded at once."""
         self._free = count
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Have one of them. Raises SnoozeError where none is free."""
+        """Hold a slot. Raises SnoozeError if none is free."""
         if self._free <= 0:
             msg = "another video is being encoded (VIDEO_CONCURRENCY)"
-            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME))  # noqa: S311 -- so that they don't all come at once
+            raise SnoozeError(msg, random.uniform(*RETRY_IN))  # noqa: S311 -- spreads them
         self._free -= 1
         try:
             yield
@@ -43,7 +43,7 @@ class VideoSlots:
 
 @dataclass(frozen=True, slots=True)
 class VideoLimits:
-    """A video has at most `duration` seconds and `upload` bytes; `memory` bytes are for encoding one."""
+    """A video may last `duration` seconds and have `upload` bytes; encoding may use `memory` bytes."""
 
     duration: float
     upload: int
@@ -52,9 +52,9 @@ class VideoLimits:
 
 @dataclass(frozen=True, slots=True)
 class MediaDependencies:
-    """Where objects and rows are, where to encode, and the limits.
+    """All that a media processor needs.
 
-    `tools` are ffmpeg and ffprobe, or why there are none. `avatar_sizes` are in pixels.
+    `tools` are ffmpeg and ffprobe, or the reason why there are none. `avatar_sizes` are in pixels.
     """
 
     objects: ObjectStore

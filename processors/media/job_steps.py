@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from processors.media.dependencies import MediaDependencies
     from processors.media.reports import Output
-    from processors.media.sandbox.client import Tell
+    from processors.media.sandbox.client import OnProgress
     from processors.media.sandbox.limits import Limits
     from queue_lib.processor import Context, Model
     from storage.objects.base import Stored
@@ -43,9 +43,11 @@ class MediaRun:
     folder: Path
     key: str
 
-    async def make(self, task: str, arguments: dict[str, Any], limits: Limits, tell: Tell | None = None) -> Any:
+    async def make(
+        self, task: str, arguments: dict[str, Any], limits: Limits, on_progress: OnProgress | None = None
+    ) -> Any:
         """Run a task on the upload in a child process; returns its report as JSON. Raises as `Sandbox.run` does."""
-        return await self.dependencies.sandbox.run(Task(task, self.folder, arguments, limits), tell)
+        return await self.dependencies.sandbox.run(Task(task, self.folder, arguments, limits), on_progress)
 
     async def publish(self, outputs: Sequence[Output], base: str, *, hashed: bool = False) -> dict[str, Stored]:
         """Store the files under keys `<base>-<variant>` and count their bytes; returns where each is, by its name.
@@ -101,7 +103,7 @@ async def opened_upload(
     machine has no room.
     """
     with outages_put_off(), _row_and_room_errors():
-        async with dependencies.sandbox.room_told(), _folder(dependencies) as folder:
+        async with dependencies.sandbox.detect_shortage(), _folder(dependencies) as folder:
             if isinstance(payload, FilePayload):
                 await dependencies.files.check_owner(payload.file_id, payload.user_id)
                 await dependencies.files.mark_processing(payload.file_id)

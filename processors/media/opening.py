@@ -1,4 +1,4 @@
-"""Opens media: its processors over the app's rows, the object store and the children that decode."""
+"""Opens media: its processors, over the app's rows, the object store and the sandbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_FILES = ("process-image", "process-video", "process-file")  # jobs whose uplo
 
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
-    """Media, until the worker ends."""
+    """The processors of media, until the worker ends."""
     settings = served.of(MediaSettings)
     sandbox = Sandbox(served.of(PlatformSettings).child_env(), settings.memory())
     try:

@@ -114,9 +114,9 @@ class VideoPayload(FilePayload):
 
 
 class AvatarOptions(Options):
-    """How avatars are made. `sizes` in pixels; by default those of AVATAR_SIZES.
+    """How avatars are made. `sizes` are in pixels; the default is AVATAR_SIZES.
 
-    `animation`: with `keep` the WebPs of an animation move, and its JPEGs show the first frame.
+    `animation`: with `keep`, WebPs of an animation are animated, and JPEGs show the first frame.
     """
 
     sizes: Annotated[tuple[AvatarSide, ...], Field(min_length=1, max_length=10)] | None = None
@@ -136,7 +136,7 @@ class AvatarPayload(Model):
 
 
 class ResizeOptions(Options):
-    """`resize`: fit inside `width` and `height` pixels (either may be left out); never enlarged."""
+    """`resize`: fit inside `width` and `height` pixels (either may be omitted); never enlarge."""
 
     width: Side = 4096
     height: Side = 4096
@@ -159,7 +159,7 @@ class ConvertOptions(Options):
 
 
 class ExtractOptions(Options):
-    """`extract_text`. `markdown`: the upload is Markdown, which looks like any text."""
+    """`extract_text`. `markdown`: the upload is Markdown, which can't be told from plain text."""
 
     max_characters: Annotated[int, Field(ge=1, le=5_000_000)] = 1_000_000
     max_pages: Annotated[int, Field(ge=1, le=2000)] = 500
@@ -167,14 +167,14 @@ class ExtractOptions(Options):
 
 
 class ResizeFile(FilePayload):
-    """Make an image smaller."""
+    """Make an image smaller in pixels."""
 
     operation: Literal["resize"]
     options: ResizeOptions = ResizeOptions()
 
 
 class CompressFile(FilePayload):
-    """Make an image lighter."""
+    """Make an image smaller in bytes."""
 
     operation: Literal["compress"]
     options: CompressOptions = CompressOptions()

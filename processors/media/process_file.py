@@ -73,16 +73,16 @@ def _text_arguments(options: ExtractOptions) -> dict[str, Any]:
 def _image_arguments(job: ImageFile) -> dict[str, Any]:
     """One image, whole, with its transparency if the format has one."""
     box = (job.options.width, job.options.height) if isinstance(job, ResizeFile) else (MAX_SIDE, MAX_SIDE)
-    form = job.options.format
+    image_format = job.options.format
     return {
-        "formats": [form],
+        "formats": [image_format],
         "quality": job.options.quality,
         "progressive": False,
         "widths": [],
         "crop": "center",
         "background": "#ffffff",
-        "alpha": "flatten" if form == "jpeg" else "keep",
-        "animation": "keep" if form == "webp" else "first-frame",
+        "alpha": "flatten" if image_format == "jpeg" else "keep",
+        "animation": "keep" if image_format == "webp" else "first-frame",
         "box": box,
         "thumbnail": False,
         "original": not isinstance(job, ConvertFile),

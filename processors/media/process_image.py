@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_UPLOAD = 64 * MEBIBYTE
 LIMITS = Limits(cpu=60, wall=120.0, file=128 * MEBIBYTE)
 GIF = b"GIF8"
-COLUMNS = ("width", "height", "bytes", "format", "blurhash", "dominantColor")  # of the row, where the app has them
+COLUMNS = ("width", "height", "bytes", "format", "blurhash", "dominantColor")  # of the row, if the app has them
 
 
 class ProcessImage:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 4096 * 2304  # of one frame
 FILE = 2048 * MEBIBYTE
-SLACK = 10.0  # seconds of the job's time for what comes after the encoding
+SLACK = 10.0  # seconds of the job's time that are kept for storing the results
 POSTER = Output(variant="poster", name="poster.jpg", format="jpeg", content_type="image/jpeg", bytes=0)
-PATIENCE = 60.0  # seconds: longer than images need to end, and than one that goes first is waited for
+PATIENCE = 60.0  # seconds to wait for memory: longer than running images, and one that goes first, may take
 COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 
 
@@ -33,7 +33,7 @@ _log = structlog.get_logger()
 
 
 def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
-    """Ffmpeg and ffprobe, or why there are none: a process that gets no videos needs none. Takes half a second."""
+    """Find ffmpeg and ffprobe; the reason if there are none. Only videos need them. Takes half a second."""
     try:
         return find(ffmpeg, ffprobe)
     except ToolsMissingError as error:
@@ -42,7 +42,7 @@ def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
 
 
 async def encode(run: MediaRun) -> VideoReport:
-    """Make `video.mp4` and `poster.jpg` of the upload. Raises PermanentError where no attempt can help."""
+    """Make `video.mp4` and `poster.jpg` of the upload. Raises PermanentError if no attempt can help."""
     tools, limits = _tools(run.dependencies), run.dependencies.video_limits
     arguments = {
         "ffmpeg": str(tools.ffmpeg),
@@ -55,12 +55,12 @@ async def encode(run: MediaRun) -> VideoReport:
         "remux": True,
     }
 
-    async def tell(percent: float) -> None:
+    async def on_progress(percent: float) -> None:
         await run.context.progress(5 + round(percent * 0.85))
 
-    made = await run.make("video", arguments, _limits(run.context), tell)
+    made = await run.make("video", arguments, _limits(run.context), on_progress)
     if made == ENCODE:
-        made = await run.make("video", arguments | ENCODE, _limits(run.context), tell)
+        made = await run.make("video", arguments | ENCODE, _limits(run.context), on_progress)
     return read_report(VideoReport, made)
 
 
@@ -72,7 +72,7 @@ def _tools(dependencies: MediaDependencies) -> Tools:
 
 
 def _limits(context: Context) -> Limits:
-    """What is left of the job's time. Two threads work at most: processor time runs twice as fast as the clock."""
+    """The rest of the job's time. At most two threads work at once, so processor time may be twice that."""
     seconds = max(1.0, context.remaining() - SLACK)
     return Limits(cpu=round(2 * seconds) + 1, wall=seconds, file=FILE, patience=PATIENCE)
 
@@ -87,9 +87,8 @@ class ProcessVideo:
         """Run one job. Raises PermanentError for a video, an object or a row that no attempt can help."""
         _tools(self._dependencies)  # before a video is fetched in vain
         with self._dependencies.video_slots.take():
-            async with opened_upload(
-                self._dependencies, payload, context, self._dependencies.video_limits.upload
-            ) as run:
+            most = self._dependencies.video_limits.upload
+            async with opened_upload(self._dependencies, payload, context, most) as run:
                 await context.progress(5)
                 report = await encode(run)
                 video = report.output()
@@ -106,7 +105,7 @@ def _result(report: VideoReport, video: Stored, poster: Stored) -> VideoResult:
 
 
 def _columns(video: Stored, poster: Stored) -> dict[str, str]:
-    """What the row gets beside the facts of the result: URLs that last."""
+    """Lasting URLs for the row, and its format."""
     return {
         "url": video.lasting,
         "posterUrl": poster.lasting,

@@ -122,7 +122,7 @@ def lying_zip() -> bytes:
         (b"", "the file is empty"),
         (
             bytes(range(256)) * 4,
-            r"not a document of a known kind; taken are PDF, Word \(DOCX\), plain text and Markdown",
+            r"not a document of a known kind; supported are PDF, Word \(DOCX\), plain text and Markdown",
         ),
         (image(), "not a document of a known kind"),
         (b"PK\x03\x04nonsense", "damaged"),

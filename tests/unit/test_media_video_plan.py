@@ -251,7 +251,7 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Exception], reason: str) -> None:
     """The video's fault is for good; the machine's is not. A video without the frames that did not fit is none."""
-    heard = encode._heard(BytesIO(stderr.encode()))
+    heard = encode._read_errors(BytesIO(stderr.encode()))
 
     with pytest.raises(kind, match=reason):
         encode._judge(status, *heard)
@@ -259,7 +259,7 @@ def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Excep
 
 def test_a_video_with_some_damage_is_one() -> None:
     """Ffmpeg says what it could not decode, and goes on."""
-    encode._judge(0, *encode._heard(BytesIO(b"Invalid NAL unit size\n")))
+    encode._judge(0, *encode._read_errors(BytesIO(b"Invalid NAL unit size\n")))
 
 
 def test_what_packets_tell() -> None:

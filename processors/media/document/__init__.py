@@ -1,1 +1,1 @@
-"""Documents, as their text is read in a child process."""
+"""The document task, which extracts text in a child process."""

@@ -1,4 +1,4 @@
-"""What a library says of a damaged document, in a job's words."""
+"""Turns the errors of libraries that read a damaged document into RefusedError."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from processors.media.sandbox.protocol import ASKED_WRONG, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What hostile bytes lead Python to, in any library.
+# What hostile bytes cause in any library.
 MISHAPS = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, EOFError, OSError)
 
 
 @contextmanager
-def refusing(*errors: type[Exception]) -> Iterator[None]:
-    """Turn the library's `errors` and MISHAPS into RefusedError; a fault of the system stays one.
+def refuse_damage(*errors: type[Exception]) -> Iterator[None]:
+    """Turn the library's `errors` and MISHAPS into RefusedError.
 
-    It has a number that is not of ASKED_WRONG.
+    An error of the system (with an errno) is raised as it is, unless hostile bytes cause it (ASKED_WRONG).
     """
     damage: tuple[type[Exception], ...] = (*errors, *MISHAPS)
     try:

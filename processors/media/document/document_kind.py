@@ -1,4 +1,4 @@
-"""What kind of document the bytes are, whatever their name."""
+"""The kind of a document, detected by its bytes. The file name does not matter."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from processors.media.sandbox.protocol import RefusedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAD = 64 * 1024  # bytes that are looked at
-PDF, PDF_STARTS = b"%PDF-", 1024  # a PDF's mark, and the bytes in which readers look for it
+HEAD = 64 * 1024  # bytes that are read
+PDF, PDF_STARTS = b"%PDF-", 1024  # a PDF's signature, and the bytes in which readers search it
 PDF_BLANKS = b"\xef\xbb\xbf \t\r\n\f"
-RTF = b"{\\rtf"  # characters, and yet no text that anybody would read
+RTF = b"{\\rtf"  # consists of characters, but is no readable text
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an old Office document, or a new one with a password
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 def kind_of(path: Path) -> str:
-    """`pdf`, `docx` or `text`. Raises RefusedError for all else."""
+    """`pdf`, `docx` or `text`. Raises RefusedError for anything else."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head:
@@ -39,7 +39,7 @@ def kind_of(path: Path) -> str:
 
 
 def _is_pdf(head: bytes) -> bool:
-    """Whether the mark is at the beginning, or behind something else in a file that is no text: text may name it."""
+    """Whether the signature is at the start, or later in a file that is not text: a text may mention it."""
     if head.lstrip(PDF_BLANKS).startswith(PDF):
         return True
     return PDF in head[:PDF_STARTS] and CONTROL.search(head.decode("latin-1")) is not None

@@ -1,4 +1,4 @@
-"""The text of a Word document: its paragraphs and tables in their order."""
+"""The text of a Word document: its paragraphs and tables in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from processors.media.document.damage import refusing
+from processors.media.document.damage import refuse_damage
 from processors.media.document.package import Package
 from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.sandbox.protocol import RefusedError
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Bytes of memory, as measured with lxml 6.1: the library, and for each byte of XML that is read.
+# Bytes of memory, measured with lxml 6.1: for the library, and for each byte of XML.
 BASE, COPIES = 60 * MEBIBYTE, 12
 
-# In content types of documents and templates, with macros and without.
+# Part of the content types of documents and templates, with and without macros.
 WORD_TYPES = ("wordprocessingml", "ms-word")
-BEFORE, BEHIND = ("header",), ("footnotes", "endnotes", "footer")  # parts that are read beside the main one
+BEFORE, BEHIND = ("header",), ("footnotes", "endnotes", "footer")  # parts that are read before and after the main one
 
 OPEN, STRICT = "http://schemas.openxmlformats.org/", "http://purl.oclc.org/ooxml/"
 PREFIXES = {
@@ -35,24 +35,24 @@ PREFIXES = {
 }
 TEXTS = frozenset({"w:t", "m:t"})
 MARKS = {"w:tab": "\t", "w:ptab": "\t", "w:br": "\n", "w:cr": "\n", "w:noBreakHyphen": "-"}
-PRIVATE = range(0xE000, 0xF900)  # the places of symbols in fonts of their own, which mean nothing elsewhere
-# What was deleted or moved away while changes were tracked; the shape of paragraphs, whose tab stops are no tabs; and
-# what is there for programs that can't show a text box, the same text again.
+PRIVATE = range(0xE000, 0xF900)  # code points of symbol fonts, which mean nothing in other fonts
+# Tracked deletions and moves; the properties of paragraphs, whose tab stops are no tabs; and fallbacks for programs
+# that can't show a text box, which repeat its text.
 GONE = frozenset({"w:del", "w:moveFrom"})
 LEFT_OUT = GONE | {"w:pPr", "w:rPr", "mc:Fallback"}
 
 
 def is_one(path: Path) -> bool:
-    """Whether a ZIP is a Word document or template. Raises RefusedError for one that is damaged."""
+    """Whether a ZIP is a Word document or template. Raises RefusedError if it is damaged."""
     with _opened(path) as package:
         main = package.main()
         return main is not None and any(kind in package.content_type(main) for kind in WORD_TYPES)
 
 
 def need(path: Path, max_unpacked: int) -> int:
-    """The bytes of memory that reading takes.
+    """The bytes of memory that reading takes. Raises RefusedError if more than `max_unpacked` bytes would be unpacked.
 
-    All that is read is unpacked for that, keeping nothing. Raises RefusedError.
+    It unpacks all parts that are read, and keeps nothing.
     """
     left = max_unpacked
     with _opened(path) as package:
@@ -65,9 +65,9 @@ def need(path: Path, max_unpacked: int) -> int:
 
 
 def blocks(path: Path, max_unpacked: int) -> Iterator[str]:
-    """The text of each paragraph and each table row: headers, the body, notes, footers. Raises RefusedError.
+    """The text of each paragraph and table row: headers, body, notes, footers. Raises RefusedError.
 
-    `need` has looked for bombs before.
+    Call `need` first, which detects bombs.
     """
     with _opened(path) as package:
         main = package.main()
@@ -78,14 +78,14 @@ def blocks(path: Path, max_unpacked: int) -> Iterator[str]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Package]:
-    from lxml.etree import LxmlError  # noqa: PLC0415 -- 10 MB that an image's process has no use for
+    from lxml.etree import LxmlError  # noqa: PLC0415 -- 10 MB that images do not need
 
-    with refusing(zipfile.BadZipFile, zlib.error, lzma.LZMAError, LxmlError), Package(path) as package:
+    with refuse_damage(zipfile.BadZipFile, zlib.error, lzma.LZMAError, LxmlError), Package(path) as package:
         yield package
 
 
 def _parts(package: Package) -> list[str]:
-    """The names of the parts that are read, each once, in their order."""
+    """The names of the parts that are read, each once, in order."""
     main = package.main() or ""
     kinds = tuple(package.related(main))
 
@@ -97,13 +97,13 @@ def _parts(package: Package) -> list[str]:
 
 @functools.cache
 def _short(tag: str) -> str:
-    """`w:p` for the name of a paragraph, in either kind of OOXML; "" for what is of no other kind here."""
+    """The short name of an element, such as `w:p`, in transitional and strict OOXML; "" for other namespaces."""
     namespace, _, name = tag[1:].partition("}")
     return f"{PREFIXES[namespace]}:{name}" if namespace in PREFIXES else ""
 
 
 def _children(parent: Any) -> Iterator[tuple[str, Any]]:
-    """What is not left out, with its short name; an entity that is not followed has none."""
+    """The children that are not skipped, with their short names. Entities, which are not expanded, are skipped."""
     for child in parent:
         name = _short(child.tag) if isinstance(child.tag, str) else None
         if name is not None and name not in LEFT_OUT:
@@ -111,8 +111,8 @@ def _children(parent: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _blocks(parent: Any) -> Iterator[str]:
-    """Paragraphs and rows, however they are wrapped: in content controls, insertions, tables in tables."""
-    begun = ""  # of a paragraph whose end was deleted, which goes on in the next
+    """Paragraphs and rows at any depth: in content controls, insertions, nested tables."""
+    begun = ""  # the text of a paragraph whose mark was deleted: the next one continues it
     for name, child in _children(parent):
         if name == "w:p":
             begun += "".join(_text(child))
@@ -129,7 +129,7 @@ def _blocks(parent: Any) -> Iterator[str]:
 
 
 def _is_gone(parent: Any, *path: str) -> bool:
-    """Whether a change that is tracked has deleted the end of this paragraph, or this row."""
+    """Whether a tracked change has deleted the mark of this paragraph, or this row."""
     if not path:
         return any(isinstance(child.tag, str) and _short(child.tag) in GONE for child in parent)
     within = (child for child in parent if isinstance(child.tag, str) and _short(child.tag) == path[0])
@@ -137,7 +137,7 @@ def _is_gone(parent: Any, *path: str) -> bool:
 
 
 def _cells(parent: Any) -> Iterator[str]:
-    """A row's cells, each once, however many columns it goes across; empty lines in it are left out."""
+    """The cells of a row, each once even if it spans columns, without empty lines."""
     for name, child in _children(parent):
         if name == "w:tc":
             yield "\n".join(filter(str.strip, _blocks(child)))
@@ -146,7 +146,7 @@ def _cells(parent: Any) -> Iterator[str]:
 
 
 def _text(parent: Any) -> Iterator[str]:
-    """A paragraph's text, with that of text boxes in it on lines of their own."""
+    """The text of a paragraph; text boxes in it are on lines of their own."""
     for name, child in _children(parent):
         if name in TEXTS:
             yield child.text or ""
@@ -154,7 +154,7 @@ def _text(parent: Any) -> Iterator[str]:
             yield MARKS[name]
         elif name == "w:sym":
             yield _symbol(child)
-        elif name == "w:rt":  # how the characters that follow are read
+        elif name == "w:rt":  # ruby: how the characters are read
             yield f"({''.join(_text(child))})"
         else:
             yield from ("\n",) if name == "w:p" else ()
@@ -162,5 +162,5 @@ def _text(parent: Any) -> Iterator[str]:
 
 
 def _symbol(element: Any) -> str:
-    place = next((int(value, 16) for key, value in element.items() if key.endswith("}char")), 0)
-    return "" if place in PRIVATE else chr(place)
+    code = next((int(value, 16) for key, value in element.items() if key.endswith("}char")), 0)
+    return "" if code in PRIVATE else chr(code)

@@ -1,4 +1,4 @@
-"""The text of one upload, as a file of UTF-8."""
+"""The document task: write the text of an upload into a file of UTF-8."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from processors.media.sandbox.protocol import Parent
 
 SOURCE, RESULT = Path("source"), Path("text.txt")
-# Bytes of memory: what the code takes, and for each byte that is read.
+# Bytes of memory: for the library, and for each byte of the upload.
 PDF_BASE, PDF_COPIES = 80 * MEBIBYTE, 3
 TEXT_BASE, TEXT_COPIES = 48 * MEBIBYTE, 8
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Write `text.txt` from the file `source`. Raises RefusedError.
+    """Write `text.txt` from the file `source`; returns the report. Raises RefusedError.
 
-    `arguments`: `maxCharacters`, `maxPages`, `maxUnpacked` (bytes of a DOCX) and `hint`, a content type.
+    `arguments`: `maxCharacters`, `maxPages`, `maxUnpacked` (bytes of a DOCX) and `hint`, a content type or None.
     """
     kind = kind_of(SOURCE)
     parent.reserve(_need(kind, arguments))
@@ -56,7 +56,7 @@ def _texts(kind: str, arguments: dict[str, Any]) -> Iterable[str]:
 
 
 def _write(texts: Iterable[str], limit: int) -> tuple[int, bool]:
-    """Write the texts, a line each at least; returns the characters, and whether the limit has cut some off."""
+    """Write the texts, each on lines of its own; returns the number of characters, and whether the limit cut it."""
     count = 0
     with RESULT.open("w", encoding="utf-8", newline="\n") as file:
         for each in texts:

@@ -1,7 +1,7 @@
-"""The package that an Office document is: a ZIP of parts, which are found by their relations, never by their names.
+"""An Office document as a package: a ZIP of parts, which are found by their relations, never by their names.
 
-python-docx reads every part of it, images too, and knows neither templates nor macros nor strict OOXML, nor a
-relation that leads nowhere.
+python-docx is not used: it reads every part, images too, and fails for templates, macros, strict OOXML and relations
+without a target.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK = MEBIBYTE
-MAX_LIST = 4 * MEBIBYTE  # unpacked, of a list of relations or content types
+MAX_LIST = 4 * MEBIBYTE  # unpacked size of a list of relations or content types
 TYPES = "[content_types].xml"
 
 
 class Package:
-    """Parts by their names. All methods raise what zipfile and lxml raise for a damaged one."""
+    """Parts by name. All methods raise what zipfile and lxml raise if the package is damaged."""
 
     def __init__(self, path: Path) -> None:
-        """Open it; nothing is unpacked yet."""
+        """Open the ZIP without unpacking."""
         self._archive = zipfile.ZipFile(path)
         self._names = {name.replace("\\", "/").lower(): name for name in self._archive.namelist()}
 
@@ -40,7 +40,7 @@ class Package:
         return next((name for kind, name in self.related() if kind == "officeDocument"), None)
 
     def related(self, source: str = "") -> Iterator[tuple[str, str]]:
-        """The kinds and names of the parts that a part points to; those of the package itself without a `source`.
+        """The kinds and names of the parts to which the part `source`, or the package itself, has relations.
 
         A kind is the last word of a relation's type, which is the same in strict OOXML.
         """
@@ -54,7 +54,7 @@ class Package:
                 yield relation.get("Type", "").rpartition("/")[2], target
 
     def content_type(self, name: str) -> str:
-        """The content type of a part; "" if the package does not say."""
+        """The content type of a part; "" if unknown."""
         ending = name.rpartition(".")[2]
         types = {}
         for entry in self.parse(TYPES, MAX_LIST) if TYPES in self._names else ():
@@ -62,7 +62,7 @@ class Package:
         return str(types.get(f"/{name}", types.get(ending, "")))
 
     def size(self, name: str, limit: int) -> int:
-        """The bytes of a part; those beyond the limit are not unpacked. What a ZIP says of them need not be true."""
+        """Bytes of a part, counted by unpacking up to the limit. The size in the ZIP's directory need not be true."""
         size = 0
         with self._archive.open(self._names[name]) as file:
             while size <= limit and (chunk := file.read(CHUNK)):
@@ -70,8 +70,8 @@ class Package:
         return size
 
     def parse(self, name: str, limit: int) -> Any:
-        """The root of a part's XML, of `limit` bytes at most; no entity is followed, and nothing outside is read."""
-        from lxml import etree  # noqa: PLC0415 -- 10 MB that an image's process has no use for
+        """The root of a part's XML. Raises ValueError beyond `limit` bytes. Entities are not expanded."""
+        from lxml import etree  # noqa: PLC0415 -- 10 MB that images do not need
 
         with self._archive.open(self._names[name]) as file:
             data = file.read(limit + 1)

@@ -1,11 +1,11 @@
-"""The text of a PDF, page by page, with what was filled in."""
+"""The text of a PDF, page by page, with the values of its forms."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from processors.media.document.damage import refusing
+from processors.media.document.damage import refuse_damage
 from processors.media.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
     from processors.media.sandbox.protocol import Parent
 
-# A page has no characters that nobody sees: a soft hyphen is a hyphen, which at a line's end has cut a word in two.
+# In a PDF a soft hyphen is visible. At the end of a line it splits a word, which is joined again.
 CUT = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n(?=[^\\W\\d_])")
-UNSEEN = 0x2 | 0x20  # an annotation's flags: hidden, and not for screens
-PASSWORD = 0x2000  # a field's flag
+UNSEEN = 0x2 | 0x20  # flags of an annotation: hidden, and not on screens
+PASSWORD = 0x2000  # flag of a field
 
 
 class Pages:
-    """A PDF's pages: `count` in all, `read` so far, and `empty` ones of these: scans, blank or damaged pages."""
+    """The pages of a PDF: `count` in all, `read` so far, of which `empty` have no text (scans, blank, damaged)."""
 
     def __init__(self, path: Path, max_pages: int, parent: Parent) -> None:
-        """Find the pages, of which `max_pages` will be read. Raises RefusedError."""
-        from pypdf import PdfReader  # noqa: PLC0415 -- 20 MB that an image's process has no use for
+        """Open the PDF, of which at most `max_pages` will be read. Raises RefusedError."""
+        from pypdf import PdfReader  # noqa: PLC0415 -- 20 MB that images do not need
 
-        with _refusing():
+        with _refuse_damage():
             reader = PdfReader(path)
             if reader.is_encrypted and not reader.decrypt(""):
                 msg = "the document is protected by a password"
@@ -38,7 +38,7 @@ class Pages:
         self.read = self.empty = 0
 
     def __iter__(self) -> Iterator[str]:
-        """The text of each page; what is damaged takes nothing else with it. Raises RefusedError if nothing is left."""
+        """The text of each page. Damaged parts are skipped. Raises RefusedError if no text is left."""
         for number in range(self._wanted):
             text = "\n".join(filter(None, (self._tried(_printed, number), self._tried(_filled_in, number))))
             self.read += 1
@@ -50,18 +50,18 @@ class Pages:
 
     def _tried(self, part: Callable[[Any], str], number: int) -> str:
         try:
-            with _refusing():
+            with _refuse_damage():
                 return part(self._pages[number])
         except RefusedError as error:
             self._damages.append(error)
             return ""
 
 
-def _refusing() -> Any:
+def _refuse_damage() -> Any:
     from pypdf.errors import DependencyError, DeprecationError, PyPdfError  # noqa: PLC0415 -- as above
 
-    # SystemError: what Python makes of a fault in C code, of the decryption for one.
-    return refusing(PyPdfError, DependencyError, DeprecationError, SystemError)
+    # SystemError: Python raises it for faults in C code, such as that of decryption.
+    return refuse_damage(PyPdfError, DependencyError, DeprecationError, SystemError)
 
 
 def _printed(page: Any) -> str:
@@ -70,7 +70,7 @@ def _printed(page: Any) -> str:
 
 
 def _filled_in(page: Any) -> str:
-    """What people have written on a page: the values of fields, and text that was put beside them, a line each."""
+    """What was filled in on a page: values of form fields and free text, a line each."""
     lines: list[str] = []
     for reference in _of(page, "/Annots", ()):
         note = reference.get_object()
@@ -84,7 +84,7 @@ def _filled_in(page: Any) -> str:
 
 
 def _value(field: Any) -> list[str]:
-    """A text, or what was chosen of a list, in the words that are shown."""
+    """The lines of a field: a text, or the labels of the chosen options."""
     kind, value = _of(field, "/FT"), _of(field, "/V")
     if kind == "/Tx" and value is not None:
         return [_string(value)]
@@ -96,7 +96,7 @@ def _value(field: Any) -> list[str]:
 
 
 def _of(note: Any, key: str, default: Any = None) -> Any:
-    """What an annotation has, or the field above it; a null is nothing."""
+    """An entry of an annotation, or of its parent field; `default` if it is missing or null."""
     from pypdf.generic import is_null_or_none  # noqa: PLC0415 -- as above
 
     found = note.get_inherited(key)
@@ -104,7 +104,7 @@ def _of(note: Any, key: str, default: Any = None) -> Any:
 
 
 def _string(value: Any) -> str:
-    """A text, which may be a stream if it is long."""
+    """A text string; a long one may be a stream."""
     if not hasattr(value, "get_data"):
         return str(value)
     data: bytes = value.get_data()

@@ -1,4 +1,4 @@
-"""Plain text: what is read of it, and what is kept of any document's text."""
+"""Plain text: reading it, and cleaning the text of any document."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from processors.media.sandbox.protocol import RefusedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOT_TAKEN = "not a document of a known kind; taken are PDF, Word (DOCX), plain text and Markdown"
+NOT_TAKEN = "not a document of a known kind; supported are PDF, Word (DOCX), plain text and Markdown"
 MAX_BYTES_A_CHARACTER = 4
 
-# What ends a line or a page, in any system; the end of a page beside that of a line is no line of its own.
+# Ends of lines and pages in any system. The end of a page beside that of a line makes no extra line.
 LINE_END = re.compile("[\x0b\x0c]*(?:\r\n|[\n\r\x1c-\x1e\x85\u2028\u2029])[\x0b\x0c]*|[\x0b\x0c]+")
-COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # and what else a terminal obeys
+COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and other commands for terminals
 UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\ufeff]")
 
 
 def read(path: Path, max_characters: int) -> str:
-    """The text of a file, of which no more is read than is wanted. Raises RefusedError for what is no text."""
+    """The text of a file, read only as far as needed. Raises RefusedError if it is not text."""
     with path.open("rb") as file:
-        data = file.read(wanted(max_characters))  # beyond what is kept, so that no character of that is cut in two
+        data = file.read(wanted(max_characters))  # a little more than is kept, so that no kept character is cut
     text = data.decode(encoding_of(data), errors="replace")
     if not is_text(text):
         raise RefusedError(NOT_TAKEN)
@@ -31,11 +31,11 @@ def read(path: Path, max_characters: int) -> str:
 
 
 def wanted(max_characters: int) -> int:
-    """The bytes that are read for so many characters, at most."""
+    """The most bytes that are read for this number of characters."""
     return (max_characters + 2) * MAX_BYTES_A_CHARACTER
 
 
 def cleaned(text: str) -> str:
-    """The text without what nobody sees, its lines ended by line feeds. No words are joined by that."""
+    """The text without invisible characters, with line feeds at the ends of lines. No words are joined."""
     lines = LINE_END.sub("\n", COLOUR.sub("", text)).replace("\x1f", " ")
     return UNSEEN.sub("", lines).encode(errors="replace").decode()

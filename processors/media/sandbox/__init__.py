@@ -1,5 +1,5 @@
-"""Where uploaded bytes are decoded and encoded: one child process a task, limited, without credentials.
+"""Where uploads are decoded and encoded: one child process for each task, with limits and without credentials.
 
-`client` is the worker's side, `server` forks the children, `child` is what happens in one, `limits` what it may use.
-A fork of a process that has Pillow loaded takes 3 ms, starting Python 100 (benchmarks/README.md has the comparison).
+`client` is the worker's side, `fork_server` forks the children, `child` runs in each of them, `limits` says what they
+may use. Forking a process that has loaded Pillow takes 3 ms; starting Python takes 100 (see benchmarks/README.md).
 """

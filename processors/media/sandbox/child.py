@@ -1,4 +1,4 @@
-"""What happens in a child process: limits first, then the task, then one message that says how it went."""
+"""A child process: it sets its limits, runs the task, and sends one message with the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-# Task -> the module whose `run(arguments, parent)` does it, in the task's folder; what it returns is JSON.
+# Task -> the module whose `run(arguments, parent)` does it in the task's folder. It returns JSON.
 TASKS = {
     "image": "processors.media.image.make_images",
     "avatar": "processors.media.image.make_avatars",
@@ -25,17 +25,17 @@ TASKS = {
     "document": "processors.media.document.extract_text",
 }
 
-PLACES = 4  # of the code, that are told of an error
+FRAMES = 4  # frames of the stack that an error is reported with
 
 
 def serve(channel: socket.socket, server: int) -> int:
-    """Do the one task that is asked for on `channel`; returns the exit status. `server` is the parent's pid."""
+    """Run the one task that `channel` asks for; returns the exit status. `server` is the pid of the fork server."""
     os.setsid()
     limits.die_with(server)
-    # A platform that stops a worker sends SIGTERM to all its processes. The worker decides what is finished and what
-    # is given back. Blocked rather than ignored: ffmpeg would install a handler, and end with half a video.
+    # A platform that stops a worker sends SIGTERM to all its processes. The worker decides what is finished and what is
+    # given back. The signals are blocked, not ignored: ffmpeg would install a handler, and end with half a video.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and so would all that is started here
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and all that it starts would inherit that
     with channel.makefile("rw", encoding="utf-8", newline="\n") as stream:
         parent = SocketParent(stream, _limit_memory)
         parent.say(**_report(parent))
@@ -52,7 +52,7 @@ def _report(parent: SocketParent) -> dict[str, Any]:
         os.chdir(request["folder"])
         limits.apply(request["cpu"], request["file"])
         limits.limit_memory(limits.PROBING)
-        run = task(request["task"])  # before it is confined: Python may keep what it has compiled
+        run = task(request["task"])  # before confinement: Python may write bytecode
         landlock.confine(request["folder"])
         return {"done": run(request["arguments"], parent)}
     except RefusedError as error:
@@ -61,21 +61,21 @@ def _report(parent: SocketParent) -> dict[str, Any]:
         return {"refused": "it takes far more memory than its kind does"}
     except FailedError as error:
         return {"failed": one_line(error)}
-    except Exception as error:  # noqa: BLE001 -- the parent decides what becomes of it
+    except Exception as error:  # noqa: BLE001 -- the worker decides what follows
         words = one_line(f"{type(error).__name__}: {error}")
-        # A full disk has a number. All else the task should have foreseen: damage is refused where it is decoded.
+        # An error of the system, such as a full disk, has an errno. Anything else is a fault of the task's code.
         is_system = isinstance(error, OSError) and error.errno is not None
-        return {"failed": words} if is_system else {"broken": f"{words} ({_place(error)})"}
+        return {"failed": words} if is_system else {"broken": f"{words} ({_location(error)})"}
 
 
-def _place(error: BaseException) -> str:
-    """Where it was raised, innermost first: `render.py:84 cut`."""
-    frames = traceback.extract_tb(error.__traceback__)[: -PLACES - 1 : -1]
+def _location(error: BaseException) -> str:
+    """Where an error was raised, innermost frame first: `render.py:84 crop_to`."""
+    frames = traceback.extract_tb(error.__traceback__)[: -FRAMES - 1 : -1]
     return one_line(" < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames))
 
 
 @functools.cache
 def task(name: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The function that does the task `name`."""
+    """The function that runs the task `name`."""
     run: Callable[[dict[str, Any], Any], dict[str, Any]] = importlib.import_module(TASKS[name]).run
     return run

@@ -1,4 +1,4 @@
-"""The worker's side of the sandbox: what happens to a child takes only its own job with it."""
+"""The worker's side of the sandbox. If a child crashes, only its own job fails."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    Tell = Callable[[float], Awaitable[None]]
+    OnProgress = Callable[[float], Awaitable[None]]
 
 PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...` finds the modules
-# A child is born without memory of its own: large pages spare it thousands of page faults, 5 % of an image's time.
-# And libvips would have a thread for each core, with memory for each.
+# A forked child has no memory of its own yet: large pages avoid thousands of page faults, 5 % of the time of an image.
+# libvips would start a thread for each core, each with its own memory.
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "VIPS_CONCURRENCY": "1"}
-LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes: the text of a document comes as a file, not as a message
-ANOTHER_TIME = (20.0, 30.0)  # seconds until a task that has waited in vain comes again; memory.RETURN is longer
-PATIENCE = 10.0  # seconds that the end of a killed child is waited for
+LONGEST_MESSAGE = 2 * MEBIBYTE  # bytes; texts of documents are files, not messages
+RETRY_IN = (20.0, 30.0)  # seconds until a task that got no memory tries again; memory_budget.RETURN is longer
+PATIENCE = 10.0  # seconds to wait for the end of a killed child
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing for a child to do, in `folder`, where it finds its input and leaves its results."""
+    """Work for a child, in `folder`, which has its input and gets its results."""
 
     name: str
     folder: Path
@@ -49,22 +49,22 @@ class Task:
     limits: Limits
 
     def request(self) -> bytes:
-        """The line that the child reads."""
+        """The request as the child reads it: a line of JSON."""
         told = {"cpu": self.limits.cpu, "file": self.limits.file, "folder": str(self.folder)}
         return json.dumps({"task": self.name, "arguments": self.arguments, **told}).encode() + b"\n"
 
 
 class Sandbox:
-    """Runs tasks in child processes. `env` is all of the environment that they see: keep credentials out of it.
+    """Runs tasks in child processes. `env` is their whole environment: keep credentials out of it.
 
-    What this process has in its own environment and memory no child can read, nor any process of the same user: see
+    Neither children nor other processes of the same user can read this process's environment and memory: see
     `kernel.hide`.
     """
 
-    server = "processors.media.sandbox.fork_server"  # the module of the server's process
+    server = "processors.media.sandbox.fork_server"  # the module that the fork server runs
 
     def __init__(self, env: Mapping[str, str] | None = None, memory: int = 350 * MEBIBYTE) -> None:
-        """Nothing runs yet. `memory` is what all tasks together may reserve, in bytes."""
+        """Nothing runs yet. `memory`: bytes that all tasks together may reserve."""
         kernel.hide()
         self._env = dict(env or {})
         self._memory = MemoryBudget(memory)
@@ -75,19 +75,19 @@ class Sandbox:
         self._making = asyncio.Lock()
 
     async def folder(self) -> Path:
-        """An empty folder for a task. Whoever asks removes it; if this process is killed, the next one does."""
+        """An empty folder for a task. The caller removes it; if this process is killed, the next one does."""
         async with self._making:
             return await asyncio.to_thread(self._folders.new)
 
     async def check(self) -> None:
-        """Raise NoRoomError if there is no room to work in."""
+        """Raise NoRoomError if the machine has no room for a task."""
         await asyncio.to_thread(shortage.check, self._folders.root)
 
     @asynccontextmanager
-    async def room_told(self) -> AsyncIterator[None]:
-        """Where a job works: what the machine lacks is NoRoomError.
+    async def detect_shortage(self) -> AsyncIterator[None]:
+        """Around a job: raises NoRoomError if the machine lacks something.
 
-        TransientError where the disk has room again, and no other task had taken it: the job is too large for it.
+        Raises TransientError if the disk has room again and no other task had used it: this job is too large for it.
         """
         try:
             yield
@@ -106,13 +106,13 @@ class Sandbox:
                 raise TransientError(msg)
         raise error
 
-    async def run(self, task: Task, tell: Tell | None = None) -> dict[str, Any]:
-        """Do the task; returns what it returned. `tell` gets its progress, in percent.
+    async def run(self, task: Task, on_progress: OnProgress | None = None) -> dict[str, Any]:
+        """Run the task in a child; returns its report. `on_progress` gets its progress, in percent.
 
-        Raises NoRoomError where there is no room to work in, PermanentError where it refuses its input or goes beyond a
-        limit, FaultError where its code is wrong, TransientError where the system fails it, it is killed or has not
-        ended within `limits.wall` seconds, SnoozeError where others keep the memory that it needs. A run that is
-        cancelled kills the child first, with all that it has started.
+        Raises PermanentError if the task refuses its input or exceeds a limit; FaultError if its code is wrong;
+        TransientError if the system fails it, or if it is killed or takes more than `limits.wall` seconds; SnoozeError
+        if others hold the memory that it needs; NoRoomError if the machine has no room. Cancelling it kills the child
+        with all that it has started.
         """
         run = await self._start(task)
         try:
@@ -120,7 +120,7 @@ class Sandbox:
                 self._memory.share(task.limits.patience) as share,
                 asyncio.timeout(task.limits.wall) as limit,
             ):
-                report = await run.listen(share, limit, tell)
+                report = await run.listen(share, limit, on_progress)
                 status = await run.ended()
         except TimeoutError as error:
             if not limit.expired():
@@ -129,12 +129,12 @@ class Sandbox:
             raise TransientError(msg) from error
         finally:
             await run.end()
-        if "done" not in report:  # whatever it says: a full disk has many words
+        if "done" not in report:  # whatever the report says: a full disk causes many errors
             await self.check()
         return _verdict(task, report, status)
 
     async def close(self) -> None:
-        """End the server, and with it all children; remove all folders."""
+        """End the fork server with all children, and remove all folders."""
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -164,7 +164,7 @@ class Sandbox:
                 control = self._control or await self._start_server()
                 try:
                     socket.send_fds(control, [b"!"], sockets)
-                except OSError:  # the server was killed
+                except OSError:  # the fork server was killed
                     control.close()
                     self._control = None
                     if last:
@@ -195,7 +195,7 @@ class Sandbox:
 
 
 async def _until_ready(control: socket.socket, server: asyncio.subprocess.Process) -> None:
-    """Wait until the server serves. Raises TransientError with its last words if it ends instead."""
+    """Wait until the fork server is ready. Raises TransientError with its last line if it exits instead."""
     control.setblocking(False)  # noqa: FBT003 -- the socket's own signature
     ready = await asyncio.get_running_loop().sock_recv(control, 100)
     if not ready:
@@ -210,70 +210,70 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Run:
-    """One child: what it says, and how it ends."""
+    """A running child: its messages and its end."""
 
     def __init__(self, channel: Streams, ending: Streams) -> None:
-        """Take the sockets to the child and to the server."""
-        self._said, self._mouth = channel
-        self._ended, self._life = ending
+        """`channel` leads to the child; on `ending` the fork server reports its end."""
+        self._from_child, self._to_child = channel
+        self._end_report, self._end_request = ending
         self._status: int | None = None
-        self._told = False
+        self._has_ended = False
 
     def say(self, line: bytes) -> None:
-        """Say something to the child."""
-        self._mouth.write(line)
+        """Send a line to the child."""
+        self._to_child.write(line)
 
-    async def listen(self, share: Share, limit: asyncio.Timeout, tell: Tell | None) -> dict[str, Any]:
-        """Serve the child until it ends; returns its report, empty if there was none."""
+    async def listen(self, share: Share, limit: asyncio.Timeout, on_progress: OnProgress | None) -> dict[str, Any]:
+        """Answer the child until it ends; returns its report, empty if there was none."""
         report: dict[str, Any] = {}
         async for message in self._messages():
             match message:
                 case {"reserve": int(need)}:
                     await self._grant(need, share, limit)
                 case {"progress": int(percent) | float(percent)}:
-                    if tell is not None:
-                        await tell(percent)
+                    if on_progress is not None:
+                        await on_progress(percent)
                 case _:
                     report = message
         return report
 
     async def _grant(self, need: int, share: Share, limit: asyncio.Timeout) -> None:
-        """Answer a wish for memory. The time in which a child stands in line is not its own."""
+        """Answer a request for memory. The time of waiting does not count towards the child's limit."""
         left = (limit.when() or 0.0) - asyncio.get_running_loop().time()
         limit.reschedule(None)
         try:
             refusal = {} if await share.take(need) else {"refused": _too_much(need)}
         except TimeoutError as error:
             msg = f"others have the {need // MEBIBYTE} MiB of memory that it needs (MEDIA_MEMORY)"
-            raise SnoozeError(msg, random.uniform(*ANOTHER_TIME)) from error  # noqa: S311 -- not all at once
+            raise SnoozeError(msg, random.uniform(*RETRY_IN)) from error  # noqa: S311 -- spreads them
         limit.reschedule(asyncio.get_running_loop().time() + left)
         self.say(json.dumps(refusal).encode() + b"\n")
 
     async def _messages(self) -> AsyncIterator[dict[str, Any]]:
-        # Whatever a child that was taken over may write: what is not a JSON object ends the conversation.
+        # A child that was taken over may write anything. All that is no JSON object ends the conversation.
         with suppress(ValueError, ConnectionError):
-            while line := await self._said.readline():
+            while line := await self._from_child.readline():
                 message = json.loads(line)
                 if not isinstance(message, dict):
                     return
                 yield message
 
     async def ended(self) -> int | None:
-        """How the child has ended: its exit status, or minus the signal; None if the server is gone as well."""
-        if not self._told:
-            line = await self._ended.readline()
+        """The child's exit status, or minus the signal that ended it; None if the fork server is gone as well."""
+        if not self._has_ended:
+            line = await self._end_report.readline()
             self._status = json.loads(line)["status"] if line else None
-            self._told = True
+            self._has_ended = True
         return self._status
 
     async def end(self) -> None:
-        """Kill the child if it still runs, and wait until it is gone."""
-        if not self._told:
-            self._life.write_eof()
+        """Kill the child if it still runs, and wait for its end."""
+        if not self._has_ended:
+            self._end_request.write_eof()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await self.ended()
-        for writer in (self._mouth, self._life):
+        for writer in (self._to_child, self._end_request):
             writer.close()
 
 
@@ -295,13 +295,13 @@ def _verdict(task: Task, report: dict[str, Any], status: int | None) -> dict[str
     if status is None:
         msg = "the sandbox was killed, and its children with it, or it could start no child"
         raise TransientError(msg)
-    if words := _own_end(task, -status):
+    if words := _permanent_reason(task, -status):
         raise PermanentError(words)
     raise TransientError(_crash(task, status))
 
 
-def _own_end(task: Task, number: int) -> str | None:
-    """Why, where it is the upload that makes a child end by this signal, each time."""
+def _permanent_reason(task: Task, number: int) -> str | None:
+    """The reason, if the upload makes a child end by this signal each time; None otherwise."""
     reasons: dict[int, str] = {
         signal.SIGXCPU: f"it takes more than {task.limits.cpu} s of processor time",
         signal.SIGXFSZ: f"a result is larger than {task.limits.file // MEBIBYTE} MiB",

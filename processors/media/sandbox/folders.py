@@ -1,4 +1,4 @@
-"""The folders that tasks work in: gone when their task ends, or, if the worker was killed, when the next one begins."""
+"""The folders of tasks. They are removed after the task, or by the next worker if this one is killed."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ PREFIX = "pushmill-worker-"
 
 
 class Folders:
-    """Makes them in a directory of this process alone, which is locked as long as the process lives.
+    """Makes folders in a directory of this process, which is locked as long as the process lives.
 
     The lock is flock(2) on the directory itself: the kernel releases it however the process ends, and
-    systemd-tmpfiles leaves alone what has one.
+    systemd-tmpfiles skips locked directories.
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        """Nothing is made yet. `root` is where (default: the system's directory for temporary files)."""
+        """Nothing is made yet. `root`: where to make the directory (default: the system's temporary directory)."""
         self._root = root
         self._home: Path | None = None
         self._lock = -1
 
     @property
     def root(self) -> Path:
-        """The directory for temporary files."""
+        """The temporary directory."""
         return self._root or Path(tempfile.gettempdir())
 
     @property
     def are_empty(self) -> bool:
-        """Whether no task has one now."""
+        """Whether no task has a folder now."""
         return self._home is None or not any(self._home.iterdir())
 
     def new(self) -> Path:
-        """An empty folder. The first time, what killed workers of this user have left is removed. It blocks."""
+        """An empty folder. The first call also removes what killed workers of this user have left. It blocks."""
         if self._home is None:
             _sweep(self.root)
             self._home, self._lock = _locked(self.root)
@@ -51,7 +51,7 @@ class Folders:
 
 
 def _locked(root: Path) -> tuple[Path, int]:
-    """A new directory and the descriptor that holds its lock. Another process may sweep it before it is locked."""
+    """A new directory and the descriptor of its lock. Retried if another process sweeps it before it is locked."""
     while True:
         home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
         if (lock := _lock(home)) is None:
@@ -69,7 +69,7 @@ def _sweep(root: Path) -> None:
 
 
 def _lock(home: Path) -> int | None:
-    """The descriptor that holds the directory's lock; None if another process has it, or it is another user's."""
+    """Lock the directory; returns the descriptor, or None if another process holds it or it is another user's."""
     with suppress(OSError):
         lock = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

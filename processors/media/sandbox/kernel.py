@@ -1,4 +1,4 @@
-"""What the Linux kernel is asked to keep from children. Elsewhere they run without."""
+"""Calls to the Linux kernel that restrict children. On other systems children run without these restrictions."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def hide() -> None:
-    """Let no other process of this user read the memory and the environment of this one, nor trace it.
+    """Keep other processes of this user from reading this one's memory and environment, and from tracing it.
 
-    The price: no core dumps, and only root can look at /proc/<pid>/smaps or attach a debugger. Linux alone has this.
+    The price: no core dumps, and only root can read /proc/<pid>/smaps or attach a debugger. Linux only.
     """
     _prctl(PR_SET_DUMPABLE, 0)
 
 
 def adopt() -> None:
-    """Be the parent of all that this process's children leave behind, whatever session it has made its own."""
+    """Become the parent of all orphans of this process's children, whatever session they are in."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def disarm() -> None:
-    """Give up root's privileges, for this process and all that it starts. The user stays the same."""
+    """Drop root's privileges for this process and all that it starts. The user stays the same."""
     if sys.platform != "linux":
         return
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -33,9 +33,9 @@ def disarm() -> None:
 
 
 def disconnect() -> bool:
-    """Leave the network, this machine's loopback included; False where that is not allowed.
+    """Leave the network, including the loopback; returns False if that is not allowed.
 
-    Needs no privilege, but a process of one thread, and user namespaces, which many containers do not have.
+    It needs no privilege, but a process with one thread, and user namespaces, which many containers lack.
     """
     if sys.platform != "linux":
         return False

@@ -1,6 +1,6 @@
-"""What a child may change: the files in its own folder, and no process but its own. Landlock, Linux 5.13 and later.
+"""Landlock (Linux 5.13 and later): a child may write only in its own folder, and signal only its own processes.
 
-It needs no privilege, but PR_SET_NO_NEW_PRIVS, which `kernel.disarm` has set. All that the child starts inherits it.
+It needs no privilege, but PR_SET_NO_NEW_PRIVS, which `kernel.disarm` sets. All that the child starts inherits it.
 See https://docs.kernel.org/userspace-api/landlock.html; the numbers are the same on all architectures but Alpha.
 """
 
@@ -13,28 +13,28 @@ import struct
 import sys
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls
-VERSION = 1  # flag of CREATE_RULESET: answer with the version of the interface
+VERSION = 1  # flag of CREATE_RULESET: return the version of the interface
 PATH_BENEATH = 1  # kind of rule
-MISSING = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)  # not in the kernel, not switched on, not allowed here
+MISSING = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)  # not in the kernel, not enabled, not allowed
 
 WRITE_FILE, REFER, TRUNCATE, IOCTL_DEV = 1 << 1, 1 << 13, 1 << 14, 1 << 15
 REMOVE_AND_MAKE = 0b1_1111_1111 << 4  # directories, files, devices, sockets, pipes, links: bits 4 to 12
-LATER = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}  # version -> what it has beyond the one before
+LATER = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}  # version -> the right that it added
 SCOPES_SINCE = 6
 SCOPES = 0b11  # abstract Unix sockets and signals stay among this process and its descendants
 
 
 def confine(folder: str) -> bool:
-    """Let this process write beneath `folder` and to the null device alone, and signal only what it has started.
+    """Let this process write only below `folder` and to the null device, and signal only what it has started.
 
-    False where the kernel does not offer it: nothing has changed then. OSError if it offers it and then refuses.
+    Returns False, and changes nothing, if the kernel does not support it. Raises OSError if the kernel refuses it.
     """
     version = offered()
     if version == 0:
         return False
     write = _rights(version)
     scopes = SCOPES if version >= SCOPES_SINCE else 0
-    # An older kernel knows a shorter structure, and takes a longer one as long as the rest of it is zero.
+    # An older kernel has a shorter structure, and accepts a longer one if the rest is zero.
     attributes = struct.pack("=QQQ", write, 0, scopes)
     ruleset = _call(CREATE_RULESET, attributes, len(attributes), 0)
     try:
@@ -47,7 +47,7 @@ def confine(folder: str) -> bool:
 
 
 def offered() -> int:
-    """The version of Landlock's interface that this kernel has; 0 if none."""
+    """The version of Landlock in this kernel; 0 if it has none."""
     if sys.platform != "linux":
         return 0
     try:
@@ -59,7 +59,7 @@ def offered() -> int:
 
 
 def _rights(version: int) -> int:
-    """All rights to change files that this version can take away."""
+    """All rights to change files that this version can restrict."""
     return WRITE_FILE | REMOVE_AND_MAKE | sum(right for since, right in LATER.items() if since <= version)
 
 

@@ -1,4 +1,4 @@
-"""What a child process may use, and how it is tied to its parent."""
+"""The limits of a child process, and how it ends with its parent."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MEBIBYTE = 1024 * 1024
-PROBING = 160 * MEBIBYTE  # for a task that has not reserved anything yet: headers, and the libraries' own
-SLACK = 64 * MEBIBYTE  # beyond what was reserved: buffers, fragmentation, stacks
-ADDRESS_SPACE = 2048 * MEBIBYTE  # beyond twice the memory: threads' arenas and mapped libraries are address space only
+PROBING = 160 * MEBIBYTE  # before a task has reserved memory: for headers, and for libraries
+SLACK = 64 * MEBIBYTE  # beyond the reserved memory: buffers, fragmentation, stacks
+ADDRESS_SPACE = (
+    2048 * MEBIBYTE
+)  # beyond twice the memory: arenas of threads and mapped libraries use address space only
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`cpu` and `wall` in seconds, `file` in bytes: the largest file that may be written.
+    """`cpu` and `wall` are seconds; `file` is the largest file that may be written, in bytes.
 
-    `patience`: seconds that the task waits for memory. Its slot waits with it, and no other job can have that one.
+    `patience`: seconds that the task waits for memory. It keeps its slot while it waits.
     """
 
     cpu: int
@@ -36,17 +38,17 @@ class Limits:
 
 
 def apply(cpu: int, file: int) -> None:
-    """Limit this process and all that it starts: processor time, size of files; no core dumps."""
-    # The hard limit is a second later: a child that survives SIGXCPU gets SIGKILL there.
+    """Limit processor time and file size of this process and all that it starts; no core dumps."""
+    # The hard limit is a second later: a child that survives SIGXCPU gets SIGKILL then.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def limit_memory(more: int) -> None:
-    """Allow this process, and each that it starts, `more` bytes beyond what it has. Beyond that: MemoryError.
+    """Allow this process, and each that it starts, `more` bytes beyond what it has; then it gets MemoryError.
 
-    What is counted is private writable memory. The address space has a coarse limit as well. Linux alone has both.
+    Private writable memory is counted. The address space has a coarse limit as well. Linux only.
     """
     if sys.platform != "linux":
         return
@@ -64,12 +66,12 @@ def _data_size() -> int:
 
 
 def tie() -> Callable[[], None]:
-    """For `preexec_fn` of a process that this one starts: it is killed when this one ends, as by `die_with`."""
+    """A `preexec_fn` for a process that this one starts: it is killed when this one ends (see `die_with`)."""
     return functools.partial(die_with, os.getpid())
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when the process `parent`, which has started it, ends."""
+    """Have the kernel kill this process when its parent process, `parent`, ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

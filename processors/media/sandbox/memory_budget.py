@@ -1,4 +1,4 @@
-"""The memory that all children of this process may use together."""
+"""The memory that all children of this process may use together, and who gets it first."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-OVERTAKEN = 5.0  # seconds that the first in line lets others go first
-RETURN = 45.0  # seconds in which who has waited in vain comes again
+OVERTAKEN = 5.0  # seconds for which others may overtake the first in the queue
+RETURN = 45.0  # seconds within which a task that got no memory comes again
 
 
 @dataclass(eq=False, slots=True)
-class Wish:
-    """`need` bytes, wanted `since`."""
+class Request:
+    """A request for `need` bytes, made at the time `since`."""
 
     need: int
     since: float
@@ -25,11 +25,11 @@ class Wish:
 
 
 class MemoryBudget:
-    """Bytes for which tasks stand in line. Who fits goes first, but nobody is passed for ever.
+    """Bytes for which tasks wait in a queue. Requests that fit go first, but none is overtaken for ever.
 
-    A video holds most of the memory for minutes, an image for a second. So a wish that has no room is overtaken by
-    those that have; after OVERTAKEN seconds no more, which gives it its room unless a video has it. Against that no
-    waiting helps: it is given up, and its task comes again. Meanwhile no larger wish, the next video's, is granted.
+    A video holds most of the memory for minutes, an image for a second. A request that does not fit is overtaken by
+    those that do, for OVERTAKEN seconds. Then it is next, unless a video holds the memory: in that case it times out,
+    and its task comes again within RETURN seconds. Until then no larger request, such as the next video's, is granted.
     """
 
     def __init__(self, total: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -37,24 +37,24 @@ class MemoryBudget:
         self.total = total
         self._free = total
         self._now = now
-        self._line: list[Wish] = []
-        self._missed: list[tuple[int, float]] = []  # needs that come again, and until when
+        self._waiting: list[Request] = []
+        self._missed: list[tuple[int, float]] = []  # requests that come again: bytes, and until when
 
     async def take(self, need: int, patience: float) -> None:
-        """Wait until `need` bytes, no more than `total`, are free, and take them. Safe to cancel.
+        """Wait until `need` bytes (at most `total`) are free, and take them. Safe to cancel.
 
         Raises TimeoutError after `patience` seconds.
         """
-        wish = Wish(need, self._now())
-        self._line.insert(0 if self._comes_again(need) else len(self._line), wish)
+        request = Request(need, self._now())
+        self._waiting.insert(0 if self._comes_again(need) else len(self._waiting), request)
         self._serve()
         try:
             async with asyncio.timeout(patience):
-                await wish.granted
+                await request.granted
         except BaseException as error:
-            if wish in self._line:
-                self._line.remove(wish)
-            else:  # it was granted at the last moment
+            if request in self._waiting:
+                self._waiting.remove(request)
+            else:  # it was granted in the last moment
                 self._free += need
             if isinstance(error, TimeoutError):
                 self._missed.append((need, self._now() + RETURN))
@@ -63,12 +63,12 @@ class MemoryBudget:
             raise
 
     def give_back(self, amount: int) -> None:
-        """Return what was taken."""
+        """Return bytes that were taken."""
         self._free += amount
         self._serve()
 
     def _comes_again(self, need: int) -> bool:
-        """Whether one that has missed its turn is back, or another one like it. It goes first."""
+        """Whether a request that timed out, or an equal one, is back. It goes first."""
         for missed in self._missed:
             if missed[0] == need:
                 self._missed.remove(missed)
@@ -78,19 +78,19 @@ class MemoryBudget:
     def _serve(self) -> None:
         now = self._now()
         self._missed = [missed for missed in self._missed if missed[1] > now]
-        for wish in tuple(self._line):
-            if wish.granted.done() or any(need < wish.need for need, _ in self._missed):
+        for request in tuple(self._waiting):
+            if request.granted.done() or any(need < request.need for need, _ in self._missed):
                 continue
-            if wish.need <= self._free:
-                self._line.remove(wish)
-                self._free -= wish.need
-                wish.granted.set_result(None)
-            elif now - wish.since >= OVERTAKEN:
+            if request.need <= self._free:
+                self._waiting.remove(request)
+                self._free -= request.need
+                request.granted.set_result(None)
+            elif now - request.since >= OVERTAKEN:
                 return
 
     @asynccontextmanager
     async def share(self, patience: float) -> AsyncIterator[Share]:
-        """What one task takes, waiting for `patience` seconds at most; it is returned with the task's end."""
+        """The memory of one task, which waits at most `patience` seconds for it. It is returned when the task ends."""
         share = Share(self, patience)
         try:
             yield share
@@ -99,16 +99,15 @@ class MemoryBudget:
 
 
 class Share:
-    """One task's part of the budget."""
+    """The part of the budget that one task holds."""
 
     def __init__(self, budget: MemoryBudget, patience: float) -> None:
-        """Nothing yet."""
         self._budget = budget
         self._patience = patience
         self.taken = 0
 
     async def take(self, need: int) -> bool:
-        """Wait for `need` bytes; False if there will never be so many. Raises TimeoutError when patience is over."""
+        """Wait for `need` bytes; False if the budget is too small. Raises TimeoutError after `patience` seconds."""
         if need + self.taken > self._budget.total or need < 0:
             return False
         await self._budget.take(need, self._patience)

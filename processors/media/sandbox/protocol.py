@@ -1,4 +1,4 @@
-"""What a child and the worker say to each other: one JSON object a line, over a socket of the task's own."""
+"""The messages between a child and the worker: one JSON object a line, over a socket for each task."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 LONGEST_REASON = 500  # characters
-# An OSError's numbers that are no fault of the system: bytes have led to a wrong question, as for a place in the file
-# that there can't be.
+# Values of OSError.errno that are no fault of the system: hostile bytes have caused an impossible call, such as a seek
+# beyond the largest offset.
 ASKED_WRONG = frozenset({None, errno.EINVAL, errno.EOVERFLOW})
 
 
 class RefusedError(Exception):
-    """The input can't be processed, whoever tries; the message says why."""
+    """The input can't be processed by any attempt; the message says why."""
 
 
 class FailedError(Exception):
-    """It could not be done this time, for a reason that lies outside: another attempt may help."""
+    """The task failed for an outside reason: another attempt may help."""
 
 
 class Parent(Protocol):
-    """What a task may say while it runs."""
+    """The worker, as a task sees it."""
 
     def progress(self, percent: float) -> None:
-        """Report how far it is (0 to 100)."""
+        """Report the progress of the task, 0 to 100 percent."""
 
     def allow(self, unused: int) -> None:
-        """Allow `unused` bytes before anything is reserved: a library asks the kernel for them, and lets them be."""
+        """Allow `unused` bytes before anything is reserved, for memory that a library allocates but does not touch."""
 
     def reserve(self, need: int, unused: int = 0) -> None:
-        """Wait until there are `need` bytes of memory for this task; a task asks once, when it knows.
+        """Wait for `need` bytes of memory. A task calls it once, as soon as it knows how much it needs.
 
-        `unused` bytes are allowed beyond, for what is asked of the kernel but not touched: the stacks of many threads.
-        Raises RefusedError where there never will be.
+        `unused` more bytes are allowed for memory that is allocated but not touched, such as stacks of many threads.
+        Raises RefusedError if the budget is too small.
         """
 
 
 class SocketParent:
-    """The parent at the other end of a socket."""
+    """The worker at the other end of a socket."""
 
     def __init__(self, stream: TextIO, limit_memory: Any) -> None:
-        """`stream` is read and written by lines; `limit_memory` is told what is allowed, in bytes."""
+        """`stream` is read and written by lines; `limit_memory` is called with the bytes that are allowed."""
         self._stream = stream
         self._limit_memory = limit_memory
 
     def request(self) -> dict[str, Any]:
-        """What is to be done."""
+        """Read the request."""
         return self._read()
 
     def say(self, **message: Any) -> None:
@@ -58,15 +58,15 @@ class SocketParent:
         self._stream.flush()
 
     def progress(self, percent: float) -> None:
-        """Report how far the task is."""
+        """See Parent."""
         self.say(progress=round(percent, 1))
 
     def allow(self, unused: int) -> None:
-        """Allow what is not touched."""
+        """See Parent."""
         self._limit_memory(unused)
 
     def reserve(self, need: int, unused: int = 0) -> None:
-        """Wait for memory."""
+        """See Parent."""
         self.say(reserve=need)
         if reason := self._read().get("refused"):
             raise RefusedError(reason)
@@ -78,5 +78,5 @@ class SocketParent:
 
 
 def one_line(text: object) -> str:
-    """A reason on one line, not too long."""
+    """A reason on one line of at most LONGEST_REASON characters."""
     return " ".join(str(text).split())[:LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""Whether there is room to work in: what the machine lacks is no job's fault."""
+"""What the machine may be short of: disk space, file descriptors, memory. That is no job's fault."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROOM = 16 * 1024**2  # bytes: most images and their results need less
-PROBE = 64 * 1024  # bytes: a quota shows when something is written
+ROOM = 16 * 1024**2  # bytes that must be free: most images and their results need less
+PROBE = 64 * 1024  # bytes that are written, because only a write shows a quota
 DIRECTORY = {
     errno.ENOSPC: "is full",
     errno.EDQUOT: "is over its quota",
@@ -27,18 +27,18 @@ PROCESS = {
 
 
 class NoRoomError(Exception):
-    """Nobody can work here now; the message says what is short, and where."""
+    """No task can run now; the message says what is short, and where."""
 
 
 def trouble(error: OSError, directory: Path) -> str | None:
-    """What the machine lacks, in words for an operator; None if it is something else."""
+    """What the machine is short of, in words for an operator; None for other errors."""
     if (words := DIRECTORY.get(error.errno or 0)) is not None:
         return f"the temporary directory {directory} {words} ({errno.errorcode[error.errno or 0]})"
     return PROCESS.get(error.errno or 0)
 
 
 def check(directory: Path) -> None:
-    """Raise NoRoomError unless something can be written in `directory`, and there is room for more. It blocks."""
+    """Raise NoRoomError unless `directory` can be written and has ROOM bytes free. It blocks."""
     try:
         _probe(directory)
     except OSError as error:

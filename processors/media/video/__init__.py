@@ -1,1 +1,1 @@
-"""Videos, as they are probed, planned and encoded in a child process that runs ffmpeg."""
+"""The video task, which runs ffmpeg in a child process."""

@@ -1,4 +1,4 @@
-"""Colours: what a video's numbers mean, and the filters that make plain BT.709 of them, or what a JPEG is read in."""
+"""Colours of videos: what their metadata means, and the filters that convert them to BT.709, or for a JPEG."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from processors.media.sandbox.protocol import RefusedError
 
 HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
-WIDE = frozenset({"bt2020", "smpte431", "smpte432"})  # primaries far beyond those of a plain screen: BT.2020 and P3
-# Matrices that ffmpeg converts, or that are near to one of those; with others it fails, or shows wrong colours.
+WIDE = frozenset({"bt2020", "smpte431", "smpte432"})  # primaries far beyond BT.709: BT.2020 and P3
+# Matrices that ffmpeg converts, or the nearest one that it does. It fails with others, or shows wrong colours.
 READ = {name: name for name in ("bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc")} | {
     "bt2020c": "bt2020nc"
 }
 UNREADABLE = frozenset({"ycgco", "ycgco-re", "ycgco-ro", "ictcp", "ipt-c2", "smpte2085"})
 SAID = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "range": "tv"}
-NATIVE_TONE_MAPPING = 8  # ffmpeg's version from which its scaler maps tones
-EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # where two roundings would be seen
-WHITE = 203  # candelas for each square metre of what is white in HDR and no light (BT.2408)
-HD = 720  # lines from which browsers take a video that doesn't say for BT.709
+NATIVE_TONE_MAPPING = 8  # the version of ffmpeg from which its scaler maps tones
+EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # where rounding twice would be visible
+WHITE = 203  # nits of diffuse white in HDR (BT.2408)
+HD = 720  # lines from which browsers assume BT.709 if a video does not say
 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """What the numbers of a video's frames mean, in ffmpeg's words; `unknown` where it doesn't say.
+    """The colours of a video, in ffmpeg's words; `unknown` if the video does not say.
 
-    `matrix` is the one to be read with: what the video says, or what browsers take it for; `gbr` is none.
+    `matrix` is the one to decode with: the video's own, or what browsers assume; `gbr` means none.
     """
 
     matrix: str
@@ -36,12 +36,12 @@ class Colour:
 
     @property
     def is_hdr(self) -> bool:
-        """Whether its brightness is beyond what a plain screen shows."""
+        """Whether it has high dynamic range."""
         return self.transfer in HDR
 
     @property
     def is_plain(self) -> bool:
-        """Whether browsers show it as they show BT.709 or BT.601."""
+        """Whether browsers show it like BT.709 or BT.601."""
         plain = {"bt709", "smpte170m", "bt470bg"}
         return self.matrix in plain and self.primaries in {"unknown", *plain} and self.range != "pc" and not self.is_hdr
 
@@ -50,7 +50,7 @@ PLAIN = Colour("bt709", "bt709", "bt709", "tv")
 
 
 def colour_of(stream: dict[str, Any]) -> Colour:
-    """The colours of a stream, as ffprobe tells it. Raises RefusedError for those that ffmpeg can't convert."""
+    """The colours of a stream of ffprobe's. Raises RefusedError for those that ffmpeg can't convert."""
     said = {name: str(stream.get(f"color_{name}", "unknown")) for name in ("space", "primaries", "transfer", "range")}
     if said["space"] in UNREADABLE:
         msg = f"the video's colours are in a form that is not taken ({said['space']})"
@@ -65,13 +65,13 @@ def colour_of(stream: dict[str, Any]) -> Colour:
 
 
 def _taken_for(stream: dict[str, Any]) -> str:
-    """What Chromium and Firefox take a video for that doesn't say."""
+    """The matrix that Chromium and Firefox assume for a video that does not say."""
     is_hd = int(stream.get("height", 0)) >= HD and stream.get("codec_name") != "vp9"
     return "bt709" if is_hd else "smpte170m"
 
 
 def in_bt709(frames: Any, colour: Colour, version: int, width: int, height: int) -> Any:
-    """The frames at this size, in the colours and the range of a plain screen, and saying so."""
+    """The frames at this size, converted to BT.709 in limited range, and marked as such."""
     told = _told(frames, colour)
     if colour.is_hdr:
         return _toned(told, version, width, height).filter("setparams", **SAID)
@@ -83,14 +83,14 @@ def in_bt709(frames: Any, colour: Colour, version: int, width: int, height: int)
 
 
 def in_jpeg(frames: Any, colour: Colour, width: str) -> Any:
-    """Plain frames at this width, in the matrix and the range that every JPEG is read in."""
+    """Frames without HDR at this width, in the matrix and range in which JPEGs are read."""
     seen = {"out_color_matrix": "bt601", "out_range": "pc", "flags": EXACT}
     small = _told(frames, colour).filter("scale", width, -2, **seen)
     return small.filter("format", "yuvj420p")
 
 
 def _told(frames: Any, colour: Colour) -> Any:
-    """The frames, each of them saying what was found: ffmpeg guesses otherwise than browsers do."""
+    """The frames, marked with their colours, because ffmpeg would guess others than browsers do."""
     if not colour.is_hdr:
         return frames.filter("setparams", colorspace=colour.matrix, color_primaries="bt709", color_trc="bt709")
     primaries = "bt2020" if colour.primaries == "unknown" else colour.primaries
@@ -98,7 +98,7 @@ def _told(frames: Any, colour: Colour) -> Any:
 
 
 def _toned(frames: Any, version: int, width: int, height: int) -> Any:
-    """High dynamic range, brought into what a plain screen shows."""
+    """Tone-map high dynamic range for an ordinary screen."""
     small = frames.filter("scale", width, height)
     if version >= NATIVE_TONE_MAPPING:
         plain = {"out_color_matrix": "bt709", "out_primaries": "bt709", "out_transfer": "bt709", "out_range": "tv"}

@@ -1,4 +1,4 @@
-"""The command lines, built as graphs by ffmpeg-python, and the process that runs them."""
+"""The command lines of ffmpeg, built as graphs by ffmpeg-python, and running them."""
 
 from __future__ import annotations
 
@@ -27,24 +27,23 @@ if TYPE_CHECKING:
 
 SOURCE, VIDEO, POSTER = "file:source", "video.mp4", "poster.jpg"
 POSTER_WIDTH = 640  # pixels
-# Before the filter `thumbnail`, which holds so many frames in memory and shows the most typical one.
-# Rounded up, a video of one frame has one.
+# Frames a second, and how many, for the filter `thumbnail`: it keeps them in memory and returns the most typical one.
 POSTER_FPS, POSTER_FRAMES = 2, 20
-STACK, THREADS = 2 * MEBIBYTE, 16  # of each of ffmpeg's threads, and how many there are at most
-# How ffmpeg, its parts and the loader of its libraries say that there is no memory. They may go on without the frames
-# that did not fit, and end as if all were well.
+STACK, THREADS = 2 * MEBIBYTE, 16  # the stack of a thread of ffmpeg, and the most threads that it starts
+# How ffmpeg, its components and the loader of its libraries say that memory is short. They may continue without the
+# frames that did not fit, and exit with 0.
 NO_MEMORY = re.compile(
     rb"Out of memory|Cannot allocate|malloc of size|get_buffer\(\) failed|Resource temporarily un|failed to map segment"
     rb"|thread_encoder_init failed|alloc(ation)? (failed|error)|bad_alloc|pthread_create"
 )
-# All packets as they are, but that the last one lasts so many ticks.
+# Keeps all packets, but sets the duration of the last one, in ticks.
 LAST = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,{}\,DURATION)"
-NOTHING = "Nothing was written into output file"  # what ffmpeg says where it got no frame
+NOTHING = "Nothing was written into output file"  # what ffmpeg says if it got no frame
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-y")
-# The units of H.264 that frames are made of: slices, parameter sets and ends. Cameras and drones write place and time
-# into the others (SEI, type 6, and types that nobody has defined).
-FRAMES = "filter_units=pass_types=1-5|7-11"
-CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no place, no camera, no subtitles
+# The units of H.264 that make up frames: slices, parameter sets and ends. Cameras and drones write location and time
+# into others (SEI, type 6, and undefined types).
+FRAMES_ONLY = "filter_units=pass_types=1-5|7-11"
+CLEAN = {"map_metadata": -1, "map_chapters": -1, "dn": None, "sn": None}  # no location, no camera, no subtitles
 
 
 class ShortOfMemoryError(RefusedError):
@@ -52,7 +51,7 @@ class ShortOfMemoryError(RefusedError):
 
 
 def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[str]:
-    """One decode, of so many `seconds` at most, to H.264 with AAC and to the poster."""
+    """Decode once, at most `seconds`, to H.264 with AAC and to the poster."""
     source = ffmpeg.input(SOURCE, threads=1, t=seconds, **GUARDED)
     frames = source[str(probe.index)]
     if probe.interlaced:
@@ -77,12 +76,12 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
 
 
 def _times(probe: Probe) -> dict[str, Any]:
-    """The frames' own times, and the last one shown for as long as in the upload.
+    """Keep the times of the frames, and the duration of the last one.
 
-    ffmpeg would round times to those of a steady video, and 5.1 drops how long the last frame is shown. MP4 has that
-    for the frame that is decoded last: a long one must not be followed by an earlier frame.
+    ffmpeg would round times to a constant frame rate, and 5.1 drops the duration of the last frame. MP4 stores that
+    duration with the frame that is decoded last, so a long last frame must not be followed by a B-frame.
     """
-    if probe.fps > MAX_FPS:  # there the filter `fps` has made a steady video
+    if probe.fps > MAX_FPS:  # then the filter `fps` has made the frame rate constant
         return {"fps_mode": "vfr"}
     last = {"bsf:v": LAST.format(round(probe.hold * probe.clock))} if probe.hold else {}
     in_order = {"bf": 0} if probe.is_held else {}
@@ -90,17 +89,17 @@ def _times(probe: Probe) -> dict[str, Any]:
 
 
 def remux_command(tool: Path, probe: Probe) -> list[str]:
-    """The same frames (of H.264) and sound in a new file, its index in front."""
+    """The same H.264 frames and sound in a new file, with the index in front."""
     source = ffmpeg.input(SOURCE, **GUARDED)
-    wrapping = {"c": "copy", "bsf:v": FRAMES, "f": "mp4", "movflags": "+faststart", **CLEAN}
+    wrapping = {"c": "copy", "bsf:v": FRAMES_ONLY, "f": "mp4", "movflags": "+faststart", **CLEAN}
     video = ffmpeg.output(source[str(probe.index)], *_sound(source, probe), VIDEO, **wrapping)
     return _compiled(tool, video)
 
 
 def poster_command(tool: Path, probe: Probe) -> list[str]:
-    """A poster from the keyframes alone.
+    """A poster from the keyframes only.
 
-    ffmpeg would let the video begin with late sound, and drop the frames before: it keeps their times here.
+    With `copyts`, frames before a late sound track are kept; ffmpeg would drop them.
     """
     source = ffmpeg.input(SOURCE, threads=1, skip_frame="nokey", copyts=None, **GUARDED)
     return _compiled(tool, _poster(source[str(probe.index)], probe.colour))
@@ -111,7 +110,7 @@ def _sound(source: Any, probe: Probe) -> list[Any]:
 
 
 def _poster(stream: Any, colour: Colour) -> Any:
-    """The most typical of these frames."""
+    """A poster of the most typical of these frames."""
     chosen = in_jpeg(stream, colour, f"min({POSTER_WIDTH},iw)").filter("thumbnail", POSTER_FRAMES)
     form = {"frames:v": 1, "q:v": 3, "update": 1, "threads": 1, "f": "image2", "map_metadata": -1}
     return ffmpeg.output(chosen, POSTER, **form)
@@ -123,29 +122,29 @@ def _compiled(tool: Path, *outputs: Any) -> list[str]:
 
 
 def run(command: list[str], duration: float, parent: Parent) -> None:
-    """Run ffmpeg, reporting progress towards `duration` (seconds). Raises RefusedError where the video is at fault."""
+    """Run ffmpeg, reporting progress towards `duration` (seconds). Raises RefusedError if the video is at fault."""
     furthest = 0.0
-    with tempfile.TemporaryFile(dir=".") as complaints:
+    with tempfile.TemporaryFile(dir=".") as stderr:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=stderr,
             preexec_fn=_tied_with_small_stacks(),  # noqa: PLW1509 -- this process has one thread
         )
         with process:
             for line in process.stdout or ():
-                if (percent := _percent(line, duration)) > furthest:  # video and poster are told of in turn
+                if (percent := _percent(line, duration)) > furthest:  # ffmpeg reports video and poster in turn
                     furthest = percent
                     parent.progress(percent)
-        complaints.seek(0)
-        _judge(process.returncode, *_heard(complaints))
+        stderr.seek(0)
+        _judge(process.returncode, *_read_errors(stderr))
 
 
-def _heard(complaints: BinaryIO) -> tuple[str, bool]:
-    """The last line, and whether memory was short."""
+def _read_errors(stderr: BinaryIO) -> tuple[str, bool]:
+    """The last line of standard error, and whether memory was short."""
     last, short = b"it said nothing", False
-    for line in complaints:
+    for line in stderr:
         last, short = line.strip() or last, short or NO_MEMORY.search(line) is not None
     return one_line(last.decode(errors="replace")), short
 
@@ -166,7 +165,7 @@ def _percent(line: bytes, duration: float) -> float:
 
 
 def _judge(status: int, last: str, short: bool) -> None:  # noqa: FBT001
-    """Raise what the end of ffmpeg means, if it is not a good one."""
+    """Raise the error that ffmpeg's exit status means, if it failed."""
     if status == -signal.SIGXCPU:
         msg = "the video takes more processor time than its job has"
         raise RefusedError(msg)

@@ -1,4 +1,4 @@
-"""One upload to a video that every browser plays, and a poster."""
+"""The video task: make a video that every browser plays, and a poster."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
 
-CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a video that is shorter than its claim by more than this was cut off
+CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a video that is shorter than it claims, by both, was truncated
 
 
 def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Make `video.mp4` and `poster.jpg` from the file `source`; returns the report, or ENCODE. Raises RefusedError.
+    """Make `video.mp4` and `poster.jpg` of the file `source`; returns the report, or ENCODE. Raises RefusedError.
 
     `arguments`: the paths `ffmpeg` and `ffprobe`, ffmpeg's `version` and whether it decodes `av1`; `maxDuration`
-    (seconds), `maxPixels` of a frame, `memory` (bytes); `remux`: whether it may be.
+    (seconds), `maxPixels` of a frame, `memory` (bytes), and `remux`, whether it may remux.
     """
     ffmpeg, ffprobe = Path(arguments["ffmpeg"]), Path(arguments["ffprobe"])
     if Path("source").stat().st_size == 0:
         msg = "the file is empty"
         raise RefusedError(msg)
-    video = _looked_into(ffprobe)
+    video = _inspect(ffprobe)
     if video.codec == "av1" and not arguments["av1"]:
         msg = "this ffmpeg can't decode AV1; set FFMPEG_PATH to one that has libdav1d"
         raise RefusedError(msg)
@@ -50,29 +50,29 @@ def run(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
     parent.reserve(made.need, THREADS * STACK)
     if not made.remux:
         _encode(arguments, video, made, parent)
-    elif not _remuxed(ffmpeg, video, parent):
-        return ENCODE  # which needs more memory than this task has
+    elif not _remux(ffmpeg, video, parent):
+        return ENCODE  # encoding needs more memory than this task has reserved
     if not Path(POSTER).is_file():
         msg = "the video is damaged: not one frame of it can be decoded"
         raise RefusedError(msg)
     result = probe(ffprobe, VIDEO)
-    refuse_longer(result.duration, longest)  # again: what the upload says of its duration need not be true
+    refuse_longer(result.duration, longest)  # again, because an upload's own duration need not be true
     return _report(video, result, remuxed=made.remux)
 
 
-def _looked_into(ffprobe: Path) -> Probe:
-    """What the upload says of itself, and what its packets tell. Raises RefusedError for what can't be decoded."""
+def _inspect(ffprobe: Path) -> Probe:
+    """Probe the upload and read its packets. Raises RefusedError for what can't be decoded."""
     video = probe(ffprobe, "source")
-    told = packets(ffprobe, "source", video)
-    if video.index in told.locked:
+    found = packets(ffprobe, "source", video)
+    if video.index in found.locked:
         raise RefusedError(LOCKED)
-    sounds = tuple(sound for sound in video.sounds if sound.index not in told.locked)
-    length = max(told.lengths[stream] for stream in (video.index, *(sound.index for sound in sounds[:1])))
-    return replace(video, sounds=sounds, hides=told.hides, hold=told.hold, is_held=told.is_held, length=length)
+    sounds = tuple(sound for sound in video.sounds if sound.index not in found.locked)
+    length = max(found.lengths[stream] for stream in (video.index, *(sound.index for sound in sounds[:1])))
+    return replace(video, sounds=sounds, hides=found.hides, hold=found.hold, is_held=found.is_held, length=length)
 
 
 def _encode(arguments: dict[str, Any], video: Probe, made: Plan, parent: Parent) -> None:
-    """Encode the video, and a smaller one where memory runs out. Raises ShortOfMemoryError if there is none."""
+    """Encode the video, in a smaller size if memory runs out. Raises ShortOfMemoryError if no size fits."""
     most = arguments["maxDuration"] + 1
     command = encode_command(Path(arguments["ffmpeg"]), arguments["version"], video, made, most)
     try:
@@ -83,8 +83,8 @@ def _encode(arguments: dict[str, Any], video: Probe, made: Plan, parent: Parent)
         _encode(arguments, video, less, parent)
 
 
-def _remuxed(ffmpeg: Path, video: Probe, parent: Parent) -> bool:
-    """Wrap the video anew; False if that can't be done, or no keyframe of it is good for a poster."""
+def _remux(ffmpeg: Path, video: Probe, parent: Parent) -> bool:
+    """Remux the video and make a poster of its keyframes; False if either is not possible."""
     try:
         run_ffmpeg(remux_command(ffmpeg, video), video.lasts, parent)
         run_ffmpeg(poster_command(ffmpeg, video), 0.0, parent)

@@ -1,4 +1,4 @@
-"""What the packets of an upload tell: all of the file is read for it, and nothing decoded."""
+"""Facts that only the packets of an upload say. The whole file is read, and nothing is decoded."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from processors.media.video.probe import Probe
 
-LEAD_IN = 0.2  # seconds of sound that an encoder may need before the video's begin
-LONG = 1.5  # of the mean
+LEAD_IN = 0.2  # seconds of sound that an encoder may need before the video begins
+LONG = 1.5  # times the mean duration of a frame
 SHAPE = "packet=stream_index,pts_time,duration_time,flags:packet_side_data=side_data_type"
 
 
 @dataclass(slots=True)
 class Packets:
-    """What they have told so far of the video, which is the stream `index`.
+    """What is known so far. The video is the stream `index`.
 
-    `hidden`: seconds of sound that no player shows, and as much as LEAD_IN for each such frame. `hold`: how long the
-    last frame is shown (seconds; 0: not said). `lengths`: seconds of each stream. `locked`: encrypted streams.
-    `last` is when the last of the `count` frames is shown.
+    `hidden`: seconds of sound that no player plays, plus LEAD_IN for each hidden frame. `hold`: seconds for which the
+    last frame is shown (0: unknown). `lengths`: seconds of each stream. `locked`: encrypted streams. `last`: the time
+    of the last of the `count` frames.
     """
 
     index: int
@@ -39,16 +39,16 @@ class Packets:
 
     @property
     def hides(self) -> bool:
-        """Whether there is more that no player shows than an encoder needs."""
+        """Whether more is hidden than an encoder needs."""
         return self.hidden >= LEAD_IN
 
     @property
     def is_held(self) -> bool:
-        """Whether the last frame is shown for longer than the others are."""
+        """Whether the last frame is shown for longer than the others."""
         return self.hold * (self.count - 1) > LONG * (self.lengths[self.index] - self.hold)
 
     def take(self, line: str) -> None:
-        """Hear one: stream, time, seconds, flags, and what is beside it."""
+        """Add a packet: stream, time, seconds, flags, and side data."""
         index, at, seconds, flags, *beside = (*line.strip().split(","), "", "", "")
         if not index.isdecimal():
             return
@@ -66,9 +66,9 @@ class Packets:
 
 
 def packets(ffprobe: Path, file: str, video: Probe) -> Packets:
-    """Read a file of this folder. What can't be read to its end hides something.
+    """Read a file of this folder. If it can't be read to its end, assume that it hides something.
 
-    Who cuts a video on a phone may get a file with all of it and a list of edits.
+    A phone may cut a video by a list of edits, and keep all of it in the file.
     """
     told = Packets(video.index)
     with subprocess.Popen(

