@@ -12,7 +12,7 @@ import yaml
 
 from processors.media.settings import PlatformSettings
 from queue_lib.settings import env_name
-from scripts import environment_table
+from scripts import environment_table, module_map
 from tests.support import typescript
 from tests.support.docs import PAGES, PROJECT, Command, anchors, commands, parser, without_code
 from tests.support.queues import QUEUES
@@ -239,3 +239,8 @@ def test_no_reason_has_two_remedies() -> None:
     explained = reasons(RUNBOOK.read_text())
 
     assert sorted(explained) == sorted(set(explained))
+
+
+def test_the_map_is_that_of_the_modules() -> None:
+    """docs/map.md is made of their docstrings; `python -m scripts.module_map --write` puts it there."""
+    assert module_map.PAGE.read_text() == module_map.page()
