@@ -49,13 +49,15 @@ class Counter:
 class Opened:
     """A feature that is ready to work.
 
-    `processors` and `on_dead` are by job name; every job of the feature has a processor. `holds` ask, by name, for what
-    this process itself must have: while one of them raises, no job of a queue that needs it is claimed. `at_start` runs
+    `processors` and `on_dead` are by job name; every job of the feature has a processor. `checks` ask, by name, how
+    servers of others are: `/readyz` says what they raise, and no job waits for it. `holds` ask, by name, for what this
+    process itself must have: while one of them raises, no job of a queue that needs it is claimed. `at_start` runs
     once, when the servers have been checked.
     """
 
     processors: Mapping[str, Processor[Any]]
     on_dead: Mapping[str, OnDead] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
     holds: Mapping[str, Check] = field(default_factory=dict)
     at_start: Callable[[], Awaitable[None]] = _nothing_to_do
 

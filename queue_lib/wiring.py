@@ -129,6 +129,7 @@ async def worker(
     """
     registry = Registry(routes(served, opened))
     holds = {name: hold for feature in opened for name, hold in feature.holds.items()}
+    called = {name: check for feature in opened for name, check in feature.checks.items()}
     async with contextlib.AsyncExitStack() as cleanup:
         observers: list[Observer] = []
         if (reports := sentry(served.worker)) is not None:
@@ -143,7 +144,7 @@ async def worker(
         chore = Chore("measure lag", LAG_EVERY, partial(_woke, process_metrics))
         runner = _held(launcher(served.worker, served.queues, registry, observers, [chore], cache), holds)
         needs = {queue.name: ("redis", *queue.needs) for queue in served.queues}
-        health = Health(runner.states, {"redis": runner.ping, **checks, **holds}, needs)
+        health = Health(runner.states, {"redis": runner.ping, **checks, **called, **holds}, needs)
         collectors.register(health)
         site = http.serve(served.worker.metrics_host, served.worker.metrics_port, pages(health, collectors))
         await cleanup.enter_async_context(site)

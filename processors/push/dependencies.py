@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from processors.push.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,5 +26,6 @@ class PushDependencies:
     sender: Sender
     origins: Origins
     style: PayloadStyle
+    refusals: Refusals = field(default_factory=Refusals)
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random

@@ -86,6 +86,7 @@ class FanOut:
             await self._send([row for row in _distinct(rows) if row not in self.ledger], ends)
         finally:
             counts = self._report.add(ends)
+            self._dependencies.refusals.note(counts)
         added = await self._follow_ups.add([end for end in ends if self._is_retried(end)])
         pruned = await self._prune([end.row for end in ends if end.delivery.kind is Kind.GONE])
         sent = sum(end.delivery.kind is Kind.SENT for end in ends)

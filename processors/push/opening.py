@@ -42,6 +42,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
             "push-batch": PushBatch(dependencies),
             FOLLOW_UP: PushFollowUp(dependencies),
         },
+        checks={"push_services": partial(dependencies.refusals.check, sender)},
         at_start=partial(check_newest_keys, subscriptions),
     )
 

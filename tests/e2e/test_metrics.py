@@ -123,7 +123,9 @@ async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
     assert {("bullmq", PUSHES), ("bullmq", FILES), ("rq", PUSHES), ("rq", FILES)} == {
         (loop["wire"], loop["queue"]) for loop in well["loops"]
     }
-    assert dict.fromkeys(("redis", "database", "database_writes", "storage", "disk")) == well["servers"]
+    assert (
+        dict.fromkeys(("redis", "database", "database_writes", "storage", "push_services", "disk")) == well["servers"]
+    )
     assert any("Redis can't be reached, for" in (loop["trouble"] or "") for loop in ill["loops"])
     assert (200, {"outcome": "alive"}) == (alive.status_code, alive.json())
     assert "STORAGE_URL: there is no directory" in without_store["servers"]["storage"]

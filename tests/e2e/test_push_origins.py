@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from bullmq import Queue
 
 from tests.support.polling import until
+from tests.support.ports import free_port
 from tests.support.push_service import Answer, PushService
 
 if TYPE_CHECKING:
@@ -97,3 +99,19 @@ async def test_a_pause_is_kept_for_all_users(app: App, push_service: PushService
 
     assert push_service.requests <= 10
     assert all(line["delay"] >= 29 for line in follow_ups)
+
+
+async def test_a_push_service_that_refuses_this_server_is_named(app: App, push_service: PushService) -> None:
+    """`/readyz` of the worker says which; its queues are ready all the same."""
+    port = free_port()
+    await push(app, users_of(app, push_service, 1, Answer(403)))
+
+    async with app.worker(METRICS_PORT=str(port)) as worker, httpx.AsyncClient() as client:
+        await worker.logged("job_dead")
+        answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+    report = answer.json()
+
+    assert (503, {QUEUE: True, "file-processing": True}) == (answer.status_code, report["queues"])
+    assert {"push_services": f"push services refuse this server: {push_service.origin}"} == {
+        name: trouble for name, trouble in report["servers"].items() if trouble
+    }
