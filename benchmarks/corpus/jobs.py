@@ -17,7 +17,7 @@ from processors.media.process_image import ProcessImage
 from processors.media.process_video import ProcessVideo
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings, PlatformSettings
-from processors.media.video.tools import find
+from processors.media.video.ffmpeg_tools import find
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
 

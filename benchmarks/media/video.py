@@ -15,7 +15,7 @@ from benchmarks.harness import in_turn, median
 from processors.media.process_video import FILE, MAX_PIXELS
 from processors.media.sandbox.client import Sandbox, Task
 from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.video.tools import Tools, find
+from processors.media.video.ffmpeg_tools import FfmpegTools, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ BARE = (
 )
 
 
-def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source: Path, folder: Path) -> float:
+def ours(tools: FfmpegTools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source: Path, folder: Path) -> float:
     """Seconds for the video and its poster."""
     shutil.copyfile(source, folder / "source")
     arguments = {
@@ -48,7 +48,7 @@ def ours(tools: Tools, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, source
     return time.perf_counter() - since
 
 
-def bare(tools: Tools, source: Path, folder: Path) -> float:
+def bare(tools: FfmpegTools, source: Path, folder: Path) -> float:
     """Seconds for the video only."""
     command = [tools.ffmpeg, "-v", "error", "-y", "-threads", "1", "-i", source, *BARE, folder / "bare.mp4"]
     since = time.perf_counter()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from processors.media.sandbox.client import Sandbox
-    from processors.media.video.tools import Tools
+    from processors.media.video.ffmpeg_tools import FfmpegTools
     from storage.objects.base import ObjectStore
     from storage.ports import Avatars, Files
 
@@ -61,7 +61,7 @@ class MediaDependencies:
     files: Files
     avatars: Avatars
     sandbox: Sandbox
-    tools: Tools | str
+    tools: FfmpegTools | str
     video_limits: VideoLimits
     video_slots: VideoSlots
     avatar_sizes: Sequence[int]

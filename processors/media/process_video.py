@@ -10,8 +10,8 @@ from processors.media.job_steps import opened_upload, read_report, row_of
 from processors.media.reports import Output, VideoReport
 from processors.media.results import VideoResult
 from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.media.video.ffmpeg_tools import FfmpegTools, NoFfmpegError, find
 from processors.media.video.plan import ENCODE
-from processors.media.video.tools import Tools, ToolsMissingError, find
 from queue_lib.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ COLUMNS = ("url", "posterUrl", "duration", "width", "height", "bytes", "codec")
 _log = structlog.get_logger()
 
 
-def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> Tools | str:
+def tools_or_reason(ffmpeg: str | None, ffprobe: str | None) -> FfmpegTools | str:
     """Find ffmpeg and ffprobe; the reason if there are none. Only videos need them. Takes half a second."""
     try:
         return find(ffmpeg, ffprobe)
-    except ToolsMissingError as error:
+    except NoFfmpegError as error:
         _log.warning("no_ffmpeg", reason=str(error))
         return str(error)
 
@@ -64,7 +64,7 @@ async def encode(run: MediaRun) -> VideoReport:
     return read_report(VideoReport, made)
 
 
-def _tools(dependencies: MediaDependencies) -> Tools:
+def _tools(dependencies: MediaDependencies) -> FfmpegTools:
     """Ffmpeg and ffprobe. Raises PermanentError if there are none."""
     if isinstance(dependencies.tools, str):
         raise PermanentError(dependencies.tools)

@@ -26,7 +26,7 @@ from tests.support.wire_kit import rq_enqueue
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from processors.media.video.tools import Tools
+    from processors.media.video.ffmpeg_tools import FfmpegTools
     from tests.support.app import App
     from tests.support.s3 import Bucket
 
@@ -52,7 +52,7 @@ async def add(app: App, name: str, **data: Any) -> str:
     return str(job.id)
 
 
-async def test_a_video_on_both_wires(app: App, kit: Tools) -> None:
+async def test_a_video_on_both_wires(app: App, kit: FfmpegTools) -> None:
     """A video comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
     for file_id in ("by-bullmq", "by-rq"):
         videos.make("plain", upload(app, file_id, f"uploads/{file_id}"))

@@ -20,7 +20,7 @@ from processors.media.process_image import MAX_UPLOAD, ProcessImage
 from processors.media.process_video import ProcessVideo
 from processors.media.sandbox.client import PROJECT, Sandbox
 from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.video.tools import Tools
+from processors.media.video.ffmpeg_tools import FfmpegTools
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
@@ -164,7 +164,7 @@ async def test_a_row_that_is_missing_or_not_theirs(
     """A file of nobody's, or of another user's, fails for good: nothing is stored, and no row is touched."""
     rows = {} if row is None else {"file-1": row}
     files.rows = dict(rows)
-    dependencies = replace(dependencies, tools=Tools(Path("ffmpeg"), Path("ffprobe"), 8, av1=True))
+    dependencies = replace(dependencies, tools=FfmpegTools(Path("ffmpeg"), Path("ffprobe"), 8, av1=True))
     data = JOB.model_dump(exclude={"options"})
 
     for run in (

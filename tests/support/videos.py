@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from processors.media.video.tools import Tools, find, from_wheel
+from processors.media.video.ffmpeg_tools import FfmpegTools, find, from_wheel
 
 SIZE = "320x240"
 STREAM = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25:d=1")
@@ -87,20 +87,20 @@ RECIPES: dict[str, tuple[str, ...]] = {
 
 
 @functools.cache
-def tools() -> Tools:
+def tools() -> FfmpegTools:
     """The wheel's ffmpeg and ffprobe."""
     return find(*(str(from_wheel(name)) for name in ("ffmpeg", "ffprobe")))
 
 
 @functools.cache
-def tools_on_path() -> Tools | None:
+def tools_on_path() -> FfmpegTools | None:
     """The platform's own, if it has both."""
     found = [shutil.which(name) for name in ("ffmpeg", "ffprobe")]
     return find(*found) if all(found) else None
 
 
 @pytest.fixture(params=["wheel", *(["path"] if tools_on_path() else [])])
-def kit(request: pytest.FixtureRequest) -> Tools:
+def kit(request: pytest.FixtureRequest) -> FfmpegTools:
     """The ffmpeg that is on trial: the wheel's, and that of PATH where there is one."""
     return (tools_on_path() if request.param == "path" else None) or tools()
 

@@ -50,8 +50,8 @@ class Task:
 
     def request(self) -> bytes:
         """The request as the child reads it: a line of JSON."""
-        told = {"cpu": self.limits.cpu, "file": self.limits.file, "folder": str(self.folder)}
-        return json.dumps({"task": self.name, "arguments": self.arguments, **told}).encode() + b"\n"
+        limits = {"cpu": self.limits.cpu, "file": self.limits.file, "folder": str(self.folder)}
+        return json.dumps({"task": self.name, "arguments": self.arguments, **limits}).encode() + b"\n"
 
 
 class Sandbox:

@@ -72,10 +72,10 @@ def _taken_for(stream: dict[str, Any]) -> str:
 
 def in_bt709(frames: Any, colour: Colour, version: int, width: int, height: int) -> Any:
     """The frames at this size, converted to BT.709 in limited range, and marked as such."""
-    told = _told(frames, colour)
+    marked = _marked(frames, colour)
     if colour.is_hdr:
-        return _toned(told, version, width, height).filter("setparams", **SAID)
-    plain = told.filter("scale", width, height, out_color_matrix="bt709", out_range="tv")
+        return _toned(marked, version, width, height).filter("setparams", **SAID)
+    plain = marked.filter("scale", width, height, out_color_matrix="bt709", out_range="tv")
     if colour.primaries in WIDE:
         said = {"ispace": "bt709", "iprimaries": colour.primaries, "itrc": "bt709", "irange": "tv"}
         plain = plain.filter("colorspace", "bt709", **said)
@@ -85,11 +85,11 @@ def in_bt709(frames: Any, colour: Colour, version: int, width: int, height: int)
 def in_jpeg(frames: Any, colour: Colour, width: str) -> Any:
     """Frames without HDR at this width, in the matrix and range in which JPEGs are read."""
     seen = {"out_color_matrix": "bt601", "out_range": "pc", "flags": EXACT}
-    small = _told(frames, colour).filter("scale", width, -2, **seen)
+    small = _marked(frames, colour).filter("scale", width, -2, **seen)
     return small.filter("format", "yuvj420p")
 
 
-def _told(frames: Any, colour: Colour) -> Any:
+def _marked(frames: Any, colour: Colour) -> Any:
     """The frames, marked with their colours, because ffmpeg would guess others than browsers do."""
     if not colour.is_hdr:
         return frames.filter("setparams", colorspace=colour.matrix, color_primaries="bt709", color_trc="bt709")

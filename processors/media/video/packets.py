@@ -70,7 +70,7 @@ def packets(ffprobe: Path, file: str, video: Probe) -> Packets:
 
     A phone may cut a video by a list of edits, and keep all of it in the file.
     """
-    told = Packets(video.index)
+    found = Packets(video.index)
     with subprocess.Popen(
         [*guarded(ffprobe), "-show_entries", SHAPE, "-of", "csv=p=0", f"file:{file}"],
         stdin=subprocess.DEVNULL,
@@ -80,7 +80,7 @@ def packets(ffprobe: Path, file: str, video: Probe) -> Packets:
         preexec_fn=tie(),  # noqa: PLW1509 -- this process has one thread
     ) as process:
         for line in process.stdout or ():
-            told.take(line)
+            found.take(line)
     if process.returncode != 0:
-        told.hidden = float("inf")
-    return told
+        found.hidden = float("inf")
+    return found

@@ -140,9 +140,9 @@ def _no_video(stderr: bytes) -> str:
     return f"not a video in one of the known formats: {one_line(last)}"
 
 
-def _read(told: dict[str, Any]) -> Probe:
-    streams: list[dict[str, Any]] = told.get("streams", [])
-    whole: dict[str, Any] = told.get("format", {})
+def _read(answer: dict[str, Any]) -> Probe:
+    streams: list[dict[str, Any]] = answer.get("streams", [])
+    whole: dict[str, Any] = answer.get("format", {})
     video, sounds = _video(streams), [each for each in streams if each.get("codec_type") == "audio"]
     if is_locked(whole) or is_locked(video):
         raise RefusedError(LOCKED)

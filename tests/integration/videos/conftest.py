@@ -16,7 +16,7 @@ from tests.support.media import FakeParent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from processors.media.video.tools import Tools
+    from processors.media.video.ffmpeg_tools import FfmpegTools
 
 Run = Callable[..., dict[str, Any]]
 
@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(kit: Tools, folder: Path) -> Run:
+def run(kit: FfmpegTools, folder: Path) -> Run:
     """Run the task on a video."""
 
     def perform(source: Path | bytes, parent: FakeParent | None = None, **changes: Any) -> dict[str, Any]:

@@ -24,14 +24,14 @@ from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
     from processors.media.dependencies import MediaDependencies
-    from processors.media.video.tools import Tools
+    from processors.media.video.ffmpeg_tools import FfmpegTools
     from tests.support.media import FolderStore, MemoryFiles
 
 JOB = VideoPayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.mp4", "userId": 1})
 
 
 @pytest.fixture
-def studio(dependencies: MediaDependencies, store: FolderStore, kit: Tools) -> MediaDependencies:
+def studio(dependencies: MediaDependencies, store: FolderStore, kit: FfmpegTools) -> MediaDependencies:
     """The parts with a real ffmpeg, and a video in the store."""
     videos.make("plain", store.folder / "uploads" / "a.mp4")
     return dataclasses.replace(dependencies, tools=kit)
@@ -78,7 +78,7 @@ async def test_an_upload_becomes_a_video_a_poster_and_a_row(
 async def test_a_large_video_fits_its_memory(
     studio: MediaDependencies,
     store: FolderStore,
-    kit: Tools,
+    kit: FfmpegTools,
     recipe: str,
     size: tuple[int, int],
     less: tuple[int, int],

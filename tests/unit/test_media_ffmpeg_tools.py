@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processors.media.video.tools import Tools, ToolsMissingError, find
+from processors.media.video.ffmpeg_tools import FfmpegTools, NoFfmpegError, find
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,14 +39,14 @@ def test_whether_av1_can_be_decoded(ffmpeg: Path, decoders: str, av1: bool) -> N
     """The decoder of ffmpeg's own decodes nothing without a graphics card."""
     (ffmpeg.parent / "answer-decoders").write_text(decoders)
 
-    assert Tools(ffmpeg, ffmpeg, 8, av1) == find(str(ffmpeg), str(ffmpeg))
+    assert FfmpegTools(ffmpeg, ffmpeg, 8, av1) == find(str(ffmpeg), str(ffmpeg))
 
 
 def test_an_encoder_that_is_missing(ffmpeg: Path) -> None:
     """Videos need both, and the message says which is not there."""
     (ffmpeg.parent / "answer-encoders").write_text(ENCODERS.splitlines()[0])
 
-    with pytest.raises(ToolsMissingError, match="ffmpeg has no encoder aac; set FFMPEG_PATH"):
+    with pytest.raises(NoFfmpegError, match="ffmpeg has no encoder aac; set FFMPEG_PATH"):
         find(str(ffmpeg), str(ffmpeg))
 
 
@@ -54,5 +54,5 @@ def test_an_ffmpeg_that_is_too_old(ffmpeg: Path) -> None:
     """It would fail with each video, and blame it."""
     (ffmpeg.parent / "answer-version").write_text("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright")
 
-    with pytest.raises(ToolsMissingError, match=r"ffmpeg is ffmpeg 4, and too old; set FFMPEG_PATH to 5\.1"):
+    with pytest.raises(NoFfmpegError, match=r"ffmpeg is ffmpeg 4, and too old; set FFMPEG_PATH to 5\.1"):
         find(str(ffmpeg), str(ffmpeg))

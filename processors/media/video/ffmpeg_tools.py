@@ -20,12 +20,12 @@ OLDEST = 5  # 5.1 has `fps_mode`, and a filter that keeps the duration of the la
 AV1 = ("libdav1d", "libaom-av1")  # decoders; ffmpeg's own, `av1`, needs a graphics card
 
 
-class ToolsMissingError(Exception):
+class NoFfmpegError(Exception):
     """There is no usable ffmpeg; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class FfmpegTools:
     """The two programs, ffmpeg's major version, and whether it decodes AV1."""
 
     ffmpeg: Path
@@ -34,21 +34,21 @@ class Tools:
     av1: bool
 
 
-def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
-    """Find both programs and check that they can do what is needed. Raises ToolsMissingError."""
+def find(ffmpeg: str | None = None, ffprobe: str | None = None) -> FfmpegTools:
+    """Find both programs and check that they can do what is needed. Raises NoFfmpegError."""
     paths = _path("ffmpeg", ffmpeg), _path("ffprobe", ffprobe)
     _ask(paths[1], "-version")
     encoders = _ask(paths[0], "-encoders")
     for name in NEEDED:
         if not _lists(encoders, name):
             msg = f"{paths[0]} has no encoder {name}; set FFMPEG_PATH to an ffmpeg that has it"
-            raise ToolsMissingError(msg)
+            raise NoFfmpegError(msg)
     version = _major(_ask(paths[0], "-version"))
     if version < OLDEST:
         msg = f"{paths[0]} is ffmpeg {version}, and too old; set FFMPEG_PATH to 5.1 or a newer one"
-        raise ToolsMissingError(msg)
+        raise NoFfmpegError(msg)
     decoders = _ask(paths[0], "-decoders")
-    return Tools(*paths, version, any(_lists(decoders, name) for name in AV1))
+    return FfmpegTools(*paths, version, any(_lists(decoders, name) for name in AV1))
 
 
 def _lists(table: str, name: str) -> bool:
@@ -62,7 +62,7 @@ def _path(name: str, wanted: str | None) -> Path:
     path = Path(found) if found else from_wheel(name)
     if path is None:
         msg = f"there is no {name}: install ffmpeg, or set {name.upper()}_PATH, or install all of requirements.txt"
-        raise ToolsMissingError(msg)
+        raise NoFfmpegError(msg)
     return path
 
 
@@ -83,7 +83,7 @@ def _ask(path: Path, option: str) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         msg = f"{path} can't be used ({type(error).__name__}); set FFMPEG_PATH and FFPROBE_PATH to ones that work"
-        raise ToolsMissingError(msg) from error
+        raise NoFfmpegError(msg) from error
     return answer.stdout
 
 
