@@ -77,6 +77,22 @@ class Addition:
         _check_json(self.data)
 
 
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be added to a queue."""
+
+    queue: str
+    addition: Addition
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was added: the ids of the jobs, in their order, and of the job that runs when they have ended."""
+
+    jobs: tuple[str, ...]
+    then: str | None
+
+
 def _ttl(deduplication: Deduplication | None) -> float:
     return 1.0 if deduplication is None or deduplication.ttl is None else deduplication.ttl
 

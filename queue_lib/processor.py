@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from queue_lib.errors import ConfigurationError
+from queue_lib.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     from queue_lib.addition import Addition
@@ -146,6 +145,14 @@ class JobSchema:
     attempts: int | None = None
     backoff: Backoff | None = None
     internal: bool = False
+
+    def parse(self, data: object) -> BaseModel:
+        """The payload that the data is. Raises PermanentError, which names each field at fault, if it is none."""
+        try:
+            return self.payload.model_validate(data)
+        except ValidationError as error:
+            msg = f"bad payload for {self.name}: {faults(error)}"
+            raise PermanentError(msg) from None
 
 
 class OnDead(Protocol):

@@ -30,8 +30,8 @@ LONG_ENOUGH = 6  # letters of a name: shorter ones are like too many others
 PROCESSES = "Processes of one worker that run its jobs. More than one helps only if the queue keeps a whole core busy."
 
 
-class WorkerSettings(BaseSettings):
-    """What the queue itself needs to know."""
+class RedisSettings(BaseSettings):
+    """Where the jobs are."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
@@ -48,6 +48,29 @@ class WorkerSettings(BaseSettings):
         default=False, description="1: accept any certificate of Redis, such as Heroku's self-signed ones."
     )
     bullmq_prefix: str = Field("bull", min_length=1, description="BullMQ's key prefix: the same as in the app.")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _given(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("redis_tls_url") is None:
+            msg = "not set; set it to the Redis that the app enqueues to, e.g. redis://localhost:6379"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def redis(self) -> str:
+        """The URL of Redis."""
+        return self.redis_tls_url or self.redis_url or ""
+
+    @property
+    def redis_variable(self) -> str:
+        """Where it stands."""
+        return "REDIS_TLS_URL" if self.redis_tls_url else "REDIS_URL"
+
+
+class WorkerSettings(RedisSettings):
+    """What the queue itself needs to know."""
+
     wires: Annotated[tuple[Wire, ...], NoDecode] = Field(
         tuple(Wire), description="The wires that this process serves, comma-separated."
     )
@@ -97,24 +120,6 @@ class WorkerSettings(BaseSettings):
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _given(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("redis_tls_url") is None:
-            msg = "not set; set it to the Redis that the app enqueues to, e.g. redis://localhost:6379"
-            raise ValueError(msg)
-        return value
-
-    @property
-    def redis(self) -> str:
-        """The URL of Redis."""
-        return self.redis_tls_url or self.redis_url or ""
-
-    @property
-    def redis_variable(self) -> str:
-        """Where it stands."""
-        return "REDIS_TLS_URL" if self.redis_tls_url else "REDIS_URL"
 
 
 class QueueChoice(BaseSettings):

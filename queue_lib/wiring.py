@@ -24,7 +24,7 @@ from queue_lib.broker.base import Chore, Setup
 from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
-from queue_lib.broker.connection import client, options, synchronous_client
+from queue_lib.broker.connection import client, redis_options, synchronous_client
 from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
@@ -46,7 +46,6 @@ from queue_lib.settings import QueueChoice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-    from typing import Any
 
     from queue_lib.admin.ports import Inspector
     from queue_lib.broker.base import Broker
@@ -62,12 +61,6 @@ HOLD_FRESH = 1.0  # seconds: so long may a process go on to claim jobs that it c
 LAG_EVERY = 1.0  # seconds between looks at how late the loop is
 ADMIN_THREADS = 5  # for RQ's methods: several clients of the web process are served at once
 BROKERS: dict[Wire, type[BullMQBroker | RQBroker]] = {Wire.BULLMQ: BullMQBroker, Wire.RQ: RQBroker}
-
-
-def redis_options(settings: WorkerSettings) -> dict[str, Any]:
-    """Connection options of redis-py. Raises ConfigurationError."""
-    ca, insecure = settings.redis_tls_ca, settings.redis_tls_insecure
-    return options(settings.redis, variable=settings.redis_variable, ca=ca, insecure=insecure)
 
 
 async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from processors.features import with_own_jobs
 from processors.own.toolkit import Toolkit
-from queue_lib.feature import Opened
+from queue_lib.admin.admission import Admission
+from queue_lib.feature import Opened, jobs_of
 from queue_lib.jobs.own_processor import OwnProcessor, Threads
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 async def opened(own: OwnJobs, served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """The jobs of the served queues, until the worker ends."""
     threads = {queue.name: Threads(queue.name, queue.concurrency) for queue in served.queues}
-    toolkit = Toolkit(tools)
+    toolkit = Toolkit(tools, Admission(jobs_of(with_own_jobs(own))))
     try:
         yield Opened(
             processors={

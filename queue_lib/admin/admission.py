@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from queue_lib.errors import PermanentError
-from queue_lib.processor import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +37,5 @@ class Admission:
             msg = f"no such job: {addition.name[:100]!r}; there are {known}"
             raise PermanentError(msg)
         addition.check()
-        try:
-            schema.payload.model_validate(addition.data)
-        except ValidationError as error:
-            msg = f"bad payload for {addition.name}: {faults(error)}"
-            raise PermanentError(msg) from None
+        schema.parse(addition.data)
         return schema.queue

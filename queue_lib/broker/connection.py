@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import redis
@@ -17,6 +17,9 @@ from redis.retry import Retry as SynchronousRetry
 from queue_lib.broker.direct import DIRECT, SYNCHRONOUS, StaleConnectionError
 from queue_lib.broker.names import Names
 from queue_lib.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from queue_lib.settings import RedisSettings
 
 BLOCK = 10.0  # seconds a blocking command waits at most
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -49,6 +52,12 @@ def options(url: str, *, variable: str = "REDIS_URL", ca: str | None = None, ins
         elif insecure:
             parts |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return parts
+
+
+def redis_options(settings: RedisSettings) -> dict[str, Any]:
+    """Connection options of redis-py. Raises ConfigurationError."""
+    ca, insecure = settings.redis_tls_ca, settings.redis_tls_insecure
+    return options(settings.redis, variable=settings.redis_variable, ca=ca, insecure=insecure)
 
 
 def _wrong_url(url: str, variable: str) -> str | None:

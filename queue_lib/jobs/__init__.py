@@ -1,7 +1,9 @@
 """All that a team's own jobs need, in one place; docs/own-jobs.md shows how they are written."""
 
+from queue_lib.addition import Batch, Deduplication, NewJob
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.job import Backoff
+from queue_lib.jobs.dispatching import dispatch_many
 from queue_lib.jobs.own_job import Job
 from queue_lib.jobs.toolbox import Cache, Database, Http, Objects, Tools
 from queue_lib.processor import Context, Model
@@ -9,12 +11,15 @@ from queue_lib.queues import Queue, Retention
 
 __all__ = [
     "Backoff",
+    "Batch",
     "Cache",
     "Context",
     "Database",
+    "Deduplication",
     "Http",
     "Job",
     "Model",
+    "NewJob",
     "Objects",
     "PermanentError",
     "Queue",
@@ -22,4 +27,5 @@ __all__ = [
     "SnoozeError",
     "Tools",
     "TransientError",
+    "dispatch_many",
 ]

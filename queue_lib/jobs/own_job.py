@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel
 
+from queue_lib.addition import Addition, NewJob
+from queue_lib.jobs import dispatching
+from queue_lib.jobs.current_run import CURRENT
 from queue_lib.processor import JobSchema, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Coroutine, Mapping
+    from typing import Unpack
 
-    from queue_lib.job import Backoff
+    from queue_lib.job import Backoff, Wire
+    from queue_lib.jobs.dispatching import Options
     from queue_lib.jobs.toolbox import Tools
     from queue_lib.processor import Context
 
+T = TypeVar("T")
 PayloadT = TypeVar("PayloadT", bound=BaseModel)
 Result = Model | dict[str, Any] | None
 
@@ -43,6 +51,38 @@ class Job(Generic[PayloadT]):
     def __init__(self, tools: Tools) -> None:
         """A worker makes one of each class. Its runs share it, so they keep nothing in it."""
         self.tools = tools
+
+    @classmethod
+    def of(cls, payload: PayloadT | Mapping[str, Any], **options: Unpack[Options]) -> NewJob:
+        """A job to be added with others. Raises PermanentError for a payload that is none."""
+        model = schema_of(cls).parse(payload)
+        data = model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return NewJob(cls.queue, Addition(name=cls.name, data=data, **options))
+
+    @classmethod
+    async def dispatch(
+        cls,
+        payload: PayloadT | Mapping[str, Any],
+        *,
+        wire: Wire | Literal["bullmq", "rq"] | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """Add a job, and return its id. It is added on BullMQ's wire, or on that of the job that adds it.
+
+        Raises PermanentError for a payload that is none and for what the wire can't do, ConfigurationError without a
+        REDIS_URL that can be used, and BrokerUnavailableError.
+        """
+        return await dispatching.add(cls.of(payload, **options), wire)
+
+    @staticmethod
+    def wait(work: Coroutine[Any, Any, T]) -> T:
+        """In a plain `handle`: run a coroutine in the worker's loop, and wait: `self.wait(context.progress(50))`."""
+        run = CURRENT.get()
+        if run is None or threading.get_ident() == run.thread:
+            work.close()
+            msg = "wait is for a job's plain handle; await the coroutine instead"
+            raise RuntimeError(msg)
+        return asyncio.run_coroutine_threadsafe(work, run.loop).result()
 
     def handle(self, payload: PayloadT, context: Context, /) -> Result | Awaitable[Result]:
         """Do the work. Write it as `async def`, or as a plain `def`, which runs in a thread.

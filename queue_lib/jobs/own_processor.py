@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from queue_lib.jobs.current_run import CURRENT, Run
 
 if TYPE_CHECKING:
     from queue_lib.jobs.own_job import Job, Result
@@ -56,6 +59,7 @@ class OwnProcessor:
 
     async def __call__(self, payload: Any, context: Context, /) -> Result:
         """Call `handle`."""
+        CURRENT.set(Run(context, asyncio.get_running_loop(), threading.get_ident()))
         if inspect.iscoroutinefunction(self._job.handle):
             found = self._job.handle(payload, context)
         else:

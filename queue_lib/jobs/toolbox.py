@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+    from typing import Unpack
 
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from queue_lib.jobs.dispatching import Options
 
 
 class Database(Protocol):
@@ -113,3 +116,9 @@ class Tools(Protocol):
     @property
     def cache(self) -> Cache:
         """The cache."""
+
+    async def enqueue(self, name: str, data: Mapping[str, Any], **options: Unpack[Options]) -> str:
+        """Add a job by its name, such as `push-notification`, as `dispatch` does; returns its id.
+
+        Raises PermanentError for a name that there is not, and for data that is no payload.
+        """

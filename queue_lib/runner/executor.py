@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 import structlog
-from pydantic import BaseModel, ValidationError
 
 from queue_lib.broker.dead_letters import DeadLetter, DeadLetters
 from queue_lib.errors import (
@@ -25,13 +24,14 @@ from queue_lib.errors import (
 from queue_lib.observe.events import InternalFault, JobEnded, JobStarted, Observer
 from queue_lib.outcome import Dead, Done, Ending, Failure, Lost, Released, Retry, Snooze, reason_of
 from queue_lib.plain_json import to_json
-from queue_lib.processor import faults
 from queue_lib.retry import decide
 from queue_lib.runner.context import RunContext
 from queue_lib.runner.outage import through_outage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
 
     from queue_lib.broker.base import Lease
     from queue_lib.job import Job
@@ -81,7 +81,7 @@ class Executor:
         job = lease.job
         try:
             route = self._route(job)
-            payload = _parse(route, job)
+            payload = route.schema.parse(job.data)
             with self._interruptible(lease):
                 result = await _in_time(route, payload, context)
             return Done(to_json(result))
@@ -214,12 +214,3 @@ async def _in_time(route: Route, payload: BaseModel, context: RunContext) -> Any
             msg = f"timed out after {seconds:g} s"
             raise TransientError(msg) from error
         raise
-
-
-def _parse(route: Route, job: Job) -> BaseModel:
-    try:
-        payload: BaseModel = route.schema.payload.model_validate(job.data)
-    except ValidationError as error:
-        msg = f"bad payload for {job.name}: {faults(error)}"
-        raise PermanentError(msg) from None
-    return payload

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from queue_lib.broker.connection import redis_options
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
 from queue_lib.settings import WorkerSettings, load
-from queue_lib.wiring import redis_options
 from tests.support.tls import make_certificate
 
 if TYPE_CHECKING:

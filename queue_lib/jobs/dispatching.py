@@ -1,0 +1,83 @@
+"""Adds jobs from any Python program, and from a job that runs."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal, TypedDict
+from uuid import uuid4
+
+from queue_lib.addition import Batch
+from queue_lib.errors import PermanentError
+from queue_lib.jobs.current_run import CURRENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from queue_lib.addition import Deduplication, Kept, NewJob, Priority
+    from queue_lib.job import Backoff, Wire
+
+LONGEST_BATCH = 1000  # jobs
+RECORDING: ContextVar[list[NewJob] | None] = ContextVar("jobs that a test records", default=None)
+
+
+class Options(TypedDict, total=False):
+    """How a job is added, in the words of `queue_lib.addition.Addition`."""
+
+    job_id: str | None
+    delay: float
+    attempts: int | None
+    backoff: Backoff | None
+    priority: Priority
+    lifo: bool
+    remove_on_complete: Kept
+    remove_on_fail: Kept
+    deduplication: Deduplication | None
+
+
+async def add(job: NewJob, wire: Wire | Literal["bullmq", "rq"] | None = None) -> str:
+    """Add a job, and return its id.
+
+    A job that runs adds on the wire that it came by, over the worker's connection: a further run of it adds nothing.
+    Any other program opens a connection to REDIS_URL; its wire is BullMQ's unless it says RQ's.
+
+    Raises PermanentError for what the wire can't do, ConfigurationError without a REDIS_URL that can be used, and
+    BrokerUnavailableError.
+    """
+    job.addition.check()
+    if (recording := RECORDING.get()) is not None:
+        return _recorded(job, recording)
+    run = CURRENT.get()
+    if run is not None and wire in {None, run.context.job.wire}:
+        return await run.context.enqueue(job.addition, job.queue)
+    from queue_lib.jobs import own_connection  # noqa: PLC0415 -- it imports bullmq and rq
+
+    return await own_connection.add(job, wire or "bullmq")
+
+
+async def dispatch_many(
+    jobs: Iterable[NewJob], *, then: NewJob | None = None, on: Literal["complete", "success"] = "complete"
+) -> Batch:
+    """Add up to 1,000 jobs in one step, on BullMQ's wire; `SendInvoice.of({...})` makes one.
+
+    `then` runs when all of them have ended, and finds their results in `context.children()`. With `on="success"` it
+    runs if all are done, and fails without running if one of them has failed for good. It runs for an empty batch, too.
+
+    Raises PermanentError for more jobs, and otherwise as `dispatch` does; then no job is added.
+    """
+    new = list(jobs)
+    if len(new) > LONGEST_BATCH:
+        msg = f"a batch has at most {LONGEST_BATCH:,} jobs, and this one {len(new):,}: add it in parts"
+        raise PermanentError(msg)
+    for job in [*new, *([then] if then else [])]:
+        job.addition.check()
+    if (recording := RECORDING.get()) is not None:
+        ids = [_recorded(job, recording) for job in new]
+        return Batch(tuple(ids), _recorded(then, recording) if then else None)
+    from queue_lib.jobs import own_connection  # noqa: PLC0415 -- it imports bullmq and rq
+
+    return await own_connection.add_batch(new, then, even_if_failed=on == "complete")
+
+
+def _recorded(job: NewJob, recording: list[NewJob]) -> str:
+    recording.append(job)
+    return job.addition.job_id or uuid4().hex

@@ -1,0 +1,179 @@
+"""What a team's tests use: a job is run without a server, and what is dispatched is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from queue_lib.addition import Addition
+from queue_lib.errors import PermanentError
+from queue_lib.jobs import Backoff, Context, Job, Model, SnoozeError, TransientError, dispatch_many
+from queue_lib.jobs.current_run import CURRENT, Run
+from queue_lib.jobs.testing import Dead, Done, FakeTools, Retry, Snooze, recorded, run
+from tests.support.fakes import FakeContext
+
+if TYPE_CHECKING:
+    from queue_lib.jobs import Tools
+
+
+class Invoice(Model):
+    """A payload."""
+
+    invoice_id: str
+    due: date | None = None
+    copies: int = 1
+
+
+class SendInvoice(Job[Invoice]):
+    """Does what its id says."""
+
+    name = "send-invoice"
+    queue = "invoices"
+    attempts = 2
+    backoff = Backoff((7.0,))
+
+    async def handle(self, payload: Invoice, context: Context) -> dict[str, Any] | None:
+        """Do it."""
+        match payload.invoice_id:
+            case "busy":
+                raise TransientError(payload.invoice_id)
+            case "later":
+                raise SnoozeError(payload.invoice_id, 60.0)
+            case "wrong":
+                raise PermanentError(payload.invoice_id)
+            case "rate":
+                return {"rate": await self.tools.cache.get("rate")}
+            case "push":
+                await self.tools.enqueue("push-notification", {"userId": "u1"}, delay=5)
+                await Remind.dispatch({"invoice_id": context.job.id}, priority=1)
+        return None
+
+
+class Remind(Job[Invoice]):
+    """In a thread."""
+
+    name = "remind"
+    queue = "reminders"
+
+    def handle(self, payload: Invoice, context: Context) -> dict[str, str]:
+        """Use what has to be awaited."""
+        self.wait(context.progress(50))
+        added = self.wait(SendInvoice.dispatch(payload))
+        return {"added": added}
+
+
+async def test_every_ending() -> None:
+    """As a worker would record it."""
+    assert Done(None) == await run(SendInvoice, {"invoiceId": "i-1"})
+    assert Done(None) == await run(SendInvoice, Invoice(invoice_id="i-1", due=date(2026, 1, 2)))
+    assert Snooze(60.0, "later") == await run(SendInvoice, {"invoiceId": "later"})
+    match await run(SendInvoice, {"invoiceId": "busy"}):
+        case Retry(delay, failure):
+            assert (7.0, "busy") == (delay, failure.reason)
+        case other:
+            raise AssertionError(other)
+    for payload, reason in (
+        ({"invoiceId": "wrong"}, "wrong"),
+        ({}, "bad payload for send-invoice: invoiceId: Field required"),
+    ):
+        match await run(SendInvoice, payload):
+            case Dead(failure):
+                assert reason == failure.reason
+            case other:
+                raise AssertionError(other)
+
+
+async def test_tools_are_fakes() -> None:
+    """Those of the test, and a cache in memory."""
+    tools: Tools = FakeTools()
+    await tools.cache.set("rate", "1.08", 60)
+
+    assert Done({"rate": "1.08"}) == await run(SendInvoice, {"invoiceId": "rate"}, tools)
+
+
+async def test_what_is_dispatched_is_recorded() -> None:
+    """By a program, by a job, and in a thread; with what is really written as the payload."""
+    with recorded() as added:
+        await SendInvoice.dispatch({"invoice_id": "i-1", "due": "2026-01-02"}, delay=5, job_id="mine")
+        assert Done(None) == await run(SendInvoice, {"invoiceId": "push"})
+        match await run(Remind, {"invoiceId": "i-2"}):
+            case Done({"added": job_id}):
+                assert 32 == len(job_id)
+            case other:
+                raise AssertionError(other)
+
+    expected = Addition(name="send-invoice", data={"invoiceId": "i-1", "due": "2026-01-02"}, delay=5, job_id="mine")
+    assert expected == added.all(SendInvoice)[0]
+    assert {"invoiceId": "i-2"} == added.all("send-invoice")[1].data
+    assert (Addition(name="remind", data={"invoiceId": "1"}, priority=1), "reminders") == (
+        added.one(Remind),
+        added.jobs[2].queue,
+    )
+    assert 5 == added.one("push-notification").delay
+    with pytest.raises(AssertionError, match=r"expected one send-invoice, and 2 were dispatched: \['send-inv"):
+        added.one(SendInvoice)
+
+
+@pytest.mark.parametrize(
+    ("payload", "options", "reason"),
+    [
+        ({"invoiceId": 7}, {}, "bad payload for send-invoice: invoiceId: Input should be a valid string"),
+        ({"invoiceId": "i"}, {"delay": -1}, "delay: not a number of 0 or more"),
+        ({"invoiceId": "i"}, {"job_id": "7"}, "a job's id has letters"),
+    ],
+)
+async def test_what_is_wrong_is_told_to_who_dispatches(payload: Any, options: Any, reason: str) -> None:
+    """Not first to the dead letters."""
+    with recorded() as added, pytest.raises(PermanentError, match=reason):
+        await SendInvoice.dispatch(payload, **options)
+    assert [] == added.jobs
+
+
+async def test_a_batch_is_recorded() -> None:
+    """The jobs, and the one that follows."""
+    with recorded() as added:
+        batch = await dispatch_many([SendInvoice.of({"invoiceId": "a"})] * 2, then=Remind.of({"invoiceId": "b"}))
+        await dispatch_many([SendInvoice.of({"invoiceId": "c"})])
+
+    assert (2, 32) == (len(batch.jobs), len(batch.then or ""))
+    assert ["a", "a", "c"] == [each.data["invoiceId"] for each in added.all(SendInvoice)]
+    assert {"invoiceId": "b"} == added.one(Remind).data
+
+
+async def test_a_batch_is_not_too_long() -> None:
+    """1,000 jobs are added in one step; more would hold Redis up."""
+    with recorded() as added:
+        await dispatch_many([SendInvoice.of({"invoiceId": "a"})] * 1000)
+        with pytest.raises(PermanentError, match="a batch has at most 1,000 jobs, and this one 1,001: add it in parts"):
+            await dispatch_many([SendInvoice.of({"invoiceId": "a"})] * 1001)
+
+    assert 1000 == len(added.jobs)
+
+
+async def test_a_job_adds_over_its_own_run() -> None:
+    """The worker's connection and wire, and an id that a further run has as well: `Context.enqueue` does it."""
+    context = FakeContext()
+
+    async def running() -> str:
+        CURRENT.set(Run(context, asyncio.get_running_loop(), 0))
+        return await SendInvoice.dispatch({"invoiceId": "a"}, wire="bullmq")
+
+    assert "added-0" == await asyncio.create_task(running())
+    assert [Addition(name="send-invoice", data={"invoiceId": "a"})] == list(context.enqueued.values())
+    assert CURRENT.get() is None
+
+
+async def test_waiting_in_the_loop_would_never_end() -> None:
+    """So it is refused."""
+    with pytest.raises(RuntimeError, match="await the coroutine instead"):
+        Job.wait(asyncio.sleep(0))
+
+
+def test_dates_are_written_as_json() -> None:
+    """What pydantic made of a payload is not what goes on the wire."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+
+    assert {"invoiceId": "a", "due": "2026-01-02"} == SendInvoice.of({"invoiceId": "a", "due": moment}).addition.data
