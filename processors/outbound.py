@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from processors.outbound_session import OutboundSession
 
 MAX_CONNECTIONS = 1000
-MAX_BODY = 4096  # bytes
+MAX_BODY = 4096  # bytes of an answer, unless its caller wants more
 
 
 class NoAnswerError(TransientError):
@@ -28,11 +28,15 @@ class NoAnswerError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server has answered: the names in `headers` are in any case, and `body` may be its beginning only."""
+    """What a server has answered: the names in `headers` are in any case.
+
+    `is_whole`: `body` is all of it. It is not where the body is longer than was asked for, or broke off.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_whole: bool = True
 
 
 def most_connections() -> int:
@@ -56,14 +60,15 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         loopback: bool = False,
+        max_body: int = MAX_BODY,
     ) -> Answer:
-        """Send a request, and return the answer with at most 4,096 bytes of its body.
+        """Send a request, and return the answer with at most `max_body` bytes of its body.
 
         It may take `seconds`, half of them to connect. `loopback`: this machine may be called as well. Raises
         NoAnswerError, also if the host's name leads to an address that is not public.
         """
         session = self._sessions.get(loopback) or self._open(loopback=loopback)
-        return await session.request(method, url, seconds, headers, body)
+        return await session.request(method, url, seconds, headers, body, max_body)
 
     async def close(self) -> None:
         """Close the connections. A later request opens new ones."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from processors.outbound import MAX_BODY, Answer, NoAnswerError
+from processors.outbound import Answer, NoAnswerError
 from processors.public_hosts import AddressRefusedError, socket_factory
 
 if TYPE_CHECKING:
@@ -47,14 +47,20 @@ class OutboundSession:
         )
 
     async def request(
-        self, method: str, url: URL | str, seconds: float, headers: Mapping[str, str] | None, body: bytes | None
+        self,
+        method: str,
+        url: URL | str,
+        seconds: float,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        max_body: int,
     ) -> Answer:
         """See HttpClient."""
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, timeout=_limits(seconds), allow_redirects=False
             ) as response:
-                return Answer(response.status, response.headers, await _beginning(response))
+                return Answer(response.status, response.headers, *await _beginning(response, max_body))
         except TimeoutError:
             reason = "no answer in time"
         except aiohttp.ClientConnectorError as error:
@@ -75,12 +81,17 @@ def _limits(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, connect=seconds / 2)
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """The first bytes of the body. A break in it, or its never ending, changes nothing: the status is the answer."""
-    body = b""
+async def _beginning(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+    """At most so many bytes of the body, and whether that is all of it.
+
+    A break in it, or its never ending, is no error: the status is an answer.
+    """
+    body = bytearray()
     try:
-        while len(body) < MAX_BODY and (chunk := await response.content.read(MAX_BODY - len(body))):
+        while chunk := await response.content.read(most + 1 - len(body)):
             body += chunk
+            if len(body) > most:
+                return bytes(body[:most]), False
     except (aiohttp.ClientError, OSError, TimeoutError):
-        pass
-    return body
+        return bytes(body[:most]), False
+    return bytes(body), True

@@ -60,7 +60,11 @@ class HttpAnswer(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The first 4,096 bytes at most."""
+        """As many bytes as were asked for, at most."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `body` is all of it: it may be longer, or have broken off."""
 
 
 class Http(Protocol):
@@ -75,8 +79,11 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         loopback: bool = False,
+        max_body: int = 4096,
     ) -> HttpAnswer:
-        """Send a request that may take `seconds`. `loopback`: this machine may be called as well.
+        """Send a request that may take `seconds`; of the answer's body `max_body` bytes are read.
+
+        `loopback`: this machine may be called as well.
 
         Raises TransientError without an answer, also if the host's name leads to an address that is not public.
         """

@@ -68,7 +68,7 @@ async def test_a_body_without_end(client: HttpClient) -> None:
     async with raw_server(drip) as origin:
         answer = await post(client, origin, seconds=0.5)
 
-    assert 201 == answer.status
+    assert (201, False) == (answer.status, answer.is_whole)
     assert set(b".") == set(answer.body)
 
 
@@ -77,6 +77,17 @@ async def test_a_201_is_a_201(client: HttpClient, answer: bytes) -> None:
     """Whatever comes with it: a request that was taken must not be sent again."""
     async with raw_server(answering(answer)) as origin:
         assert 201 == (await post(client, origin)).status
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [(0, (b"", False)), (4, (b"whol", False)), (5, (b"whole", True)), (9, (b"whole", True))]
+)
+async def test_as_much_of_a_body_as_was_asked_for(client: HttpClient, most: int, expected: tuple[bytes, bool]) -> None:
+    """And the answer says whether it is all."""
+    async with raw_server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole")) as origin:
+        answer = await client.request("GET", origin, seconds=BUSY, loopback=True, max_body=most)
+
+    assert expected == (answer.body, answer.is_whole)
 
 
 async def test_of_a_huge_answer_little_is_read(client: HttpClient) -> None:
