@@ -51,7 +51,7 @@ class HttpClient:
     def __init__(self) -> None:
         self._sessions: dict[bool, OutboundSession] = {}
 
-    async def request(
+    async def request(  # noqa: PLR0913 -- what a request is made of
         self,
         method: str,
         url: URL | str,

@@ -70,7 +70,7 @@ class HttpAnswer(Protocol):
 class Http(Protocol):
     """Requests to hosts on the public internet, over one session. It follows no redirect."""
 
-    async def request(
+    async def request(  # noqa: PLR0913 -- what a request is made of
         self,
         method: str,
         url: str,
