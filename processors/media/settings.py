@@ -1,4 +1,4 @@
-"""What the environment says of media, and what of it child processes see."""
+"""The settings of media, and the variables that child processes see."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from processors.media.dependencies import VideoLimits, VideoSlots
 from processors.media.payload import LARGEST_AVATAR, SMALLEST_AVATAR
 from processors.media.sandbox.limits import MEBIBYTE
 
-IMAGES_SHARE = 60  # MiB that a video leaves to images
+IMAGES_SHARE = 60  # MiB that a video leaves for images
 
 
 class PlatformSettings(BaseSettings):
-    """What the platform says of where programs are: the only variables that a child process sees. None is ours."""
+    """The platform's variables for finding programs, the only ones that a child process sees."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
@@ -78,11 +78,11 @@ class MediaSettings(BaseSettings):
         return self.media_memory * MEBIBYTE
 
     def video_slots(self) -> VideoSlots:
-        """The places for videos."""
+        """The slots for videos."""
         return VideoSlots(self.video_concurrency)
 
     def video_limits(self) -> VideoLimits:
-        """The limits of videos; one leaves room for an image beside it."""
+        """The limits of a video, which leave memory for an image beside it."""
         return VideoLimits(
             duration=self.video_max_duration,
             upload=self.video_max_upload * MEBIBYTE,

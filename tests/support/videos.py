@@ -142,7 +142,7 @@ def ffmpeg(*arguments: str) -> None:
 
 
 def combed(path: Path) -> int:
-    """In how many places of the video's 10th frame a line is unlike both of its neighbours."""
+    """At how many positions of the 10th frame a line differs from both of its neighbours."""
     tenth = ("-vf", "select='eq(n,9)',format=gray", "-frames:v", "1", "-f", "rawvideo", "-")
     command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *tenth]
     grey = subprocess.run(command, check=True, capture_output=True).stdout

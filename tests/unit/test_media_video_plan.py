@@ -263,7 +263,7 @@ def test_a_video_with_some_damage_is_one() -> None:
 
 
 def test_what_packets_tell() -> None:
-    """What is encrypted, how long each stream is, how long the last image is shown, whatever order they come in."""
+    """What is encrypted, how long each stream is, how long the last frame is shown, whatever order they come in."""
     told = Packets(0)
     for line in (
         "0,0.000000,0.100000,K__",
@@ -282,7 +282,7 @@ def test_what_packets_tell() -> None:
 
 @pytest.mark.parametrize("line", ["0,0.000000,0.040000,KD_", "1,0.000000,0.200000,KD_"])
 def test_what_packets_hide(line: str) -> None:
-    """One image, or more sound than an encoder needs."""
+    """One frame, or more sound than an encoder needs."""
     told = Packets(0)
     told.take(line)
 

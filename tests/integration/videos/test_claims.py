@@ -67,7 +67,7 @@ def test_a_duration_that_is_unknown(
 
 
 def _moved(folder: Path, bits: int) -> bytes:
-    """The same of a video whose index is behind its frames: their places stay the same."""
+    """The same for a video whose index follows its frames, so that their offsets stay the same."""
     videos.ffmpeg("-i", str(folder / "video"), "-c", "copy", "-f", "mp4", str(folder / "behind"))
     return unknown((folder / "behind").read_bytes(), bits)
 

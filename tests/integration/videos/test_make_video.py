@@ -52,7 +52,7 @@ def test_a_video_becomes_one_that_every_browser_plays(run: Run, video: Callable[
 
 
 def test_a_video_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, video: Callable[[str], Path]) -> None:
-    """The coded frames stay as they are; where it was taken, and by what, is gone."""
+    """The coded frames are kept; location and camera are removed."""
     report = run(video("safe"))
 
     seen = videos.look(Path("video.mp4"))
@@ -66,7 +66,7 @@ def test_a_video_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, video: C
 
 
 def test_what_a_camera_wrote_between_the_frames_is_gone(run: Run, video: Callable[[str], Path]) -> None:
-    """Messages inside of H.264 (SEI) do not get through a remux; all frames do."""
+    """A remux keeps all frames of H.264, and no messages (SEI)."""
     report = run(video("place-inside"))
 
     assert report["remuxed"]
