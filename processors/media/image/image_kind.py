@@ -19,7 +19,7 @@ STARTS = {
     "GIF": re.compile(rb"GIF8[79]a"),
     "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
     "TIFF": re.compile(rb"II[*+]\x00|MM\x00[*+]"),
-    # Two letters are not enough: the size of the second header has few values, too.
+    # Two letters are not enough: the size of the second header, which has few values, is checked as well.
     "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL),
     "ICO": re.compile(rb"\x00\x00\x01\x00[^\x00]\x00"),
     # Text whose first element is `svg`, after a declaration, comments, a document type and its entities. The group is

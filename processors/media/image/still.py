@@ -131,6 +131,7 @@ def open_still(path: Path, kind: str) -> Still:
         # Pillow detects by itself that a JPEG is an MPO, with further images after the first.
         image = Image.open(path, formats=(kind,))
     still = (Jpeg if kind == "JPEG" else Still)(image, kind, path)
+    # In images, browsers treat the transfers of video as sRGB's.
     if not still.profile and (numbers := _numbers(image, kind, path)):
         still.profile = cicp.of_numbers(numbers[0], cicp.SRGB_TRANSFER if numbers[1] in cicp.VIDEO else numbers[1])
     return still

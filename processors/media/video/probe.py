@@ -178,7 +178,7 @@ def _read(answer: dict[str, Any]) -> Probe:
 
 
 def _video(streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first video stream that is no cover picture."""
+    """The first video stream that is no cover image."""
     for each in streams:
         if each.get("codec_type") == "video" and not each.get("disposition", {}).get("attached_pic"):
             return each
