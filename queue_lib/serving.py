@@ -34,7 +34,7 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
     choice, worker = reading.read(QueueChoice) or QueueChoice.model_construct(), reading.read(WorkerSettings)
     chosen = _chosen(choice, features, reading)
     wanted = [feature for feature in features if _has_job_in(feature, chosen)]
-    ready = [feature for feature in wanted if choice.queues or _is_configured(feature)] or wanted
+    ready = _ready(choice, wanted)
     table = [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
     models = dict.fromkeys(model for feature in ready for model in _settings_of(feature))
     settings = {model: reading.read(model) for model in models}
@@ -49,6 +49,18 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         settings={model: values for model, values in settings.items() if values is not None},
         not_configured=tuple(feature.name for feature in wanted if feature not in ready),
     )
+
+
+def served_queues(choice: QueueChoice, features: Sequence[Feature]) -> list[Queue]:
+    """The queues that a worker with this environment serves. Raises ConfigurationError for a name that there is not."""
+    chosen = choice.among(queues_of(features))
+    ready = _ready(choice, [feature for feature in features if _has_job_in(feature, chosen)])
+    return [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
+
+
+def _ready(choice: QueueChoice, wanted: Sequence[Feature]) -> Sequence[Feature]:
+    """Those that are configured; where QUEUES says so, or none is, all of them have to be."""
+    return [feature for feature in wanted if choice.queues or _is_configured(feature)] or wanted
 
 
 def _chosen(choice: QueueChoice, features: Sequence[Feature], reading: Reading) -> Sequence[Queue]:

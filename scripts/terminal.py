@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from processors.features import with_own_jobs
-from queue_lib import wiring
+from queue_lib import serving, wiring
 from queue_lib.errors import BrokerUnavailableError, ConfigurationError, PermanentError
 from queue_lib.job import Wire
 from queue_lib.jobs.own_module import own_jobs
@@ -91,6 +91,17 @@ async def _work(
 ) -> T:
     async with wiring.admin(settings, features, by=_who(), choice=choice) as admin:
         return await work(admin)
+
+
+def served_queues() -> list[str]:
+    """The queues that a worker with this environment serves. Ends the process if the environment is wrong."""
+    reading = Reading()
+    features = with_own_jobs(own_jobs(reading))
+    try:
+        [choice] = reading.load(QueueChoice)
+        return [queue.name for queue in serving.served_queues(choice, features)]
+    except ConfigurationError as error:
+        end(str(error), NOT_FIT)
 
 
 def _who() -> str:

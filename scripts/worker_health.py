@@ -1,8 +1,8 @@
 """Check that all queues are served: `python -m scripts.worker_health`, for a platform's check or a cron job.
 
-Exit status 0 if heartbeats of the last 30 seconds show that workers serve each of `QUEUES` on each of `WIRES`; else 5,
-with the queues and wires that no worker serves. With `--here` only workers on this machine count: use it for a
-container's own check. scripts/README.md has the other exit codes.
+Exit status 0 if heartbeats of the last 30 seconds show that workers serve, on each of `WIRES`, each queue that a worker
+with this environment serves; else 5, with the queues and wires that no worker serves. With `--here` only workers on
+this machine count: use it for a container's own check. scripts/README.md has the other exit codes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command(help=__doc__)
 def main(*, within: WithinOption = WITHIN, here: HereOption = False, as_json: JsonOption = False) -> None:
     """Read the heartbeats, print them and set the exit status."""
+    names = terminal.served_queues()
 
     async def work(admin: Admin) -> tuple[list[WorkerView], list[str]]:
         host = socket.gethostname()
@@ -42,7 +43,7 @@ def main(*, within: WithinOption = WITHIN, here: HereOption = False, as_json: Js
             each for each in await admin.workers.alive() if each.seen_at >= oldest and (not here or each.host == host)
         ]
         served = {(queue, wire) for each in heard for queue in each.queues for wire in each.wires}
-        wanted = [(queue, wire) for queue in admin.queues.names for wire in admin.wires]
+        wanted = [(queue, wire) for queue in names for wire in admin.wires]
         return heard, [f"{queue} on {wire}" for queue, wire in wanted if (queue, wire) not in served]
 
     heard, unserved = terminal.run(work)

@@ -210,6 +210,7 @@ async def test_whether_the_queues_are_served(app: App) -> None:
     """They are while workers run for all of them, on both wires; not before they start, nor after they have ended."""
     async with app.worker(QUEUES=QUEUE) as worker:
         some = await run(app, "worker_health", "--json", "--here")
+        configured = await run(app, "worker_health", VAPID_SUBJECT="mailto:ops@pushmill.dev")
         async with app.worker(QUEUES="file-processing", WIRES="rq") as second:
             most = await run(app, "worker_health", "--here", WIRES="rq")
             await second.terminate(10.0)
@@ -220,6 +221,7 @@ async def test_whether_the_queues_are_served(app: App) -> None:
     [seen] = some.json["workers"]
     assert (worker.pid, [QUEUE], ["bullmq", "rq"]) == (seen["pid"], seen["queues"], seen["wires"])
     assert seen["memory"] > 30_000_000
+    assert 0 == configured.status  # media has no variable set, so no worker with this environment serves its queue
     assert (0, True) == (most.status, seen["name"] in most.out)
     assert 5 == after.status
     assert "no worker serves push-notifications on bullmq; no worker serves push-notifications on rq; no" in after.err
