@@ -30,11 +30,11 @@ async def _nothing_to_do() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A metric made of what processors count.
+    """A Prometheus counter for what a feature's processors count.
 
-    `metric` is what they call it in `Context.tally`. Prometheus has it as the counter `pushmill_<name>_total`, whose
-    labels are the job's name and `labels`: each label with all the values that it can have. The series of all of them
-    are there from the start, at 0, for the jobs of `queue`. `samples` makes label values and how often of the counts.
+    `metric` is the name that processors pass to `Context.count`. The Prometheus counter is `pushmill_<name>_total`. Its
+    labels are the job's name and `labels`, which maps each label to all values that it can have. Every series starts at
+    0, for each job of `queue`. `samples` turns the counts of a run into (label values, number to add).
     """
 
     metric: str

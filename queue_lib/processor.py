@@ -115,8 +115,8 @@ class Context(Protocol):
         Raises BrokerUnavailableError as `note` does, and PermanentError for an option that the wire can't do.
         """
 
-    def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Count something for the log and the metrics of this run: `metric`, {origin: {kind: number}}."""
+    def count(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Add to the counters of this run, which its log line and the metrics have: `metric`, {key: {kind: number}}."""
 
 
 class Processor(Protocol[PayloadT_contra]):

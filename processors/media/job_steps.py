@@ -56,7 +56,7 @@ class MediaRun:
         """
         stored = {output.name: await self._publish(output, base, hashed=hashed) for output in outputs}
         made = sum(_size(self.folder / output.name) for output in outputs)
-        self.context.tally("media_bytes", {"in": {"upload": _size(self.folder / "source")}, "out": {"files": made}})
+        self.context.count("media_bytes", {"in": {"upload": _size(self.folder / "source")}, "out": {"files": made}})
         return stored
 
     async def _publish(self, output: Output, base: str, *, hashed: bool) -> Stored:

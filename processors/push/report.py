@@ -69,9 +69,9 @@ class Report:
     def close(self, context: Context) -> None:
         """Hand the counts over to the metrics, and tell the log how many rows this worker can't use."""
         if self._counts:
-            context.tally("push_deliveries", self._counts)
+            context.count("push_deliveries", self._counts)
         if self._pruned:
-            context.tally("push_pruned", {"subscriptions": {"gone": self._pruned}})
+            context.count("push_pruned", {"subscriptions": {"gone": self._pruned}})
         causes = self._causes()
         unusable = {kind.value: causes[kind] for kind in sorted(UNUSABLE) if causes[kind]}
         if unusable:

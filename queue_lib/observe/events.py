@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from queue_lib.job import Job, Wire
     from queue_lib.outcome import Ending, Failure
 
-# What a run has counted: metric -> as in {push service: {result: how often}}.
-Tallies = Mapping[str, Mapping[str, Mapping[str, int]]]
+# What a run has counted: {metric: {key: {kind: number}}}; for pushes {"push_deliveries": {push service: {result: n}}}.
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class JobEnded:
     job: Job
     ending: Ending
     seconds: float
-    tallies: Tallies = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

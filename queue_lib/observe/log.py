@@ -83,9 +83,9 @@ def describe(event: Logged) -> tuple[int, str, Fields]:
     match event:
         case JobStarted(job):
             return logging.DEBUG, "job_started", _of_job(job)
-        case JobEnded(job, ending, seconds, tallies):
+        case JobEnded(job, ending, seconds, counts):
             level, name, extra = _ended(ending)
-            return level, name, {**_of_job(job, seconds), **extra, **tallies}
+            return level, name, {**_of_job(job, seconds), **extra, **counts}
         case BrokerLost() | BrokerBack() | QueueHeld() | JobsRecovered():
             return _of_broker(event)
         case _:

@@ -125,9 +125,9 @@ class Metrics:
     """Counts events."""
 
     def __init__(
-        self, registry: CollectorRegistry, names: Mapping[str, Collection[str]], tallies: Sequence[JobCounter] = ()
+        self, registry: CollectorRegistry, names: Mapping[str, Collection[str]], counters: Sequence[JobCounter] = ()
     ) -> None:
-        """`names` are the job names that each queue takes; `tallies` say what is made of what processors count."""
+        """`names` are the job names that each queue takes; `counters` are what features count."""
         self._names = {queue: frozenset(known) for queue, known in names.items()}
         self._registry = registry
         jobs = JobMetrics(names)
@@ -137,8 +137,9 @@ class Metrics:
         self._outages = self._counter("broker_outages", "Times that Redis went away.", "queue", "wire")
         self._recovered = self._counter("jobs_recovered", "Jobs taken back from silent workers.", "wire")
         self._follow_ups = self._counter("follow_ups", "Jobs that running jobs have added.", "queue", "name")
-        self._tallies = {
-            tally.metric: (tally, self._counter(tally.name, tally.meaning, "name", *tally.labels)) for tally in tallies
+        self._job_counters = {
+            declared.metric: (declared, self._counter(declared.name, declared.meaning, "name", *declared.labels))
+            for declared in counters
         }
         self._handlers: dict[type[Event], Callable[[Any], object]] = {
             JobStarted: jobs.started,
@@ -156,8 +157,8 @@ class Metrics:
         if handler is not None:
             handler(event)
         if isinstance(event, JobEnded):
-            for metric, counts in event.tallies.items():
-                self._tallied(event.job, metric, counts)
+            for metric, counts in event.counts.items():
+                self._count(event.job, metric, counts)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"pushmill_{name}", meaning, labels, registry=self._registry)
@@ -173,8 +174,8 @@ class Metrics:
             for name in (*known, OTHER):
                 self._follow_ups.labels(queue, name)
         self._follow_ups.labels(OTHER, OTHER)
-        for tally, counter in self._tallies.values():
-            for labels in itertools.product(self._names.get(tally.queue, ()), *tally.labels.values()):
+        for declared, counter in self._job_counters.values():
+            for labels in itertools.product(self._names.get(declared.queue, ()), *declared.labels.values()):
                 counter.labels(*labels)
 
     def _name(self, queue: str, name: str) -> str:
@@ -188,10 +189,10 @@ class Metrics:
         self._limited.labels(event.queue, event.wire).inc()
         self._limited_for.labels(event.queue, event.wire).inc(event.seconds)
 
-    def _tallied(self, job: Job, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-        if metric not in self._tallies:
+    def _count(self, job: Job, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        if metric not in self._job_counters:
             return
-        tally, counter = self._tallies[metric]
+        declared, counter = self._job_counters[metric]
         name = self._name(job.queue, job.name)
-        for values, count in tally.samples(counts):
+        for values, count in declared.samples(counts):
             counter.labels(name, *values).inc(count)

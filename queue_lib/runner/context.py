@@ -34,7 +34,7 @@ class RunContext:
     def __init__(self, lease: Lease, observe: Observer, board: Board) -> None:
         self.job = lease.job
         self.board = board
-        self.tallies: dict[str, dict[str, dict[str, int]]] = {}
+        self.counts: dict[str, dict[str, dict[str, int]]] = {}
         self._lease = lease
         self._observe = observe
         self._started = time.monotonic()
@@ -92,9 +92,9 @@ class RunContext:
         self._added[text] += 1
         return f"by-{hashlib.sha256(f'{self._added[text]} {text}'.encode()).hexdigest()[:32]}"
 
-    def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Keep counts, to be reported with the end of the run."""
-        mine = self.tallies.setdefault(metric, {})
+    def count(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Add to this run's counts, which are reported when it ends."""
+        mine = self.counts.setdefault(metric, {})
         for key, kinds in counts.items():
             total = mine.setdefault(key, {})
             for kind, count in kinds.items():

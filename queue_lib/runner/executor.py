@@ -69,7 +69,7 @@ class Executor:
         ending = await self._attempt(lease, context)
         seconds = context.spent()
         recorded = await self._record(lease, ending)
-        self._observe(JobEnded(lease.job, recorded, seconds, context.tallies))
+        self._observe(JobEnded(lease.job, recorded, seconds, context.counts))
 
     async def give_back(self, lease: Lease) -> None:
         """Return a job to its queue: the process is stopping."""

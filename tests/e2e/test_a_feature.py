@@ -63,7 +63,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         if context.job.attempt < 3:
             msg = "the server is busy"
             raise TransientError(msg)
-        context.tally("emails", {server: {"sent": 1}})
+        context.count("emails", {server: {"sent": 1}})
         return Sent(message_id=f"{email.send_to}/{server}", attempts=context.job.attempt)
 
     async def bounce(email: Email, _: Context) -> None:

@@ -137,7 +137,7 @@ class FakeContext:
         self.kept: dict[str, str] = {}
         self.enqueued: dict[str, Addition] = {}
         self.flow = Children({}, {})
-        self.tallies: list[tuple[str, dict[str, dict[str, int]]]] = []
+        self.counts: list[tuple[str, dict[str, dict[str, int]]]] = []
         self.reports: list[Any] = []
         self.seconds = 300.0
         self.fault: BaseException | None = None
@@ -178,6 +178,6 @@ class FakeContext:
         self.enqueued.setdefault(job_id, addition)
         return job_id
 
-    def tally(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+    def count(self, metric: str, counts: Mapping[str, Mapping[str, int]]) -> None:
         """See the protocol."""
-        self.tallies.append((metric, {origin: dict(kinds) for origin, kinds in counts.items()}))
+        self.counts.append((metric, {origin: dict(kinds) for origin, kinds in counts.items()}))

@@ -99,7 +99,7 @@ async def tell(mess: Mess) -> None:
     """What workers would have told in the last hour."""
     connection = client(options(mess.url), decode=True, name="showcase")
     heartbeats, now = RedisHeartbeats(connection, "bull"), int(time.time() // MINUTE)
-    tallies = {
+    counts = {
         (queue.name, now - ago): _minute(ago, size) for queue, size in ((PUSHES, 84), (FILES, 9)) for ago in range(59)
     }
     for number, host in enumerate(("worker-1.dyno", "worker-2.dyno")):
@@ -113,7 +113,7 @@ async def tell(mess: Mess) -> None:
             wires=(Wire.BULLMQ, Wire.RQ),
             running=_running() if number else (),
         )
-        await heartbeats.send(worker, {} if number else tallies)
+        await heartbeats.send(worker, {} if number else counts)
     await connection.aclose()
 
 

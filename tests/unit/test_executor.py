@@ -235,8 +235,8 @@ async def leaving_things(_payload: Greeting, context: Context, /) -> dict[str, s
     """A processor that notes, adds a job, and reports counts."""
     await context.note({"a": "1", "b": "2"}, ["b"])
     await context.enqueue(Addition(job_id="next", name="greet", data={}))
-    context.tally("greetings", {"here": {"sent": 1}})
-    context.tally("greetings", {"here": {"sent": 2, "gone": 1}})
+    context.count("greetings", {"here": {"sent": 1}})
+    context.count("greetings", {"here": {"sent": 2, "gone": 1}})
     return await context.notes()
 
 
@@ -247,7 +247,7 @@ async def test_what_a_run_leaves_behind_survives_an_outage() -> None:
     follow_up = Addition(job_id="next", name="greet", data={})
     assert [("enqueue", "work", follow_up), ("done", {"a": "1"})] == await bench.run()
     [ended] = [event for event in bench.events if isinstance(event, JobEnded)]
-    assert {"greetings": {"here": {"sent": 3, "gone": 1}}} == ended.tallies
+    assert {"greetings": {"here": {"sent": 3, "gone": 1}}} == ended.counts
 
 
 async def test_a_run_does_not_wait_for_ever_to_note() -> None:

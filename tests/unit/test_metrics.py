@@ -14,13 +14,13 @@ from processors.push.services import SERVICES, service_of
 from queue_lib.job import Wire
 from queue_lib.observe.events import (
     BrokerLost,
+    Counts,
     Event,
     FollowUpAdded,
     JobEnded,
     JobsRecovered,
     JobStarted,
     RateLimited,
-    Tallies,
     to_all,
 )
 from queue_lib.observe.metrics import LONGEST_WAIT, Metrics
@@ -114,8 +114,8 @@ def test_no_series_is_born_with_an_event() -> None:
     everything += [FollowUpAdded("a-queue-of-others", "greet")]
     deliveries = {f"https://{host}": dict.fromkeys(map(str, Kind), 120) for host in SERVICES}
     deliveries |= {"https://example.com": {"sent": 1}, "refused": {"gone": 1}}
-    pushed: Tallies = {"push_deliveries": deliveries, "push_pruned": {"subscriptions": {"gone": 120}}}
-    stored: Tallies = {"media_bytes": {"in": {"upload": 1}, "out": {"files": 1}}}
+    pushed: Counts = {"push_deliveries": deliveries, "push_pruned": {"subscriptions": {"gone": 120}}}
+    stored: Counts = {"media_bytes": {"in": {"upload": 1}, "out": {"files": 1}}}
     everything += [JobEnded(pushes, Done(None), 1.0, pushed), JobEnded(files, Done(None), 1.0, stored)]
     names = {"push-notifications": ["push"], "file-processing": ["file"]}
 

@@ -29,7 +29,7 @@ async def test_every_end_is_counted_once() -> None:
     assert await run(6, sender) == (2, 2, 1, 1, 0, 6)
 
 
-async def test_the_result_and_the_tally_have_counts_by_origin_and_reason() -> None:
+async def test_the_result_and_the_counters_have_counts_by_origin_and_reason() -> None:
     """Where which answer came from is in the result, and told to the log and the metrics."""
     rows = FakeSubscriptions([make_row(0), make_row(1, "https://other.test"), make_row(2)])
     context = FakeContext()
@@ -38,7 +38,7 @@ async def test_the_result_and_the_tally_have_counts_by_origin_and_reason() -> No
 
     expected = {"https://push.test": {"sent": 1, "gone": 1}, "https://other.test": {"sent": 1}}
     assert result.origins == expected
-    assert context.tallies == [("push_deliveries", expected), ("push_pruned", {"subscriptions": {"gone": 1}})]
+    assert context.counts == [("push_deliveries", expected), ("push_pruned", {"subscriptions": {"gone": 1}})]
 
 
 async def test_one_device_is_sent_to_once_however_many_rows_it_has() -> None:

@@ -150,7 +150,7 @@ async def test_what_was_not_sent_uses_up_no_attempt() -> None:
         assert 0 < caught.value.delay <= 60
         clock.now += 0.1
 
-    assert (before, {}, []) == (len(sender.tried), later.enqueued, later.tallies)
+    assert (before, {}, []) == (len(sender.tried), later.enqueued, later.counts)
 
 
 async def test_follow_ups_to_a_push_service_that_is_no_more_end(monkeypatch: pytest.MonkeyPatch) -> None:

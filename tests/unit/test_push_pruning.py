@@ -81,7 +81,7 @@ async def test_rows_that_can_not_be_used_are_counted_by_cause() -> None:
     causes = {"unreadableKeys": 2, "refusedEndpoint": 1, "keyMismatch": 1}
     assert (1, 4, 0) == (result.sent, result.failed, result.pruned)
     assert {"https://push.test": {"sent": 1, **causes}} == result.origins
-    assert [("push_deliveries", result.origins)] == context.tallies
+    assert [("push_deliveries", result.origins)] == context.counts
     [alarm] = [entry for entry in logs if entry["event"] == "push_unusable"]
     assert {"log_level": "error", "of": 5, **causes}.items() <= alarm.items()
 

@@ -103,7 +103,7 @@ async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_
     first.get_loop().call_soon(answers.set)
     with capture_logs() as logs:
         await asyncio.wait([first])
-    [(_, counts)] = context.tallies
+    [(_, counts)] = context.counts
     cut = counts["https://push.test"]
     result = await PushNotification(make_dependencies(rows, sender))(job(), context)
 
