@@ -48,6 +48,7 @@ async def work(served: Served, stop: Stop) -> int:
             structlog.get_logger().error("started_without", reason=reason)
         for feature in opened:
             await feature.at_start()
+        await wiring.keep_schedules(served)
         runner = await cleanup.enter_async_context(wiring.worker(served, opened, storage.checks(), cache))
         return await serve(runner, stop, served.worker.shutdown_grace)
 

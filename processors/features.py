@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from processors.media.feature import MEDIA
 from processors.own.feature import own_feature
 from processors.push.feature import PUSH
+from queue_lib.jobs.own_module import OwnJobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.feature import Feature
-    from queue_lib.jobs.own_module import OwnJobs
 
 FEATURES: tuple[Feature, ...] = (PUSH, MEDIA)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:
     """The features, and a team's own jobs as one more, if there are any."""
-    return (*features, own_feature(own)) if own.queues or own.jobs else tuple(features)
+    return (*features, own_feature(own)) if own != OwnJobs() else tuple(features)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_settings import BaseSettings
 
-from queue_lib.errors import ConfigurationError
+from queue_lib.errors import ConfigurationError, PermanentError
 from queue_lib.processor import Route
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from queue_lib.processor import JobSchema, OnDead, Processor
     from queue_lib.queues import Queue
+    from queue_lib.schedule import Schedule
     from queue_lib.settings import WorkerSettings
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -80,6 +81,7 @@ class Feature:
     shared_settings: tuple[type[BaseSettings], ...] = ()
     optional_settings: tuple[type[BaseSettings], ...] = ()
     counters: tuple[Counter, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
 
 
@@ -87,7 +89,8 @@ class Feature:
 class Served:
     """What one process serves: its `queues` with the environment's numbers, the features with jobs in them, settings.
 
-    `not_configured` names the features that have no variable set, and so are not served.
+    `not_configured` names the features that have no variable set, and so are not served. `schedules` are those of the
+    queues, by the queue's name, also of features that this process does not serve.
     """
 
     worker: WorkerSettings
@@ -95,6 +98,7 @@ class Served:
     features: tuple[Feature, ...]
     settings: Mapping[type[BaseSettings], BaseSettings] = field(repr=False)
     not_configured: tuple[str, ...] = ()
+    schedules: Mapping[str, tuple[Schedule, ...]] = field(default_factory=dict)
 
     def of(self, model: type[SettingsT]) -> SettingsT:
         """The settings of a class that one of the features names. LookupError if none does."""
@@ -130,6 +134,34 @@ def jobs_of(features: Sequence[Feature]) -> tuple[JobSchema, ...]:
             msg = f"the job {job.name!r} belongs in the queue {job.queue!r}, and there is none of that name"
             raise ConfigurationError(msg)
     return jobs
+
+
+def schedules_of(features: Sequence[Feature]) -> dict[str, tuple[Schedule, ...]]:
+    """All schedules, by their queue. What can't be added is a ConfigurationError, with a line for each fault."""
+    jobs = {job.name: job for job in jobs_of(features)}
+    found: dict[str, tuple[Schedule, ...]] = {}
+    faults = []
+    for feature in features:
+        for schedule in feature.schedules:
+            try:
+                queue = _queue_of(schedule, jobs)
+            except PermanentError as error:
+                faults.append(f"the schedule {schedule.key!r} of {feature.name}: {error}")
+            else:
+                found[queue] = (*found.get(queue, ()), schedule)
+    if faults:
+        raise ConfigurationError(*faults)
+    for schedules in found.values():
+        _refuse_twice("schedule", [(schedule.key, schedule.job) for schedule in schedules])
+    return found
+
+
+def _queue_of(schedule: Schedule, jobs: Mapping[str, JobSchema]) -> str:
+    if schedule.job not in jobs:
+        msg = f"no such job: {schedule.job!r}"
+        raise PermanentError(msg)
+    jobs[schedule.job].parse(schedule.data)
+    return jobs[schedule.job].queue
 
 
 def _refuse_twice(kind: str, names: Sequence[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.feature import Served, jobs_of, queues_of
+from queue_lib.feature import Served, queues_of, schedules_of
 from queue_lib.queues import Retries
 from queue_lib.settings import QueueChoice, Reading, WorkerSettings, apply, is_configured, misspelt, queue_settings
 
@@ -32,7 +32,7 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
     """
     reading = reading or Reading()
     choice, worker = reading.read(QueueChoice) or QueueChoice.model_construct(), reading.read(WorkerSettings)
-    chosen = _chosen(choice, features, reading)
+    schedules, chosen = schedules_of(features), _chosen(choice, features, reading)
     wanted = [feature for feature in features if _has_job_in(feature, chosen)]
     ready = _ready(choice, wanted)
     table = [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
@@ -47,6 +47,7 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         queues=tuple(_with_retries(apply(queue, values), ready) for queue, values in queues),
         features=tuple(ready),
         settings={model: values for model, values in settings.items() if values is not None},
+        schedules={name: found for name, found in schedules.items() if name in {queue.name for queue in table}},
         not_configured=tuple(feature.name for feature in wanted if feature not in ready),
     )
 
@@ -64,7 +65,6 @@ def _ready(choice: QueueChoice, wanted: Sequence[Feature]) -> Sequence[Feature]:
 
 
 def _chosen(choice: QueueChoice, features: Sequence[Feature], reading: Reading) -> Sequence[Queue]:
-    jobs_of(features)  # refuses names that are taken
     try:
         return choice.among(queues_of(features))
     except ConfigurationError as error:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from queue_lib.admin.admin import Admin
@@ -22,13 +23,15 @@ from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.admin.rq.inspector import RQInspector
 from queue_lib.broker.base import Chore, Setup
 from queue_lib.broker.board import RedisBoard
+from queue_lib.broker.bullmq import own_schedules
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
+from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.connection import client, redis_options, synchronous_client
 from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
-from queue_lib.errors import ConfigurationError
+from queue_lib.errors import BrokerRefusedError, ConfigurationError
 from queue_lib.feature import jobs_of, queues_of, routes
 from queue_lib.job import Wire
 from queue_lib.observe import http, memory
@@ -37,6 +40,7 @@ from queue_lib.observe.log import LogObserver
 from queue_lib.observe.metrics import Metrics
 from queue_lib.observe.process_metrics import ProcessMetrics
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
+from queue_lib.outcome import reason_of
 from queue_lib.processor import Registry
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import Health, HealthCheck
@@ -73,6 +77,25 @@ async def preflight(settings: WorkerSettings, opening: Awaitable[T]) -> T:
     if isinstance(opened, BaseException) or faults:
         raise ConfigurationError(*faults)
     return opened
+
+
+async def keep_schedules(served: Served) -> None:
+    """Add, change and remove the schedules of the served queues; they need the wire bullmq.
+
+    A queue whose keys are broken is only logged. Raises BrokerUnavailableError.
+    """
+    if Wire.BULLMQ not in served.worker.wires:
+        return
+    connection = client(redis_options(served.worker), decode=True, name="pushmill:schedules")
+    try:
+        for queue in served.queues:
+            try:
+                shared = SharedQueue(queue.name, connection, served.worker.bullmq_prefix)
+                await own_schedules.keep_schedules(shared, served.schedules.get(queue.name, ()))
+            except BrokerRefusedError as error:
+                structlog.get_logger().warning("schedules_refused", queue=queue.name, reason=reason_of(error))
+    finally:
+        await connection.aclose()
 
 
 async def _check_redis(settings: WorkerSettings) -> None:

@@ -29,6 +29,7 @@ def own_feature(own: OwnJobs) -> Feature:
         name="own jobs",
         queues=own.queues,
         jobs=tuple(map(schema_of, own.jobs)),
+        schedules=own.schedules,
         optional_settings=(DatabaseSettings, ObjectsSettings),
         open=partial(_open, own),
     )

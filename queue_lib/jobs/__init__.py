@@ -8,6 +8,7 @@ from queue_lib.jobs.own_job import Job
 from queue_lib.jobs.toolbox import Cache, Database, Http, Objects, Tools
 from queue_lib.processor import Context, Model
 from queue_lib.queues import Queue, Retention
+from queue_lib.schedule import Schedule
 
 __all__ = [
     "Backoff",
@@ -24,6 +25,7 @@ __all__ = [
     "PermanentError",
     "Queue",
     "Retention",
+    "Schedule",
     "SnoozeError",
     "Tools",
     "TransientError",

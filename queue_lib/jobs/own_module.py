@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from queue_lib.broker.bullmq.own_schedules import pattern_fault
 from queue_lib.errors import ConfigurationError
 from queue_lib.jobs.own_job import Job
 from queue_lib.outcome import Failure, reason_of
-from queue_lib.queues import DEAD_QUEUE, Queue
+from queue_lib.queues import DAY, DEAD_QUEUE, Queue
+from queue_lib.schedule import Schedule
 from queue_lib.settings import JobsSettings
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from queue_lib.settings import Reading
 
 QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
+KEY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.IGNORECASE)
+LONGEST_INTERVAL = 366 * DAY
 LANES = ("-high", "-low")  # RQ's, of a queue
 
 
@@ -33,6 +37,7 @@ class OwnJobs:
 
     queues: tuple[Queue, ...] = ()
     jobs: tuple[type[Job[Any]], ...] = ()
+    schedules: tuple[Schedule, ...] = ()
 
 
 def own_jobs(reading: Reading) -> OwnJobs:
@@ -55,6 +60,7 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     faults: list[str] = []
     queues: list[Queue] = []
     jobs: list[type[Job[Any]]] = []
+    schedules: list[Schedule] = []
     for name in names:
         try:
             module = importlib.import_module(name)
@@ -64,9 +70,10 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
         faults += [f"JOBS: {name}: {fault}" for fault in _faults(module)]
         queues += _listed(module, "QUEUES")
         jobs += _listed(module, "JOBS")
+        schedules += _listed(module, "SCHEDULES")
     if faults:
         raise ConfigurationError(*faults)
-    return OwnJobs(tuple(queues), tuple(jobs))
+    return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules))
 
 
 def _import_fault(error: Exception) -> str:
@@ -83,7 +90,7 @@ def _listed(module: ModuleType, name: str) -> Sequence[Any]:
 
 
 def _faults(module: ModuleType) -> Iterator[str]:
-    for name in ("QUEUES", "JOBS"):
+    for name in ("QUEUES", "JOBS", "SCHEDULES"):
         if not isinstance(getattr(module, name, ()), (tuple, list)):
             yield f"{name} is no tuple; write {name} = (..., )"
     if not hasattr(module, "JOBS"):
@@ -92,6 +99,8 @@ def _faults(module: ModuleType) -> Iterator[str]:
         yield from _queue_faults(queue)
     for job in _listed(module, "JOBS"):
         yield from _job_faults(job)
+    for schedule in _listed(module, "SCHEDULES"):
+        yield from _schedule_faults(schedule)
 
 
 def _queue_faults(queue: object) -> Iterable[str]:
@@ -116,6 +125,22 @@ def _job_faults(job: object) -> Iterator[str]:
         yield f"{job.__name__}: {what}; write class {job.__name__}(Job[...]) with a class of a Model"
     if job.handle is Job.handle:
         yield f"{job.__name__} has no handle; write async def handle(self, payload, context)"
+
+
+def _schedule_faults(schedule: object) -> Iterator[str]:
+    if not isinstance(schedule, Schedule):
+        yield f"SCHEDULES: {_short(schedule)} is no Schedule"
+        return
+    where = f"the schedule {schedule.key!r}"
+    if not KEY.fullmatch(schedule.key):
+        yield f"{where} needs another key: letters and digits, with -, _ or . between them"
+    if (schedule.cron is None) == (schedule.every is None):
+        yield f"{where} needs either cron or every"
+    elif schedule.cron is not None:
+        if (fault := pattern_fault(schedule.cron, schedule.tz)) is not None:
+            yield f"{where} has a cron that can't be read, {schedule.cron!r}: {fault}"
+    elif not 1 <= (schedule.every or 0) < LONGEST_INTERVAL:
+        yield f"{where} is every {schedule.every} s: it needs 1 s at least, and less than a year"
 
 
 def _short(value: object) -> str:

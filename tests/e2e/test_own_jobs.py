@@ -142,6 +142,29 @@ async def test_a_thread_that_hangs_does_not_keep_the_process(mess: Mess) -> None
     assert (job, 1) == (line["id"], line["attempt"])
 
 
+async def test_schedules_tick(mess: Mess) -> None:
+    """By the second and by cron, over two processes of a worker; one that is gone from the module ticks no more."""
+    settings = {**env(mess), "INVOICES_PROCESSES": "2"}
+    schedules = """
+from queue_lib.jobs import Schedule
+SCHEDULES = (
+    Schedule("seconds", "print", {"invoiceId": "every"}, every=1),
+    Schedule("cron", "print", {"invoiceId": "cron"}, cron="* * * * * *", tz="Europe/Berlin"),
+)
+"""
+    (mess.folder / "jobs.py").write_text(JOBS + schedules)
+    async with WorkerProcess(settings, mess.folder) as worker:
+        for key in ("seconds", "cron"):
+            ticks = {line["id"] for line in await worker.logged("job_done", 1, name="print")}
+            while len([tick for tick in ticks if tick.startswith(f"repeat:pushmill:{key}:")]) < 3:
+                ticks = {line["id"] for line in await worker.logged("job_done", len(ticks) + 1, name="print")}
+
+    (mess.folder / "jobs.py").write_text(JOBS)
+    async with WorkerProcess(settings, mess.folder):
+        pass
+    assert [] == mess.redis.zrange("bull:invoices:repeat", 0, -1)
+
+
 @pytest.mark.parametrize("script", ["worker.py", "web.py", "scripts/queue_stats.py"])
 async def test_what_is_wrong_with_the_module_is_one_line(mess: Mess, script: str) -> None:
     """Each process ends with status 1, and without a stack trace."""

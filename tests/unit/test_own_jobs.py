@@ -11,9 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.features import FEATURES, with_own_jobs
 from queue_lib.errors import ConfigurationError
-from queue_lib.feature import Feature, jobs_of, queues_of
+from queue_lib.feature import Feature, jobs_of, queues_of, schedules_of
 from queue_lib.job import Backoff as JobBackoff
-from queue_lib.jobs import Backoff, Context, Job, Model, Queue
+from queue_lib.jobs import Backoff, Context, Job, Model, Queue, Schedule
 from queue_lib.jobs.own_job import schema_of
 from queue_lib.jobs.own_module import OwnJobs, own_jobs, read_modules
 from queue_lib.processor import JobSchema
@@ -143,6 +143,7 @@ def test_a_module_beside_the_worker(tmp_path: Path) -> None:
         ("JOBS = {}", "JOBS: own: JOBS is no tuple; write JOBS = (..., )"),
         ("JOBS = (7,)", "JOBS: own: JOBS: 7 is no class of a Job; write class SendInvoice(Job[Invoice])"),
         ("QUEUES = ('a',)\nJOBS = ()", "JOBS: own: QUEUES: 'a' is no Queue"),
+        ("SCHEDULES = ('a',)\nJOBS = ()", "JOBS: own: SCHEDULES: 'a' is no Schedule"),
     ],
 )
 def test_what_is_wrong_with_a_module(tmp_path: Path, text: str, expected: str) -> None:
@@ -193,6 +194,65 @@ def test_what_is_wrong_with_a_class(tmp_path: Path, old: str, new: str, expected
     (tmp_path / "own.py").write_text(GOOD.replace(old, new))
 
     assert [f"JOBS: own: {expected}"] == faults("own")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("'night', 'a', cron='0 25 * * *'", "'night' has a cron that can't be read, '0 25 * * *': 25 is no hour"),
+        (
+            "'night', 'a', cron='0 3 * * *', tz='Mars'",
+            "'night' has a cron that can't be read, '0 3 * * *': there is no",
+        ),
+        ("'night', 'a'", "'night' needs either cron or every"),
+        ("'night', 'a', cron='0 3 * * *', every=60", "'night' needs either cron or every"),
+        ("'night', 'a', every=0", "'night' is every 0 s: it needs 1 s at least, and less than a year"),
+        ("'a:b', 'a', every=60", "'a:b' needs another key: letters and digits, with -, _ or . between them"),
+    ],
+)
+def test_what_is_wrong_with_a_schedule(tmp_path: Path, schedule: str, expected: str) -> None:
+    """It is told at the start, not when it is due."""
+    text = f"from queue_lib.jobs import Schedule\nSCHEDULES = (Schedule({schedule}),)\nJOBS = ()"
+    (tmp_path / "own.py").write_text(text)
+
+    [fault] = faults("own")
+    assert fault.startswith(f"JOBS: own: the schedule {expected}")
+
+
+def test_a_schedule_is_of_a_job_that_there_is() -> None:
+    """With a payload that the job takes; all that is wrong is told together."""
+    queues, good = (Queue(name="invoices"),), Schedule("a", "plain", {"invoiceId": "i"}, every=60)
+    own = OwnJobs(queues, (Plain,), (good, Schedule("b", "none", every=60), Schedule("c", "plain", every=60)))
+    with pytest.raises(ConfigurationError) as caught:
+        schedules_of(with_own_jobs(own))
+    assert (
+        "the schedule 'b' of own jobs: no such job: 'none'",
+        "the schedule 'c' of own jobs: bad payload for plain: invoiceId: Field required",
+    ) == caught.value.faults
+
+    with pytest.raises(ConfigurationError, match="the schedule name 'a' is taken: it is there 2 times, in plain"):
+        schedules_of(with_own_jobs(OwnJobs(queues, (Plain,), (good, good))))
+    push = Schedule("news", "push-notification", {"userId": "u", "payload": {"title": "News", "body": "."}}, every=60)
+    found = schedules_of(with_own_jobs(OwnJobs(queues, (Plain,), (good, push))))
+    assert {"invoices": (good,), "push-notifications": (push,)} == found
+
+
+def test_a_process_has_the_schedules_of_its_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of jobs that a feature has which it does not serve: else it would remove what another process has added."""
+    every = Schedule("a", "two", every=60)
+    one = Feature(name="one", queues=(Queue(name="x"),), jobs=(JobSchema("one", "x", Invoice),), open=_never)
+    two = Feature(
+        name="two",
+        queues=(Queue(name="y"),),
+        jobs=(JobSchema("two", "y", Model),),
+        schedules=(every, Schedule("b", "one", {"invoiceId": "i"}, every=60)),
+        open=_never,
+    )
+    monkeypatch.setenv("QUEUES", "x")
+    chosen = choose([one, two])
+
+    assert [one] == list(chosen.features)
+    assert {"x": (Schedule("b", "one", {"invoiceId": "i"}, every=60),)} == chosen.schedules
 
 
 def test_names_are_taken_once() -> None:

@@ -1,0 +1,69 @@
+"""Keeps the schedules of features and of a team's own jobs as job schedulers of BullMQ, which Node's tools show."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from queue_lib.broker.bullmq.cron import next_time
+from queue_lib.broker.bullmq.parse import MALFORMED, MS
+from queue_lib.broker.bullmq.pattern import PatternError
+from queue_lib.broker.bullmq.schedulers import Scheduler
+from queue_lib.broker.trouble import outages_translated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_lib.schedule import Schedule
+
+PREFIX = "pushmill:"  # of the ids: the app's own schedulers have others
+
+
+def pattern_fault(cron: str, tz: str) -> str | None:
+    """What is wrong with a pattern, or with its time zone."""
+    try:
+        next_time(cron, tz, time.time(), "")
+    except PatternError as error:
+        return str(error)
+    return None
+
+
+async def keep_schedules(queue: Any, schedules: Sequence[Schedule]) -> None:
+    """Add and change schedulers of the package's Queue as `schedules` say, and remove those of ours that are gone.
+
+    One that is as it should be goes on undisturbed, so that several workers may start at once. Raises
+    BrokerUnavailableError.
+    """
+    scheduler, wanted = Scheduler(queue), {PREFIX + schedule.key: schedule for schedule in schedules}
+    with outages_translated():
+        client, repeat = queue.backend.conn, queue.backend.toKey("repeat")
+        ours = [scheduler_id async for scheduler_id, _ in client.zscan_iter(repeat, f"{PREFIX}*")]
+        for gone in set(ours) - wanted.keys():
+            await scheduler.removeJobScheduler(gone)
+        for scheduler_id, schedule in wanted.items():
+            record = await client.hgetall(queue.backend.toKey(f"repeat:{scheduler_id}"))
+            if _said(record) != _fields(schedule):
+                await scheduler.removeJobScheduler(scheduler_id)  # else a new interval begins when the old one is over
+                await scheduler.upsertJobScheduler(scheduler_id, _repeat(schedule), schedule.job, dict(schedule.data))
+
+
+def _repeat(schedule: Schedule) -> dict[str, Any]:
+    if schedule.every is not None:
+        return {"every": round(schedule.every * MS)}
+    return {"pattern": schedule.cron, "tz": schedule.tz}
+
+
+def _fields(schedule: Schedule) -> dict[str, Any]:
+    """What the scheduler's record has of it."""
+    repeat = {name: str(value) for name, value in _repeat(schedule).items()}
+    return {"name": schedule.job, "data": json.loads(json.dumps(dict(schedule.data))), **repeat}
+
+
+def _said(record: dict[str, str]) -> dict[str, Any]:
+    """The same of a record; empty if it can't be read."""
+    found: dict[str, Any] = {name: record[name] for name in ("name", "every", "pattern", "tz") if record.get(name)}
+    try:
+        return {**found, "data": json.loads(record.get("data") or "{}")}
+    except MALFORMED:
+        return {}
