@@ -27,6 +27,8 @@ DIFFERS = (
     r"\.\.\.|\(.*?\)|\b[A-Z_]+: |\d+|"
     r"\bSIG\b|\b(?:Get|Put)Object\b|\bstring\b|\bffmpeg$|^the (?:database|object store) "
 )
+FOLDERS = ("queue_lib", "processors", "storage", "scripts", "demo", "docs", "deploy", "embedded")
+READERS = re.compile(r"processors/email/\w+\.py|jobs(?:/__init__)?\.py|heroku\.yml")  # files of a reader's own
 LONGEST = 120  # characters of a line
 USAGE_ERROR = typer.BadParameter.__mro__[1]
 COMMANDS = commands()
@@ -53,6 +55,19 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = page.parent / name if name else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file.read_text()), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """By their path, or by its end; a file that the reader is to write is not ours."""
+    named = re.findall(r"`([\w./-]+\.(?:py|md|ya?ml|json|toml|sql|service))`", without_code(page.read_text()))
+    files = [path for folder in FOLDERS for path in (PROJECT / folder).rglob("*") if path.is_file()]
+
+    assert [] == [
+        name
+        for name in set(named)
+        if not (READERS.fullmatch(name) or (PROJECT / name).exists() or any(path.match(name) for path in files))
+    ]
 
 
 @pytest.mark.parametrize("command", OF_SCRIPTS, ids=str)
