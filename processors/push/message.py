@@ -105,7 +105,7 @@ def _declarative(notification: Notification, body: str | None) -> dict[str, Any]
     texts = {"title": notification.title, "body": body, "tag": notification.tag, "navigate": navigate}
     badge = notification.app_badge
     apart = {"url"}
-    if isinstance(notification.badge, int):  # there `badge` is the URL of a picture
+    if isinstance(notification.badge, int):  # there `badge` is the URL of an image
         apart.add("badge")
         if badge is None and 0 <= notification.badge <= MAX_BADGE:
             badge = notification.badge

@@ -24,7 +24,7 @@ DEEP = "\n".join(f'  File "/app/processors/media/step_{number}.py", line 1, in r
 
 
 async def broken(mess: Mess, page: Page, count: int) -> list[str]:
-    """Let picture jobs fail for good, and open their list; their ids, the newest last."""
+    """Let image jobs fail for good, and open their list; their ids, the newest last."""
     await mess.bullmq("process-image", *[IMAGE] * (count + 10), queue=FILES.name, attempts=2)
     async with working(mess) as broker:
         ids = await bury(mess, broker, count)

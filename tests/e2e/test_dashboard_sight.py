@@ -72,16 +72,16 @@ async def _tour(page: Page, folder: Path, name: str) -> None:
 
 
 async def _look(page: Page, path: Path) -> None:
-    """Take the picture, and see that nothing is cut off."""
+    """Take the screenshot, and see that nothing is cut off."""
     await page.evaluate("document.activeElement?.blur()")
-    picture = Image.open(BytesIO(await page.screenshot(full_page=True, animations="disabled")))
+    image = Image.open(BytesIO(await page.screenshot(full_page=True, animations="disabled")))
     assert 0 == await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"), path.name
     if path.name.startswith(SHOWN):
-        _keep(picture, path)
+        _keep(image, path)
 
 
-def _keep(picture: Image.Image, path: Path) -> None:
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+def _keep(image: Image.Image, path: Path) -> None:
+    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     assert path.stat().st_size < LARGEST, path.name
 
 

@@ -78,14 +78,14 @@ async def test_media_need_no_packages_of_pushes(app: App, tmp_path: Path) -> Non
     assert OF_MEDIA | OF_THE_DATABASE == await has(python)
     app.sql('DROP TABLE "PushSubscription"')
     env = {name: value for name, value in app.env.items() if not name.startswith(("VAPID", "PUSH"))}
-    picture = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
+    image = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
     async with WorkerProcess(env, app.folder, python=python) as worker:
         assert (["media"], ["push"]) == (
             worker.lines("serving")[0]["features"],
             worker.lines("serving")[0]["not_configured"],
         )
         async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
-            await mess.bullmq("process-image", picture, queue=FILES)
+            await mess.bullmq("process-image", image, queue=FILES)
         await worker.logged("job_done")
     assert [(1,)] == app.sql('SELECT "processed" FROM "File"')
 

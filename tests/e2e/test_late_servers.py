@@ -69,11 +69,11 @@ def _fill(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    picture = io.BytesIO()
-    Image.new("RGB", (64, 48), "teal").save(picture, "PNG")
+    image = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(image, "PNG")
     client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket="shop")
-    client.put_object(Bucket="shop", Key=FILE["filePath"], Body=picture.getvalue())
+    client.put_object(Bucket="shop", Key=FILE["filePath"], Body=image.getvalue())
     client.close()
 
 

@@ -48,7 +48,7 @@ async def test_a_line_a_job_and_no_secrets(app: App, push_service: PushService) 
 
 async def _enqueue(app: App, mess: Mess) -> tuple[list[str], list[str]]:
     """Jobs of both wires that end well, and jobs that fail for good; their ids."""
-    picture = {"fileId": "f1", "filePath": app.upload("f1"), "userId": 1}
+    image = {"fileId": "f1", "filePath": app.upload("f1"), "userId": 1}
     nothing = {"fileId": "f1", "filePath": "uploads/none.png", "userId": 1}
     bad = {"userId": [BODY], "payload": {"title": TITLE, "body": {"text": BODY}}}
     pushes, files = {"queue": "push-notifications"}, {"queue": "file-processing"}
@@ -57,7 +57,7 @@ async def _enqueue(app: App, mess: Mess) -> tuple[list[str], list[str]]:
     dead: list[str] = []
     for name, task, where, ids in (
         ("push-notification", PUSH, pushes, done),
-        ("process-image", picture, files, done),
+        ("process-image", image, files, done),
         ("push-notification", bad, pushes, dead),
         ("process-image", nothing, files, dead),
         ("no-such-job", PUSH, pushes, dead),

@@ -49,11 +49,11 @@ async def read(app: App, push_service: PushService) -> Exposition:
     for row in rows:
         app.subscribe(row)
     push_service.answer(rows[1], Answer(410))
-    picture = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
+    image = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
     async with Mess.at(app.env["REDIS_URL"], app.folder) as mess, app.worker(METRICS_PORT=str(port)) as worker:
-        await mess.bullmq("process-image", picture, queue=FILES)
+        await mess.bullmq("process-image", image, queue=FILES)
         await worker.logged("job_done", 1)
-        mess.rq("process-image", picture, queue=FILES)
+        mess.rq("process-image", image, queue=FILES)
         await mess.bullmq("push-notification", PUSH)
         mess.rq("no-such-job", PUSH)
         await mess.bullmq("y" * 5000, PUSH)

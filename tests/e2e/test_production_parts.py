@@ -46,10 +46,10 @@ def fill(postgres_url: str, bucket: Bucket, subscriptions: Sequence[Subscription
         s3.put_object(Bucket=bucket.name, Key="app/uploads/a.png", Body=upload.getvalue())
 
 
-async def test_a_push_and_a_picture(
+async def test_a_push_and_an_image(
     app: App, redis_server: RedisServer, postgres_url: str, s3_bucket: Bucket, push_service: PushService
 ) -> None:
-    """A subscription of Postgres gets its push, a dead one is deleted; a picture goes from S3 to S3 and to its row."""
+    """A subscription of Postgres gets its push, a dead one is deleted; an image goes from S3 to S3 and to its row."""
     alive, dead = (push_service.subscribe("user-1") for _ in range(2))
     push_service.answer(dead, Answer(410))
     await asyncio.to_thread(fill, postgres_url, s3_bucket, [alive, dead])
@@ -77,7 +77,7 @@ async def test_a_push_and_a_picture(
 
 
 async def enqueue(redis_url: str) -> None:
-    """A push and a picture, as the app asks for them."""
+    """A push and an image, as the app asks for them."""
     jobs = {
         "push-notifications": ("push-notification", {"userId": "user-1", "payload": {"title": "Ada", "body": "hello"}}),
         "file-processing": ("process-image", {"fileId": "file-1", "filePath": "uploads/a.png", "userId": "user-1"}),
@@ -89,6 +89,6 @@ async def enqueue(redis_url: str) -> None:
 
 
 def size(url: str) -> tuple[int, int]:
-    """Width and height of the picture that a browser gets under this URL."""
+    """Width and height of the image that a browser gets under this URL."""
     with urllib.request.urlopen(url) as answer:  # noqa: S310 -- moto's own
         return Image.open(io.BytesIO(answer.read())).size

@@ -47,7 +47,7 @@ async def until(client: httpx.AsyncClient, path: str, **expected: Any) -> dict[s
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_a_picture_by_way_of_the_api(app: App, wire: str) -> None:
+async def test_an_image_by_way_of_the_api(app: App, wire: str) -> None:
     """Submitted, done, and its result read, over HTTP alone; then both processes end when they are told to."""
     key = app.upload("cm1")
     process, url = web(app)

@@ -324,7 +324,7 @@ async def test_an_avatar_is_not_enlarged(
         ("convert", {"format": "png"}, "file-1-convert.png", (2400, 1800)),
     ],
 )
-async def test_an_operation_on_a_image(  # noqa: PLR0913, PLR0917 -- fixtures and cases
+async def test_an_operation_on_an_image(  # noqa: PLR0913, PLR0917 -- fixtures and cases
     dependencies: MediaDependencies,
     store: FolderStore,
     files: MemoryFiles,

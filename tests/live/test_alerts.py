@@ -245,8 +245,8 @@ async def test_a_worker_that_is_silent(app: App, push_service: PushService) -> N
 
 
 async def test_a_worker_short_of_processor_and_memory(app: App) -> None:
-    """It stands still again and again; it has more memory than it may, until it has done its pictures."""
-    pictures = [{"fileId": str(n), "filePath": app.upload(str(n), (4000, 3000)), "userId": 1} for n in range(60)]
+    """It stands still again and again; it has more memory than it may, until it has done its images."""
+    images = [{"fileId": str(n), "filePath": app.upload(str(n), (4000, 3000)), "userId": 1} for n in range(60)]
     async with staged(app, {"0.9 * 512 * 1024 * 1024": "120 * 1024 * 1024"}) as stage, stage.worker() as worker:
         await stage.is_calm()
         for _ in range(8):
@@ -255,9 +255,9 @@ async def test_a_worker_short_of_processor_and_memory(app: App) -> None:
             worker.signal(signal.SIGCONT)
             await asyncio.sleep(1.0)
         await stage.prometheus.fires("LoopLags")
-        await stage.mess.bullmq("process-image", *pictures, queue=FILES)
+        await stage.mess.bullmq("process-image", *images, queue=FILES)
         await stage.prometheus.fires("Memory")
-        await worker.logged("job_done", len(pictures), within=120.0)
+        await worker.logged("job_done", len(images), within=120.0)
         await stage.prometheus.resolved("LoopLags", "Memory")
 
 

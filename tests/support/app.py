@@ -49,7 +49,7 @@ class App:
         )
 
     def upload(self, file_id: str, size: tuple[int, int] = (640, 480)) -> str:
-        """Upload a picture and store its row; returns the storage key."""
+        """Upload an image and store its row; returns the storage key."""
         key = f"uploads/{file_id}.png"
         path = self.folder / "store" / key
         path.parent.mkdir(parents=True, exist_ok=True)

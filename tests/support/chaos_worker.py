@@ -1,6 +1,6 @@
 """A worker like worker.py, on the same queues and wires, whose jobs only last, fail, block or resist.
 
-It shows what the queue itself promises, without pushes and pictures. Every start and end of a job is a line in the
+It shows what the queue itself promises, without pushes and images. Every start and end of a job is a line in the
 file CHAOS_RECORD, which outlives the process and any Redis.
 """
 

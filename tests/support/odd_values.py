@@ -95,7 +95,7 @@ def write_letter(server: redis.Redis, number: int, raw: bytes | None) -> str:
     name = (*LETTER, "", "key")[number % (len(LETTER) + 2)]
     letter_id, key = f"letter-{number}", f"bull:dead:letter-{number}"
     facts = {"id": f'"{number}"', "name": '"process-image"', "queue": f'"{FILES}"', "wire": '"bullmq"', "data": "{}"}
-    facts |= {"attemptsMade": "1", "reason": '"no picture"', "stack": '""', "failedAt": str(NOW)}
+    facts |= {"attemptsMade": "1", "reason": '"no image"', "stack": '""', "failedAt": str(NOW)}
     parts = {fact: text.encode() for fact, text in facts.items()}
     if raw is not None and name in parts:
         parts[name] = raw

@@ -66,7 +66,7 @@ async def working(mess: Mess, make: type[BullMQBroker | RQBroker] = BullMQBroker
 
 
 async def bury(mess: Mess, broker: Broker, count: int, stack: str = STACK) -> list[str]:
-    """Let the next `count` picture jobs fail for good; returns their ids."""
+    """Let the next `count` image jobs fail for good; returns their ids."""
     letters = BullMQDeadLetters(client(options(mess.url), decode=True, name="showcase"), "bull")
     leases = [await claim(broker, FILES) for _ in range(count)]
     for lease in leases:

@@ -31,7 +31,7 @@ def image(**changes: Any) -> dict[str, Any]:
         (image(sharp=None), None),
     ],
 )
-def test_a_image_differs_from_sharp_s(row: dict[str, Any], words: str | None) -> None:
+def test_an_image_differs_from_sharp_s(row: dict[str, Any], words: str | None) -> None:
     """In that it is there at all, in its size, or in what anybody would see."""
     assert words == difference(row)
 

@@ -34,7 +34,7 @@ async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
 async def test_a_bad_upload_is_no_alarm() -> None:
     """What a processor refuses is the job's fault."""
     events: list[Event] = []
-    bench = Bench(NotingLease(), raising(PermanentError("the picture is damaged")))
+    bench = Bench(NotingLease(), raising(PermanentError("the image is damaged")))
     bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
 
     await bench.run()
@@ -68,7 +68,7 @@ def minding(bench: Bench, mourner: Mourner, *events: list[Event]) -> Bench:
 @pytest.mark.parametrize(
     ("job", "error", "reason"),
     [
-        ({}, PermanentError("no picture"), "no picture"),
+        ({}, PermanentError("no image"), "no image"),
         ({"attempt": 3}, TransientError("busy"), "busy"),
         ({"data": {"count": "x"}}, None, "bad payload for greet: userId: Field required; count: "),
         ({"refusal": "its worker died 3 times while running it"}, None, "its worker died 3 times while running it"),
@@ -101,11 +101,11 @@ async def test_nobody_is_told_of_a_job_that_lives() -> None:
 async def test_a_death_that_can_not_be_told_now() -> None:
     """The job runs again later, and no letter is written; but what somebody has stopped does not."""
     away = Mourner(SnoozeError("the database is away", 15.0))
-    bench = minding(Bench(NotingLease(), raising(PermanentError("no picture"))), away)
+    bench = minding(Bench(NotingLease(), raising(PermanentError("no image"))), away)
     assert [("snooze", 15.0)] == await bench.run()
     assert [] == bench.order
 
-    bench = minding(Bench(NotingLease(), raising(PermanentError("no picture"))), away)
+    bench = minding(Bench(NotingLease(), raising(PermanentError("no image"))), away)
     bench.lease.stopped = "stopped by an operator"
     assert [("bury", "stopped by an operator")] == await bench.run()
 

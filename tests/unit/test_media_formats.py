@@ -322,7 +322,7 @@ def test_a_result_that_a_format_has_no_room_for(tmp_path: Path) -> None:
         made(tmp_path, image_options(formats=["webp"], box=(32_767, 32_767)), Image.new("L", (20_000, 3)))
 
 
-def test_what_only_begins_as_a_image(tmp_path: Path) -> None:
+def test_what_only_begins_as_an_image(tmp_path: Path) -> None:
     """Text that happens to begin so is no image."""
     for data in (
         b"BMX is a sport",

@@ -207,7 +207,7 @@ def test_an_animation_with_a_palette_keeps_its_colours(tmp_path: Path) -> None:
         pytest.param(blinking().replace(struct.pack(">2I", 10, 5), struct.pack(">2I", 31, 5)), id="a frame outside"),
     ],
 )
-def test_what_is_no_animation_is_a_image(tmp_path: Path, data: bytes) -> None:
+def test_what_is_no_animation_is_an_image(tmp_path: Path, data: bytes) -> None:
     """A file of one frame, or with one that can't be, is the image that it holds as well."""
     result = run(tmp_path, data)
 

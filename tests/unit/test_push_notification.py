@@ -317,7 +317,7 @@ def test_faults_of_what_is_declarative_have_its_names(inside: Any, where: tuple[
     ],
 )
 def test_a_badge_that_is_a_number_is_the_apps(badge: int | str, fields: dict[str, Any]) -> None:
-    """It stands where the draft has it and where Safari has it; a picture stays what it is."""
+    """It stands where the draft has it and where Safari has it; an image stays what it is."""
     declared = declare(badge=badge)
 
     assert declared["notification"] == MINIMAL | {"navigate": "/"} | fields

@@ -37,8 +37,8 @@ async def test_a_push(app: App, push_service: PushService) -> None:
     assert ("completed", result, 1) == (job["state"], job["returnvalue"], job["attemptsMade"])
 
 
-async def test_a_picture(app: App) -> None:
-    """The app gets the URLs and the size of the compressed picture, hears of the progress, and finds its row marked."""
+async def test_an_image(app: App) -> None:
+    """The app gets the URLs and the size of the compressed image, hears of the progress, and finds its row marked."""
     key = app.upload("f1", (2400, 1200))
 
     async with app.worker():

@@ -113,7 +113,7 @@ process.exit();
 
 
 async def test_next_js(site: Site, push_service: PushService, node_modules: Path) -> None:
-    """Stock bullmq on Node enqueues a push that arrives and a picture whose URLs come back."""
+    """Stock bullmq on Node enqueues a push that arrives and an image whose URLs come back."""
     require("next")
     site.write(node_modules, **{"enqueue.mts": ENQUEUE})
 
@@ -152,7 +152,7 @@ console.log((await GET(new Request("http://app/api/images?job=http://else"))).st
 
 
 async def test_api(site: Site) -> None:
-    """A script that knows an URL and a token, and nothing of Redis, has a picture compressed; so has a route."""
+    """A script that knows an URL and a token, and nothing of Redis, has an image compressed; so has a route."""
     require("next")
     site.write(NEXT / "node_modules", **{"follow.mts": FOLLOW})
     secret, token = tokens.make("next-app", may_write=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.base import Broker, Lease
 
 FILES = queue(name="file-processing")
-FAILURE = Failure("no picture", "Traceback: no picture")
+FAILURE = Failure("no image", "Traceback: no image")
 
 
 @pytest.fixture(params=["bullmq", "rq"])
@@ -158,7 +158,7 @@ async def test_who_comes_back_hears_what_is_new(ask: Client, kit: WireKit) -> No
     known = await ask("GET", where.replace("?", "/events?"), headers={"Last-Event-ID": late[0]["mark"]})
 
     assert ["failed"] == [each["event"] for each in told] == [each["event"] for each in late]
-    assert "no picture" == told[0]["reason"]
+    assert "no image" == told[0]["reason"]
     assert (204, "") == (known.status_code, known.text)
 
 
