@@ -19,7 +19,7 @@ from redis import Redis
 from queue_lib.observe import memory
 from tests.support import videos
 from tests.support.listening import connected
-from tests.support.polling import is_over, until
+from tests.support.polling import PATIENCE, is_over, until
 from tests.support.s3 import CREDENTIALS
 from tests.support.wire_kit import rq_enqueue
 
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 QUEUE = "file-processing"
 MEGABYTE = 1024 * 1024
 DYNO = 512 * MEGABYTE
-LONG = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *videos.ROUGH, "-f", "mp4")
+
+
+def of_seconds(count: int) -> tuple[str, ...]:
+    """What makes a video of so many seconds, whose encoding takes about a third of that on a quiet machine."""
+    return ("-f", "lavfi", "-i", f"testsrc2=s=1280x720:r=30:d={count},noise=alls=20:allf=t", *videos.ROUGH, "-f", "mp4")
 
 
 def upload(app: App, file_id: str, key: str) -> Path:
@@ -73,7 +77,7 @@ async def test_a_video_on_both_wires(app: App, kit: FfmpegTools) -> None:
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_video(app: App) -> None:
     """Nothing of it goes on, nothing half-done is published, and the next worker does the video from its beginning."""
-    videos.ffmpeg(*LONG, str(upload(app, "video", "uploads/video")))
+    videos.ffmpeg(*of_seconds(12), str(upload(app, "video", "uploads/video")))
     async with app.worker(LEASE_DURATION="2") as worker:
         await add(app, "process-video", fileId="video", filePath="uploads/video")
         encoders = await until(lambda: videos.running(worker.pid))
@@ -90,11 +94,11 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_video(app: App) -> Non
 
 async def test_a_worker_that_is_stopped_in_the_middle_of_a_video(app: App) -> None:
     """What can't be finished in the grace time goes back without an attempt, and leaves no process."""
-    videos.ffmpeg(*LONG, str(upload(app, "video", "uploads/video")))
-    async with app.worker(SHUTDOWN_GRACE="2") as worker:
+    videos.ffmpeg(*of_seconds(40), str(upload(app, "video", "uploads/video")))
+    async with app.worker(SHUTDOWN_GRACE="5") as worker:
         job = await add(app, "process-video", fileId="video", filePath="uploads/video")
         encoders = await until(lambda: videos.running(worker.pid))
-        assert 0 == (await worker.terminate(5.0))[0]
+        assert 0 == (await worker.terminate(PATIENCE))[0]
     await until(lambda: all(map(is_over, encoders)))
     with Redis.from_url(app.env["REDIS_URL"]) as redis:
         assert [job.encode()] == redis.lrange(f"bull:{QUEUE}:wait", 0, -1)
