@@ -6,12 +6,15 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from rq import Queue as Lane
 from rq.job import Job as RQJob
 
+from tests.support.api_client import FULL, SECRET
 from tests.support.node import node
 from tests.support.polling import BUSY, PATIENCE
+from tests.support.web_process import web_process
 from tests.support.worker_process import PROJECT, WorkerProcess
 
 if TYPE_CHECKING:
@@ -140,6 +143,19 @@ async def test_a_thread_that_hangs_does_not_keep_the_process(mess: Mess) -> None
     async with WorkerProcess(settings, mess.folder) as second:
         [line] = await second.logged("job_done", 1)
     assert (job, 1) == (line["id"], line["attempt"])
+
+
+async def test_the_api_knows_the_jobs(mess: Mess) -> None:
+    """It adds one, and refuses a payload that is none."""
+    env(mess)
+    process, url = web_process(mess.url, mess.folder, FULL, JOBS="jobs")
+    async with process, httpx.AsyncClient(headers={"Authorization": f"Bearer {SECRET}"}) as client:
+        added = await client.post(f"{url}/queue/jobs", json={"name": "print", "data": INVOICE})
+        refused = await client.post(f"{url}/queue/jobs", json={"name": "print", "data": {}})
+
+    assert (202, "invoices") == (added.status_code, added.json()["queue"])
+    assert 422 == refused.status_code
+    assert "bad payload for print: invoiceId: Field required" in refused.text
 
 
 async def test_schedules_tick(mess: Mess) -> None:

@@ -18,11 +18,14 @@ WEB = PROJECT / "web.py"
 
 
 def web_process(
-    redis_url: str, folder: Path, *known: Token, python: str | Path = sys.executable
+    redis_url: str, folder: Path, *known: Token, python: str | Path = sys.executable, **more: str
 ) -> tuple[WorkerProcess, str]:
-    """The web process that knows these tokens, and its URL. `python` is that of the environment it runs in."""
+    """The web process that knows these tokens, and its URL. `python` is that of the environment it runs in.
+
+    `more` are further variables.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = {"REDIS_URL": redis_url, "API_TOKENS": ",".join(map(tokens.entry, known)), "PORT": str(port)}
+    env = {"REDIS_URL": redis_url, "API_TOKENS": ",".join(map(tokens.entry, known)), "PORT": str(port), **more}
     return WorkerProcess(env, folder, WEB, python), f"http://127.0.0.1:{port}"
