@@ -108,9 +108,14 @@ async def test_a_change_takes_effect(redis_url: str, connection: Redis, changed:
     assert (changed.cron, changed.every) == (found.get("pattern"), found["every"] / 1000 if "every" in found else None)
 
 
-async def test_a_shorter_interval_begins_at_once(connection: Redis) -> None:
+async def test_a_shorter_interval_begins_at_once(redis_url: str, connection: Redis) -> None:
     """It does not wait for the end of the long one."""
     await keep(connection, HOURLY)
+    async with node_session(redis_url, "bullmq6") as ask:
+        claimed = await ask("claim", QUEUE)
+        await ask("complete", QUEUE, claimed["id"])
+    due = await connection.zscore(f"bull:{QUEUE}:repeat", "pushmill:hourly")
+    assert (time.time() + 3000) * 1000 < (due or 0)
     await keep(connection, Schedule("hourly", "report", every=60))
 
     due = await connection.zscore(f"bull:{QUEUE}:repeat", "pushmill:hourly")

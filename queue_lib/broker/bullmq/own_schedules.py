@@ -44,7 +44,6 @@ async def keep_schedules(queue: Any, schedules: Sequence[Schedule]) -> None:
         for scheduler_id, schedule in wanted.items():
             record = await client.hgetall(queue.backend.toKey(f"repeat:{scheduler_id}"))
             if _said(record) != _fields(schedule):
-                await scheduler.removeJobScheduler(scheduler_id)  # else a new interval begins when the old one is over
                 await scheduler.upsertJobScheduler(scheduler_id, _repeat(schedule), schedule.job, dict(schedule.data))
 
 
