@@ -22,7 +22,7 @@ import uvicorn
 from processors.features import with_own_jobs
 from queue_lib import command_line, serving, wiring
 from queue_lib.errors import ConfigurationError
-from queue_lib.feature import queues_of
+from queue_lib.feature import queues_of, schedules_of
 from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
 from queue_lib.settings import JobsSettings, QueueChoice, Reading, WorkerSettings
@@ -81,6 +81,7 @@ def main() -> None:
     try:
         queue, choice, api = reading.load(WorkerSettings, QueueChoice, ApiSettings)
         choice.named(queues_of(features))
+        schedules_of(features)  # refuses names that are taken, and what no queue takes
         log.configure(queue.log_level, queue.log_format)
         serving.tell_of_misspelt(features, WorkerSettings, QueueChoice, JobsSettings, ApiSettings)
         listening = asyncio.run(wiring.preflight(queue, listen(api.port)))

@@ -11,9 +11,11 @@ import pytest
 from rq import Queue as Lane
 from rq.job import Job as RQJob
 
+from queue_lib.web import tokens
 from tests.support.api_client import FULL, SECRET
 from tests.support.node import node
 from tests.support.polling import BUSY, PATIENCE
+from tests.support.ports import free_port
 from tests.support.web_process import web_process
 from tests.support.worker_process import PROJECT, WorkerProcess
 
@@ -181,17 +183,36 @@ SCHEDULES = (
     assert [] == mess.redis.zrange("bull:invoices:repeat", 0, -1)
 
 
+async def refusal(mess: Mess, script: str, jobs: str) -> list[str]:
+    """What a process says that does not start."""
+    settings = {**env(mess), "JOBS": jobs, "QUEUES": "", "API_TOKENS": tokens.entry(FULL), "PORT": str(free_port())}
+    process = WorkerProcess(settings, mess.folder, PROJECT / script)
+    await process.start()
+    try:
+        assert 1 == await process.wait(PATIENCE)
+    finally:
+        await process.kill()
+    assert "Traceback" not in process.stdout + process.stderr
+    return process.stderr.splitlines()
+
+
 @pytest.mark.parametrize("script", ["worker.py", "web.py", "scripts/queue_stats.py"])
 async def test_what_is_wrong_with_the_module_is_one_line(mess: Mess, script: str) -> None:
     """Each process ends with status 1, and without a stack trace."""
     (mess.folder / "broken.py").write_text("1 / 0")
-    settings = {**env(mess), "JOBS": "nothere,broken", "QUEUES": ""}
-    process = WorkerProcess(settings, mess.folder, PROJECT / script)
-    await process.start()
+    (mess.folder / "taken.py").write_text(JOBS.replace('"print"', '"push-batch"'))
+    (mess.folder / "homeless.py").write_text(JOBS.replace('"invoices", concurrency', '"bills", concurrency'))
+    schedule = 'from queue_lib.jobs import Schedule\nSCHEDULES = (Schedule("night", "prnit", every=60),)\n'
+    (mess.folder / "scheduled.py").write_text(JOBS + schedule)
 
-    assert 1 == await process.wait(PATIENCE)
-    assert "Traceback" not in process.stderr
+    taken = "the job name 'push-batch' is taken: it is there 2 times, in push and own jobs"
+    homeless = "the job 'send-invoice' belongs in the queue 'invoices', and there is none of that name"
+    assert [taken] == await refusal(mess, script, "taken")
+    assert [homeless] == await refusal(mess, script, "homeless")
+    if script != "scripts/queue_stats.py":
+        expected = "the schedule 'night' of own jobs: no such job: 'prnit'"
+        assert [expected] == await refusal(mess, script, "scheduled")
     assert [
         "JOBS: nothere: No module named 'nothere'",
         f"JOBS: broken: ZeroDivisionError: division by zero ({mess.folder}/broken.py, line 1)",
-    ] == process.stderr.splitlines()[:2]
+    ] == await refusal(mess, script, "nothere,broken")
