@@ -1,4 +1,4 @@
-"""Each wire in turn, the two on one server, and an operator of one wire."""
+"""Fixtures: each wire in turn, both wires on one server, and an `Admin` of one wire."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ async def kit(request: pytest.FixtureRequest) -> AsyncIterator[WireKit]:
 
 @pytest.fixture
 def admin(kit: WireKit) -> Admin:
-    """An operator of this wire alone."""
+    """An `Admin` of this wire alone."""
     forms = [JobSchema("greet", QUEUE.name, Greeting), JobSchema("call", QUEUE.name, Greeting, internal=True)]
     return Admin(backends(kit, admission=Admission(forms), clock=clock(kit)), by="anna")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("attempts", [None, 2])
 async def test_a_retried_job_has_all_its_attempts_again(kit: WireKit, admin: Admin, attempts: int | None) -> None:
-    """Also one that failed on its last attempt; and its letter is gone."""
+    """So has a job that failed on its last attempt. Its dead letter is gone."""
     broker = await kit.broker()
     await kit.enqueue("greet", {}, attempts=attempts)
     first = await kit.claim(broker)
@@ -40,7 +40,7 @@ async def test_a_retried_job_has_all_its_attempts_again(kit: WireKit, admin: Adm
 
 
 async def test_two_operators_retry_a_job_once(kit: WireKit, admin: Admin) -> None:
-    """The job runs once, and one of the two is told that it has not failed any more."""
+    """The job runs once. The second operator gets the answer that the job is no longer failed."""
     await failed(kit, "greet")
     [job] = (await admin.jobs.failed(JobFilter())).jobs
 
@@ -53,7 +53,7 @@ async def test_two_operators_retry_a_job_once(kit: WireKit, admin: Admin) -> Non
 
 
 async def test_a_job_that_runs_is_neither_retried_nor_removed(kit: WireKit) -> None:
-    """Its worker has it."""
+    """A worker holds its lease."""
     job_id = await kit.enqueue("greet", {})
     lease = await kit.claim(await kit.broker())
 
@@ -65,7 +65,7 @@ async def test_a_job_that_runs_is_neither_retried_nor_removed(kit: WireKit) -> N
 
 @pytest.mark.parametrize("delay", [0.0, 60.0])
 async def test_a_removed_job_is_gone(kit: WireKit, delay: float) -> None:
-    """With all that was known of it."""
+    """Redis keeps nothing of it."""
     job_id = await kit.enqueue("greet", {}, delay=delay)
 
     assert await kit.inspector.remove(QUEUE.name, job_id)
@@ -78,8 +78,8 @@ async def test_a_removed_job_is_gone(kit: WireKit, delay: float) -> None:
     ("wire", "key", "fields"),
     [("bullmq", "bull:work:{}", {"stc": 9, "defa": "it stalled"}), ("rq", "rq:job:{}", {"crashes": 9})],
 )
-async def test_crashes_are_forgotten_with_a_retry(redis_url: str, wire: str, key: str, fields: dict[str, Any]) -> None:
-    """A job that was dead because its workers died is run again, and not buried at once for the old reason."""
+async def test_a_retry_resets_the_count_of_crashes(redis_url: str, wire: str, key: str, fields: dict[str, Any]) -> None:
+    """A job that is dead because its workers crashed runs again; its old crashes do not bury it."""
     async with redis_kit(redis_url, wire) as kit:
         [job_id] = await failed(kit, "greet")
         with redis.Redis.from_url(redis_url) as server:
@@ -90,8 +90,10 @@ async def test_crashes_are_forgotten_with_a_retry(redis_url: str, wire: str, key
         assert (await kit.claim(await kit.broker())).job.refusal is None
 
 
-async def test_old_jobs_are_cleaned_out(kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that ended longer ago than was said, in as many steps as it takes; letters and other jobs stay."""
+async def test_clean_deletes_jobs_that_ended_long_ago(
+    kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes as many steps as it needs. Dead letters and younger jobs stay."""
     monkeypatch.setattr("queue_lib.admin.queues.DELETED_AT_ONCE", 2)
     await failed(kit, *"abcde")
     await kit.enqueue("greet", {})
@@ -114,7 +116,7 @@ async def test_old_jobs_are_cleaned_out(kit: WireKit, admin: Admin, monkeypatch:
 
 
 async def test_a_delayed_job_is_promoted(kit: WireKit, admin: Admin) -> None:
-    """It runs now; one that is not delayed (any more) stays where it is."""
+    """It runs now. A job that is not delayed, or no longer, stays where it is."""
     job_id = await kit.enqueue("greet", {}, delay=600.0)
     view = await kit.view(job_id)
 
@@ -128,8 +130,10 @@ async def test_a_delayed_job_is_promoted(kit: WireKit, admin: Admin) -> None:
 
 
 @pytest.mark.parametrize("delayed", [False, True])
-async def test_a_queue_is_drained(kit: WireKit, admin: Admin, delayed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what waits, and of what is delayed if that is said, in steps; what runs, and what has ended, stays."""
+async def test_drain_deletes_jobs_that_wait(
+    kit: WireKit, admin: Admin, delayed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delayed jobs go too if asked for. Active and ended jobs stay."""
     monkeypatch.setattr("queue_lib.admin.queues.DELETED_AT_ONCE", 2)
     [dead] = await failed(kit, "greet")
     running = await kit.enqueue("greet", {})

@@ -1,4 +1,4 @@
-"""Jobs that an operator adds, on every wire: as a producer does, and none that could only die."""
+"""Jobs that an operator adds, on every wire: as a producer writes them, and none that could only die."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_job_is_added(kit: WireKit, admin: Admin) -> None:
-    """As a producer adds it, with its own number of attempts; a second one with its id is not."""
+    """It has its own number of attempts. A second job with the same id is not added."""
     addition = Addition(name="greet", data={"userId": "u", "more": 1}, job_id="hello-1", attempts=2)
 
     assert ("hello-1", QUEUE.name) == await admin.jobs.add(addition, kit.inspector.wire)
@@ -32,7 +32,7 @@ async def test_a_job_is_added(kit: WireKit, admin: Admin) -> None:
 
 
 async def test_a_job_is_added_for_later(kit: WireKit, admin: Admin) -> None:
-    """Under an id of the wire's own, and with the queue's attempts."""
+    """The wire makes its id, and the queue's attempts apply."""
     job_id, _ = await admin.jobs.add(Addition(name="greet", data={"userId": "u"}, delay=60), kit.inspector.wire)
 
     view = await kit.view(job_id)
@@ -54,8 +54,10 @@ async def test_a_job_is_added_for_later(kit: WireKit, admin: Admin) -> None:
         (Addition(name="greet", data={"userId": "u"}, job_id=""), "a job's id"),
     ],
 )
-async def test_what_could_only_die_is_not_added(kit: WireKit, admin: Admin, addition: Addition, reason: str) -> None:
-    """The reason says which field, and repeats no value."""
+async def test_a_job_that_could_only_die_is_refused(
+    kit: WireKit, admin: Admin, addition: Addition, reason: str
+) -> None:
+    """The reason names the field, and repeats no value."""
     with pytest.raises(PermanentError, match=reason) as refused:
         await admin.jobs.add(addition, kit.inspector.wire)
 
@@ -63,8 +65,8 @@ async def test_what_could_only_die_is_not_added(kit: WireKit, admin: Admin, addi
     assert {0} == set((await kit.inspector.counts(QUEUE.name)).values())
 
 
-async def test_an_option_that_the_wire_can_not_do(kit: WireKit, admin: Admin) -> None:
-    """It is named, and of a batch with one such job none is added."""
+async def test_an_option_that_the_wire_lacks_is_refused(kit: WireKit, admin: Admin) -> None:
+    """The answer names it. If one job of a batch has it, no job of the batch is added."""
     priority: Priority = "high" if kit.name == "bullmq" else 1
     good = Addition(name="greet", data={"userId": "u"})
     bad = replace(good, priority=priority)
@@ -78,8 +80,8 @@ async def test_an_option_that_the_wire_can_not_do(kit: WireKit, admin: Admin) ->
     assert {0} == set((await kit.inspector.counts(QUEUE.name)).values())
 
 
-async def test_lanes_of_rq(rq: WireKit) -> None:
-    """What is urgent runs first, and what is not, last."""
+async def test_lanes_of_rq_order_jobs(rq: WireKit) -> None:
+    """Jobs of the high lane run first, those of the low lane last."""
     priorities: list[Priority] = ["low", None, "high"]
     for number, priority in enumerate(priorities):
         await rq.inspector.add(QUEUE.name, Addition(name="greet", data=number, priority=priority))

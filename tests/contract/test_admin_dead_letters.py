@@ -1,4 +1,4 @@
-"""Dead letters in an operator's hands, on every wire: replayed or dropped, and kept where neither can be."""
+"""Dead letters in an operator's hands, on every wire: they are replayed or dropped, and kept if neither is possible."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
 
 
-async def test_a_letter_sends_its_job_back(kit: WireKit, admin: Admin) -> None:
-    """The very job, from its first attempt; the letter is gone."""
+async def test_a_replay_retries_the_job_of_the_dead_letter(kit: WireKit, admin: Admin) -> None:
+    """The same job runs from its first attempt; the dead letter is gone."""
     [job_id] = await failed(kit, "greet")
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     whole = await admin.dead_letters.find(letter.letter_id)
@@ -39,8 +39,8 @@ async def test_a_letter_sends_its_job_back(kit: WireKit, admin: Admin) -> None:
     assert await admin.dead_letters.find(letter.letter_id) is None
 
 
-async def test_a_letter_outlives_its_job(kit: WireKit, admin: Admin) -> None:
-    """Retention has removed the job: a new one gets the payload, and two operators make one of it."""
+async def test_a_dead_letter_outlives_its_job(kit: WireKit, admin: Admin) -> None:
+    """Retention has removed the job: two operators who replay it add one new job with the payload."""
     [job_id] = await failed(kit, "greet")
     await kit.inspector.remove(QUEUE.name, job_id)
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
@@ -58,8 +58,8 @@ async def test_a_letter_outlives_its_job(kit: WireKit, admin: Admin) -> None:
     assert 0 == await admin.dead_letters.count()
 
 
-async def test_a_letter_whose_job_runs_by_now_stays(kit: WireKit, admin: Admin) -> None:
-    """Somebody has retried it by other means: it is not run twice."""
+async def test_a_dead_letter_stays_while_its_job_runs(kit: WireKit, admin: Admin) -> None:
+    """Another tool has retried the job: a replay does not run it twice."""
     [job_id] = await failed(kit, "greet")
     await kit.inspector.retry(QUEUE.name, job_id)
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
@@ -73,10 +73,10 @@ async def test_a_letter_whose_job_runs_by_now_stays(kit: WireKit, admin: Admin) 
 
 
 @pytest.mark.parametrize("by_letter", [True, False])
-async def test_the_letter_of_a_new_failure_stays(
+async def test_the_dead_letter_of_a_new_failure_stays(
     kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch, by_letter: bool
 ) -> None:
-    """A worker may fail with the job again before the operator's tool has dropped the old letter."""
+    """The job may fail again before the operator's tool has dropped the old dead letter."""
     await failed(kit, "greet")
     [job] = (await admin.jobs.failed(JobFilter())).jobs
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
@@ -94,8 +94,8 @@ async def test_the_letter_of_a_new_failure_stays(
     assert ["again"] == [each.reason async for each in admin.dead_letters.each(JobFilter())]
 
 
-async def test_a_wire_that_is_not_served(kit: WireKit, admin: Admin) -> None:
-    """Nothing is done, and it is said."""
+async def test_a_dead_letter_of_a_wire_that_is_not_served_stays(kit: WireKit, admin: Admin) -> None:
+    """Nothing is done, and the answer says why."""
     await failed(kit, "greet")
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
     other = next(wire for wire in Wire if wire is not kit.inspector.wire)
@@ -105,8 +105,8 @@ async def test_a_wire_that_is_not_served(kit: WireKit, admin: Admin) -> None:
     assert 1 == await admin.dead_letters.count()
 
 
-async def test_a_payload_that_was_too_large_for_its_letter(kit: WireKit, admin: Admin) -> None:
-    """It can't be enqueued again, and the letter stays."""
+async def test_a_dead_letter_without_its_large_payload_stays(kit: WireKit, admin: Admin) -> None:
+    """The payload was too large to keep, so the job can't be enqueued again."""
     [job_id] = await failed(kit, "greet")
     await kit.inspector.remove(QUEUE.name, job_id)
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]
@@ -117,8 +117,8 @@ async def test_a_payload_that_was_too_large_for_its_letter(kit: WireKit, admin: 
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_the_letter_of_a_job_that_could_not_be_read_shows_what_was_written(redis_url: str, wire: str) -> None:
-    """Its text as far as it goes: half an object, or what a pickle says of itself; so do the job's own pages."""
+async def test_the_dead_letter_of_an_unreadable_job_shows_its_raw_text(redis_url: str, wire: str) -> None:
+    """Half a JSON object, or what a pickle looks like. The job's own page shows the same."""
     text = '{"userId": "u1", "pay' if wire == "bullmq" else "\x80\x04\x95app.tasks greet"
     async with redis_kit(redis_url, wire) as kit:
         job_id = await kit.enqueue("greet", {})
@@ -134,8 +134,8 @@ async def test_the_letter_of_a_job_that_could_not_be_read_shows_what_was_written
 
 
 @pytest.mark.parametrize("kept", [0, 3])
-async def test_letters_are_dropped_while_they_are_read(kit: WireKit, admin: Admin, kept: int) -> None:
-    """Over many pages each letter that is meant comes once, the oldest first; the others, and what stays, are left."""
+async def test_dead_letters_are_dropped_while_they_are_read(kit: WireKit, admin: Admin, kept: int) -> None:
+    """Each dead letter that matches comes once, oldest first, over many pages. The others stay."""
     numbers = range(2 * AT_ONCE + 10)
     await failed(kit, *("greet" if number % 3 else "call" for number in numbers))
 
@@ -152,8 +152,8 @@ async def test_letters_are_dropped_while_they_are_read(kit: WireKit, admin: Admi
     assert len(left) == await admin.dead_letters.count()
 
 
-async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: str, bullmq: WireKit) -> None:
-    """BullMQ looks for it from the newest end on; there it is by then."""
+async def test_an_old_dead_letter_is_dropped_at_once(redis_url: str, bullmq: WireKit) -> None:
+    """BullMQ searches the list from its newest end, so the letter is moved there first."""
     [job_id] = await failed(bullmq, "greet")
     [oldest] = await bullmq.dead_letters.page(0, 1)
     with redis.Redis.from_url(redis_url) as server:
@@ -168,8 +168,8 @@ async def test_an_old_letter_is_moved_to_where_it_is_dropped_at_once(redis_url: 
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_job_that_is_removed_takes_its_own_letter_alone(kit: WireKit, admin: Admin, again: bool) -> None:
-    """A failed job's goes with it; that of an earlier job with the same id stays, for it has another payload."""
+async def test_removing_a_job_removes_its_own_dead_letter_only(kit: WireKit, admin: Admin, again: bool) -> None:
+    """The dead letter of an earlier job with the same id stays, because its payload differs."""
     [job_id] = await failed(kit, "greet")
     if again:
         await kit.inspector.retry(QUEUE.name, job_id)
@@ -187,7 +187,7 @@ NESTED = json.loads("[" * 400 + "]" * 400)
     [{"text": "\ud83d"}, {"\udc00": 1}, {"deep": NESTED}, {"n": 10**4000}, {"unserializable": "x", "y": 1}, None],
 )
 async def test_an_odd_payload_is_replayed_as_it_was(kit: WireKit, admin: Admin, data: Any) -> None:
-    """Half an emoji, deep lists, a huge number: the letter has them, is shown, and the new job is given them."""
+    """Half an emoji, deep lists and a huge number are kept in the dead letter, shown, and given to the new job."""
     await kit.enqueue("greet", data)
     job_id = await fail(kit, await kit.claim(await kit.broker()), Failure.of(ValueError("no \ud83d")))
     await kit.inspector.remove(QUEUE.name, job_id)
@@ -201,8 +201,8 @@ async def test_an_odd_payload_is_replayed_as_it_was(kit: WireKit, admin: Admin, 
     assert data == (await kit.claim(kit.brokers[0])).job.data
 
 
-async def test_a_job_that_could_not_be_read_is_not_replayed_as_nothing(kit: WireKit, admin: Admin) -> None:
-    """Its letter has no payload, and says so: once the job is gone there is nothing to enqueue."""
+async def test_an_unreadable_job_that_is_gone_is_not_replayed(kit: WireKit, admin: Admin) -> None:
+    """Its dead letter has no payload, and says so: nothing is left to enqueue."""
     job = refused(QUEUE, kit.inspector.wire, "odd", "unreadable job: ValueError", '{"userId": "u1')
     await kit.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=1.0))
     [letter] = [each async for each in admin.dead_letters.each(JobFilter())]

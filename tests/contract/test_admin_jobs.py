@@ -18,8 +18,10 @@ from tests.support.failed_jobs import FAILURE, failed
 from tests.support.wire_kit import QUEUE, WireKit, clock, redis_kit
 
 
-async def test_a_job_that_completes_meanwhile_has_its_result(kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is told that it is completed can read what came of it."""
+async def test_a_job_that_completes_while_it_is_read_has_its_result(
+    kit: WireKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view that says "completed" has the result."""
     job_id = await kit.enqueue("greet", {})
     lease = await kit.claim(await kit.broker())
     state_of = BullQueue.getJobState
@@ -38,7 +40,7 @@ async def test_a_job_that_completes_meanwhile_has_its_result(kit: WireKit, monke
 
 @pytest.mark.parametrize("delay", [0.0, 0.9])
 async def test_how_long_a_job_has_waited(kit: WireKit, delay: float) -> None:
-    """From when it was enqueued, or due, to its claim; not from when it was enqueued to be due later."""
+    """The wait runs from when the job was enqueued, or due, to its claim; the delay does not count."""
     if kit.name == "rq":
         delay *= 2  # RQ counts in whole seconds
     job_id = await kit.enqueue("greet", {}, delay=delay)
@@ -52,8 +54,8 @@ async def test_how_long_a_job_has_waited(kit: WireKit, delay: float) -> None:
     assert view.wait == pytest.approx(lease.job.waited, abs=0.05)
 
 
-async def test_a_job_whole(kit: WireKit) -> None:
-    """Its attempts and its times while it waits, runs, and has ended; and who ran it."""
+async def test_a_job_has_its_attempts_times_and_worker(kit: WireKit) -> None:
+    """While it waits, while it runs, and after it has ended."""
     broker, before = await kit.broker(), clock(kit)()
     job_id = await kit.enqueue("greet", {"a": 1}, attempts=3)
     waiting = await kit.view(job_id)
@@ -74,8 +76,8 @@ async def test_a_job_whole(kit: WireKit) -> None:
     assert dead.run == pytest.approx(dead.finished_at - dead.started_at)
 
 
-async def test_each_failed_attempt_of_a_job(kit: WireKit) -> None:
-    """Its number, what it failed of, and when, where the wire knows."""
+async def test_failed_attempts_have_number_reason_and_time(kit: WireKit) -> None:
+    """The time is there where the wire records it."""
     broker = await kit.broker()
     job_id = await kit.enqueue("greet", {}, attempts=3)
     await (await kit.claim(broker)).retry(0.0, Failure("no answer", "Traceback\n  File x\nOSError: no answer\n"))
@@ -91,8 +93,8 @@ async def test_each_failed_attempt_of_a_job(kit: WireKit) -> None:
     assert last.stack == dead.stack
 
 
-async def test_a_retried_job_keeps_what_failed_before(redis_url: str) -> None:
-    """The wires keep old failures beyond a retry by an operator; they have no number, for attempts count anew."""
+async def test_a_retried_job_keeps_its_earlier_failures(redis_url: str) -> None:
+    """They have no number, because a retry by an operator counts attempts from 1 again."""
     for wire in ("bullmq", "rq"):
         async with redis_kit(redis_url, wire) as kit:
             [job_id] = await failed(kit, "greet")
@@ -106,7 +108,7 @@ async def test_a_retried_job_keeps_what_failed_before(redis_url: str) -> None:
 
 
 async def test_relatives_on_bullmq(redis_url: str) -> None:
-    """A parent knows its children, done or not, and each child its parent, in whichever queue."""
+    """A parent lists its children, and each child its parent, in whichever queue."""
     async with redis_kit(redis_url, "bullmq") as kit:
         flow = FlowProducer({"connection": redis_url})
         children = [{"name": "greet", "queueName": QUEUE.name, "data": n, "opts": {"priority": n}} for n in range(2)]
@@ -126,7 +128,7 @@ async def test_relatives_on_bullmq(redis_url: str) -> None:
 
 
 async def test_relatives_on_rq(redis_url: str) -> None:
-    """A job knows what it waits for, and what waits for it; those that wait are counted."""
+    """A job lists its dependencies and its dependents; dependents are counted."""
     async with redis_kit(redis_url, "rq") as kit:
         with redis.Redis.from_url(redis_url) as server:
             lane = RQQueue(QUEUE.name, connection=server, serializer="json")

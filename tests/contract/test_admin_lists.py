@@ -1,4 +1,4 @@
-"""Jobs as an operator sees them in lists, on every wire: in pages, found by a text or a filter, whatever they hold."""
+"""Lists of jobs as an operator sees them, on every wire: paged, searched and filtered, whatever the jobs hold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.wire_kit import QUEUE, WireKit, backends, clock, redis_kit
 
 @pytest.mark.parametrize("state", [State.WAITING, State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED])
 async def test_pages_show_every_job_of_a_state_once(kit: WireKit, state: State) -> None:
-    """Whatever the state, pages of two have all five jobs between them, each as it was enqueued."""
+    """Pages of two show all five jobs, each as it was enqueued."""
     broker = await kit.broker()
     ids = [await kit.enqueue("greet", n, delay=60.0 if state is State.DELAYED else 0.0) for n in range(5)]
     for _ in range(5 if state in {State.ACTIVE, State.COMPLETED, State.FAILED} else 0):
@@ -46,8 +46,8 @@ async def test_pages_show_every_job_of_a_state_once(kit: WireKit, state: State) 
         assert (job.finished_at is not None) == (state in {State.COMPLETED, State.FAILED})
 
 
-async def test_pages_go_on_into_what_has_a_priority(redis_url: str) -> None:
-    """BullMQ keeps waiting jobs in two places; RQ in three lanes."""
+async def test_pages_of_waiting_jobs_cover_all_lists_of_the_wire(redis_url: str) -> None:
+    """BullMQ keeps waiting jobs in two places, RQ in three lanes."""
     async with redis_kit(redis_url, "bullmq") as kit:
         source = BullQueue(QUEUE.name, {"connection": redis_url})
         added = [await source.add("greet", n, {"priority": n} if n > 2 else {}) for n in range(5)]
@@ -67,7 +67,7 @@ async def test_pages_go_on_into_what_has_a_priority(redis_url: str) -> None:
 
 
 async def test_the_newest_failure_is_shown_first(kit: WireKit) -> None:
-    """What has just failed is what an operator looks for."""
+    """An operator looks for what has just failed."""
     first, second = await failed(kit, "a", "b")
     if kit.name == "rq":  # RQ counts in whole seconds
         await asyncio.sleep(1.1)
@@ -82,7 +82,7 @@ async def test_the_newest_failure_is_shown_first(kit: WireKit) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_an_unreadable_job_is_shown_with_the_others(redis_url: str, wire: str) -> None:
-    """Whatever somebody has written into its hash, the page is there, and the job can be removed."""
+    """The page works whatever the job's hash holds, and the job can be removed."""
     async with redis_kit(redis_url, wire) as kit:
         odd, even = await failed(kit, "odd", "even")
         hostile = {"data": "{", "opts": "[", "atm": "many", "attempts_made": "many", "stacktrace": "7", "status": "x"}
@@ -99,8 +99,8 @@ async def test_an_unreadable_job_is_shown_with_the_others(redis_url: str, wire: 
         assert [even] == [job.id for job in await kit.inspector.page(QUEUE.name, State.FAILED, 0, 10)]
 
 
-async def test_failed_jobs_are_found_by_what_is_asked(kit: WireKit, admin: Admin) -> None:
-    """By name, words of the reason, wire, queue and age; all conditions hold together."""
+async def test_failed_jobs_are_filtered(kit: WireKit, admin: Admin) -> None:
+    """By name, words of the reason, wire, queue and age; all conditions must match."""
     broker = await kit.broker()
     for name, reason in (("greet", "The door is LOCKED"), ("greet", "no answer"), ("call", "no answer")):
         await kit.enqueue(name, {"secret": 1})
@@ -121,7 +121,7 @@ async def test_failed_jobs_are_found_by_what_is_asked(kit: WireKit, admin: Admin
 
 
 async def test_jobs_are_browsed(kit: WireKit, admin: Admin) -> None:
-    """A page, and how many there are; delayed ones with the time at which they are due."""
+    """A page has the total, and delayed jobs have the time when they are due."""
     await kit.enqueue("greet", 0)
     before = clock(kit)()
     ids = [await kit.enqueue("greet", n, delay=60.0) for n in range(3)]
@@ -137,7 +137,10 @@ async def test_jobs_are_browsed(kit: WireKit, admin: Admin) -> None:
 
 
 async def test_jobs_are_searched(kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By id, name, reason and payload, whatever the case; a search looks at so many jobs, and says where to go on."""
+    """By id, name, reason and payload, ignoring case.
+
+    A search reads a bounded number of jobs and says where to go on.
+    """
     ids = [await kit.enqueue(name, {"userId": user}) for name, user in (("greet", "Anna"), ("call", "berta"))]
 
     async def search(text: str, state: State = State.WAITING, **bounds: int) -> tuple[set[str], int | None]:
@@ -160,7 +163,7 @@ async def test_jobs_are_searched(kit: WireKit, admin: Admin, monkeypatch: pytest
 
 
 async def test_a_large_payload_is_not_in_a_list(kit: WireKit, admin: Admin) -> None:
-    """A note stands for it; it is shown with the job itself, and a page of more than one step has all jobs once."""
+    """The list has a note in its place; the job's own page shows it."""
     large = await kit.enqueue("greet", {"userId": "u" * LISTED})
     ids = [await kit.enqueue("greet", {"userId": "u"}) for _ in range(2 * READ_AT_ONCE)]
 
@@ -172,8 +175,8 @@ async def test_a_large_payload_is_not_in_a_list(kit: WireKit, admin: Admin) -> N
     assert {"userId": "u"} == page.jobs[-1].data
 
 
-async def test_a_list_with_a_job_that_is_gone(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its id is still there, and its hash is not: the others are shown, none twice, and found behind it."""
+async def test_a_list_skips_an_id_without_a_job(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other jobs are shown once each, also those behind it."""
     monkeypatch.setattr("queue_lib.admin.jobs.PAGE", 2)
     for wire in ("bullmq", "rq"):
         async with redis_kit(redis_url, wire) as kit:
@@ -190,8 +193,8 @@ async def test_a_list_with_a_job_that_is_gone(redis_url: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("call", ["queues.history", "jobs.browse", "jobs.search", "queues.drain"])
-async def test_a_queue_that_there_is_not(kit: WireKit, admin: Admin, call: str) -> None:
-    """It is said, and which there are."""
+async def test_an_unknown_queue_is_refused(kit: WireKit, admin: Admin, call: str) -> None:
+    """The error names the queues that exist."""
     rest: dict[str, tuple[Any, ...]] = {
         "jobs.browse": (State.FAILED, kit.inspector.wire, 0, 9),
         "jobs.search": (State.FAILED, kit.inspector.wire, "x"),

@@ -1,4 +1,4 @@
-"""What an operator sees of queues and workers, on every wire: counts, who works on what, and each minute's work."""
+"""What an operator sees of queues and workers, on every wire: counts, running jobs, and the work of each minute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 async def test_statistics(kit: WireKit, admin: Admin) -> None:
-    """Counts by wire, the pause, and how long the next job has waited."""
+    """Counts by wire, whether the queue is paused, and how long the next job has waited."""
     await failed(kit, "greet")
     await kit.enqueue("greet", {})
     await kit.inspector.pause(QUEUE.name)
@@ -40,7 +40,7 @@ async def test_statistics(kit: WireKit, admin: Admin) -> None:
 
 @dataclass
 class Process:
-    """A worker process of one wire: it claims, and tells its heartbeat."""
+    """A worker process of one wire: it claims jobs and sends heartbeats."""
 
     kit: WireKit
     broker: Broker
@@ -58,13 +58,13 @@ class Process:
         )
 
     async def claim(self) -> Lease:
-        """Take a job, and tell that it starts."""
+        """Take a job, and report that it starts."""
         lease = await self.kit.claim(self.broker)
         self.stats(JobStarted(lease.job))
         return lease
 
     async def run(self, outcome: Outcome, seconds: float = 1.0) -> None:
-        """Run a job to this end."""
+        """Run a job to this ending."""
         lease = await self.claim()
         match outcome:
             case Done(result):
@@ -77,7 +77,7 @@ class Process:
 
 
 async def test_workers_are_seen_with_their_jobs(kit: WireKit, admin: Admin) -> None:
-    """All that have sent a heartbeat, by name, until they sign off; after a loss of Redis with the next heartbeat."""
+    """Each worker with a heartbeat is listed by name until it signs off, also after Redis has lost its data."""
     first, second = await Process.start(kit, "a"), await Process.start(kit, "b")
     job_id = await kit.enqueue("greet", {})
     await first.claim()
@@ -100,7 +100,7 @@ async def test_workers_are_seen_with_their_jobs(kit: WireKit, admin: Admin) -> N
 
 
 async def test_the_history_is_summed_over_all_processes(kit: WireKit, admin: Admin) -> None:
-    """Each minute is there, oldest first, whether anything was done in it or not."""
+    """Every minute is there, oldest first, also those without jobs."""
     processes = [await Process.start(kit, name) for name in "ab"]
     for process in processes:
         for outcome in (Done(None), Retry(60.0, FAILURE), Dead(FAILURE)):
@@ -125,13 +125,13 @@ async def test_the_history_is_summed_over_all_processes(kit: WireKit, admin: Adm
 
 @pytest.mark.parametrize("minutes", [0, 1441])
 async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
-    """A day is kept."""
+    """It covers a day at most."""
     with pytest.raises(ValueError, match="a history has 1 to 1440 minutes"):
         await admin.queues.history(QUEUE.name, minutes)
 
 
-async def test_a_heartbeat_that_somebody_else_has_written(redis_url: str) -> None:
-    """It is left out, and the rest is there."""
+async def test_a_malformed_heartbeat_is_left_out(redis_url: str) -> None:
+    """The other workers are still shown."""
     async with redis_kit(redis_url, "bullmq") as kit:
         await (await Process.start(kit, "b")).reporter.send()
         with redis.Redis.from_url(redis_url) as server:

@@ -1,4 +1,4 @@
-"""What processes tell each other: the same in memory and in Redis."""
+"""The board, on which processes share facts: memory and Redis behave the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["memory", "redis"])
 async def boards(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Board, Board]]:
-    """The board as two processes have it."""
+    """The same board, opened by two processes."""
     if request.param == "memory":
         board = MemoryBoard()
         yield board, board
@@ -32,8 +32,8 @@ async def boards(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Board, B
         await each.aclose()
 
 
-async def test_what_one_tells_the_other_reads(boards: tuple[Board, Board]) -> None:
-    """With the time that it is still worth something, and of its topic alone."""
+async def test_a_fact_is_read_by_the_other_process(boards: tuple[Board, Board]) -> None:
+    """It comes with its remaining lifetime, and only under its own topic."""
     one, other = boards
     await one.write("weather", "here", "rain\nand more", 60)
     await one.write("weather", "there", "sun", 30)
@@ -46,8 +46,8 @@ async def test_what_one_tells_the_other_reads(boards: tuple[Board, Board]) -> No
     assert 20 < facts["there"].left <= 30
 
 
-async def test_the_last_word_counts(boards: tuple[Board, Board]) -> None:
-    """A fact takes the place of another one of its name, and may be taken back."""
+async def test_the_last_fact_of_a_name_counts(boards: tuple[Board, Board]) -> None:
+    """A fact replaces the earlier one of its name, and can be taken back."""
     one, other = boards
     await one.write("weather", "here", "rain", 60)
     await other.write("weather", "here", "sun", 60)
@@ -58,8 +58,8 @@ async def test_the_last_word_counts(boards: tuple[Board, Board]) -> None:
     assert {} == await other.read("weather")
 
 
-async def test_a_fact_is_forgotten_in_time(boards: tuple[Board, Board]) -> None:
-    """Each for itself: others of its topic stay."""
+async def test_a_fact_expires(boards: tuple[Board, Board]) -> None:
+    """Other facts of its topic stay."""
     one, other = boards
     await one.write("weather", "here", "rain", 0.05)
     await one.write("weather", "there", "sun", 60)
@@ -70,8 +70,8 @@ async def test_a_fact_is_forgotten_in_time(boards: tuple[Board, Board]) -> None:
     await until_equal(["there"], names)
 
 
-async def test_one_may(boards: tuple[Board, Board]) -> None:
-    """Of all who claim the same, for the time that it is claimed."""
+async def test_one_process_gets_a_claim(boards: tuple[Board, Board]) -> None:
+    """Of all processes that claim the same name, one gets it until the claim expires."""
     one, other = boards
 
     assert [True, False, True] == [
@@ -86,8 +86,8 @@ async def test_one_may(boards: tuple[Board, Board]) -> None:
     await until_equal(True, again)  # noqa: FBT003 -- what is expected
 
 
-async def test_nothing_is_left_in_redis(redis_url: str) -> None:
-    """Every key has its end, and what nobody of ours has written harms nobody."""
+async def test_every_key_of_the_board_expires(redis_url: str) -> None:
+    """Entries that other programs have written do no harm."""
     shared = client(options(redis_url), decode=True, name="board")
     board = RedisBoard(shared, "bull")
     await board.write("weather", "here", "rain", 60)
@@ -105,7 +105,7 @@ async def test_nothing_is_left_in_redis(redis_url: str) -> None:
 
 
 async def until_equal(expected: object, ask: Any) -> None:
-    """Ask until it is so."""
+    """Read again until the value is as expected."""
     got: list[object] = []
 
     async def is_so() -> Any:

@@ -1,4 +1,4 @@
-"""What every broker promises, whichever wire it serves: one suite over memory, BullMQ and RQ."""
+"""The contract of every broker, whichever wire it serves: one suite over memory, BullMQ and RQ."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ async def test_a_job_comes_as_it_was_sent(kit: WireKit) -> None:
 
 
 async def test_an_empty_queue_says_how_long_to_wait(kit: WireKit) -> None:
-    """Nothing to claim is an answer with a bounded wait that news may end."""
+    """With nothing to claim, the answer is a bounded wait, which a new job ends early."""
     answer = await (await kit.broker()).claim(QUEUE)
     assert isinstance(answer, NotNow)
     assert (True, False) == (answer.listen, answer.limited)
     assert 0 < answer.seconds <= 10
 
 
-async def test_a_server_that_is_there_answers(kit: WireKit) -> None:
-    """Asking it takes no job and raises nothing; tests/e2e/test_metrics.py has one that is away."""
+async def test_a_ping_of_a_working_server_returns(kit: WireKit) -> None:
+    """It takes no job and raises nothing; tests/e2e/test_metrics.py covers a server that is away."""
     await kit.enqueue("greet", DATA)
     broker = await kit.broker()
     await broker.ping()
@@ -48,7 +48,7 @@ async def test_a_server_that_is_there_answers(kit: WireKit) -> None:
 
 
 async def test_jobs_come_in_order(kit: WireKit) -> None:
-    """Jobs without priorities are claimed first in, first out."""
+    """Jobs without priorities are claimed in the order in which they were added."""
     ids = [await kit.enqueue("greet", number) for number in range(5)]
     broker = await kit.broker()
     assert ids == [(await kit.claim(broker)).job.id for _ in ids]
@@ -66,7 +66,7 @@ async def test_a_waiting_consumer_hears_of_a_new_job_at_once(kit: WireKit) -> No
 
 
 async def test_done(kit: WireKit) -> None:
-    """A job that is done is completed, with its result, and its lease is spent."""
+    """A completed job has its result, and its lease can't be used again."""
     job_id = await kit.enqueue("greet", DATA)
     lease = await kit.claim(await kit.broker())
     assert State.ACTIVE == (await kit.view(job_id)).state
@@ -143,8 +143,8 @@ async def test_progress_and_log_are_seen_while_the_job_runs(kit: WireKit) -> Non
     assert ({"done": 3}, ["first", "second"]) == (view.progress, view.log)
 
 
-async def test_a_delayed_job_is_not_early_and_not_late(kit: WireKit) -> None:
-    """A job enqueued with a delay is claimed when it is due."""
+async def test_a_delayed_job_is_claimed_when_it_is_due(kit: WireKit) -> None:
+    """Neither early nor late."""
     broker = await kit.broker()
     sent = time.time()
     # RQ cuts the due time to a whole second: a whole second from now is what it can promise.
@@ -157,7 +157,7 @@ async def test_a_delayed_job_is_not_early_and_not_late(kit: WireKit) -> None:
 
 
 async def test_a_paused_queue_hands_out_nothing(kit: WireKit) -> None:
-    """Pause stops claims, resume lets them go on."""
+    """A pause stops claims; `resume` lets them go on."""
     broker = await kit.broker()
     await kit.inspector.pause(QUEUE.name)
     await kit.enqueue("greet", DATA)
@@ -168,7 +168,7 @@ async def test_a_paused_queue_hands_out_nothing(kit: WireKit) -> None:
 
 
 async def test_the_rate_limit_holds_over_two_workers(kit: WireKit) -> None:
-    """In one window no more jobs are claimed than the limit, by all workers together; the answer is the time left."""
+    """All workers together claim no more jobs in a window than the limit. The answer is the time left in the window."""
     limited = queue(rate_max=3, rate_duration=0.5)
     for number in range(8):
         await kit.enqueue("greet", number)
@@ -187,7 +187,7 @@ async def test_the_rate_limit_holds_over_two_workers(kit: WireKit) -> None:
 
 
 async def test_a_silent_workers_job_is_recovered(kit: WireKit) -> None:
-    """A job whose lease is no longer renewed goes to another worker with no attempt counted; the first has lost it."""
+    """A job whose lease is not renewed goes to another worker, uncounted; the first worker has lost it."""
     job_id = await kit.enqueue("greet", DATA)
     dead, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
     lost = await kit.claim(dead)
@@ -213,7 +213,7 @@ async def test_a_renewed_lease_is_kept(kit: WireKit) -> None:
 
 
 async def test_an_abandoned_job_is_recovered(kit: WireKit) -> None:
-    """A lease that is abandoned is renewed no more: the job goes to whoever looks for lost ones."""
+    """An abandoned lease is not renewed, so the worker that looks for lost jobs gets the job."""
     job_id = await kit.enqueue("greet", DATA)
     broker = await kit.broker(lease_duration=1.0)
     lease = await kit.claim(broker)
@@ -236,7 +236,7 @@ async def test_the_third_crash_is_the_last(kit: WireKit) -> None:
 
 
 async def test_a_dead_letter_is_an_entry_for_the_app(kit: WireKit) -> None:
-    """A dead letter is named after its job and carries all that is needed to enqueue it again; one for each job."""
+    """A dead letter is named after its job and has all that is needed to enqueue it again. Each job has one."""
     job_id = await kit.enqueue("greet", DATA)
     job = (await kit.claim(await kit.broker())).job
     for reason in ("first", "second"):

@@ -1,4 +1,4 @@
-"""An app whose bullmq is too old for the scripts: its jobs are left alone, and whoever looks is told why."""
+"""An app whose bullmq is too old for our scripts: its jobs are left alone, and the operators see why."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server(redis_url: str) -> Iterator[Redis]:
 
 @pytest.mark.parametrize("version", ["bullmq:4.18.3", "bullmq:3.16.2"])
 async def test_an_app_that_is_too_old(server: Redis, bullmq: WireKit, rq: WireKit, version: str) -> None:
-    """No job is taken or added on BullMQ's wire, RQ's goes on; once the app is upgraded, the jobs are taken."""
+    """No job is taken or added on BullMQ's wire, while RQ's goes on. Once the app is upgraded, its jobs are taken."""
     job_id = await bullmq.enqueue("greet", 1)
     server.hset(META, "version", version)
     broker = await bullmq.broker()
@@ -55,7 +55,7 @@ async def test_an_app_that_is_too_old(server: Redis, bullmq: WireKit, rq: WireKi
 
 @pytest.mark.parametrize("version", ["bullmq:5.0.0", "bullmq:6.7.0", "bullmq:10.0.0", "bullmq-pro:4.1.0", "", None])
 async def test_apps_that_are_served(server: Redis, bullmq: WireKit, version: str | None) -> None:
-    """Newer ones, those that don't tell, and Pro's, which has numbers of its own."""
+    """Newer versions, those that write no version, and BullMQ Pro, which has its own version numbers."""
     await bullmq.enqueue("greet", 1)
     if version is not None:
         server.hset(META, "version", version)

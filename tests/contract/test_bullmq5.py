@@ -1,6 +1,6 @@
-"""What an app with bullmq 5 has set aside in a paused queue, as our worker and an operator meet it.
+"""Jobs that an app with bullmq 5 has set aside in a paused queue, as our worker and an operator meet them.
 
-Whether it is as a Node worker leaves it is tested in wire/test_node_majors.py.
+wire/test_node_majors.py tests that they are left as a Node worker leaves them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def server(redis_url: str) -> Iterator[Redis]:
         yield client
 
 
-async def test_an_operator_sees_what_is_set_aside(server: Redis, bullmq: WireKit) -> None:
-    """The jobs of a paused queue count as waiting, are listed and found, and are the ones that `drain` deletes."""
+async def test_jobs_set_aside_count_as_waiting(server: Redis, bullmq: WireKit) -> None:
+    """They are listed and found, and `drain` deletes them."""
     before = await bullmq.enqueue("greet", 1)
     await bullmq.inspector.pause(QUEUE.name)
     during = await bullmq.inspector.add(QUEUE.name, Addition(name="greet", data=2))
@@ -51,8 +51,8 @@ async def test_an_operator_sees_what_is_set_aside(server: Redis, bullmq: WireKit
 
 
 @pytest.mark.parametrize("version", ["bullmq:5.81.5", "bullmq:6.7.0", None])
-async def test_all_that_is_set_aside_comes_back(server: Redis, bullmq: WireKit, version: str | None) -> None:
-    """`resume` brings back what is in both lists, however much it is, in order, whichever major the app has by then."""
+async def test_resume_brings_back_all_jobs_set_aside(server: Redis, bullmq: WireKit, version: str | None) -> None:
+    """From both lists, however many, in order, whichever major the app has by then."""
     server.hset(KEY + "meta", "paused", 1)
     aside, line = [f"a{n}" for n in range(15_000)], [f"b{n}" for n in range(10)]
     server.rpush(KEY + "paused", *aside)
@@ -69,8 +69,8 @@ async def test_all_that_is_set_aside_comes_back(server: Redis, bullmq: WireKit, 
     assert not server.hexists(KEY + "meta", "paused")
 
 
-async def test_letters_of_a_queue_that_is_paused(server: Redis, bullmq: WireKit) -> None:
-    """An app may pause the queue `dead`, too: letters are counted and listed all the same, the oldest first."""
+async def test_dead_letters_of_a_paused_queue_are_listed(server: Redis, bullmq: WireKit) -> None:
+    """The app may pause the queue `dead`. Its dead letters are still counted and listed, oldest first."""
     server.hset(f"{PREFIX}:dead:meta", mapping={"version": "bullmq:5.81.5", "paused": 1})
     ids = await failed(bullmq, "greet", "greet", "greet")
     assert 3 == server.llen(f"{PREFIX}:dead:paused") == await bullmq.dead_letters.count()
@@ -79,7 +79,7 @@ async def test_letters_of_a_queue_that_is_paused(server: Redis, bullmq: WireKit)
 
 
 async def test_a_queue_paused_with_bullmq_6_before(server: Redis, bullmq: WireKit) -> None:
-    """What bullmq 6 left in line is set aside with the next job that waits: bullmq 5 would lose it by `resume`."""
+    """The next job that waits sets aside what bullmq 6 left in line; bullmq 5 would lose it on `resume`."""
     first = await bullmq.enqueue("greet", 1)
     server.hset(KEY + "meta", "paused", 1)
     second = await bullmq.inspector.add(QUEUE.name, Addition(name="greet", data=2))
@@ -103,7 +103,7 @@ async def test_a_parent_whose_queue_is_paused(server: Redis, redis_url: str, bul
 
 
 async def test_a_job_that_is_recovered_during_a_pause(server: Redis, bullmq: WireKit) -> None:
-    """A job whose worker went silent waits aside, too."""
+    """A job whose worker went silent is set aside, too."""
     job_id = await bullmq.enqueue("greet", 1)
     broker = await bullmq.broker(lease_duration=0.2)
     await bullmq.claim(broker)

@@ -31,7 +31,7 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
 
 
 async def test_a_text_is_kept_until_it_is_replaced_or_deleted(cache: Cache) -> None:
-    """Each key for itself."""
+    """Each key is independent."""
     await cache.set("rate", "1.08", 60)
     await cache.set("other", "x\ny", 60)
     assert ("1.08", "x\ny") == (await cache.get("rate"), await cache.get("other"))
@@ -44,8 +44,8 @@ async def test_a_text_is_kept_until_it_is_replaced_or_deleted(cache: Cache) -> N
     assert (None, "x\ny") == (await cache.get("rate"), await cache.get("other"))
 
 
-async def test_a_text_is_forgotten_when_its_time_is_over(cache: Cache) -> None:
-    """Seconds may have parts."""
+async def test_a_text_expires(cache: Cache) -> None:
+    """The time may be a fraction of a second."""
     await cache.set("rate", "1.08", 0.05)
 
     async with asyncio.timeout(5):
@@ -53,8 +53,8 @@ async def test_a_text_is_forgotten_when_its_time_is_over(cache: Cache) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_keys_are_apart_from_the_queues(redis_url: str) -> None:
-    """A key of a job's can't be one of BullMQ's."""
+async def test_keys_of_the_cache_are_never_those_of_a_queue(redis_url: str) -> None:
+    """A job can't reach BullMQ's keys through the cache."""
     connection = client(options(redis_url), decode=True, name="cache")
     made = RedisCache()
     with pytest.raises(BrokerUnavailableError, match="not started"):

@@ -1,4 +1,4 @@
-"""Workers whose clocks differ: what they compare is told by the server's clock."""
+"""Workers whose clocks differ: times are compared by the server's clock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.parametrize("ahead", FAR)
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Redis]:
-    """A client as stock RQ has it."""
+    """A client as stock RQ opens it."""
     with Redis.from_url(redis_url) as connection:
         yield connection
 
@@ -43,8 +43,8 @@ def scores(client: Redis, key: str) -> dict[str, float]:
     return {job_id.decode(): score for job_id, score in found}
 
 
-async def test_a_running_job_is_its_workers(rq: WireKit, ahead: float) -> None:
-    """Another worker does not take it for lost, neither at once nor after it was renewed."""
+async def test_a_running_job_stays_with_its_worker(rq: WireKit, ahead: float) -> None:
+    """Another worker does not take it for lost, neither at once nor after a renewal."""
     job_id = await rq.enqueue("greet", {})
     worker, other = await rq.broker(), await rq.broker()
     with clock_ahead(ahead):
@@ -63,7 +63,7 @@ async def test_a_running_job_is_its_workers(rq: WireKit, ahead: float) -> None:
 
 
 async def test_a_silent_workers_job_is_recovered(rq: WireKit, ahead: float) -> None:
-    """After a lease, not earlier and not much later, and it is run once more."""
+    """It runs again after one lease, not earlier and not much later."""
     job_id = await rq.enqueue("greet", {})
     worker, other = await rq.broker(lease_duration=LEASE), await rq.broker(lease_duration=LEASE)
     with clock_ahead(ahead):
@@ -78,10 +78,10 @@ async def test_a_silent_workers_job_is_recovered(rq: WireKit, ahead: float) -> N
     assert 1 == len(rq.events)
 
 
-async def test_a_claim_is_its_workers(
+async def test_a_claim_stays_with_its_worker(
     rq: WireKit, client: Redis, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
-    """A job that is claimed and not started is recovered after a lease, too."""
+    """A job that is claimed and never started is recovered after one lease, too."""
     await rq.enqueue("greet", {})
     worker: Any = await rq.broker(lease_duration=LEASE)
     other = await rq.broker(lease_duration=LEASE)
@@ -102,7 +102,7 @@ async def _away(*_: Any, **__: Any) -> None:
 
 
 async def test_delays(rq: WireKit, client: Redis, ahead: float) -> None:
-    """What is to run in five seconds is due in five, and in whole seconds: a retry, a follow-up, an operator's job."""
+    """A retry, a follow-up and an operator's job with a delay of five seconds are due in five, in whole seconds."""
     await rq.enqueue("greet", {})
     broker = await rq.broker()
     with clock_ahead(ahead):
@@ -117,8 +117,8 @@ async def test_delays(rq: WireKit, client: Redis, ahead: float) -> None:
     assert {} == {job_id: left for job_id, left in due.items() if not 3.5 < left < 6.1}
 
 
-async def test_what_is_not_due_waits(rq: WireKit, ahead: float) -> None:
-    """A job that its producer has scheduled does not start early, or late, by the clock of the worker."""
+async def test_a_scheduled_job_starts_by_the_servers_clock(rq: WireKit, ahead: float) -> None:
+    """A job that its producer has scheduled starts neither early nor late if the worker's clock is wrong."""
     await rq.enqueue("greet", {}, delay=60.0)
     due = await rq.enqueue("greet", {}, delay=0.01)
     broker = await rq.broker()
@@ -128,7 +128,7 @@ async def test_what_is_not_due_waits(rq: WireKit, ahead: float) -> None:
 
 
 async def test_retention(rq: WireKit, client: Redis, ahead: float) -> None:
-    """A finished job is listed for as long as its hash is there."""
+    """A finished job is listed as long as its hash exists."""
     await rq.enqueue("greet", {})
     with clock_ahead(ahead):
         await (await rq.claim(await rq.broker())).done(None)

@@ -1,4 +1,4 @@
-"""Corners that a review found: what is odd in one job, or goes wrong at the wrong moment, stays with that job."""
+"""Corner cases that a review found: a fault of one job, or at a bad moment, stays with that job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAILURE = Failure("it broke", "Traceback")
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Redis]:
-    """A client as stock RQ has it."""
+    """A client as stock RQ opens it."""
     with Redis.from_url(redis_url) as connection:
         yield connection
 
@@ -51,8 +51,8 @@ def write_rq_job(client: Redis, job_id: str, **fields: Any) -> None:
     client.rpush(f"rq:queue:{QUEUE.name}", job_id)
 
 
-async def test_a_letter_can_always_be_written(rq: WireKit) -> None:
-    """Data that JSON can't carry back (NaN) reaches the dead letters in a form that it can."""
+async def test_a_dead_letter_can_always_be_written(rq: WireKit) -> None:
+    """Data that JSON can't carry (NaN) is written in a form that it can."""
     await rq.enqueue("greet", {"lat": float("nan")})
     job = (await rq.claim(await rq.broker())).job
     await rq.dead_letters.add(DeadLetter(job=job, failure=FAILURE, failed_at=0.0))
@@ -62,7 +62,7 @@ async def test_a_letter_can_always_be_written(rq: WireKit) -> None:
 
 @pytest.mark.parametrize("job_id", ["a b", "x:y", "caf\u00e9"])
 async def test_an_odd_id_is_refused_and_buried(client: Redis, rq: WireKit, job_id: str) -> None:
-    """A job whose id RQ itself would not write is buried like any other that can't be read."""
+    """A job whose id RQ would never write is buried like any other unreadable job."""
     write_rq_job(client, job_id)
     lease = await rq.claim(await rq.broker())
     assert "unreadable job: ValueError" in (lease.job.refusal or "")
@@ -85,7 +85,7 @@ async def test_an_odd_id_is_refused_and_buried(client: Redis, rq: WireKit, job_i
     ],
 )
 async def test_fields_that_would_fail_later_are_refused_at_once(client: Redis, rq: WireKit, fields: Any) -> None:
-    """What could not be written back when the job is settled is found when it is claimed."""
+    """A field that could not be written back on settling is refused at the claim."""
     write_rq_job(client, "odd", **fields)
     lease = await rq.claim(await rq.broker())
     assert lease.job.refusal is not None
@@ -94,7 +94,7 @@ async def test_fields_that_would_fail_later_are_refused_at_once(client: Redis, r
 
 
 async def test_a_buried_job_keeps_what_its_producer_wrote(client: Redis, rq: WireKit) -> None:
-    """A job that can't be read, such as one that was pickled by mistake, is not changed by being buried."""
+    """Burying does not change an unreadable job, such as one that was pickled by mistake."""
     data = zlib.compress(pickle.dumps(("greet", None, ({"userId": "u1"},), {})))
     write_rq_job(client, "pickled", data=data, success_callback_name="app.done")
     await (await rq.claim(await rq.broker())).bury(FAILURE)
@@ -104,7 +104,7 @@ async def test_a_buried_job_keeps_what_its_producer_wrote(client: Redis, rq: Wir
 
 
 async def test_dependents_of_other_workers_stay_as_they_are(client: Redis, rq: WireKit) -> None:
-    """A job of a stock worker's queue that waits for one of ours keeps its callback."""
+    """A job of a stock worker's queue that depends on one of ours keeps its callback."""
     parent_id = await rq.enqueue("greet", {})
     others = RQQueue("others", connection=client, serializer="json")
     parent = StockJob.fetch(parent_id, connection=client, serializer="json")
@@ -117,7 +117,7 @@ async def test_dependents_of_other_workers_stay_as_they_are(client: Redis, rq: W
 
 
 async def test_a_lost_job_that_repeats_is_not_repeated_twice(client: Redis, rq: WireKit) -> None:
-    """A worker that has lost its lease settles nothing, in RQ's own way of settling neither."""
+    """A worker that has lost its lease settles nothing, also when RQ's own code would settle it."""
     job_id = rq_enqueue(client, "greet", {}, repeat=Repeat(times=2, interval=60))
     lease = await rq.claim(await rq.broker(lease_duration=1.0))
     client.zremrangebyrank(f"rq:wip:{QUEUE.name}", 0, -1)
@@ -191,8 +191,8 @@ async def _away(*_: Any, **__: Any) -> None:
     raise ConnectionError
 
 
-async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: WireKit) -> None:
-    """A job that went back to its queue between claim and start is not started here, too."""
+async def test_a_claim_that_another_worker_recovered_is_not_started(client: Redis, rq: WireKit) -> None:
+    """The job went back to its queue between claim and start."""
     await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
     real = broker._session.batch.send
@@ -207,8 +207,8 @@ async def test_a_claim_that_others_have_recovered_is_theirs(client: Redis, rq: W
     assert not broker._session.worker.executions
 
 
-async def test_what_the_server_refuses_is_told_apart_from_an_outage(client: Redis, rq: WireKit) -> None:
-    """A key of a wrong type is no outage: to wait for its end would be to wait for ever."""
+async def test_a_command_that_redis_refuses_is_no_outage(client: Redis, rq: WireKit) -> None:
+    """A key of a wrong type raises an error; waiting for the outage to end would take for ever."""
     job_id = await rq.enqueue("greet", {})
     lease = await rq.claim(await rq.broker())
     client.set(f"rq:results:{job_id}", "x")
@@ -233,7 +233,7 @@ async def test_a_job_whose_keys_are_not_its_own_blocks_no_other(client: Redis, r
 
 
 async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(client: Redis, rq: WireKit) -> None:
-    """Where the value was put while it ran, and the worker died: it comes back, and so do the queue's others."""
+    """It appeared while the job ran, and the worker died: this job and the others are recovered."""
     jobs = [await rq.enqueue("greet", {}) for _ in range(2)]
     dead = await rq.broker(lease_duration=1.0)
     leases: list[Any] = await asyncio.gather(*(rq.claim(dead) for _ in jobs))
@@ -244,8 +244,8 @@ async def test_a_key_that_is_not_its_own_keeps_no_lost_job_from_being_recovered(
     assert 2 == client.llen(f"rq:queue:{QUEUE.name}")
 
 
-async def test_what_is_no_job_stops_no_chore(client: Redis, rq: WireKit) -> None:
-    """A value of another kind where a job's hash would be, named wherever jobs are: the others are claimed and kept."""
+async def test_a_key_that_is_no_job_stops_no_chore(client: Redis, rq: WireKit) -> None:
+    """Lists name a key of another type where a job's hash would be: the other jobs are claimed and kept."""
     await rq.enqueue("greet", {})
     client.set("rq:job:odd", "x")
     client.set("rq:execution:odd:e", "x")
@@ -299,7 +299,7 @@ async def test_a_job_leased_again_by_the_same_worker_is_renewed(bullmq: WireKit,
 
 
 async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url: str, bullmq: WireKit) -> None:
-    """BullMQ does not let a parent with an open child complete: that is an attempt that failed, and no lost lease."""
+    """BullMQ does not let a parent with an open child complete: the attempt has failed, and the lease is not lost."""
     parent_id = await bullmq.enqueue("greet", {})
     lease = await bullmq.claim(await bullmq.broker())
     children = BullQueue("children", {"connection": redis_url, "prefix": PREFIX})
@@ -323,7 +323,7 @@ async def test_a_parent_that_was_given_a_child_has_failed_this_attempt(redis_url
     ],
 )
 async def test_options_that_would_fail_later_are_refused_at_once(client: Redis, bullmq: WireKit, opts: Any) -> None:
-    """What a script would stumble over when the job is settled is found when it is claimed."""
+    """An option on which a script would fail at settling is refused at the claim."""
     key = f"{PREFIX}:{QUEUE.name}:7"
     client.hset(key, mapping={"name": "greet", "data": "{}", "opts": json.dumps(opts), "timestamp": 0})
     client.lpush(f"{PREFIX}:{QUEUE.name}:wait", "7")
@@ -333,8 +333,8 @@ async def test_options_that_would_fail_later_are_refused_at_once(client: Redis, 
     assert 1 == client.zcard(f"{PREFIX}:{QUEUE.name}:failed")
 
 
-async def test_a_stack_trace_that_is_none_is_refused(client: Redis, bullmq: WireKit) -> None:
-    """A hash whose stack traces are no list is refused before it runs, and not when its outcome is written."""
+async def test_stack_traces_that_are_no_list_are_refused(client: Redis, bullmq: WireKit) -> None:
+    """Before the job runs, not when its outcome is written."""
     job_id = await bullmq.enqueue("greet", {})
     client.hset(f"{PREFIX}:{QUEUE.name}:{job_id}", "stacktrace", "5")
     lease = await bullmq.claim(await bullmq.broker())
@@ -342,15 +342,15 @@ async def test_a_stack_trace_that_is_none_is_refused(client: Redis, bullmq: Wire
     await lease.bury(FAILURE)
 
 
-async def test_metrics_are_kept(client: Redis, bullmq: WireKit) -> None:
-    """`queue.getMetrics()` and the dashboards' charts have their counts."""
+async def test_bullmqs_metrics_are_counted(client: Redis, bullmq: WireKit) -> None:
+    """`queue.getMetrics()` and dashboards' charts have their counts."""
     await bullmq.enqueue("greet", {})
     await (await bullmq.claim(await bullmq.broker())).done(None)
     assert b"1" == client.hget(f"{PREFIX}:{QUEUE.name}:metrics:completed", "count")
 
 
 async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: WireKit) -> None:
-    """Many lines of many jobs at once go over the one connection that there is."""
+    """Many log lines of many jobs share the broker's one connection."""
     broker = await bullmq.broker([queue(concurrency=8)])
     for number in range(8):
         await bullmq.enqueue("greet", number)
@@ -361,7 +361,7 @@ async def test_a_log_needs_no_connection_of_its_own(client: Redis, bullmq: WireK
 
 
 async def test_a_long_idle_time_changes_nothing(bullmq: WireKit, rq: WireKit) -> None:
-    """After more than five idle seconds, redis-py's own timeout, a job is picked up as fast as ever, on both wires."""
+    """After more than five idle seconds, redis-py's own timeout, a job is picked up as fast as before."""
     claims = [asyncio.create_task(kit.claim(await kit.broker())) for kit in (bullmq, rq)]
     await asyncio.sleep(6)
     started = time.monotonic()

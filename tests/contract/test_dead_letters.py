@@ -1,4 +1,4 @@
-"""Dead letters: a newer one of the same job is never dropped for an older one."""
+"""Dead letters: a newer one is never dropped in place of an older one of the same job."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ID = dead_letter_id(JOB.wire, JOB.queue, JOB.id)
 
 
 def letter(failed_at: float) -> DeadLetter:
-    """The job's letter, from when it failed (seconds)."""
+    """The job's dead letter, with the time of its failure in seconds."""
     return DeadLetter(job=JOB, failure=Failure("it broke"), failed_at=failed_at)
 
 
-async def test_a_letter_of_another_time_stays(kit: WireKit) -> None:
-    """A job that has failed again has a new letter; who wants the old one dropped comes too late."""
+async def test_a_dead_letter_of_a_newer_failure_stays(kit: WireKit) -> None:
+    """The job has failed again and has a new dead letter, so dropping the old one does nothing."""
     await kit.dead_letters.add(letter(1000.0))
     await kit.dead_letters.add(letter(2000.0))
 
@@ -34,8 +34,8 @@ async def test_a_letter_of_another_time_stays(kit: WireKit) -> None:
     assert 0 == await kit.dead_letters.count()
 
 
-async def test_a_letter_that_comes_in_between_stays(bullmq: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look at the old one and its removal."""
+async def test_a_dead_letter_written_during_a_drop_stays(bullmq: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written after the old one was read and before that is removed."""
     letters = bullmq.dead_letters
     await letters.add(letter(1000.0))
     remove = letters._remove

@@ -1,4 +1,4 @@
-"""A running job adds others: to any queue of its wire, with the options of a producer."""
+"""A running job adds jobs to any queue of its wire, with a producer's options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADDITION = Addition(name="follow", data={"ids": ["ä", 1]}, job_id="next-1")
 
 
 async def test_a_job_is_added_to_another_queue(kit: WireKit) -> None:
-    """It waits there, with that queue's attempts, on the same wire, and is added once."""
+    """It waits there once, on the same wire, with that queue's attempts."""
     await kit.enqueue("greet", DATA)
     broker = await kit.broker([QUEUE, OTHER])
     lease = await kit.claim(broker)
@@ -44,8 +44,8 @@ async def test_a_job_is_added_to_another_queue(kit: WireKit) -> None:
     assert isinstance(await broker.claim(OTHER), NotNow)
 
 
-async def test_a_queue_that_this_process_does_not_serve(kit: WireKit) -> None:
-    """Another process takes the job."""
+async def test_a_job_is_added_to_a_queue_that_another_process_serves(kit: WireKit) -> None:
+    """The other process takes the job."""
     await kit.enqueue("greet", DATA)
     lease = await kit.claim(await kit.broker())
 
@@ -54,7 +54,7 @@ async def test_a_queue_that_this_process_does_not_serve(kit: WireKit) -> None:
     assert "next-1" == (await kit.claim(await kit.broker([OTHER]), OTHER)).job.id
 
 
-async def test_attempts_backoff_and_place_are_the_producers(kit: WireKit) -> None:
+async def test_attempts_backoff_and_priority_are_the_producers(kit: WireKit) -> None:
     """They win over the queue's."""
     await kit.enqueue("greet", DATA)
     broker = await kit.broker([QUEUE, OTHER])
@@ -70,7 +70,7 @@ async def test_attempts_backoff_and_place_are_the_producers(kit: WireKit) -> Non
 
 
 async def test_attempts_and_backoff_by_the_jobs_name(kit: WireKit) -> None:
-    """They win over the queue's, and lose to the producer's; they hold in every attempt."""
+    """They win over the queue's and lose to the producer's, in every attempt."""
     own = Retries(attempts=2, backoff=Backoff((0.05,)))
     of = queue(attempts=9, backoff=Backoff((1000.0,)), retries={"greet": own, "call": Retries()})
     broker = await kit.broker([of])
@@ -86,8 +86,8 @@ async def test_attempts_and_backoff_by_the_jobs_name(kit: WireKit) -> None:
     assert (jobs[0], 2, 2, 0.05) == (job.id, job.attempt, job.max_attempts, job.backoff.delay(2, 0.0))
 
 
-async def test_a_run_that_happens_again_adds_nothing_twice(kit: WireKit) -> None:
-    """Without an id of its own a job has one that is made of the run's; the same twice in a run is meant twice."""
+async def test_a_repeated_run_adds_nothing_twice(kit: WireKit) -> None:
+    """A job's id is made from the run's job. Adding the same twice in one run adds two."""
     await kit.enqueue("greet", DATA)
     await kit.enqueue("greet", DATA)
     broker = await kit.broker([QUEUE, OTHER])
@@ -108,13 +108,13 @@ async def test_a_run_that_happens_again_adds_nothing_twice(kit: WireKit) -> None
 
 
 async def adds(lease: Lease, *additions: Addition) -> list[str]:
-    """What a run of this lease adds to the queue `other`."""
+    """The jobs that a run of this lease adds to the queue `other`."""
     context = RunContext(lease, lambda _: None, MemoryBoard())
     return [await context.enqueue(addition, "other") for addition in additions]
 
 
 async def test_an_id_that_no_job_may_have_is_refused(kit: WireKit) -> None:
-    """The job that asks for it is dead, with the rule as its reason."""
+    """The job that asks for it ends dead, with the rule as its reason."""
     await kit.enqueue("greet", DATA)
     lease = await kit.claim(await kit.broker())
 
@@ -122,7 +122,7 @@ async def test_an_id_that_no_job_may_have_is_refused(kit: WireKit) -> None:
         await adds(lease, replace(ADDITION, job_id="12"))
 
 
-async def test_options_of_bullmq(bullmq: WireKit, redis_url: str) -> None:
+async def test_bullmqs_options_are_written_as_node_does(bullmq: WireKit, redis_url: str) -> None:
     """They stand in the job as Node writes them."""
     await bullmq.enqueue("greet", DATA)
     lease = await bullmq.claim(await bullmq.broker())
@@ -163,7 +163,7 @@ async def test_options_of_bullmq(bullmq: WireKit, redis_url: str) -> None:
     ],
 )
 async def test_deduplication(bullmq: WireKit, wanted: Deduplication, expected: list[int]) -> None:
-    """Simple and throttled, the first of three is added alone; debounced, the last."""
+    """In simple and throttle mode the first of three jobs is added alone; in debounce mode the last."""
     await bullmq.enqueue("greet", DATA)
     broker = await bullmq.broker([QUEUE, OTHER])
     lease = await bullmq.claim(broker)
@@ -178,7 +178,7 @@ async def test_deduplication(bullmq: WireKit, wanted: Deduplication, expected: l
 
 
 async def test_deduplication_keeps_the_last_while_the_first_runs(bullmq: WireKit) -> None:
-    """It is added when that one ends."""
+    """It is added when the first one ends."""
     await bullmq.enqueue("greet", DATA)
     broker = await bullmq.broker([QUEUE, OTHER])
     lease = await bullmq.claim(broker)
@@ -202,10 +202,10 @@ async def test_deduplication_keeps_the_last_while_the_first_runs(bullmq: WireKit
         ({"remove_on_complete": Retention(60.0), "remove_on_fail": Retention(90.0)}, (b"60", b"90")),
     ],
 )
-async def test_how_long_a_job_stays_on_rq(
+async def test_retention_options_become_ttls_on_rq(
     rq: WireKit, redis_url: str, changes: dict[str, Any], ttls: tuple[bytes | None, bytes | None]
 ) -> None:
-    """As result_ttl and failure_ttl."""
+    """They are written as result_ttl and failure_ttl."""
     await rq.enqueue("greet", DATA)
     lease = await rq.claim(await rq.broker())
 
@@ -221,7 +221,7 @@ def ttls_of(url: str) -> list[bytes | None]:
         return list(found)
 
 
-async def test_a_failed_job_that_is_not_to_stay_on_rq(rq: WireKit) -> None:
+async def test_rq_deletes_a_failed_job_that_is_not_to_stay(rq: WireKit) -> None:
     """It is gone once it has failed for good."""
     await rq.enqueue("greet", DATA)
     broker = await rq.broker([QUEUE, OTHER])
@@ -234,8 +234,8 @@ async def test_a_failed_job_that_is_not_to_stay_on_rq(rq: WireKit) -> None:
     assert None is await rq.inspector.find("other", "next-1")
 
 
-async def test_a_place_of_its_own_wins_over_the_priority_of_the_job(bullmq: WireKit, redis_url: str) -> None:
-    """In the queue of a job with a priority, others may be added at the front, or with another priority."""
+async def test_an_added_jobs_own_priority_wins(bullmq: WireKit, redis_url: str) -> None:
+    """A job with a priority may add others at the front, or with another priority."""
     source = BullQueue(QUEUE.name, {"connection": redis_url})
     await source.add("greet", DATA, {"priority": 7})
     broker = await bullmq.broker()
@@ -249,8 +249,8 @@ async def test_a_place_of_its_own_wins_over_the_priority_of_the_job(bullmq: Wire
     assert ["front", "other", "same"] == [(await bullmq.claim(broker)).job.id for _ in range(3)]
 
 
-async def test_a_lane_of_its_own_wins_over_the_lane_of_the_job(rq: WireKit, redis_url: str) -> None:
-    """A job of the lane -high may add others to any lane of its queue."""
+async def test_an_added_jobs_own_lane_wins(rq: WireKit, redis_url: str) -> None:
+    """A job of the high lane may add others to any lane of its queue."""
     with redis.Redis.from_url(redis_url) as connection:
         rq_enqueue(connection, "greet", DATA, lane=f"{QUEUE.name}-high")
         lease = await rq.claim(await rq.broker())

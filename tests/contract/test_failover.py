@@ -1,4 +1,4 @@
-"""The server behind the one address changes while connections stay open: they are closed, and nothing is lost."""
+"""Failover: the server behind one address changes while connections stay open. They are closed, and no job is lost."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ async def pair() -> AsyncIterator[Pair]:
 
 @pytest.fixture
 async def kit(pair: Pair, wire: str) -> AsyncIterator[WireKit]:
-    """One wire by way of their address."""
+    """One wire, through their common address."""
     async with redis_kit(pair.link.url, wire) as kit:
         yield kit
 
 
 @WIRES
 async def test_what_runs_is_settled_and_what_waits_is_claimed(kit: WireKit, pair: Pair) -> None:
-    """Jobs held at the failover end on the new primary, at the first try; the next one is heard of by the listener."""
+    """Jobs that run at the failover settle on the new primary at once, and the listener hears of the next job."""
     broker = await kit.broker(lease_duration=LONG)
     ids = [await kit.enqueue("greet", number) for number in range(3)]
     done, failed, given_back = [await kit.claim(broker) for _ in ids]
@@ -85,7 +85,7 @@ async def test_what_runs_is_settled_and_what_waits_is_claimed(kit: WireKit, pair
 
 @WIRES
 async def test_an_operator_acts_on_the_new_primary(kit: WireKit, pair: Pair) -> None:
-    """Every connection that is open goes over, whatever is asked of it first; none stays with the old one."""
+    """Every open connection moves over, whichever command comes first; none stays with the old primary."""
     job_id = await kit.enqueue("greet", 1)
     await kit.inspector.counts(QUEUE.name)
     await kit.heartbeats.workers()
@@ -102,7 +102,7 @@ async def test_an_operator_acts_on_the_new_primary(kit: WireKit, pair: Pair) -> 
 
 
 async def test_a_worker_signs_off_at_the_new_primary(pair: Pair) -> None:
-    """`rq info` does not show a worker that stops with no other command of RQ's since the failover."""
+    """`rq info` no longer shows a worker that stops, even if signing off is its first RQ command after the failover."""
     async with redis_kit(pair.link.url, "rq") as kit:
         await kit.broker(lease_duration=LONG)
         await pair.fail_over()
@@ -114,7 +114,7 @@ async def test_a_worker_signs_off_at_the_new_primary(pair: Pair) -> None:
 
 
 class Directory:
-    """A name that leads where a test says; everything else is looked up as ever."""
+    """DNS for one name, whose address the test chooses; other names are looked up as usual."""
 
     def __init__(self) -> None:
         self.address: str | None = "127.0.0.1"
@@ -129,7 +129,7 @@ class Directory:
 
 @pytest.fixture
 def directory(monkeypatch: pytest.MonkeyPatch) -> Directory:
-    """The name leads to 127.0.0.1 so far, and is looked up all the time."""
+    """The name leads to 127.0.0.1 at first, and is looked up all the time."""
     directory = Directory()
     monkeypatch.setattr(socket, "getaddrinfo", directory)
     monkeypatch.setattr(names, "LOOK_EVERY", 0.02)
@@ -138,8 +138,8 @@ def directory(monkeypatch: pytest.MonkeyPatch) -> Directory:
 
 
 @WIRES
-async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory: Directory) -> None:
-    """The old server still answers, as a primary; within one look-up all work is with the new one."""
+async def test_work_moves_when_the_name_leads_elsewhere(redis_url: str, wire: str, directory: Directory) -> None:
+    """The old server still answers as a primary. Within one look-up all work is with the new one."""
     async with (
         LossyLink(redis_url) as old,
         LossyLink(redis_url, "127.0.0.2", old.port) as new,
@@ -178,7 +178,7 @@ async def test_a_name_that_leads_elsewhere(redis_url: str, wire: str, directory:
 async def test_orders_are_heard_where_the_name_leads(
     redis_url: str, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who listens sends nothing, and is told nothing by the old server: the name is looked at in the silence."""
+    """A listener sends nothing, and the old server sends it nothing: it looks the name up while it is idle."""
     monkeypatch.setattr(orders, "SILENCE", 0.05)
     async with LossyLink(redis_url) as old, LossyLink(redis_url, "127.0.0.2", old.port) as new:
         listener = client(options(f"redis://{NAME}:{old.port}"), decode=False, name="test")
@@ -202,7 +202,7 @@ async def test_orders_are_heard_where_the_name_leads(
 
 
 async def test_both_kinds_of_clients_notice(redis_url: str, directory: Directory) -> None:
-    """The asyncio client and the synchronous one, in a command and in a pipeline; the caller sees nothing of it."""
+    """The asyncio and the synchronous client, in a command and in a pipeline. The caller sees no error."""
     async with LossyLink(redis_url) as old, LossyLink(redis_url, "127.0.0.2", old.port) as new:
         parts = options(f"redis://{NAME}:{old.port}")
         shared, sync = client(parts, decode=True, name="test"), synchronous_client(parts, name="test")

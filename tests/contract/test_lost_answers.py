@@ -1,4 +1,7 @@
-"""The server does what it is asked, and the answer is lost with the connection: no job is stranded, none done twice."""
+"""Lost answers: the server runs a command, and the connection breaks before the answer.
+
+No job is stranded or done twice.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("wire", ["bullmq", "rq"])
 FAILURE = Failure("it broke", "Traceback: it broke")
-QUEUE_OF_NOBODY = queue(name="nobody")
+UNSERVED_QUEUE = queue(name="nobody")
 LONG = 3600.0  # seconds: no lease runs out in a test
 
 
 @pytest.fixture
 async def link(redis_url: str) -> AsyncIterator[LossyLink]:
-    """The way to the shared server."""
+    """The connection to the shared server, which can lose answers."""
     async with LossyLink(redis_url) as link:
         yield link
 
@@ -46,12 +49,12 @@ async def kit(link: LossyLink, wire: str) -> AsyncIterator[WireKit]:
 @pytest.fixture
 async def broker(kit: WireKit) -> Broker:
     """A worker's broker."""
-    return await kit.broker([QUEUE, QUEUE_OF_NOBODY], lease_duration=LONG)
+    return await kit.broker([QUEUE, UNSERVED_QUEUE], lease_duration=LONG)
 
 
 @pytest.mark.parametrize("after", [0, 1])
 async def test_a_claim(kit: WireKit, broker: Broker, link: LossyLink, after: int) -> None:
-    """What was claimed with the lost answer is claimed again, by this worker or another, as if it had waited."""
+    """A job claimed in a lost answer is claimed again, by this worker or another, as if it had waited."""
     await broker.claim(QUEUE)  # the scripts are known to the server from here on
     ids = {await kit.enqueue("greet", number) for number in range(3)}
     link.lose(after)
@@ -66,7 +69,7 @@ async def test_a_claim(kit: WireKit, broker: Broker, link: LossyLink, after: int
 
 
 async def test_a_job_that_is_held_stays_where_it_is(kit: WireKit, broker: Broker, link: LossyLink) -> None:
-    """The search after a lost answer leaves alone what this worker, or another one, is at."""
+    """The search after a lost answer leaves alone the jobs that this worker, or another one, runs."""
     other = await kit.broker(lease_duration=LONG)
     ids = [await kit.enqueue("greet", number) for number in range(4)]
     held = [await kit.claim(broker), await kit.claim(other)]
@@ -81,7 +84,7 @@ async def test_a_job_that_is_held_stays_where_it_is(kit: WireKit, broker: Broker
 
 
 async def test_a_completion(kit: WireKit, broker: Broker, link: LossyLink) -> None:
-    """The job is done, once; the one that came with the lost answer is claimed next."""
+    """The job is done once. The job that came with the lost answer is claimed next."""
     room = iter((0, 1))  # the second one brings the third
     broker.reserve_for(QUEUE, lambda: next(room))
     job_id, next_id = await settle_two(kit, broker, link, lambda lease: lease.done({"sent": 1}))
@@ -92,7 +95,7 @@ async def test_a_completion(kit: WireKit, broker: Broker, link: LossyLink) -> No
 
 
 async def test_a_job_that_a_run_adds(kit: WireKit, broker: Broker, link: LossyLink, wire: str) -> None:
-    """It is added once, whichever of the server's answers is lost, to another queue, too."""
+    """It is added once, whichever answer is lost, also to another queue."""
     await kit.enqueue("greet", 1)
     context = RunContext(await kit.claim(broker), lambda _: None, MemoryBoard())
     added = [await context.enqueue(Addition(name="follow", data=0), "nobody")]  # the scripts are known from here on
@@ -102,15 +105,15 @@ async def test_a_job_that_a_run_adds(kit: WireKit, broker: Broker, link: LossyLi
         added.append(await context.enqueue(Addition(name="follow", data=number), "nobody"))
 
     assert answers == link.lost
-    assert sorted(added) == sorted([(await kit.claim(broker, QUEUE_OF_NOBODY)).job.id for _ in added])
-    assert isinstance(await broker.claim(QUEUE_OF_NOBODY), NotNow)
+    assert sorted(added) == sorted([(await kit.claim(broker, UNSERVED_QUEUE)).job.id for _ in added])
+    assert isinstance(await broker.claim(UNSERVED_QUEUE), NotNow)
 
 
 @pytest.mark.parametrize("suspected", [False, True])
 async def test_a_claim_that_is_answered_says_that_the_server_is_there(
     kit: WireKit, broker: Broker, link: LossyLink, suspected: bool
 ) -> None:
-    """No job that was fetched before the server went away makes it look as if it were back."""
+    """A job fetched before the server went away does not count as an answer of the server."""
     broker.reserve_for(QUEUE, lambda: 1)
     ids = [await kit.enqueue("greet", number) for number in range(3)]
     first = await kit.claim(broker)
@@ -159,10 +162,10 @@ async def test_a_release(kit: WireKit, broker: Broker, link: LossyLink) -> None:
     assert [second_id, third_id] == [(await kit.claim(broker)).job.id for _ in range(3)][::2]
 
 
-async def test_a_busy_worker_puts_back_what_it_never_heard_of(kit: WireKit, broker: Broker, link: LossyLink) -> None:
-    """It has no slot for another claim: it looks when it renews its leases, and another worker gets the job."""
+async def test_a_busy_worker_gives_back_jobs_it_never_heard_of(kit: WireKit, broker: Broker, link: LossyLink) -> None:
+    """With no free slot it claims nothing, so it looks when it renews leases; another worker gets the job."""
     ids = {await kit.enqueue("greet", number) for number in range(2)}
-    await broker.claim(QUEUE_OF_NOBODY)  # the scripts are known to the server from here on
+    await broker.claim(UNSERVED_QUEUE)  # the scripts are known to the server from here on
     link.lose()
     mine = await kit.claim(broker)
     await kit.chore(broker, "renew leases")
@@ -173,13 +176,13 @@ async def test_a_busy_worker_puts_back_what_it_never_heard_of(kit: WireKit, brok
     assert not mine.is_lost
 
 
-async def test_a_worker_that_stops_puts_back_what_it_never_heard_of(
+async def test_a_worker_that_stops_gives_back_jobs_it_never_heard_of(
     kit: WireKit, broker: Broker, link: LossyLink
 ) -> None:
     """Before it closes its connections."""
     for number in range(2):
         await kit.enqueue("greet", number)
-    await broker.claim(QUEUE_OF_NOBODY)
+    await broker.claim(UNSERVED_QUEUE)
     link.lose()
     await (await kit.claim(broker)).release()
     await broker.close()

@@ -1,4 +1,4 @@
-"""What RQ does in its own way when an answer is lost: repeats, dependents, jobs that are canceled meanwhile."""
+"""RQ's own ways of settling when an answer is lost: repeats, dependents, and jobs that are canceled meanwhile."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lane(redis_url: str) -> Iterator[Lane]:
 
 @pytest.fixture
 async def link(redis_url: str) -> AsyncIterator[LossyLink]:
-    """The way to the shared server."""
+    """The connection to the shared server, which can lose answers."""
     async with LossyLink(redis_url) as link:
         yield link
 
@@ -44,7 +44,7 @@ async def kit(link: LossyLink) -> AsyncIterator[WireKit]:
 
 @pytest.mark.parametrize("after", ANSWERS)
 async def test_a_job_that_repeats(kit: WireKit, link: LossyLink, lane: Lane, after: int) -> None:
-    """Whichever answer is lost on the way, it has run once, and waits once to run again."""
+    """Whichever answer is lost, it has run once, and waits once to run again."""
     broker = await kit.broker(lease_duration=LONG)
     job = lane.enqueue("greet", 1, repeat=Repeat(times=2, interval=0))
     lease = await kit.claim(broker)
@@ -57,7 +57,7 @@ async def test_a_job_that_repeats(kit: WireKit, link: LossyLink, lane: Lane, aft
 
 @pytest.mark.parametrize("after", ANSWERS)
 async def test_a_job_with_a_dependent(kit: WireKit, link: LossyLink, lane: Lane, after: int) -> None:
-    """Whichever answer is lost on the way, it is done once, and its dependent waits in line."""
+    """Whichever answer is lost, it is done once, and its dependent waits in line."""
     broker = await kit.broker(lease_duration=LONG)
     job = lane.enqueue("greet", 1)
     dependent = lane.enqueue("greet", 2, depends_on=job)
@@ -70,22 +70,22 @@ async def test_a_job_with_a_dependent(kit: WireKit, link: LossyLink, lane: Lane,
     assert "finished" == job.get_status()
 
 
-async def test_a_stray_that_is_canceled(kit: WireKit, link: LossyLink, lane: Lane) -> None:
-    """It does not come back."""
+async def test_an_unacknowledged_claim_of_a_canceled_job(kit: WireKit, link: LossyLink, lane: Lane) -> None:
+    """The job does not come back."""
     broker = await kit.broker(lease_duration=LONG)
     await broker.claim(QUEUE)  # the scripts are known to the server from here on
-    stray, other = lane.enqueue("greet", 1), lane.enqueue("greet", 2)
+    claimed, other = lane.enqueue("greet", 1), lane.enqueue("greet", 2)
     link.lose()
     assert other.id == (await kit.claim(broker)).job.id
-    Job.fetch(stray.id, lane.connection, serializer=lane.serializer).cancel()
+    Job.fetch(claimed.id, lane.connection, serializer=lane.serializer).cancel()
     await kit.chore(broker, "renew leases")
 
     assert [] == lane.job_ids
-    assert "canceled" == stray.get_status()
+    assert "canceled" == claimed.get_status()
 
 
-async def test_what_a_stock_worker_has_just_taken(kit: WireKit, lane: Lane) -> None:
-    """A job that ran here before is no stray of ours while another worker is about to start it."""
+async def test_a_claim_of_a_stock_worker_is_not_ours(kit: WireKit, lane: Lane) -> None:
+    """A job that ran here before is left alone while another worker is about to start it."""
     broker = await kit.broker(lease_duration=LONG)
     job = lane.enqueue("greet", 1)
     await (await kit.claim(broker)).release()

@@ -1,4 +1,4 @@
-"""What a running job may leave behind (notes for its later runs, follow-up jobs), and how it learns of a lost lease."""
+"""Notes for later runs, follow-up jobs, and how a running job learns that its lease is lost."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def recover(kit: WireKit, broker: Broker) -> Lease:
 
 
 async def test_notes_are_for_later_runs_of_the_job(kit: WireKit) -> None:
-    """They outlive a retry, a snooze and a release; what is forgotten is gone, and another job sees none of them."""
+    """They outlive a retry, a snooze and a release. Forgotten notes are gone, and other jobs see none."""
     await kit.enqueue("greet", DATA)
     broker = await kit.broker()
     lease = await kit.claim(broker)
@@ -67,8 +67,8 @@ async def test_notes_are_for_later_runs_of_the_job(kit: WireKit) -> None:
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: str, wire: str) -> None:
-    """An id may be used again once its job was removed; the new job begins without notes."""
+async def test_a_new_job_with_a_used_id_has_no_notes(redis_url: str, wire: str) -> None:
+    """An id may be used again once its job was removed."""
     async with redis_kit(redis_url, wire) as kit:
         await kit.enqueue("greet", DATA)
         broker = await kit.broker()
@@ -83,8 +83,8 @@ async def test_notes_are_not_those_of_an_older_job_with_the_same_id(redis_url: s
                 client.delete("bull:work:again", "rq:job:again")
 
 
-async def test_who_has_lost_the_job_notes_nothing(kit: WireKit) -> None:
-    """Notes are those of whoever has the job: an owner that was away must not undo what the next one has noted."""
+async def test_a_run_that_lost_its_lease_writes_no_notes(kit: WireKit) -> None:
+    """It must not undo the notes of the worker that has the job now."""
     await kit.enqueue("greet", DATA)
     away, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
     lost = await kit.claim(away)
@@ -98,8 +98,8 @@ async def test_who_has_lost_the_job_notes_nothing(kit: WireKit) -> None:
     assert await lease.notes() == {"cursor": "2"}
 
 
-async def test_what_an_operator_retries_has_its_notes(kit: WireKit) -> None:
-    """The job runs from its first attempt, and yet knows what was done: nobody is sent to twice for it."""
+async def test_a_job_that_an_operator_retries_has_its_notes(kit: WireKit) -> None:
+    """It runs from its first attempt, and knows what was done: no user gets a push twice."""
     job_id = await kit.enqueue("greet", DATA)
     broker = await kit.broker()
     lease = await kit.claim(broker)
@@ -113,7 +113,7 @@ async def test_what_an_operator_retries_has_its_notes(kit: WireKit) -> None:
 
 
 async def test_notes_outlive_the_worker(kit: WireKit) -> None:
-    """They are what tells the next worker how far the last one came."""
+    """The next worker reads from them how far the last one came."""
     await kit.enqueue("greet", DATA)
     dead, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
     await (await kit.claim(dead)).note({"a": "1"}, ())
@@ -123,7 +123,7 @@ async def test_notes_outlive_the_worker(kit: WireKit) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_notes_are_kept_for_a_day(redis_url: str, wire: str) -> None:
-    """And not for ever."""
+    """And no longer."""
     async with redis_kit(redis_url, wire) as kit:
         await kit.enqueue("greet", DATA)
         await (await kit.claim(await kit.broker())).note({"a": "1"}, ())
@@ -136,7 +136,7 @@ async def test_notes_are_kept_for_a_day(redis_url: str, wire: str) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_job_that_is_done_leaves_no_notes(redis_url: str, wire: str) -> None:
-    """Neither those of its last run nor those of earlier ones; what was not done keeps its own."""
+    """Notes of its last run and of earlier ones are deleted; a job that is not done keeps them."""
     async with redis_kit(redis_url, wire) as kit:
         broker = await kit.broker()
         await kit.enqueue("greet", DATA)
@@ -159,7 +159,7 @@ async def test_a_job_that_is_done_leaves_no_notes(redis_url: str, wire: str) -> 
 
 
 async def test_a_follow_up_is_run_when_it_is_due(kit: WireKit) -> None:
-    """On the same wire, with its data, as a first attempt; not before its time."""
+    """On the same wire, with its data, as a first attempt, and not early."""
     await kit.enqueue("greet", DATA)
     broker = await kit.broker()
     lease = await kit.claim(broker)
@@ -185,7 +185,7 @@ async def test_a_follow_up_without_a_delay_waits_in_line(kit: WireKit) -> None:
 
 
 async def test_a_follow_up_is_added_once(kit: WireKit) -> None:
-    """However often it is added: while the first one is delayed, active, and completed."""
+    """However often a run adds it: while the first one is delayed, active, or completed."""
     await kit.enqueue("greet", DATA)
     broker = await kit.broker()
     lease = await kit.claim(broker)
@@ -207,7 +207,7 @@ class Anything(Model):
 
 
 async def test_a_run_whose_lease_is_lost_is_cut_short(kit: WireKit) -> None:
-    """Somebody else does the job by then: the run is cancelled, and records nothing."""
+    """Another worker has the job, so this run is cancelled and records nothing."""
     job_id = await kit.enqueue("greet", DATA)
     first, second = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
     lease = await kit.claim(first)
@@ -236,7 +236,7 @@ async def test_a_run_whose_lease_is_lost_is_cut_short(kit: WireKit) -> None:
 
 
 async def test_a_follow_up_has_the_priority_of_its_job(redis_url: str) -> None:
-    """Else the retries of a great batch would go ahead of what matters more."""
+    """Otherwise the retries of a large batch would overtake more important jobs."""
     async with redis_kit(redis_url, "bullmq") as kit:
         queue = BullQueue(QUEUE.name, {"connection": redis_url})
         await queue.add("greet", DATA, {"priority": 7})

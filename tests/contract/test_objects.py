@@ -1,4 +1,4 @@
-"""What every object store promises, on S3 and on a directory alike."""
+"""The contract of object stores: S3 and a local directory behave the same."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def store(settings: ObjectsSettings) -> AsyncIterator[ObjectStore]:
 def source(tmp_path: Path) -> Path:
     """A file to upload."""
     path = tmp_path / "source"
-    path.write_bytes(b"picture")
+    path.write_bytes(b"image")
     return path
 
 
@@ -76,12 +76,12 @@ async def test_fetches_what_was_stored(store: ObjectStore, source: Path, tmp_pat
 
     size = await store.fetch(key, tmp_path / "target", LIMIT)
 
-    assert (7, b"picture") == (size, (tmp_path / "target").read_bytes())
+    assert (7, b"image") == (size, (tmp_path / "target").read_bytes())
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK, 9 * CHUNK + 1])
 async def test_any_size(store: ObjectStore, tmp_path: Path, size: int) -> None:
-    """The empty object, one of exactly a chunk and one that is uploaded in parts come back whole."""
+    """An empty object, one of exactly a chunk, and one uploaded in parts come back whole."""
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(bytes(range(256)) * (size // 256) + b"x" * (size % 256))
     await store.store(source, "a", TYPE, CACHE)
@@ -91,7 +91,7 @@ async def test_any_size(store: ObjectStore, tmp_path: Path, size: int) -> None:
     assert (size, source.read_bytes()) == (fetched, target.read_bytes())
 
 
-async def test_replaces(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+async def test_storing_replaces_an_object(store: ObjectStore, source: Path, tmp_path: Path) -> None:
     """Storing under a key that is taken replaces the object."""
     (tmp_path / "new").write_bytes(b"new")
     await store.store(source, "a.jpg", TYPE, CACHE)
@@ -103,8 +103,8 @@ async def test_replaces(store: ObjectStore, source: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("key", ["b.jpg", "dir", "dir/a.jpg/b.jpg", "x" * 600])
-async def test_missing(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
-    """A key without an object is ObjectNotFoundError, be it the beginning or the continuation of one that has one."""
+async def test_a_missing_object_is_an_error(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
+    """A key without an object raises ObjectNotFoundError, also if it is the prefix or the extension of another key."""
     await store.store(source, "dir/a.jpg", TYPE, CACHE)
 
     with pytest.raises(ObjectNotFoundError, match="no object has the key"):
@@ -114,14 +114,14 @@ async def test_missing(store: ObjectStore, source: Path, tmp_path: Path, key: st
 
 
 async def test_exactly_the_limit(store: ObjectStore, source: Path, tmp_path: Path) -> None:
-    """An object of exactly as many bytes as are allowed is fetched."""
+    """An object of exactly as many bytes as allowed is fetched."""
     await store.store(source, "a.jpg", TYPE, CACHE)
 
     assert 7 == await store.fetch("a.jpg", tmp_path / "target", 7)
 
 
 async def test_too_large(store: ObjectStore, source: Path, tmp_path: Path) -> None:
-    """One byte more than allowed is ObjectTooLargeError, and nothing is left on the disk."""
+    """One byte more raises ObjectTooLargeError, and leaves nothing on the disk."""
     await store.store(source, "a.jpg", TYPE, CACHE)
 
     with pytest.raises(ObjectTooLargeError, match="at least 7 bytes; 6 are allowed"):
@@ -132,7 +132,7 @@ async def test_too_large(store: ObjectStore, source: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("key", ["", "/a", "../a", "a/../../b", "a//b", "https://evil.example/a", "a\\b", "a\nb"])
 async def test_bad_keys(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
-    """What is no storage key is refused, on the way in and on the way out."""
+    """A string that is no storage key is refused, for storing and for fetching."""
     with pytest.raises(InvalidKeyError):
         await store.fetch(key, tmp_path / "target", LIMIT)
     with pytest.raises(InvalidKeyError):
@@ -140,11 +140,11 @@ async def test_bad_keys(store: ObjectStore, source: Path, tmp_path: Path, key: s
 
 
 async def test_the_url_is_public(store: ObjectStore, source: Path) -> None:
-    """The URL that storing gives leads to the object."""
+    """The URL that `store` returns leads to the object."""
     stored = await store.store(source, "avatars/Zoë & Söhne #1?.jpg", TYPE, CACHE)
 
     assert stored.url == stored.lasting
-    assert b"picture" == _read(stored.url)[0]
+    assert b"image" == _read(stored.url)[0]
 
 
 async def test_public_base_url(settings: ObjectsSettings, source: Path) -> None:
@@ -166,19 +166,19 @@ async def test_missing_source(store: ObjectStore, tmp_path: Path) -> None:
 
 
 async def test_check_passes(store: ObjectStore) -> None:
-    """A store that can be used passes the check, as often as it is made."""
+    """The check passes on a usable store, any number of times."""
     await store.check()
     await store.check()
 
 
-async def test_closes_twice(store: ObjectStore) -> None:
+async def test_closing_twice_is_no_error(store: ObjectStore) -> None:
     """Closing a closed store is no fault."""
     await store.close()
     await store.close()
 
 
 async def test_check_names_what_is_wrong_with_a_directory(tmp_path: Path) -> None:
-    """One that is missing, no directory, or can't be written, is said in one line, with the setting's name."""
+    """A directory that is missing, no directory, or not writable gives one line with the setting's name."""
     (tmp_path / "file").write_text("")
     for place, fault in (
         (tmp_path / "none", f"there is no directory {tmp_path}/none; make it, "),
@@ -193,7 +193,7 @@ async def test_check_names_what_is_wrong_with_a_directory(tmp_path: Path) -> Non
 
 
 async def test_check_names_a_missing_bucket(s3_bucket: Bucket) -> None:
-    """A bucket that does not exist is said in one line, with the setting's name."""
+    """One line, with the setting's name."""
     store = open_store(_settings("s3://no-such-bucket", s3_bucket.endpoint_url))
 
     with pytest.raises(StorageUnavailableError, match=r"^STORAGE_URL: the bucket 'no-such-bucket' .*NoSuchBucket"):
@@ -213,7 +213,7 @@ async def test_s3_keeps_the_headers(s3_bucket: Bucket, source: Path) -> None:
 
 
 async def test_s3_links_may_be_signed(s3_bucket: Bucket, source: Path) -> None:
-    """With STORAGE_LINK_EXPIRY a URL is signed and expires, and what to keep is the key."""
+    """With STORAGE_LINK_EXPIRY a URL is signed and expires, and the app is to keep the key."""
     store = open_store(
         ObjectsSettings(
             storage_url=f"s3://{s3_bucket.name}/app",
@@ -229,11 +229,11 @@ async def test_s3_links_may_be_signed(s3_bucket: Bucket, source: Path) -> None:
     query = parse_qs(urlsplit(stored.url).query)
     assert ("a b.jpg", True) == (stored.lasting, "Signature" in query or "X-Amz-Signature" in query)
     assert urlsplit(stored.url).path == f"/{s3_bucket.name}/app/a%20b.jpg"
-    assert b"picture" == _read(stored.url)[0]
+    assert b"image" == _read(stored.url)[0]
 
 
 async def test_an_s3_upload_can_be_stopped(s3_bucket: Bucket, tmp_path: Path) -> None:
-    """An upload that nobody waits for any more ends early, and no object appears."""
+    """An upload whose caller has gone ends early, and no object appears."""
     store = S3Store(make_client(s3_bucket.endpoint_url), S3Location(s3_bucket.name))
     (tmp_path / "source").write_bytes(bytes(9 * CHUNK))
     stop = Stop()

@@ -1,4 +1,4 @@
-"""A queue has one budget, whichever wire its jobs come by: one rate limit, one pause switch."""
+"""Both wires of a queue share one budget: one rate limit, one pause switch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def enqueue(kit: WireKit, count: int) -> list[str]:
 
 
 async def test_the_wires_share_the_rate_limit(bullmq: WireKit, rq: WireKit) -> None:
-    """Jobs of both wires count in one window: together no more than the limit are taken in it."""
+    """Jobs of both wires count in one window: together no more start in it than the limit."""
     await enqueue(bullmq, 6)
     await enqueue(rq, 6)
     brokers = [await bullmq.broker([LIMITED]), await rq.broker([LIMITED])]
@@ -59,7 +59,7 @@ async def test_the_wires_share_the_rate_limit(bullmq: WireKit, rq: WireKit) -> N
 async def test_the_wires_share_the_slots(
     bullmq: WireKit, rq: WireKit, monkeypatch: pytest.MonkeyPatch, of: Queue
 ) -> None:
-    """With jobs of both in line each wire has as many turns, with a rate limit and without."""
+    """With jobs of both in line each wire gets as many slots, with a rate limit and without."""
     monkeypatch.setattr("queue_lib.runner.slots.HOLD", 60.0)  # else a slow machine is unfair rather than idle
     jobs = 24
     await enqueue(bullmq, jobs)
@@ -89,7 +89,7 @@ async def test_the_wires_share_the_slots(
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
-    """A counter that somebody has left without an expiry neither opens the limit nor closes it for ever."""
+    """A counter that another program left without an expiry neither lifts the limit nor blocks it for ever."""
     kit = {"bullmq": bullmq, "rq": rq}[wire]
     await enqueue(kit, 6)
     with Redis.from_url(redis_url) as client:
@@ -104,7 +104,7 @@ async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, b
 
 
 async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: WireKit) -> None:
-    """BullMQ's next job comes with the completion of the last; there, too, a counter without expiry is repaired."""
+    """BullMQ's next job comes with the completion of the last; a counter without expiry is repaired there, too."""
     await enqueue(bullmq, 3)
     broker = await bullmq.broker([LIMITED])
     broker.reserve_for(LIMITED, lambda: 5)
@@ -117,7 +117,7 @@ async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: Wir
 
 
 async def test_the_limit_holds_while_jobs_flow(bullmq: WireKit) -> None:
-    """Jobs that are fetched with the completion of another count, too."""
+    """Jobs fetched with the completion of another count, too."""
     await enqueue(bullmq, 12)
     broker = await bullmq.broker([LIMITED])
     broker.reserve_for(LIMITED, lambda: 5)
@@ -131,7 +131,7 @@ async def test_the_limit_holds_while_jobs_flow(bullmq: WireKit) -> None:
 
 
 async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
-    """`queue.setGlobalRateLimit` of Node wins over the table's number, on both wires."""
+    """`queue.setGlobalRateLimit` of Node wins over the queue row's number, on both wires."""
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 500})
     for kit in (bullmq, rq):
@@ -149,7 +149,7 @@ async def test_a_limit_set_in_the_app_holds_for_both_wires(redis_url: str, bullm
 async def test_a_limit_of_the_app_has_the_apps_window(
     redis_url: str, bullmq: WireKit, rq: WireKit, wire: str, table: Queue
 ) -> None:
-    """Whatever the table says, the limit has the app's window, and a long wait looks again within ten seconds."""
+    """Whatever the queue row says, the app's window holds, and a long wait looks again within ten seconds."""
     wire_kit = {"bullmq": bullmq, "rq": rq}
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", mapping={"max": 1, "duration": 60_000})
@@ -190,7 +190,7 @@ SETTLINGS: dict[str, Callable[[Lease], Awaitable[None]]] = {
 @pytest.mark.parametrize("ending", list(SETTLINGS))
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this process", "another"])
 async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: WireKit, ending: str, *, elsewhere: bool) -> None:
-    """Below the app's `setGlobalConcurrency` there is room again as soon as a job ends, however, and wherever."""
+    """With the app's `setGlobalConcurrency`, a slot is free as soon as a job ends, however and wherever it ends."""
     await enqueue(bullmq, 2)
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
@@ -208,7 +208,7 @@ async def test_a_job_that_ends_makes_room(redis_url: str, bullmq: WireKit, endin
 async def test_the_wires_share_the_apps_concurrency(
     redis_url: str, bullmq: WireKit, rq: WireKit, first: str, second: str, ending: str
 ) -> None:
-    """A job of one wire takes the place of one of the other, until it ends."""
+    """A job of one wire takes a slot from the other wire until it ends."""
     wire_kit = {"bullmq": bullmq, "rq": rq}
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
@@ -222,8 +222,8 @@ async def test_the_wires_share_the_apps_concurrency(
     await asyncio.wait_for(waiting, 6)
 
 
-async def test_a_job_whose_result_nobody_wants_makes_room(redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
-    """It is settled in RQ's own way; BullMQ's consumers are told of its end as of any other."""
+async def test_a_job_with_a_result_ttl_of_0_makes_room(redis_url: str, bullmq: WireKit, rq: WireKit) -> None:
+    """It is settled in RQ's own way; BullMQ's consumers hear of its end as of any other."""
     with Redis.from_url(redis_url) as client:
         client.hset(f"{PREFIX}:{QUEUE.name}:meta", "concurrency", 1)
         rq_enqueue(client, "greet", {}, result_ttl=0)
@@ -249,7 +249,7 @@ async def test_rqs_own_suspension_is_heeded(redis_url: str, rq: WireKit) -> None
 
 
 async def test_a_job_fetched_ahead_goes_back_when_the_runner_is_quiet(bullmq: WireKit) -> None:
-    """At shutdown a job that came with the completion of another is free for other workers at once."""
+    """At shutdown a job that came with the completion of another is given back at once."""
     _, second, third = await enqueue(bullmq, 3)
     broker, other = await bullmq.broker(), await bullmq.broker()
     lease = await bullmq.claim(broker)
@@ -273,7 +273,7 @@ async def test_no_more_is_fetched_ahead_than_there_is_room_for(bullmq: WireKit) 
 
 
 async def test_jobs_are_fetched_ahead_again_after_a_pause_of_the_runner(bullmq: WireKit) -> None:
-    """A runner that lacked something has given back what it had; from its next claim on it is as before."""
+    """A runner that lacked something gave its job back; from its next claim on it fetches ahead again."""
     _, second = await enqueue(bullmq, 2)
     broker = await bullmq.broker()
     broker.reserve_for(QUEUE, lambda: 1)
@@ -295,7 +295,7 @@ async def test_a_job_fetched_ahead_is_not_lost_when_the_runner_closes(bullmq: Wi
 
 
 async def test_a_job_fetched_ahead_and_lost_keeps_no_other_from_going_back(bullmq: WireKit, redis_url: str) -> None:
-    """One whose lock has run out is neither handed out nor given back; those behind it still are."""
+    """A job whose lock has expired is neither handed out nor given back; those behind it are given back."""
     first, second, third = await enqueue(bullmq, 3)
     broker, other = await bullmq.broker(), await bullmq.broker()
     broker.reserve_for(QUEUE, lambda: 5)

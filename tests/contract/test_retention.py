@@ -1,4 +1,4 @@
-"""How long finished jobs stay: as each of them asked for, and as the queue says for those that asked for nothing."""
+"""How long ended jobs stay: as each job asked, or as the queue says for jobs that asked for nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 def _stays(option: Any, age: float, newer: int) -> bool:
-    """Whether a job of this option and age in seconds stays, so many of its queue having ended after it."""
+    """Whether a job with this option and age in seconds stays, when so many jobs of its queue ended after it."""
     match option:
         case None:
             return age < DAY
@@ -54,7 +54,7 @@ def _stays(option: Any, age: float, newer: int) -> bool:
 async def test_the_chore_keeps_what_a_job_asked_to_keep(
     client: redis.Redis, bullmq: WireKit, state: str, option: str, seed: int
 ) -> None:
-    """The job's option wins over the queue's age, whatever it is, and is kept to when no other job ends, too."""
+    """The job's option wins over the queue's age, and holds when no other job ends, too."""
     draw, now, prefix = random.Random(seed), time.time(), f"bull:{QUEUE.name}:"
     jobs = [(draw.choice(OPTIONS), draw.choice(AGES) + draw.random() * HOUR) for _ in range(draw.choice([3, 40, 1200]))]
     jobs.sort(key=lambda job: -job[1])
@@ -74,7 +74,7 @@ async def test_the_chore_keeps_what_a_job_asked_to_keep(
 
 
 async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.Redis, bullmq: WireKit) -> None:
-    """Of those without an option the newest stay, as many as the queue keeps; no other one goes for them."""
+    """Of jobs without an option the newest stay, as many as the queue keeps; they push out no other job."""
     broker = await bullmq.broker([KEPT])
     ids = []
     for opts in ({"removeOnComplete": False}, {"removeOnComplete": -1}, *[{}] * 5):
@@ -86,7 +86,7 @@ async def test_jobs_that_asked_for_nothing_leave_the_others_alone(client: redis.
 
 
 async def test_an_id_that_is_used_again_counts_by_its_last_job(client: redis.Redis, bullmq: WireKit) -> None:
-    """The first job of an id asked for nothing; the next one is to be kept for ever, and is."""
+    """The first job of an id asked for nothing; the second asks to stay for ever, and does."""
     broker, prefix = await bullmq.broker([KEPT]), f"bull:{QUEUE.name}:"
     for opts in ({}, {"removeOnComplete": False}, *[{}] * 4):
         job_id = "again" if client.zcard(prefix + "completed") < 1 else await bullmq.enqueue("greet", {})
@@ -102,8 +102,8 @@ async def test_an_id_that_is_used_again_counts_by_its_last_job(client: redis.Red
     assert client.exists(prefix + "again")
 
 
-async def test_no_id_of_a_job_is_in_the_way(client: redis.Redis, bullmq: WireKit) -> None:
-    """Whatever the app calls its jobs, those that are past their time go."""
+async def test_jobs_of_any_id_are_trimmed(client: redis.Redis, bullmq: WireKit) -> None:
+    """Whatever the app calls its jobs, those past their time go."""
     prefix, ended = f"bull:{QUEUE.name}:", round((time.time() - 2 * DAY) * 1000)
     for job_id in ("doomed", "retained"):
         client.hset(prefix + job_id, mapping={"name": "greet", "data": "{}", "opts": "{}"})
@@ -113,7 +113,7 @@ async def test_no_id_of_a_job_is_in_the_way(client: redis.Redis, bullmq: WireKit
 
 
 async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullmq: WireKit) -> None:
-    """A completed job that the app retries counts no more, and stays while it waits."""
+    """A completed job that the app retries is not counted, and stays while it waits."""
     broker = await bullmq.broker([KEPT])
     first = await bullmq.enqueue("greet", {})
     await (await bullmq.claim(broker, KEPT)).done(None)
@@ -128,7 +128,7 @@ async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullm
 
 
 async def test_rqs_options_win(redis_url: str, rq: WireKit) -> None:
-    """`result_ttl` and `failure_ttl` of -1 are for ever, a month is a month; the queue's count is for the others."""
+    """`result_ttl` and `failure_ttl` of -1 mean for ever, a month a month; the queue's count is for other jobs."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:
         lane = RQQueue(QUEUE.name, connection=connection, serializer="json")
@@ -150,7 +150,7 @@ async def test_rqs_options_win(redis_url: str, rq: WireKit) -> None:
 
 
 async def test_rqs_jobs_are_trimmed_as_they_end(redis_url: str, rq: WireKit) -> None:
-    """No chore runs: of those without a `result_ttl` no more than the queue's count stay, the newest, on any lane."""
+    """Without the chore: of jobs without a `result_ttl` the newest stay, as many as the queue keeps, over all lanes."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:
         lanes = [RQQueue(QUEUE.name + lane, connection=connection, serializer="json") for lane in ("-high", "", "-low")]
@@ -168,7 +168,7 @@ async def test_rqs_jobs_are_trimmed_as_they_end(redis_url: str, rq: WireKit) -> 
 
 
 async def test_a_job_of_rq_that_runs_again_is_not_trimmed(redis_url: str, rq: WireKit) -> None:
-    """One that was requeued counts from when it ends again."""
+    """A requeued job counts from when it ends again."""
     broker = await rq.broker([KEPT])
     with redis.Redis.from_url(redis_url) as connection:
         lane = RQQueue(QUEUE.name, connection=connection, serializer="json")

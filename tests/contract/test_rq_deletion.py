@@ -1,4 +1,4 @@
-"""Deleting RQ's jobs: all of a job or nothing of it, whatever was before; and many of them in few steps."""
+"""Deleting RQ's jobs: each job wholly or not at all, and many jobs in few steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEASE = 1.0  # seconds
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Redis]:
-    """A client as stock RQ has it."""
+    """A client as stock RQ opens it."""
     with Redis.from_url(redis_url) as connection:
         yield connection
 
@@ -36,7 +36,7 @@ def stock_job(client: Redis, job_id: str) -> StockJob:
 
 
 def keys_with(client: Redis, job_id: str) -> list[Any]:
-    """What is left of a job: keys named after it, and lists and sets that know it."""
+    """What Redis still has of a job: keys named after it, and lists and sets that contain it."""
     found: list[Any] = [key for key in client.keys("*") if job_id.encode() in key]
     named: Any = client.keys("rq:*:work*")
     for key in named:
@@ -50,7 +50,7 @@ def keys_with(client: Redis, job_id: str) -> list[Any]:
 
 
 async def recovered(kit: WireKit) -> str:
-    """A job whose worker went silent, back in line."""
+    """A job whose worker went silent, and which waits in line again."""
     job_id = await kit.enqueue("greet", {})
     broker = await kit.broker(lease_duration=LEASE)
     await kit.claim(broker)
@@ -61,7 +61,7 @@ async def recovered(kit: WireKit) -> str:
 
 
 async def test_a_recovered_job_is_deleted(rq: WireKit, client: Redis) -> None:
-    """At once, and nothing of it stays."""
+    """At once and wholly."""
     job_id = await recovered(rq)
 
     assert await rq.inspector.remove(QUEUE.name, job_id)
@@ -69,7 +69,7 @@ async def test_a_recovered_job_is_deleted(rq: WireKit, client: Redis) -> None:
 
 
 async def test_a_recovered_job_is_deleted_by_rqs_own_tools(rq: WireKit, client: Redis) -> None:
-    """As rq-dashboard does it: nothing of the lost execution is left to stumble over."""
+    """As rq-dashboard does it: no lost execution is left that would make it fail."""
     job_id = await recovered(rq)
 
     stock_job(client, job_id).delete()
@@ -78,7 +78,7 @@ async def test_a_recovered_job_is_deleted_by_rqs_own_tools(rq: WireKit, client: 
 
 @pytest.mark.parametrize("oddity", ["execution", "group"])
 async def test_an_odd_job_is_deleted(rq: WireKit, client: Redis, oddity: str) -> None:
-    """Also one that names an execution, or a group, that is gone: RQ's own delete raises in its middle."""
+    """Also one with an execution, or a group, that is gone: RQ's own delete raises half-way."""
     job_id = await rq.enqueue("greet", {})
     lease = await rq.claim(await rq.broker())
     await lease.bury(FAILURE)
@@ -92,7 +92,7 @@ async def test_an_odd_job_is_deleted(rq: WireKit, client: Redis, oddity: str) ->
 
 
 async def test_a_job_of_a_group_leaves_it(rq: WireKit, client: Redis) -> None:
-    """As RQ's delete has it, one by one or with others."""
+    """As with RQ's delete, one by one or with others."""
     lane = Lane(QUEUE.name, connection=client, serializer="json")
     group = Group.create(client, "batch")
     first, second, third = group.enqueue_many(lane, [Lane.prepare_data("greet", ({},)) for _ in range(3)])
@@ -107,10 +107,10 @@ async def test_a_job_of_a_group_leaves_it(rq: WireKit, client: Redis) -> None:
 
 
 @pytest.mark.parametrize("moment", ["claimed", "started", "canceled"])
-async def test_a_job_that_somebody_has_is_not_deleted(
+async def test_a_claimed_or_running_job_is_not_deleted(
     rq: WireKit, client: Redis, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """Not while it is claimed, nor while it runs, though it was canceled meanwhile."""
+    """Even if it was canceled meanwhile."""
     job_id = await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
     if moment == "claimed":
@@ -131,8 +131,8 @@ async def test_a_job_that_somebody_has_is_not_deleted(
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_a_job_that_others_delete_is_not_made_anew(rq: WireKit, client: Redis, started: bool) -> None:
-    """By whatever tool, before it starts or while it runs: its worker loses it, and writes nothing more."""
+async def test_a_job_that_another_tool_deletes_is_not_written_again(rq: WireKit, client: Redis, started: bool) -> None:
+    """Before it starts or while it runs: its worker loses it, and writes nothing more."""
     job_id = await rq.enqueue("greet", {})
     broker: Any = await rq.broker()
     if started:
@@ -155,8 +155,8 @@ async def test_a_job_that_others_delete_is_not_made_anew(rq: WireKit, client: Re
     assert [] == keys_with(client, job_id)
 
 
-async def test_many_are_cleaned_in_few_steps(rq: WireKit, client: Redis) -> None:
-    """A command of the server for each step, not several for each job; all that is known of a job goes with it."""
+async def test_many_jobs_are_cleaned_in_few_steps(rq: WireKit, client: Redis) -> None:
+    """One command for each step, not several for each job; nothing is left of a job."""
     jobs = 2 * AT_ONCE + 10
     await rq.enqueue("greet", {})
     lease = await rq.claim(await rq.broker())
@@ -180,8 +180,8 @@ async def test_many_are_cleaned_in_few_steps(rq: WireKit, client: Redis) -> None
     assert [] == keys_with(client, pattern)
 
 
-async def test_those_that_stay_are_looked_at_once(rq: WireKit, client: Redis) -> None:
-    """Young ones among old ones, in any order of the registry: the old ones go, and it ends."""
+async def test_jobs_that_stay_are_looked_at_once(rq: WireKit, client: Redis) -> None:
+    """Young jobs among old ones, in any order of the registry: the old ones go, and the loop ends."""
     broker = await rq.broker()
     ids = []
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""The app's job schedulers: each job is followed by the next, and one that stops before its end is seen."""
+"""The app's job schedulers: each job is followed by the next, and a scheduler that stops early is reported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def now() -> int:
 
 
 def scheduled(client: redis.Redis, scheduler: str, record: dict[str, Any], ago: int = MINUTE) -> int:
-    """Write a scheduler whose job was due some time ago, and of which no job is there; returns when it was due."""
+    """Write a scheduler whose job was due some time ago and does not exist; returns when it was due."""
     due = now() - ago
     client.zadd(f"{KEY}:repeat", {scheduler: due})
     fields: dict[Any, Any] = {"name": "greet", "ic": 3, "data": '{"n":1}', **record}
@@ -67,7 +67,7 @@ def waiting(client: redis.Redis, scheduler: str, record: dict[str, Any], **field
 
 
 async def test_a_pattern_goes_on_by_the_clock_of_its_zone(client: redis.Redis, kit: WireKit) -> None:
-    """Who claims its job adds the next one: for nine o'clock in Berlin."""
+    """The claim of a job adds the next one: for nine o'clock in Berlin."""
     waiting(client, "daily", PATTERN)
     await kit.claim(await kit.broker())
     due = round(next_time(PATTERN["pattern"], PATTERN["tz"], time.time(), "") * 1000)
@@ -76,8 +76,8 @@ async def test_a_pattern_goes_on_by_the_clock_of_its_zone(client: redis.Redis, k
 
 
 @pytest.mark.parametrize("pattern", ["@minutely", "@weekdays", "0 9 * * 5L", "H 3 * * *", "0 9 ? * FRI#2"])
-async def test_what_node_takes_goes_on(client: redis.Redis, kit: WireKit, pattern: str) -> None:
-    """Presets, the last Friday, and a minute that is drawn by the scheduler's name: the same one each time."""
+async def test_patterns_that_node_accepts_go_on(client: redis.Redis, kit: WireKit, pattern: str) -> None:
+    """Presets, the last Friday, and a minute derived from the scheduler's name, the same each time."""
     waiting(client, "one", {"pattern": pattern, "tz": "UTC"})
     await kit.claim(await kit.broker())
     due = round(next_time(pattern, "UTC", time.time(), "one") * 1000)
@@ -85,7 +85,7 @@ async def test_what_node_takes_goes_on(client: redis.Redis, kit: WireKit, patter
 
 
 async def test_a_repeatable_job_of_bullmq_5_keeps_its_data(client: redis.Redis, kit: WireKit) -> None:
-    """Its record has none: what its first job had goes on to the second, and to all that follow."""
+    """The record has no data: that of the first job is passed on to each next one."""
     due = waiting(client, "5f2a", {"every": 50}, data='{"user":"ada"}')
     client.hdel(f"{KEY}:repeat:5f2a", "ic", "data")
     broker = await kit.broker()
@@ -106,10 +106,10 @@ async def test_a_repeatable_job_of_bullmq_5_keeps_its_data(client: redis.Redis, 
         ({"pattern": "0 9 31 2 *"}, "there is no such day"),
     ],
 )
-async def test_a_pattern_that_nobody_can_read(
+async def test_an_unreadable_pattern_is_reported(
     client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any], reason: str
 ) -> None:
-    """Its job runs, the log and the operators are told why none follows, and once it can be read it goes on."""
+    """Its job runs, and log and operators get the reason why none follows. Once the pattern is readable it goes on."""
     with capture_logs() as logs:
         waiting(client, "odd", record)
         broker = await kit.broker()
@@ -135,7 +135,7 @@ async def test_a_pattern_that_nobody_can_read(
 async def test_a_scheduler_whose_job_is_gone_goes_on(
     client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any]
 ) -> None:
-    """Its job was lost in some way: a worker adds the next one, with the data and options of the scheduler."""
+    """A worker adds the next job, with the scheduler's data and options."""
     scheduled(client, "lost", {**record, "opts": '{"attempts":7}'})
     assert ["lost"] == [each.id for each in (await admin.queues.stats())[0].stopped]
     broker = await kit.broker()
@@ -148,8 +148,10 @@ async def test_a_scheduler_whose_job_is_gone_goes_on(
     assert not (await admin.queues.stats())[0].stopped
 
 
-async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis, kit: WireKit, admin: Admin) -> None:
-    """A backlog keeps jobs waiting, and a scheduler ends at its limit or its end date."""
+async def test_schedulers_that_wait_or_have_ended_raise_no_alarm(
+    client: redis.Redis, kit: WireKit, admin: Admin
+) -> None:
+    """A backlog keeps jobs waiting, and a scheduler ends at its limit or end date."""
     due = scheduled(client, "waits", PATTERN)
     client.hset(f"{KEY}:repeat:waits:{due}", "name", "greet")
     scheduled(client, "limited", {**PATTERN, "limit": 3})
@@ -165,7 +167,7 @@ async def test_what_is_in_the_line_or_has_ended_is_no_alarm(client: redis.Redis,
 async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
     client: redis.Redis, kit: WireKit, admin: Admin
 ) -> None:
-    """However many there are: BullMQ keeps each of them for ever, and they are the first ones in its list."""
+    """BullMQ keeps every ended scheduler for ever, and at the head of its list."""
     with client.pipeline() as pipe:
         for number in range(2 * PAGE + 1):
             pipe.zadd(f"{KEY}:repeat", {f"ended-{number}": number})
@@ -184,7 +186,7 @@ async def test_schedulers_that_have_ended_hide_none_that_has_stopped(
 async def test_a_scheduler_that_is_never_due_has_stopped(
     client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any], score: float
 ) -> None:
-    """`every: Infinity`, or any time after JavaScript's last date: operators are told, and no job is added."""
+    """`every: Infinity`, or a time after JavaScript's last date: operators see it, and no job is added."""
     scheduled(client, "never", record)
     client.zadd(f"{KEY}:repeat", {"never": score, "far": 8.6e15})
     with capture_logs() as logs:
@@ -196,10 +198,8 @@ async def test_a_scheduler_that_is_never_due_has_stopped(
     assert queue_out(stats).stopped_schedulers[0].due_at in {None, score}
 
 
-async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(
-    client: redis.Redis, kit: WireKit, admin: Admin
-) -> None:
-    """Of BullMQ 5, or of an older one with its own keys: the alarm says how to go on."""
+async def test_repeatable_jobs_whose_data_is_lost_do_not_run(client: redis.Redis, kit: WireKit, admin: Admin) -> None:
+    """Of BullMQ 5, or of an older one with its own keys: the alarm says what to do."""
     for scheduler in ("5f2a", "greet::::0 9 * * *"):
         scheduled(client, scheduler, {"pattern": "0 9 * * *"})
         client.hdel(f"{KEY}:repeat:{scheduler}", "ic", "data")
@@ -214,10 +214,10 @@ async def test_repeatable_jobs_whose_data_is_lost_are_never_run_with_none(
     "record",
     [{"ic": "x"}, {"every": "soon"}, {"data": "{"}, {"opts": "[1]"}, {"every": 0}, {"tz": "\x00"}, {"name": ""}],
 )
-async def test_an_odd_record_harms_nobody(
+async def test_an_odd_record_stops_no_other_scheduler(
     client: redis.Redis, kit: WireKit, admin: Admin, record: dict[str, Any]
 ) -> None:
-    """It is told, or goes on; the others go on."""
+    """It is reported, or goes on; the others go on."""
     scheduled(client, "odd", {**PATTERN, **record})
     scheduled(client, "sound", PATTERN)
     client.zadd(f"{KEY}:repeat", {"nothing": 5})
@@ -238,7 +238,7 @@ async def test_an_odd_record_harms_nobody(
 async def test_an_interval_goes_on_in_the_step_of_the_claim(
     client: redis.Redis, kit: WireKit, opts: dict[str, Any], *, by_completion: bool
 ) -> None:
-    """The next job is the one that the package would add in a second step: its options, data and count."""
+    """The next job equals the one that the package would add in a second step: options, data and count."""
     for scheduler in ("ours", "theirs"):
         due = waiting(client, scheduler, {"every": MINUTE})
         key = f"{KEY}:repeat:{scheduler}:{due}"
@@ -264,7 +264,7 @@ async def test_an_interval_goes_on_in_the_step_of_the_claim(
 
 
 def _followed(client: redis.Redis, scheduler: str) -> dict[str, Any]:
-    """The next job, but for its times and ids."""
+    """The next job, without its times and ids."""
     fields: dict[Any, Any] = client.hgetall(_next(client, scheduler))
     opts = json.loads(fields.pop("opts"))
     for name in ("timestamp", "delay", "rjk"):
@@ -282,15 +282,15 @@ def _next(client: redis.Redis, scheduler: str) -> str:
 
 @pytest.mark.parametrize("end", [{"limit": 1}, {"endDate": 5}])
 async def test_an_interval_ends(client: redis.Redis, kit: WireKit, end: dict[str, Any]) -> None:
-    """At its limit, or its end date."""
+    """At its limit or its end date."""
     due = waiting(client, "short", {"every": 50, **end})
     await kit.claim(await kit.broker())
     assert due == client.zscore(f"{KEY}:repeat", "short")
     assert 0 == client.zcard(f"{KEY}:delayed")
 
 
-async def test_a_record_that_the_script_stumbles_over_harms_no_job(client: redis.Redis, kit: WireKit) -> None:
-    """The job of the scheduler runs, and those behind it."""
+async def test_a_record_on_which_the_script_fails_harms_no_job(client: redis.Redis, kit: WireKit) -> None:
+    """The job of the scheduler runs, and so do those behind it."""
     waiting(client, "odd", {"every": 50})
     client.hset(f"{KEY}:repeat:odd", "every", 0)
     await kit.enqueue("greet", {"n": 2})
@@ -309,8 +309,8 @@ async def test_an_odd_number_of_a_scheduler_harms_no_job(
     assert ["odd"] == [line["scheduler"] for line in logs if line["event"] == "scheduler_stopped"]
 
 
-async def test_a_moment_that_is_no_whole_number_is_told(client: redis.Redis, admin: Admin) -> None:
-    """Anybody may have written the score: one that BullMQ would not write breaks no page."""
+async def test_a_due_time_that_is_no_whole_number_is_shown(client: redis.Redis, admin: Admin) -> None:
+    """Other programs may write the score: one that BullMQ would never write breaks no page."""
     scheduled(client, "odd", {"pattern": "at nine"})
     client.zadd(f"{KEY}:repeat", {"odd": now() - MINUTE - 0.25})
 

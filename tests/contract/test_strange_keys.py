@@ -1,4 +1,4 @@
-"""What lies in Redis beside the jobs is no job: it is neither shown nor deleted, and hides none."""
+"""Keys of other types beside the jobs in Redis: they are neither shown nor deleted, and hide no job."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def strange(redis_url: str, kit: WireKit) -> redis.Redis:
 
 
 async def test_parts_of_jobs_and_keys_of_queues_are_no_jobs(kit: WireKit, admin: Admin, strange: redis.Redis) -> None:
-    """Whoever asks for them by name finds none, and can do nothing to them: a queue's `meta` has its pause switch."""
+    """Asking for them by name finds nothing and changes nothing: a queue's `meta` has its pause switch."""
     await failed(kit, "greet")
     await admin.queues.pause(QUEUE.name)
     before = sorted(strange.keys())
@@ -50,7 +50,7 @@ async def test_parts_of_jobs_and_keys_of_queues_are_no_jobs(kit: WireKit, admin:
 
 
 async def test_an_entry_that_is_no_job_hides_no_other(kit: WireKit, admin: Admin, strange: redis.Redis) -> None:
-    """Ids in a list that lead to another kind of key are passed over on a page, in a search, and in what is watched."""
+    """Pages, searches and watches skip ids that lead to another type of key."""
     job_id = await kit.enqueue("greet", {"userId": "u"})
     with strange:
         for kind in KINDS if kit.name != "memory" else ():
