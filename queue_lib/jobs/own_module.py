@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
 from queue_lib.broker.bullmq.own_schedules import pattern_fault
 from queue_lib.errors import ConfigurationError
+from queue_lib.job import Backoff
 from queue_lib.jobs.own_job import Job
 from queue_lib.outcome import Failure, reason_of
-from queue_lib.queues import DAY, DEAD_QUEUE, Queue
+from queue_lib.queues import DAY, DEAD_QUEUE, Profile, Queue, Retention
 from queue_lib.schedule import Schedule
 from queue_lib.settings import JobsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from queue_lib.settings import Reading
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
 KEY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.IGNORECASE)
 LONGEST_INTERVAL = 366 * DAY
+BACKOFF = "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"
 LANES = ("-high", "-low")  # RQ's, of a queue
 
 
@@ -64,7 +67,7 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     for name in names:
         try:
             module = importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 -- any error of the team's file is a fault of the set-up
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- any error of the team's file is a fault of the set-up
             faults.append(f"JOBS: {name}: {_import_fault(error)}")
             continue
         faults += [f"JOBS: {name}: {fault}" for fault in _faults(module)]
@@ -76,7 +79,7 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules))
 
 
-def _import_fault(error: Exception) -> str:
+def _import_fault(error: BaseException) -> str:
     """In one line, with the place if the message has none."""
     if isinstance(error, (ImportError, SyntaxError)):
         return reason_of(error)
@@ -103,13 +106,21 @@ def _faults(module: ModuleType) -> Iterator[str]:
         yield from _schedule_faults(schedule)
 
 
-def _queue_faults(queue: object) -> Iterable[str]:
+def _queue_faults(queue: object) -> Iterator[str]:
     if not isinstance(queue, Queue):
-        return [f"QUEUES: {_short(queue)} is no Queue"]
+        yield f"QUEUES: {_short(queue)} is no Queue"
+        return
     if not QUEUE_NAME.fullmatch(queue.name) or queue.name.endswith(LANES) or queue.name == DEAD_QUEUE:
         known = f"letters and digits, with - or _ between them; not {DEAD_QUEUE}, and no end in -high or -low"
-        return [f"QUEUES: {queue.name[:100]!r} can't be the name of a queue: {known}"]
-    return []
+        yield f"QUEUES: {queue.name[:100]!r} can't be the name of a queue: {known}"
+    where = f"the queue {queue.name[:100]!r}"
+    if queue.profile not in get_args(Profile):
+        yield f"{where}: profile {_short(queue.profile)} is none of {', '.join(get_args(Profile))}"
+    if not _is_backoff(queue.backoff):
+        yield f"{where}: {BACKOFF}"
+    for field in ("keep_completed", "keep_failed"):
+        if not isinstance(getattr(queue, field), Retention):
+            yield f"{where}: {field} is no Retention; write {field}=Retention(age=3600.0) with seconds"
 
 
 def _job_faults(job: object) -> Iterator[str]:
@@ -123,6 +134,10 @@ def _job_faults(job: object) -> Iterator[str]:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         what = "it has no payload" if model is None else f"its payload, {_short(model)}, is no Model"
         yield f"{job.__name__}: {what}; write class {job.__name__}(Job[...]) with a class of a Model"
+    if job.attempts is not None and not (isinstance(job.attempts, int) and job.attempts >= 1):
+        yield f"{job.__name__}: attempts is no whole number of 1 or more"
+    if job.backoff is not None and not _is_backoff(job.backoff):
+        yield f"{job.__name__}: {BACKOFF}"
     if job.handle is Job.handle:
         yield f"{job.__name__} has no handle; write async def handle(self, payload, context)"
 
@@ -141,6 +156,15 @@ def _schedule_faults(schedule: object) -> Iterator[str]:
             yield f"{where} has a cron that can't be read, {schedule.cron!r}: {fault}"
     elif not 1 <= (schedule.every or 0) < LONGEST_INTERVAL:
         yield f"{where} is every {schedule.every} s: it needs 1 s at least, and less than a year"
+
+
+def _is_backoff(value: object) -> bool:
+    return (
+        isinstance(value, Backoff)
+        and isinstance(value.delays, tuple)
+        and len(value.delays) > 0
+        and all(isinstance(delay, int | float) and 0 <= delay < math.inf for delay in value.delays)
+    )
 
 
 def _short(value: object) -> str:

@@ -139,6 +139,7 @@ def test_a_module_beside_the_worker(tmp_path: Path) -> None:
         ("x = (", "JOBS: own: '(' was never closed (own.py, line 1)"),
         ("y = 1\nx = y.z", "JOBS: own: AttributeError: 'int' object has no attribute 'z' ({}/own.py, line 2)"),
         ("raise ValueError('a\\nb')", "JOBS: own: ValueError: a b ({}/own.py, line 1)"),
+        ("raise SystemExit", "JOBS: own: SystemExit: SystemExit ({}/own.py, line 1)"),
         ("", "JOBS: own: it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"),
         ("JOBS = {}", "JOBS: own: JOBS is no tuple; write JOBS = (..., )"),
         ("JOBS = (7,)", "JOBS: own: JOBS: 7 is no class of a Job; write class SendInvoice(Job[Invoice])"),
@@ -168,8 +169,32 @@ def test_what_a_queue_can_not_be_called(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("backoff=5.0", "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"),
+        ("backoff=Backoff(())", "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"),
+        ("backoff=Backoff((5.0))", "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"),
+        ("profile='huge'", "profile 'huge' is none of light, medium, heavy"),
+        ("keep_failed=60", "keep_failed is no Retention; write keep_failed=Retention(age=3600.0) with seconds"),
+    ],
+)
+def test_what_is_wrong_with_a_queue(tmp_path: Path, fields: str, expected: str) -> None:
+    """Its numbers are checked as if the environment had set them; the rest is checked here."""
+    text = f"from queue_lib.jobs import Backoff, Queue\nQUEUES = (Queue(name='a', {fields}),)\nJOBS = ()"
+    (tmp_path / "own.py").write_text(text)
+
+    assert [f"JOBS: own: the queue 'a': {expected}"] == faults("own")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
+        ("async def", "attempts = 0\n    async def", "SendInvoice: attempts is no whole number of 1 or more"),
+        (
+            "async def",
+            "backoff = 5.0\n    async def",
+            "SendInvoice: backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma",
+        ),
         (
             "Job[Invoice]",
             "Job",
@@ -279,6 +304,16 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert FEATURES == features
     assert ["JOBS", "LOG_LEVEL"] == [fault.split(":")[0] for fault in caught.value.faults][:2]
+
+
+def test_a_module_is_named_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Twice, all its names would be taken."""
+    (tmp_path / "good.py").write_text(GOOD)
+    monkeypatch.setenv("JOBS", "good, good")
+    reading = Reading()
+    own_jobs(reading)
+
+    assert ["JOBS: name none twice"] == reading.faults
 
 
 def test_own_jobs_are_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
