@@ -13,12 +13,13 @@ from queue_lib.queues import Retries
 from queue_lib.settings import QueueChoice, Reading, WorkerSettings, apply, is_configured, misspelt, queue_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic_settings import BaseSettings
 
     from queue_lib.feature import Feature
     from queue_lib.queues import Queue
+    from queue_lib.schedule import Schedule
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -31,10 +32,15 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
     Raises ConfigurationError with the faults of all settings together, and those that `reading` has already.
     """
     reading = reading or Reading()
+    has_all_jobs = not reading.faults  # else a team's own jobs could not be read
     choice, worker = reading.read(QueueChoice) or QueueChoice.model_construct(), reading.read(WorkerSettings)
-    schedules, chosen = schedules_of(features), _chosen(choice, features, reading)
+    schedules, all_queues = _schedules(features, reading), queues_of(features)
+    if has_all_jobs:
+        reading.faults += _queue_faults(choice, features)
+    choice = choice.without_unknown(all_queues)
+    chosen = choice.among(all_queues)
     wanted = [feature for feature in features if _has_job_in(feature, chosen)]
-    ready = _ready(choice, wanted)
+    ready = _ready(choice, wanted) or (wanted if has_all_jobs else [])
     table = [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
     models = dict.fromkeys(model for feature in ready for model in _settings_of(feature))
     settings = {model: reading.read(model) for model in models}
@@ -55,21 +61,32 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
 def served_queues(choice: QueueChoice, features: Sequence[Feature]) -> list[Queue]:
     """The queues that a worker with this environment serves. Raises ConfigurationError for a name that there is not."""
     chosen = choice.among(queues_of(features))
-    ready = _ready(choice, [feature for feature in features if _has_job_in(feature, chosen)])
+    wanted = [feature for feature in features if _has_job_in(feature, chosen)]
+    ready = _ready(choice, wanted) or wanted
     return [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
 
 
 def _ready(choice: QueueChoice, wanted: Sequence[Feature]) -> Sequence[Feature]:
-    """Those that are configured; where QUEUES says so, or none is, all of them have to be."""
-    return [feature for feature in wanted if choice.queues or _is_configured(feature)] or wanted
+    """Those that are configured; where QUEUES names queues, all of them have to be."""
+    return [feature for feature in wanted if choice.queues or _is_configured(feature)]
 
 
-def _chosen(choice: QueueChoice, features: Sequence[Feature], reading: Reading) -> Sequence[Queue]:
+def _schedules(features: Sequence[Feature], reading: Reading) -> Mapping[str, tuple[Schedule, ...]]:
+    """All schedules. Raises ConfigurationError for names that are taken, with the faults that were found so far."""
     try:
-        return choice.among(queues_of(features))
+        return schedules_of(features)
     except ConfigurationError as error:
-        reading.faults += error.faults
-        return queues_of(features)
+        raise ConfigurationError(*reading.faults, *error.faults) from None
+
+
+def _queue_faults(choice: QueueChoice, features: Sequence[Feature]) -> Sequence[str]:
+    """What is wrong with QUEUES: names of no queue, and queues whose jobs nobody has."""
+    try:
+        named = choice.named(queues_of(features))
+    except ConfigurationError as error:
+        return error.faults
+    without = [queue.name for queue in named if not any(_has_job_in(feature, [queue]) for feature in features)]
+    return [f"QUEUES: no job belongs in the queue {name}" for name in without if name in choice.queues]
 
 
 def _with_retries(queue: Queue, features: Sequence[Feature]) -> Queue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import dotenv
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
-ENV_FILE = ".env"
 SIMILAR = 0.88  # of two names that differ in one letter out of eight, or less
 LONG_ENOUGH = 6  # letters of a name: shorter ones are like too many others
 PROCESSES = "Processes of one worker that run its jobs. More than one helps only if the queue keeps a whole core busy."
@@ -131,7 +130,7 @@ class QueueChoice(BaseSettings):
         (),
         description="The queues that this process serves, comma-separated. Default: those of all configured features.",
     )
-    worker_type: Annotated[tuple[Profile | Literal["all"], ...], NoDecode] = Field(
+    worker_type: Annotated[tuple[Literal[Profile, "all"], ...], NoDecode] = Field(
         ("all",),
         description=(
             "Chooses the queues by the cost of their jobs: `light`, `medium`, `heavy` or `all`, comma-separated. "
@@ -139,18 +138,20 @@ class QueueChoice(BaseSettings):
         ),
     )
 
-    @field_validator("queues", "worker_type", mode="before")
+    @field_validator("queues", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _listed(value)
 
+    @field_validator("worker_type", mode="before")
+    @classmethod
+    def _types(cls, value: Any) -> Any:
+        return (_listed(value.lower()) or ("all",)) if isinstance(value, str) else value
+
     @field_validator("queues")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            msg = "name none twice"
-            raise ValueError(msg)
-        return value
+        return _once(value)
 
     def among(self, table: Sequence[Queue]) -> tuple[Queue, ...]:
         """The chosen rows of the table. Raises ConfigurationError for a name that it has not."""
@@ -167,9 +168,21 @@ class QueueChoice(BaseSettings):
             raise ConfigurationError(msg)
         return tuple(queue for queue in table if not self.queues or queue.name in self.queues)
 
+    def without_unknown(self, table: Sequence[Queue]) -> Self:
+        """The same without the names that the table has not."""
+        known = {queue.name for queue in table}
+        return self.model_copy(update={"queues": tuple(name for name in self.queues if name in known)})
+
 
 def _listed(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        msg = "name none twice"
+        raise ValueError(msg)
+    return names
 
 
 class JobsSettings(BaseSettings):
@@ -186,15 +199,23 @@ class JobsSettings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return _listed(value)
 
+    @field_validator("jobs")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _once(value)
+
 
 class Reading:
     """Reads settings from the environment (and `.env`, in development), and keeps all faults until `end`."""
 
     def __init__(self) -> None:
         """Read `.env`."""
-        dotenv.load_dotenv(ENV_FILE)
         self._models: list[type[BaseSettings]] = []
         self.faults: list[str] = []
+        try:
+            dotenv.load_dotenv(".env")
+        except (OSError, UnicodeDecodeError) as error:
+            self.faults.append(f".env: can't be read: {_short(error)}")
 
     def read(self, model: type[SettingsT]) -> SettingsT | None:
         """The settings of one class, or None if they are at fault."""
@@ -217,6 +238,11 @@ class Reading:
             meant = misspelt(*self._models).items()
             lines = (f"{name}: no such setting; is {known} meant?" for name, known in meant)
             raise ConfigurationError(*self.faults, *lines)
+
+
+def _short(error: OSError | UnicodeDecodeError) -> str:
+    """What is wrong with a file, without a byte of it."""
+    return "it is no UTF-8" if isinstance(error, UnicodeDecodeError) else os.strerror(error.errno or 0)
 
 
 def load(*models: type[BaseSettings]) -> tuple[Any, ...]:

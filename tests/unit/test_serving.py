@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from queue_lib.job import Backoff
 from queue_lib.processor import JobSchema, Model
 from queue_lib.queues import DAY, Profile, Queue, Retention
 from queue_lib.serving import choose, shares, tell_of_misspelt, tell_what_is_served
-from queue_lib.settings import QueueChoice, WorkerSettings
+from queue_lib.settings import QueueChoice, Reading, WorkerSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -188,6 +189,50 @@ def test_a_type_that_no_queue_has(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "WORKER_TYPE" == faults()[0].split(":")[0]
 
 
+@pytest.mark.parametrize("given", [" ", ",", "ALL", " , "])
+def test_worker_type_may_be_blank_or_in_capitals(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """As QUEUES may be blank, and LOG_LEVEL in capitals."""
+    monkeypatch.setenv("WORKER_TYPE", given)
+
+    assert ["films", "posters"] == served()[1]
+
+
+def test_a_wrong_type_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lists the types that there are."""
+    monkeypatch.setenv("WORKER_TYPE", "huge")
+
+    assert ("WORKER_TYPE: Input should be 'light', 'medium', 'heavy' or 'all'",) == faults()
+
+
+@pytest.mark.parametrize("given", ["film", "films,film"])
+def test_a_queue_that_is_misspelt_is_the_only_fault(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Nobody has asked for the features that are not configured."""
+    monkeypatch.setenv("QUEUES", given)
+
+    assert ("QUEUES: no such queue: film; there are letters, films, posters",) == faults()
+
+
+def test_a_queue_that_nobody_has_jobs_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no queue that is served, whatever else is."""
+    idle = feature("idle", queue("idle", "light"))
+    monkeypatch.setenv("QUEUES", "films,idle")
+    with pytest.raises(ConfigurationError) as caught:
+        choose([*ALL, replace(idle, jobs=())])
+
+    assert ("QUEUES: no job belongs in the queue idle",) == caught.value.faults
+
+
+def test_own_jobs_that_can_not_be_read_are_the_only_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QUEUES may name a queue of theirs, and nobody has asked for the features that are not configured."""
+    monkeypatch.setenv("QUEUES", "theirs")
+    reading = Reading()
+    reading.faults = ["JOBS: jobs: No module named 'jobs'"]
+    with pytest.raises(ConfigurationError) as caught:
+        choose([MAIL], reading)
+
+    assert ("JOBS: jobs: No module named 'jobs'",) == caught.value.faults
+
+
 def test_every_number_of_a_queue_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """`<QUEUE>_...` overrides one number of one queue; the others are the manifest's."""
     values = {"CONCURRENCY": "9", "RATE_MAX": "0", "RATE_DURATION": "0.5", "ATTEMPTS": "4", "BACKOFF": "1.5"}
@@ -236,12 +281,15 @@ def test_all_faults_are_told_at_once_by_name(monkeypatch: pytest.MonkeyPatch) ->
     assert "QUEUES: no such queue: email; there are letters, films, posters" in faults()
 
 
-def test_names_are_taken_once() -> None:
+def test_names_are_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two features with one queue, or one job, would each have half of the other's jobs."""
     again = feature("again", queue("letters", "light"))
     with pytest.raises(ConfigurationError, match="the queue name 'letters' is taken: it is there 2 times"):
         choose([MAIL, again])
     other = Feature(name="other", jobs=(JobSchema("mail-0", "letters", Model),), open=opened)
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(ConfigurationError, match=r"LOG_LEVEL: .*\n.*'mail-0' is taken"):
+        choose([MAIL, other])
     with pytest.raises(ConfigurationError, match="the job name 'mail-0' is taken: it is there 2 times"):
         choose([MAIL, other])
     with pytest.raises(ConfigurationError, match="the job 'mail-0' belongs in the queue 'letters', and there is none"):

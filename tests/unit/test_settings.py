@@ -141,3 +141,15 @@ def test_a_dotenv_file_serves_development(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.delenv("BULLMQ_PREFIX")
     worker = read()
     assert ("mine", "redis://localhost:6379") == (worker.bullmq_prefix, worker.redis)
+
+
+def test_a_dotenv_file_that_can_not_be_read(tmp_path: Path) -> None:
+    """It is a fault in one line, beside all others; a folder of that name is none."""
+    (tmp_path / ".env").write_bytes(b"REDIS_URL=redis://:s3cret\xe9@localhost\n")
+    with pytest.raises(ConfigurationError) as caught:
+        read()
+    assert (".env: can't be read: it is no UTF-8",) == caught.value.faults
+
+    (tmp_path / ".env").unlink()
+    (tmp_path / ".env").mkdir()
+    assert "redis://localhost:6379" == read().redis
