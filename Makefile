@@ -37,8 +37,8 @@ check: setup ## Check format, lint, types and import rules
 	$(BIN)/mypy --no-error-summary .
 	$(BIN)/lint-imports --no-logo
 
-fast: setup ## Run the unit tests without golden images and property tests: a few seconds
-	$(BIN)/python -m pytest -p no:schemathesis -m "not golden and not hypothesis" tests/unit
+fast: setup ## Run the unit tests without golden images, property tests and slow ones
+	$(BIN)/python -m pytest -p no:schemathesis -m "not (golden or slow or hypothesis)" tests/unit
 
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit

@@ -208,6 +208,7 @@ def test_words_of_the_log_are_written_somewhere() -> None:
     assert [] == sorted(word for word in rows if f'"{word}"' not in code)
 
 
+@pytest.mark.slow
 def test_reasons_are_those_of_the_code() -> None:
     """The fixed words of a reason that the runbook explains are in a text that the code can write."""
     text = RUNBOOK.read_text().partition("## What a line means")[0]
@@ -256,6 +257,7 @@ def test_no_reason_has_two_remedies() -> None:
     assert sorted(explained) == sorted(set(explained))
 
 
+@pytest.mark.slow
 def test_the_map_is_that_of_the_modules() -> None:
     """docs/map.md is made of their docstrings; `python -m scripts.module_map --write` puts it there."""
     assert module_map.PAGE.read_text() == module_map.page()

@@ -12,6 +12,7 @@ PROJECT = Path(__file__).parents[2]
 HEAVY = ("PIL", "aiohttp", "sqlalchemy", "sqlmodel", "boto3", "psycopg", "cryptography", "pywebpush", "regex", "yarl")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["web", "processors.features", "scripts.retry_failed"])
 def test_what_jobs_look_like_is_known_without_what_runs_them(module: str) -> None:
     """The web process and the scripts import manifests alone: the extra `api` is all that they need.
@@ -21,6 +22,7 @@ def test_what_jobs_look_like_is_known_without_what_runs_them(module: str) -> Non
     assert {"cryptography"} >= set(imported_by(module))
 
 
+@pytest.mark.slow
 def test_opening_is_what_imports() -> None:
     """Each feature's own module, and not the other's."""
     assert "PIL" not in imported_by("processors.push.opening")
@@ -28,6 +30,7 @@ def test_opening_is_what_imports() -> None:
     assert "cryptography" in imported_by("processors.push.opening")
 
 
+@pytest.mark.slow
 def test_an_idle_worker_lacks_what_sends() -> None:
     """Push imports the HTTP client and pywebpush (with requests) at its first message."""
     assert {"aiohttp", "pywebpush", "regex"}.isdisjoint(imported_by("processors.push.opening"))

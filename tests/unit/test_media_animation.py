@@ -42,6 +42,7 @@ def animation(*colours: tuple[int, int, int], size: tuple[int, int] = (40, 30), 
     return bytes_of(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=70, loop=0, **options)
 
 
+@pytest.mark.slow
 def test_an_animation_is_kept(tmp_path: Path) -> None:
     """An animated GIF becomes an animated WebP with all frames and their times, and the report says so."""
     result = run(tmp_path, animation(RED, GREEN, BLUE, size=(400, 1200)))

@@ -53,6 +53,7 @@ def padded(pdf: bytes, more: int) -> bytes:
     return pdf[:place] + b"%" * more + pdf[place:].replace(b"\n%d\n" % place, b"\n%d\n" % (place + more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "most"),
     [
@@ -151,6 +152,7 @@ def test_what_is_refused(data: bytes, reason: str) -> None:
         read(data)
 
 
+@pytest.mark.slow
 def test_a_pdf_bomb() -> None:
     """A page that unpacks to more than the library allows is refused."""
     bomb = zlib.compress(bytes(80 * MEBIBYTE), 1)

@@ -336,6 +336,7 @@ def test_what_only_begins_as_an_image(tmp_path: Path) -> None:
             kind_of(tmp_path / "source")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "options"),
     [

@@ -76,6 +76,7 @@ def test_no_scan_hides(tmp_path: Path, hiding: bytes) -> None:
         run(tmp_path, PLAIN[:-2] + (hiding + EMPTY_SCAN) * 100 + PLAIN[-2:])
 
 
+@pytest.mark.slow
 def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
     """A WebP takes more of it than a PNG, and that more than a JPEG that is decoded at a fraction."""
     needs = []
@@ -257,6 +258,7 @@ def test_a_jpeg_that_names_no_layers_is_damaged(tmp_path: Path, layers: int) -> 
         run(tmp_path, data[:place] + header + data[end:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [2**62, 2**63 - 1, 2**64 - 1])
 def test_a_box_that_is_longer_than_a_file_can_be(tmp_path: Path, length: int) -> None:
     """It ends an AVIF that is whole before it, and says nothing of its colours."""

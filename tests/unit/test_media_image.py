@@ -91,6 +91,7 @@ def test_every_orientation_comes_out_upright(tmp_path: Path, orientation: int) -
         assert not image.getexif()
 
 
+@pytest.mark.slow
 def test_a_large_upright_phone_image_fits_upright(tmp_path: Path) -> None:
     """The limits hold for the image as it is seen: 3000x4000 after turning is 1080 high."""
     exif = Image.Exif()

@@ -243,6 +243,7 @@ def test_frames_replace_or_cover_and_are_taken_back(over: int, dispose: int, exp
     assert [RED, *expected] == [colour[:3] if colour[3] else None for colour in map(tuple, seen)]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_exif_turns_it_and_xmp_does_not(tmp_path: Path) -> None:
     """Of the two that can say how the camera lay, browsers heed EXIF alone."""
     exif = Image.Exif()

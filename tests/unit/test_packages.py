@@ -88,6 +88,7 @@ def foreign(path: Path) -> set[str]:
     return tops - OUR_OWN - sys.stdlib_module_names
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_asked_for() -> None:
     """Each import of a package is one of pyproject.toml's own lines, of an extra that the file's folder may use.
 
@@ -112,6 +113,7 @@ def test_a_requirements_file_has_what_is_asked_for(file: str) -> None:
     assert [] == [name for name, wanted in asked.items() if name not in pins or not wanted.contains(pins[name][0])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_a_requirements_file_holds_on_every_system(file: str) -> None:
     """What a package asks for on another system or Python is in the file: pip takes no package without a hash."""

@@ -52,6 +52,7 @@ async def run_until(
             await task
 
 
+@pytest.mark.slow
 async def test_everybody_is_sent_to_once() -> None:
     """All pages, the last short one included; the progress ends at 100."""
     sender, context = FakeSender({5: Kind.GONE, 600: Kind.TRANSIENT, 700: Kind.MESSAGE}), FakeContext()
@@ -64,6 +65,7 @@ async def test_everybody_is_sent_to_once() -> None:
     assert context.reports == sorted(context.reports)
 
 
+@pytest.mark.slow
 async def test_only_the_named_users_are_sent_to() -> None:
     """Of more users than are asked for at once; who has no device costs nothing."""
     rows = FakeSubscriptions([make_row(n, user_id=str(n % 1500)) for n in range(3000)])
@@ -85,6 +87,7 @@ async def test_notes_stay_few() -> None:
     assert json.loads(context.kept["cursor"])["seen"] == ROWS
 
 
+@pytest.mark.slow
 async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
     """Nobody is sent to twice, nobody is left out, and the result counts all runs."""
     rows, context, sender = FakeSubscriptions(5 * PAGE), FakeContext(), FakeSender()
@@ -143,6 +146,7 @@ async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
     assert len(sender.tried) <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", [60, PAGE + 100])
 @pytest.mark.parametrize("of", ["https://push.test", "https://other.test"])
 async def test_old_subscriptions_at_the_start_do_not_kill_a_batch(old: int, of: str) -> None:
@@ -157,6 +161,7 @@ async def test_old_subscriptions_at_the_start_do_not_kill_a_batch(old: int, of: 
     assert result.failed + result.retrying == old
 
 
+@pytest.mark.slow
 async def test_who_was_asked_early_is_not_sent_to_again_by_a_later_run() -> None:
     """The batch is cut short before the last page is reached."""
     rows, context = FakeSubscriptions(12 * PAGE), FakeContext()
@@ -196,6 +201,7 @@ async def test_who_is_asked_early_is_not_sent_to_by_his_page_meanwhile() -> None
     assert PAGE == len(sender.taken) == len(set(sender.taken))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("origins", "most"), [(1, MAX_AT_ORIGIN), (20, MAX_IN_FLIGHT)])
 async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch, origins: int, most: int) -> None:
     """While Redis does not answer, pushes stop: a worker that is killed then has few to send again."""
@@ -275,6 +281,7 @@ async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
     assert len(sender.taken) - 2 * PAGE < MAX_UNWRITTEN + MAX_IN_FLIGHT
 
 
+@pytest.mark.slow
 async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow a push service is, the batch goes on in another run, and no attempt is counted."""
     monkeypatch.setattr(flight_module, "DRAIN", 0.0)

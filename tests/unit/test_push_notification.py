@@ -123,6 +123,7 @@ def test_a_number_that_json_lacks_is_permanent(value: float) -> None:
         encode(parse(data=value), WHOLE)
 
 
+@pytest.mark.slow
 def test_data_of_too_many_levels_is_permanent() -> None:
     """What Python's JSON can't write in the depth of a running job, it can't write the next time."""
     data: list[Any] = []

@@ -63,6 +63,7 @@ async def test_a_doubted_push_service_that_asks_for_a_pause_is_asked_again() -> 
     assert (0, 3, 0, 17, 0, 20) == counts
 
 
+@pytest.mark.slow
 async def test_where_the_other_end_is_refused_too_some_are_tried() -> None:
     """What is not sent until one of them is taken goes into a follow-up."""
     old = {*range(10), *range(993, 1000)}

@@ -226,6 +226,7 @@ async def test_the_silent_are_forgotten() -> None:
     assert [] == await heartbeats.workers()
 
 
+@pytest.mark.slow
 async def test_memory_is_that_of_the_children_too() -> None:
     """A child with 40 MB is seen, and gone with it."""
     before = of_tree()
