@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, TypedDict
 from uuid import uuid4
@@ -48,7 +49,9 @@ async def add(job: NewJob, wire: Wire | Literal["bullmq", "rq"] | None = None) -
         return _recorded(job, recording)
     run = CURRENT.get()
     if run is not None and wire in {None, run.context.job.wire}:
-        return await run.context.enqueue(job.addition, job.queue)
+        added = run.context.enqueue(job.addition, job.queue)
+        # In the worker's loop, which need not be this one: a plain handle may call asyncio.run.
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(added, run.loop))
     from queue_lib.jobs import own_connection  # noqa: PLC0415 -- it imports bullmq and rq
 
     return await own_connection.add(job, wire or "bullmq")

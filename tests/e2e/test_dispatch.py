@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.support.wires import Mess
 
 JOBS = """
+import asyncio
+
 from queue_lib.jobs import Job, Model, PermanentError, Queue, dispatch_many
 
 
@@ -56,7 +58,8 @@ class Publish(Job[Page]):
         adds = [Print.dispatch({"number": payload.number}, job_id="first"), Print.dispatch({"number": 7})]
         adds += [self.tools.enqueue("bind", {"number": 1}, job_id="bound")]
         batch = self.wait(dispatch_many([Print.of({"number": 8})], then=Bind.of({"number": 8})))
-        return {"added": [self.wait(each) for each in adds], "then": batch.then}
+        added = [asyncio.run(adds[0]), *map(self.wait, adds[1:])]
+        return {"added": added, "then": batch.then}
 
 
 QUEUES = (Queue(name="pages", attempts=1), Queue(name="books", attempts=1))

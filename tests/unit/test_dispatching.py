@@ -12,6 +12,7 @@ from queue_lib.addition import Addition
 from queue_lib.errors import PermanentError
 from queue_lib.jobs import Backoff, Context, Job, Model, SnoozeError, TransientError, dispatch_many
 from queue_lib.jobs.current_run import CURRENT, Run
+from queue_lib.jobs.own_processor import OwnProcessor, Threads
 from queue_lib.jobs.testing import Dead, Done, FakeTools, Retry, Snooze, recorded, run
 from tests.support.fakes import FakeContext
 
@@ -164,6 +165,38 @@ async def test_a_job_adds_over_its_own_run() -> None:
     assert "added-0" == await asyncio.create_task(running())
     assert [Addition(name="send-invoice", data={"invoiceId": "a"})] == list(context.enqueued.values())
     assert CURRENT.get() is None
+
+
+class Looking(FakeContext):
+    """Sees in which loop a job is added."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
+        """Look."""
+        self.loop = asyncio.get_running_loop()
+        return await super().enqueue(addition, queue)
+
+
+class Alone(Job[Invoice]):
+    """A plain function with a loop of its own."""
+
+    name = "alone"
+    queue = "invoices"
+
+    def handle(self, payload: Invoice, _: Context) -> dict[str, str]:
+        """Add in it."""
+        return {"added": asyncio.run(SendInvoice.dispatch(payload))}
+
+
+async def test_a_thread_may_have_a_loop_of_its_own() -> None:
+    """The job is added in the worker's loop all the same, whose connection it needs."""
+    context, threads = Looking(), Threads("invoices", 1)
+    result = await OwnProcessor(Alone(FakeTools()), threads)(Invoice(invoice_id="a"), context)
+    threads.close()
+
+    assert {"added": "added-0"} == result
+    assert asyncio.get_running_loop() is context.loop
 
 
 async def test_waiting_in_the_loop_would_never_end() -> None:
