@@ -187,7 +187,7 @@ async def test_the_rate_limit_holds_over_two_workers(kit: WireKit) -> None:
 
 
 async def test_a_silent_workers_job_is_recovered(kit: WireKit) -> None:
-    """A job whose lease is not renewed goes to another worker, uncounted; the first worker has lost it."""
+    """Another worker gets a job whose lease is not renewed, as the same attempt; the first has lost it."""
     job_id = await kit.enqueue("greet", DATA)
     dead, alive = await kit.broker(lease_duration=1.0), await kit.broker(lease_duration=1.0)
     lost = await kit.claim(dead)

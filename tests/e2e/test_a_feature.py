@@ -1,6 +1,6 @@
-"""What a new feature costs: a manifest and what opens it, all of it in this file, and a line where features are listed.
+"""The cost of a new feature: a manifest and what opens it, all in this file, and a line where features are listed.
 
-The worker here is the real one, run by this file as a script, with one feature more.
+The worker is the real one, run by this file as a script, with one feature more.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class Sent(Model):
 
 
 class EmailSettings(BaseSettings):
-    """A feature's own variable."""
+    """The feature's own variable."""
 
     smtp_url: str = Field(description="The server.")
 
 
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
-    """A connection would be opened here, and closed behind the yield."""
+    """A real feature would open a connection here, and close it behind the yield."""
     server = served.of(EmailSettings).smtp_url
     assert tools.http is not None
 
@@ -67,7 +67,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         return Sent(message_id=f"{email.send_to}/{server}", attempts=context.job.attempt)
 
     async def bounce(email: Email, _: Context) -> None:
-        msg = f"nobody is called {email.send_to.partition('@')[0]}"
+        msg = f"there is no address {email.send_to.partition('@')[0]}"
         raise PermanentError(msg)
 
     yield Opened(processors={"send-email": send, "bounce": bounce})
@@ -100,7 +100,7 @@ EMAIL = Feature(
 
 
 @pytest.mark.usefixtures("node_modules")
-async def test_it_runs_on_both_wires(mess: Mess) -> None:
+async def test_a_feature_runs_on_both_wires(mess: Mess) -> None:
     """With its own settings, attempts by job name, dead letters and metrics; nothing of push or media is needed."""
     port = free_port()
     env = {"REDIS_URL": mess.url, "QUEUES": QUEUE, "SMTP_URL": "smtp://x", "METRICS_PORT": str(port)}
@@ -123,7 +123,7 @@ async def test_it_runs_on_both_wires(mess: Mess) -> None:
     assert 'pushmill_emails_total{name="send-email"} 2.0' in metrics
     letters = await mess.letters()
     assert {
-        dead: "nobody is called nobody",
+        dead: "there is no address nobody",
         bad: "bad payload for send-email: sendTo: Input should be a valid string",
     } == {job: letter["reason"] for job, letter in letters.items()}
 

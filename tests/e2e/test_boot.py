@@ -1,4 +1,4 @@
-"""A worker that is set up wrongly does not start: it says what to change, one line a fault, and no secret."""
+"""A worker with wrong settings does not start: it says what to change, one line a fault, and shows no secret."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def strict_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def evicting_redis() -> Iterator[RedisServer]:
-    """A Redis that throws jobs away when its memory is full."""
+    """A Redis that evicts jobs when its memory is full."""
     with RedisServer() as server, redis.Redis.from_url(server.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         yield server
 
 
 async def _refusal(app: App, **env: str) -> list[str]:
-    """The lines on standard error of a worker that refuses to start; what holds for all of them is checked here."""
+    """The lines on standard error of a worker that refuses to start, after the checks that hold for all of them."""
     worker = app.worker(**env)
     await worker.start()
     try:
@@ -59,7 +59,7 @@ async def _refusal(app: App, **env: str) -> list[str]:
 
 
 async def test_redis(app: App, strict_redis: RedisServer, evicting_redis: RedisServer) -> None:
-    """A Redis that is not named, unreachable, or refuses the password, or may drop jobs, is refused in one line."""
+    """A Redis that is not named, unreachable, refuses the password, or may evict jobs, is refused in one line."""
     place = f"127.0.0.1:{strict_redis.port}"
     cases = {
         "": r"REDIS_URL: not set; set it to .*",
@@ -75,7 +75,7 @@ async def test_redis(app: App, strict_redis: RedisServer, evicting_redis: RedisS
 
 
 async def test_database(app: App, tmp_path: Path) -> None:
-    """A database that is missing, or lacks a table or a column, is refused by a line that names it."""
+    """A missing database, table or column is refused by a line that names it."""
     for name, table in (("bare", "Other"), ("narrow", "File")):
         with closing(sqlite3.connect(tmp_path / f"{name}.db", isolation_level=None)) as connection:
             connection.execute(f'CREATE TABLE "{table}" ("id" TEXT, "compressedUrl" TEXT, "thumbnailUrl" TEXT)')
@@ -105,7 +105,7 @@ async def test_storage_and_push(app: App, tmp_path: Path) -> None:
 
 
 async def test_all_faults_at_once(app: App, tmp_path: Path) -> None:
-    """Whoever sets a worker up hears of all faults of the environment together, and then of all of the servers."""
+    """All faults of the environment are shown together, and then all faults of the servers."""
     (tmp_path / "file").touch()
     environment, servers = await asyncio.gather(
         _refusal(
@@ -138,7 +138,7 @@ async def test_all_faults_at_once(app: App, tmp_path: Path) -> None:
 
 
 async def test_nothing_set(app: App) -> None:
-    """Without any variable the worker names the required ones, each in a line of its own."""
+    """Without any variable the worker names each required one in a line of its own."""
     lines = await _refusal(app, **dict.fromkeys(app.env, ""))
 
     names = ["REDIS_URL", "VAPID_PRIVATE_KEY", "VAPID_PUBLIC_KEY", "VAPID_SUBJECT", "DATABASE_URL", "STORAGE_URL"]

@@ -1,4 +1,4 @@
-"""How many connections a worker has to Redis, whatever it is at: plans are sold by them."""
+"""The number of a worker's connections to Redis, at any moment: hosting plans are sold by it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 10  # docs/design.md
 
 
 async def test_a_worker_has_ten_at_most(tmp_path: Path) -> None:
-    """With both queues and both wires, at every moment: also while jobs end in RQ's own way, fail, beat and report."""
+    """With both queues and both wires, also while jobs end in RQ's own way, fail, send heartbeats and report."""
     with RedisServer() as server:
         async with Mess.at(server.url, tmp_path) as mess:
             for _ in range(10):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def test_dead_letters_are_read_and_replayed(app: App, mess: Mess, chromium: Browser) -> None:
-    """Sign in, see jobs of both wires fail, upload what was missing, replay each letter, and see the jobs done."""
+    """Sign in, see jobs of both wires fail, upload the missing file, replay each dead letter, and see the jobs done."""
     process, url = web_process(mess.url, app.folder, FULL)
     task = {"fileId": "cm1", "filePath": "uploads/cm1.png", "userId": "u1"}
     async with app.worker() as worker, process, opened(chromium, url) as page:
@@ -53,7 +53,7 @@ async def test_dead_letters_are_read_and_replayed(app: App, mess: Mess, chromium
 
 
 async def _replay(page: Page, wire: str) -> None:
-    """Read the letter of a wire and its job, replay it, and go to the job."""
+    """Read a wire's dead letter and its job, replay it, and go to the job."""
     await page.get_by_role("link", name="Dead letters", exact=True).click()
     await page.get_by_role("row").filter(has_text=wire).get_by_role("link", name="process-image").click()
     await expect(page.get_by_role("region", name="Stack trace")).to_contain_text("no file has its fileId")
@@ -68,7 +68,7 @@ async def _replay(page: Page, wire: str) -> None:
 
 @pytest.mark.parametrize("script", [True, False])
 async def test_a_queue_is_paused_and_resumed(app: App, mess: Mess, chromium: Browser, script: bool) -> None:
-    """What is enqueued meanwhile waits, which the page shows; it all works without script, too."""
+    """Jobs enqueued meanwhile wait, and the page shows it; all of it works without JavaScript, too."""
     process, url = web_process(mess.url, app.folder, FULL)
     key = app.upload("cm1")
     async with app.worker() as worker, process, opened(chromium, url, java_script_enabled=script) as page:
@@ -93,8 +93,8 @@ async def test_a_queue_is_paused_and_resumed(app: App, mess: Mess, chromium: Bro
     assert ["ada"] == [line["by"] for line in process.lines("queue_resumed")]
 
 
-async def test_who_may_only_look_has_no_buttons(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
-    """Everything is there but what acts."""
+async def test_a_read_only_session_has_no_buttons(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
+    """It sees everything but the actions."""
     await fill(mess)
     process, url = web_process(mess.url, tmp_path, READ)
     async with process, opened(chromium, url) as page:
@@ -109,8 +109,8 @@ async def test_who_may_only_look_has_no_buttons(mess: Mess, tmp_path: Path, chro
         await expect(page.get_by_label("API token")).to_be_focused()
 
 
-async def test_a_link_from_elsewhere_finds_who_is_signed_in(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
-    """The first request of such a link has no cookie, as SameSite=Strict wants it; the page's own has."""
+async def test_a_link_from_another_site_keeps_the_session(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
+    """With SameSite=Strict the link's first request has no cookie; the page's own request has it."""
     process, url = web_process(mess.url, tmp_path, FULL)
     async with process, opened(chromium, url) as page:
         await sign_in(page)
@@ -120,7 +120,7 @@ async def test_a_link_from_elsewhere_finds_who_is_signed_in(mess: Mess, tmp_path
 
 
 async def test_the_server_goes_away_and_comes_back(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
-    """The page keeps what it has shown, says that it is old, and goes on by itself."""
+    """The page keeps its content, says that it is old, and goes on by itself."""
     process, url = web_process(mess.url, tmp_path, FULL)
     async with process, opened(chromium, url, expected=["503"]) as page:
         await page.clock.install()
@@ -137,7 +137,7 @@ async def test_the_server_goes_away_and_comes_back(mess: Mess, tmp_path: Path, c
 
 
 async def test_redis_goes_away_and_comes_back(tmp_path: Path, chromium: Browser) -> None:
-    """Who opens a page meanwhile is told what is wrong with Redis, and sees the page once nothing is."""
+    """A page opened meanwhile says what is wrong with Redis, and shows its content once nothing is."""
     with RedisServer(appendonly=True) as server:
         process, url = web_process(server.url, tmp_path, FULL)
         async with process, opened(chromium, url, expected=["503"]) as page:
@@ -154,8 +154,8 @@ async def test_redis_goes_away_and_comes_back(tmp_path: Path, chromium: Browser)
             await expect(page.get_by_role("region", name=FILES.name)).to_be_visible()
 
 
-async def test_a_server_that_hangs_is_said_to(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
-    """It has ten seconds, real ones; after that the page says that it is old."""
+async def test_a_server_that_hangs_is_shown(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
+    """After ten real seconds the page says that it is old."""
     process, url = web_process(mess.url, tmp_path, FULL)
     async with process, opened(chromium, url) as page:
         await sign_in(page)
@@ -166,7 +166,7 @@ async def test_a_server_that_hangs_is_said_to(mess: Mess, tmp_path: Path, chromi
 
 
 def test_without_a_browser_nothing_is_skipped_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stranger without Chromium is told how to get one; what lands must have been looked at."""
+    """A developer without Chromium learns how to get it; in CI its lack is a failure."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CHROMIUM", raising=False)
     with pytest.raises(pytest.skip.Exception, match="there is no Chromium: install it, or set CHROMIUM"):

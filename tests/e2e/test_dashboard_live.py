@@ -1,4 +1,4 @@
-"""What a page does to its reader when it brings itself up to date: real keys and pointers in a real Chromium."""
+"""How a page updates itself under its reader: real keys and pointers in a real Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEEP = "\n".join(f'  File "/app/processors/media/step_{number}.py", line 1, in r
 
 
 async def broken(mess: Mess, page: Page, count: int) -> list[str]:
-    """Let image jobs fail for good, and open their list; their ids, the newest last."""
+    """Let image jobs fail for good, and open their list; returns their ids, the newest last."""
     await mess.bullmq("process-image", *[IMAGE] * (count + 10), queue=FILES.name, attempts=2)
     async with working(mess) as broker:
         ids = await bury(mess, broker, count)
@@ -33,13 +33,13 @@ async def broken(mess: Mess, page: Page, count: int) -> list[str]:
 
 
 async def bury_more(mess: Mess, count: int) -> list[str]:
-    """Let more of them fail, while the list is looked at."""
+    """Let more of them fail while the list is open."""
     async with working(mess) as broker:
         return await bury(mess, broker, count)
 
 
 async def forget(mess: Mess, job_id: str) -> None:
-    """Take a failed job away, as another operator does."""
+    """Delete a failed job, as another operator does."""
     async with mess._bull(FILES.name) as queue:
         await queue.remove(job_id)
 
@@ -50,7 +50,7 @@ def job(page: Page, job_id: str) -> Locator:
 
 
 def opened_job(page: Page) -> list[str]:
-    """The id of the job that is looked at."""
+    """The id of the job that is open."""
     return parse_qs(urlsplit(page.url).query).get("id", [])
 
 
@@ -69,7 +69,7 @@ async def test_the_focus_stays_with_its_job(mess: Mess, chromium: Browser) -> No
 
 
 async def test_the_focus_stays_with_its_link(mess: Mess, chromium: Browser) -> None:
-    """Where there are no rows, too: a job gets another child, which is listed before the one that has the focus."""
+    """Also outside tables: a job gets another child, listed before the one that has the focus."""
     async with operating(chromium, mess) as page:
         [parent] = await mess.bullmq("process-image", IMAGE, queue=FILES.name)
         key = f"bull:{FILES.name}:{parent}:dependencies"
@@ -82,8 +82,8 @@ async def test_the_focus_stays_with_its_link(mess: Mess, chromium: Browser) -> N
         await expect(job(page, "zoe")).to_be_focused()
 
 
-async def test_the_focus_of_a_job_that_is_gone_is_nobody_s(mess: Mess, chromium: Browser) -> None:
-    """Enter then opens nothing: neither the job that has moved up, nor a button that has taken another's place."""
+async def test_the_focus_of_a_job_that_is_gone_moves_to_no_other(mess: Mess, chromium: Browser) -> None:
+    """Enter then opens nothing: neither the next job, nor a button that has moved there."""
     async with operating(chromium, mess) as page:
         ids = await broken(mess, page, 2)
         await job(page, ids[1]).focus()
@@ -103,7 +103,7 @@ async def test_the_focus_of_a_job_that_is_gone_is_nobody_s(mess: Mess, chromium:
 
 
 async def test_nothing_moves_under_a_press(mess: Mess, chromium: Browser) -> None:
-    """The list comes up to date between a button's way down and up: it waits, and the pressed job is opened."""
+    """The list updates between a button's way down and up: it waits, and the pressed job is opened."""
     async with operating(chromium, mess) as page:
         ids = await broken(mess, page, 4)
         await job(page, ids[1]).hover()
@@ -133,7 +133,7 @@ async def test_nothing_moves_under_a_pointer_that_aims(mess: Mess, chromium: Bro
 
 
 async def aim(page: Page, job_id: str, times: int) -> None:
-    """Move the pointer on a job's link, so many times, half a second apart."""
+    """Move the pointer on a job's link this many times, half a second apart."""
     for number in range(times):
         await job(page, job_id).hover(position={"x": 5 + number, "y": 5})
         await page.clock.run_for(500)
@@ -144,8 +144,8 @@ async def opened_attempts(page: Page) -> list[bool]:
     return [await each.get_attribute("open") is not None for each in await page.locator("details").all()]
 
 
-async def test_what_is_read_of_a_job_stays_where_it_is(mess: Mess, chromium: Browser) -> None:
-    """Stack traces keep their scroll positions, and attempts that were opened or closed stay so; new ones are open."""
+async def test_an_update_keeps_scroll_positions_and_open_attempts(mess: Mess, chromium: Browser) -> None:
+    """Of stack traces, too; new attempts are open."""
     async with operating(chromium, mess) as page, working(mess) as broker:
         lease = await failed_twice(mess, broker, page)
         attempts = page.locator("details")
@@ -178,8 +178,8 @@ async def failed_twice(mess: Mess, broker: Broker, page: Page) -> Lease:
     return lease
 
 
-async def test_what_is_selected_stays(mess: Mess, chromium: Browser) -> None:
-    """Until it is let go, even if it is not true any more: it is to be copied."""
+async def test_selected_text_stays(mess: Mess, chromium: Browser) -> None:
+    """It stays until the selection ends, even if it is outdated: the reader wants to copy it."""
     async with operating(chromium, mess) as page, working(mess) as broker:
         lease = await failed_twice(mess, broker, page)
         title = page.get_by_role("heading", level=1)
@@ -193,8 +193,8 @@ async def test_what_is_selected_stays(mess: Mess, chromium: Browser) -> None:
         await expect(title).to_have_text("process-image delayed")
 
 
-async def test_a_queue_s_page_says_what_is_so_now(mess: Mess, chromium: Browser) -> None:
-    """The badge, the buttons and the alarms change with the queue; alarms are announced as they come and go."""
+async def test_a_queues_page_updates_itself(mess: Mess, chromium: Browser) -> None:
+    """Badge, buttons and alarms change with the queue; alarms are announced as they come and go."""
     async with operating(chromium, mess) as page:
         await broken(mess, page, 1)
         told = page.locator("[aria-live]")
@@ -216,8 +216,8 @@ async def test_a_queue_s_page_says_what_is_so_now(mess: Mess, chromium: Browser)
         await expect(told).to_have_text(f"{FILES.name}: No worker serves this queue.")
 
 
-async def test_a_later_page_s_list_stays(mess: Mess, chromium: Browser) -> None:
-    """It would slide away under its reader; the badge, the buttons and the counts beside it are those of now."""
+async def test_the_list_of_a_later_page_stays(mess: Mess, chromium: Browser) -> None:
+    """It would slide away under its reader; badge, buttons and counts beside it are updated."""
     async with operating(chromium, mess) as page:
         ids = await mess.bullmq("process-image", *[IMAGE] * 60, queue=FILES.name)
         await page.goto(f"{HOME}/queue/{FILES.name}?wire=bullmq&start=50")
@@ -231,8 +231,8 @@ async def test_a_later_page_s_list_stays(mess: Mess, chromium: Browser) -> None:
         await expect(page.locator("tbody .id")).to_have_text(ids[50:])
 
 
-async def test_all_letters_are_those_that_were_seen(mess: Mess, chromium: Browser) -> None:
-    """A question says how many, stays while others come, and what is done is done to no more than these."""
+async def test_all_dead_letters_means_those_on_the_page(mess: Mess, chromium: Browser) -> None:
+    """A question says how many, keeps that number while others come, and affects no more than these."""
     async with operating(chromium, mess) as page:
         await broken(mess, page, 3)
         await page.goto(f"{HOME}/letters")
@@ -253,8 +253,8 @@ async def test_all_letters_are_those_that_were_seen(mess: Mess, chromium: Browse
         assert newest[::-1] == await page.locator("tbody .id").all_inner_texts()
 
 
-async def test_what_is_half_filled_in_stays(mess: Mess, chromium: Browser) -> None:
-    """Both in the form of the search and in a question that was put off."""
+async def test_half_filled_forms_stay(mess: Mess, chromium: Browser) -> None:
+    """The search form, and a question that was cancelled."""
     async with operating(chromium, mess) as page:
         await broken(mess, page, 2)
         await page.get_by_label("Search").fill("holi")
@@ -292,7 +292,7 @@ async def test_updates_can_be_paused(mess: Mess, chromium: Browser) -> None:
 
 
 async def test_what_can_change_has_a_name(mess: Mess, chromium: Browser) -> None:
-    """Each link, button and row of a part that is brought up to date can be told from those in its place before."""
+    """Each link, button and row of an updated part can be told from the ones in its place before."""
     await fill(mess)
     nameless = """() => [...document.querySelectorAll(
         "[data-live] :is(a, button, input, select, details, pre, section, tbody tr)")].filter((each) =>
@@ -308,8 +308,8 @@ async def test_what_can_change_has_a_name(mess: Mess, chromium: Browser) -> None
         assert [] == await page.evaluate(nameless)
 
 
-async def test_what_is_gone_can_be_read_to_its_end(mess: Mess, chromium: Browser) -> None:
-    """A job that is deleted while it is looked at stays on the page, which says that it is gone."""
+async def test_a_deleted_job_can_be_read_to_its_end(mess: Mess, chromium: Browser) -> None:
+    """It stays on the open page, which says that it is gone."""
     async with operating(chromium, mess, expected=["404"]) as page:
         ids = await broken(mess, page, 1)
         await job(page, ids[0]).click()

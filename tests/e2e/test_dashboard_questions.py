@@ -1,4 +1,4 @@
-"""What the dashboard asks before it acts, and what axe finds on its pages."""
+"""The dashboard's questions before an action, and axe's findings on its pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AXE = """async () => (await axe.run()).violations.map(({ id, nodes }) => [id, ..
 
 
 async def test_a_question_keeps_the_keyboard(mess: Mess, chromium: Browser) -> None:
-    """Tab stays in it, Cancel has the focus first, Escape puts it off, and the focus is where it was."""
+    """Tab stays in it, Cancel has the focus first, Escape closes it, and the focus goes back to where it was."""
     await fill(mess)
     async with operating(chromium, mess) as page:
         await page.goto(FAILED)
@@ -46,7 +46,7 @@ async def test_a_question_keeps_the_keyboard(mess: Mess, chromium: Browser) -> N
 
 
 async def test_an_older_browser_asks_in_a_popover(mess: Mess, chromium: Browser) -> None:
-    """One that knows no commands: the question is asked and put off all the same."""
+    """A browser without invoker commands shows the question, and cancels it, all the same."""
     await fill(mess)
     async with operating(chromium, mess) as page:
         await page.goto(FAILED)
@@ -63,7 +63,7 @@ async def test_an_older_browser_asks_in_a_popover(mess: Mess, chromium: Browser)
 
 @pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"}])
 async def test_axe_finds_nothing(mess: Mess, chromium: Browser, look: dict[str, Any]) -> None:
-    """On no page, with a question open or not, in either theme."""
+    """On any page, with a question open or not, in either theme."""
     await fill(mess)
     require("bullmq6")
     axe = (KITS["bullmq6"] / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -1,4 +1,4 @@
-"""What the dashboard looks like: in both themes, on a phone, in large letters, in forced colours, on paper."""
+"""How the dashboard looks: in both themes, on a phone, in large letters, in forced colours, on paper."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLOURS = """() => {
 
 
 class ScreenshotSettings(BaseSettings):
-    """`screenshots` is the folder that they are written to; without it they are looked at and thrown away."""
+    """`screenshots` is the folder for the images; without it they are checked and thrown away."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -46,7 +46,7 @@ class ScreenshotSettings(BaseSettings):
 
 
 async def test_it_fits_and_is_shown_in_the_docs(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
-    """No page is wider than the screen; `make screenshots` keeps what it looks like."""
+    """No page is wider than the screen; `make screenshots` keeps the images."""
     await fill(mess)
     folder = ScreenshotSettings().screenshots or tmp_path
     process, url = web_process(mess.url, tmp_path, FULL)
@@ -72,7 +72,7 @@ async def _tour(page: Page, folder: Path, name: str) -> None:
 
 
 async def _look(page: Page, path: Path) -> None:
-    """Take the screenshot, and see that nothing is cut off."""
+    """Take a screenshot, and check that nothing is cut off."""
     await page.evaluate("document.activeElement?.blur()")
     image = Image.open(BytesIO(await page.screenshot(full_page=True, animations="disabled")))
     assert 0 == await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"), path.name
@@ -87,7 +87,7 @@ def _keep(image: Image.Image, path: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_graphs_can_be_told_apart(mess: Mess, chromium: Browser, theme: str) -> None:
-    """Bars and lines stand out from the page, and from each other: by brightness, by stripes, by dashes."""
+    """Bars and lines stand out from the page and from each other: by brightness, stripes and dashes."""
     await fill(mess)
     async with operating(chromium, mess, color_scheme=theme) as page:
         colours = {name: luminance(told) for name, told in (await page.evaluate(COLOURS)).items()}
@@ -113,7 +113,7 @@ def contrast(one: float, other: float) -> float:
 
 
 async def shows(page: Page, place: Locator) -> bool:
-    """Whether there is something to see in a place: pixels that differ clearly from what is just outside its corner."""
+    """Whether something is visible at a place: pixels that differ clearly from those just outside its corner."""
     await place.scroll_into_view_if_needed()
     box = await place.bounding_box()
     assert box is not None
@@ -127,7 +127,7 @@ EDGE = "each => getComputedStyle(each).borderBottomColor"
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_forced_colours(mess: Mess, chromium: Browser, theme: str) -> None:
-    """Whatever colours the reader wants: the current page, state and wire are marked, and the graphs have legends."""
+    """Whatever colours the reader sets: current page, state and wire are marked, and graphs have legends."""
     await fill(mess)
     async with operating(chromium, mess, color_scheme=theme, forced_colors="active") as page:
         shown = [await shows(page, each) for each in await page.locator(".key svg, .graphs .graph").all()]
@@ -142,7 +142,7 @@ async def test_forced_colours(mess: Mess, chromium: Browser, theme: str) -> None
 
 
 async def test_text_is_as_large_as_the_reader_wants(mess: Mess, chromium: Browser) -> None:
-    """Twice as large, if that is what the browser is set to, and nothing is wider than the screen."""
+    """Twice as large, if the browser is set to it, and nothing is wider than the screen."""
     await fill(mess)
     size = "parseFloat(getComputedStyle(document.body).fontSize)"
     async with operating(chromium, mess) as page:
@@ -156,7 +156,7 @@ async def test_text_is_as_large_as_the_reader_wants(mess: Mess, chromium: Browse
 
 
 async def test_a_stack_trace_is_printed_whole(mess: Mess, chromium: Browser) -> None:
-    """On paper nobody can scroll; what is to be pressed is left out."""
+    """Paper does not scroll; buttons are left out."""
     frames = [f'  File "/app/step_{number}.py", line 1, in run' for number in range(150)]
     async with operating(chromium, mess) as page:
         await mess.bullmq("process-image", IMAGE, queue=FILES.name)
@@ -172,7 +172,7 @@ async def test_a_stack_trace_is_printed_whole(mess: Mess, chromium: Browser) -> 
 
 
 async def test_exact_times(mess: Mess, chromium: Browser) -> None:
-    """A job's page shows them; in a list they are shown by the keyboard and the pointer, and are said by machines."""
+    """A job's page shows them; in a list keyboard and pointer show them, and screen readers read them."""
     await fill(mess)
     exact = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC")
     async with operating(chromium, mess) as page:

@@ -52,7 +52,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
-    """It says where it is and with which token; jobs come in on both wires until it is interrupted."""
+    """It prints its address and token; jobs come in on both wires until it is interrupted."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "demo.dashboard"),
         cwd=checkout,
@@ -86,7 +86,7 @@ async def _until_said(process: asyncio.subprocess.Process, words: bytes) -> str:
 
 
 def play(checkout: Path, path: str = os.defpath) -> tuple[int, str]:
-    """Run the demo with this PATH and nothing else in its environment; returns the exit status and what it printed."""
+    """Run the demo with this PATH and nothing else in its environment; returns its exit status and output."""
     ended = subprocess.run(
         [sys.executable, "-m", "demo"],
         cwd=checkout,
@@ -109,7 +109,7 @@ def folder_of_node() -> str:
 @pytest.mark.usefixtures("node_modules")
 @pytest.mark.parametrize("node_modules", ["bullmq6"], indirect=True)
 def test_with_node(checkout: Path) -> None:
-    """With Node's bullmq and stock RQ as producers, every result is seen, and the images stay behind."""
+    """With Node's bullmq and stock RQ as producers, every result is seen, and the images stay on disk."""
     status, output = play(checkout, folder_of_node())
 
     assert 0 == status, output
@@ -121,7 +121,7 @@ def test_with_node(checkout: Path) -> None:
 
 
 def test_without_node_twice_at_once(checkout: Path) -> None:
-    """Without Node the Python package enqueues; neither an earlier demo nor another one of the clone is in the way."""
+    """Without Node the Python package enqueues; a second demo of the clone, or an earlier one, does not interfere."""
     (checkout / "demo-output" / "uploads").mkdir(parents=True)
     (checkout / "demo-output" / "uploads" / "photo.jpg").touch()
     with ThreadPoolExecutor(2) as pool:
@@ -155,7 +155,7 @@ def test_interrupted_while_it_loads(checkout: Path, program: str) -> None:
 
 
 def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
-    """A worker that reports success without doing anything fails the demo on every count."""
+    """A worker that reports success and does nothing fails every check of the demo."""
     worker = checkout / "worker.py"
     worker.write_text(worker.read_text().replace(BEFORE_MAIN, PRETENDER + BEFORE_MAIN))
 
@@ -167,7 +167,7 @@ def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
 
 
 def test_a_worker_that_does_not_start(checkout: Path) -> None:
-    """A worker that ends at its start fails the demo with its last lines."""
+    """A worker that ends at its start fails the demo, which shows the worker's last lines."""
     worker = checkout / "worker.py"
     worker.write_text(worker.read_text().replace(BEFORE_MAIN, f"sys.exit('no coffee')\n\n\n{BEFORE_MAIN}"))
 

@@ -136,7 +136,7 @@ async def test_rq_sees_what_python_adds(mess: Mess, jobs: Any) -> None:
 
 
 async def test_a_program_without_redis(jobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable is named, and an outage is one."""
+    """The error names the missing variable; an outage is reported as one."""
     monkeypatch.setenv("REDIS_URL", "")
     with pytest.raises(ConfigurationError, match="REDIS_URL: not set"):
         await jobs.Print.dispatch({"number": 1})
@@ -202,7 +202,7 @@ async def test_a_job_adds_jobs(mess: Mess, jobs: Any, wire: str) -> None:
     assert wire == added[by_this]
 
 
-def test_a_program_that_is_no_coroutine(jobs: Any) -> None:
-    """asyncio.run does it, any number of times."""
+def test_a_program_without_an_event_loop(jobs: Any) -> None:
+    """asyncio.run dispatches, any number of times."""
     ids = {asyncio.run(jobs.Print.dispatch({"number": 1})) for _ in range(3)}
     assert 3 == len(ids)

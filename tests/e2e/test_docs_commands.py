@@ -1,6 +1,6 @@
-"""The commands of README, scripts/README and docs, run as they stand: beside a worker, a web process and failed jobs.
+"""The commands of README, scripts/README and docs, run as they are: beside a worker, a web process and failed jobs.
 
-What they need of the reader is filled in: a letter, a payload, a port. Heroku's and git's are only known by name.
+The reader's own values are filled in: a dead letter, a payload, a port. Heroku's and git's are checked by name only.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PAYLOAD = {"fileId": "f1", "filePath": "uploads/a.png", "userId": "u1"}
 
 @dataclass
 class Reader:
-    """Somebody who types what the pages say. A method returns what is wrong, or None."""
+    """A reader who types the commands of the docs. Each method returns what is wrong, or None."""
 
     app: App
     port: int
@@ -74,7 +74,7 @@ class Reader:
         return await programs[command.words[0]](command)
 
     async def curl(self, command: Command) -> str | None:
-        """Ask for the address; what is grepped for must be in the answer."""
+        """Request the address; the answer must have the text that is grepped for."""
         words = [os.path.expandvars(self.filled(word)) for word in command.words]
         options = dict(itertools.pairwise(words))
         headers = dict([options["-H"].split(": ", 1)]) if "-H" in options else {}
@@ -86,15 +86,15 @@ class Reader:
         return None if re.search(command.greps or "", answer.text) else f"no {command.greps} in its answer"
 
     async def heroku(self, command: Command) -> str | None:
-        """Its own commands, by name."""
+        """Check the name of the command only."""
         return None if command.words[1] in HEROKU else "no such command of Heroku's"
 
     async def make(self, command: Command) -> str | None:
-        """What it would do: the target is there."""
+        """The target exists."""
         return await self.run("make", "--dry-run", *command.words[1:])
 
     async def pip(self, command: Command) -> str | None:
-        """The package is one of the project's, or the file is there."""
+        """The package is one of the project's, or the file exists."""
         project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
         pins = [pin for extra in project["optional-dependencies"].values() for pin in extra]
         names = {pin.partition("==")[0] for pin in pins}
@@ -102,7 +102,7 @@ class Reader:
         return None if wanted in names or (PROJECT / wanted).is_file() else "no such package of ours, and no such file"
 
     async def python(self, command: Command) -> str | None:
-        """A script: with --help where the page leaves the arguments out, with --yes where it asks."""
+        """A script: with --help where the docs leave the arguments out, with --yes where it asks."""
         if command.script is None:
             return None if (PROJECT / command.words[1]).is_file() else "no such file"
         words = [self.filled(word) for word in command.words[1:]]
@@ -129,7 +129,7 @@ class Reader:
         return None if first else "it shows nothing"
 
     async def redis_cli(self, command: Command) -> str | None:
-        """The command behind the address; a key of the page's may be missing here."""
+        """The command behind the address; a key of the docs may be missing here."""
         words = [word.replace(":NAME", f":{QUEUE}") for word in command.words[3 if command.words[1] == "-u" else 1 :]]
         with self.redis as client:
             if words[:2] == ["--scan", "--pattern"]:
@@ -145,7 +145,7 @@ class Reader:
         return await self.run(str(Path(sys.executable).with_name("rq")), *(words if len(words) > 1 else ["--help"]))
 
     def filled(self, word: str) -> str:
-        """What stands for something of the reader's is that."""
+        """Replace the docs' placeholders by values of this test."""
         own: dict[str, Callable[[], str]] = {
             "LETTER": self.letters.pop,
             "NAME": lambda: "process-image",
@@ -166,7 +166,7 @@ class Reader:
 
     @property
     def env(self) -> dict[str, str]:
-        """The worker's, for some scripts need it."""
+        """The worker's environment, because some scripts need it."""
         return {"PATH": os.environ["PATH"], **self.app.env}  # noqa: TID251 -- make is found on it
 
     async def run(self, *words: str) -> str | None:

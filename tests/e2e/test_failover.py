@@ -1,4 +1,4 @@
-"""Redis fails over beneath `python worker.py` and `python web.py`: both go on with the new primary, and lose no job."""
+"""A failover beneath `python worker.py` and `python web.py`: both go on with the new primary, and lose no job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BACK_WITHIN = 20.0 + BUSY  # seconds
 
 @contextlib.asynccontextmanager
 async def web_of(app: App, pair: Pair) -> AsyncIterator[httpx.AsyncClient]:
-    """The web process, as a client that has a token."""
+    """The web process, as a client with a token sees it."""
     web, url = web_process(pair.link.url, app.folder, FULL)
     client = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {SECRET}"}, timeout=40.0)
     async with web, client:
@@ -39,7 +39,7 @@ async def web_of(app: App, pair: Pair) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def submit(client: httpx.AsyncClient, wire: str, user: str) -> str:
-    """Submit a push; where its state is read."""
+    """Submit a push; returns the path of its state."""
     data = {"userId": user, "payload": {"title": wire, "body": user}}
     answer = await client.post(
         "/queue/jobs", json={"name": "push-notification", "data": data, "options": {"wire": wire}}

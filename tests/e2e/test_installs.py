@@ -1,4 +1,4 @@
-"""Who does one thing installs no packages of the others: each requirements file, in an environment of its own."""
+"""One feature needs no packages of the others: each requirements file, in an environment of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCRIPTS = sorted(path.stem for path in (PROJECT / "scripts").glob("*.py") if pat
 
 
 async def run(python: Path, *arguments: str) -> str:
-    """What this Python writes; its status is 0."""
+    """The output of this Python, whose status must be 0."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         python, *arguments, cwd=PROJECT, stdout=pipe, stderr=asyncio.subprocess.STDOUT
@@ -44,14 +44,14 @@ async def run(python: Path, *arguments: str) -> str:
 
 
 async def has(python: Path) -> set[str]:
-    """Which of the features' modules it finds."""
+    """The features' modules that it finds."""
     names = sorted(OF_MEDIA | OF_FFMPEG | OF_API | OF_PUSH | OF_THE_DATABASE)
     found = await run(python, "-c", f"import importlib.util as u; print(*[n for n in {names} if u.find_spec(n)])")
     return set(found.split())
 
 
 async def test_pushes_need_no_packages_of_media(app: App, push_service: PushService, tmp_path: Path) -> None:
-    """A worker of pushes sends them on both wires, with neither Pillow, boto3 nor ffmpeg; so do the scripts work.
+    """A push worker sends on both wires without Pillow, boto3 and ffmpeg; so do the scripts.
 
     It needs no object store and no table of files.
     """
@@ -73,7 +73,7 @@ async def test_pushes_need_no_packages_of_media(app: App, push_service: PushServ
 
 
 async def test_media_need_no_packages_of_pushes(app: App, tmp_path: Path) -> None:
-    """Images are compressed without VAPID keys, and without the wheel of ffmpeg, which some systems lack."""
+    """Images are compressed without VAPID keys, and without ffmpeg's wheel, which some systems lack."""
     python = environment(tmp_path / "venv", MEDIA)
     assert OF_MEDIA | OF_THE_DATABASE == await has(python)
     app.sql('DROP TABLE "PushSubscription"')
@@ -91,7 +91,7 @@ async def test_media_need_no_packages_of_pushes(app: App, tmp_path: Path) -> Non
 
 
 async def test_the_api_needs_neither_pushes_nor_media(redis_url: str, tmp_path: Path) -> None:
-    """The web process shows the queues and takes jobs, with packages for neither, nor for the database."""
+    """The web process shows queues and takes jobs without the packages of push, media and the database."""
     python = environment(tmp_path / "venv", API)
     assert OF_API == await has(python)
     web, url = web_process(redis_url, tmp_path, FULL, python=python)

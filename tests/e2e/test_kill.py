@@ -1,4 +1,4 @@
-"""The worker dies without warning, again and again: no job may be lost, and one that kills must not live for ever."""
+"""kill -9 of the worker, again and again: no job is lost, and a job that kills its worker ends dead."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ async def test_no_job_is_lost_when_the_worker_is_killed_every_two_seconds(mess: 
 
 
 async def _ended(mess: Mess) -> int:
-    """How many jobs have ended, in whatever way."""
+    """How many jobs have ended, in any way."""
     return sum((await mess.counts()).values())
 
 
 async def _kill_after(mess: Mess, worker: WorkerProcess, seconds: float) -> int:
-    """Kill the worker, unless all jobs are finished by then; returns how many kills that were."""
+    """Kill the worker, unless all jobs are finished by then; returns the number of kills."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if await _ended(mess) >= 2 * JOBS:
@@ -68,7 +68,7 @@ async def _kill_after(mess: Mess, worker: WorkerProcess, seconds: float) -> int:
 
 
 def _crashes_of_active(mess: Mess) -> list[int]:
-    """How often each job that is being worked on has crashed its worker so far."""
+    """How often each active job has crashed its worker so far."""
     bull = [f"bull:{PUSHES}:{_text(each)}" for each in mess.redis.lrange(f"bull:{PUSHES}:active", 0, -1)]
     ids = [_text(each).split(":")[0] for each in mess.redis.zrange(f"rq:wip:{PUSHES}", 0, -1)]
     ids += [_text(each) for each in mess.redis.lrange(f"rq:queue:{PUSHES}:intermediate", 0, -1)]
@@ -87,7 +87,7 @@ def _text(value: Any) -> str:
     [("bullmq", "job stalled more than allowable limit"), ("rq", "its worker died 3 times while running it")],
 )
 async def test_a_job_that_kills_its_process_three_times_is_dead(mess: Mess, wire: str, reason: str) -> None:
-    """The fourth worker does not run it: it buries it, with that as the reason, and does the next job."""
+    """The fourth worker buries it with that reason instead of running it, and does the next job."""
     env = ENV | {"LEASE_DURATION": "1"}
     ids = await mess.bullmq("crash", {}) if wire == "bullmq" else mess.rq("crash", {})
     for _ in range(3):

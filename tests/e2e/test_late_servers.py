@@ -1,4 +1,4 @@
-"""A worker that starts before its servers: it says so, does what can be done, and recovers by itself."""
+"""A worker that starts before its servers: it reports them, does what it can, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FILE = {"fileId": TEXT_IDS[0], "filePath": "uploads/a.png", "userId": "user-1"}
 
 
 async def ready(port: int, status: int) -> dict[str, Any]:
-    """What `/readyz` says, once it says so with this status."""
+    """The body of `/readyz`, once it has this status."""
 
     async def look() -> list[httpx.Response]:
         async with httpx.AsyncClient() as client:
@@ -80,7 +80,7 @@ def _fill(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_worker_that_comes_before_its_servers(
     app: App, postgres_server: PostgresServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither Postgres nor S3 answers at first: jobs are put off, and done when both have come."""
+    """Neither Postgres nor S3 answers at first: jobs are put off, and done when both answer."""
     database, name = _database(postgres_url)
     database_port, store_port, port = free_port(), free_port(), free_port()
     env = {

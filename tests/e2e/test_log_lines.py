@@ -1,4 +1,4 @@
-"""The log of a worker at work: one JSON line a job, and nothing in it that is not the log's business."""
+"""The log of a worker at work: one JSON line a job, and no secret in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PUSH = {"userId": "user-1", "payload": {"title": TITLE, "body": BODY, "secretFie
 
 
 async def test_a_line_a_job_and_no_secrets(app: App, push_service: PushService) -> None:
-    """Every job is one line, whatever became of it, and no key, password, endpoint or payload is in any line."""
+    """Every job is one line, however it ended. No line has a key, password, endpoint or payload."""
     with RedisServer(password=PASSWORD) as server:
         async with Mess.at(server.url, app.folder) as mess, app.worker(REDIS_URL=server.url) as worker:
             rows = [push_service.subscribe() for _ in range(3)]
@@ -47,12 +47,12 @@ async def test_a_line_a_job_and_no_secrets(app: App, push_service: PushService) 
 
 
 async def _enqueue(app: App, mess: Mess) -> tuple[list[str], list[str]]:
-    """Jobs of both wires that end well, and jobs that fail for good; their ids."""
+    """Jobs of both wires that end well, and jobs that fail for good; returns their ids."""
     image = {"fileId": "f1", "filePath": app.upload("f1"), "userId": 1}
     nothing = {"fileId": "f1", "filePath": "uploads/none.png", "userId": 1}
     bad = {"userId": [BODY], "payload": {"title": TITLE, "body": {"text": BODY}}}
     pushes, files = {"queue": "push-notifications"}, {"queue": "file-processing"}
-    # RQ has a way of its own to end a job whose result nobody wants.
+    # RQ ends a job with `result_ttl=0` in a way of its own.
     done: list[str] = mess.rq("push-notification", PUSH, result_ttl=0)
     dead: list[str] = []
     for name, task, where, ids in (

@@ -1,4 +1,4 @@
-"""The worker on media: videos and images on both wires, killed in the middle of them, and in 512 MB."""
+"""The worker on media: videos and images on both wires, killed in mid-job, and in 512 MB."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def of_seconds(count: int) -> tuple[str, ...]:
 
 
 def upload(app: App, file_id: str, key: str) -> Path:
-    """A row, and where its upload is to be."""
+    """Add a row; returns where its upload belongs."""
     path = app.folder / "store" / key
     path.parent.mkdir(parents=True, exist_ok=True)
     app.sql('INSERT INTO "File" ("id", "name") VALUES (?, ?)', file_id, "holiday")
@@ -57,7 +57,7 @@ async def add(app: App, name: str, **data: Any) -> str:
 
 
 async def test_a_video_on_both_wires(app: App, kit: FfmpegTools) -> None:
-    """A video comes out as one on BullMQ and on RQ, with its poster and its row, and progress is published."""
+    """A video becomes one on BullMQ and on RQ, with poster and row, and progress is published."""
     for file_id in ("by-bullmq", "by-rq"):
         videos.make("plain", upload(app, file_id, f"uploads/{file_id}"))
     async with app.worker(VIDEO_CONCURRENCY="2", FFMPEG_PATH=str(kit.ffmpeg), FFPROBE_PATH=str(kit.ffprobe)) as worker:
@@ -76,7 +76,7 @@ async def test_a_video_on_both_wires(app: App, kit: FfmpegTools) -> None:
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_video(app: App) -> None:
-    """Nothing of it goes on, nothing half-done is published, and the next worker does the video from its beginning."""
+    """No process of it goes on, nothing half-done is published, and the next worker does the video anew."""
     videos.ffmpeg(*of_seconds(12), str(upload(app, "video", "uploads/video")))
     async with app.worker(LEASE_DURATION="2") as worker:
         await add(app, "process-video", fileId="video", filePath="uploads/video")
@@ -93,7 +93,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_video(app: App) -> Non
 
 
 async def test_a_worker_that_is_stopped_in_the_middle_of_a_video(app: App) -> None:
-    """What can't be finished in the grace time goes back without an attempt, and leaves no process."""
+    """A job that can't finish in the grace time goes back without an attempt, and leaves no process."""
     videos.ffmpeg(*of_seconds(40), str(upload(app, "video", "uploads/video")))
     async with app.worker(SHUTDOWN_GRACE="5") as worker:
         job = await add(app, "process-video", fileId="video", filePath="uploads/video")
@@ -133,7 +133,7 @@ async def test_an_object_store_that_is_away_in_the_middle(app: App, s3_bucket: B
 
 
 class Door:
-    """A port in front of a server that may be shut: connections are cut, and new ones refused."""
+    """A port in front of a server; shutting it cuts connections, and refuses new ones."""
 
     def __init__(self, behind: int) -> None:
         """Lead to the port `behind` of this machine."""
@@ -152,12 +152,12 @@ class Door:
         await self.shut()
 
     async def open(self) -> None:
-        """Let all in."""
+        """Let all connections in."""
         self._server = await asyncio.start_server(self._lead, "127.0.0.1", self.port)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def shut(self) -> None:
-        """Throw all out."""
+        """Cut all connections."""
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
@@ -185,7 +185,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def test_a_dyno_of_512_megabytes(app: App) -> None:
-    """Sixty mixed jobs are done, the worker and all its children never take 512 MB, and then it is as before."""
+    """Sixty mixed jobs are done, all processes stay below 512 MB, and use as little as before at the end."""
     await asyncio.to_thread(fill, app)
     async with app.worker() as worker:
         await add(app, "process-image", fileId="p-0", filePath="uploads/small.jpg")  # starts the sandbox

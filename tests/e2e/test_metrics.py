@@ -1,4 +1,4 @@
-"""A worker with a port: what it counts, and whether it says that it is ready."""
+"""A worker with a port: its metrics, and its answers about its health."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ PUSHES, FILES = "push-notifications", "file-processing"
 
 
 async def ask(port: int, path: str) -> httpx.Response:
-    """Ask the worker."""
+    """Request a path of the worker."""
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         return await client.get(path)
 
 
 @pytest.fixture
 async def read(app: App, push_service: PushService) -> Exposition:
-    """What a worker says of itself after seven jobs on both wires, of which three are good."""
+    """The metrics of a worker after seven jobs on both wires, of which three are good."""
     port = free_port()
     rows = [push_service.subscribe() for _ in range(2)]
     for row in rows:
@@ -67,7 +67,7 @@ async def read(app: App, push_service: PushService) -> Exposition:
 
 
 async def test_what_a_worker_has_done(read: Exposition, app: App) -> None:
-    """Jobs of both wires, good and bad, are counted with their pushes and bytes, under labels that are bounded."""
+    """Jobs of both wires, good and bad, are counted with their pushes and bytes, under bounded labels."""
     for wire in ("bullmq", "rq"):
         assert 1 == read("pushmill_jobs_total", queue=FILES, name="process-image", wire=wire, outcome="done")
         assert 1 == read("pushmill_jobs_total", queue=PUSHES, name="other", wire=wire, outcome="dead")
@@ -85,7 +85,7 @@ async def test_what_a_worker_has_done(read: Exposition, app: App) -> None:
 
 
 async def test_how_a_worker_is(read: Exposition) -> None:
-    """It is ready, holds no job any more, and knows its memory and how late its loop is."""
+    """It is ready, holds no job any more, and reports its memory and the delay of its loop."""
     assert (1, 1) == (read("pushmill_ready", queue=PUSHES), read("pushmill_ready", queue=FILES))
     assert 0 == read("pushmill_leases_held")
     servers = ("redis", "database", "database_writes", "storage", "disk")
@@ -96,7 +96,7 @@ async def test_how_a_worker_is(read: Exposition) -> None:
 
 
 async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
-    """While Redis or the store is away `/readyz` says so, by loop and server, and `/healthz` still answers."""
+    """While Redis or the store is away `/readyz` names loop and server, and `/healthz` still answers."""
     port = free_port()
 
     async def ready(status: int) -> dict[str, Any]:
@@ -131,8 +131,8 @@ async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
     assert "STORAGE_URL: there is no directory" in without_store["servers"]["storage"]
 
 
-async def test_metrics_are_told_while_redis_hangs(app: App) -> None:
-    """Within two seconds, of the worker and of the web process alike."""
+async def test_metrics_are_served_while_redis_hangs(app: App) -> None:
+    """Within two seconds, by the worker and by the web process alike."""
     port = free_port()
 
     async def told(url: str) -> Exposition:
@@ -159,7 +159,7 @@ async def test_metrics_are_told_while_redis_hangs(app: App) -> None:
 
 @contextlib.contextmanager
 def server_that_hangs(server: RedisServer) -> Iterator[Callable[[], None]]:
-    """Makes it hang as a machine does that swaps; it can be ended afterwards."""
+    """Stop it as a machine that swaps would hang; it can be ended afterwards."""
     assert server._process is not None
     pid = server._process.pid
     try:
@@ -169,7 +169,7 @@ def server_that_hangs(server: RedisServer) -> Iterator[Callable[[], None]]:
 
 
 async def test_a_port_that_is_taken(app: App) -> None:
-    """The worker does not start, and says which variable to change."""
+    """The worker does not start, and names the variable to change."""
     taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     async with taken:
         port = taken.sockets[0].getsockname()[1]
@@ -184,8 +184,8 @@ async def test_a_port_that_is_taken(app: App) -> None:
 
 
 @pytest.mark.parametrize("script", ["worker.py", "web.py"])
-async def test_without_the_port_nobody_listens(script: str) -> None:
-    """Neither process imports what it does not use: Sentry is an extra."""
+async def test_sentry_is_not_imported_by_default(script: str) -> None:
+    """It is an extra: neither process imports what it does not use."""
     project = Path(__file__).parents[2]
     code = f"import sys, {script.removesuffix('.py')}; print('sentry_sdk' in sys.modules)"
     process = await asyncio.create_subprocess_exec(

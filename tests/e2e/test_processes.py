@@ -1,4 +1,4 @@
-"""A worker of several processes: all take jobs, and they end together, whoever is the first."""
+"""A worker of several processes: all take jobs, and all end together, whichever ends first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENV = {
 
 
 async def _all_started(worker: WorkerProcess) -> list[int]:
-    """The pids of the members, once both consume."""
+    """The pids of the members, once all consume."""
     await worker.logged("started", 2)
     return [child.pid for child in psutil.Process(worker.pid).children()]
 
@@ -54,7 +54,7 @@ async def test_each_process_has_the_queues_concurrency_and_one_alone_the_files(m
     assert 0 == status
 
 
-async def test_told_to_stop_each_process_finishes_what_it_can(mess: Mess) -> None:
+async def test_sigterm_to_the_leader_stops_each_process(mess: Mess) -> None:
     """SIGTERM to the leader alone, as a container gets it: jobs are finished, the status is 0."""
     async with mess.worker(**ENV) as worker:
         await _all_started(worker)
@@ -79,7 +79,7 @@ async def test_a_signal_to_all_at_once_is_one(mess: Mess) -> None:
 
 
 async def test_when_one_process_dies_the_others_give_back_and_the_worker_ends(mess: Mess) -> None:
-    """The platform starts it anew: the status is 1, the log says who died, and no job is lost."""
+    """The platform starts it anew: the status is 1, the log names the process, and no job is lost."""
     async with mess.worker(**ENV) as worker:
         pids = await _all_started(worker)
         ids = await mess.bullmq("nap", *[{"seconds": [60, 0]}] * 10)
@@ -98,7 +98,7 @@ async def test_when_one_process_dies_the_others_give_back_and_the_worker_ends(me
 
 
 async def test_a_process_that_is_stopped_and_goes_on_is_no_end(mess: Mess) -> None:
-    """The leader hears of that, too."""
+    """The leader gets a signal of that, too."""
     async with mess.worker(**ENV) as worker:
         pids = await _all_started(worker)
         os.kill(pids[1], signal.SIGSTOP)
@@ -111,7 +111,7 @@ async def test_a_process_that_is_stopped_and_goes_on_is_no_end(mess: Mess) -> No
 
 
 async def test_without_their_leader_the_others_stop(mess: Mess) -> None:
-    """A leader that is killed can tell them nothing; nobody would end them, and a second worker would join them."""
+    """A killed leader can't stop them; left alone, they would run beside the next worker."""
     async with mess.worker(**ENV) as worker:
         pids = await _all_started(worker)
         os.kill(worker.pid, signal.SIGKILL)
@@ -127,8 +127,8 @@ async def test_a_worker_of_one_process_has_no_leader(mess: Mess) -> None:
     assert {worker.pid} == {line["pid"] for line in mess.record}
 
 
-async def test_the_real_worker_tells_of_each_process(app: App) -> None:
-    """Each process answers at a port of its own for the queues that it serves, and shares what it was started with."""
+async def test_each_process_of_the_real_worker_has_its_port(app: App) -> None:
+    """It answers for the queues that it serves, and shares what it was started with."""
     port = _two_free_ports()
     async with app.worker(**ENV, METRICS_PORT=str(port)) as worker:
         await worker.logged("started", 2)
@@ -144,7 +144,7 @@ async def test_the_real_worker_tells_of_each_process(app: App) -> None:
 
 
 def _two_free_ports() -> int:
-    """A port that is free, as the next one is."""
+    """A free port whose next one is free, too."""
     while True:
         port = free_port()
         with socket.socket() as next_one, contextlib.suppress(OSError, OverflowError):

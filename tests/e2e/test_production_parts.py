@@ -1,4 +1,4 @@
-"""The worker on what it has in production: Postgres for the app's rows, S3 for its objects, and Redis over TLS."""
+"""The worker on production's servers: Postgres for the app's rows, S3 for its objects, and Redis over TLS."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_a_push_and_an_image(
 
 
 async def enqueue(redis_url: str) -> None:
-    """A push and an image, as the app asks for them."""
+    """A push and an image, as the app enqueues them."""
     jobs = {
         "push-notifications": ("push-notification", {"userId": "user-1", "payload": {"title": "Ada", "body": "hello"}}),
         "file-processing": ("process-image", {"fileId": "file-1", "filePath": "uploads/a.png", "userId": "user-1"}),

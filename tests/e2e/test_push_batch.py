@@ -1,4 +1,4 @@
-"""A batch through the real worker, which is killed in its middle."""
+"""A batch through the real worker, which is killed half-way."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def enqueue(app: App, wire: str) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_batch_outlives_its_worker(app: App, push_service: PushService, wire: str) -> None:
-    """After kill -9 another worker goes on: all are delivered, and twice at most the few that were in flight."""
+    """After kill -9 another worker goes on: all are delivered; only the few in flight may get it twice."""
     for _ in range(DEVICES):
         app.subscribe(push_service.subscribe())
     await enqueue(app, wire)
@@ -62,7 +62,7 @@ async def test_a_batch_outlives_its_worker(app: App, push_service: PushService, 
 
 
 async def test_sigterm_in_a_batch_repeats_nothing(app: App, push_service: PushService) -> None:
-    """The deploy in the middle: the job is given back, what was under way is waited for, and nobody is pushed twice."""
+    """A deploy half-way: sends under way are awaited, the job is given back, and no device gets its push twice."""
     for _ in range(DEVICES // 2):
         app.subscribe(push_service.subscribe())
     await enqueue(app, "bullmq")
@@ -81,7 +81,7 @@ async def test_sigterm_in_a_batch_repeats_nothing(app: App, push_service: PushSe
 
 
 async def test_only_what_failed_is_sent_to_again(app: App, push_service: PushService) -> None:
-    """One device's service is away for the moment: a follow-up job reaches it, and the other device hears nothing."""
+    """One device's service is away for the moment: a follow-up job reaches it, and the other device gets nothing."""
     good, bad = push_service.subscribe(), push_service.subscribe()
     for row in (good, bad):
         app.subscribe(row)

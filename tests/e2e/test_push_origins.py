@@ -1,4 +1,4 @@
-"""One push service that is no use, beside one that is: what it costs the other one's users."""
+"""A push service that fails, beside one that works: how little its failure costs the other's users."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def bad_service(vapid_keys: tuple[str, str]) -> AsyncIterator[PushService]
 
 
 def users_of(app: App, service: PushService, count: int, answer: Answer) -> list[str]:
-    """So many users with a device each, whose pushes this service answers so."""
+    """Users with a device each, whose pushes this service answers so."""
     users = [f"{service.origin}-{number}" for number in range(count)]
     for user in users:
         row = service.subscribe(user)
@@ -51,10 +51,10 @@ async def push(app: App, users: Sequence[str]) -> None:
     await queue.close()
 
 
-async def test_a_push_service_that_hangs_stops_nobody_elses_pushes(
+async def test_a_push_service_that_hangs_delays_no_other(
     app: App, push_service: PushService, bad_service: PushService
 ) -> None:
-    """The others' do not wait for its first time-out; after it all is handed over, in another process as well."""
+    """Others do not wait for its first timeout; after it all is handed over, in another process, too."""
     hanging = users_of(app, bad_service, 40, Answer(hang=True))
     good = users_of(app, push_service, 5, Answer())
     await push(app, [*hanging, *good])
@@ -89,7 +89,7 @@ async def _handed_over(worker: WorkerProcess, count: int) -> None:
 
 
 async def test_a_pause_is_kept_for_all_users(app: App, push_service: PushService) -> None:
-    """Thirty of them: those in flight when the first two answers come, and no other."""
+    """Of thirty users only those in flight at the first two answers are tried."""
     throttled = users_of(app, push_service, 30, Answer(429, {"Retry-After": "30"}))
     await push(app, throttled)
 
@@ -102,7 +102,7 @@ async def test_a_pause_is_kept_for_all_users(app: App, push_service: PushService
 
 
 async def test_a_push_service_that_refuses_this_server_is_named(app: App, push_service: PushService) -> None:
-    """`/readyz` of the worker says which; its queues are ready all the same."""
+    """`/readyz` of the worker names it; its queues are ready all the same."""
     port = free_port()
     await push(app, users_of(app, push_service, 1, Answer(403)))
 

@@ -1,4 +1,4 @@
-"""One rate limit for a queue, whichever wire its jobs come by and however many processes serve it."""
+"""One rate limit for a queue, whichever wires its jobs come by and however many processes serve it."""
 
 from __future__ import annotations
 

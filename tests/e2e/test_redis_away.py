@@ -21,7 +21,7 @@ BACK_WITHIN = 12.0 + 2 * BUSY  # seconds: the worker asks again every five at th
 
 
 async def test_redis_away_for_five_seconds(tmp_path: Path) -> None:
-    """A worker that is idle, busy or rate-limited when Redis stops does all its jobs, and says so in a few lines."""
+    """A worker that is idle, busy or rate-limited when Redis stops does all its jobs, and logs a few lines."""
     await asyncio.gather(*(case(_folder(tmp_path, case.__name__)) for case in (_idle, _busy, _limited)))
 
 
@@ -45,7 +45,7 @@ async def _outage(server: RedisServer) -> None:
 
 
 async def _check(mess: Mess, worker: WorkerProcess, ids: list[str]) -> None:
-    """All jobs are done, by this same process, and the outage is two lines a consumer: that it began and ended."""
+    """The same process has done all jobs, and logged two lines a consumer: the outage began, and it ended."""
     await until(
         lambda: {line["id"] for line in worker.lines("job_done")} >= set(ids), BACK_WITHIN, lambda: worker.stdout
     )
@@ -78,7 +78,7 @@ async def _idle(folder: Path) -> None:
 
 
 async def _busy(folder: Path) -> None:
-    """Jobs that end before, during and after the outage, and more that wait behind them; none of them runs twice.
+    """Jobs that end before, during and after the outage, and more behind them; none runs twice.
 
     The outage is shorter than a lease; after a longer one a job may run again, as after a kill.
     """
@@ -92,7 +92,7 @@ async def _busy(folder: Path) -> None:
 
 
 async def _limited(folder: Path) -> None:
-    """Five jobs a second, of which thirty are there: the limit is reached when Redis goes, and kept when it is back."""
+    """Thirty jobs at five a second: the limit is reached when Redis goes, and kept when it is back."""
     limit = {"PUSH_NOTIFICATIONS_RATE_MAX": "5"}
     async with _working(folder, **limit) as (server, mess, worker):
         ids = [*await mess.bullmq("nap", *[{}] * 15), *mess.rq("nap", *[{}] * 15)]

@@ -1,4 +1,4 @@
-"""The operators' scripts as they are run: beside a real worker, on jobs of both wires that have failed."""
+"""The operators' scripts, run beside a real worker on failed jobs of both wires."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOSTILE = "\x1b[31mred\x1b[0m [bold]"  # what a terminal, or rich, would obey
 
 @dataclass(frozen=True)
 class Answer:
-    """What a script has said."""
+    """The output of a script."""
 
     status: int
     out: str
@@ -61,7 +61,7 @@ async def run(app: App, script: str, *arguments: str, **env: str) -> Answer:
 
 
 async def fail_on_both_wires(app: App, worker: WorkerProcess) -> None:
-    """One job on each wire that no attempt can help."""
+    """Two jobs, one on each wire, that can never succeed."""
     queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
     await queue.add("push-notification", {"userId": "u"})
     await queue.close()
@@ -71,7 +71,7 @@ async def fail_on_both_wires(app: App, worker: WorkerProcess) -> None:
 
 
 async def test_failed_jobs_are_retried(app: App) -> None:
-    """An operator looks, retries what failed, and sees that it has failed again; without a yes nothing is done."""
+    """An operator looks, retries what failed, and sees it fail again; without a yes nothing is done."""
     async with app.worker() as worker:
         await fail_on_both_wires(app, worker)
         looked = await run(app, "retry_failed", "--dry-run", "--json")
@@ -119,13 +119,13 @@ async def test_dead_letters_are_read(app: App) -> None:
 
 
 async def listed(app: App) -> dict[str, str]:
-    """The ids of the two letters, by wire."""
+    """The ids of the two dead letters, by wire."""
     answer = await run(app, "dead_letters", "list", "--json")
     return {letter["wire"]: letter["letterId"] for letter in map(json.loads, answer.out.splitlines())}
 
 
-async def test_dead_letters_are_worked_on(app: App) -> None:
-    """One is sent back, and fails again; then all are dropped, once somebody has said so."""
+async def test_dead_letters_are_replayed_and_dropped(app: App) -> None:
+    """One is sent back and fails again; then all are dropped, after a yes."""
     async with app.worker() as worker:
         await fail_on_both_wires(app, worker)
         by_wire = await listed(app)
@@ -150,7 +150,7 @@ async def test_dead_letters_are_worked_on(app: App) -> None:
 
 
 async def test_old_jobs_are_cleaned_out(app: App) -> None:
-    """Those of both wires, once somebody has said so; letters stay."""
+    """Of both wires, after a yes; dead letters stay."""
     async with app.worker() as worker:
         await fail_on_both_wires(app, worker)
     unasked = await run(app, "clean", "failed", "--older", "0s")
@@ -184,7 +184,7 @@ async def test_a_job_from_the_command_line(app: App, wire: str) -> None:
 
 
 async def test_statistics(app: App) -> None:
-    """Each queue on each wire, and the letters."""
+    """Each queue on each wire, and the dead letters."""
     async with app.worker() as worker:
         await fail_on_both_wires(app, worker)
     queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
@@ -207,7 +207,7 @@ async def test_statistics(app: App) -> None:
 
 
 async def test_whether_the_queues_are_served(app: App) -> None:
-    """They are while workers run for all of them, on both wires; not before they start, nor after they have ended."""
+    """They are while workers run for all of them, on both wires; not before, and not after."""
     async with app.worker(QUEUES=QUEUE) as worker:
         some = await run(app, "worker_health", "--json", "--here")
         configured = await run(app, "worker_health", VAPID_SUBJECT="mailto:ops@pushmill.dev")
@@ -227,8 +227,8 @@ async def test_whether_the_queues_are_served(app: App) -> None:
     assert "no worker serves push-notifications on bullmq; no worker serves push-notifications on rq; no" in after.err
 
 
-async def test_a_frozen_worker_serves_nobody(app: App) -> None:
-    """A process that is there, and does not run, has no pulse: after 30 seconds that is found."""
+async def test_a_frozen_worker_serves_no_queue(app: App) -> None:
+    """Its process exists and does not run, so it sends no heartbeat: after 30 seconds that is found."""
     async with app.worker() as worker:
         with Redis.from_url(app.env["REDIS_URL"]) as redis:
             [name] = await until(lambda: redis.zrange("bull:pulse:workers", 0, -1))
@@ -243,7 +243,7 @@ async def test_a_frozen_worker_serves_nobody(app: App) -> None:
 
 
 async def test_subscriptions_that_can_not_be_sent_to_are_listed(app: App, push_service: PushService) -> None:
-    """By cause and host; those that are named are deleted, once somebody has said so; no endpoint is ever shown."""
+    """By cause and host. Those that are named are deleted, after a yes; no endpoint is ever shown."""
     app.sql('ALTER TABLE "PushSubscription" ADD COLUMN "expirationTime" INTEGER')
     alive, expired, keyless, secretless = (push_service.subscribe() for _ in range(4))
     stranger = replace(alive, id="z-stranger", endpoint="https://evil.example/s3cret-capability")
@@ -288,7 +288,7 @@ async def test_subscriptions_that_can_not_be_sent_to_are_listed(app: App, push_s
 
 
 async def test_subscriptions_that_are_switched_off(app: App, push_service: PushService) -> None:
-    """Where the app has a column for it no row is deleted, and those that are off are looked at no more."""
+    """Where the app has a column for it, no row is deleted, and rows that are off are skipped."""
     app.sql('ALTER TABLE "PushSubscription" ADD COLUMN "isActive" BOOLEAN NOT NULL DEFAULT true')
     for row in (push_service.subscribe(), replace(push_service.subscribe(), auth="")):
         app.subscribe(row)
@@ -304,7 +304,7 @@ async def test_subscriptions_that_are_switched_off(app: App, push_service: PushS
 
 
 async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> None:
-    """The variable that is missing, a database that is not there, a table and a column that it has not."""
+    """A missing variable, database, table or column is named."""
     bare = await run(app, "prune_subscriptions", "--dry-run")
     wrong = await run(app, "prune_subscriptions", **{**app.env, "DATABASE_URL": "sqlite:////nowhere/app.db"})
     tableless = await run(app, "prune_subscriptions", **{**app.env, "PUSH_SUBSCRIPTION_TABLE": "nowhere"})
@@ -348,7 +348,7 @@ async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> N
 async def test_what_is_wrong_is_said(
     app: App, arguments: list[str], env: dict[str, str], status: int, reason: str
 ) -> None:
-    """In a line or two, with an exit status that tells what kind of fault it is."""
+    """In a line or two, with an exit status for the kind of fault."""
     answer = await run(app, *arguments, **env)
 
     assert status == answer.status
@@ -358,11 +358,11 @@ async def test_what_is_wrong_is_said(
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5400), (" 7d", 604_800), ("15m", 900)])
 def test_ages(text: str, seconds: float) -> None:
-    """Units as people write them."""
+    """With the units that people write."""
     assert seconds == terminal.age(text)
 
 
-def test_what_a_terminal_would_obey_is_shown() -> None:
+def test_terminal_escapes_are_shown() -> None:
     """And not obeyed."""
     assert "\x1b" not in terminal.printable(HOSTILE)
     assert "\ufffd[31mred" in terminal.printable(HOSTILE)

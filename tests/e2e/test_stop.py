@@ -1,4 +1,4 @@
-"""SIGTERM, as a PaaS sends it at every deploy: what can be finished is finished, the rest goes to the next worker."""
+"""SIGTERM, as a PaaS sends it at every deploy: jobs that can finish do, the rest go to the next worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENV = {"SHUTDOWN_GRACE": str(GRACE), "LEASE_DURATION": "2"}
 
 
 async def test_jobs_that_fit_the_grace_time_finish_and_the_others_go_to_the_next_worker(mess: Mess) -> None:
-    """A long job is given back without an attempt used, one that resists is recovered; a second signal is nothing."""
+    """A long job is given back without an attempt, one that resists is recovered; a second signal does nothing."""
     short = [*await mess.bullmq("nap", {"seconds": [1.0]}), *mess.rq("nap", {"seconds": [1.0]})]
     long = [*await mess.bullmq("nap", {"seconds": [60, 0]}), *mess.rq("nap", {"seconds": [60, 0]})]
     resisting = [*await mess.bullmq("stubborn", {"seconds": [60, 0]}), *mess.rq("stubborn", {"seconds": [60, 0]})]
@@ -48,7 +48,7 @@ async def test_jobs_that_fit_the_grace_time_finish_and_the_others_go_to_the_next
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_job_that_blocks_the_loop_cannot_keep_the_process(mess: Mess, wire: str) -> None:
-    """The process ends within the grace time with status 0, says why, and the job is run by the next worker."""
+    """The process ends within the grace time with status 0, says why, and the next worker runs the job."""
     blocked = {"seconds": [60, 0]}
     [job_id] = await mess.bullmq("block", blocked) if wire == "bullmq" else mess.rq("block", blocked)
 
@@ -68,7 +68,7 @@ async def test_a_job_that_blocks_the_loop_cannot_keep_the_process(mess: Mess, wi
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_an_idle_worker_stops_at_once(mess: Mess, number: signal.Signals) -> None:
-    """Without jobs there is nothing to wait for: it ends within a second, and nothing is on standard error."""
+    """It ends within a second, and writes nothing on standard error."""
     async with mess.worker() as worker:
         await asyncio.sleep(0.5)  # it listens by then
         worker.signal(number)
@@ -79,7 +79,7 @@ async def test_an_idle_worker_stops_at_once(mess: Mess, number: signal.Signals) 
 
 
 async def test_signals_by_the_hundred_are_one(mess: Mess) -> None:
-    """However many signals come, and however fast, the job is finished and the process ends once."""
+    """However many signals come, the job is finished and the process ends once."""
     await mess.bullmq("nap", {"seconds": [0.5]})
 
     async with mess.worker(**ENV) as worker:
@@ -94,7 +94,7 @@ async def test_signals_by_the_hundred_are_one(mess: Mess) -> None:
 
 
 async def test_a_signal_during_the_start_is_heard(mess: Mess) -> None:
-    """A worker that is told to stop before it has begun does not begin, or stops at once; it never runs on."""
+    """A worker that is stopped before it has begun does not begin, or stops at once; it never runs on."""
     began = time.monotonic()
     async with mess.worker() as worker:
         start = time.monotonic() - began
@@ -108,7 +108,7 @@ async def test_a_signal_during_the_start_is_heard(mess: Mess) -> None:
 
 
 async def test_a_loop_that_ends_ends_the_process(mess: Mess) -> None:
-    """A worker that could only half work finishes its jobs, says which loop ended and why, and ends with status 1."""
+    """The worker finishes its jobs, names the loop and its error, and ends with status 1."""
     ids = [*await mess.bullmq("nap", {"seconds": [1.0]}), *mess.rq("nap", {"seconds": [60]})]
 
     async with mess.worker(**ENV, CHAOS_BREAK="0.5") as worker:

@@ -1,4 +1,4 @@
-"""`python web.py` beside `python worker.py`: a client that knows nothing of Redis has its jobs done."""
+"""`python web.py` beside `python worker.py`: a client has its jobs done over HTTP alone."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_an_image_by_way_of_the_api(app: App, wire: str) -> None:
 
 
 async def test_a_dead_letter_by_way_of_the_api(app: App) -> None:
-    """A job fails for good, is replayed, fails again, is retried, fails once more, and its letter is dropped."""
+    """A job fails for good, is replayed, fails again, is retried, fails once more, and its dead letter is dropped."""
     process, url = web(app)
     headers = {"Authorization": f"Bearer {SECRET}"}
     data = {"fileId": "cm1", "filePath": "uploads/none.jpg", "userId": "u1"}
@@ -96,7 +96,7 @@ async def test_a_dead_letter_by_way_of_the_api(app: App) -> None:
 
 
 async def test_results_and_progress_are_waited_for(app: App) -> None:
-    """A client waits in one request; another one reads the events as they come, and is not waited for at the end."""
+    """One client waits in one request; another reads events as they come, and has left by the end."""
     process, url = web(app)
     headers = {"Authorization": f"Bearer {SECRET}"}
     async with process, httpx.AsyncClient(base_url=url, headers=headers, timeout=40) as client:
@@ -129,7 +129,7 @@ async def held(client: httpx.AsyncClient) -> str:
 
 
 async def test_clients_that_go_away_leave_nothing_behind(app: App) -> None:
-    """A hundred that hang up are not looked after any more."""
+    """A hundred clients that hang up are not watched for any more."""
     process, url = web(app)
     headers = {"Authorization": f"Bearer {SECRET}"}
     async with process, httpx.AsyncClient(base_url=url, headers=headers, timeout=40) as client:
@@ -154,7 +154,7 @@ async def test_clients_that_go_away_leave_nothing_behind(app: App) -> None:
 
 
 async def test_the_openapi_document_is_true(app: App) -> None:
-    """Requests made of the document, valid or not: no fault of the server's, and no answer that it does not tell of."""
+    """Requests made from the document, valid or not, get no server fault, and only answers that it names."""
     process, url = web(app, API_RATE="1000000")
     conformance = "status_code_conformance,content_type_conformance,response_schema_conformance"
     options = {
@@ -189,7 +189,7 @@ async def test_the_openapi_document_is_true(app: App) -> None:
     ],
 )
 async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str], reason: str) -> None:
-    """In a line, with status 1, and without the token."""
+    """In one line, with status 1, and without the token."""
     process, _ = web(app, **env)
     await process.start()
     try:

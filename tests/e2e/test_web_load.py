@@ -1,4 +1,4 @@
-"""What many clients cost the web process, strangers above all, and what is left of them; and its end amid them."""
+"""What many clients cost the web process, above all those without a token: while they are there, and afterwards."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def web(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[WorkerProce
 
 @asynccontextmanager
 async def clients(port: int, count: int) -> AsyncIterator[list[Client]]:
-    """So many connections, which hang up at the end."""
+    """Open this many connections, and close them at the end."""
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
     try:
         yield opened
@@ -71,7 +71,7 @@ async def status(client: Client, request: bytes) -> int:
 
 
 def memory(process: WorkerProcess) -> int:
-    """The bytes that it holds."""
+    """The process's memory in bytes."""
     return int(psutil.Process(process.pid).memory_info().rss)
 
 
@@ -84,10 +84,10 @@ def memory(process: WorkerProcess) -> int:
         (f"{PREFIX}/queue/file-processing/pause", FORM, 303),
     ],
 )
-async def test_the_bodies_of_strangers_are_not_kept(
+async def test_bodies_without_a_token_are_not_kept(
     web: tuple[WorkerProcess, int], path: str, headers: str, expected: int
 ) -> None:
-    """150 of them send half of four megabytes: each has its answer, and the process has not grown by what they sent."""
+    """150 clients send half of four megabytes: each has its answer, and the process has not grown by the bodies."""
     process, port = web
     before = memory(process)
     start = head("POST", path, headers, f"Content-Length: {LARGEST}\r\n")
@@ -101,7 +101,7 @@ async def test_the_bodies_of_strangers_are_not_kept(
 
 
 async def test_the_bodies_of_clients_are_bounded(web: tuple[WorkerProcess, int]) -> None:
-    """150 with a token send half a body: the process holds 32 MiB of them, tells the others to come back, and lives."""
+    """150 with a token send half a body: the process holds 32 MiB, answers 'come back' to the rest, and lives."""
     process, port = web
     before = memory(process)
     start = head("POST", "/queue/jobs", JSON, AUTHORIZATION, f"Content-Length: {LARGEST}\r\n")
@@ -121,7 +121,7 @@ async def test_the_bodies_of_clients_are_bounded(web: tuple[WorkerProcess, int])
 
 
 async def test_clients_that_wait_leave_no_memory_behind(web: tuple[WorkerProcess, int]) -> None:
-    """450 event streams, three times over: what they cost comes back, and the next ones cost no more."""
+    """450 event streams, three times over: their memory is given back, and the next ones use no more."""
     process, port = web
     before = memory(process)
     where = await held_job(port)
@@ -135,7 +135,7 @@ async def test_clients_that_wait_leave_no_memory_behind(web: tuple[WorkerProcess
 
 
 async def held_job(port: int) -> str:
-    """Where the events of a job are that will not end soon."""
+    """The path of the events of a job that will not end soon."""
     upload = {"fileId": "x", "filePath": "x", "userId": "u"}
     data = json.dumps({"name": "process-image", "data": upload, "options": {"delay": 60_000}}).encode()
     async with clients(port, 1) as [client]:
@@ -148,7 +148,7 @@ async def held_job(port: int) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_stops_amid_its_clients(web: tuple[WorkerProcess, int], number: signal.Signals) -> None:
-    """Streams, long polls, scrapes, and requests that are not whole: no stack trace is left, and none is waited for."""
+    """Streams, long polls, scrapes and half requests: no stack trace is logged, and none is waited for."""
     process, port = web
     where = await held_job(port)
     async with clients(port, 40) as opened:

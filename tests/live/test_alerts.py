@@ -41,7 +41,7 @@ MINUTE_OF_A_CLOCK = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs: the test stops, starts and misuses it."""
+    """The running processes, which the test starts, stops and misuses."""
 
     app: App
     redis: RedisServer
@@ -60,12 +60,12 @@ class Stage:
             return await client.request(method, path, **options)
 
     def forget_faults(self) -> None:
-        """What 15 minutes do: the keys that tell of faults are gone."""
+        """Delete the keys that report faults, as 15 minutes would."""
         for key in self.mess.redis.scan_iter("bull:pulse:minute:faults:*"):
             self.mess.redis.delete(key)
 
     async def is_calm(self) -> None:
-        """For a while nothing fires."""
+        """For a while no alert fires."""
         await self.prometheus.resolved("NoReadyWorker", f"NoWorker {PUSHES}", f"NoWorker {FILES}")
         await asyncio.sleep(3 * MINUTE)
         assert set() == await self.prometheus.firing()
@@ -85,7 +85,7 @@ async def staged(app: App, thresholds: Mapping[str, str] = {}, script: Path = WE
 
 
 async def test_a_worker_that_is_gone(app: App) -> None:
-    """Nobody serves a queue: told by the API, and by scrapes that nobody answers."""
+    """No worker serves a queue: the API reports it, and its scrapes get no answer."""
     async with staged(app) as stage:
         await stage.prometheus.fires("NoReadyWorker", f"NoWorker {PUSHES}", f"NoWorker {FILES}")
         async with stage.worker() as worker:
@@ -97,7 +97,7 @@ async def test_a_worker_that_is_gone(app: App) -> None:
 
 
 async def test_a_store_that_is_away(app: App) -> None:
-    """File jobs can't be done, and pushes can."""
+    """File jobs can't run, and pushes can."""
     store = app.folder / "store"
     async with staged(app) as stage, stage.worker():
         await stage.is_calm()
@@ -111,7 +111,7 @@ async def test_a_store_that_is_away(app: App) -> None:
 
 
 async def test_a_temporary_directory_that_is_full(app: App, small_disk: Path) -> None:
-    """Its worker takes no file jobs, until there is room."""
+    """Its worker takes no file jobs until there is room."""
     not_served = [f"QueueNotServed {FILES} {wire}" for wire in ("bullmq", "rq")]
     names = "Disk", f"NoReadyWorker {FILES}", *not_served
     async with staged(app) as stage, stage.worker(TMPDIR=str(small_disk)):
@@ -144,7 +144,7 @@ async def test_a_redis_that_goes_away_again_and_again(app: App) -> None:
 
 
 async def test_jobs_that_fail(app: App) -> None:
-    """A producer sends payloads that nobody can read."""
+    """A producer sends unreadable payloads."""
     names = "DeadLetters", f"JobsFail {FILES} process-image"
     async with staged(app) as stage, stage.worker():
         await stage.is_calm()
@@ -156,7 +156,7 @@ async def test_jobs_that_fail(app: App) -> None:
 
 
 async def test_pushes_that_are_refused(app: App, push_service: PushService) -> None:
-    """Most devices are gone: the first batch counts 120, where nothing was before. Then all refuse us for a while."""
+    """Most devices are gone: the first batch counts 120, from 0. Then all services refuse this server for a while."""
     rows = [push_service.subscribe(f"user-{number}") for number in range(160)]
     for number, row in enumerate(rows):
         app.subscribe(row)
@@ -178,7 +178,7 @@ async def test_pushes_that_are_refused(app: App, push_service: PushService) -> N
 
 
 async def test_rows_that_can_not_be_used(app: App, push_service: PushService) -> None:
-    """Keys that nobody can read, endpoints at no push service, another VAPID key: told apart, and no row is deleted."""
+    """Unreadable keys, endpoints at no push service, another VAPID key: counted apart, and no row is deleted."""
     rows = [push_service.subscribe(f"user-{number}") for number in range(3 * MANY)]
     for number, row in enumerate(rows):
         match number % 3:
@@ -198,8 +198,8 @@ async def test_rows_that_can_not_be_used(app: App, push_service: PushService) ->
         await stage.prometheus.resolved(*names)
 
 
-async def test_a_queue_that_nobody_works_off(app: App) -> None:
-    """It grows, and its jobs wait; emptied, it is well."""
+async def test_a_queue_without_workers(app: App) -> None:
+    """It grows and its jobs wait; once it is empty the alert resolves."""
     names = f"QueueGrows {FILES} bullmq", f"JobsWaitTooLong {FILES}", f"NoWorker {FILES}"
     async with staged(app, {"> 300": "> 10"}) as stage, stage.worker(QUEUES=PUSHES):
         for _ in range(40):
@@ -213,7 +213,7 @@ async def test_a_queue_that_nobody_works_off(app: App) -> None:
 
 
 async def test_a_scheduler_that_has_stopped(app: App) -> None:
-    """Nobody can read the app's pattern; it resolves once the app has written another one, and a worker has seen it."""
+    """The app's pattern is unreadable; the alert resolves once the app has written another and a worker has seen it."""
     async with staged(app) as stage:
         key, due = f"bull:{PUSHES}:repeat", (time.time() - MINUTE_OF_A_CLOCK) * 1000
         stage.mess.redis.hset(f"{key}:nightly", mapping={"name": "noop", "ic": "1", "pattern": "0 9 * * 8"})
@@ -226,7 +226,7 @@ async def test_a_scheduler_that_has_stopped(app: App) -> None:
 
 
 async def test_a_worker_that_is_silent(app: App, push_service: PushService) -> None:
-    """Its jobs are taken back by another one; when it wakes up, they are lost to it."""
+    """Another worker takes its jobs; when it wakes up, it has lost them."""
     app.subscribe(push_service.subscribe())
     push_service.pace = 5.0
     jobs = dict.fromkeys(range(MANY), PUSH)
@@ -245,7 +245,7 @@ async def test_a_worker_that_is_silent(app: App, push_service: PushService) -> N
 
 
 async def test_a_worker_short_of_processor_and_memory(app: App) -> None:
-    """It stands still again and again; it has more memory than it may, until it has done its images."""
+    """It stalls again and again; it has more memory than it may, until its images are done."""
     images = [{"fileId": str(n), "filePath": app.upload(str(n), (4000, 3000)), "userId": 1} for n in range(60)]
     async with staged(app, {"0.9 * 512 * 1024 * 1024": "120 * 1024 * 1024"}) as stage, stage.worker() as worker:
         await stage.is_calm()
@@ -262,7 +262,7 @@ async def test_a_worker_short_of_processor_and_memory(app: App) -> None:
 
 
 async def test_a_redis_that_is_full(app: App) -> None:
-    """It answers, and refuses to write; that is not being away."""
+    """It answers and refuses writes, which is not an outage."""
     async with staged(app) as stage, stage.worker():
         await stage.is_calm()
         stage.mess.redis.config_set("maxmemory", "1")
@@ -273,7 +273,7 @@ async def test_a_redis_that_is_full(app: App) -> None:
 
 
 async def test_a_redis_that_comes_back_empty(app: App) -> None:
-    """The worker goes on; that something was lost is told for 15 minutes."""
+    """The worker goes on; the loss of data is reported for 15 minutes."""
     async with staged(app) as stage, stage.worker():
         await stage.is_calm()
         stage.redis.stop()
@@ -285,7 +285,7 @@ async def test_a_redis_that_comes_back_empty(app: App) -> None:
 
 
 async def test_faults(app: App) -> None:
-    """One of the API's own, and one that ends a worker."""
+    """A fault of the API, and one that ends a worker."""
     names = "Fault api_fault", "Fault loop_ended"
     async with staged(app, script=FAULTY_WEB) as stage, stage.worker():
         await stage.is_calm()
@@ -298,8 +298,8 @@ async def test_faults(app: App) -> None:
         await stage.prometheus.resolved(*names)
 
 
-def test_no_rule_is_left_out() -> None:
-    """Each is one that a test here has seen fire."""
+def test_every_rule_has_fired() -> None:
+    """Each has fired in a test of this file."""
     rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
     tests = (PROJECT / "tests" / "live" / "test_alerts.py").read_text()
 

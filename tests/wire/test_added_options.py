@@ -1,4 +1,4 @@
-"""Jobs that are added over the REST API: stock bullmq 5 and 6 read all options as if the app itself had given them."""
+"""Options of jobs added over the REST API: stock bullmq 5 and 6 read them as if the app itself had set them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def added(ask: Client, data: Any = None, **options: Any) -> str:
     ],
 )
 async def test_options_are_read_back_as_the_apps_own(app: Session, ask: Client, options: dict[str, Any]) -> None:
-    """The job has the options, delay, priority and state that it has if the app adds it.
+    """The job has the same options, delay, priority and state as one that the app adds.
 
     The Python package writes a delay of 0, too, which Node leaves out.
     """
@@ -74,7 +74,7 @@ async def test_options_are_read_back_as_the_apps_own(app: Session, ask: Client, 
 
 
 async def test_priorities_and_lifo_order_jobs_as_bullmq_does(app: Session, ask: Client) -> None:
-    """1 runs before 20, and a job without a priority before both: BullMQ's numbers are never turned round."""
+    """1 runs before 20, and a job without a priority before both: BullMQ's numbers are never reversed."""
     ids = [await added(ask, **options) for options in ({"priority": 20}, {"priority": 1}, {}, {"lifo": True})]
 
     claimed = [(await app("claim", QUEUE))["id"] for _ in ids]
@@ -82,7 +82,7 @@ async def test_priorities_and_lifo_order_jobs_as_bullmq_does(app: Session, ask: 
 
 
 async def test_simple_deduplication(app: Session, ask: Client) -> None:
-    """Until the first job has ended, its id is the answer; then another one may be added."""
+    """Until the first job has ended, the answer is its id; then another job may be added."""
     ids = [await added(ask, n, deduplication={"id": "d"}) for n in (1, 2)]
     await app("claim", QUEUE)
     ids.append(await added(ask, 3, deduplication={"id": "d"}))
@@ -94,7 +94,7 @@ async def test_simple_deduplication(app: Session, ask: Client) -> None:
 
 
 async def test_throttling(app: Session, ask: Client) -> None:
-    """For the time to live one job is added, though the first one has ended."""
+    """During the time to live one job is added, even after the first one has ended."""
     throttle = {"deduplication": {"id": "d", "ttl": 60_000}}
     first = await added(ask, 1, **throttle)
     await app("claim", QUEUE)
@@ -105,7 +105,7 @@ async def test_throttling(app: Session, ask: Client) -> None:
 
 
 async def test_debouncing(app: Session, ask: Client) -> None:
-    """The last of several jobs is left, delayed anew."""
+    """Of several jobs the last is left, with its delay begun anew."""
     debounce = {"delay": 60_000, "deduplication": {"id": "d", "ttl": 60_000, "extend": True, "replace": True}}
     ids = [await added(ask, n, **debounce) for n in (1, 2, 3)]
 
@@ -115,7 +115,7 @@ async def test_debouncing(app: Session, ask: Client) -> None:
 
 
 async def test_the_last_is_kept_while_the_first_runs(app: Session, ask: Client) -> None:
-    """It is added when that one ends."""
+    """It is added when the first one ends."""
     keep = {"deduplication": {"id": "d", "keepLastIfActive": True}}
     first = await added(ask, 1, **keep)
     await app("claim", QUEUE)
@@ -128,7 +128,7 @@ async def test_the_last_is_kept_while_the_first_runs(app: Session, ask: Client) 
 
 
 async def test_a_batch_has_options_too(app: Session, ask: Client) -> None:
-    """Each job its own; of two with one deduplication id the second is not added, and has the first one's id."""
+    """Each job has its own. Of two with one deduplication id the second is not added, and has the first one's id."""
     options: list[dict[str, Any]] = [{"priority": 5}, {"deduplication": {"id": "d"}}, {"deduplication": {"id": "d"}}]
     jobs = [{**JOB, "options": each} for each in options]
     answer = await ask("POST", "/queue/jobs/batch", json={"jobs": jobs})

@@ -1,4 +1,4 @@
-"""Bull Board, the dashboard that BullMQ's users know, on the same Redis: it shows our jobs, and what it does counts."""
+"""Bull Board, BullMQ's usual dashboard, on the same Redis: it shows our jobs, and its buttons work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("node_modules")
 
 
 class Board:
-    """Asks as the board's page does."""
+    """A client that asks as the board's page does."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         """Over this client."""
@@ -46,13 +46,13 @@ class Board:
 
 @pytest.fixture
 async def board(mess: Mess) -> AsyncIterator[Board]:
-    """A board over all queues."""
+    """A board of all queues."""
     async with bull_board(mess.url, PUSHES, FILES, "dead") as url, httpx.AsyncClient(base_url=url) as http:
         yield Board(http)
 
 
 async def settled(mess: Mess, **wanted: int) -> None:
-    """Wait until the wires have counted so much."""
+    """Wait until the wires have counted this many jobs."""
 
     def differs(counts: dict[str, int]) -> bool:
         return any(counts[name.replace("_", " ")] != count for name, count in wanted.items())
@@ -63,7 +63,7 @@ async def settled(mess: Mess, **wanted: int) -> None:
 
 
 async def test_it_shows_our_jobs(mess: Mess, board: Board) -> None:
-    """Completed and failed ones with progress, result, reason and stack; and the letters."""
+    """Completed and failed ones with progress, result, reason and stack; and the dead letters."""
     async with mess.worker():
         [done] = await mess.bullmq("report", {"seconds": [0]})
         [failed] = await mess.bullmq("fail-for-good", {"message": "no such user"})

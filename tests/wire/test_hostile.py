@@ -1,6 +1,6 @@
-"""Whoever can write to Redis can write anything: what is not a job ends as a dead letter, and nothing of it is run.
+"""Hostile entries in Redis: what is not a job ends as a dead letter, and nothing of it is executed.
 
-Every case is followed by a good job, which must be done: a worker that stumbles would take the queue with it.
+Every case is followed by a good job, which must be done: a worker that crashes would block the queue.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Fields = dict[Any, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """A hash as somebody wrote it, and a part of the reason for which it is buried (None: it runs)."""
+    """A hash as an attacker wrote it, and a part of the reason for which it is buried (None: it runs)."""
 
     name: str
     fields: Fields
@@ -47,7 +47,7 @@ def rq_case(title: str, reason: str | None, **fields: Any) -> Case:
 
 
 def rq_cases(canary: Path) -> list[Case]:
-    """What must not run, and what can't be read. `canary` is a file that would appear if something were run."""
+    """Jobs that must not run, and unreadable ones. `canary` is a file that would appear if something were executed."""
     touch = f"touch {canary}"
     code = f"open({str(canary)!r}, 'w')"
     pickled = b"cposix\nsystem\n(S'" + touch.encode() + b"'\ntR."
@@ -107,7 +107,7 @@ def bull_case(title: str, reason: str | None, **fields: Any) -> Case:
 
 
 def bull_cases() -> list[Case]:
-    """What Node would not write."""
+    """Jobs that Node would not write."""
     opts = json.dumps
     bad = "unreadable job"
     return [
@@ -172,7 +172,7 @@ class Written:
 
 @pytest.mark.parametrize("wire", ["rq", "bullmq"])
 async def test_hostile_jobs(mess: Mess, tmp_path: Path, wire: str) -> None:
-    """Each is buried once, with a letter that says why, or runs where it is harmless; nothing it names is executed."""
+    """Each is buried once, with a dead letter that says why, or runs if harmless; nothing it names is executed."""
     canary = tmp_path / "canary"
     written = Written()
     async with mess.worker() as worker:
@@ -204,8 +204,8 @@ def _ended(log: list[dict[str, Any]]) -> set[str]:
     return {line["id"] for line in log if line["event"] in {"job_done", "job_dead"}}
 
 
-async def test_counters_that_cannot_count(mess: Mess) -> None:
-    """Where BullMQ's own scripts break on a job's counters, half-way, the queue goes on with the next job."""
+async def test_counters_that_are_no_numbers(mess: Mess) -> None:
+    """BullMQ's own scripts fail half-way on such a job; the queue goes on with the next one."""
     written = Written()
     fields = ("atm", "ats", "stc")
     async with mess.worker() as worker:
@@ -216,7 +216,7 @@ async def test_counters_that_cannot_count(mess: Mess) -> None:
 
 
 async def test_an_id_without_a_job(mess: Mess) -> None:
-    """An id in line that leads nowhere, or to something that is no job, is passed over."""
+    """An id in line that leads nowhere, or to another type of key, is skipped."""
     mess.redis.set("rq:job:text", "not a hash")
     mess.redis.rpush(f"rq:queue:{PUSHES}", "none", "text", b"\xff\xfe")
     mess.redis.lpush(f"bull:{PUSHES}:wait", "none")
@@ -230,7 +230,7 @@ async def test_an_id_without_a_job(mess: Mess) -> None:
 
 
 async def test_a_limiter_that_never_expires(mess: Mess) -> None:
-    """A limiter key without an expiry, which stock BullMQ takes for no limit at all, is given one; the limit holds."""
+    """Stock BullMQ takes a limiter key without an expiry for no limit. It is given one, and the limit holds."""
     mess.redis.set(f"bull:{PUSHES}:limiter", 10**15)
     ids = [*await mess.bullmq("nap", *[{}] * 5), *mess.rq("nap", *[{}] * 5)]
 

@@ -1,4 +1,4 @@
-"""The pages' TypeScript in an app that `create-next-app` has just made: it builds, and what it enqueues arrives."""
+"""The TypeScript of the docs in a fresh `create-next-app`: it builds, and what it enqueues arrives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FRESH = (
 
 @pytest.fixture
 async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
-    """A fresh app with all of the pages' files in it, below the folder that has its packages."""
+    """A fresh app with all files of the docs in it, below the folder that has its packages."""
     require("next")
     # `create-next-app` keeps answers in the home; a folder that has the home in it is no root for `next build`.
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -44,7 +44,7 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 
 async def run(folder: Path, program: str, *arguments: str) -> str:
-    """Run one of the packages' programs, without Redis and without any variable of ours; returns what it said."""
+    """Run one of the packages' programs, without Redis and without our variables; returns its output."""
     async with running(folder, program, *arguments) as process:
         said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert 0 == process.returncode, said.decode()
@@ -53,7 +53,7 @@ async def run(folder: Path, program: str, *arguments: str) -> str:
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, program: str, *arguments: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """One of the packages' programs, which is ended with all that it has started."""
+    """One of the packages' programs; at the end all processes that it has started are ended."""
     quiet = {"CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}
     process = await asyncio.create_subprocess_exec(
         str(NEXT / "node_modules" / ".bin" / program),
@@ -74,7 +74,7 @@ async def running(folder: Path, program: str, *arguments: str, **env: str) -> As
 
 
 async def address(process: asyncio.subprocess.Process) -> str:
-    """Where the server that has been started listens."""
+    """The address at which the started server listens."""
     assert process.stdout is not None
     said = b""
     async with asyncio.timeout(PATIENCE):
@@ -85,8 +85,8 @@ async def address(process: asyncio.subprocess.Process) -> str:
     return found[0].decode()
 
 
-async def test_an_app(app: Path, redis_url: str) -> None:
-    """Every file passes `tsc --strict` and `next build` with its defaults, which asks no Redis; a route enqueues."""
+async def test_the_docs_files_build_and_enqueue(app: Path, redis_url: str) -> None:
+    """Every file passes `tsc --strict`. `next build` with its defaults needs no Redis. A route enqueues."""
     assert '"strict": true' in (app / "tsconfig.json").read_text()
     assert "cacheComponents: true" in (app / "next.config.ts").read_text()
 

@@ -1,4 +1,4 @@
-"""A Next.js app's jobs, from stock Node bullmq to our worker and back: what was sent, and what the app gets of it."""
+"""Jobs of a Next.js app from stock Node bullmq to our worker, and the results that the app gets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_an_image(app: App) -> None:
 
 
 async def test_a_refused_payload(app: App) -> None:
-    """A payload that no attempt can help fails at once; the app's promise is rejected with the field at fault."""
+    """A payload that can never work fails at once; the app's promise is rejected, and names the bad field."""
     async with app.worker():
         with pytest.raises(NodeError) as caught:
             await node(

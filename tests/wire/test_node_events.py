@@ -1,4 +1,4 @@
-"""What a Next.js app's listeners hear of a job that our worker runs: they must not tell it from a Node worker.
+"""Events that a Next.js app's listeners get of a job that our worker runs: the same as from a Node worker.
 
 What a Node worker does is pinned in test_node_kit.py; where a test needs more of it, a Node worker runs beside ours.
 """
@@ -28,7 +28,7 @@ def of_job(job_id: str, events: Iterable[dict[str, Any]]) -> list[str]:
 
 
 async def test_events_of_a_success(mess: Mess) -> None:
-    """Listeners hear the same of a finished job as from a Node worker; the job has its log and its worker's name."""
+    """Listeners get the same events as from a Node worker; the job has its log and its worker's name."""
     async with mess.worker() as worker:
         job, events, found, workers = await node(
             mess.url,
@@ -66,7 +66,7 @@ async def test_events_of_a_failure(mess: Mess) -> None:
 
 
 async def test_a_final_failure(mess: Mess) -> None:
-    """An error that no attempt can help has the effect of a Node worker's UnrecoverableError."""
+    """A PermanentError has the effect of a Node worker's UnrecoverableError."""
     async with mess.worker(), node_worker(mess.url, STOCK):
         ours, theirs = await asyncio.gather(*(_fails_for_good(mess.url, queue) for queue in (PUSHES, STOCK)))
 
@@ -85,7 +85,7 @@ async def _fails_for_good(url: str, queue: str) -> dict[str, Any]:
 
 
 async def test_a_snooze(mess: Mess) -> None:
-    """A job that asks to run later is delayed for the listeners, and no attempt is counted."""
+    """For the listeners a snoozed job is delayed; no attempt is counted."""
     async with mess.worker():
         job, events, found = await node(
             mess.url,

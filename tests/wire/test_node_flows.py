@@ -1,6 +1,6 @@
 """Flows that a Next.js app has added: parents wait for children that our worker runs, also for those that fail.
 
-Where that is the app's choice, a Node worker runs beside ours.
+Where the app may choose what happens, a Node worker runs beside ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("node_modules")
 
 
 async def test_a_flow(mess: Mess) -> None:
-    """A parent runs after its two children, which may be of another queue, and the app reads their values from it."""
+    """A parent runs after its two children, also of another queue, and the app reads their values from it."""
     children = [
         {"name": "nap", "queueName": PUSHES, "data": {"n": 1, "seconds": [0.3]}},
         {"name": "file-nap", "queueName": FILES, "data": {"n": 2, "seconds": [0.1]}},
@@ -40,7 +40,7 @@ async def test_a_flow(mess: Mess) -> None:
 
 @pytest.mark.parametrize("kit", sorted(KITS))
 async def test_a_parent_reads_how_its_children_have_ended(mess: Mess, kit: str) -> None:
-    """Results and failures that were ignored, by the keys by which the app's own bullmq reads them."""
+    """Results and ignored failures, by the keys that the app's own bullmq uses."""
     require(kit)
     children = [
         {"name": "nap", "queueName": PUSHES, "data": {"n": 1}},
@@ -62,7 +62,7 @@ async def test_a_parent_reads_how_its_children_have_ended(mess: Mess, kit: str) 
 
 @pytest.mark.parametrize("option", ["failParentOnFailure", "ignoreDependencyOnFailure", "removeDependencyOnFailure"])
 async def test_a_flow_with_a_failed_child(mess: Mess, option: str) -> None:
-    """What a child's failure does to its parent is the app's choice, and the same as with a Node worker."""
+    """The app chooses what a child's failure does to its parent; it is the same as with a Node worker."""
     async with mess.worker(), node_worker(mess.url, STOCK):
         ours, theirs = await asyncio.gather(*(_flow_fails(mess.url, queue, option) for queue in (PUSHES, STOCK)))
 
@@ -70,7 +70,7 @@ async def test_a_flow_with_a_failed_child(mess: Mess, option: str) -> None:
 
 
 async def _flow_fails(url: str, queue: str, option: str) -> list[Any]:
-    """What is seen of the parent: how its wait ends, its state and its reason."""
+    """How the parent looks: how its wait ends, its state and its reason."""
     child = {"name": "fail-for-good", "queueName": queue, "data": {"message": "never"}, "opts": {option: True}}
     tree = {"name": "report", "data": {"seconds": [0]}, "children": [child]}
     [flow] = await node(url, ("addFlow", queue, tree))
@@ -85,8 +85,8 @@ async def _flow_fails(url: str, queue: str, option: str) -> list[Any]:
     return [str(each).replace(queue, "QUEUE").replace(child_id, "CHILD").replace(parent, "PARENT") for each in seen]
 
 
-async def test_a_parent_without_its_child(mess: Mess) -> None:
-    """Where the app made no choice, the parent of a failed child waits; `job.retry()` of the child sets it free."""
+async def test_a_parent_waits_for_a_failed_child(mess: Mess) -> None:
+    """Without a choice of the app the parent waits, and `job.retry()` of the child sets it free."""
     child = {"name": "flaky", "queueName": PUSHES, "opts": {"attempts": 1}}
     async with mess.worker() as worker:
         [flow] = await node(mess.url, ("addFlow", PUSHES, {"name": "nap", "data": {}, "children": [child]}))

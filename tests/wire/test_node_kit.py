@@ -1,4 +1,4 @@
-"""What stock Node bullmq does on both ends: the yardstick for our worker, and the proof that the kit itself works."""
+"""Stock Node bullmq on both ends: the reference for our worker, and the proof that the test kit works."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Apps with bullmq 5 and with bullmq 6: whatever is done to a queue, and whoever does it, no job leaves all its lists.
+"""Apps with bullmq 5 and with bullmq 6: whatever is done to a queue, and by which side, no job is lost.
 
 bullmq 5 sets the waiting jobs of a paused queue aside, in a list of their own; bullmq 6 leaves them where they are. A
-Node worker of the app's major is the yardstick: the same steps are done to two queues, in one of which our worker and
-our admin take part, and after each step both queues must look the same.
+Node worker of the app's major is the reference: the same steps are done to two queues. Our worker and our admin take
+part in one of them. After each step both queues must look the same.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ FAILURE = Failure("no")
 
 
 class Node:
-    """Node's part: the app, and a worker step by step."""
+    """Node's side: the app, and a worker that goes step by step."""
 
     def __init__(self, session: Session) -> None:
-        """`session` has the major that is tested."""
+        """`session` has the major under test."""
         self._session = session
 
     async def claim(self, queue: str) -> str | None:
@@ -65,15 +65,15 @@ class Node:
         await self._session("job.promote", queue, job_id)
 
     async def do(self, step: str, queue: str, *job_id: str) -> None:
-        """What has the same name and arguments in the session."""
+        """A step that has the same name and arguments in the session."""
         await self._session(step, queue, *job_id)
 
 
 class Pushmill:
-    """Our part: the worker's broker and the operators' inspector, called as by the steps' names in Node."""
+    """Our side: the worker's broker and the operators' inspector, with the names of Node's steps."""
 
     def __init__(self, broker: BullMQBroker, inspector: BullMQInspector) -> None:
-        """Both on the queue that is tested."""
+        """Both on the queue under test."""
         self._broker, self._inspector = broker, inspector
         self._leases: dict[str, Lease] = {}
 
@@ -118,7 +118,7 @@ class Pushmill:
 
 
 class Twins:
-    """Two queues to which the same is done: by anybody in the one, by Node in the other."""
+    """Two queues to which the same is done: in one by either side, in the other by Node alone."""
 
     def __init__(self, ours: Pushmill, nodes: Node, connection: redis.asyncio.Redis, chance: random.Random) -> None:
         """Both queues are empty."""
@@ -128,7 +128,7 @@ class Twins:
         self.told: list[str] = []
 
     async def step(self) -> None:
-        """Do something by chance that the state of the queue allows."""
+        """Do a random step that the state of the queue allows."""
         state = await self.look(QUEUE.name)
         who = self._chance.choice(self._parties)
         step, *arguments = self._chance.choice(list(_possible(state)))
@@ -155,14 +155,14 @@ class Twins:
                 await who.do(step, queue, *arguments)
 
     async def look(self, queue: str) -> dict[str, list[str]]:
-        """Which jobs are where, and whether a worker that waits is told."""
+        """Where each job is, and whether a waiting worker is woken."""
         key = f"{PREFIX}:{queue}:"
         found: dict[str, Any] = {name: await self._redis.lrange(key + name, 0, -1) for name in LISTS}
         found |= {name: sorted(await self._redis.zrange(key + name, 0, -1)) for name in SETS}
         return found | {"told": await self._redis.zrangebyscore(f"{key}marker", 0, 0)}
 
     async def check(self) -> None:
-        """Each job is in one place, and the queues look the same."""
+        """Each job is in one list, and the queues look the same."""
         mine, theirs = await self.look(QUEUE.name), await self.look(STOCK)
         keys = [key async for key in self._redis.scan_iter(f"{PREFIX}:{QUEUE.name}:*", 1000)]
         ids = sorted(last for key in keys if (last := key.rsplit(":", 1)[1]).isdigit())
@@ -171,7 +171,7 @@ class Twins:
         assert theirs == mine, story
 
     async def finish(self) -> None:
-        """Resume, and run what is not delayed: nothing may be left."""
+        """Resume, and run all jobs that are not delayed: none may be left."""
         await self._node.do("resume", QUEUE.name)
         while (job_id := await self._parties[0].claim(QUEUE.name)) is not None:
             await self._parties[0].do("complete", QUEUE.name, job_id)
@@ -180,7 +180,7 @@ class Twins:
 
 
 def _possible(state: dict[str, list[str]]) -> Iterator[tuple[Any, ...]]:
-    """The steps that make sense; those that come more than once are more likely."""
+    """The steps that make sense now; those listed more than once are more likely."""
     yield from [("pause",), ("resume",), *[("claim",)] * 4, ("add", 0.0, 1), ("add", 0.0, 2), ("add", HOUR, 2)]
     yield from [("add_special", {"priority": 2}), ("add_special", {"lifo": True})]
     if len(state["wait"]) + len(state["paused"]) > 6:
@@ -193,7 +193,7 @@ def _possible(state: dict[str, list[str]]) -> Iterator[tuple[Any, ...]]:
 
 @pytest.fixture(params=sorted(KITS))
 async def node(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Node]:
-    """Each major, which has written its version down for both queues."""
+    """Each major, which has written its version into both queues."""
     require(request.param)
     async with node_session(redis_url, request.param) as session:
         for queue in (QUEUE.name, STOCK):
@@ -215,7 +215,7 @@ async def ours(redis_url: str) -> AsyncIterator[Pushmill]:
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 async def test_no_job_is_lost_between_the_majors(node: Node, ours: Pushmill, redis_url: str, seed: int) -> None:
-    """Whoever pauses, resumes, adds, retries, drains, promotes or gives back: as if a Node worker had done it all."""
+    """Pause, resume, add, retry, drain, promote or give back: the queue looks as if a Node worker had done it all."""
     async with contextlib.aclosing(redis.asyncio.Redis.from_url(redis_url, decode_responses=True)) as connection:
         twins = Twins(ours, node, connection, random.Random(seed))
         for _ in range(STEPS):

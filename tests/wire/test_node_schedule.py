@@ -1,4 +1,4 @@
-"""When our worker runs a Next.js app's jobs: by backoff, delay, priority, pause, rate limit and scheduler."""
+"""When our worker runs a Next.js app's jobs: backoff, delay, priority, pause, rate limit and scheduler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("node_modules")
 
 
 async def test_backoff(mess: Mess) -> None:
-    """The app's exponential backoff is kept; an app that asks for nothing gets the queue's attempts and backoff."""
+    """The app's exponential backoff is kept; without one the queue's attempts and backoff apply."""
     opts = {"attempts": 3, "backoff": {"type": "exponential", "delay": 300}}
     async with mess.worker(PUSH_NOTIFICATIONS_BACKOFF="0.4", PUSH_NOTIFICATIONS_ATTEMPTS="2") as worker:
         chosen, left = await node(mess.url, ("add", PUSHES, "fail", {}, opts), ("add", PUSHES, "fail", {}))
@@ -36,7 +36,7 @@ def _waits(mess: Mess, job_id: str) -> list[float]:
 
 
 def _assert_about(expected: list[float], waits: list[float]) -> None:
-    """Never early; a busy machine may be late with some, but what is rounded up to a second is late with all."""
+    """Never early. A busy machine may make some late; rounding up to a second would make all late."""
     late = [wait - right for right, wait in zip(expected, waits, strict=True)]
     assert min(late) >= 0, waits
     assert min(late) < 0.2, waits
@@ -44,7 +44,7 @@ def _assert_about(expected: list[float], waits: list[float]) -> None:
 
 
 async def test_a_delay(mess: Mess) -> None:
-    """A delay of 700 ms is not rounded up to a second, in an idle worker as in one with other jobs."""
+    """A delay of 700 ms is not rounded up to a second, in an idle worker as in a busy one."""
     async with mess.worker():
         added = await node(mess.url, *(("add", PUSHES, "nap", {}, {"delay": delay}) for delay in (700, 1200, 700)))
         await until(lambda: len(mess.done()) == 3)
@@ -87,8 +87,8 @@ async def test_pause(mess: Mess) -> None:
     assert {"1", "2", late} == mess.done()
 
 
-async def test_what_goes_back_during_a_pause(mess: Mess) -> None:
-    """A job that fails while the app has the queue paused, with nothing else in it, runs again once it is resumed."""
+async def test_a_job_that_fails_during_a_pause_runs_after_it(mess: Mess) -> None:
+    """The job is the queue's only one, and the app has paused the queue; once it is resumed the job runs again."""
     opts = {"attempts": 2, "backoff": {"type": "fixed", "delay": 0}}
     async with mess.worker(PUSH_NOTIFICATIONS_TIMEOUT="1") as worker:
         job, *_ = await node(
@@ -105,7 +105,7 @@ async def test_what_goes_back_during_a_pause(mess: Mess) -> None:
 
 
 async def test_a_worker_that_ends_during_a_pause(mess: Mess) -> None:
-    """What it gives back waits with what the app has added meanwhile, and no job of the two is lost by `resume`."""
+    """The jobs it gives back wait with those that the app adds meanwhile; `resume` loses none of them."""
     async with mess.worker(SHUTDOWN_GRACE="1") as worker:
         running, _, _, added = await node(
             mess.url,
@@ -143,7 +143,7 @@ async def test_the_apps_rate_limits(mess: Mess) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_the_apps_concurrency(mess: Mess, workers: int) -> None:
-    """`setGlobalConcurrency` below the worker's own slows no job down: one follows the other, never two at once."""
+    """With `setGlobalConcurrency` below the worker's own, jobs follow each other without a gap, never two at once."""
     await node(mess.url, ("setGlobalConcurrency", PUSHES, 1))
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(workers):
@@ -156,7 +156,7 @@ async def test_the_apps_concurrency(mess: Mess, workers: int) -> None:
 
 
 async def test_a_scheduler(mess: Mess) -> None:
-    """A job scheduler of the app goes on as long as we take its jobs: the worker adds the next one."""
+    """A job scheduler of the app goes on while our worker takes its jobs: the worker adds the next one."""
     async with mess.worker() as worker:
         await node(mess.url, ("upsertJobScheduler", PUSHES, "tick", {"every": 400}, {"name": "nap", "data": {"n": 1}}))
         done = await worker.logged("job_done", 4)

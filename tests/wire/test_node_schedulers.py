@@ -1,4 +1,4 @@
-"""Schedules that Node has written: due when its cron-parser says so, and those of bullmq 5 with their data."""
+"""Schedules that Node has written: due when its cron-parser says so; those of bullmq 5 keep their data."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _ours(case: Case) -> int | str:
 
 
 def _agree(case: Case, node: int | str, ours: int | str) -> bool:
-    """But where Node finds nothing on Lord Howe, or leaves out what falls into the half hour that is skipped there."""
+    """Except that Node finds nothing on Lord Howe, or leaves out what falls into the half hour skipped there."""
     if isinstance(node, str):
         return isinstance(ours, str) or (node == LOST and case[1] == "Australia/Lord_Howe")
     skipped = datetime(2026, 10, 3, 15, 30, tzinfo=UTC).timestamp() * 1000
@@ -109,7 +109,7 @@ async def test_repeatable_jobs_of_bullmq_5(mess: Mess) -> None:
 
 
 def _of(mess: Mess, number: int) -> list[object]:
-    """The jobs that have this number in their data, and have run."""
+    """The jobs with this number in their data that have run."""
     done: Any = mess.redis.zrange(f"bull:{PUSHES}:completed", 0, -1)
     data = [mess.redis.hget(f"bull:{PUSHES}:{job_id.decode()}", "data") for job_id in done]
     return [each for each in data if each == f'{{"n":{number}}}'.encode()]

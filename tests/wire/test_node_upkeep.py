@@ -1,4 +1,4 @@
-"""What a Next.js app has to look after its queue with: the workers, the jobs that are kept, and those that failed."""
+"""What a Next.js app uses to look after its queue: the list of workers, jobs that are kept, and failed jobs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_what_is_kept(mess: Mess) -> None:
 
 
 async def test_retry_and_triage(mess: Mess) -> None:
-    """`job.retry()` runs a failed job again; the triage snippet finds its letter in `dead` and enqueues it anew."""
+    """`job.retry()` runs a failed job again; the triage snippet finds its dead letter and enqueues it anew."""
     data = {"n": 1}
     async with mess.worker() as worker:
         [job] = await node(mess.url, ("add", PUSHES, "flaky", data, {"attempts": 1}))

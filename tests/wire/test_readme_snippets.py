@@ -1,4 +1,4 @@
-"""The snippets of README.md and the docs, run as they stand against the real worker."""
+"""The snippets of README.md and the docs, run as they are against the real worker."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_next_js(site: Site, push_service: PushService, node_modules: Path
 
 
 async def test_heroku(site: Site, node_modules: Path, redis_server: RedisServer) -> None:
-    """Where Redis has a self-signed certificate, the connection of that section is one."""
+    """The connection of that section works where Redis has a self-signed certificate."""
     require("next")
     site.write(node_modules, **{"enqueue.mts": ENQUEUE, **typescript.variants()})
 
@@ -152,7 +152,7 @@ console.log((await GET(new Request("http://app/api/images?job=http://else"))).st
 
 
 async def test_api(site: Site) -> None:
-    """A script that knows an URL and a token, and nothing of Redis, has an image compressed; so has a route."""
+    """A script that knows only an URL and a token has an image compressed; so has a route."""
     require("next")
     site.write(NEXT / "node_modules", **{"follow.mts": FOLLOW})
     secret, token = tokens.make("next-app", may_write=True)
@@ -190,9 +190,9 @@ async def test_rq(site: Site, push_service: PushService) -> None:
 
 
 async def test_triage(site: Site, node_modules: Path) -> None:
-    """A job that died for want of its upload is sent back by the snippet, and finishes; a bad payload stays dead.
+    """The snippet sends back a job that failed for a missing upload, and it finishes; a bad payload stays dead.
 
-    The upload's row says why they died, until the job that is sent back has begun.
+    The upload's row says why its jobs failed, until the job that is sent back has begun.
     """
     require("next")
     late = {"fileId": "file-1", "filePath": "uploads/late.jpg", "userId": "user-1"}

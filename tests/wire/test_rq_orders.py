@@ -1,4 +1,4 @@
-"""What RQ's tools tell a worker to do, with RQ's own functions and the real worker process."""
+"""Commands that RQ's tools send to a worker, with RQ's own functions and the real worker process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fetched(mess: Mess, job_id: str) -> Job:
 
 
 async def listening(mess: Mess) -> str:
-    """The name of the worker, once it hears."""
+    """The name of the worker, once it listens."""
     [worker] = Worker.all(connection=mess.redis)
     await until(lambda: mess.redis.pubsub_numsub(worker.pubsub_channel_name)[0][1] == 1)
     return worker.name
@@ -43,7 +43,7 @@ async def listening(mess: Mess) -> str:
 
 @pytest.mark.parametrize(("name", "seconds"), [("nap", 600.0), ("stubborn", 2.0)])
 async def test_stop_job(mess: Mess, name: str, seconds: float) -> None:
-    """It ends as stopped, whatever it makes of being cut short, with a letter that says why; others run on."""
+    """It ends as stopped even if it resists cancellation, with a dead letter that says why; other jobs run on."""
     async with mess.worker() as worker:
         await listening(mess)
         stopped, other = mess.rq(name, {"seconds": [seconds]})[0], mess.rq("nap", {"seconds": [1.0]})[0]
@@ -65,7 +65,7 @@ async def test_stop_job(mess: Mess, name: str, seconds: float) -> None:
 
 
 async def test_a_stopped_job_runs_again_when_it_is_requeued(mess: Mess) -> None:
-    """As any failed one."""
+    """As any failed job does."""
     job = mess.lane().enqueue("nap", {"seconds": [600.0, 0.0]})
     async with mess.worker() as worker:
         await listening(mess)
@@ -88,7 +88,7 @@ async def test_stop_execution(mess: Mess) -> None:
 
 
 async def test_shutdown(mess: Mess) -> None:
-    """As SIGTERM: what can be finished is, the rest goes back without an attempt, and the exit status is 0."""
+    """As SIGTERM: jobs that can finish do, the rest go back without an attempt, and the exit status is 0."""
     async with mess.worker(SHUTDOWN_GRACE="4") as worker:
         name = await listening(mess)
         [short] = mess.rq("nap", {"seconds": [0.5]})
@@ -104,7 +104,7 @@ async def test_shutdown(mess: Mess) -> None:
 
 
 async def test_what_is_no_order_changes_nothing(mess: Mess) -> None:
-    """A horse that is not there, a job that does not run, and what is no order at all: a line each."""
+    """An unknown horse, a job that does not run, and a malformed command: one log line each."""
     async with mess.worker() as worker:
         name = await listening(mess)
         send_kill_horse_command(mess.redis, name)
@@ -117,7 +117,7 @@ async def test_what_is_no_order_changes_nothing(mess: Mess) -> None:
 
 
 async def test_orders_are_heard_after_an_outage(mess: Mess) -> None:
-    """A connection that breaks is made anew."""
+    """A broken connection is opened again."""
     async with mess.worker() as worker:
         await listening(mess)
         mess.redis.client_kill_filter(_type="pubsub")

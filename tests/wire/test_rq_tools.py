@@ -1,4 +1,4 @@
-"""RQ's own tools and options on our worker's jobs: what a Python team knows of RQ holds."""
+"""RQ's own tools and options on our worker's jobs: they work as a Python team knows them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fetched(mess: Mess, job_id: str) -> Job:
 
 
 async def rq_cli(*arguments: str) -> str:
-    """What the `rq` program prints."""
+    """The output of the `rq` program."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rq.cli", *arguments),
         stdout=asyncio.subprocess.PIPE,
@@ -45,7 +45,7 @@ async def rq_cli(*arguments: str) -> str:
 
 
 async def test_results(mess: Mess) -> None:
-    """`job.return_value()`, `latest_result()` and the status are as after a run by RQ's own worker, failures too."""
+    """`job.return_value()`, `latest_result()` and the status are as after a run by RQ's own worker."""
     [done] = mess.rq("nap", {"n": 1})
     [failed] = mess.rq("fail-for-good", {"message": "never"})
     async with mess.worker() as worker:
@@ -126,7 +126,7 @@ def _waits(mess: Mess, job_id: str) -> list[float]:
 
 
 def _assert_about(expected: list[float], waits: list[float]) -> None:
-    """Never early, and late by no more than whole seconds and looks cost."""
+    """Never early, and late by no more than rounding to seconds and polling cost."""
     assert len(expected) == len(waits)
     assert all(right <= wait < max(right + WHOLE, LOOK) + SLACK for right, wait in zip(expected, waits, strict=True)), (
         waits
@@ -134,7 +134,7 @@ def _assert_about(expected: list[float], waits: list[float]) -> None:
 
 
 async def test_order(mess: Mess) -> None:
-    """The high lane comes before the normal one, that before the low one; `at_front` goes to the front of its lane."""
+    """The high lane comes first, the low lane last; `at_front` goes to the front of its lane."""
     low = mess.rq("nap", {}, queue=f"{PUSHES}-low")
     normal = mess.rq("nap", {}, {})
     front = mess.rq("nap", {}, at_front=True)
@@ -161,7 +161,7 @@ async def test_delays(mess: Mess) -> None:
 
 
 async def test_dependents(mess: Mess) -> None:
-    """A dependent runs after the success of what it depends on; after a failure only if it allows that."""
+    """A dependent runs after its dependency has succeeded, or failed if it allows that."""
     lane = mess.lane()
     first = lane.enqueue("nap", {"seconds": [0.3]})
     failing = lane.enqueue("fail-for-good", {})
@@ -179,7 +179,7 @@ async def test_dependents(mess: Mess) -> None:
 
 
 async def test_a_dependent_reads_how_its_dependencies_have_ended(mess: Mess) -> None:
-    """Results and failures by id, whoever has run them; one whose result nobody keeps is in neither."""
+    """Results and failures by id, whichever worker ran them; a dependency with `result_ttl=0` has no result."""
     lane = mess.lane()
     first, failing = lane.enqueue("nap", {"n": 1}), lane.enqueue("fail-for-good", {})
     gone = lane.enqueue("nap", {"n": 2}, result_ttl=0)
@@ -225,7 +225,7 @@ async def test_retention(mess: Mess) -> None:
 
 
 async def test_retention_by_count(mess: Mess) -> None:
-    """Of finished jobs the newest thousand stay, and that at once; those beyond are gone with all their keys."""
+    """The newest thousand finished jobs stay; the others go at once, with all their keys."""
     registry = FinishedJobRegistry(PUSHES, mess.redis)
     [job_id] = mess.rq("nap", {})
     [own] = mess.rq("nap", {}, result_ttl=-1)
