@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from queue_lib.errors import PermanentError
-from queue_lib.job import ID_RULE, is_fit_id
-from queue_lib.queues import Retention
-
-if TYPE_CHECKING:
-    from queue_lib.job import Backoff
+from queue_lib.job import ID_RULE, Backoff, is_fit_id
+from queue_lib.queues import DAY, Retention
 
 LOWEST_PRIORITY = 2**21 - 1  # BullMQ's limit
+LONGEST = 10 * 365 * DAY  # seconds: BullMQ's scripts can't count much farther
+MOST = 2**31 - 1  # of attempts, and of jobs that stay
 
 Kept = bool | int | Retention | None
 Priority = int | Literal["high", "low"] | None
@@ -61,15 +59,21 @@ class Addition:
     deduplication: Deduplication | None = None
 
     def check(self) -> None:
-        """Raise PermanentError for an id, a number or data that no wire takes."""
+        """Raise PermanentError for what no wire takes, and for a value that would make the job die later."""
         faults = {
-            ID_RULE: self.job_id is not None and not is_fit_id(self.job_id),
-            "delay: not a number of 0 or more": not 0 <= self.delay < math.inf,
-            "attempts: not a number of 1 or more": self.attempts is not None and self.attempts < 1,
-            "priority: not a number from 0 to 2,097,151": isinstance(self.priority, int)
-            and not 0 <= self.priority <= LOWEST_PRIORITY,
-            "deduplication: its id is empty": self.deduplication is not None and not self.deduplication.id,
-            "deduplication: its ttl is not more than 0": not 0 < _ttl(self.deduplication) < math.inf,
+            "name: empty, or no text": not _is_text(self.name),
+            ID_RULE: self.job_id is not None and not (isinstance(self.job_id, str) and is_fit_id(self.job_id)),
+            "delay: not a number of seconds from 0 to ten years": not _is_seconds(self.delay),
+            "attempts: not a whole number of 1 or more": not (self.attempts is None or _is_whole(self.attempts, 1)),
+            "backoff: not seconds from 0 to ten years, with a jitter from 0 to 1": not _is_backoff(self.backoff),
+            "priority: not a number from 0 to 2,097,151, high or low": not _is_priority(self.priority),
+            "lifo: not true or false": not isinstance(self.lifo, bool),
+            "removeOnComplete: not a boolean, a number of jobs or a Retention": not _is_kept(self.remove_on_complete),
+            "removeOnFail: not a boolean, a number of jobs or a Retention": not _is_kept(self.remove_on_fail),
+            "deduplication: its id is empty, or no text": not _has_id(self.deduplication),
+            "deduplication: its ttl is not more than 0 seconds, or is more than ten years": not _has_ttl(
+                self.deduplication
+            ),
         }
         for reason, is_fault in faults.items():
             if is_fault:
@@ -93,14 +97,52 @@ class Batch:
     then: str | None
 
 
-def _ttl(deduplication: Deduplication | None) -> float:
-    return 1.0 if deduplication is None or deduplication.ttl is None else deduplication.ttl
+def _is_text(value: object) -> bool:
+    """Whether it is a text that UTF-8 can have, and not empty."""
+    return isinstance(value, str) and value != "" and value == value.encode(errors="replace").decode()
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST
+
+
+def _is_whole(value: object, least: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
+
+
+def _is_priority(value: object) -> bool:
+    if isinstance(value, str):
+        return value in {"high", "low"}
+    return value is None or (_is_whole(value, 0) and value <= LOWEST_PRIORITY)
+
+
+def _is_backoff(value: object) -> bool:
+    if not isinstance(value, Backoff):
+        return value is None
+    is_jitter = isinstance(value.jitter, int | float) and 0 <= value.jitter <= 1
+    return is_jitter and isinstance(value.delays, tuple) and value.delays != () and all(map(_is_seconds, value.delays))
+
+
+def _is_kept(value: object) -> bool:
+    if isinstance(value, Retention):
+        return _is_seconds(value.age) and (value.count is None or _is_whole(value.count, 0))
+    return value is None or isinstance(value, bool) or _is_whole(value, 0)
+
+
+def _has_id(deduplication: Deduplication | None) -> bool:
+    return deduplication is None or _is_text(deduplication.id)
+
+
+def _has_ttl(deduplication: Deduplication | None) -> bool:
+    if deduplication is None or deduplication.ttl is None:
+        return True
+    return _is_seconds(deduplication.ttl) and deduplication.ttl > 0
 
 
 def _check_json(data: object) -> None:
     """Raise PermanentError for data that Node can't read or Redis can't hold: NaN, lone surrogates, deep nesting."""
     try:
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(data, ensure_ascii=False, allow_nan=False, sort_keys=True).encode()
     except (ValueError, TypeError, RecursionError) as error:
         msg = f"the payload can't be written as JSON: {type(error).__name__}"
         raise PermanentError(msg) from None

@@ -11,9 +11,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.errors import BrokerUnavailableError
+from queue_lib.errors import BrokerUnavailableError, PermanentError
 from queue_lib.observe.events import FollowUpAdded
 from queue_lib.plain_json import to_json
+from queue_lib.queues import DEAD_QUEUE
 from queue_lib.runner.outage import through_outage
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class RunContext:
         """Add a job to this job's queue or to another one."""
         addition.check()
         queue = queue or self.job.queue
+        if ":" in queue or not queue.isprintable() or queue == DEAD_QUEUE:
+            msg = f"no queue to add jobs to: {queue[:100]!r}"
+            raise PermanentError(msg)
         if addition.job_id is None:
             addition = replace(addition, job_id=self._id_of(addition, queue))
         job_id = await through_outage(partial(self._lease.enqueue, queue, addition), PAUSES)

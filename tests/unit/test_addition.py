@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from queue_lib.addition import Addition, Deduplication
+from queue_lib.addition import LONGEST, Addition, Deduplication
 from queue_lib.broker.bullmq.producer import options
 from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.rq import producer as rq
@@ -22,13 +22,34 @@ PLAIN = Addition(name="greet", data={"userId": "u1"})
     ("changes", "reason"),
     [
         ({"job_id": "12"}, "a job's id has letters"),
-        ({"delay": -1.0}, "delay: not a number of 0 or more"),
-        ({"delay": float("nan")}, "delay: not a number of 0 or more"),
-        ({"attempts": 0}, "attempts: not a number of 1 or more"),
-        ({"priority": -1}, "priority: not a number from 0 to 2,097,151"),
-        ({"priority": 2**21}, "priority: not a number from 0 to 2,097,151"),
-        ({"deduplication": Deduplication(id="")}, "deduplication: its id is empty"),
-        ({"deduplication": Deduplication(id="a", ttl=0.0)}, "deduplication: its ttl is not more than 0"),
+        ({"name": ""}, "name: empty, or no text"),
+        ({"name": "\ud800"}, "name: empty, or no text"),
+        ({"delay": -1.0}, "delay: not a number of seconds from 0 to ten years"),
+        ({"delay": float("nan")}, "delay: not a number of seconds from 0 to ten years"),
+        ({"delay": 1e12}, "delay: not a number of seconds from 0 to ten years"),
+        ({"delay": "5"}, "delay: not a number of seconds from 0 to ten years"),
+        ({"attempts": 0}, "attempts: not a whole number of 1 or more"),
+        ({"attempts": 1.5}, "attempts: not a whole number of 1 or more"),
+        ({"attempts": 10**30}, "attempts: not a whole number of 1 or more"),
+        ({"backoff": 5.0}, "backoff: not seconds from 0 to ten years"),
+        ({"backoff": Backoff(())}, "backoff: not seconds from 0 to ten years"),
+        ({"backoff": Backoff((-5.0,))}, "backoff: not seconds from 0 to ten years"),
+        ({"backoff": Backoff((float("inf"),))}, "backoff: not seconds from 0 to ten years"),
+        ({"backoff": Backoff((1.0,), jitter=7.0)}, "backoff: not seconds from 0 to ten years"),
+        ({"priority": -1}, "priority: not a number from 0 to 2,097,151, high or low"),
+        ({"priority": 2**21}, "priority: not a number from 0 to 2,097,151, high or low"),
+        ({"priority": True}, "priority: not a number from 0 to 2,097,151, high or low"),
+        ({"priority": "urgent"}, "priority: not a number from 0 to 2,097,151, high or low"),
+        ({"lifo": "yes"}, "lifo: not true or false"),
+        ({"remove_on_complete": -7}, "removeOnComplete: not a boolean"),
+        ({"remove_on_complete": Retention(float("inf"))}, "removeOnComplete: not a boolean"),
+        ({"remove_on_fail": Retention(-5.0)}, "removeOnFail: not a boolean"),
+        ({"remove_on_fail": "x"}, "removeOnFail: not a boolean"),
+        ({"deduplication": Deduplication(id="")}, "deduplication: its id is empty, or no text"),
+        ({"deduplication": Deduplication(id="\ud800")}, "deduplication: its id is empty, or no text"),
+        ({"deduplication": Deduplication(id="a", ttl=0.0)}, "deduplication: its ttl is not more than 0 seconds"),
+        ({"deduplication": Deduplication(id="a", ttl=1e300)}, "deduplication: its ttl is not more than 0 seconds"),
+        ({"data": {1: 1, None: 2}}, "the payload can't be written as JSON: TypeError"),
         ({"data": float("nan")}, "the payload can't be written as JSON: ValueError"),
         ({"data": "\ud800"}, "the payload can't be written as JSON: UnicodeEncodeError"),
         ({"data": object()}, "the payload can't be written as JSON: TypeError"),
@@ -44,6 +65,8 @@ def test_what_every_wire_takes() -> None:
     """Bounds belong to the numbers."""
     PLAIN.check()
     replace(PLAIN, job_id="a-1", delay=0.5, attempts=1, priority=2**21 - 1, deduplication=Deduplication(id="a")).check()
+    replace(PLAIN, priority="high", backoff=Backoff((0, 3600.0)), remove_on_complete=True, remove_on_fail=0).check()
+    replace(PLAIN, delay=LONGEST, remove_on_complete=Retention(0), remove_on_fail=Retention(60.0, 5)).check()
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ async def test_what_is_dispatched_is_recorded() -> None:
     ("payload", "options", "reason"),
     [
         ({"invoiceId": 7}, {}, "bad payload for send-invoice: invoiceId: Input should be a valid string"),
-        ({"invoiceId": "i"}, {"delay": -1}, "delay: not a number of 0 or more"),
+        ({"invoiceId": "i"}, {"delay": -1}, "delay: not a number of seconds from 0"),
         ({"invoiceId": "i"}, {"job_id": "7"}, "a job's id has letters"),
     ],
 )
