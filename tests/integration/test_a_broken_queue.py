@@ -1,4 +1,4 @@
-"""One queue whose keys hold what they should not: it says so, and the others go on."""
+"""One queue whose keys have wrong types: it reports that, and the other queues go on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEYS = {
 
 @pytest.fixture(params=sorted(KEYS))
 def broken(request: pytest.FixtureRequest, redis_url: str) -> str:
-    """A key of the files' queue, or of the letters, is of another type."""
+    """A key of the files' queue, or of the dead letters, has another type."""
     with redis.Redis.from_url(redis_url) as connection:
         connection.set(KEYS[request.param], "nothing of ours")
     return str(request.param)
@@ -52,8 +52,8 @@ async def ask(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield ask
 
 
-async def test_the_api_tells_the_rest(ask: Client, broken: str) -> None:
-    """Statistics, metrics and jobs of the other queue are as ever; the broken one has its trouble."""
+async def test_the_api_answers_for_the_other_queue(ask: Client, broken: str) -> None:
+    """Its statistics, metrics and jobs are as before; the broken queue shows its trouble."""
     assert 200 == (await ask("GET", "/readyz")).status_code
     answer = await ask("GET", "/queue/stats")
     stats = {each["queue"]: each for each in answer.json()["queues"]}
@@ -71,8 +71,8 @@ async def test_the_api_tells_the_rest(ask: Client, broken: str) -> None:
     assert (202, 200) == (added.status_code, job.status_code)
 
 
-async def test_the_overview_shows_the_rest(redis_url: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an alarm at the broken queue."""
+async def test_the_overview_shows_the_other_queue(redis_url: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken queue has an alarm."""
     web, _ = built(redis_url, monkeypatch)
     async with web.router.lifespan_context(web), browser_of(web) as browser:
         await browser.sign_in()
@@ -85,7 +85,7 @@ async def test_the_overview_shows_the_rest(redis_url: str, broken: str, monkeypa
 
 
 async def test_the_loops_of_the_others_go_on(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the loop that claims from the broken keys takes no jobs, and says why."""
+    """Only the loop that claims from the broken keys takes no jobs, and it says why."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     with redis.Redis.from_url(redis_url) as connection:
         connection.set(KEYS["wait"], "nothing of ours")
@@ -107,7 +107,7 @@ async def test_the_loops_of_the_others_go_on(redis_url: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_lost_jobs_of_the_others_are_recovered(redis_url: str, wire: str) -> None:
-    """Though a queue that comes before has keys of other types; what was refused is told."""
+    """Even if an earlier queue has keys of wrong types; the error is reported."""
     async with redis_kit(redis_url, wire) as kit:
         broker = await kit.broker([queue(name="first"), QUEUE], lease_duration=1.0)
         await kit.enqueue("greet", 1)
@@ -132,7 +132,7 @@ async def test_lost_jobs_of_the_others_are_recovered(redis_url: str, wire: str) 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_leases_of_the_others_are_renewed(redis_url: str, wire: str) -> None:
-    """Also when those of a queue that comes before can't be."""
+    """Even if those of an earlier queue can't be."""
     async with redis_kit(redis_url, wire) as kit:
         broker = await kit.broker([queue(name="first"), QUEUE], lease_duration=60.0)
         await kit.enqueue("greet", 1)

@@ -22,19 +22,19 @@ MISSING = "there is no promtool: install Prometheus (Debian: prometheus)"
 
 @pytest.fixture
 def promtool() -> str:
-    """Its path."""
+    """The path of the program."""
     return find_program(CiSettings(), MISSING, "promtool")
 
 
 def run(*command: str) -> str:
-    """What it prints; it must end with status 0."""
+    """The output of a program that must end with status 0."""
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert 0 == ended.returncode, ended.stdout + ended.stderr
     return ended.stdout
 
 
 def plain(case: Case) -> dict[str, Any]:
-    """A case as promtool reads it."""
+    """A case in promtool's form."""
     rule = RULES[case.alert]
     fired = {
         "exp_labels": {**rule["labels"], **case.labels},
@@ -63,12 +63,12 @@ def written(cases: Sequence[Case], folder: Path) -> str:
     return str(path)
 
 
-def test_the_rules_are_such(promtool: str) -> None:
-    """Prometheus reads the file as it is."""
+def test_prometheus_reads_the_rules(promtool: str) -> None:
+    """The file as it is."""
     assert f"{len(RULES)} rules found" in run(promtool, "check", "rules", str(ALERTS))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}-{case.labels}")
 def test_a_rule_fires_and_resolves(case: Case, promtool: str, tmp_path: Path) -> None:
-    """With series as its metrics have them, its summary in words that are true of them."""
+    """On series of the form that its metrics have; its summary is true of them."""
     assert "SUCCESS" in run(promtool, "test", "rules", written([case], tmp_path))

@@ -1,4 +1,4 @@
-"""SVGs that are meant to do harm, in a real child: each ends soon, within its memory, and says why it was refused."""
+"""Hostile SVGs in a real child: each ends soon, within its memory, and gives the reason of the refusal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIMITS = Limits(cpu=3, wall=60.0, file=16 * MEBIBYTE)
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """The real one, with as much memory as it has by default."""
+    """The real one, with the default memory."""
     sandbox = Sandbox()
     yield sandbox
     await sandbox.close()
@@ -79,7 +79,7 @@ async def test_a_bomb_is_refused_for_good(sandbox: Sandbox, tmp_path: Path, body
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Notes who asks."""
+    """Notes each request."""
 
     asked: list[str]
 
@@ -94,7 +94,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A server of this machine that nobody may ask."""
+    """A server on this machine that must get no request."""
     Server.asked = []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -103,7 +103,7 @@ def port() -> Iterator[int]:
 
 
 async def test_nothing_outside_is_read_or_asked(sandbox: Sandbox, tmp_path: Path, port: int) -> None:
-    """Images, styles, types and fonts by file and by URL are left out, and the drawing is drawn without them."""
+    """Images, styles, types and fonts by file or URL are left out, and the SVG is drawn without them."""
     folder = tmp_path / "job"
     folder.mkdir()
     Image.new("RGB", (9, 9), RED).save(tmp_path / "red.png")

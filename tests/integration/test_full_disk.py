@@ -1,4 +1,4 @@
-"""A temporary directory that is full, on a real file system of its own: no job's fault, whoever meets it first."""
+"""A full temporary directory, on a small file system of its own: it is no job's fault, whichever job meets it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_a_full_disk_puts_jobs_off(disk: Path, dependencies: MediaDependencies) -> None:
-    """The directory is named, by the job and by the check that holds the queue back; with room, all is well."""
+    """Job and queue check both name the directory; with room, jobs run."""
     await dependencies.sandbox.check()
     filler = fill(disk)
 
@@ -51,7 +51,7 @@ async def test_a_full_disk_puts_jobs_off(disk: Path, dependencies: MediaDependen
 async def test_a_disk_that_fills_up_under_a_child(
     disk: Path, dependencies: MediaDependencies, store: FolderStore
 ) -> None:
-    """There is room for the upload and none for what the child makes: it is not the image that is refused."""
+    """There is room for the upload, but none for the child's output: the image is not refused."""
     upload = store.folder / "uploads" / "a.png"
     Image.frombytes("RGB", (400, 400), random.Random(1).randbytes(400 * 400 * 3)).save(upload)
     fill(disk, leave=upload.stat().st_size + 16 * 1024)
@@ -62,7 +62,7 @@ async def test_a_disk_that_fills_up_under_a_child(
 
 @pytest.mark.usefixtures("disk")
 async def test_a_job_that_is_too_large_for_the_disk(dependencies: MediaDependencies, store: FolderStore) -> None:
-    """Alone on an empty disk, it uses up its attempts: it would come back for ever."""
+    """Even alone on an empty disk: it uses up its attempts, and so does not come back for ever."""
     os.truncate(store.folder / "uploads" / "a.png", SIZE + 1)
 
     with pytest.raises(TransientError, match=r"^it needs more room than there is: the temporary directory .* is full"):

@@ -1,4 +1,4 @@
-"""What a child that was taken over can change. Where there is no Landlock, tasks run all the same."""
+"""Landlock limits what a compromised child can change. Without Landlock, tasks run all the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def sandbox() -> AsyncIterator[PlaySandbox]:
 
 @pytest.fixture
 def other() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the same user, as the worker is one."""
+    """A process of the same user, like the worker."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield process
         process.kill()
@@ -49,7 +49,7 @@ def other() -> Iterator[subprocess.Popen[bytes]]:
 async def test_a_child_changes_its_own_folder_alone(
     sandbox: PlaySandbox, other: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    """It writes nothing beside its folder nor in another job's, and signals nobody; within, it does as it likes."""
+    """It can't write beside its folder or in another job's, nor signal other processes; inside it may do all."""
     folder, another = tmp_path / "job", tmp_path / "another"
     for each in (folder, another):
         each.mkdir()
@@ -67,7 +67,7 @@ async def test_a_child_changes_its_own_folder_alone(
 
 
 def test_a_kernel_without_it_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where there is no Landlock, or it is not allowed, nothing changes."""
+    """Where Landlock is missing or not allowed, nothing changes."""
     for number in landlock.MISSING:
 
         def call(*_: object, number: int = number) -> int:
@@ -77,8 +77,8 @@ def test_a_kernel_without_it_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert not landlock.confine(str(tmp_path))
 
 
-def test_another_error_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A kernel that has it and does not do it is no reason to go on without."""
+def test_another_error_of_the_kernel_is_raised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A kernel that has Landlock and fails to apply it is no reason to go on without."""
 
     def call(*_: object) -> int:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
@@ -89,7 +89,7 @@ def test_another_error_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_older_versions_are_asked_for_less() -> None:
-    """Each right is asked for from the version on that has it; an older kernel would refuse it all."""
+    """Each right is requested from its version on; an older kernel would refuse the whole request."""
     first, second, third, fifth = (landlock._rights(version) for version in (1, 2, 3, 5))
 
     assert (0x1FF2, 0x3FF2, 0x7FF2, 0x7FF2, 0xFFF2) == (first, second, third, landlock._rights(4), fifth)
@@ -118,10 +118,10 @@ TEXT = {"maxCharacters": 1000, "maxPages": 5, "maxUnpacked": MEBIBYTE, "hint": N
         pytest.param("document", b"Dear Ada,", TEXT, "text.txt", id="text"),
     ],
 )
-async def test_what_it_may_do_is_enough_for_every_decoder(
+async def test_every_decoder_works_within_its_rights(
     tmp_path: Path, name: str, upload: bytes, arguments: dict[str, Any], result: str
 ) -> None:
-    """A real child reads what it needs of libraries, and leaves its result; videos have tests of their own."""
+    """A real child reads its libraries and leaves its result; videos have tests of their own."""
     (tmp_path / "source").write_bytes(upload)
     sandbox = Sandbox()
     try:

@@ -1,4 +1,4 @@
-"""Rows whose cells hold what Python has not, or what no app meant to store: their faults stay with them."""
+"""Rows with cells that Python can't hold, or that no app would store: each fault stays with its row."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("server", "column", "value", "seconds"), TIMES)
-async def test_an_expiration_time_that_is_none(
+async def test_a_malformed_expiration_time_is_ignored(
     table_of: Callable[[str, str], Table], server: str, column: str, value: str, seconds: float | None
 ) -> None:
-    """Its row is read as if it had none, and the rows beside it as they are: in a page, and asked for by many users."""
+    """Its row is read without one, and the rows beside it as they are: in a page, and with many users."""
     table = table_of(server, "TEXT")
     table.create(f', "expirationTime" {column}')
     for number in (1, 3):
@@ -80,7 +80,7 @@ async def test_an_expiration_time_that_is_none(
 @pytest.mark.parametrize("column", ["TIMESTAMP(3)", "TIMESTAMPTZ"])
 @pytest.mark.parametrize("style", ["German", "SQL,DMY", "Postgres"])
 async def test_a_server_that_writes_dates_in_its_own_way(postgres_url: str, column: str, style: str) -> None:
-    """A date is read as such, and not as the text that the server would make of it."""
+    """A date is read as a date, whatever text the server would make of it."""
     table = Table(postgres_url, "TEXT")
     table.create(f', "expirationTime" {column}')
     table.insert(1, columns=', "expirationTime"', values=", '2027-01-15 08:00:00+00'")
@@ -96,7 +96,7 @@ async def test_a_server_that_writes_dates_in_its_own_way(postgres_url: str, colu
 async def test_a_cell_of_another_kind(
     table_of: Callable[[str, str], Table], server: str, column: str, kind: str, value: str
 ) -> None:
-    """It is read as a text that memory can bear; the row can be deleted by it, unless it was no text at all."""
+    """It is read as text of bounded size; the row can be deleted by it, unless it was no text at all."""
     table = table_of(server, "TEXT")
     table.create()
     for number in (1, 2, 3):
@@ -119,7 +119,7 @@ async def test_a_cell_of_another_kind(
 
 
 async def test_a_row_without_an_id(table_of: Callable[[str, str], Table]) -> None:
-    """SQLite lets a primary key be NULL: no page can end there, so it is no row; the others all come."""
+    """SQLite lets a primary key be NULL: no page can end there, so it is skipped; the others all come."""
     table = table_of("sqlite", "TEXT")
     table.create()
     for number in (1, 2):

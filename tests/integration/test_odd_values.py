@@ -1,4 +1,4 @@
-"""What Redis holds breaks no page, no answer of the API and no script; and one odd entry hides no other."""
+"""Odd values in Redis break no page, no answer of the API and no script; and no odd entry hides another."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def strict(text: str) -> Any:
 
 
 class Api:
-    """Asks, and takes nothing but good answers."""
+    """A client that accepts only good answers."""
 
     def __init__(self, browser: Browser) -> None:
         self._http = browser.http
@@ -65,7 +65,7 @@ class Api:
 
 
 class Written:
-    """What was written: where the jobs are, and which letters and jobs have nothing odd about them."""
+    """What was written: where the jobs are, and which dead letters and jobs are ordinary."""
 
     def __init__(self, server: redis.Redis, values: Sequence[bytes]) -> None:
         self.jobs: dict[tuple[str, str], list[str]] = {}
@@ -87,7 +87,7 @@ class Written:
 )
 @given(choices=st.lists(CHOICES, min_size=COUNT, max_size=COUNT))
 def test_odd_values_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch, choices: list[int | bytes]) -> None:
-    """Hundreds of odd jobs, letters and workers: all jobs are listed and shown, on every face."""
+    """Hundreds of odd jobs, dead letters and workers: API, dashboard and scripts list and show all jobs."""
     with redis.Redis.from_url(redis_url) as server:
         server.flushall()
         written = Written(server, [raw_of(choice) for choice in choices])
@@ -107,14 +107,14 @@ def test_odd_values_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch
 
 
 def run(script: typer.Typer, *words: str) -> list[Any]:
-    """Run a script; returns what it has printed, line by line."""
+    """Run a script; returns its output, line by line."""
     done = CliRunner().invoke(script, [*words])
     assert 0 == done.exit_code, (words, done.output, done.exception)
     return [json.loads(line) for line in done.stdout.splitlines() if line[:1] in "[{"]
 
 
 async def look(redis_url: str, monkeypatch: pytest.MonkeyPatch, written: Written) -> None:
-    """Over the API and at all pages."""
+    """Check the API and all pages."""
     web, _ = built(redis_url, monkeypatch)
     async with web.router.lifespan_context(web), browser_of(web) as browser:
         assert 303 == (await browser.sign_in()).status_code
@@ -123,7 +123,7 @@ async def look(redis_url: str, monkeypatch: pytest.MonkeyPatch, written: Written
 
 
 async def look_at_jobs(api: Api, browser: Browser, written: Written) -> None:
-    """In lists, in searches, and each whole."""
+    """In lists, in searches, and each alone."""
     for (wire, state), ids in written.jobs.items():
         where = {"queue": FILES, "wire": wire, "state": state}
         page = await api("/queue/jobs", **where, count=100)
@@ -141,7 +141,7 @@ async def look_at_jobs(api: Api, browser: Browser, written: Written) -> None:
 
 
 async def look_at_the_rest(api: Api, browser: Browser, written: Written) -> None:
-    """Letters, workers, history, statistics."""
+    """Dead letters, workers, history, statistics."""
     letters = [letter for start in (0, 100) for letter in await api("/queue/dead-letters", start=start, count=100)]
     ids = {letter["letterId"] for letter in letters}
     assert written.good_letters <= ids
@@ -158,6 +158,6 @@ async def look_at_the_rest(api: Api, browser: Browser, written: Written) -> None
 
 
 def good(page: httpx.Response) -> None:
-    """A page that is whole, and can be sent as it is."""
+    """A page that is complete, and can be encoded as it is."""
     assert 200 == page.status_code, (page.url, page.text[-500:])
     assert page.text.rstrip().endswith("</html>") or PREFIX not in str(page.url)

@@ -1,4 +1,4 @@
-"""The HTTP client of all features over real sockets: answers that are none, and hosts that it must not reach."""
+"""The HTTP client of all features over real sockets: malformed answers, and hosts that it must not reach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def client() -> AsyncIterator[HttpClient]:
-    """A client, which is closed at the end."""
+    """A client, closed at the end."""
     client = HttpClient()
     yield client
     await client.close()
@@ -34,7 +34,7 @@ async def post(client: HttpClient, url: str, seconds: float = BUSY) -> Answer:
 
 @pytest.mark.parametrize("behave", [reset, garbage])
 async def test_no_answer(client: HttpClient, behave: Any) -> None:
-    """A cut connection, or nonsense. The message does not hold the URL."""
+    """A cut connection, or nonsense. The error does not hold the URL."""
     async with raw_server(behave) as origin:
         with pytest.raises(NoAnswerError, match=r"^no answer: ") as caught:
             await post(client, f"{origin}/secret")
@@ -43,8 +43,8 @@ async def test_no_answer(client: HttpClient, behave: Any) -> None:
     assert "secret" not in str(caught.value)
 
 
-async def test_nobody_listens(client: HttpClient) -> None:
-    """A refused connection."""
+async def test_a_refused_connection(client: HttpClient) -> None:
+    """The error names its class, and not the URL."""
     async with raw_server(reset) as origin:
         pass
     with pytest.raises(NoAnswerError, match=r"^no connection: ClientConnectorError$"):
@@ -74,7 +74,7 @@ async def test_a_body_without_end(client: HttpClient) -> None:
 
 @pytest.mark.parametrize("answer", ODD_SUCCESSES, ids=name_of)
 async def test_a_201_is_a_201(client: HttpClient, answer: bytes) -> None:
-    """Whatever comes with it: a request that was taken must not be sent again."""
+    """Whatever comes with it: an accepted request must not be sent again."""
     async with raw_server(answering(answer)) as origin:
         assert 201 == (await post(client, origin)).status
 
@@ -91,7 +91,7 @@ async def test_as_much_of_a_body_as_was_asked_for(client: HttpClient, most: int,
 
 
 async def test_of_a_huge_answer_little_is_read(client: HttpClient) -> None:
-    """The connection is dropped; what the server could write is what fits into buffers."""
+    """The connection is dropped; the server could write only as much as buffers hold."""
     written = 0
 
     async def flood(writer: asyncio.StreamWriter) -> None:
@@ -110,10 +110,10 @@ async def test_of_a_huge_answer_little_is_read(client: HttpClient) -> None:
     assert written < 16_000_000
 
 
-async def test_a_certificate_that_nobody_vouches_for(
+async def test_a_self_signed_certificate_is_refused(
     client: HttpClient, push_service: PushService, tmp_path: Path
 ) -> None:
-    """Nothing is sent to a server with a certificate of its own making."""
+    """Nothing is sent to a server that has one."""
     certificate, key = make_certificate(tmp_path, "127.0.0.1")
     port = int(push_service.origin.rpartition(":")[2])
     async with tls_in_front_of(port, certificate, key) as tls_port:
@@ -124,7 +124,7 @@ async def test_a_certificate_that_nobody_vouches_for(
 
 
 async def test_a_redirect_is_an_answer(client: HttpClient, push_service: PushService) -> None:
-    """Following it would call a host that nobody has checked."""
+    """Following it would call an unchecked host."""
     elsewhere = push_service.subscribe().endpoint
     head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
     async with raw_server(answering(head.encode())) as origin:
@@ -138,7 +138,7 @@ async def test_a_redirect_is_an_answer(client: HttpClient, push_service: PushSer
 async def test_a_name_that_leads_home_is_not_connected_to(
     client: HttpClient, monkeypatch: pytest.MonkeyPatch, address: str, loopback: bool
 ) -> None:
-    """Whatever the DNS says of a name, the address itself must be public; `loopback` allows this machine alone."""
+    """Whatever DNS says, the address itself must be public; `loopback` allows this machine alone."""
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", lambda **_: Rebinding(address))
     allowed = loopback and address == "127.0.0.1"
     reason = "no connection" if allowed else f"{address}, which is not a public address"
@@ -146,9 +146,7 @@ async def test_a_name_that_leads_home_is_not_connected_to(
         await client.request("POST", "https://fcm.googleapis.com:1/x", seconds=BUSY, loopback=loopback)
 
 
-async def test_this_machine_is_called_only_for_whom_that_is_allowed(
-    client: HttpClient, push_service: PushService
-) -> None:
+async def test_this_machine_is_called_only_if_the_feature_may(client: HttpClient, push_service: PushService) -> None:
     """One feature that may call this machine does not open the way for others."""
     url = push_service.subscribe().endpoint
     await post(client, url)

@@ -47,20 +47,20 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    """What is in a folder."""
+    """The names in a folder."""
     return [path.name for path in folder.iterdir()]
 
 
 def left(work: Path) -> list[str]:
-    """The folders that jobs have left in the one that the process has for them."""
+    """The folders that jobs have left in the process's own folder."""
     [home] = work.iterdir()
     return names(home)
 
 
-async def test_a_large_webp_is_none_that_is_damaged(
+async def test_a_large_webp_is_not_taken_for_a_damaged_one(
     dependencies: MediaDependencies, store: FolderStore, context: FakeContext
 ) -> None:
-    """Its library asks for room for two copies of it before anybody knows how much is needed."""
+    """Its library asks for room for two copies before anyone can know how much it needs."""
     Image.new("RGB", (6000, 4000)).save(store.folder / "uploads" / "a.png", "WEBP", method=0)
     sandbox = Sandbox(memory=1000 * MEBIBYTE)
 
@@ -131,9 +131,9 @@ async def test_an_upload_that_is_no_image_is_permanent(
 async def test_an_upload_that_is_missing_is_permanent(
     dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles, context: FakeContext
 ) -> None:
-    """A key without an object fails for good, and the reason names the field, not what a user has called the file.
+    """A key without an object fails for good; the reason names the field, not the user's file name.
 
-    What the row said of an earlier failure was taken back when the run began.
+    The row's earlier failure was cleared when the run began.
     """
     (store.folder / "uploads" / "a.png").unlink()
     files.rows["file-1"]["error"] = "its worker died 3 times while running it"
@@ -158,10 +158,10 @@ async def test_an_upload_that_is_too_large_is_permanent(
     [(None, "no file has its fileId"), ({"userId": "2"}, "the file with its fileId is another user's")],
     ids=["unknown", "another's"],
 )
-async def test_a_row_that_is_missing_or_not_theirs(
+async def test_a_row_that_is_missing_or_another_users(
     dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles, row: dict[str, Any] | None, expected: str
 ) -> None:
-    """A file of nobody's, or of another user's, fails for good: nothing is stored, and no row is touched."""
+    """A file without a row, or of another user, fails for good: nothing is stored, and no row is touched."""
     rows = {} if row is None else {"file-1": row}
     files.rows = dict(rows)
     dependencies = replace(dependencies, tools=FfmpegTools(Path("ffmpeg"), Path("ffprobe"), 8, av1=True))
@@ -178,10 +178,10 @@ async def test_a_row_that_is_missing_or_not_theirs(
     assert ({}, rows) == (store.stored, files.rows)
 
 
-async def test_the_user_whose_row_it_is(
+async def test_a_row_of_the_jobs_user(
     dependencies: MediaDependencies, files: MemoryFiles, context: FakeContext
 ) -> None:
-    """Their job is done."""
+    """The job is done."""
     files.rows["file-1"]["userId"] = "1"
 
     await ProcessImage(dependencies)(JOB, context)
@@ -192,7 +192,7 @@ async def test_the_user_whose_row_it_is(
 async def test_a_store_that_is_away_is_not_permanent(
     dependencies: MediaDependencies, store: FolderStore, context: FakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What storage does not raise on purpose stays as it is: another attempt follows."""
+    """An error that storage did not raise on purpose stays as it is: another attempt follows."""
 
     async def away(*_: object) -> int:
         raise ConnectionError
@@ -204,7 +204,7 @@ async def test_a_store_that_is_away_is_not_permanent(
 
 
 async def test_the_encoder_loads_little() -> None:
-    """A child starts fast: it imports neither the queue nor the storage, nor a client of anything."""
+    """A child starts fast: it imports neither queue nor storage, nor any client."""
     code = (
         "import sys, processors.media.image.make_images, processors.media.sandbox.fork_server\n"
         "print(*(m for m in sys.modules if '.' not in m))"
@@ -222,7 +222,7 @@ async def test_the_encoder_loads_little() -> None:
 async def test_keys_may_change_with_the_content(
     dependencies: MediaDependencies, store: FolderStore, context: FakeContext
 ) -> None:
-    """With hashed keys caches keep an image for ever: another image has another key."""
+    """With hashed keys caches keep an image for ever, because another image has another key."""
     job = JOB.model_copy(update={"options": JOB.options.model_copy(update={"hashed_keys": True, "widths": (320,)})})
     first = await ProcessImage(dependencies)(job, context)
     again = await ProcessImage(dependencies)(job, context)
@@ -239,7 +239,7 @@ async def test_keys_may_change_with_the_content(
 async def test_the_upload_is_never_replaced(
     dependencies: MediaDependencies, store: FolderStore, context: FakeContext
 ) -> None:
-    """An upload that is called as its result would be is refused, and stays as it is."""
+    """An upload whose key equals its result's is refused, and stays as it is."""
     upload = (store.folder / "uploads" / "a.png").rename(store.folder / "file-1-compressed.jpg")
     before = upload.read_bytes()
     job = ImagePayload.model_validate({"fileId": "file-1", "filePath": upload.name, "userId": 1})
@@ -271,7 +271,7 @@ async def test_an_avatar(dependencies: MediaDependencies, store: FolderStore, co
 async def test_an_animated_avatar(
     dependencies: MediaDependencies, store: FolderStore, context: FakeContext, animation: str, frames: int, said: str
 ) -> None:
-    """By option its WebPs move, square and with the part of each frame that the crop chose; its JPEG never does."""
+    """With the option its WebPs are animated, square, and cropped alike in each frame; its JPEG is a still."""
     images = [Image.new("RGB", (100, 300), colour) for colour in ("red", "lime", "blue")]
     for image in images:
         image.paste("white", (0, 200, 100, 300))
@@ -302,7 +302,7 @@ async def test_an_animated_avatar(
 async def test_an_avatar_is_not_enlarged(
     dependencies: MediaDependencies, store: FolderStore, context: FakeContext
 ) -> None:
-    """A small upload has small squares; the top is shown where the image is high."""
+    """A small upload gets small squares; of a tall image the top is kept."""
     image = Image.new("RGB", (100, 400), (0, 0, 255))
     image.paste((255, 0, 0), (0, 0, 100, 200))
     image.save(store.folder / "uploads" / "a.png")

@@ -64,7 +64,7 @@ def rows() -> FakeSubscriptions:
 
 @pytest.fixture
 async def sender(vapid_keys: tuple[str, str]) -> AsyncIterator[PushSender]:
-    """A sender that may call this machine, with all the patience that a busy machine needs."""
+    """A sender that may call this machine, with long timeouts for a busy machine."""
     async with sending(vapid_keys, PATIENCE) as sender:
         yield sender
 
@@ -92,7 +92,7 @@ def job(**options: Any) -> PushPayload:
 async def test_every_device_of_the_user_receives_the_payload_as_given(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
 ) -> None:
-    """Each device of the user, and of no other, decrypts exactly the app's object."""
+    """Each device of the user, and no other, decrypts exactly the app's object."""
     mine = [push_service.subscribe(), push_service.subscribe()]
     rows.rows = [*mine, push_service.subscribe("user-2")]
 
@@ -123,7 +123,7 @@ async def test_the_options_become_headers(push_service: PushService, sender: Pus
 async def test_a_job_in_the_words_of_the_web_push_package(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
 ) -> None:
-    """JSON text, TTL and options beside it: sent as any other, and only if online; what is not known is named."""
+    """JSON text, TTL and options beside it: it is sent as any other; unknown options are named."""
     rows.rows = [push_service.subscribe("1")]
     data = {"userId": 1, "payload": json.dumps(NOTIFICATION), "TTL": 0, "urgency": "high", "traceId": "x"}
 
@@ -152,7 +152,7 @@ async def test_the_largest_payload_fits_one_record(push_service: PushService, se
 async def test_a_subscription_that_is_gone_is_pruned_and_the_others_are_served(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext, status: int
 ) -> None:
-    """404 and 410 delete the row; the devices next to it receive the message."""
+    """404 and 410 delete the row; the user's other devices get the message."""
     rows.rows = [push_service.subscribe() for _ in range(3)]
     first, gone, last = rows.rows
     push_service.answer(gone, Answer(status))
@@ -188,7 +188,7 @@ async def test_other_refusals_keep_the_subscription(
 async def test_a_server_that_is_refused_deletes_nothing(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext, status: int
 ) -> None:
-    """A wrong key would otherwise empty the table: the job is dead, to be replayed when the key is right."""
+    """A wrong key would otherwise empty the table: the job is dead, to be replayed with the right key."""
     rows.rows = [push_service.subscribe()]
     push_service.answer(rows.rows[0], Answer(status, body=b'{"reason":"BadJwtToken"}'))
 
@@ -212,7 +212,7 @@ async def test_a_redirect_is_not_followed(push_service: PushService, sender: Pus
 async def test_a_service_that_hangs_costs_its_own_push_only(
     push_service: PushService, rows: FakeSubscriptions, vapid_keys: tuple[str, str], context: FakeContext
 ) -> None:
-    """A push without an answer fails when its time is up, and the others are sent."""
+    """Its push fails when its time is up, and the others are sent."""
     rows.rows = [push_service.subscribe(), push_service.subscribe()]
     push_service.answer(rows.rows[0], Answer(hang=True))
 
@@ -225,7 +225,7 @@ async def test_a_service_that_hangs_costs_its_own_push_only(
 
 
 async def test_a_huge_answer_is_not_read(push_service: PushService, sender: PushSender) -> None:
-    """Of an answer of 50 MB only the status and the beginning count."""
+    """Of 50 MB only the status and the beginning are read."""
     subscription = push_service.subscribe()
     push_service.answer(subscription, Answer(500, body=b"error " * 8_000_000))
 
@@ -236,7 +236,7 @@ async def test_a_huge_answer_is_not_read(push_service: PushService, sender: Push
 
 
 async def test_a_service_that_is_away_is_a_failure(push_service: PushService, sender: PushSender) -> None:
-    """A refused connection is a Failed delivery whose reason does not hold the endpoint."""
+    """A refused connection gives a Failed delivery whose reason does not hold the endpoint."""
     subscription = push_service.subscribe()
     await push_service.stop()
 
@@ -246,10 +246,10 @@ async def test_a_service_that_is_away_is_a_failure(push_service: PushService, se
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_keys_in_a_form_that_nobody_can_read(
+async def test_unreadable_keys_delete_no_row(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext, form: str
 ) -> None:
-    """All rows of an app have it: nobody is called, all have failed, and not one is deleted."""
+    """All rows of the app have them: no service is called, all have failed, and no row is deleted."""
     good = [push_service.subscribe() for _ in range(120)]
     rows.rows = [replace(row, p256dh=p256dh, auth=auth) for row in good for p256dh, auth in [FORMS[form](row)]]
 
@@ -263,7 +263,7 @@ async def test_keys_in_a_form_that_nobody_can_read(
 async def test_this_machine_is_not_called_unless_allowed(
     push_service: PushService, vapid_keys: tuple[str, str]
 ) -> None:
-    """By default an endpoint on this machine is none: nothing is sent, and the row is kept."""
+    """By default an endpoint on this machine is refused: nothing is sent, and the row is kept."""
     sender = PushSender([VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)], AllowedHosts(), HttpClient())
 
     delivery = await sender.send(push_service.subscribe(), message_of(job(), STYLE))
@@ -276,7 +276,7 @@ async def test_this_machine_is_not_called_unless_allowed(
 async def test_a_job_has_a_bounded_number_of_requests_open(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
 ) -> None:
-    """A user with 200 devices gets 200 pushes, at most 50 at a time, over one token."""
+    """A user with 200 devices gets 200 pushes, at most 50 at a time, with one token."""
     rows.rows = [push_service.subscribe() for _ in range(200)]
     for row in rows.rows:
         push_service.answer(row, Answer(delay=0.02))
@@ -291,7 +291,7 @@ async def test_a_job_has_a_bounded_number_of_requests_open(
 async def test_a_cancelled_job_stops_sending(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
 ) -> None:
-    """The deadline ends the fan-out: what had not begun is not sent."""
+    """The deadline ends the fan-out: pushes that had not begun are not sent."""
     rows.rows = [push_service.subscribe() for _ in range(MAX_AT_ORIGIN + 10)]
     for row in rows.rows:
         push_service.answer(row, Answer(hang=True))
@@ -306,7 +306,7 @@ async def test_a_cancelled_job_stops_sending(
 async def test_no_secret_is_logged(
     push_service: PushService, rows: FakeSubscriptions, sender: PushSender, context: FakeContext
 ) -> None:
-    """Logs name the host and a hash; an endpoint that the service repeats in its answer is cut out."""
+    """Logs have the host and a hash; an endpoint that the service repeats in its answer is cut out."""
     rows.rows = [push_service.subscribe()]
     [row] = rows.rows
     token = row.endpoint.rpartition("/")[2]

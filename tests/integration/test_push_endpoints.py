@@ -1,4 +1,4 @@
-"""Endpoints that must not be called, and push services that do not answer as HTTP has it, over real sockets."""
+"""Forbidden endpoints, and push services that break HTTP, over real sockets."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ MESSAGE = Message(b'{"title":"t","body":"b"}', ttl=60, urgency="normal")
         "https://fcm.googleapis.com/" + "x" * 2048,
     ],
 )
-async def test_endpoints_that_are_none_are_never_called(
+async def test_forbidden_endpoints_are_never_called(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
-    """They are refused, without a name being looked up or a connection made; no push service has called them gone."""
+    """They are refused without a DNS look-up or a connection, and do not count as gone."""
 
     async def called(*_args: Any, **_kwargs: Any) -> Any:
         pytest.fail("a connection was about to be made")
@@ -67,7 +67,7 @@ async def test_endpoints_that_are_none_are_never_called(
 async def test_an_endpoint_that_its_browser_has_ended(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any, endpoint: str
 ) -> None:
-    """Edge on Android says so by this host, and by no other of its domain: the row may go."""
+    """Edge on Android marks it by this one host; the row may be deleted."""
     sender = senders(vapid_keys[0], allowed=AllowedHosts())
     row = push_service.subscribe()
 
@@ -77,10 +77,10 @@ async def test_an_endpoint_that_its_browser_has_ended(
     assert (Kind.GONE, Kind.REFUSED_ENDPOINT) == (ended.kind, other.kind)
 
 
-async def test_the_senders_session_has_the_second_wall(
+async def test_the_senders_session_checks_the_address_too(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An allowed name that was rebound is no reason to delete the row: the DNS may be right again tomorrow."""
+    """A rebound name is no reason to delete the row: DNS may be right again tomorrow."""
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", lambda **_: Rebinding("127.0.0.1"))
     sender = senders(vapid_keys[0], allowed=AllowedHosts())
 
@@ -98,10 +98,10 @@ async def test_the_senders_session_has_the_second_wall(
         (drip, Kind.SENT, ""),
     ],
 )
-async def test_answers_that_are_none(
+async def test_malformed_answers(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any, behave: Any, kind: Kind, reason: str
 ) -> None:
-    """A cut connection or nonsense is retried; a status counts, even if what follows never ends."""
+    """A cut connection or nonsense is retried; a status counts, even if its body never ends."""
     async with raw_server(behave) as origin:
         subscription = replace(push_service.subscribe(), endpoint=f"{origin}/x")
         async with asyncio.timeout(60.0):

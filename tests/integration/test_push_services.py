@@ -26,7 +26,7 @@ async def test_tls(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Over TLS with a certificate that is trusted, the push arrives; the token is for the https origin."""
+    """With a trusted certificate the push arrives; the token is for the https origin."""
     certificate, key = make_certificate(tmp_path, "127.0.0.1")
     context = ssl.create_default_context(cafile=str(certificate))
     monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", context)
@@ -44,7 +44,7 @@ async def test_tls(
 
 
 async def test_two_push_services_get_a_token_each(vapid_keys: tuple[str, str], senders: Any) -> None:
-    """The trap of pywebpush: the first service's `aud` on the second one's token."""
+    """In pywebpush the second service's token has the first one's `aud`."""
     services = [PushService(vapid_keys[1]), PushService(vapid_keys[1])]
     sender = senders(vapid_keys[0])
     for service in services:
@@ -63,7 +63,7 @@ async def test_two_push_services_get_a_token_each(vapid_keys: tuple[str, str], s
 
 
 async def test_a_subscription_of_an_earlier_key_works_on(senders: Any) -> None:
-    """After a rotation it is found out once which key it was made with; without that key it is a mismatch."""
+    """After a rotation its key is found once; without that key it is a mismatch."""
     (old, old_public), (new, new_public) = make_vapid_keys(), make_vapid_keys()
     service, current = PushService(old_public), PushService(new_public)
     await service.start()
@@ -90,7 +90,7 @@ async def test_a_subscription_of_an_earlier_key_works_on(senders: Any) -> None:
 async def test_a_refused_server_signs_anew_once(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any
 ) -> None:
-    """A token may have gone bad; then once more with a new one, and no third time."""
+    """The token may be bad, so a new one is tried once, and not twice."""
     subscription = push_service.subscribe()
     push_service.answer(subscription, Answer(403, body=b'{"reason":"BadJwtToken"}'))
 
@@ -103,7 +103,7 @@ async def test_a_refused_server_signs_anew_once(
 async def test_a_refused_topic_is_left_out(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any
 ) -> None:
-    """The message matters more than what it replaces."""
+    """The message matters more than the one it would replace."""
     subscription = push_service.subscribe()
     push_service.answer_once(subscription, Answer(400, body=b'{"reason":"BadWebPushTopic"}'))
 
@@ -116,7 +116,7 @@ async def test_a_refused_topic_is_left_out(
 async def test_no_cookie_and_no_proxy(
     push_service: PushService, vapid_keys: tuple[str, str], senders: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a push service sets is not sent back, and the environment's proxies are not for pushes."""
+    """A push service's cookies are not sent back, and the environment's proxies are not used."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     sender, subscription = senders(vapid_keys[0]), push_service.subscribe()

@@ -1,4 +1,4 @@
-"""How commands are sent: without a task for each, and never for ever."""
+"""Commands to Redis: sent without a task for each, and with a time limit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_a_command_starts_no_task(redis_url: str) -> None:
 
 
 async def test_a_server_that_reads_no_more_is_away(redis_url: str) -> None:
-    """What it does not take within the timeout is an outage, and is not sent later; the client works on."""
+    """A command that is not taken within the timeout is an outage, and is not sent later; the client goes on."""
     redis = client(options(redis_url) | {"socket_timeout": 0.1}, decode=True, name="test")
     other = client(options(redis_url), decode=True, name="other")
     await redis.ping()

@@ -1,4 +1,4 @@
-"""Redis over TLS with a private certificate: refused, unless the operator says how it is to be trusted."""
+"""Redis over TLS with a private certificate: refused, unless the operator configures trust."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def url(redis_server: RedisServer, certificate: tuple[Path, Path]) -> Asyn
 
 
 async def test_an_unknown_certificate_is_refused_with_what_to_set(url: str) -> None:
-    """A certificate that can't be verified is a fault at start, whose line names both ways out."""
+    """It is a fault at start, whose line names both settings."""
     with pytest.raises(ConfigurationError, match=r"can't be verified; set REDIS_TLS_CA .* REDIS_TLS_INSECURE=1"):
         await check_redis(options(url))
 
@@ -55,7 +55,7 @@ async def test_both_ways_to_trust_it(url: str, certificate: tuple[Path, Path], w
 
 
 async def test_another_certificate_is_refused(url: str, tmp_path: Path) -> None:
-    """A CA that has not signed the certificate does not do."""
+    """A CA that has not signed the certificate does not help."""
     other = tmp_path / "other"
     other.mkdir()
     with pytest.raises(ConfigurationError, match=r"^REDIS_TLS_CA: .* has a certificate that this CA has not signed$"):

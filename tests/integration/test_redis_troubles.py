@@ -1,4 +1,4 @@
-"""Redis answers, and refuses: the loops, the API and its metrics say what it is, and all goes on when it is over."""
+"""Redis answers and refuses: loops, API and metrics name the trouble, and go on when it is over."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ Lift = contextlib.AbstractContextManager[None]
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    """One of its own."""
+    """A Redis of its own."""
     with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
 async def loops(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Launcher]:
-    """A worker's loops on both wires of all queues, which claim."""
+    """A worker's loops on both wires of all queues."""
     monkeypatch.setenv("REDIS_URL", server.url)
     [settings] = load(WorkerSettings)
     launcher = wiring.launcher(settings, QUEUES, Registry([]))
@@ -86,13 +86,13 @@ def well(launcher: Launcher) -> bool:
 
 
 def ill(launcher: Launcher, trouble: Trouble) -> bool:
-    """Whether all loops have this trouble."""
+    """Whether all loops report this trouble."""
     return all((state.trouble or "").startswith(f"{trouble.value}, for ") for state in launcher.states())
 
 
 @contextlib.contextmanager
 def full(server: RedisServer) -> Iterator[None]:
-    """It has more than it may."""
+    """Redis uses more memory than it may."""
     with redis.Redis.from_url(server.url) as connection:
         connection.config_set("maxmemory", "1mb")
         yield
@@ -101,7 +101,7 @@ def full(server: RedisServer) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unsaved(server: RedisServer) -> Iterator[None]:
-    """Its disk takes nothing: its directory is gone."""
+    """Redis can't write to its disk: its directory is gone."""
     with redis.Redis.from_url(server.url) as connection:
         connection.set("unsaved", 1)
         connection.config_set("save", "1 1")
@@ -119,7 +119,7 @@ def unsaved(server: RedisServer) -> Iterator[None]:
 
 @contextlib.contextmanager
 def demoted(server: RedisServer) -> Iterator[None]:
-    """It is a replica of a server that is away."""
+    """Redis is a replica of a server that is away."""
     with redis.Redis.from_url(server.url) as connection:
         connection.replicaof("127.0.0.1", "1")
         yield
@@ -128,7 +128,7 @@ def demoted(server: RedisServer) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(server: RedisServer) -> Iterator[None]:
-    """Its password was changed, and connections were ended."""
+    """Its password was changed, and connections were closed."""
     with redis.Redis.from_url(server.url) as connection:
         connection.config_set("requirepass", "rotated")
         connection.auth("rotated")
@@ -165,7 +165,7 @@ def kill_others(connection: redis.Redis) -> None:
 async def test_a_server_that_refuses_is_not_away(
     server: RedisServer, loops: Launcher, ask: Client, bring: Callable[[RedisServer], Lift], trouble: Trouble
 ) -> None:
-    """Loops, 503s, readiness and metrics have its words, none says that it is away; then all go on by themselves."""
+    """Loops, 503s, readiness and metrics name its trouble, not an outage; then all go on by themselves."""
     with bring(server):
         await until(partial(ill, loops, trouble), 20.0, loops.states)
         answers = [await ask("POST", "/queue/jobs", json=JOB), await ask("GET", "/readyz")]
@@ -183,7 +183,7 @@ async def test_a_server_that_refuses_is_not_away(
 
 
 def load_slowly(server: RedisServer) -> None:
-    """Start it anew with data that it takes two seconds to load, answering meanwhile."""
+    """Restart it with data that takes two seconds to load, while it answers."""
     with redis.Redis.from_url(server.url) as connection:
         for number in range(100):
             connection.set(f"key-{number}", os.urandom(1024))
@@ -199,7 +199,7 @@ def load_slowly(server: RedisServer) -> None:
 
 
 async def test_a_server_that_loads_its_data(server: RedisServer) -> None:
-    """It answers that it loads, and is well when it has."""
+    """It reports that it loads, and is well when it is done."""
     probe = client(options(server.url), decode=True, name="test")
     starting = asyncio.create_task(asyncio.to_thread(load_slowly, server))
     seen: set[Trouble] = set()
@@ -218,7 +218,7 @@ async def test_a_server_that_loads_its_data(server: RedisServer) -> None:
 
 
 async def test_a_server_in_cluster_mode(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing starts on it, and one line says what to do; so does whoever asks it something."""
+    """Nothing starts on it. One line says what to do, and so does every later answer."""
     server.stop()
     command = server._command
     server._command = lambda: [*command(), "--cluster-enabled", "yes"]  # type: ignore[method-assign]
@@ -245,7 +245,7 @@ async def _is(ask: Client, method: str, path: str, trouble: Trouble) -> Any:
 
 
 async def test_a_server_that_hangs(server: RedisServer, ask: Client) -> None:
-    """Whether it is ready is said at once, and long before a command is given up; it is asked once."""
+    """Readiness answers at once, long before a command times out; the server is asked once."""
     assert 200 == (await ask("GET", "/readyz")).status_code
     assert server._process is not None
     server._process.send_signal(signal.SIGSTOP)
@@ -266,7 +266,7 @@ async def _is_ready(ask: Client) -> Any:
 
 
 async def test_a_server_that_has_lost_data_is_noticed() -> None:
-    """Emptied, or set back to what it had earlier; a restart that keeps its data is none of these."""
+    """Emptied, or set back to an earlier state; a restart that keeps the data is neither."""
     events: list[Event] = []
     with RedisServer(appendonly=True) as server:
         shared = client(options(server.url), decode=True, name="test")
@@ -304,8 +304,8 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
     assert 1 <= faults["redis_lost_data"] <= 2
 
 
-async def test_a_user_that_may_not_listen_is_told(server: RedisServer) -> None:
-    """A user has no channels unless they are given: jobs run, RQ's orders go unheard, and the housekeeping says so."""
+async def test_a_user_without_rights_to_channels_is_reported(server: RedisServer) -> None:
+    """By default a user has none: jobs run, RQ's commands go unheard, and the housekeeping says so."""
     with redis.Redis.from_url(server.url) as operator:
         operator.execute_command("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels")
     listener = client(options(server.url.replace("redis://", "redis://deaf:pw@")), decode=False, name="test")

@@ -1,4 +1,4 @@
-"""A real service that checks keys and rights: what becomes of them is no job's fault, and readiness names S3's code."""
+"""A real S3 service that checks keys and rights: its refusals are no job's fault, and readiness names S3's code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ READ, WRITE = ["s3:GetObject", "s3:ListBucket"], ["s3:PutObject"]
 
 
 class Keys:
-    """A user of the bucket's account, whose rights and keys are changed under the worker."""
+    """A user of the bucket's account, whose rights and keys change while the worker runs."""
 
     def __init__(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bucket = bucket
@@ -34,7 +34,7 @@ class Keys:
         self._key = self._iam.create_access_key(UserName=self._name)["AccessKey"]
 
     def allow(self, actions: list[str]) -> None:
-        """These, and no other."""
+        """Give these rights, and no others."""
         self._unchecked()
         statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -48,7 +48,7 @@ class Keys:
         self._checked()
 
     def delete_bucket(self) -> None:
-        """With all that is in it."""
+        """Delete the bucket with all its objects."""
         self._unchecked()
         client = boto3.client("s3", endpoint_url=self.bucket.endpoint_url)
         for each in client.list_objects_v2(Bucket=self.bucket.name).get("Contents", []):
@@ -57,14 +57,14 @@ class Keys:
         client.close()
 
     def store(self, secret: str | None = None) -> S3Store:
-        """The worker's, with the user's key."""
+        """The worker's store, with the user's key."""
         self._monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it has found
         self._monkeypatch.setenv("AWS_ACCESS_KEY_ID", self._key["AccessKeyId"])
         self._monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret or self._key["SecretAccessKey"])
         return S3Store(make_client(self.bucket.endpoint_url), S3Location(self.bucket.name))
 
     def close(self) -> None:
-        """Let everybody in again."""
+        """Restore all rights."""
         self._unchecked()
         self._iam.close()
 
@@ -109,7 +109,7 @@ async def test_keys_that_are_revoked(keys: Keys, tmp_path: Path) -> None:
 
 
 async def test_a_secret_that_is_wrong(keys: Keys, tmp_path: Path) -> None:
-    """It is told by S3's code, and ends the start."""
+    """It ends the start, with S3's code."""
     store = keys.store("another")
 
     with pytest.raises(StorageUnavailableError, match="SignatureDoesNotMatch"):
@@ -120,7 +120,7 @@ async def test_a_secret_that_is_wrong(keys: Keys, tmp_path: Path) -> None:
 
 
 async def test_a_right_to_write_that_is_taken_away(keys: Keys, tmp_path: Path) -> None:
-    """Reading goes on; readiness names what the last write met, until one has passed again."""
+    """Reading goes on; readiness names the last write's error until a write has worked again."""
     store = keys.store()
     await _put(store, tmp_path)
     keys.allow(READ)
@@ -137,7 +137,7 @@ async def test_a_right_to_write_that_is_taken_away(keys: Keys, tmp_path: Path) -
 
 
 async def test_a_right_to_read_that_is_taken_away(keys: Keys, tmp_path: Path) -> None:
-    """Where all is refused, it is no object's own fault."""
+    """If everything is refused, it is not the object's fault."""
     store = keys.store()
     keys.allow(WRITE)
 
@@ -147,7 +147,7 @@ async def test_a_right_to_read_that_is_taken_away(keys: Keys, tmp_path: Path) ->
 
 
 async def test_a_bucket_that_is_gone(keys: Keys, tmp_path: Path) -> None:
-    """It is told from an object that is missing."""
+    """It is another error than a missing object."""
     store = keys.store()
     keys.delete_bucket()
 

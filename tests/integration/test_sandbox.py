@@ -1,4 +1,4 @@
-"""The sandbox with tasks that misbehave: what each does to itself, and what it does not do to others."""
+"""The sandbox with tasks that misbehave: each hurts itself at most, and no other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def task(folder: Path, name: str, limits: Limits = LIMITS, **arguments: Any) -> 
 
 
 async def test_a_child_is_alone(sandbox: PlaySandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child has its own session, an empty stdin, no environment but the one it is given, and no open connection."""
+    """It has its own session, an empty stdin, only the environment it is given, and no open connection."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@db/app")
     heard: list[float] = []
 
@@ -74,7 +74,7 @@ async def test_a_child_is_alone(sandbox: PlaySandbox, tmp_path: Path, monkeypatc
 async def test_a_crash_is_transient_and_alone(
     sandbox: PlaySandbox, tmp_path: Path, arguments: dict[str, Any], reason: str
 ) -> None:
-    """A child that ends without a result takes its own attempt with it, says how it ended, and no other's."""
+    """A child that ends without a result fails its own attempt, with how it ended, and no other's."""
     other = asyncio.create_task(
         sandbox.run(task(tmp_path, "hold", reserve=1, holds=str(tmp_path / "holds"), until=str(tmp_path / "go")))
     )
@@ -86,18 +86,18 @@ async def test_a_crash_is_transient_and_alone(
 
 
 async def test_a_refusal_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """What the task refuses no attempt can help; the reason is one line."""
+    """No attempt can help if the task refuses; the reason is one line."""
     with pytest.raises(PermanentError, match=r"^a very bad image$"):
         await sandbox.run(task(tmp_path, "fail", refused="a very\n bad image"))
 
 
-async def test_what_a_decoder_gives_up_on_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """Libraries in Rust and C++ abort where they get no memory; they would again."""
+async def test_an_abort_of_a_decoder_is_permanent(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """Libraries in Rust and C++ abort when they get no memory; they would do so again."""
     with pytest.raises(PermanentError, match=r"gave up on it \(SIGABRT\)"):
         await sandbox.run(task(tmp_path, "end", signal=signal.SIGABRT))
 
 
-async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> None:
+async def test_a_fault_of_the_system_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """A full disk is no fault of the image."""
     with pytest.raises(TransientError, match=r"the fail task failed: OSError: .Errno 28. No space left"):
         await sandbox.run(task(tmp_path, "fail"))
@@ -105,15 +105,15 @@ async def test_a_fault_is_transient(sandbox: PlaySandbox, tmp_path: Path) -> Non
         await sandbox.run(task(tmp_path, "fail", outside="ffmpeg ended with -9"))
 
 
-async def test_a_fault_of_our_own_is_told_apart(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """What the task's code should not have raised is neither the system's fault nor the upload's, and says where."""
+async def test_a_bug_is_neither_the_systems_nor_the_uploads_fault(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """The reason says where in the task's code it was raised."""
     words = r"fault of Pushmill's own in the fail task: ValueError: box offset \(sandbox_tasks.py:\d+ fail < child.py:"
     with pytest.raises(FaultError, match=words):
         await sandbox.run(task(tmp_path, "fail", words="box\noffset"))
 
 
 async def test_processor_time_is_limited(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """A child that computes for ever is ended by the kernel, for good."""
+    """The kernel ends a child that computes for ever, for good."""
     with pytest.raises(PermanentError, match="more than 1 s of processor time"):
         await sandbox.run(task(tmp_path, "spin", Limits(cpu=1, wall=30.0, file=MEBIBYTE)))
 
@@ -127,7 +127,7 @@ async def test_the_size_of_a_file_is_limited(sandbox: PlaySandbox, tmp_path: Pat
 
 @linux_only
 async def test_memory_is_limited_to_what_was_reserved(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """A task gets what it has reserved and a little more; beyond that it is refused for good."""
+    """A task gets what it has reserved and a little more; beyond that it fails for good."""
     assert {"length": 80 * MEBIBYTE} == await sandbox.run(
         task(tmp_path, "swallow", reserve=80 * MEBIBYTE, take=80 * MEBIBYTE)
     )
@@ -137,14 +137,14 @@ async def test_memory_is_limited_to_what_was_reserved(sandbox: PlaySandbox, tmp_
         await sandbox.run(task(tmp_path, "swallow", take=300 * MEBIBYTE))
 
 
-async def test_memory_that_there_never_is(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """A task that needs more than there is for all does not wait for it."""
+async def test_a_task_larger_than_all_memory_fails_at_once(sandbox: PlaySandbox, tmp_path: Path) -> None:
+    """It does not wait for memory that can never be free."""
     with pytest.raises(PermanentError, match="needs about 101 MiB of memory, more than MEDIA_MEMORY allows"):
         await sandbox.run(task(tmp_path, "swallow", reserve=101 * MEBIBYTE, take=1))
 
 
 async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """Two tasks that have no room together run one after the other; standing in line counts as no time."""
+    """Two tasks that do not fit together run one after the other; the wait does not count."""
     first = asyncio.create_task(
         sandbox.run(
             task(tmp_path, "hold", reserve=60 * MEBIBYTE, holds=str(tmp_path / "1"), until=str(tmp_path / "go"))
@@ -165,7 +165,7 @@ async def test_a_task_waits_for_memory_and_its_time_does_not_run(sandbox: PlaySa
 
 
 async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """It uses up neither its slot nor an attempt while a video has the memory; the child and its request are gone."""
+    """It keeps neither slot nor attempt while a video has the memory; its child and request are gone."""
     video = asyncio.create_task(
         sandbox.run(
             task(tmp_path, "hold", reserve=60 * MEBIBYTE, holds=str(tmp_path / "1"), until=str(tmp_path / "go"))
@@ -184,7 +184,7 @@ async def test_a_task_that_others_keep_waiting_is_put_off(sandbox: PlaySandbox, 
 
 
 async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """What a task had is there for the next one, however the task has ended."""
+    """A task's memory is free for the next one, however the task has ended."""
     async with asyncio.timeout(PATIENCE):
         for _ in range(3):
             with pytest.raises(PermanentError):
@@ -193,7 +193,7 @@ async def test_memory_is_returned(sandbox: PlaySandbox, tmp_path: Path) -> None:
 
 
 async def started(sandbox: PlaySandbox, folder: Path, limits: Limits = LIMITS) -> tuple[asyncio.Task[Any], list[int]]:
-    """A task that sleeps, and the process numbers of the child, of what it has started, and of the server."""
+    """A task that sleeps, and the process ids of its child, the child's children, and the server."""
     pids = folder / "pids"
     run = asyncio.create_task(sandbox.run(task(folder, "sleep", limits, pids=str(pids))))
     await until(pids.exists)
@@ -201,7 +201,7 @@ async def started(sandbox: PlaySandbox, folder: Path, limits: Limits = LIMITS) -
 
 
 async def test_a_cancelled_run_kills_the_child_and_its_children(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """The deadline ends everything that the task has started, before the run is over."""
+    """The deadline ends all processes of the task before the run is over."""
     run, (child, grandchild, server) = await started(sandbox, tmp_path)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -221,7 +221,7 @@ async def test_a_task_has_its_own_deadline(sandbox: PlaySandbox, tmp_path: Path)
 
 @linux_only
 async def test_a_killed_server_is_replaced(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """The server's children die with it, their jobs are tried again, and the next task has a new server."""
+    """Its children die with it, their jobs are tried again, and the next task has a new server."""
     run, (child, grandchild, server) = await started(sandbox, tmp_path)
     os.kill(server, signal.SIGKILL)
     with pytest.raises(TransientError, match="the sandbox was killed"):
@@ -231,7 +231,7 @@ async def test_a_killed_server_is_replaced(sandbox: PlaySandbox, tmp_path: Path)
 
 
 async def test_the_platforms_sigterm_ends_nothing(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """A platform that stops a worker signals every process of it; child and server go on, for the worker decides."""
+    """A platform that stops a worker signals all its processes; child and server go on until the worker decides."""
     run, (child, _, server) = await started(sandbox, tmp_path)
     for pid in (child, server):
         os.kill(pid, signal.SIGTERM)
@@ -243,15 +243,17 @@ async def test_the_platforms_sigterm_ends_nothing(sandbox: PlaySandbox, tmp_path
 
 
 async def test_what_a_task_leaves_behind_is_ended(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """A child that ends and leaves a process of its own behind does not keep the job waiting, nor the process alive."""
+    """A child that leaves an orphan process does not keep the job waiting, and the orphan is ended."""
     report = await sandbox.run(task(tmp_path, "sleep", pids=str(tmp_path / "pids"), leave=True))
     await until(partial(is_over, report["pid"]))
 
 
 @linux_only
 @pytest.mark.parametrize("stay", [False, True])
-async def test_who_leaves_its_session_is_ended_as_well(sandbox: PlaySandbox, tmp_path: Path, *, stay: bool) -> None:
-    """A grandchild in a session of its own is gone before the run's results can be used, or the sandbox is closed."""
+async def test_a_grandchild_in_its_own_session_is_ended_too(
+    sandbox: PlaySandbox, tmp_path: Path, *, stay: bool
+) -> None:
+    """It is gone before the run's results can be used, or the sandbox is closed."""
     pids = tmp_path / "pids"
     run = asyncio.create_task(sandbox.run(task(tmp_path, "desert", pids=str(pids), stay=stay)))
     await until(pids.exists)
@@ -266,7 +268,7 @@ async def test_who_leaves_its_session_is_ended_as_well(sandbox: PlaySandbox, tmp
 async def test_nothing_that_a_child_writes_is_in_the_workers_log(
     sandbox: PlaySandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither a decoder's warnings nor lines that an upload has forged; however many they are, the child goes on."""
+    """Neither a decoder's warnings nor forged lines of an upload; however many, the child goes on."""
     await sandbox.run(task(tmp_path, "swallow", take=1))
     capfd.readouterr()  # the line that says that the sandbox was started
     flood = '{"event": "job_failed"}\n' * 20_000
@@ -276,7 +278,7 @@ async def test_nothing_that_a_child_writes_is_in_the_workers_log(
 
 
 async def test_a_sandbox_that_cannot_start_says_why() -> None:
-    """The last words of the server are the job's reason."""
+    """The server's last output is the job's reason."""
     sandbox = BrokenSandbox()
     with pytest.raises(TransientError, match=r"the sandbox can't start: .*No module named tests"):
         await sandbox.run(task(Path(), "look"))
@@ -285,7 +287,7 @@ async def test_a_sandbox_that_cannot_start_says_why() -> None:
 
 @linux_only
 async def test_a_child_reads_nothing_of_other_processes(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """Neither the environment nor the memory of the worker, the fork server and another child, whoever the user is."""
+    """Neither environment nor memory of the worker, the fork server and other children, under any user."""
     other, (child, _, server) = await started(sandbox, tmp_path)
     for pid in (os.getpid(), server, child):
         assert {"environ": "denied", "mem": "denied"} == await sandbox.run(task(tmp_path, "spy", pid=pid))
@@ -295,7 +297,7 @@ async def test_a_child_reads_nothing_of_other_processes(sandbox: PlaySandbox, tm
 
 @linux_only
 async def test_a_child_has_no_network(sandbox: PlaySandbox, tmp_path: Path) -> None:
-    """Not even this machine's own, where the kernel allows a process without privileges to leave it."""
+    """Not even to this machine, if the kernel lets unprivileged processes leave the network."""
 
     async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -307,14 +309,14 @@ async def test_a_child_has_no_network(sandbox: PlaySandbox, tmp_path: Path) -> N
 
 
 def may_leave_the_network() -> bool:
-    """Whether this machine lets anybody do so."""
+    """Whether this machine lets unprivileged processes leave the network."""
     code = "import sys; from processors.media.sandbox import kernel; sys.exit(not kernel.disconnect())"
     return subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["\n", "[1]\n", '{"done": 1}\n', "nonsense\n", '{"done": {}', '{"reserve": "x"}\n'])
-async def test_what_is_no_report_is_a_crash(sandbox: PlaySandbox, tmp_path: Path, text: str) -> None:
-    """A child that was taken over may write what it likes: the worker takes it for a crash."""
+async def test_a_malformed_report_counts_as_a_crash(sandbox: PlaySandbox, tmp_path: Path, text: str) -> None:
+    """A compromised child may write anything: the worker takes it for a crash."""
     with pytest.raises(TransientError):
         await sandbox.run(task(tmp_path, "babble", text=text))
 

@@ -1,4 +1,4 @@
-"""What goes to Sentry, as a server that takes envelopes sees it, and what never does."""
+"""Reports to Sentry, as a server that takes envelopes sees them, and what is never in them."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Inbox:
 
     @property
     def text(self) -> str:
-        """All that has come."""
+        """All that has arrived."""
         return b"\n".join(self.received).decode()
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The events that have come."""
+        """The events that have arrived."""
         items = [json.loads(line) for each in self.received for line in each.split(b"\n") if line.startswith(b"{")]
         return [item for item in items if "exception" in item]
 
@@ -87,7 +87,7 @@ def inbox() -> Iterator[Inbox]:
 
 
 def failure(password: str) -> Failure:
-    """Of an error that was raised where a secret is a variable and a part of the messages."""
+    """A failure whose error was raised where a secret is a variable and part of the messages."""
     try:
         try:
             raise KeyError(password)
@@ -99,7 +99,7 @@ def failure(password: str) -> Failure:
 
 
 def send(inbox: Inbox, *events: Event) -> None:
-    """Report, and see that all is sent."""
+    """Report, and wait until all is sent."""
     observer = SentryObserver(inbox.dsn)
     for event in events:
         observer(event)
@@ -107,7 +107,7 @@ def send(inbox: Inbox, *events: Event) -> None:
 
 
 def test_a_dead_job(inbox: Inbox) -> None:
-    """Its queue, wire, name, attempt and reason, and where in the code it failed; none of what it was about."""
+    """Its queue, wire, name, attempt and reason, and where in the code it failed; nothing of its payload."""
     job = make_job(wire=Wire.RQ, attempt=3, data={"title": SECRET})
     send(inbox, JobEnded(job, Dead(failure(SECRET)), 0.25))
 
@@ -127,7 +127,7 @@ def test_a_dead_job(inbox: Inbox) -> None:
     assert [] == [part for part in (SECRET, "APA91b", "kkkk") if part in inbox.text]
 
 
-def test_what_is_no_news(inbox: Inbox) -> None:
+def test_jobs_that_are_not_dead_are_not_reported(inbox: Inbox) -> None:
     """A job that is done, or will be tried again, is not reported; a fault is."""
     job = make_job()
     events = (JobStarted(job), JobEnded(job, Done(None), 1.0), JobEnded(job, Retry(1.0, failure("")), 1.0))
@@ -146,12 +146,12 @@ def test_a_failure_without_an_exception(inbox: Inbox) -> None:
 
 
 def test_a_reason_is_cut() -> None:
-    """Whatever it is, 500 characters of it are enough."""
+    """To 500 characters."""
     assert 500 == len(scrubbed("word " * 1000))
 
 
 @pytest.mark.parametrize("dsn", ["nothing", "https://sentry.example/1", "ftp://key@sentry.example/1"])
-def test_a_dsn_that_is_none(dsn: str) -> None:
+def test_a_malformed_dsn_is_refused(dsn: str) -> None:
     """The error names the variable, and does not repeat the value."""
     with pytest.raises(ConfigurationError, match=r"^SENTRY_DSN: not a DSN; [^:]*$"):
         SentryObserver(dsn)
@@ -167,7 +167,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_worker_reports_its_dead_jobs(app: App, inbox: Inbox) -> None:
-    """`python worker.py` with SENTRY_DSN: one event for a job that can't be run, sent before the process has ended."""
+    """`python worker.py` with SENTRY_DSN: one event for a dead job, sent before the process ends."""
     bad = {"userId": [SECRET], "payload": {"title": SECRET, "body": SECRET}}
     async with Mess.at(app.env["REDIS_URL"], app.folder) as mess, app.worker(SENTRY_DSN=inbox.dsn) as worker:
         await mess.bullmq("push-notification", bad)

@@ -1,4 +1,4 @@
-"""Tables of subscriptions as apps have them: other names, keys in JSON or in bytes, no id, a switch."""
+"""Subscription tables as apps have them: other names, keys in JSON or bytes, no id, an on/off column."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPIRES = 1_800_000_000
 
 
 def whole(number: int) -> str:
-    """What `subscription.toJSON()` gives."""
+    """The object of `subscription.toJSON()`."""
     keys = {"p256dh": P256DH, "auth": AUTH}
     return json.dumps({"endpoint": f"https://push.example/{number}", "expirationTime": EXPIRES * 1000, "keys": keys})
 
@@ -83,7 +83,7 @@ TYPES = {
 
 
 def make(table: Table, server: str, shape: str) -> str:
-    """Make the table with rows 1 to 3 of user u, and one that is none; returns the setting."""
+    """Create the table with rows 1 to 3 of user u, and one malformed row; returns the setting."""
     setting, columns, row, odd = SHAPES[shape]
     types = TYPES[server]
     declared = columns.replace("{json}", types["json"]).replace("{bytes}", types["bytes"])
@@ -95,14 +95,14 @@ def make(table: Table, server: str, shape: str) -> str:
 
 
 def good(rows: list[Subscription]) -> list[tuple[str, str, str, float | None]]:
-    """What rows have that are whole."""
+    """The contents of well-formed rows."""
     return [(row.endpoint, row.p256dh, row.auth, row.expires_at) for row in rows if row.p256dh == P256DH]
 
 
 @pytest.mark.parametrize("server", ["postgres", "sqlite"])
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_a_table(table_of: Callable[[str, str], Table], server: str, shape: str) -> None:
-    """Its rows are found, in pages and by their ids, and are deleted if they are as they were; one that is none is."""
+    """Its rows are found, in pages and by id, and deleted if unchanged; so is a malformed one."""
     table = table_of(server, "TEXT")
     setting = make(table, server, shape)
     expected = [(f"https://push.example/{n}", P256DH, AUTH, float(EXPIRES)) for n in (1, 2, 3)]
@@ -142,7 +142,7 @@ SWITCHES = [
 async def test_rows_that_are_off(
     table_of: Callable[[str, str], Table], server: str, name: str, column: str, values: list[str], off: str | None
 ) -> None:
-    """They are not read, nor counted; who is gone is switched off, and no row is deleted."""
+    """They are neither read nor counted; rows that are gone are switched off, and none is deleted."""
     table = table_of(server, "TEXT")
     table.create(f', "switch" {column}, "changed" {TIMESTAMP[server]}')
     for number, value in enumerate(values, 1):
@@ -179,7 +179,7 @@ async def test_rows_that_are_off(
     ],
 )
 async def test_a_setting_that_does_not_fit(table_of: Callable[[str, str], Table], setting: str, fault: str) -> None:
-    """It is said at the start, in one line."""
+    """It is one line at the start."""
     table = table_of("sqlite", "TEXT")
     table.create()
 

@@ -1,4 +1,4 @@
-"""Subscriptions in pages, by id, and with what the app may leave out, on a real Postgres and on SQLite."""
+"""Subscriptions in pages and by id, with optional columns missing, on a real Postgres and on SQLite."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_pages_have_each_row_once_in_order(table: Table) -> None:
 
 
 async def test_pages_of_some_users(table: Table) -> None:
-    """Only theirs; ids that no column can hold, and users that do not exist, match nothing."""
+    """Only their rows; impossible ids and unknown users match nothing."""
     for number in range(1, 9):
         table.insert(number, user=number % 3 + 1)
 
@@ -73,7 +73,7 @@ async def test_pages_of_some_users(table: Table) -> None:
 
 
 async def test_rows_that_go_between_two_pages_shift_nothing(table: Table) -> None:
-    """As when what was found gone in the first page is deleted."""
+    """As when rows found gone in the first page are deleted."""
     for number in range(1, 9):
         table.insert(number)
 
@@ -100,7 +100,7 @@ async def test_with_ids(table: Table) -> None:
 
 
 async def test_a_row_with_nulls_is_read_and_can_be_pruned(table: Table) -> None:
-    """It is no subscription, but it must not cost the others of its page."""
+    """It is no valid subscription, but the others of its page must not suffer."""
     table.insert(1)
     table.sql(f"""INSERT INTO "PushSubscription" ("id", "userId") VALUES ('{table.id(2)}', '{table.id(1)}')""")  # noqa: S608
 
@@ -134,7 +134,7 @@ async def test_a_row_with_nulls_is_read_and_can_be_pruned(table: Table) -> None:
 async def test_the_expiration_time_is_read_if_there_is_one(
     table_of: Callable[[str, str], Table], server: str, column: str, value: str, seconds: float | None
 ) -> None:
-    """As the browser gave it, or as a date; what is none counts as none."""
+    """As the browser gave it, or as a date; a malformed one counts as none."""
     table = table_of(server, "TEXT")
     table.create(f', "expirationTime" {column}')
     table.insert(1, columns=', "expirationTime"', values=f", {value}")
@@ -146,7 +146,7 @@ async def test_the_expiration_time_is_read_if_there_is_one(
 
 
 async def test_users_that_are_asked_for_at_once(table: Table) -> None:
-    """Each gets its own rows, whoever shares its query."""
+    """Each gets its own rows, although they share a query."""
     for number in range(1, 13):
         table.insert(number, user=number % 5)
 
@@ -161,7 +161,7 @@ async def test_users_that_are_asked_for_at_once(table: Table) -> None:
 
 
 async def test_a_column_that_compares_in_its_own_way(postgres_url: str) -> None:
-    """CHAR(n) fills its values up with spaces, so that no key equals one here; all are found, asked for at once."""
+    """CHAR(n) pads its values with spaces, so no key equals one here; all users are found, also together."""
     table = Table(postgres_url, "TEXT")
     table.create()
     table.sql('ALTER TABLE "PushSubscription" ALTER COLUMN "userId" TYPE CHAR(12)')
@@ -175,7 +175,7 @@ async def test_a_column_that_compares_in_its_own_way(postgres_url: str) -> None:
 
 
 async def test_a_sqlite_column_that_ignores_case(table_of: Callable[[str, str], Table]) -> None:
-    """SQLite does not say so of a column; what it finds is found nevertheless."""
+    """SQLite does not report that of a column; its rows are found all the same."""
     table = table_of("sqlite", "TEXT")
     table.create()
     table.sql('ALTER TABLE "PushSubscription" RENAME TO "Old"')
@@ -190,7 +190,7 @@ async def test_a_sqlite_column_that_ignores_case(table_of: Callable[[str, str], 
 
 
 async def test_a_connection_that_the_server_has_closed(postgres_url: str) -> None:
-    """As servers and poolers do with idle ones: the next look-up takes a new one, and nobody notices."""
+    """Servers and poolers close idle ones: the next look-up opens a new one, without an error."""
     table = Table(postgres_url, "TEXT")
     table.create()
     table.insert(1)
@@ -204,7 +204,7 @@ async def test_a_connection_that_the_server_has_closed(postgres_url: str) -> Non
 
 
 async def test_a_look_up_that_is_cut_short(postgres_url: str) -> None:
-    """Its connection is not used again in an unknown state; the next look-up has its answer."""
+    """Its connection is not used again in an unknown state; the next look-up gets its own answer."""
     table = Table(postgres_url, "TEXT")
     table.create()
     table.insert(1)
@@ -224,7 +224,7 @@ async def test_a_look_up_that_is_cut_short(postgres_url: str) -> None:
 
 
 async def test_a_look_up_that_the_server_refuses(postgres_url: str) -> None:
-    """The fault is the statement's: the connection is kept."""
+    """The statement is at fault: the connection is kept."""
     table = Table(postgres_url, "TEXT")
     table.create()
     table.insert(1)

@@ -1,4 +1,4 @@
-"""The worker's port, asked as HTTP clients ask it, and as no client does."""
+"""The worker's port, with well-behaved and hostile HTTP clients."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ async def page() -> http.Answer:
 
 
 async def large() -> http.Answer:
-    """A page that nobody may want to read."""
+    """A page that is too large for a buffer."""
     return http.Answer(HTTPStatus.OK, b"x" * LARGE, "text/plain")
 
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """A running server, which is less patient than in earnest."""
+    """A running server with shorter limits than in production."""
     monkeypatch.setattr(http, "IN_TIME", 0.2)
     async with http.serve("127.0.0.1", 0, {"/healthz": page, "/large": large}) as port:
         yield port
@@ -48,7 +48,7 @@ async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
 
 
 async def said(port: int, request: bytes) -> bytes:
-    """All that is answered to a request, until the server hangs up."""
+    """The whole answer to a request, until the server hangs up."""
     async with connection(port) as (reader, writer), asyncio.timeout(PATIENCE):
         writer.write(request)
         try:
@@ -58,7 +58,7 @@ async def said(port: int, request: bytes) -> bytes:
 
 
 def lines(*words: str) -> bytes:
-    """A request."""
+    """The bytes of a request."""
     return "\r\n".join((*words, "", "")).encode()
 
 
@@ -73,7 +73,7 @@ async def test_a_page(port: int, line: str) -> None:
 
 
 async def test_head_has_no_body(port: int) -> None:
-    """HEAD is GET without what it is about."""
+    """HEAD is GET without a body."""
     answer = await said(port, lines("HEAD /healthz HTTP/1.1"))
 
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -96,8 +96,8 @@ async def test_head_has_no_body(port: int) -> None:
         (b"a" * 20_000, 431),
     ],
 )
-async def test_what_is_no_request_of_ours(port: int, request_: bytes, status: int) -> None:
-    """It gets its status at once, and nothing of it comes back."""
+async def test_unknown_and_malformed_requests(port: int, request_: bytes, status: int) -> None:
+    """They get their status at once, and nothing of them is echoed."""
     answer = await said(port, request_)
 
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
@@ -105,14 +105,14 @@ async def test_what_is_no_request_of_ours(port: int, request_: bytes, status: in
     assert b'"alive"' in await said(port, lines("GET /healthz HTTP/1.1"))
 
 
-async def test_who_is_slow_is_hung_up_on(port: int) -> None:
+async def test_slow_clients_are_hung_up_on(port: int) -> None:
     """Half a request, nothing at all, and a byte now and then: none holds a connection."""
     for begun in (b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"):
         assert b"" == await said(port, begun)
 
 
-async def test_who_does_not_read_is_hung_up_on(port: int) -> None:
-    """An answer that is not taken is not kept."""
+async def test_clients_that_do_not_read_are_hung_up_on(port: int) -> None:
+    """An answer that is not taken is dropped."""
     async with connection(port) as (reader, writer):
         writer.write(lines("GET /large HTTP/1.1"))
         await asyncio.sleep(0.6)
@@ -121,7 +121,7 @@ async def test_who_does_not_read_is_hung_up_on(port: int) -> None:
 
 
 async def test_connections_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes when all are taken is hung up on; when they are free again, all is well."""
+    """When all are taken, a new client is hung up on; when some are free again, clients are served."""
     monkeypatch.setattr(http, "MAX_CONNECTIONS", 3)
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
     await asyncio.sleep(0.05)
@@ -135,7 +135,7 @@ async def test_connections_are_bounded(port: int, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_many_clients_at_once(port: int) -> None:
-    """Those that are answered are answered right, and the server lives."""
+    """Those that get an answer get the right one, and the server lives."""
     answers = await asyncio.gather(*(said(port, lines("GET /healthz HTTP/1.1")) for _ in range(300)))
 
     assert {b'{"outcome": "alive"}'} == {answer[-20:] for answer in answers if answer}
@@ -150,13 +150,13 @@ async def test_a_port_that_is_taken(port: int) -> None:
 
 
 async def test_a_port_beyond_the_last_is_a_fault_of_the_settings() -> None:
-    """A second process has the next port, and after 65535 there is none."""
+    """A second process needs the next port, and after 65535 there is none."""
     with pytest.raises(ConfigurationError, match=r"METRICS_PORT: can't listen on 127\.0\.0\.1:65536"):
         async with http.serve("127.0.0.1", 65536, {}):
             pass
 
 
-async def test_the_end_of_the_process_cuts_off_who_is_being_answered() -> None:
+async def test_the_end_of_the_process_cuts_off_open_answers() -> None:
     """A scrape that hangs as the worker stops is hung up on, and leaves no stack trace in the log."""
     asked, faults = asyncio.Event(), list[dict[str, object]]()
     asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))

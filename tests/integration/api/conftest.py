@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def faults() -> list[Event]:
-    """What the application has told its observer."""
+    """The faults that the application has reported to its observer."""
     return []
 
 

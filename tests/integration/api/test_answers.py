@@ -1,4 +1,4 @@
-"""What all answers have in common: their headers, and what they say of paths, methods and hosts."""
+"""What all answers have in common: their headers, and errors for unknown paths, methods and hosts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ AUTHORIZATION = {"Authorization": f"Bearer {SECRET}"}
 
 
 def check(answer: httpx.Response) -> None:
-    """Nobody may keep it, or take it for another type."""
+    """The answer may not be cached, or taken for another type."""
     assert ("nosniff", "no-store") == (answer.headers["x-content-type-options"], answer.headers["cache-control"])
 
 
-async def test_no_answer_is_kept_or_guessed_at(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether good, refused, of a path that there is not, of events, or of a fault."""
+async def test_no_answer_is_cached_or_sniffed(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good, refused, of an unknown path, of events, or of a fault."""
     where = (await ask("POST", "/queue/jobs", json=JOB)).headers["location"]
     ask.app.state.watch.close()
     for path in (where, where.replace("?", "/events?"), "/queue/stats", "/metrics", "/healthz", "/openapi.json", "/x"):
@@ -40,7 +40,7 @@ async def test_no_answer_is_kept_or_guessed_at(ask: Client, monkeypatch: pytest.
 
 
 async def test_all_methods_of_a_path_are_named(ask: Client) -> None:
-    """Where one is asked for that there is not, by all routes that the path has."""
+    """The answer to an unknown method names those of all routes of the path."""
     paths = ask.app.openapi()["paths"]
     for path, methods in paths.items():
         answer = await ask.http.put(re.sub(r"\{\w+\}", "x", path), headers=AUTHORIZATION)
@@ -51,8 +51,8 @@ async def test_all_methods_of_a_path_are_named(ask: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/queue/stats/", "/queue/jobs/", "/healthz/", "//evil.example/", "/queue//stats"])
-async def test_nobody_is_sent_to_a_host_that_a_client_has_named(ask: Client, path: str) -> None:
-    """A slash too many is a path that there is not."""
+async def test_no_redirect_to_a_host_that_a_client_named(ask: Client, path: str) -> None:
+    """A slash too many is an unknown path."""
     answer = await ask.http.get(f"http://api{path}", headers={**AUTHORIZATION, "Host": "evil.example"})
 
     assert 404 == answer.status_code
@@ -67,7 +67,7 @@ async def test_nobody_is_sent_to_a_host_that_a_client_has_named(ask: Client, pat
     ],
 )
 async def test_a_queue_without_a_name(ask: Client, method: str, path: str) -> None:
-    """An empty name is not all queues: the schema forbids it, and the answer names the parameter."""
+    """An empty name does not mean all queues: the schema forbids it, and the answer names the parameter."""
     mark = "&" if "?" in path else "?"
     empty, unknown = [await ask(method, f"{path}{mark}queue={name}") for name in ("", "mail")]
 

@@ -1,4 +1,4 @@
-"""Many jobs in one request: each as it would be by itself, and all or none of them."""
+"""Many jobs in one request: each as if sent alone, and all or none of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.api_client import IMAGE, JOB, PUSH, Client
 
 
 async def test_a_batch_is_submitted(ask: Client) -> None:
-    """Each job as it would be by itself, in its own queue and on its own wire; the answer is in their order."""
+    """Each job as if sent alone, in its own queue and on its own wire; the answer keeps their order."""
     rq = {"options": {"wire": "rq"}}
     jobs = [JOB, PUSH, {**JOB, **rq}, {**PUSH, **rq}, {**JOB, "options": {"jobId": "mine", "delay": 60_000}}]
 
@@ -29,7 +29,7 @@ async def test_a_batch_is_submitted(ask: Client) -> None:
 
 
 async def test_a_batch_is_enqueued_whole_or_not_at_all(ask: Client) -> None:
-    """Each job that is not fit is named with its fault, and none is enqueued."""
+    """Each bad job is named with its fault, and no job is enqueued."""
     bad = {**JOB, "data": {**IMAGE, "filePath": "/etc/passwd", "userId": {"a": "secret"}}}
     jobs = [JOB, {**JOB, "name": "mail"}, JOB, bad]
 
@@ -58,14 +58,14 @@ async def test_a_batch_is_enqueued_whole_or_not_at_all(ask: Client) -> None:
         ([JOB], "body"),
     ],
 )
-async def test_what_is_no_batch(ask: Client, body: Any, field: str) -> None:
-    """It is said what is wrong, and where."""
+async def test_a_malformed_batch_is_refused(ask: Client, body: Any, field: str) -> None:
+    """The answer says what is wrong, and where."""
     answer = await ask("POST", "/queue/jobs/batch", json=body)
 
     assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"])
 
 
-async def test_a_thousand_faults_are_told_in_part(ask: Client) -> None:
+async def test_a_thousand_faults_are_listed_in_part(ask: Client) -> None:
     """The answer to a hostile batch is not longer than the batch."""
     answer = await ask("POST", "/queue/jobs/batch", json={"jobs": [{"name": "x" * 3000, "data": None}] * 1000})
 
@@ -76,7 +76,7 @@ async def test_a_thousand_faults_are_told_in_part(ask: Client) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_batch_may_be_sent_again(ask: Client, wire: str) -> None:
-    """With the same key a thousand jobs are a thousand jobs; two alike in one batch are two."""
+    """With the same key a thousand jobs stay a thousand jobs; two equal jobs in one batch are two."""
     jobs = [{**PUSH, "options": {"wire": wire}}] * 1000
     key = {"Idempotency-Key": "newsletter"}
 

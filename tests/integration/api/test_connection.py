@@ -1,4 +1,4 @@
-"""Clients that send a request slowly, or never to its end, on real connections."""
+"""Clients that send a request slowly, or never finish it, on real connections."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SECOND = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class HastyConnection(PatientConnection):
-    """Less patient than in earnest."""
+    """A connection with shorter limits than in production."""
 
     patience = 0.5
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 -- it reads none
-    """Answers at once, and reads no body; `/slow` takes three times the connection's patience."""
+    """Answers at once, and reads no body; `/slow` takes three times the connection's limit."""
     if scope["path"] == "/slow":
         await asyncio.sleep(3 * HastyConnection.patience)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -58,7 +58,7 @@ async def port() -> AsyncIterator[int]:
     ],
 )
 async def test_a_request_that_is_never_whole_is_hung_up_on(port: int, start: bytes, answers: int) -> None:
-    """Nor does a byte now and then prolong it: of a head, of a second one, or of a body that nobody wants any more."""
+    """A byte now and then gains no time: in a head, in a second one, or in a body that is not read any more."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(start)
 
@@ -79,7 +79,7 @@ async def test_a_request_that_is_never_whole_is_hung_up_on(port: int, start: byt
 
 
 async def test_an_answer_may_take_its_time(port: int) -> None:
-    """A client that waits owes nothing: the clock does not run for it, and its next request is answered, too."""
+    """The limit does not run while a client waits for its answer, and its next request is answered, too."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for request in (b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", SECOND):
         writer.write(request)
@@ -88,7 +88,7 @@ async def test_an_answer_may_take_its_time(port: int) -> None:
 
 
 def test_an_answer_that_is_cut_off_at_the_end_is_no_fault() -> None:
-    """Uvicorn's stack trace of it is left out; those of faults stay."""
+    """Uvicorn's stack trace of it is not logged; those of faults are."""
 
     def is_logged(error: BaseException) -> bool:
         info = (type(error), error, None)

@@ -1,4 +1,4 @@
-"""What is not the client's fault: Redis is away, or we have a bug."""
+"""Faults that are not the client's: Redis is away, or our code has a bug."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said, with when to come back; the process goes on."""
+    """The answer says so, and when to come back; the process goes on."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     [settings] = load(WorkerSettings)
     away = build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=5)
@@ -39,7 +39,7 @@ async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_fault_of_ours_shows_nothing(ask: Client, faults: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log has the stack trace, the observer is told, and the client has a sentence."""
+    """The log has the stack trace, the observer gets the fault, and the client gets one sentence."""
     logged: list[tuple[str, Any]] = []
     told = SimpleNamespace(error=lambda event, exc_info, **_: logged.append((event, exc_info)))
     monkeypatch.setattr(problems, "_log", told)

@@ -1,4 +1,4 @@
-"""A push and the jobs that follow it: a client gets from each to the next one, and back."""
+"""A push and its follow-up jobs: a client gets from each to the next one, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_jobs_lead_both_ways(ask: Client, mess: Mess, wire: str) -> None:
-    """From the push to its follow-up and to that one's; back to the one before and to the first."""
+    """From the push to its follow-up and on to the next; back to the one before and to the first."""
     first, second, third = await chain(mess, wire)
 
     jobs = [

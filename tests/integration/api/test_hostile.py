@@ -1,4 +1,4 @@
-"""Whatever others have written into Redis, no answer of the API breaks of it."""
+"""Hostile values in Redis break no answer of the API."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ODD_JSON = (
 )
 
 
-async def test_a_hostile_letter_and_job_are_shown(ask: Client, redis_url: str) -> None:
-    """What others have written into Redis breaks no answer."""
+async def test_a_hostile_dead_letter_and_job_are_shown(ask: Client, redis_url: str) -> None:
+    """Values that other programs have written break no answer."""
     with redis.Redis.from_url(redis_url) as server:
         server.lpush("bull:dead:wait", "odd", "odder")
         server.hset("bull:dead:odd", mapping={"name": "x", "data": "[1]", "opts": "{}", "timestamp": "1"})
@@ -28,8 +28,8 @@ async def test_a_hostile_letter_and_job_are_shown(ask: Client, redis_url: str) -
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_numbers_that_are_none(ask: Client, redis_url: str, wire: str) -> None:
-    """Whatever others have written as a time, a priority, a result or a payload, the job is shown."""
+async def test_malformed_numbers_are_shown(ask: Client, redis_url: str, wire: str) -> None:
+    """The job is shown whatever stands in its times, priority, result and payload."""
     odd = {
         *("processedOn", "finishedOn", "timestamp", "delay", "priority", "atm", "ats", "parentKey", "pb"),
         *("started_at", "ended_at", "worker_name", "retries_left", "dependency_ids", "due_at", "promoted_at"),

@@ -1,4 +1,4 @@
-"""Jobs that have been submitted: found, browsed, promoted and removed."""
+"""Submitted jobs: found, browsed, promoted and removed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from tests.support.api_client import IMAGE, JOB, Client
 
 
-async def test_the_same_id_in_two_places(ask: Client) -> None:
-    """BullMQ numbers its jobs in each queue: which one is meant must be said."""
+async def test_an_id_in_two_queues_needs_the_queue(ask: Client) -> None:
+    """BullMQ numbers its jobs in each queue, so the client must name the queue."""
     await ask("POST", "/queue/jobs", json=JOB)
     push = {"name": "push-notification", "data": {"userId": "u", "payload": {"title": "t", "body": "b"}}}
     await ask("POST", "/queue/jobs", json=push)
@@ -44,7 +44,7 @@ async def test_jobs_are_browsed_and_searched(ask: Client, wire: str) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_delayed_job_is_promoted(ask: Client, wire: str) -> None:
-    """Once; then it waits as the others do."""
+    """Once; then it waits like the others."""
     where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire, "delay": 60_000}})).headers[
         "location"
     ]
@@ -60,7 +60,7 @@ async def test_a_delayed_job_is_promoted(ask: Client, wire: str) -> None:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_job_is_removed(ask: Client, wire: str) -> None:
-    """Once; then there is none."""
+    """Once; a second time it is unknown."""
     where = (await ask("POST", "/queue/jobs", json={**JOB, "options": {"wire": wire}})).headers["location"]
     waits = await ask("POST", where.replace("?", "/retry?"))
 

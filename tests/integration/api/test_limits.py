@@ -1,4 +1,4 @@
-"""How much may be submitted: bodies have a limit, and so has a token in a minute."""
+"""Limits of submissions: of a body's size and time, and of a token's jobs in a minute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 async def test_large_bodies_are_refused(ask: Client) -> None:
-    """Also where their length is not said before."""
+    """Also without a Content-Length."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(LARGEST // 65_536 + 1):
@@ -35,7 +35,7 @@ async def test_large_bodies_are_refused(ask: Client) -> None:
 
 
 async def test_slow_bodies_are_given_up(ask: Client) -> None:
-    """Whoever has a token may not take for ever to send a job."""
+    """A client with a token may not take for ever to send a job."""
     ask.app.user_middleware[:] = [Middleware(BodyLimit, longest=0.2)]
 
     async def slow() -> AsyncIterator[bytes]:
@@ -48,8 +48,8 @@ async def test_slow_bodies_are_given_up(ask: Client) -> None:
 
 
 @pytest.mark.parametrize("bound", ["MOST", "MOST_BYTES"])
-async def test_only_so_much_is_held_at_once(ask: Client, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
-    """So many bodies, and so many bytes of them: who comes then is told to come back, and finds room when they end."""
+async def test_bodies_held_at_once_are_bounded(ask: Client, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    """In number and bytes: beyond that a client gets 'come back', and finds room when others end."""
     text = json.dumps(JOB).encode()
     monkeypatch.setattr(body_limit, bound, {"MOST": 2, "MOST_BYTES": 2 * len(text)}[bound])
     sent, go_on = asyncio.Semaphore(0), asyncio.Event()
@@ -75,7 +75,7 @@ async def test_only_so_much_is_held_at_once(ask: Client, monkeypatch: pytest.Mon
 
 
 async def test_submissions_are_limited(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each token; the answer says when to come back. A batch counts as many as it has, or not at all."""
+    """By token; the answer says when to come back. A batch counts with all its jobs, or not at all."""
     async with client_of(api(redis_url, monkeypatch, rate=5)) as ask:
         answers = [await ask("POST", "/queue/jobs", json=JOB) for _ in range(4)]
         answers += [await ask("POST", "/queue/jobs/batch", json={"jobs": [JOB] * count}) for count in (6, 2, 1)]
@@ -88,7 +88,7 @@ async def test_submissions_are_limited(redis_url: str, monkeypatch: pytest.Monke
 
 
 def test_the_limit_is_by_token_and_window() -> None:
-    """One token's haste is nobody else's, and a minute later it may go on."""
+    """One token's haste costs no other token, and a minute later it may go on."""
     now = 0.0
     ada, bob = (tokens.make(name, may_write=True)[1] for name in ("ada", "bob"))
     limiter = FixedWindow(1, clock=lambda: now)

@@ -1,4 +1,4 @@
-"""The metrics of the queues as a scraper asks for them, also while Redis is away."""
+"""The metrics of the queues for a scraper, also while Redis is away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def test_the_metrics_of_the_queues(ask: Client, redis_url: str) -> None:
-    """Depths by state and wire, ages, letters, for a token that may only read; scraping again asks Redis nothing."""
+    """Depths by state and wire, ages, dead letters, for a read-only token; a second scrape asks Redis nothing."""
     for options in ({}, {"delay": 60_000}, {"wire": "rq"}):
         await ask("POST", "/queue/jobs", json={**JOB, "options": options})
     await ask("POST", "/queue/pause?queue=file-processing")
@@ -45,7 +45,7 @@ async def test_the_metrics_of_the_queues(ask: Client, redis_url: str) -> None:
 
 
 async def test_the_metrics_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page says so, and has the rest: an alarm needs it most of all then."""
+    """They say so, and have the rest, because alerts need them most then."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9")  # no server has the port of "discard"
     [settings] = load(WorkerSettings)
     async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=5)) as ask:

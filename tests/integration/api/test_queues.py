@@ -1,4 +1,4 @@
-"""Queues as a whole: paused, drained, cleaned, their failed jobs retried; who works on them, and their history."""
+"""Whole queues: pause, drain, clean, retry failed jobs; their workers, and their history."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_queue_is_drained(ask: Client) -> None:
 
 
 async def test_cleaning(ask: Client, redis_url: str) -> None:
-    """It takes what is old, and says how much that was."""
+    """It deletes old jobs, and says how many."""
     with redis.Redis.from_url(redis_url) as server:
         server.hset("bull:file-processing:old", mapping={"name": "x", "data": "{}", "finishedOn": 1, "timestamp": 1})
         server.zadd("bull:file-processing:failed", {"old": 1})
@@ -64,7 +64,7 @@ async def test_cleaning(ask: Client, redis_url: str) -> None:
 
 
 async def test_failed_jobs_are_retried_by_a_filter(ask: Client, redis_url: str) -> None:
-    """Those to which all that was asked for applies."""
+    """Only jobs that match all conditions."""
     failed_at = round(time.time() * 1000) - 10_000
     with redis.Redis.from_url(redis_url) as server:
         for number in range(5):
@@ -87,7 +87,7 @@ async def test_failed_jobs_are_retried_by_a_filter(ask: Client, redis_url: str) 
 
 
 async def test_workers_and_history(ask: Client, redis_url: str) -> None:
-    """Who works, on what, and what all of them have done of late; times in milliseconds."""
+    """Each worker with its jobs, and the latest work of all; times in milliseconds."""
     stats = WorkerStats()
     stats(JobStarted(make_job(queue="file-processing", waited=0.5)))
     stats(JobEnded(make_job(queue="file-processing", id="2"), Done(None), 2.0))

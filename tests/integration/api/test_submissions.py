@@ -1,4 +1,4 @@
-"""A job that is submitted: it is where the answer says, or the answer says what is wrong with it."""
+"""Submitting a job: the answer says where it is, or what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_a_job_is_submitted_and_looked_at(ask: Client, wire: str) -> None:
 
 
 async def test_the_name_may_be_called_type(ask: Client) -> None:
-    """As the app's own API had it; the name chooses the queue, and BullMQ's number of the priority stays as it is."""
+    """As in the app's own API. The name chooses the queue, and BullMQ's priority number is not changed."""
     body = {"type": "process-image", "data": IMAGE, "options": {"priority": 10}}
     answer = await ask("POST", "/queue/jobs", json=body)
 
@@ -43,7 +43,7 @@ async def test_rq_has_lanes_for_priorities(ask: Client) -> None:
 
 
 async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
-    """A client that has heard no answer may send the same again."""
+    """A client that got no answer may send the same again."""
     key = {"Idempotency-Key": "upload 17"}
     ids = {(await ask("POST", "/queue/jobs", json=JOB, headers=key)).json()["id"] for _ in range(3)}
     other = (await ask("POST", "/queue/jobs", json=JOB, headers={"Idempotency-Key": "18"})).json()["id"]
@@ -89,7 +89,7 @@ async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
     ],
 )
 async def test_a_bad_submission_names_the_field(ask: Client, body: Any, detail: str) -> None:
-    """And none of its values."""
+    """And shows no value."""
     answer = await ask("POST", "/queue/jobs", json=body)
 
     assert 422 == answer.status_code
@@ -113,7 +113,7 @@ async def test_a_bad_submission_names_the_field(ask: Client, body: Any, detail: 
     ],
 )
 async def test_a_query_that_is_not_understood_is_refused(ask: Client, method: str, path: str, detail: str) -> None:
-    """A slip in a parameter's name does nothing; so far it did the action to all queues."""
+    """A misspelt parameter does nothing; earlier versions did the action to all queues."""
     answer = await ask(method, path)
 
     assert (422, True) == (answer.status_code, answer.json()["detail"].startswith(detail)), answer.text
@@ -121,7 +121,7 @@ async def test_a_query_that_is_not_understood_is_refused(ask: Client, method: st
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b'{"name": "\\ud800", "data": 1}', b"[" * 100_000])
-async def test_what_is_no_json_is_refused(ask: Client, content: bytes) -> None:
+async def test_a_body_that_is_no_json_is_refused(ask: Client, content: bytes) -> None:
     """As the client's fault."""
     answer = await ask("POST", "/queue/jobs", content=content, headers={"Content-Type": "application/json"})
 
@@ -130,8 +130,8 @@ async def test_what_is_no_json_is_refused(ask: Client, content: bytes) -> None:
 
 @pytest.mark.parametrize("odd", ['"\\ud800"', "NaN", "1e999", "[" * 900 + "]" * 900])
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_what_could_not_be_written_is_refused(ask: Client, wire: str, odd: str) -> None:
-    """What Python's JSON takes and others don't is the client's fault, and no fault of ours."""
+async def test_json_that_others_can_not_read_is_refused(ask: Client, wire: str, odd: str) -> None:
+    """JSON that only Python accepts is the client's fault, not the server's."""
     data = '{"fileId": "a", "filePath": "b", "userId": 1, "x": %s}' % odd  # noqa: UP031 -- braces
     text = '{"name": "process-image", "options": {"wire": "%s"}, "data": %s}'
     answer = await ask("POST", "/queue/jobs", content=text % (wire, data), headers={"Content-Type": "application/json"})

@@ -1,4 +1,4 @@
-"""Who may ask the API for what, and the tokens that say so."""
+"""The API's tokens, and what each may do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {SECRET}"}])
 async def test_nothing_answers_without_a_token(ask: Client, headers: dict[str, str]) -> None:
-    """But for the two questions that platforms ask. No body is read for who has none: it may be without end."""
+    """Except the two health checks. Without a token no body is read, because it may be endless."""
 
     async def endless() -> AsyncIterator[bytes]:
         pytest.fail("the body is read")
@@ -54,7 +54,7 @@ async def test_nothing_answers_without_a_token(ask: Client, headers: dict[str, s
 
 
 async def test_a_token_that_may_only_read_changes_nothing(ask: Client) -> None:
-    """Whatever it asks for."""
+    """Whichever route it calls."""
     for method, path in routes(ask.app):
         answer = await ask.http.request(
             method, path, headers={"Authorization": f"Bearer {READ_SECRET}"}, json=JOB if method == "POST" else None
@@ -71,8 +71,8 @@ async def test_a_token_that_may_only_read_changes_nothing(ask: Client) -> None:
         (",", "API_TOKENS: "),
     ],
 )
-def test_the_settings_refuse_what_is_no_token(monkeypatch: pytest.MonkeyPatch, value: str | None, fault: str) -> None:
-    """A process without tokens does not start; a token that was put there by mistake is not repeated."""
+def test_the_settings_refuse_bad_tokens(monkeypatch: pytest.MonkeyPatch, value: str | None, fault: str) -> None:
+    """A process without tokens does not start; a value set by mistake is not repeated."""
     monkeypatch.delenv("API_TOKENS", raising=False)
     if value is not None:
         monkeypatch.setenv("API_TOKENS", value)
@@ -82,7 +82,7 @@ def test_the_settings_refuse_what_is_no_token(monkeypatch: pytest.MonkeyPatch, v
 
 
 def test_tokens_are_read_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several, each with what it may do."""
+    """Several, each with its role."""
     monkeypatch.setenv("API_TOKENS", f"{tokens.entry(FULL)}, {tokens.entry(READ)}")
     [settings] = load(ApiSettings)
 

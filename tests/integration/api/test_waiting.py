@@ -36,19 +36,19 @@ async def kit(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[W
 
 
 async def submitted(ask: Client, kit: WireKit, **options: Any) -> str:
-    """Submit a job; returns where it is."""
+    """Submit a job; returns its path."""
     body = {**JOB, "options": {"wire": kit.name, **options}}
     return str((await ask("POST", "/queue/jobs", json=body)).headers["location"])
 
 
 async def claimed(kit: WireKit) -> Lease:
-    """The job, as a worker has it."""
+    """The job, as a worker claims it."""
     broker: Broker = await kit.broker([FILES])
     return await kit.claim(broker, FILES)
 
 
 async def read(ask: Client, where: str, **headers: str) -> list[dict[str, Any]]:
-    """All events of a job, until the answer ends; a comment is one called `comment`."""
+    """All events of a job, until the answer ends; a comment has the name `comment`."""
     answer = await ask("GET", where.replace("?", "/events?"), headers=headers)
     assert "text/event-stream; charset=utf-8" == answer.headers["content-type"]
     first, *blocks = answer.text.strip().split("\n\n")
@@ -57,7 +57,7 @@ async def read(ask: Client, where: str, **headers: str) -> list[dict[str, Any]]:
 
 
 def parsed(block: str) -> dict[str, Any]:
-    """An event in parts."""
+    """The parts of an event."""
     fields = dict(line.split(": ", 1) for line in block.split("\n"))
     return {"event": fields.get("event", "comment"), "mark": fields.get("id"), **json.loads(fields.get("data", "{}"))}
 
@@ -81,7 +81,7 @@ async def test_a_result_is_waited_for(ask: Client, kit: WireKit, failure: Failur
 
 
 async def test_a_wait_has_an_end(ask: Client, kit: WireKit) -> None:
-    """After the seconds that were asked for the job is told as it is; one that is gone is not waited for."""
+    """After the given seconds the answer is the job as it is; an unknown job is not waited for."""
     where = await submitted(ask, kit)
     since = time.monotonic()
     slow = (await ask("GET", f"{where}&wait=1")).json()
@@ -95,7 +95,7 @@ async def test_a_wait_has_an_end(ask: Client, kit: WireKit) -> None:
 
 
 async def test_a_hundred_clients_wait_on_the_same_few_connections(ask: Client, redis_url: str) -> None:
-    """They cost one look at all their jobs, and no connection each."""
+    """They share one look at all their jobs, and no client has a connection of its own."""
     async with redis_kit(redis_url, "bullmq") as kit:
         places = [await submitted(ask, kit, wire=wire) for wire in ("bullmq", "rq") for _ in range(5)]
         with redis.Redis.from_url(redis_url) as server:
@@ -115,7 +115,7 @@ async def test_a_hundred_clients_wait_on_the_same_few_connections(ask: Client, r
 
 
 async def _costs_little(server: redis.Redis) -> bool:
-    """Whether a second costs what a look at ten jobs does each time, and not a hundred."""
+    """Whether a second costs what reading ten jobs each time costs, and not a hundred."""
     before = server.info("stats")["total_commands_processed"]
     await asyncio.sleep(1)
     spent: float = server.info("stats")["total_commands_processed"] - before
@@ -123,7 +123,7 @@ async def _costs_little(server: redis.Redis) -> bool:
 
 
 async def test_progress_comes_as_events(ask: Client, kit: WireKit) -> None:
-    """Each step, with the job as it is then; at last how it ended, and the result."""
+    """Each step, with the job as it is then; at last its ending and result."""
     where = await submitted(ask, kit)
     reading = asyncio.create_task(read(ask, where))
     await asyncio.sleep(2 * watch.EVERY)
@@ -141,8 +141,8 @@ async def test_progress_comes_as_events(ask: Client, kit: WireKit) -> None:
     assert not {"data", "log", "stack", "failures"} & set(told[-1])
 
 
-async def test_who_comes_back_hears_what_is_new(ask: Client, kit: WireKit) -> None:
-    """Nothing twice; who was away at the end hears of it; who has heard of it need not come back."""
+async def test_a_client_that_reconnects_gets_new_events_only(ask: Client, kit: WireKit) -> None:
+    """Nothing twice. A client that missed the end gets it; one that has had it gets 204."""
     where = await submitted(ask, kit)
     lease = await claimed(kit)
     cut_off = asyncio.create_task(read(ask, where))
@@ -163,7 +163,7 @@ async def test_who_comes_back_hears_what_is_new(ask: Client, kit: WireKit) -> No
 
 
 async def test_events_of_a_job_that_is_removed(ask: Client, kit: WireKit) -> None:
-    """It is said, and that is the end."""
+    """The removal is the last event."""
     where = await submitted(ask, kit)
     reading = asyncio.create_task(read(ask, where))
     await asyncio.sleep(2 * watch.EVERY)
@@ -173,8 +173,8 @@ async def test_events_of_a_job_that_is_removed(ask: Client, kit: WireKit) -> Non
     assert 404 == (await ask("GET", where.replace("?", "/events?"))).status_code
 
 
-async def test_a_stream_breathes_and_ends(ask: Client, kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comment while there is no news, so that no host cuts it; after its lifetime the client has to come back."""
+async def test_a_stream_sends_comments_and_ends(ask: Client, kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments while nothing happens, so that no proxy cuts it; after its lifetime the client has to reconnect."""
     monkeypatch.setattr(events, "HEARTBEAT", 0.2)
     monkeypatch.setattr(events, "LIFETIME", 1.2)
     where = await submitted(ask, kit)
@@ -186,7 +186,7 @@ async def test_a_stream_breathes_and_ends(ask: Client, kit: WireKit, monkeypatch
 
 
 async def test_a_lost_redis_is_waited_for(ask: Client, kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be told while the server was away is told when it is back."""
+    """Events that happen while the server is away are sent when it is back."""
     where = await submitted(ask, kit)
     find, answers = JobAdmin.find, iter(["the route's", "away", "back"])
 
@@ -205,8 +205,8 @@ async def test_a_lost_redis_is_waited_for(ask: Client, kit: WireKit, monkeypatch
     assert None is next(answers, None)
 
 
-async def test_only_so_many_clients_wait(ask: Client, kit: WireKit) -> None:
-    """One more is told to come back, and the job can be asked for without waiting."""
+async def test_waiting_clients_are_bounded(ask: Client, kit: WireKit) -> None:
+    """One more gets 'come back', and can ask for the job without waiting."""
     ask.app.state.watch._most = 2
     where = await submitted(ask, kit)
     waits = [asyncio.create_task(ask("GET", f"{where}&wait=1")) for _ in range(2)]
@@ -220,8 +220,8 @@ async def test_only_so_many_clients_wait(ask: Client, kit: WireKit) -> None:
     assert 200 == (await ask("GET", f"{where}&wait=1")).status_code
 
 
-async def test_nothing_is_asked_when_nobody_waits(ask: Client, kit: WireKit) -> None:
-    """The last client that leaves ends the looking."""
+async def test_redis_is_not_asked_without_waiting_clients(ask: Client, kit: WireKit) -> None:
+    """Polling ends when the last client leaves."""
     where = await submitted(ask, kit)
     await ask("GET", f"{where}&wait=1")
     await asyncio.sleep(2 * watch.EVERY)

@@ -1,4 +1,4 @@
-"""The dashboard over both wires on a real Redis, and who looks at it."""
+"""The dashboard over both wires on a real Redis, and its users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def parts(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[FastAPI, FastAPI]]:
-    """The web application and the dashboard in it, running on the shared Redis, which is empty."""
+    """The web application and its dashboard, running on the shared Redis, which is empty."""
     web, pages = built(redis_url, monkeypatch)
     async with web.router.lifespan_context(web):
         yield web, pages
@@ -24,13 +24,13 @@ async def parts(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @pytest.fixture
 async def stranger(parts: tuple[FastAPI, FastAPI]) -> AsyncIterator[Browser]:
-    """Somebody without a session."""
+    """A visitor without a session."""
     async with browser_of(parts[0]) as browser:
         yield browser
 
 
 @pytest.fixture
 async def ada(stranger: Browser) -> Browser:
-    """Somebody who may do everything."""
+    """A user who may do everything."""
     assert 303 == (await stranger.sign_in()).status_code
     return stranger

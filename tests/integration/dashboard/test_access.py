@@ -1,4 +1,4 @@
-"""Who may see and do what on the dashboard: nobody without a session, and who may only read does nothing."""
+"""Access to the dashboard: nothing without a session, and no action with a read-only token."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def routes(pages: FastAPI) -> Iterator[tuple[str, str, str]]:
 
 
 async def test_no_page_answers_without_a_session(stranger: Browser, parts: tuple[FastAPI, FastAPI]) -> None:
-    """All but the form to sign in, and the files that it needs, lead to that form."""
+    """All lead to the form to sign in; only the form and its files are open."""
     for method, declared, path in routes(parts[1]):
         if declared in SESSIONLESS:
             continue
@@ -50,7 +50,7 @@ async def test_no_page_answers_without_a_session(stranger: Browser, parts: tuple
 async def test_a_token_that_may_only_read_sees_all_and_does_nothing(
     stranger: Browser, parts: tuple[FastAPI, FastAPI], mess: Mess
 ) -> None:
-    """Every action is refused, whatever it is asked for, and no page has a button for one."""
+    """Every action is refused, whatever its target, and no page has a button for one."""
     await fill(mess)
     await stranger.sign_in(READ_SECRET)
     token = csrf(await stranger.get("/"))
@@ -71,7 +71,7 @@ async def test_a_token_that_may_only_read_sees_all_and_does_nothing(
 
 
 async def _links(browser: Browser) -> list[str]:
-    """A failed job, and a letter."""
+    """A failed job, and a dead letter."""
     jobs = (await browser.get(f"/queue/{FILES.name}?state=failed")).text + (await browser.get("/letters")).text
     found = [html.unescape(link) for link in re.findall(rf'href="{PREFIX}(/(?:job|letter)\?[^"]+)"', jobs)]
     assert len(found) > 1

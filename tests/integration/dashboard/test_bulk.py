@@ -1,4 +1,4 @@
-"""Actions on many jobs or letters: no more than the page has named, and none that came after it."""
+"""Actions on many jobs or dead letters: at most those that the page has named, and none that came later."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def fail(mess: Mess, count: int, wire: str = "bullmq") -> None:
 
 
 async def offered(browser: Browser, path: str, action: str) -> tuple[str, str]:
-    """What a page asks before an action, and the address that it sends the form to."""
+    """The question before an action, and the address of its form."""
     page = (await browser.get(path)).text
     [found] = re.findall(rf'action="{PREFIX}([^"]*{action}[^"]*)">\s*<p[^>]*>([^<]*)<', page)
     return found[1], html.unescape(found[0])
@@ -40,7 +40,7 @@ async def offered(browser: Browser, path: str, action: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_jobs_that_failed_since_are_not_retried(ada: Browser, mess: Mess, wire: str) -> None:
-    """Three were seen; of five, the two newest stay. Doing it twice does no more."""
+    """The page showed three; of five now, the two newest stay. A second click does no more."""
     path = f"{QUEUE}?state=failed&wire={wire}"
     await fail(mess, 3, wire)
     asked, action = await offered(ada, path, "/retry")
@@ -52,7 +52,7 @@ async def test_jobs_that_failed_since_are_not_retried(ada: Browser, mess: Mess, 
     assert "said=retried&n=0" in (await ada.act(action)).headers["location"]
 
 
-async def test_letters_that_came_since_are_not_replayed(ada: Browser, mess: Mess) -> None:
+async def test_dead_letters_that_came_since_are_not_replayed(ada: Browser, mess: Mess) -> None:
     """Of both wires, with and without a filter."""
     await fail(mess, 2)
     await fail(mess, 2, "rq")
@@ -69,8 +69,8 @@ async def test_letters_that_came_since_are_not_replayed(ada: Browser, mess: Mess
     assert 2 == len(await letters_of(ada))
 
 
-async def test_no_more_than_was_said(ada: Browser, mess: Mess) -> None:
-    """Whatever the clocks say: the newest of them, and that there are more."""
+async def test_no_more_jobs_than_the_page_said(ada: Browser, mess: Mess) -> None:
+    """Whatever the clocks say: the newest of them, and a note that there are more."""
     await fail(mess, 5)
     later = f"seen={time.time() + 60}&most=2"
     assert "said=retried-some&n=2" in (await ada.act(f"{QUEUE}/retry?wire=bullmq&{later}")).headers["location"]
@@ -79,8 +79,8 @@ async def test_no_more_than_was_said(ada: Browser, mess: Mess) -> None:
     assert 1 == len(await letters_of(ada))
 
 
-async def test_what_ended_since_is_not_cleaned(ada: Browser, mess: Mess) -> None:
-    """`Whatever their age` means: of those that were there."""
+async def test_jobs_that_ended_since_are_not_cleaned(ada: Browser, mess: Mess) -> None:
+    """`Whatever their age` means those that were there."""
     await fail(mess, 3)
     asked, action = await offered(ada, f"{QUEUE}?state=failed", "/clean")
     await fail(mess, 2)
@@ -91,8 +91,8 @@ async def test_what_ended_since_is_not_cleaned(ada: Browser, mess: Mess) -> None
 @pytest.mark.parametrize(
     "seen", ["", "seen=1", "most=5", "seen=x&most=5", "seen=-1&most=5", "seen=1&most=0", "seen=1&most=1001"]
 )
-async def test_what_was_seen_must_be_said(ada: Browser, mess: Mess, seen: str) -> None:
-    """Else nothing is done."""
+async def test_a_form_must_say_what_was_seen(ada: Browser, mess: Mess, seen: str) -> None:
+    """Without it nothing is done."""
     await fail(mess, 1)
     for path in (f"{QUEUE}/retry?wire=bullmq", "/letters/replay?name=process-image"):
         assert 422 == (await ada.act(f"{path}&{seen}")).status_code

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def test_dead_letters_are_found_replayed_and_dropped(ada: Browser, mess: Mess) -> None:
-    """One by one, and all that match; a letter that is gone is said to be."""
+    """One by one, and all that match. For one that is gone the page says so."""
     await fill(mess)
     assert 4 == len(await letters_of(ada))
     assert 2 == len(await letters_of(ada, wire="rq"))
@@ -35,8 +35,8 @@ async def test_dead_letters_are_found_replayed_and_dropped(ada: Browser, mess: M
     assert "There are no dead letters." in (await ada.get("/letters")).text
 
 
-async def test_pages_of_letters_follow_each_other(ada: Browser, mess: Mess) -> None:
-    """The newest first, none left out; what is no letter of ours is passed over."""
+async def test_pages_of_dead_letters_follow_each_other(ada: Browser, mess: Mess) -> None:
+    """The newest first, none left out; entries that are no dead letters are skipped."""
     await fill(mess, dead=40)
     await mess.bullmq("somebody else's", {}, queue="dead")
     seen, path = [], "/letters"

@@ -1,4 +1,4 @@
-"""A push and the jobs that follow it: an operator gets from each to the next one, and back."""
+"""A push and its follow-up jobs: an operator gets from each to the next one, and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINK = re.compile(rf'href="{PREFIX}([^"]+)">([^<]+)<')
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_the_pages_of_jobs_lead_both_ways(ada: Browser, mess: Mess, wire: str) -> None:
-    """From the push to its follow-up and to that one's; back to the one before and to the first."""
+    """From the push to its follow-up and on to the next; back to the one before and to the first."""
     first, second, third = await chain(mess, wire)
 
     relatives = {}

@@ -1,4 +1,4 @@
-"""Forms that are sent to the dashboard: those of another site, another session or another kind do nothing."""
+"""Forms sent to the dashboard: those of another site, another session or another kind do nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 async def test_a_form_that_is_not_ours_does_nothing(
     ada: Browser, parts: tuple[FastAPI, FastAPI], form: dict[str, str], headers: dict[str, str]
 ) -> None:
-    """Without the session's own token, or from another site; the same form with both pauses the queue."""
+    """Without the session's own token, or from another site; with both right the form pauses the queue."""
     async with browser_of(parts[0]) as other:
         await other.sign_in()
         theirs = csrf(await other.get("/"))
@@ -57,7 +57,7 @@ async def test_a_form_that_is_not_ours_does_nothing(
         ("csrf={mine}&a=" + "x" * 70_000, "application/x-www-form-urlencoded", 413),
     ],
 )
-async def test_what_is_no_form_is_refused(ada: Browser, content: str, kind: str, status: int) -> None:
+async def test_a_body_that_is_no_form_is_refused(ada: Browser, content: str, kind: str, status: int) -> None:
     """Whatever token it has."""
     body = content.format(mine=csrf(await ada.get("/"))).encode("latin-1")
     path = f"{PREFIX}/queue/{FILES.name}/pause"

@@ -1,4 +1,4 @@
-"""Whatever a producer has written into a job, the dashboard shows it and does not obey it."""
+"""Hostile values in jobs: the dashboard shows them and does not obey them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_hostile_content_is_shown_and_not_obeyed(ada: Browser, mess: Mess, wire: str) -> None:
-    """Markup, terminal escapes, lone surrogates, huge and deep payloads, in every place that a producer writes."""
+    """Markup, terminal escapes, lone surrogates, huge and deep payloads, in every field that a producer writes."""
     job_id = await (_hostile_bullmq(mess) if wire == "bullmq" else _hostile_rq(mess))
     listed = await ada.get(f"/queue/{FILES.name}?state=waiting&wire={wire}")
     [link] = re.findall(rf'href="{PREFIX}(/job\?[^"]+)"', listed.text)
@@ -39,7 +39,7 @@ async def test_hostile_content_is_shown_and_not_obeyed(ada: Browser, mess: Mess,
 
 
 async def _hostile_bullmq(mess: Mess) -> str:
-    """A job whose fields are written as anybody with the Redis URL may."""
+    """A job with hostile fields, as anyone with the Redis URL can write it."""
     job_id = "../a/b c?d#e%2F&amp;"
     await mess.bullmq(HOSTILE, {}, queue=FILES.name, jobId=job_id)
     texts = json.dumps([HOSTILE + "\ud800", "x" * 5_000_000])
@@ -53,13 +53,13 @@ async def _hostile_bullmq(mess: Mess) -> str:
 
 
 async def _hostile_rq(mess: Mess) -> str:
-    """A job of RQ's, whose ids have few signs."""
+    """A job of RQ's, whose ids allow few characters."""
     [job_id] = mess.rq(HOSTILE.replace("\x1b", ""), {"a": HOSTILE, "long": "x" * 2_000_000}, queue=FILES.name)
     return job_id
 
 
 async def test_a_deeply_nested_payload_is_no_fault(ada: Browser, mess: Mess) -> None:
-    """It is shown as far as it can be."""
+    """It is shown as far as possible."""
     [job_id] = await mess.bullmq("process-image", IMAGE, queue=FILES.name)
     mess.redis.hset(f"bull:{FILES.name}:{job_id}", "data", "[" * 900 + "]" * 900)
     page = await ada.get(f"/job?queue={FILES.name}&wire=bullmq&id={job_id}")

@@ -1,4 +1,4 @@
-"""Jobs on the dashboard: found page by page, and what an operator may do to them."""
+"""Jobs on the dashboard: found page by page, and an operator's actions on them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
-async def test_what_may_be_done_to_jobs(
-    ada: Browser, mess: Mess, wire: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Retry one and all, promote, remove, clean: on each wire, and who did it is in the log."""
+async def test_actions_on_jobs(ada: Browser, mess: Mess, wire: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Retry one and all, promote, remove, clean: on each wire, and the log names the user."""
     await fill(mess)
     failed = await _ids(ada, "failed", wire)
     one, query = failed[0], {"queue": FILES.name, "wire": wire}
@@ -68,7 +66,7 @@ async def _ids(browser: Browser, state: str, wire: str) -> list[str]:
 
 
 async def test_pages_of_jobs_follow_each_other(ada: Browser, mess: Mess) -> None:
-    """Fifty a page; a search goes on where it ended, and says so when nothing is found."""
+    """Fifty a page; a search goes on where it ended, and says when it has found nothing."""
     await mess.bullmq("process-image", *[IMAGE | {"fileId": f"cm{n:03}"} for n in range(120)], queue=FILES.name)
     seen, path = [], f"/queue/{FILES.name}?wire=bullmq"
     while path:

@@ -1,4 +1,4 @@
-"""Several operators at once: each job runs again once, and nobody waits for a connection."""
+"""Several operators at once: each job runs again once, and no operator waits for a connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def test_two_operators_at_once(ada: Browser, parts: tuple[FastAPI, FastAPI], mess: Mess) -> None:
-    """Each job runs again once, and the two counts make the whole."""
+    """Each job runs again once, and their two counts add up to the total."""
     await fill(mess, dead=20)
     async with browser_of(parts[0]) as bob:
         await bob.sign_in()
@@ -38,7 +38,7 @@ async def test_two_operators_at_once(ada: Browser, parts: tuple[FastAPI, FastAPI
 
 
 async def test_twenty_operators_at_once(parts: tuple[FastAPI, FastAPI], mess: Mess) -> None:
-    """They wait for each other's turn, and for nobody's connection."""
+    """They take turns, and none waits for a connection."""
     await fill(mess, dead=20)
     admin: Admin = parts[0].state.admin
     failed = (await admin.jobs.failed(JobFilter(wire=Wire.RQ))).jobs

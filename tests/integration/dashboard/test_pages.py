@@ -1,4 +1,4 @@
-"""The dashboard's pages as such: the overview, its files, and what is shown when something is amiss."""
+"""The dashboard's pages: the overview, static files, and error pages."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ async def test_the_overview_shows_counts_graphs_and_alarms(ada: Browser, mess: M
     assert "nothing of this" not in (await ada.get("/?said=nothing%20of%20this")).text
 
 
-async def test_redis_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On every page, with 503; who is signed in stays so, and it is over when Redis is back."""
+async def test_pages_say_that_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every page, with 503; sessions stay, and the pages come back with Redis."""
     with RedisServer(appendonly=True) as server:
         web, _ = built(server.url, monkeypatch)
         async with web.router.lifespan_context(web), browser_of(web) as browser:
@@ -51,7 +51,7 @@ async def test_redis_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_fault_is_a_page_without_details(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says where to look, and has the headers of all others."""
+    """It says where to look, and has the headers of all other pages."""
 
     async def broken(_: QueueAdmin) -> None:
         msg = "secret detail"
@@ -65,8 +65,8 @@ async def test_a_fault_is_a_page_without_details(ada: Browser, monkeypatch: pyte
     assert "secret detail" not in page.text
 
 
-async def test_style_and_script_may_be_kept(stranger: Browser) -> None:
-    """Under an address that changes with them; that of another version, as in a deploy under way, is refused."""
+async def test_style_and_script_may_be_cached(stranger: Browser) -> None:
+    """Their address changes with their content; one of another version, as during a deploy, is refused."""
     page = await stranger.get("/login")
     for path in re.findall(rf'(?:href|src)="{PREFIX}(/static/[^"]+)"', page.text):
         file = await stranger.get(path)

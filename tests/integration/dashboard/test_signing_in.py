@@ -1,4 +1,4 @@
-"""Signing in and out: the cookie, guesses, and the page that is opened then."""
+"""Signing in and out: the cookie, wrong tokens, and the page that follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.dashboard_client import FULL, SECRET, Browser, csrf
 
 
 async def test_signing_in_and_out(stranger: Browser) -> None:
-    """The cookie is this host's alone; without it nobody is signed in."""
+    """The cookie belongs to this host alone; without it there is no session."""
     refused = await stranger.sign_in("wrong")
     assert (401, True) == (refused.status_code, "No entry of API_TOKENS" in refused.text)
     assert 303 == (await stranger.get("/")).status_code
@@ -27,7 +27,7 @@ async def test_signing_in_and_out(stranger: Browser) -> None:
 
 
 async def test_by_https_the_cookie_is_for_https_alone(stranger: Browser) -> None:
-    """As the platform's router tells, whatever name a network's attacker sets a cookie by."""
+    """HTTPS is known from the platform's router. An attacker on the network can set no such cookie."""
     https = {"X-Forwarded-Proto": "https"}
     page = await stranger.get("/login", headers=https)
     form = {"token": SECRET, "csrf": csrf(page)}
@@ -46,7 +46,7 @@ async def test_by_https_the_cookie_is_for_https_alone(stranger: Browser) -> None
 
 
 async def test_right_tokens_are_not_counted(stranger: Browser) -> None:
-    """Neither an office behind one address nor a person with many windows is locked out; a guess still counts."""
+    """Neither an office behind one address nor a person with many windows is locked out; a wrong one still counts."""
     told = [(await stranger.sign_in()).status_code for _ in range(MOST_ATTEMPTS + 2)]
     guesses = [(await stranger.sign_in("guess")).status_code for _ in range(MOST_ATTEMPTS + 1)]
     assert [303] * (MOST_ATTEMPTS + 2) == told
@@ -54,9 +54,9 @@ async def test_right_tokens_are_not_counted(stranger: Browser) -> None:
 
 
 async def test_guessing_tokens_is_slow(stranger: Browser) -> None:
-    """Ten wrong ones a minute from one address; then none is looked at, not even a right one.
+    """After ten wrong tokens in a minute from one address none is checked, not even a right one.
 
-    Somebody else's are not counted with them.
+    Other addresses have their own count.
     """
     form = {"token": "guess", "csrf": csrf(await stranger.get("/login"))}
     told = [
@@ -83,8 +83,8 @@ async def test_guessing_tokens_is_slow(stranger: Browser) -> None:
         ("javascript:alert(1)", f"{PREFIX}/"),
     ],
 )
-async def test_who_has_signed_in_stays_here(stranger: Browser, wanted: str, location: str) -> None:
-    """The page that was asked for is opened only if it is one of the dashboard's."""
+async def test_signing_in_leads_to_no_other_site(stranger: Browser, wanted: str, location: str) -> None:
+    """The requested page is opened only if it is one of the dashboard's."""
     page = await stranger.get("/login", params={"next": wanted})
     assert ("Continue" in page.text) == (wanted == location)
     assert location == (await stranger.sign_in(next=wanted)).headers["location"]

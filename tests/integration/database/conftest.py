@@ -1,4 +1,4 @@
-"""An app's database, empty, with ids of each kind, and the worker's side of it."""
+"""An app's empty database, with ids of each kind, and the worker's connection to it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> App:
 
 @pytest.fixture
 async def database(app: App) -> AsyncIterator[Database]:
-    """The worker's side of it."""
+    """The worker's connection to it."""
     database = await open_database(app.url, set(AppTable))
     yield database
     await database.close()

@@ -69,7 +69,7 @@ async def test_other_statements_are_still_their_own_transactions(storage: Storag
 
 
 async def test_without_a_database(tmp_path: Path) -> None:
-    """The error names the variable; one that can't be opened says why, at each use."""
+    """The error names the variable; a database that can't be opened gives its reason at each use."""
     with pytest.raises(StorageUnavailableError, match="DATABASE_URL: not set, and a job uses the database"):
         Storage().engine()
     with pytest.raises(StorageUnavailableError, match="STORAGE_URL: not set, and a job uses the object store"):

@@ -1,4 +1,4 @@
-"""The row of a user gets the URL of an avatar, where the app has a column for it."""
+"""The row of a user gets the URL of an avatar, if the app has a column for it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ async def test_avatars(app: App) -> None:
 
 
 async def test_a_missing_avatar_table(app: App) -> None:
-    """A table that is set and is not there is said at the start."""
-    with pytest.raises(SchemaError, match='there is no table "Nobody"; set AVATAR_TABLE'):
-        await open_database(app.url, set(AppTable), avatar_table="Nobody")
+    """A configured table that does not exist is an error at start."""
+    with pytest.raises(SchemaError, match='there is no table "Missing"; set AVATAR_TABLE'):
+        await open_database(app.url, set(AppTable), avatar_table="Missing")

@@ -1,4 +1,4 @@
-"""A database that answers and can't serve, and connections that are cut without a word."""
+"""Databases that answer and can't serve, and connections that are cut silently."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def app(postgres_url: str) -> App:
 
 @pytest.fixture
 async def database(app: App) -> AsyncIterator[Database]:
-    """Opened by the worker."""
+    """The database, opened by the worker."""
     database = await open_database(app.url, {AppTable.FILE, AppTable.PUSH_SUBSCRIPTION})
     yield database
     await database.close()
@@ -47,7 +47,7 @@ def _hang_up(app: App) -> None:
 
 
 async def test_a_database_that_is_read_only(app: App, database: Database) -> None:
-    """It is an outage for those who write, and readiness names it before a job has met it; those who read go on."""
+    """Writers see an outage, and readiness names it before a job meets it; readers go on."""
     name = app.sql("SELECT current_database()")[0]["current_database"]
     app.sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     _hang_up(app)
@@ -75,7 +75,7 @@ async def test_a_database_that_is_read_only(app: App, database: Database) -> Non
     ],
 )
 async def test_a_migration_that_goes_wrong(app: App, database: Database, harm: str, mend: str, expected: str) -> None:
-    """A table or a column that has gone is no job's fault; readiness names it until a job has found it again."""
+    """A lost table or column is no job's fault; readiness names it until a job has found it again."""
     app.sql(harm)
 
     with pytest.raises(StorageAwayError, match=f"the database {expected}"):
@@ -89,7 +89,7 @@ async def test_a_migration_that_goes_wrong(app: App, database: Database, harm: s
 
 
 async def test_a_table_that_may_not_be_read(app: App, postgres_server: PostgresServer) -> None:
-    """A missing privilege is told by its code, on the way that every push job takes, too."""
+    """A missing privilege is reported by its code, also on the way of every push job."""
     name = app.sql("SELECT current_database()")[0]["current_database"]
     role = f"worker_of_{name}"
     app.sql(f"CREATE ROLE {role} LOGIN")
@@ -112,7 +112,7 @@ async def test_a_table_that_may_not_be_read(app: App, postgres_server: PostgresS
 
 
 async def test_a_server_with_no_connection_left(app: App) -> None:
-    """A server that takes no more clients is one that is away, in its words."""
+    """A server that takes no more clients counts as away, and its message is kept."""
     name = app.sql("SELECT current_database()")[0]["current_database"]
     role = f"worker_of_{name}"
     app.sql(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
@@ -124,7 +124,7 @@ async def test_a_server_with_no_connection_left(app: App) -> None:
 
 
 async def test_connections_that_are_cut_without_a_word(app: App, postgres_server: PostgresServer) -> None:
-    """A push, and a file job, go on over a new connection within seconds; no statement waits out its 30."""
+    """A push and a file job go on over a new connection within seconds; no statement waits its full 30."""
     name = app.sql("SELECT current_database()")[0]["current_database"]
     async with SilentLink(postgres_server.directory / ".s.PGSQL.5432") as link:
         url = f"postgres://postgres@127.0.0.1:{link.port}/{name}?sslmode=disable"

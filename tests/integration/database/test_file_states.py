@@ -1,4 +1,4 @@
-"""What the row of a file says of its job, in columns that an app may have: `error`, `failedAt`, `status`."""
+"""A file's row says how its job went, in columns that an app may have: `error`, `failedAt`, `status`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.prisma import FILES, IMPOSSIBLE, INTEGER_IDS, App, open_datab
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-REASON = "not a picture: its bytes are those of a text"
+REASON = "not an image: its bytes are those of a text"
 STATES = """ALTER TABLE "File" ADD COLUMN "error" TEXT;
     ALTER TABLE "File" ADD COLUMN "failedAt" TIMESTAMP(3);
     ALTER TABLE "File" ADD COLUMN "status" TEXT"""
@@ -24,7 +24,7 @@ STATES = """ALTER TABLE "File" ADD COLUMN "error" TEXT;
 
 @asynccontextmanager
 async def files_of(app: App, *alterations: str) -> AsyncIterator[SqlFiles]:
-    """The port over two files, in a table that was altered so."""
+    """The port over two files, in a table altered like this."""
     for alteration in alterations:
         app.sql(alteration)
     app.add_files()
@@ -39,7 +39,7 @@ def row(app: App) -> dict[str, Any]:
 
 
 async def test_failed_and_tried_again(app: App) -> None:
-    """A dead job's row says why and since when; the next run takes it back; another file's row stays."""
+    """A dead job's row has reason and time; the next run clears them. Other rows stay."""
     async with files_of(app, *STATES.split(";")) as files:
         app.sql("""UPDATE "File" SET "status" = 'pending'""")
 
@@ -63,7 +63,7 @@ async def test_failed_and_tried_again(app: App) -> None:
 
 
 async def test_a_table_without_such_columns(app: App) -> None:
-    """It is left as it is: a run that begins, and one that fails, write nothing."""
+    """Neither the start nor the failure of a run writes anything."""
     async with files_of(app) as files:
         before = row(app)
         await files.mark_processing(app.ids[0])
@@ -72,8 +72,8 @@ async def test_a_table_without_such_columns(app: App) -> None:
         assert before == row(app)
 
 
-async def test_whose_failure_it_is(app: App) -> None:
-    """A job for another user's file says nothing in its row; nor is it an error that there is none."""
+async def test_a_failure_is_written_to_the_jobs_own_row_only(app: App) -> None:
+    """A job for another user's file writes nothing to its row; a missing row is no error."""
     columns = ('"error" TEXT', f'"userId" {app.id_type}')
     async with files_of(app, *(f'ALTER TABLE "File" ADD COLUMN {column}' for column in columns)) as files:
         app.sql(f"""UPDATE "File" SET "userId" = '{app.ids[0]}'""")  # noqa: S608 -- a test's own value
@@ -89,7 +89,7 @@ async def test_whose_failure_it_is(app: App) -> None:
 
 
 async def test_a_status_of_the_apps_own(app: App) -> None:
-    """A `status` with another meaning stays; one in capitals is answered in capitals."""
+    """A `status` with another meaning stays; one in capitals gets its value in capitals."""
     async with files_of(app, *STATES.split(";")) as files:
         for before, after in (("draft", "draft"), ("PENDING", "FAILED"), ("Pending", "Pending")):
             app.sql(f"""UPDATE "File" SET "status" = '{before}'""")  # noqa: S608 -- a test's own value
@@ -106,7 +106,7 @@ async def test_a_status_of_the_apps_own(app: App) -> None:
     ],
 )
 async def test_a_status_that_is_an_enum(postgres_url: str, labels: str, start: str, failed: str, retried: str) -> None:
-    """An enum has the words that it has, in its letters; one without them is left alone."""
+    """The enum's own spelling is used; an enum without our words is left alone."""
     app = _postgres(postgres_url)
     app.sql(f'CREATE TYPE "FileStatus" AS ENUM ({labels})')
     async with files_of(app, f"""ALTER TABLE "File" ADD COLUMN "status" "FileStatus" DEFAULT '{start}'""") as files:
@@ -120,7 +120,7 @@ async def test_a_status_that_is_an_enum(postgres_url: str, labels: str, start: s
     ("kind", "said"), [("VARCHAR(12)", "not a pictur"), ("BOOLEAN", None), ("JSONB", None), ("INTEGER", None)]
 )
 async def test_an_error_that_takes_no_reason(postgres_url: str, kind: str, said: str | None) -> None:
-    """A short column gets the reason's beginning; one that is no text is another thing, and the app's own."""
+    """A short column gets the beginning of the reason; one that is no text is the app's own and stays."""
     app = _postgres(postgres_url)
     async with files_of(app, f'ALTER TABLE "File" ADD COLUMN "error" {kind}') as files:
         await files.mark_failed("1", "7", REASON)
@@ -133,7 +133,7 @@ async def test_an_error_that_takes_no_reason(postgres_url: str, kind: str, said:
 
 
 async def test_columns_that_may_not_be_null(postgres_url: str) -> None:
-    """An `error` that is never null is emptied; a `failedAt` of that kind can't say that nothing has failed."""
+    """A NOT NULL `error` is emptied; a NOT NULL `failedAt` can't be cleared."""
     app = _postgres(postgres_url)
     columns = ("\"error\" TEXT NOT NULL DEFAULT ''", '"failedAt" TIMESTAMP(3) NOT NULL DEFAULT now()')
     async with files_of(app, *(f'ALTER TABLE "File" ADD COLUMN {column}' for column in columns)) as files:
@@ -145,8 +145,8 @@ async def test_columns_that_may_not_be_null(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize("zone", ["TIMESTAMP(3)", "TIMESTAMPTZ(3)"])
-async def test_since_when(postgres_url: str, zone: str) -> None:
-    """`failedAt` is now, in UTC where the column has no zone."""
+async def test_failed_at_is_now(postgres_url: str, zone: str) -> None:
+    """In UTC if the column has no zone."""
     app = _postgres(postgres_url)
     async with files_of(app, f'ALTER TABLE "File" ADD COLUMN "failedAt" {zone}') as files:
         await files.mark_failed("1", "7", REASON)
@@ -159,8 +159,8 @@ async def test_since_when(postgres_url: str, zone: str) -> None:
     ("written", "form"),
     [("'2026-11-29T09:46:34.089+00:00'", "text"), ("1795945594132", "integer"), ("NULL", "text")],
 )
-async def test_moments_in_sqlite(tmp_path: Any, written: str, form: str) -> None:
-    """They have the form that Prisma has given the row: SQLite sorts text by text, and numbers before all text."""
+async def test_times_in_sqlite_have_prismas_form(tmp_path: Any, written: str, form: str) -> None:
+    """SQLite sorts text as text, and numbers before all text."""
     path = tmp_path / "dev.db"
     with sqlite3.connect(path) as connection:
         connection.execute(

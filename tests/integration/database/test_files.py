@@ -1,4 +1,4 @@
-"""The row of a file gets what a job has made of it, and no other row or column is touched."""
+"""A file's row gets its job's result, and no other row or column is changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_mark_processed(app: App, files: SqlFiles) -> None:
 
 
 async def test_mark_processed_again(app: App, files: SqlFiles) -> None:
-    """A job that runs twice marks its file twice, and that is no error."""
+    """A job that runs twice marks its file twice without an error."""
     app.add_files()
 
     await files.mark_processed(app.ids[0], {"compressedUrl": "https://cdn/1"})
@@ -47,7 +47,7 @@ async def test_mark_processed_again(app: App, files: SqlFiles) -> None:
 
 
 async def test_a_row_that_has_its_values_is_not_touched(app: App, files: SqlFiles) -> None:
-    """A job that runs twice changes its row once: what looks for changes sees one."""
+    """A job that runs twice changes its row once, so a change feed sees one change."""
     app.insert("File", {"id": app.ids[0], "name": "holiday"})
     values = {"compressedUrl": "https://cdn/1", "width": 640, "thumbnailUrl": None}
     await files.mark_processed(app.ids[0], values)
@@ -64,7 +64,7 @@ async def test_a_row_that_has_its_values_is_not_touched(app: App, files: SqlFile
 
 @pytest.mark.parametrize("file", [3, 4])
 async def test_mark_an_unknown_file(app: App, files: SqlFiles, file: int) -> None:
-    """A file that does not exist is RowNotFoundError."""
+    """A file that does not exist raises RowNotFoundError."""
     app.add_files()
 
     with pytest.raises(RowNotFoundError, match="no file has its fileId"):
@@ -72,7 +72,7 @@ async def test_mark_an_unknown_file(app: App, files: SqlFiles, file: int) -> Non
 
 
 async def test_mark_an_id_that_the_column_can_not_hold(app: App, files: SqlFiles) -> None:
-    """An id that the app's column could never hold is a file that does not exist, and no row is touched."""
+    """Such an id is an unknown file, and no row is touched."""
     app.add_files()
 
     for file_id in IMPOSSIBLE:
@@ -99,8 +99,8 @@ async def test_updated_at(postgres_url: str, kind: str, zone: Any) -> None:
 
 
 @pytest.mark.parametrize(("user", "outcome"), [(0, None), (1, NotOwnerError), (3, NotOwnerError)])
-async def test_whose_file_it_is(app: App, user: int, outcome: type[Exception] | None) -> None:
-    """The row's user must be the job's, compared as the column compares."""
+async def test_a_file_must_be_the_jobs_users(app: App, user: int, outcome: type[Exception] | None) -> None:
+    """The ids are compared as the column compares."""
     app.sql(f'ALTER TABLE "File" ADD COLUMN "userId" {app.id_type}')
     app.add_files()
     app.sql(f"""UPDATE "File" SET "userId" = '{app.ids[0]}'""")  # noqa: S608 -- a test's own value
@@ -114,8 +114,8 @@ async def test_whose_file_it_is(app: App, user: int, outcome: type[Exception] | 
                 await files.check_owner(impossible, app.ids[user])
 
 
-async def test_a_file_of_nobody(app: App) -> None:
-    """A row without a user, and a table without that column, are anybody's; a row that is missing is nobody's."""
+async def test_a_file_without_a_user_is_any_users(app: App) -> None:
+    """So is one of a table without that column; a row that is missing belongs to no user."""
     app.add_files()
     async with opened(app) as files:
         await files.check_owner(app.ids[0], app.ids[3])

@@ -1,4 +1,4 @@
-"""A database whose tables turn out to be of no use: nothing of it stays open."""
+"""A database without usable tables: no connection to it stays open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     ],
 )
 async def test_nothing_stays_open(app: App, monkeypatch: pytest.MonkeyPatch, fault: str, given: dict[str, str]) -> None:
-    """A worker that started without the database opens it anew with the next jobs, as often as it is of no use."""
+    """A worker that started without its database tries again with the next jobs, as often as it fails."""
     closed = []
     close = Database.close
 
@@ -40,7 +40,7 @@ async def test_nothing_stays_open(app: App, monkeypatch: pytest.MonkeyPatch, fau
 
 
 async def connect(storage: Storage, columns: str = "", avatar_table: str | None = None) -> None:
-    """What a worker of both features asks for."""
+    """Open what a worker of both features needs."""
     storage.subscriptions("PushSubscription", columns)
     storage.avatars(avatar_table, "picture")
     await storage.connect()

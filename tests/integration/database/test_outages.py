@@ -1,4 +1,4 @@
-"""A database that can't be reached, is none, or does not answer: at the start, and while jobs run."""
+"""A database that can't be reached, does not exist, or does not answer: at the start, and while jobs run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def test_an_unreachable_server(unused_port: int) -> None:
-    """A server that does not answer is named by host and port, without the password; it may come."""
+    """It is named by host and port, without the password; it may come later."""
     with pytest.raises(StorageAwayError) as caught:
         await open_database(f"postgres://me:hunter2@127.0.0.1:{unused_port}/shop", set(AppTable))
 
@@ -33,20 +33,20 @@ async def test_an_unreachable_server(unused_port: int) -> None:
 
 @pytest.fixture
 def unused_port() -> int:
-    """A TCP port that nobody listens on."""
+    """A TCP port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 async def test_a_missing_database(postgres_server: PostgresServer) -> None:
-    """A database that the server does not have is said by its name."""
+    """The error has its name."""
     with pytest.raises(StorageUnavailableError, match='database "nowhere" does not exist'):
         await open_database(postgres_server.url("nowhere"), set(AppTable))
 
 
 async def test_a_missing_sqlite_file(tmp_path: Path) -> None:
-    """A SQLite file that is missing is an error; it is not made."""
+    """A missing SQLite file is an error; it is not created."""
     with pytest.raises(
         StorageUnavailableError, match=f"the database at {tmp_path}/dev.db can't be used: there is no such"
     ):
@@ -56,7 +56,7 @@ async def test_a_missing_sqlite_file(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
-    """A file that SQLite can't read is said by its name."""
+    """The error has its name."""
     (tmp_path / "dev.db").write_bytes(b"no database" * 100)
 
     with pytest.raises(
@@ -80,7 +80,7 @@ async def test_a_restart_of_the_server(postgres_url: str) -> None:
 
 
 async def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> None:
-    """A database that can't be reached while jobs run is told apart from a statement that is wrong."""
+    """An outage while jobs run is another error than a wrong statement."""
     app = App(postgres_url, TEXT_IDS)
     app.sql(FILES.format(id="TEXT"))
     database = await open_database(app.url, {AppTable.FILE})
@@ -97,7 +97,7 @@ def _refuse() -> None:
 
 
 async def test_a_statement_without_end(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A statement that takes too long counts as an outage, is over on the server too, and costs no later one."""
+    """A statement that takes too long counts as an outage, ends on the server too, and delays no later one."""
     app = App(postgres_url, TEXT_IDS)
     app.sql(FILES.format(id="TEXT"))
     database = await open_database(app.url, {AppTable.FILE})
@@ -109,5 +109,5 @@ async def test_a_statement_without_end(postgres_url: str, monkeypatch: pytest.Mo
 
     assert [] == app.sql("SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'")
     with pytest.raises(RowNotFoundError):
-        await SqlFiles(database).mark_processed("nobody", {})
+        await SqlFiles(database).mark_processed("unknown", {})
     await database.close()

@@ -16,7 +16,7 @@ from tests.support.prisma import IMPOSSIBLE, SUBSCRIPTIONS, App, open_database, 
 
 
 async def test_subscriptions_of_a_user(app: App, subscriptions: SqlSubscriptions) -> None:
-    """A user's subscriptions come oldest id first, with ids as text, and nobody else's are among them."""
+    """They come oldest id first, with ids as text, and without those of other users."""
     app.subscribe(2, user=0, endpoint="https://push.example/2", p256dh="key2")
     app.subscribe(0, user=0)
     app.subscribe(1, user=1)
@@ -31,21 +31,21 @@ async def test_subscriptions_of_a_user(app: App, subscriptions: SqlSubscriptions
 
 @pytest.mark.parametrize("user", [3, 4])
 async def test_an_unknown_user(app: App, subscriptions: SqlSubscriptions, user: int) -> None:
-    """A user that nobody is has no subscriptions."""
+    """An unknown user has no subscriptions."""
     app.subscribe(0, user=0)
 
     assert [] == await subscriptions.of_user(app.ids[user])
 
 
 async def test_an_id_that_the_column_can_not_hold(app: App, subscriptions: SqlSubscriptions) -> None:
-    """An id that the app's column could never hold is one that nobody has; it is no error."""
+    """Such an id has no subscriptions; it is no error."""
     app.subscribe(0, user=0)
 
     assert [[]] * len(IMPOSSIBLE) == [await subscriptions.of_user(user_id) for user_id in IMPOSSIBLE]
 
 
 async def test_prune(app: App, subscriptions: SqlSubscriptions) -> None:
-    """Pruning deletes the given rows and no other, and says how many; a second time there is nothing to delete."""
+    """The given rows are deleted, no others, and the count is returned; a second time it is 0."""
     for row in range(3):
         app.subscribe(row, user=0)
     gone = (await subscriptions.of_user(app.ids[0]))[:2]
@@ -61,7 +61,7 @@ async def test_prune_nothing(subscriptions: SqlSubscriptions) -> None:
 
 @pytest.mark.parametrize("column", ["endpoint", "p256dh"])
 async def test_a_new_subscription_survives(app: App, subscriptions: SqlSubscriptions, column: str) -> None:
-    """A device that has subscribed anew in between, in the same row, is not pruned."""
+    """A device that subscribed anew meanwhile, in the same row, is not pruned."""
     app.subscribe(0, user=0)
     app.subscribe(1, user=0)
     stale = await subscriptions.of_user(app.ids[0])
@@ -73,7 +73,7 @@ async def test_a_new_subscription_survives(app: App, subscriptions: SqlSubscript
 
 
 async def test_prune_ids_that_the_column_can_not_hold(app: App, subscriptions: SqlSubscriptions) -> None:
-    """Among the given subscriptions, one with an impossible id is passed over."""
+    """A subscription with such an id is skipped."""
     app.subscribe(0, user=0)
     (real,) = await subscriptions.of_user(app.ids[0])
 
@@ -97,7 +97,7 @@ async def test_prune_many(empty: App) -> None:
 
 
 async def test_errors_show_no_endpoint(app: App, subscriptions: SqlSubscriptions) -> None:
-    """A failed statement's error does not show an endpoint: whoever has one can push."""
+    """A failed statement's error shows no endpoint, because an endpoint allows pushes."""
     app.subscribe(0, user=0, endpoint="https://push.example/secret")
     stale = await subscriptions.of_user(app.ids[0])
     app.sql('DROP TABLE "PushSubscription"')

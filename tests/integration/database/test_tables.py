@@ -1,4 +1,4 @@
-"""The tables that the worker looks for at its start, and what it says of those that are missing."""
+"""The tables that the worker checks at its start, and its errors for missing ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from storage.tables import AppTable
 from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, open_database
 
 
-async def test_what_is_missing_is_said_at_once(empty: App) -> None:
-    """Every missing table and column is one line of one error, with what to do about it."""
+async def test_all_missing_tables_are_named_at_once(empty: App) -> None:
+    """Each missing table and column is one line of one error, with what to do."""
     empty.sql('CREATE TABLE "push_subscriptions" ("id" TEXT, "userId" TEXT, "endpoint" TEXT, "auth_key" TEXT)')
 
     with pytest.raises(SchemaError) as caught:
@@ -26,18 +26,18 @@ async def test_what_is_missing_is_said_at_once(empty: App) -> None:
     ] == str(caught.value).splitlines()
 
 
-async def test_only_what_is_needed(empty: App) -> None:
-    """A process that serves only pushes does not need the table of files."""
+async def test_a_push_worker_needs_no_table_of_files(empty: App) -> None:
+    """A process that serves only pushes does not look for it."""
     empty.sql(SUBSCRIPTIONS.format(id="TEXT"))
 
     database = await open_database(empty.url, {AppTable.PUSH_SUBSCRIPTION})
 
-    assert [] == await SqlSubscriptions(database).of_user("nobody")
+    assert [] == await SqlSubscriptions(database).of_user("unknown")
     await database.close()
 
 
 async def test_prisma_schema(postgres_url: str) -> None:
-    """Tables are looked for in the schema that Prisma's `schema` parameter names."""
+    """Tables are looked up in the schema that Prisma's `schema` parameter names."""
     app = App(postgres_url, TEXT_IDS)
     app.sql("CREATE SCHEMA shop")
     app.sql(FILES.format(id="TEXT").replace('"File"', 'shop."File"'))

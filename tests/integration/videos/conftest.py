@@ -1,4 +1,4 @@
-"""The video task in a folder of its own, with each ffmpeg that is on trial."""
+"""The video task in a folder of its own, with each ffmpeg that is tested."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A task works in its folder."""
+    """The task's folder."""
     (tmp_path / "task").mkdir()
     monkeypatch.chdir(tmp_path / "task")
     return tmp_path / "task"

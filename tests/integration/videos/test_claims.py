@@ -1,4 +1,4 @@
-"""What an upload says of itself need not be so, and what can't be decoded has one clear reason."""
+"""An upload's claims about itself may be false, and each upload that can't be decoded has one clear reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def unknown(data: bytes, bits: int) -> bytes:
-    """An MP4 whose durations are all said to be unknown: all ones, in so many bits."""
+    """An MP4 whose durations are all unknown: all bits set, in this many bits."""
     made = b""
     for kind, content in boxes(data):
         if kind in FOLDERS:
@@ -57,7 +57,7 @@ def _all_ones(content: bytes, skipped: int, bits: int) -> bytes:
 def test_a_duration_that_is_unknown(
     run: Run, video: Callable[[str], Path], tmp_path: Path, bits: int, flags: str
 ) -> None:
-    """A recording that was written as it went on says all ones, which are no 279,620 seconds."""
+    """A live recording has all bits set, which does not mean 279,620 seconds."""
     videos.ffmpeg("-i", str(video("safe")), "-c", "copy", "-movflags", flags, "-f", "mp4", str(tmp_path / "video"))
 
     report = run(unknown((tmp_path / "video").read_bytes(), bits) if flags != "faststart" else _moved(tmp_path, bits))
@@ -73,7 +73,7 @@ def _moved(folder: Path, bits: int) -> bytes:
 
 
 def test_a_claim_that_its_packets_deny(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """A video that claims more than is allowed, and has less, is one that was cut off."""
+    """A video that claims more than is allowed, and has less, was cut off."""
     videos.ffmpeg("-i", str(video("plain")), "-c", "copy", "-f", "matroska", str(tmp_path / "video"))
     data = (tmp_path / "video").read_bytes()
     assert b"00:00:01.0" in data
@@ -85,7 +85,7 @@ def test_a_claim_that_its_packets_deny(run: Run, video: Callable[[str], Path], t
 
 @pytest.mark.parametrize("encrypted", ["MPEG-CENC", "Apple"])
 def test_a_video_that_is_protected(run: Run, video: Callable[[str], Path], tmp_path: Path, encrypted: str) -> None:
-    """A clear reason, in place of what a decoder says of noise."""
+    """A clear reason, in place of a decoder's complaints about noise."""
     if encrypted == "Apple":
         source = video("safe").read_bytes().replace(b"avc1\0\0\0\0", b"drmi\0\0\0\0")
         assert b"drmi" in source
@@ -98,14 +98,14 @@ def test_a_video_that_is_protected(run: Run, video: Callable[[str], Path], tmp_p
         run(source)
 
 
-def test_frames_of_a_kind_that_nobody_knows(run: Run, video: Callable[[str], Path]) -> None:
-    """They are named by the mark that the video has."""
+def test_frames_of_an_unknown_codec(run: Run, video: Callable[[str], Path]) -> None:
+    """The reason names the codec's four-letter code."""
     with pytest.raises(RefusedError, match=r"coded in a way that ffmpeg doesn't know \(xyz1\)"):
         run(video("safe").read_bytes().replace(b"avc1\0\0\0\0", b"xyz1\0\0\0\0"))
 
 
 def test_the_first_sound_that_can_be_decoded_is_taken(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """A video with a track for the home cinema and one for all others has that of all others."""
+    """A video with one track for home cinemas and one for all others gets the latter."""
     both = ("-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy", "-f", "matroska")
     videos.ffmpeg("-i", str(video("safe")), *both, str(tmp_path / "video"))
     data = (tmp_path / "video").read_bytes()
@@ -119,7 +119,7 @@ def test_the_first_sound_that_can_be_decoded_is_taken(run: Run, video: Callable[
 
 @pytest.mark.parametrize(("frames", "form"), [("plain", "mp4"), ("safe", "mp4"), ("safe", "matroska")])
 def test_sound_that_starts_late(run: Run, video: Callable[[str], Path], tmp_path: Path, frames: str, form: str) -> None:
-    """The video lasts until the sound ends, encoded as well as wrapped anew."""
+    """The video lasts until the sound ends, encoded as well as remuxed."""
     late = ("-itsoffset", "2", "-i", str(video("sound")), "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", form)
     videos.ffmpeg("-i", str(video(frames)), *late, str(tmp_path / "video"))
 

@@ -1,4 +1,4 @@
-"""A video's colours are those of its upload, video and poster alike, and the video says how they are to be read."""
+"""Colours: video and poster show those of the upload, and the video is tagged with how to read them."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def plain(path: Path, colour: str, size: str, encoder: tuple[str, ...], shape: s
 
 
 def coded(matrix: str, said: str, pixels: str = "yuv420p", seen: str = "tv") -> str:
-    """The filters for frames in this matrix and range, that say something of it."""
+    """The filters for frames in this matrix and range, with these tags."""
     return f"scale=out_color_matrix={matrix}:out_range={seen},format={pixels},{said}"
 
 
 def shown(colour: str) -> object:
-    """What is to be seen of the colour, but for what eight bits and a lossy codec round."""
+    """The visible colour, except for rounding by eight bits and a lossy codec."""
     return pytest.approx(tuple(bytes.fromhex(colour)), abs=6)
 
 
 def assert_shows(colour: str) -> None:
-    """The video says BT.709 in all respects, and shows the colour read like that; so does the poster."""
+    """The video is tagged BT.709 throughout, and shows the colour when read so; so does the poster."""
     seen = videos.look(Path("video.mp4"))["video"]
     names = ("color_space", "color_primaries", "color_transfer", "color_range")
     assert ("bt709", "bt709", "bt709", "tv") == tuple(seen.get(name) for name in names)
@@ -61,8 +61,10 @@ def assert_poster(colour: str) -> None:
     ],
     ids=["gif", "animation", "screen"],
 )
-def test_what_is_red_green_and_blue(run: Run, tmp_path: Path, size: str, encoder: tuple[str, ...], colour: str) -> None:
-    """A GIF, an animation or a screen's recording, in HD as in SD: its own colours."""
+def test_an_rgb_upload_keeps_its_colours(
+    run: Run, tmp_path: Path, size: str, encoder: tuple[str, ...], colour: str
+) -> None:
+    """A GIF, an animation or a screen recording, in HD as in SD."""
     run(plain(tmp_path / "video", colour, size, encoder))
 
     assert_shows(colour)
@@ -79,7 +81,7 @@ def test_what_is_red_green_and_blue(run: Run, tmp_path: Path, size: str, encoder
         (HD, "libvpx-vp9", "smpte170m"),
     ],
 )
-def test_a_video_that_does_not_say(run: Run, tmp_path: Path, size: str, codec: str, matrix: str) -> None:
+def test_a_video_without_tags(run: Run, tmp_path: Path, size: str, codec: str, matrix: str) -> None:
     """It is read as Chromium and Firefox do: HD in BT.709, all else, and VP9, in BT.601."""
     encoder = ("-c:v", codec, "-b:v", "4M", "-f", "matroska")
     run(plain(tmp_path / "video", LEAF, size, encoder, coded(matrix, UNSAID)))
@@ -88,8 +90,8 @@ def test_a_video_that_does_not_say(run: Run, tmp_path: Path, size: str, codec: s
 
 
 @pytest.mark.parametrize(("size", "matrix"), [(HD, "bt709"), (SD, "smpte170m")])
-def test_the_poster_of_a_video_that_does_not_say(run: Run, tmp_path: Path, size: str, matrix: str) -> None:
-    """A video that stays as it is is read by browsers, and its poster looks the same."""
+def test_the_poster_of_a_video_without_tags(run: Run, tmp_path: Path, size: str, matrix: str) -> None:
+    """A video that is not encoded is read by browsers, and its poster looks the same."""
     encoder = ("-c:v", "libx264", "-f", "mp4")
     assert run(plain(tmp_path / "video", LEAF, size, encoder, coded(matrix, UNSAID)))["remuxed"]
 
@@ -97,8 +99,8 @@ def test_the_poster_of_a_video_that_does_not_say(run: Run, tmp_path: Path, size:
 
 
 @pytest.mark.parametrize("matrix", ["bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c"])
-def test_a_video_that_says(run: Run, tmp_path: Path, matrix: str) -> None:
-    """Whatever matrix it says, it is read in; that of constant luminance is near to the other of BT.2020."""
+def test_a_video_with_a_matrix_tag(run: Run, tmp_path: Path, matrix: str) -> None:
+    """It is read in that matrix; constant luminance is close to the other one of BT.2020."""
     written = {"bt470bg": "bt470", "bt2020nc": "bt2020", "bt2020c": "bt2020"}.get(matrix, matrix)
     said = f"setparams=colorspace={matrix}"
     shape = coded(written, said, "yuv444p")  # which no browser plays
@@ -110,8 +112,8 @@ def test_a_video_that_says(run: Run, tmp_path: Path, matrix: str) -> None:
 @pytest.mark.parametrize(
     ("pixels", "seen"), [("yuv420p", "pc"), ("yuv444p", "pc"), ("yuv422p10le", "tv"), ("yuv444p", "tv")]
 )
-def test_ranges_and_forms(run: Run, tmp_path: Path, pixels: str, seen: str) -> None:
-    """Full range becomes that of a television, ten bits become eight, and whole colours become those of 4:2:0."""
+def test_ranges_and_pixel_formats(run: Run, tmp_path: Path, pixels: str, seen: str) -> None:
+    """Full range becomes limited range, ten bits become eight, and full chroma becomes 4:2:0."""
     said = f"setparams=colorspace=bt709:range={seen}"
     encoder = ("-c:v", "libx264", "-crf", "1", "-f", "mp4")
     assert not run(plain(tmp_path / "video", LEAF, HD, encoder, coded("bt709", said, pixels, seen)))["remuxed"]
@@ -120,8 +122,8 @@ def test_ranges_and_forms(run: Run, tmp_path: Path, pixels: str, seen: str) -> N
 
 
 @pytest.mark.parametrize(("primaries", "colour"), [("bt2020", "00c91b"), ("smpte432", "00c128")])
-def test_colours_that_a_plain_screen_has_not(run: Run, tmp_path: Path, primaries: str, colour: str) -> None:
-    """A video in the wide colours of a phone is brought into those of BT.709, as a browser does it."""
+def test_a_wide_gamut_is_converted(run: Run, tmp_path: Path, primaries: str, colour: str) -> None:
+    """The wide colours of a phone become those of BT.709, as in a browser."""
     said = f"setparams=colorspace=bt709:color_primaries={primaries}:color_trc=bt709:range=tv"
     run(plain(tmp_path / "video", LEAF, HD, ("-c:v", "libx264", "-crf", "1", "-f", "mp4"), coded("bt709", said)))
 
@@ -130,7 +132,7 @@ def test_colours_that_a_plain_screen_has_not(run: Run, tmp_path: Path, primaries
 
 @pytest.mark.parametrize("said", ["smpte428", "smpte431", "bt470m", "film", "reserved"])
 def test_odd_primaries_are_no_reason_to_fail(run: Run, tmp_path: Path, said: str) -> None:
-    """A video may say what it likes."""
+    """A video may claim anything."""
     tags = (
         f"setparams=colorspace=smpte240m:color_primaries={said if said != 'reserved' else 'unknown'}:color_trc=log316"
     )
@@ -157,7 +159,7 @@ def test_colours_that_ffmpeg_can_t_read(run: Run, tmp_path: Path, matrix: str) -
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
 @pytest.mark.parametrize("said", [True, False])
 def test_high_dynamic_range_becomes_plain(run: Run, tmp_path: Path, transfer: str, said: bool) -> None:
-    """A plain frame, kept as HDR, is near to itself afterwards, also where the video says its transfer alone."""
+    """A plain frame stored as HDR looks the same afterwards, also if the video has only its transfer tag."""
     wide = f"scale=out_color_matrix=bt2020nc:out_primaries=bt2020:out_transfer={transfer}:out_range=tv"
     tags = f"color_trc={transfer}:" + (
         "colorspace=bt2020nc:color_primaries=bt2020" if said else "colorspace=unknown:color_primaries=unknown"

@@ -51,7 +51,7 @@ def test_a_video_becomes_one_that_every_browser_plays(run: Run, video: Callable[
     assert 1 == len(parent.reserved)
 
 
-def test_a_video_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, video: Callable[[str], Path]) -> None:
+def test_a_video_fit_for_the_web_is_only_remuxed(run: Run, video: Callable[[str], Path]) -> None:
     """The coded frames are kept; location and camera are removed."""
     report = run(video("safe"))
 
@@ -65,7 +65,7 @@ def test_a_video_that_is_fit_for_the_web_is_only_wrapped_anew(run: Run, video: C
     assert Path("poster.jpg").is_file()
 
 
-def test_what_a_camera_wrote_between_the_frames_is_gone(run: Run, video: Callable[[str], Path]) -> None:
+def test_messages_between_the_frames_are_removed(run: Run, video: Callable[[str], Path]) -> None:
     """A remux keeps all frames of H.264, and no messages (SEI)."""
     report = run(video("place-inside"))
 
@@ -75,8 +75,8 @@ def test_what_a_camera_wrote_between_the_frames_is_gone(run: Run, video: Callabl
     assert "25" == videos.look(Path("video.mp4"))["video"]["nb_read_frames"]
 
 
-def test_what_was_cut_away_is_not_published(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """A video whose editor has kept the whole and a list of edits becomes a video of what is shown, and no more."""
+def test_frames_that_were_cut_away_are_not_published(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
+    """An editor may keep the whole video and an edit list: the result has only what is shown."""
     videos.cut(video("safe"), tmp_path / "cut", 0.6)
     shown = videos.look(tmp_path / "cut")["video"]["nb_read_frames"]
     assert ("10", "25") == (shown, videos.kept(tmp_path / "cut"))
@@ -88,7 +88,7 @@ def test_what_was_cut_away_is_not_published(run: Run, video: Callable[[str], Pat
 
 
 def test_sound_that_was_cut_away_is_not_published(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """What was said before the video's begin is left out as well."""
+    """Sound before the video's begin is left out as well."""
     whole = str(video("safe"))
     arguments = ("-i", whole, "-ss", "0.6", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "mp4")
     videos.ffmpeg(*arguments, str(tmp_path / "cut"))
@@ -117,7 +117,7 @@ def test_sound_that_was_cut_away_is_not_published(run: Run, video: Callable[[str
     ],
 )
 def test_odd_videos(run: Run, video: Callable[[str], Path], recipe: str, size: tuple[int, int]) -> None:
-    """Each is encoded to even sides, square pixels, 4:2:0 of eight bits and the range of a television."""
+    """Each is encoded to even sides, square pixels, 4:2:0 of eight bits and limited range."""
     report = run(video(recipe))
 
     seen = videos.look(Path("video.mp4"))["video"]
@@ -137,7 +137,7 @@ def test_the_poster_has_the_videos_colours(
     recipe: str,
     remuxed: bool,
 ) -> None:
-    """A JPEG is read in another matrix than an HD video, and looks like it nevertheless."""
+    """A JPEG is read in another matrix than an HD video, and looks the same nevertheless."""
     report = run(video(recipe))
 
     assert remuxed == report["remuxed"]
@@ -146,7 +146,7 @@ def test_the_poster_has_the_videos_colours(
 
 
 def test_tones_are_mapped(run: Run, video: Callable[[str], Path]) -> None:
-    """A video of high dynamic range is said to be in plain colours afterwards, and the report says what was done."""
+    """A video of high dynamic range is tagged as plain afterwards, and the report says what was done."""
     report = run(video("hdr"))
 
     seen = videos.look(Path("video.mp4"))["video"]
@@ -161,7 +161,7 @@ def test_tones_are_mapped(run: Run, video: Callable[[str], Path]) -> None:
 def test_sound_that_can_t_be_decoded_is_left_out(
     run: Run, video: Callable[[str], Path], tmp_path: Path, container: str, changes: dict[bytes, bytes]
 ) -> None:
-    """A kind that ffmpeg does not know, and one that it knows and can't decode: the video goes without, and says so."""
+    """Unknown to ffmpeg, or not decodable: the video has no sound, and the report says so."""
     videos.ffmpeg("-i", str(video("safe")), "-c", "copy", "-f", container, str(tmp_path / "video"))
     data = (tmp_path / "video").read_bytes()
     for known, unknown in changes.items():
@@ -175,7 +175,7 @@ def test_sound_that_can_t_be_decoded_is_left_out(
 
 
 def test_uneven_times_are_kept(run: Run, video: Callable[[str], Path]) -> None:
-    """No frame is made up or dropped where a phone took them unevenly."""
+    """No frame is added or dropped where a phone's frames came unevenly."""
     run(video("uneven"))
 
     assert (
@@ -186,7 +186,7 @@ def test_uneven_times_are_kept(run: Run, video: Callable[[str], Path]) -> None:
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation_is_baked_in(run: Run, video: Callable[[str], Path], tmp_path: Path, degrees: int) -> None:
-    """A video that a phone took upright is upright everywhere, video and poster alike."""
+    """A video that a phone took upright is upright everywhere, with its poster."""
     videos.rotated(video("plain"), tmp_path / "turned", degrees)
     report = run(tmp_path / "turned")
 
@@ -199,7 +199,7 @@ def test_rotation_is_baked_in(run: Run, video: Callable[[str], Path], tmp_path: 
 
 
 def test_a_mirrored_video_is_put_right(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """A matrix that no rotation is, is baked in as well."""
+    """A matrix that mirrors is baked in, too."""
     videos.flipped(video("upside-down"), tmp_path / "flipped")
     red, green, _ = videos.first_pixel(video("upside-down"))
     assert green > red
@@ -213,7 +213,7 @@ def test_a_mirrored_video_is_put_right(run: Run, video: Callable[[str], Path], t
 
 
 def test_an_interlaced_video_is_woven(run: Run, video: Callable[[str], Path]) -> None:
-    """Browsers show both halves of a frame at once: it has one time afterwards."""
+    """Browsers show both fields of a frame at once, which therefore have one time afterwards."""
     assert "tt" == videos.look(video("interlaced"))["video"]["field_order"]
 
     assert not run(video("interlaced"))["remuxed"]
@@ -225,15 +225,15 @@ def test_an_interlaced_video_is_woven(run: Run, video: Callable[[str], Path]) ->
 
 
 def test_a_fast_video_is_slowed_to_what_screens_show(run: Run, video: Callable[[str], Path]) -> None:
-    """Frames are dropped, time is not stretched."""
+    """Frames are dropped; its duration stays."""
     report = run(video("fast"))
 
     assert (False, pytest.approx(0.5, abs=0.05)) == (report["remuxed"], report["duration"])
     assert "60/1" == videos.look(Path("video.mp4"))["video"]["avg_frame_rate"]
 
 
-def test_a_video_that_was_cut_off_is_said_to_be(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """What there is of it is made, and the report says that it is less than was claimed."""
+def test_a_video_that_was_cut_off_is_reported(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
+    """All frames that it has are encoded, and the report says that they are fewer than claimed."""
     videos.ffmpeg(*("-stream_loop", "3", "-i", str(video("plain")), "-c", "copy", "-f", "mp4", str(tmp_path / "long")))
     videos.faststart(tmp_path / "long", tmp_path / "whole")
     data = (tmp_path / "whole").read_bytes()
@@ -255,7 +255,7 @@ def test_a_video_that_starts_late_is_as_long_as_it_is(run: Run, video: Callable[
 
 
 def test_subtitles_may_be_longer_than_the_video(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """They are not taken along, and nothing of the video is missing."""
+    """They are left out, and nothing of the video is missing."""
     (tmp_path / "words.srt").write_text(
         "1\n00:00:00,000 --> 00:00:01,000\nHello\n\n2\n00:00:19,000 --> 00:00:20,000\nthere\n"
     )
@@ -277,14 +277,14 @@ def test_subtitles_may_be_longer_than_the_video(run: Run, video: Callable[[str],
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a video"),
     ],
 )
-def test_what_is_no_video_is_refused(run: Run, source: bytes, reason: str) -> None:
-    """Whatever its name, what is no video is refused with the reason."""
+def test_a_file_that_is_no_video_is_refused(run: Run, source: bytes, reason: str) -> None:
+    """With the reason, whatever its name."""
     with pytest.raises(RefusedError, match=reason):
         run(source)
 
 
 def test_a_playlist_reads_no_other_file(run: Run, video: Callable[[str], Path], tmp_path: Path) -> None:
-    """A playlist of a video on this machine does not get at it: its format is not taken."""
+    """A playlist can't reach a video on this machine: its format is not accepted."""
     videos.ffmpeg(*("-i", str(video("safe")), "-c", "copy", "-f", "mpegts", str(tmp_path / "private.ts")))
     playlist = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/private.ts\n#EXT-X-ENDLIST\n"
     with pytest.raises(RefusedError, match="not a video"):
@@ -301,7 +301,7 @@ def test_a_playlist_reads_no_other_file(run: Run, video: Callable[[str], Path], 
         ("large", {"maxPixels": 1_000_000}, "2560x1440 pixels, more than 1.0 million"),
     ],
 )
-def test_what_is_beyond_the_limits_is_refused(
+def test_a_video_beyond_the_limits_is_refused(
     run: Run, video: Callable[[str], Path], recipe: str, changes: dict[str, Any], reason: str
 ) -> None:
     """In clear words, and before anything is encoded."""
@@ -311,7 +311,7 @@ def test_what_is_beyond_the_limits_is_refused(
 
 
 def test_av1_without_a_decoder(run: Run, video: Callable[[str], Path]) -> None:
-    """It is not the video that is at fault, and the operator reads what to change."""
+    """The video is not at fault, and the operator reads what to change."""
     with pytest.raises(RefusedError, match=r"this ffmpeg can't decode AV1; set FFMPEG_PATH"):
         run(video("av1"), av1=False)
 
@@ -326,14 +326,14 @@ def test_a_video_that_hides_its_length_is_refused(run: Run, video: Callable[[str
 
 
 def test_an_index_that_is_missing(run: Run, video: Callable[[str], Path]) -> None:
-    """An upload that broke off before its index can't be played by anything."""
+    """An upload that broke off before its index can't be played."""
     data = video("plain").read_bytes()
     with pytest.raises(RefusedError, match="not a video"):
         run(data[: data.index(b"moov") - 4])
 
 
 def test_frames_that_can_t_be_decoded(run: Run, video: Callable[[str], Path]) -> None:
-    """An index without its frames is refused, however it looks from outside."""
+    """An index without its frames is refused, however good the file looks."""
     data = bytearray(video("plain").read_bytes())
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
     data[start:end] = bytes(end - start)
@@ -342,7 +342,7 @@ def test_frames_that_can_t_be_decoded(run: Run, video: Callable[[str], Path]) ->
 
 
 def test_where_memory_is_short_a_large_video_is_made_smaller(run: Run, video: Callable[[str], Path]) -> None:
-    """Rather 720 lines than none."""
+    """720 lines are better than no video."""
     report = run(video("large"), memory=200 * MEBIBYTE)
 
     assert (1280, 720) == (report["width"], report["height"])
@@ -351,7 +351,7 @@ def test_where_memory_is_short_a_large_video_is_made_smaller(run: Run, video: Ca
 def test_where_memory_runs_out_a_smaller_video_is_made(
     run: Run, video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However well it was planned: 720 lines are tried before it fails, and progress goes on."""
+    """If the plan was too optimistic, 720 lines are tried before it fails, and progress goes on."""
     tried: list[str] = []
 
     def perform(command: list[str], *arguments: Any) -> None:

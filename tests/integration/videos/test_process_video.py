@@ -32,7 +32,7 @@ JOB = VideoPayload.model_validate({"fileId": "file-1", "filePath": "uploads/a.mp
 
 @pytest.fixture
 def studio(dependencies: MediaDependencies, store: FolderStore, kit: FfmpegTools) -> MediaDependencies:
-    """The parts with a real ffmpeg, and a video in the store."""
+    """The dependencies with a real ffmpeg, and a video in the store."""
     videos.make("plain", store.folder / "uploads" / "a.mp4")
     return dataclasses.replace(dependencies, tools=kit)
 
@@ -83,7 +83,7 @@ async def test_a_large_video_fits_its_memory(
     size: tuple[int, int],
     less: tuple[int, int],
 ) -> None:
-    """Under the limits of a child process, and without the loss of a frame; `less` with an ffmpeg that takes more."""
+    """Under a child's limits, and without losing a frame; `less` is for an ffmpeg that takes more."""
     videos.make(recipe, store.folder / "uploads" / "a.mp4")
     result = await ProcessVideo(studio)(JOB, FakeContext())
 
@@ -93,7 +93,7 @@ async def test_a_large_video_fits_its_memory(
 
 
 async def test_a_video_without_a_keyframe_is_encoded(studio: MediaDependencies, store: FolderStore) -> None:
-    """Where the keyframes alone show nothing a second task looks at all frames, with the memory for it."""
+    """If the keyframes alone show nothing, a second task decodes all frames, with the memory for it."""
     videos.make("no-keyframe", store.folder / "uploads" / "a.mp4")
     result = await ProcessVideo(studio)(JOB, FakeContext())
 
@@ -101,8 +101,8 @@ async def test_a_video_without_a_keyframe_is_encoded(studio: MediaDependencies, 
     assert int(videos.look(store.folder / "file-1-video.mp4")["video"]["nb_read_frames"]) > 10
 
 
-async def test_a_video_that_memory_is_too_short_for(studio: MediaDependencies, store: FolderStore) -> None:
-    """It is not the video that is at fault, and the operator reads what to change."""
+async def test_a_video_that_needs_too_much_memory(studio: MediaDependencies, store: FolderStore) -> None:
+    """The video is not at fault, and the operator reads what to change."""
     videos.make("4k-ten-bits", store.folder / "uploads" / "a.mp4")
     short = dataclasses.replace(studio, video_limits=dataclasses.replace(studio.video_limits, memory=64 * MEBIBYTE))
 
@@ -111,7 +111,7 @@ async def test_a_video_that_memory_is_too_short_for(studio: MediaDependencies, s
 
 
 async def test_a_video_never_takes_the_slots_of_images(studio: MediaDependencies) -> None:
-    """Beyond VIDEO_CONCURRENCY a video comes again in a few seconds, and no attempt is counted."""
+    """Beyond VIDEO_CONCURRENCY a video is snoozed for a few seconds, and no attempt is counted."""
     process = ProcessVideo(studio)
     first = asyncio.create_task(process(JOB, FakeContext()))
     await asyncio.sleep(0)
@@ -124,7 +124,7 @@ async def test_a_video_never_takes_the_slots_of_images(studio: MediaDependencies
     assert (await process(JOB, FakeContext())).width == 320
 
 
-async def test_a_video_of_a_gif_takes_a_videos_place(studio: MediaDependencies, store: FolderStore) -> None:
+async def test_a_video_of_a_gif_takes_a_videos_slot(studio: MediaDependencies, store: FolderStore) -> None:
     """Images that become videos count as videos, and other images do not."""
     process = ProcessImage(studio)
     gif, still = (
@@ -144,7 +144,7 @@ async def test_a_video_of_a_gif_takes_a_videos_place(studio: MediaDependencies, 
 
 
 async def test_without_ffmpeg_a_video_is_a_dead_letter(studio: MediaDependencies) -> None:
-    """It says what to install, and the video is not even fetched; images go on."""
+    """Its reason says what to install, and the video is not even fetched; images go on."""
     with structlog.testing.capture_logs() as lines:
         reason = tools_or_reason("/nowhere/ffmpeg", None)
     assert [("no_ffmpeg", reason)] == [(line["event"], line["reason"]) for line in lines]
@@ -157,7 +157,7 @@ async def test_without_ffmpeg_a_video_is_a_dead_letter(studio: MediaDependencies
 
 
 async def test_an_image_is_no_video(studio: MediaDependencies, store: FolderStore) -> None:
-    """What is no video is refused for good, with the reason, and leaves no row changed."""
+    """An upload that is no video is refused for good with the reason, and no row is changed."""
     (store.folder / "uploads" / "a.mp4").write_bytes((store.folder / "uploads" / "a.png").read_bytes())
 
     with pytest.raises(PermanentError, match="not a video"):
@@ -165,7 +165,7 @@ async def test_an_image_is_no_video(studio: MediaDependencies, store: FolderStor
 
 
 async def test_the_platforms_sigterm_does_not_shorten_a_video(studio: MediaDependencies, store: FolderStore) -> None:
-    """A platform signals every process; ffmpeg would end there, with a video that plays and lacks its end."""
+    """A platform signals every process; ffmpeg alone would stop, and leave a playable video without its end."""
     source = "testsrc2=s=1280x720:r=30:d=3,noise=alls=20:allf=t"
     path = store.folder / "uploads" / "a.mp4"
     videos.ffmpeg("-f", "lavfi", "-i", source, *videos.ROUGH, "-f", "mp4", str(path))
@@ -183,7 +183,7 @@ async def test_the_platforms_sigterm_does_not_shorten_a_video(studio: MediaDepen
 async def test_a_cancelled_encode_leaves_no_process_and_no_file(
     studio: MediaDependencies, store: FolderStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """A job that is cut short in the middle of a video takes ffmpeg with it, and its folder."""
+    """A job that is cancelled in the middle of a video ends ffmpeg, and deletes its folder."""
     videos.ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=12,noise=alls=20:allf=t", *videos.ROUGH, "-f", "mp4"),
         str(store.folder / "uploads" / "a.mp4"),
@@ -209,7 +209,7 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(
 async def test_an_animation_as_a_video(
     studio: MediaDependencies, store: FolderStore, recipe: str, animation: str | None
 ) -> None:
-    """A GIF becomes a video beside its first frame; what ffmpeg can't read stays an animation."""
+    """A GIF becomes a video beside its first frame; one that ffmpeg can't read stays an animation."""
     path = store.folder / "uploads" / "a.png"
     frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "blue", "green")]
     if recipe == "gif":
@@ -233,7 +233,7 @@ async def test_an_animation_as_a_video(
 
 
 async def test_the_text_of_a_file(dependencies: MediaDependencies, store: FolderStore, files: MemoryFiles) -> None:
-    """`extract_text` stores a text beside the upload, and says what it is."""
+    """`extract_text` stores a text beside the upload, and says what kind it is."""
     (store.folder / "uploads" / "a.png").write_text("# Title\r\nGrüße", encoding="utf-8")
     data = {"fileId": "file-1", "filePath": "uploads/a.png", "userId": 1, "operation": "extract_text"}
 

@@ -1,4 +1,4 @@
-"""Each frame of a video is shown when, and for as long as, in the upload."""
+"""Each frame of a video is shown at the same time, and for as long, as in the upload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNEVEN = [70, 130, 40, 330, 90, 50, 410, 60, 20, 110, 90, 70, 50]
 
 
 def gif(path: Path, durations: Sequence[int]) -> Path:
-    """An animated GIF in which a bar moves on; each frame is shown for so many milliseconds."""
+    """An animated GIF with a moving bar; each frame is shown for this many milliseconds."""
     frames = []
     for number, _ in enumerate(durations):
         frame = Image.new("RGB", (200, 152), (40, 40, 90))
@@ -49,7 +49,7 @@ def test_a_gif_s_frames_keep_their_times(run: Run, tmp_path: Path, durations: li
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 8])
 def test_the_last_frame_is_shown_as_long_as_in_the_upload(run: Run, tmp_path: Path, count: int) -> None:
-    """However many come before it: encoders put frames into another order."""
+    """However many frames come before it: encoders reorder frames."""
     durations = [*[100] * (count - 1), 2000]
     report = run(gif(tmp_path / "video", durations))
 
@@ -59,7 +59,7 @@ def test_the_last_frame_is_shown_as_long_as_in_the_upload(run: Run, tmp_path: Pa
 
 @pytest.mark.parametrize("codec", ["libx265", "libvpx-vp9"])
 def test_a_video_s_last_frame_is_held(run: Run, tmp_path: Path, codec: str) -> None:
-    """A recording of a screen on which nothing moves any more."""
+    """As in a recording of a screen on which nothing moves any more."""
     hold = r"setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_PTS\,NOPTS)\,4.8/TB\,DURATION)"
     source = ("-f", "lavfi", "-i", f"testsrc2=s={videos.SIZE}:r=10:d=0.3", "-video_track_timescale", "10240")
     form = "matroska" if codec == "libvpx-vp9" else "mov"
@@ -86,7 +86,7 @@ def test_a_video_s_last_frame_is_held(run: Run, tmp_path: Path, codec: str) -> N
 
 @pytest.mark.parametrize("rate", ["24000/1001", "60"])
 def test_a_steady_video_stays_steady(run: Run, tmp_path: Path, rate: str) -> None:
-    """Its rate is the same to the last digit, and no frame is lost or made up."""
+    """Its frame rate is exactly the same, and no frame is lost or added."""
     videos.ffmpeg(
         "-f",
         "lavfi",
