@@ -8,6 +8,7 @@ from typing import Any, Self
 
 MAX_REASON, MAX_STACK = 2_000, 16_000  # characters
 MAX_FRAMES = 50
+BARE = (KeyError, SystemExit)  # their message is a key, or a status, and says nothing without their name
 
 Frame = tuple[str, int, str]  # file, line, function
 
@@ -35,13 +36,18 @@ class Failure:
 def reason_of(error: BaseException) -> str:
     """An exception's message in one line of at most 2,000 characters; its class, if it has none.
 
-    All reasons are made here, because messages of libraries may have many lines, and logs and tables have one.
+    All reasons are made here, because messages of libraries may have many lines, and logs and tables have one. The
+    reason of a group has those of its exceptions.
     """
     try:
         lines = _writable(str(error)).splitlines()
     except TypeError:  # its __str__ does not return a string
         lines = []
     line = " ".join(filter(None, map(str.strip, lines)))
+    if line and isinstance(error, BARE):
+        line = f"{type(error).__name__}: {line}"
+    elif isinstance(error, BaseExceptionGroup):
+        line = f"{line}: {'; '.join(map(reason_of, error.exceptions))}"
     return line[:MAX_REASON] or type(error).__name__
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OUTAGE_PAUSE = 5.0  # seconds
 
 
-def decide(job: Job, error: Exception, chance: float | None = None) -> Retry | Snooze | Dead:
+def decide(job: Job, error: BaseException, chance: float | None = None) -> Retry | Snooze | Dead:
     """The outcome of `error` in this attempt of `job`.
 
     Another attempt follows an error that is not a JobError (a bug, a library's exception), as in BullMQ and RQ.

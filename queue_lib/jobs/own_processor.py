@@ -34,7 +34,7 @@ class Threads:
         job would run beside it. Whatever else cuts the run short ends the wait: the process is stopping, or the job is
         no longer ours.
         """
-        call = self._pool.submit(contextvars.copy_context().run, job.handle, payload, context)
+        call = self._pool.submit(contextvars.copy_context().run, _handled, job, payload, context)
         try:
             return await asyncio.shield(asyncio.wrap_future(call))
         except asyncio.CancelledError:
@@ -47,6 +47,15 @@ class Threads:
     def close(self) -> None:
         """Start no more. Threads under way end with the process."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _handled(job: Job[Any], payload: Any, context: Context) -> Any:
+    """Call `handle`. A future can't hold StopIteration: the run would wait for it for ever."""
+    try:
+        return job.handle(payload, context)
+    except StopIteration as error:
+        msg = "handle raised StopIteration: next() found no item"
+        raise RuntimeError(msg) from error
 
 
 class OwnProcessor:

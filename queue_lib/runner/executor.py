@@ -91,7 +91,9 @@ class Executor:
             if self._interrupted:
                 return Released()
             return decide(job, TransientError("the processor cancelled itself"))
-        except Exception as error:  # noqa: BLE001 -- the one place where any error of a processor becomes an outcome
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 -- here any error of a processor, sys.exit as well, is an outcome
             if isinstance(error, FaultError):
                 self._alarm(job, Failure.of(error))
             return decide(job, error)

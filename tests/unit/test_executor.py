@@ -161,6 +161,14 @@ async def test_a_processor_that_cancels_itself_has_failed() -> None:
     assert [("retry", 2.0, "the processor cancelled itself")] == await bench.run()
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"), [(SystemExit("no key"), "SystemExit: no key"), (BaseException("panicked"), "panicked")]
+)
+async def test_a_processor_can_not_end_the_worker(error: BaseException, reason: str) -> None:
+    """A job that calls sys.exit, or a library in Rust that panics, is a failed attempt: other jobs are running."""
+    assert [("retry", 2.0, reason)] == await Bench(NotingLease(), raising(error)).run()
+
+
 async def test_an_outcome_survives_an_outage() -> None:
     """A finished job is recorded when the broker is back: its work is not done again."""
     trouble = BrokerUnavailableError("away")

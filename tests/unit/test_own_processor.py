@@ -50,7 +50,7 @@ class Wrapped(Job[Greeting]):
 class Hanging(Job[Greeting]):
     """Runs until the test lets it go."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
         super().__init__(cast("Tools", None))
         self.began, self.go = threading.Event(), threading.Event()
         self._error = error
@@ -134,6 +134,25 @@ async def test_whatever_else_cancels_is_heeded(threads: Threads, is_overdue: boo
     with pytest.raises(asyncio.CancelledError):
         await task
     job.go.set()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (StopIteration(), RuntimeError, "handle raised StopIteration: next\\(\\) found no item"),
+        (SystemExit(2), SystemExit, "2"),
+    ],
+)
+async def test_whatever_a_thread_raises_ends_its_run(
+    threads: Threads, error: BaseException, kind: type[BaseException], words: str
+) -> None:
+    """A future can't hold StopIteration: the run would wait for ever."""
+    job = Hanging(error)
+    job.go.set()
+
+    with pytest.raises(kind, match=words):
+        async with asyncio.timeout(PATIENCE):
+            await OwnProcessor(job, threads)(Greeting(user_id="u1"), FakeContext())
 
 
 async def test_a_job_that_waits_for_a_thread_ends_at_its_deadline(threads: Threads) -> None:

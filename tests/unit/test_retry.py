@@ -111,6 +111,22 @@ def test_a_reason_of_many_lines() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (KeyError("month"), "KeyError: 'month'"),
+        (SystemExit(2), "SystemExit: 2"),
+        (
+            ExceptionGroup("2 of 3 failed", [ValueError("a"), KeyError("b")]),
+            "2 of 3 failed (2 sub-exceptions): a; KeyError: 'b'",
+        ),
+    ],
+)
+def test_a_reason_says_what_happened(error: BaseException, reason: str) -> None:
+    """A key or a status says nothing without the name of its exception, and a group nothing without its exceptions."""
+    assert reason == reason_of(error)
+
+
 def test_an_exception_that_can_not_be_shown() -> None:
     """An exception whose text is no text is told by its class."""
 
