@@ -1,4 +1,4 @@
-"""The options of a job as clients write them, and what becomes of them."""
+"""The options of a job as clients write them, and as the queue gets them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from queue_lib.queues import Retention
     ],
 )
 def test_every_option_is_kept(options: dict[str, Any], expected: dict[str, Any]) -> None:
-    """In seconds where BullMQ has milliseconds; what is left out is up to the queue."""
+    """In seconds where BullMQ has milliseconds; options left out are the queue's."""
     addition = AddOptions.model_validate(options).addition("greet", {"to": 1})
 
     assert Addition(name="greet", data={"to": 1}, **expected) == addition
@@ -53,7 +53,7 @@ def test_every_option_is_kept(options: dict[str, Any], expected: dict[str, Any])
 
 
 def test_an_id_that_is_given_wins() -> None:
-    """As that of an Idempotency-Key does."""
+    """It wins over that of an Idempotency-Key."""
     assert "key-1" == AddOptions.model_validate({"jobId": "a"}).addition("greet", None, "key-1").job_id
 
 
@@ -79,7 +79,7 @@ def test_an_id_that_is_given_wins() -> None:
     ],
 )
 def test_a_bad_option_is_named(options: dict[str, Any], fault: str) -> None:
-    """With what it should be."""
+    """With the values that it may have."""
     with pytest.raises(ValidationError) as refused:
         AddOptions.model_validate(options)
     assert faults(refused.value).startswith(fault)

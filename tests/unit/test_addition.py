@@ -1,4 +1,4 @@
-"""What a producer may ask for, and what each wire makes of it."""
+"""The options that a producer may give, and how each wire writes them."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ PLAIN = Addition(name="greet", data={"userId": "u1"})
         ({"data": object()}, "the payload can't be written as JSON: TypeError"),
     ],
 )
-def test_what_no_wire_takes(changes: dict[str, Any], reason: str) -> None:
-    """It is refused with the option's name, before anything is in a queue."""
+def test_options_that_no_wire_takes(changes: dict[str, Any], reason: str) -> None:
+    """They are refused with the option's name, before anything is in a queue."""
     with pytest.raises(PermanentError, match=reason):
         replace(PLAIN, **changes).check()
 
 
-def test_what_every_wire_takes() -> None:
-    """Bounds belong to the numbers."""
+def test_options_that_every_wire_takes() -> None:
+    """The bounds of numbers are allowed values."""
     PLAIN.check()
     replace(PLAIN, job_id="a-1", delay=0.5, attempts=1, priority=2**21 - 1, deduplication=Deduplication(id="a")).check()
     replace(PLAIN, priority="high", backoff=Backoff((0, 3600.0)), remove_on_complete=True, remove_on_fail=0).check()
@@ -101,12 +101,12 @@ def test_what_every_wire_takes() -> None:
     ],
 )
 def test_options_of_bullmq(changes: dict[str, Any], expected: dict[str, Any]) -> None:
-    """They are those that Node's `queue.add` takes; what says nothing is left to the queue."""
+    """They equal those that Node's `queue.add` writes; options that are not given are the queue's."""
     assert expected == options(replace(PLAIN, **changes))
 
 
 def test_a_list_of_delays_is_no_backoff_of_bullmq() -> None:
-    """It would be dropped without a word."""
+    """BullMQ would drop it silently."""
     with pytest.raises(PermanentError, match=r"^backoff: BullMQ takes one delay"):
         options(replace(PLAIN, backoff=Backoff((1.0, 5.0))))
 
@@ -127,8 +127,8 @@ def test_a_list_of_delays_is_no_backoff_of_bullmq() -> None:
         ),
     ],
 )
-def test_what_bullmq_can_not_do(changes: dict[str, Any], reason: str) -> None:
-    """It is refused with the option's name, where bullmq itself would ignore it silently."""
+def test_options_that_bullmq_lacks(changes: dict[str, Any], reason: str) -> None:
+    """They are refused with the option's name, while bullmq itself ignores them silently."""
     with pytest.raises(PermanentError, match=f"^{reason}"):
         options(replace(PLAIN, **changes))
 
@@ -146,13 +146,13 @@ def test_what_bullmq_can_not_do(changes: dict[str, Any], reason: str) -> None:
         ({"remove_on_fail": Retention(60.0, 5)}, "removeOnFail: RQ keeps a job for a time"),
     ],
 )
-def test_what_rq_can_not_do(changes: dict[str, Any], reason: str) -> None:
-    """It is refused with the option's name: nothing is dropped without a word."""
+def test_options_that_rq_lacks(changes: dict[str, Any], reason: str) -> None:
+    """They are refused with the option's name: nothing is dropped silently."""
     with pytest.raises(PermanentError, match=f"^{reason}"):
         rq.check(replace(PLAIN, **changes))
 
 
-def test_what_the_fake_can_not_do() -> None:
-    """A test that needs it needs a server."""
+def test_options_that_the_fake_lacks() -> None:
+    """A test of them needs a server."""
     with pytest.raises(PermanentError, match="priority: not in memory"):
         MemoryStore().add("work", replace(PLAIN, priority=1))

@@ -1,4 +1,4 @@
-"""Acting on many jobs or dead letters, and which of them a filter admits."""
+"""Actions on many jobs or dead letters, and which of them a filter admits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_each_item_has_its_outcome_in_order() -> None:
 
 
 async def test_the_time_budget_ends_it_between_two_items() -> None:
-    """What was begun is finished; that others are left is said."""
+    """An item that has begun is finished; the answer says that others are left."""
     now = 0.0
 
     async def slow(item: str) -> str:
@@ -68,6 +68,6 @@ def test_a_filter_admits_what_meets_all_its_conditions(conditions: dict[str, Any
 
 
 def test_a_job_whose_time_is_not_known() -> None:
-    """It counts as just failed for an age, and as failed before any moment."""
+    """For an age it counts as just failed, and as failed before any time."""
     conditions: list[dict[str, float]] = [{"newer": 0.0}, {"older": 1.0}, {"before": 1.0}]
     assert [True, False, True] == [JobFilter(**each).admits(failed(), None, NOW) for each in conditions]  # type: ignore[arg-type]

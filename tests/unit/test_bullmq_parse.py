@@ -31,7 +31,7 @@ def parse(opts: Any, **fields: str) -> Any:
 
 
 def test_the_queues_policy_where_the_app_chose_none() -> None:
-    """Node writes `attempts: 0` when the app gave no options: then the queue's policy holds."""
+    """Node writes `attempts: 0` if the app gave no options: then the queue's policy holds."""
     job = parse({"attempts": 0})
     assert ("7", "greet", {"a": 1}, 1_700_000_000.5) == (job.id, job.name, job.data, job.enqueued_at)
     assert (1, 3, QUEUE.backoff, QUEUE.timeout) == (job.attempt, job.max_attempts, job.backoff, job.timeout)
@@ -73,12 +73,12 @@ def test_attempts_are_counted_from_one() -> None:
 def test_how_long_a_job_has_waited_is_known_in_its_first_run(
     opts: Any, fields: dict[str, str], expected: float | None
 ) -> None:
-    """From when it was due, the delay that the app asked for left out; of later runs BullMQ keeps nothing."""
+    """From when it was due, without the app's delay; of later runs BullMQ keeps no time."""
     assert expected == parse(opts, processedOn="1700000003000", **fields).waited
 
 
 def test_a_verdict_of_bullmq_is_kept() -> None:
-    """A job that BullMQ itself has failed, as after too many stalls, is refused with BullMQ's reason."""
+    """A job that BullMQ itself has failed, for example after too many stalls, is refused with BullMQ's reason."""
     assert "job stalled more than allowable limit" == parse({}, defa="job stalled more than allowable limit").refusal
 
 
@@ -99,7 +99,7 @@ def test_retention_options(option: Any, expected: Any) -> None:
 
 
 def test_a_queue_without_a_bound() -> None:
-    """Its jobs stay until they are too old, which a chore sees to."""
+    """Its jobs stay until they are too old; a chore deletes them."""
     assert {"count": -1} == keep(None, None)
 
 
@@ -117,8 +117,8 @@ def test_a_queue_without_a_bound() -> None:
         (None, False),
     ],
 )
-def test_who_is_deleted_as_it_ends(kept: Any, none: bool) -> None:
-    """Then a job that is not there any more is no sign of trouble."""
+def test_a_job_that_is_deleted_as_it_ends(kept: Any, none: bool) -> None:
+    """If such a job has vanished, that is no sign of trouble."""
     assert none is keeps_none(kept)
 
 
@@ -127,8 +127,8 @@ def test_who_is_deleted_as_it_ends(kept: Any, none: bool) -> None:
     data=st.text(max_size=30) | JSON.map(json.dumps),
     atm=st.text(max_size=3) | st.just("1"),
 )
-def test_no_hash_can_do_more_than_be_refused(opts: Any, data: str, atm: str) -> None:
-    """Whatever stands in a job's hash, it is parsed or refused: no other exception gets out."""
+def test_any_hash_is_parsed_or_refused(opts: Any, data: str, atm: str) -> None:
+    """No other exception is raised, whatever stands in it."""
     try:
         job = parse(opts, data=data, atm=atm)
     except MALFORMED:

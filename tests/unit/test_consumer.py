@@ -1,4 +1,4 @@
-"""A queue's loop on a wire, over the broker in memory: slots, quiet, outages, and what holds it back."""
+"""A queue's loop on a wire, over the broker in memory: slots, quiet, outages, and holds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_jobs_run_in_the_slots_of_their_queue() -> None:
 
 
 async def test_both_wires_share_the_slots() -> None:
-    """A queue's concurrency is one number, whichever wire its jobs come by."""
+    """A queue's concurrency is one number for both wires."""
     store = MemoryStore()
     harness = Harness(MemoryBroker(store), MemoryBroker(store, wire=Wire.RQ), store=store)
     harness.enqueue(*range(6))
@@ -68,7 +68,7 @@ async def test_quiet_lets_jobs_finish_and_takes_no_more() -> None:
 
 
 class Claiming(MemoryBroker):
-    """A broker in which a claim takes its time."""
+    """A broker whose claims take time."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -100,7 +100,7 @@ async def test_a_claim_under_way_at_shutdown_is_given_back() -> None:
 
 
 class Away(MemoryBroker):
-    """A broker that can be out of reach."""
+    """A broker that may be out of reach."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -119,7 +119,7 @@ class Away(MemoryBroker):
 
 
 async def test_an_outage_is_reported_once_and_survived() -> None:
-    """While the broker is away the runner tries again and says so once; then it says that it is back, and works."""
+    """While the broker is away the runner keeps trying and reports it once; then it reports the end, and works."""
     store = MemoryStore()
     broker = Away(store)
     harness = Harness(broker, store=store)
@@ -135,7 +135,7 @@ async def test_an_outage_is_reported_once_and_survived() -> None:
 
 
 class Passing(MemoryBroker):
-    """A broker that notes whether news were passed on, and hears of work while all slots are taken."""
+    """A broker that notes whether a wake-up was passed on, and gets one while all slots are taken."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -143,21 +143,21 @@ class Passing(MemoryBroker):
         self.slots_taken = asyncio.Event()
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
-        """Have nothing."""
+        """Find no job."""
         return NotNow(5, listen=True)
 
     async def wait(self, queue: Queue, pause: NotNow) -> None:
-        """Hear of work once the other wire has taken the slots."""
+        """Wake up once the other wire has taken the slots."""
         await self.slots_taken.wait()
         self.slots_taken.clear()
 
     async def pass_on(self, queue: Queue) -> None:
-        """Note."""
+        """Note it."""
         self.passed.append(queue.name)
 
 
-async def test_news_without_a_free_slot_are_passed_on() -> None:
-    """A worker that hears of a job but is busy lets another worker hear of it."""
+async def test_a_wake_up_without_a_free_slot_is_passed_on() -> None:
+    """A busy worker that hears of a job lets another worker hear of it."""
     store = MemoryStore()
     listener = Passing(store)
     harness = Harness(listener, MemoryBroker(store, wire=Wire.RQ), store=store)
@@ -193,7 +193,7 @@ async def test_a_job_that_can_not_be_recorded_costs_only_itself() -> None:
 
 
 async def test_a_process_that_lacks_what_jobs_need_claims_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It leaves them to the others, says why, and goes on by itself; what it has begun goes on meanwhile."""
+    """It leaves jobs to other workers, says why, and goes on by itself; running jobs go on meanwhile."""
     monkeypatch.setattr(consumer_module, "HOLD_PAUSE", 0.0)
     harness = Harness()
     lack: list[str] = []

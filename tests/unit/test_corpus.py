@@ -1,4 +1,4 @@
-"""The table of what came of other projects' test files."""
+"""The table of results for other projects' test files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GREY = [[100, 100, 100]] * 64
 
 
 def image(**changes: Any) -> dict[str, Any]:
-    """An image that came out as sharp's."""
+    """An image that came out as sharp makes it."""
     row = {"path": "/a.png", "kind": "image", "end": "done", "size": [8, 8], "grid": GREY}
     return row | {"sharp": {"size": [8, 8], "grid": GREY}} | changes
 

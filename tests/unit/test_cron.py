@@ -61,7 +61,7 @@ def due(pattern: str, zone: str | None, after: str, times: int = 1) -> list[str]
     ],
 )
 def test_the_days_on_which_clocks_change(pattern: str, zone: str, after: str, expected: list[str]) -> None:
-    """Once a day, at the wall's time; by the hour where the pattern has all hours."""
+    """Once a day, by wall time; every hour if the pattern has all hours."""
     assert expected == due(pattern, zone, after, len(expected))
 
 
@@ -96,7 +96,7 @@ def test_patterns_as_node_reads_them(pattern: str, expected: str) -> None:
     ],
 )
 def test_a_hashed_field(pattern: str, plain: str) -> None:
-    """`H` is a number that Node draws by `hashSeed`, too; the same each time."""
+    """`H` is the number that Node derives from `hashSeed`, the same each time."""
     assert plain.format(all=",".join(map(str, range(1, 13)))) == parse(pattern, "seed").plain
 
 
@@ -117,15 +117,15 @@ def test_a_hashed_field(pattern: str, plain: str) -> None:
         ("0 9,, * * *", "'' is no hour"),
     ],
 )
-def test_what_node_refuses_is_refused(pattern: str, reason: str) -> None:
-    """With what is wrong, and not run at some other time."""
+def test_patterns_that_node_refuses_are_refused(pattern: str, reason: str) -> None:
+    """With the reason, and they never run at some other time."""
     with pytest.raises(PatternError, match=reason):
         next_time(pattern, "UTC", 0.0, "")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "x" * 1000, "utc+99"])
-def test_time_zones_that_there_are_not(zone: str) -> None:
-    """They are refused; an empty one is none."""
+def test_unknown_time_zones_are_refused(zone: str) -> None:
+    """An empty one means none."""
     if zone:
         with pytest.raises(PatternError, match="no time zone"):
             next_time("0 9 * * *", zone, 0.0, "")
@@ -179,9 +179,9 @@ def test_from_the_start_date_to_the_end_date() -> None:
     after=st.floats(1_760_000_000, 1_800_000_000),
 )
 def test_a_time_is_later_and_in_the_pattern(minute: str, hour: str, zone: str, after: float) -> None:
-    """Whatever the zone does: always later, within a day and a bit, and at a minute that the pattern has.
+    """In every zone: always later, within a day and a bit, and at a minute of the pattern.
 
-    But where the clock skips what is due, and then it is put off by as much as is skipped.
+    If the clock skips a due time, it is put off by as much as is skipped.
     """
     moment = next_time(f"{minute} {hour} * * *", zone, after, "")
     assert after < moment <= after + 26 * 3600

@@ -1,4 +1,4 @@
-"""The dashboard's parts that need no server: sessions, words, graphs, alarms, attempts."""
+"""The parts of the dashboard that need no server: sessions, texts, graphs, alarms, attempts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Clock:
 
 
 def test_another_process_knows_the_session() -> None:
-    """Nothing has to be remembered: the same tokens and the same Redis are enough."""
+    """It keeps no state: the same tokens and the same Redis are enough."""
     cookie = Sessions([ADA, BOB], REDIS).open(BOB)
     session = Sessions([BOB], REDIS).read(cookie)
 
@@ -61,7 +61,7 @@ def test_a_session_ends() -> None:
 
 
 def test_a_session_ends_with_its_token() -> None:
-    """Which was revoked, or replaced under the same name; also where Redis is another one."""
+    """When it is revoked, or replaced under the same name, or when Redis is another one."""
     cookie = Sessions([ADA, BOB], REDIS).open(ADA)
     replaced = Token("ada", "c" * 64, may_write=True)
 
@@ -71,7 +71,7 @@ def test_a_session_ends_with_its_token() -> None:
 
 
 def test_a_token_that_is_made_read_only_is_so_at_once() -> None:
-    """What a session may do is asked of the token each time."""
+    """A session's rights are read from the token each time."""
     session = Sessions([Token("ada", "a" * 64, may_write=False)], REDIS).read(Sessions([ADA], REDIS).open(ADA))
     assert session is not None
     assert not session.token.may_write
@@ -79,12 +79,12 @@ def test_a_token_that_is_made_read_only_is_so_at_once() -> None:
 
 @pytest.mark.parametrize("cookie", ["", "ada", "ada.x.y", "ada.x.y.z", "nobody.x.y.z", "ada." + "x" * 9999, "ä.ö"])
 def test_a_forged_cookie_is_none(cookie: str) -> None:
-    """Whatever is in it."""
+    """Whatever it contains."""
     assert Sessions([ADA], REDIS).read(cookie) is None
 
 
-def test_who_knows_the_settings_entry_alone_forges_nothing() -> None:
-    """The token's hash is not the key; nor is one session's signature good for another name."""
+def test_a_tokens_hash_forges_no_session() -> None:
+    """The hash in the settings is not the key, and a session's signature fits no other name."""
     for key in (ADA.digest, ADA.digest.encode(), bytes.fromhex(ADA.digest)):
         assert Sessions([ADA], REDIS).read(TimestampSigner(key, salt="session").sign("ada.x").decode()) is None
     other = Sessions([ADA, BOB], REDIS).open(BOB)
@@ -92,7 +92,7 @@ def test_who_knows_the_settings_entry_alone_forges_nothing() -> None:
 
 
 def test_each_session_has_forms_of_its_own() -> None:
-    """Two sessions of one token do not share the token of their forms."""
+    """Two sessions of one token have different CSRF tokens."""
     sessions = Sessions([ADA], REDIS)
     first, second = sessions.read(sessions.open(ADA)), sessions.read(sessions.open(ADA))
     assert first is not None
@@ -101,7 +101,7 @@ def test_each_session_has_forms_of_its_own() -> None:
 
 
 def test_failed_attempts_are_counted_by_address_and_window() -> None:
-    """Beyond the limit it says how long to wait; a flood of addresses is counted as one."""
+    """Beyond the limit the answer says how long to wait; a flood of addresses shares one count."""
     clock = Clock()
     attempts = LoginAttempts(clock)
     for _ in range(MOST_ATTEMPTS):
@@ -123,7 +123,7 @@ def test_failed_attempts_are_counted_by_address_and_window() -> None:
 
 
 def test_looking_at_an_address_does_not_remember_it() -> None:
-    """Else those who sign in rightly would fill the memory for those who guess."""
+    """Otherwise good sign-ins would fill the memory that counts bad ones."""
     attempts = LoginAttempts(Clock())
     for number in range(MOST_NAMES):
         attempts.check(str(number))
@@ -145,7 +145,7 @@ def test_durations(seconds: float | None, told: str) -> None:
 
 
 def test_moments() -> None:
-    """In UTC, and relative to now; what is no date is a dash."""
+    """In UTC, and relative to now; a value that is no date is a dash."""
     assert "2026-11-25 02:05:06 UTC" == formats.moment(1_795_572_306.0)
     assert [formats.NONE] * 4 == [formats.moment(at) for at in (None, 0.0, 1e300, float("nan"))]
     assert "2026-11-25T02:05:06Z" == formats.iso(1_795_572_306.0)
@@ -154,7 +154,7 @@ def test_moments() -> None:
 
 
 def test_text_is_made_harmless() -> None:
-    """Escapes are visible, the text's direction is not turned, surrogates are gone, lines stay lines."""
+    """Escapes are visible, text direction stays, surrogates are gone, lines stay lines."""
     assert "a\n\tb␛[31m\ufffdc?␀" == formats.printable("a\n\tb\x1b[31m\u202ec\ud800\x00")
     assert "ab … and 3 more characters" == formats.short("abcde", 2)
 
@@ -163,7 +163,7 @@ def test_text_is_made_harmless() -> None:
     "value", [{"a": [1, None, True]}, "x" * 10_000_000, [[1] * 1000] * 1000, {"\ud800": "<b>"}, {"a": {1, 2}}, 3.5]
 )
 def test_json_is_bounded(value: Any) -> None:
-    """What is short is whole; of what is long, no more than the beginning is made."""
+    """Short values are whole; of long ones only the beginning is rendered."""
     assert len(formats.glance(value)) <= formats.LONGEST_GLANCE + 2
     told = formats.pretty(value)
     assert len(told) <= formats.LONGEST_JSON + 20
@@ -172,7 +172,7 @@ def test_json_is_bounded(value: Any) -> None:
 
 
 def test_json_that_is_nested_too_deeply() -> None:
-    """It is no fault."""
+    """It raises nothing."""
     deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]
@@ -181,7 +181,7 @@ def test_json_that_is_nested_too_deeply() -> None:
 
 @pytest.mark.parametrize("job_id", ["a/b", "..", "a b", "a?b=c&d#e", "%2F", "ü", "\ud800"])
 def test_addresses_hold_any_id(job_id: str) -> None:
-    """In the query, encoded; nothing of it can end the value."""
+    """In the query, encoded; no id can end the value."""
     told = addresses.address("/job", id=job_id, wire="rq", text="", start=None)
     assert told.startswith("/admin/queues/job?id=")
     assert told.endswith("&wire=rq")
@@ -199,12 +199,12 @@ def test_addresses_hold_any_id(job_id: str) -> None:
     ],
 )
 def test_what_an_action_on_many_offers(count: int | None, offered: Offer) -> None:
-    """As many as there are, if it is known how many, and no more than can be done at once."""
+    """As many as there are, if the number is known, and no more than can be done at once."""
     assert offered == offer(count, "letter")
 
 
 def test_bars_stand_on_each_other() -> None:
-    """As high as their share; nothing for zero, and something for little."""
+    """As high as their share; no bar for zero, and a visible one for little."""
     assert "M0.125 28.0h0.75v-14.0h-0.75z" == sparkline.bars([5, 0], 10)
     assert "M0.125 14.0h0.75v-14.0h-0.75z" == sparkline.bars([5], 10, [5])
     assert "M0.125 28.0h0.75v-1.0h-0.75z" == sparkline.bars([1], 1000)
@@ -212,7 +212,7 @@ def test_bars_stand_on_each_other() -> None:
 
 
 def test_lines_have_gaps() -> None:
-    """Where nothing was measured; what stands alone is a dash."""
+    """Where nothing was measured; a lone value is a dash."""
     assert "M0.5 27.0L1.5 1.0M3 14.0h1" == sparkline.line([0.0, 2.0, None, 1.0], 2.0)
     assert "" == sparkline.line([None], 0.0)
 
@@ -248,19 +248,19 @@ def worker(queue: str, *wires: Wire) -> WorkerView:
     ],
 )
 def test_alarms(workers: list[WorkerView], told: list[str]) -> None:
-    """A queue that nobody serves, or a wire of it."""
+    """A queue, or one of its wires, that no worker serves."""
     counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
     assert told == alarms(QueueStats(queue="work", paused=False, counts=counts, oldest=None), workers)
 
 
 def test_an_alarm_for_what_redis_says() -> None:
-    """A queue whose app is too old, or whose keys are broken, says so before anything else."""
+    """A queue whose app is too old, or whose keys are broken, shows that first."""
     broken = QueueStats(queue="work", paused=False, counts={}, oldest=None, trouble=Trouble.WRONG_TYPE)
     assert ["A key in Redis has the wrong type.", "No worker serves this queue."] == alarms(broken, [])
 
 
 def test_a_scheduler_that_has_stopped_is_an_alarm() -> None:
-    """Whether the queue is served or not."""
+    """Whether or not a worker serves the queue."""
     counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
     stopped = [StoppedScheduler("nightly", "0 9 * * 8", "8 is no day of week", 5.0)]
     stats = QueueStats(queue="work", paused=False, counts=counts, oldest=None, stopped=stopped)

@@ -1,4 +1,4 @@
-"""The files that platforms read: their settings, commands, ports and versions are ours, and they wait at a stop."""
+"""The files for hosting platforms: their settings, commands, ports and versions match ours, and they wait at a stop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def seconds(text: str) -> int:
 
 
 def copied() -> list[str]:
-    """What the Dockerfile copies out of the project, requirements files aside."""
+    """The files that the Dockerfile copies from the project, without requirements files."""
     lines = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
     return [name for line in lines for name in line.split() if not name.startswith("requirements")]
 
@@ -67,14 +67,14 @@ STOPS = {
 
 @pytest.mark.parametrize("file", VARIABLES)
 def test_variables_are_settings(file: str) -> None:
-    """Each name is one of README's table, or one that boto3 reads."""
+    """Each name is in README's table, or is one that boto3 reads."""
     assert VARIABLES[file]
     assert set() == VARIABLES[file] - SETTINGS - OF_AWS
 
 
 @pytest.mark.parametrize("file", ["app.json", "render.yaml"])
-def test_what_is_needed_is_asked_for(file: str) -> None:
-    """A new app is asked for each setting that no add-on gives it."""
+def test_required_settings_are_asked_for(file: str) -> None:
+    """A new app asks for each setting that no add-on provides."""
     assert set() == ASKED_FOR - VARIABLES[file]
 
 
@@ -97,7 +97,7 @@ def test_a_platform_waits_until_the_process_has_stopped(place: str) -> None:
 
 
 def test_the_image_has_all_that_it_runs() -> None:
-    """Each module of ours that a copied file imports is copied, and .dockerignore lets it pass."""
+    """Each module that a copied file imports is copied, and .dockerignore lets it pass."""
     names = copied()
     files = [path for name in names for path in [PROJECT / name, *(PROJECT / name).rglob("*.py")] if path.is_file()]
     tops = {top for path in files for top in re.findall(r"^ *(?:from|import) (\w+)", path.read_text(), re.MULTILINE)}
@@ -118,7 +118,7 @@ def test_requirements_of_the_image_exist() -> None:
 
 
 def test_what_compose_mounts_exists() -> None:
-    """A file of the project, the team's own folder, and volumes that are declared."""
+    """A file of the project, the team's own folder, and declared volumes."""
     mounts = [mount.split(":")[0] for each in COMPOSE["services"].values() for mount in each.get("volumes", [])]
 
     assert (PROJECT / "deploy" / "trial.sql").is_file()
@@ -127,7 +127,7 @@ def test_what_compose_mounts_exists() -> None:
 
 
 def test_redis_keeps_jobs() -> None:
-    """Where a file makes the Redis, it never evicts, and writes to disk."""
+    """Where a file creates the Redis, it never evicts, and writes to disk."""
     command = " ".join(COMPOSE["services"]["valkey"]["command"])
 
     assert "--appendonly yes" in command
@@ -137,7 +137,7 @@ def test_redis_keeps_jobs() -> None:
 
 
 def test_ports_agree() -> None:
-    """What is asked for is where the processes listen."""
+    """Each platform's port is the one on which the process listens."""
     [metrics], check = FLY["metrics"], FLY["checks"]["worker"]
 
     assert [FLY["env"]["METRICS_PORT"]] * 2 == [str(metrics["port"]), str(check["port"])]
@@ -147,7 +147,7 @@ def test_ports_agree() -> None:
 
 
 def test_one_version() -> None:
-    """The package, the processes, the image and the pages have the same one, and so has the newest release."""
+    """Package, processes, image and docs have the same version, and so has the newest release."""
     page = (PROJECT / "docs" / "deploy.md").read_text()
     released = re.findall(r"^## \[(\d[^\]]*)\]", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
     tags = re.findall(r"pushmill:(\d[\w.]*\w)", page) + [each["image"].partition(":")[2] for each in OURS.values()]

@@ -64,8 +64,8 @@ async def test_a_snooze() -> None:
     assert [("snooze", 9.0)] == await Bench(NotingLease(), raising(SnoozeError("later", 9.0))).run()
 
 
-async def test_a_dead_job_leaves_its_letter_first() -> None:
-    """The dead letter is written before the job is settled: a crash in between loses nothing."""
+async def test_the_dead_letter_is_written_before_the_job_is_settled() -> None:
+    """A crash in between loses nothing."""
     bench = Bench(NotingLease(), raising(PermanentError("no such file")))
     assert [("bury", "no such file")] == await bench.run()
     assert ["letter after 0 calls", "no such file"] == bench.order
@@ -83,8 +83,8 @@ async def test_a_dead_job_leaves_its_letter_first() -> None:
         ({"data": None}, "bad payload for greet: payload: Input should be a valid dictionary or instance of Greeting"),
     ],
 )
-async def test_what_can_not_be_run_is_buried_at_once(changes: dict[str, Any], reason: str) -> None:
-    """An unknown name, a refused job or a bad payload is dead in its first attempt, with the field at fault named."""
+async def test_a_job_that_can_not_run_is_buried_at_once(changes: dict[str, Any], reason: str) -> None:
+    """An unknown name, a refused job or a bad payload is dead in its first attempt, and the bad field is named."""
     assert [("bury", reason)] == await Bench(NotingLease(make_job(**changes)), returning(None)).run()
 
 
@@ -101,8 +101,8 @@ async def test_the_deadline_ends_an_attempt() -> None:
     assert [("retry", 2.0, "timed out after 0 s")] == await Bench(NotingLease(make_job(timeout=0.0)), hanging).run()
 
 
-async def test_a_processors_own_timeout_error_is_told_apart() -> None:
-    """A TimeoutError of a library is an error like others, not the deadline."""
+async def test_a_processors_own_timeout_error_is_not_the_deadline() -> None:
+    """A TimeoutError of a library is an error like others."""
     assert [("retry", 2.0, "slow server")] == await Bench(NotingLease(), raising(TimeoutError("slow server"))).run()
 
 
@@ -156,7 +156,7 @@ async def test_an_interruption_does_not_stop_the_recording() -> None:
 
 
 async def test_a_processor_that_cancels_itself_has_failed() -> None:
-    """A stray CancelledError is a failed attempt: given back, such a job would go round for ever."""
+    """A CancelledError of its own is a failed attempt: given back, such a job would run for ever."""
     bench = Bench(NotingLease(), raising(asyncio.CancelledError()))
     assert [("retry", 2.0, "the processor cancelled itself")] == await bench.run()
 
@@ -176,8 +176,8 @@ async def test_an_outcome_survives_an_outage() -> None:
     assert [("done", None)] == await bench.run()
 
 
-async def test_an_outage_without_end_is_told() -> None:
-    """When the broker stays away the run ends, says why, and lets the lease run out, so that the job is recovered."""
+async def test_a_run_gives_up_on_an_endless_outage() -> None:
+    """The run ends, says why, and lets the lease expire, so that the job is recovered."""
     bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 9), returning(None))
     assert [("abandon",)] == await bench.run()
     [event] = bench.events
@@ -186,14 +186,14 @@ async def test_an_outage_without_end_is_told() -> None:
 
 
 async def test_a_lost_lease_settles_nothing() -> None:
-    """A job that somebody else has by now is theirs to settle."""
+    """Another worker has the job by now, and settles it."""
     bench = Bench(NotingLease(None, LeaseLostError("taken over")), returning(None))
     assert [] == await bench.run()
     assert [Lost] == endings(bench.events)
 
 
 async def test_a_wire_may_refuse_a_completion() -> None:
-    """A BullMQ parent whose child failed can't complete: it is dead, and its letter says so."""
+    """A BullMQ parent whose child failed can't complete: it is dead, and its dead letter says so."""
     bench = Bench(NotingLease(None, PermanentError("a child failed")), returning(None))
     assert [("bury", "a child failed")] == await bench.run()
     assert [Dead] == endings(bench.events)
@@ -205,8 +205,8 @@ async def test_a_parent_that_was_given_a_child_is_tried_again() -> None:
     assert [("retry", 2.0, "pending dependencies")] == await bench.run()
 
 
-async def test_what_the_server_refuses_is_not_asked_for_ten_minutes() -> None:
-    """A command that the server refuses for its content is given up at once; the lease runs out."""
+async def test_a_refused_command_is_not_repeated_for_ten_minutes() -> None:
+    """A command that the server refuses for its content is given up at once; the lease expires."""
     bench = Bench(NotingLease(None, BrokerRefusedError("WRONGTYPE")), returning(None))
     assert [("abandon",)] == await bench.run()
     assert [Lost] == endings(bench.events)
@@ -240,7 +240,7 @@ async def test_a_report_that_fails_does_not_cost_the_job() -> None:
 
 
 async def leaving_things(_payload: Greeting, context: Context, /) -> dict[str, str]:
-    """A processor that notes, adds a job, and reports counts."""
+    """A processor that writes notes, adds a job, and reports counts."""
     await context.note({"a": "1", "b": "2"}, ["b"])
     await context.enqueue(Addition(job_id="next", name="greet", data={}))
     context.count("greetings", {"here": {"sent": 1}})
@@ -248,8 +248,8 @@ async def leaving_things(_payload: Greeting, context: Context, /) -> dict[str, s
     return await context.notes()
 
 
-async def test_what_a_run_leaves_behind_survives_an_outage() -> None:
-    """Notes and follow-ups wait for the broker to come back; counts are told to the observer."""
+async def test_notes_and_follow_ups_survive_an_outage() -> None:
+    """They wait for the broker to come back; the observer gets the counts."""
     trouble = BrokerUnavailableError("away")
     bench = Bench(NotingLease(None, trouble, trouble, trouble), leaving_things)
     follow_up = Addition(job_id="next", name="greet", data={})
@@ -259,21 +259,21 @@ async def test_what_a_run_leaves_behind_survives_an_outage() -> None:
 
 
 async def test_a_run_does_not_wait_for_ever_to_note() -> None:
-    """When the broker stays away the processor is told, and the job is put off: it is no fault of the job's."""
+    """If the broker stays away the processor gets an error, and the job is put off: it is not the job's fault."""
     bench = Bench(NotingLease(None, *[BrokerUnavailableError("away")] * 4), leaving_things)
     assert [("snooze", OUTAGE_PAUSE)] == await bench.run()
 
 
-async def test_what_the_server_refuses_is_not_noted_again() -> None:
-    """A refusal is told to the processor at once."""
+async def test_a_refused_note_is_not_repeated() -> None:
+    """The processor gets the refusal at once."""
     bench = Bench(NotingLease(None, BrokerRefusedError("WRONGTYPE")), leaving_things)
     [(word, _, reason)] = await bench.run()
     assert ("retry", "Redis refuses a command (WRONGTYPE)") == (word, reason)
 
 
 @pytest.mark.parametrize("end", [None, PermanentError("cut short"), SnoozeError("later", 9.0)])
-async def test_a_lost_run_has_no_outcome_whatever_it_makes_of_its_end(end: Exception | None) -> None:
-    """A run that is cut short because its lease is lost settles nothing and leaves no letter, however it ends."""
+async def test_a_run_that_lost_its_lease_has_no_outcome(end: Exception | None) -> None:
+    """It settles nothing and leaves no dead letter, however the processor ends."""
 
     async def process(_payload: Greeting, _context: Context, /) -> None:
         try:
@@ -292,8 +292,8 @@ async def test_a_lost_run_has_no_outcome_whatever_it_makes_of_its_end(end: Excep
 
 
 @pytest.mark.parametrize("end", [None, TransientError("cut short"), SnoozeError("later", 9.0)])
-async def test_a_stopped_run_is_dead_whatever_it_makes_of_its_end(end: Exception | None) -> None:
-    """A run that somebody stops is cut short, and its job buried with its letter, though it has attempts left."""
+async def test_a_run_that_is_stopped_is_dead(end: Exception | None) -> None:
+    """It is cut short and buried with its dead letter, though it has attempts left, however the processor ends."""
 
     async def process(_payload: Greeting, _context: Context, /) -> None:
         try:
@@ -321,7 +321,7 @@ async def test_a_lease_that_was_lost_before_its_run_is_not_run() -> None:
 
 
 async def test_a_lease_lost_during_the_shutdown_is_not_given_back() -> None:
-    """Somebody else has the job: there is nothing to give back."""
+    """Another worker has the job: there is nothing to give back."""
     bench = Bench(NotingLease(), hanging)
     run = asyncio.create_task(bench.executor.run(bench.lease))
     await asyncio.sleep(0)

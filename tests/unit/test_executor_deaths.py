@@ -1,4 +1,4 @@
-"""Who is told when a job is dead, and which deaths are an alarm."""
+"""Which deaths of jobs are reported to the route's handler, and which are an alarm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
-    """No attempt mends code; operators hear of it apart from jobs whose input is to blame."""
+    """Another attempt can't fix code; operators see it apart from jobs with bad input."""
     events: list[Event] = []
     bench = Bench(NotingLease(), raising(FaultError("box offset can't be negative")))
     bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
@@ -32,7 +32,7 @@ async def test_a_fault_of_our_own_is_dead_at_once_and_an_alarm() -> None:
 
 
 async def test_a_bad_upload_is_no_alarm() -> None:
-    """What a processor refuses is the job's fault."""
+    """An upload that a processor refuses is the job's fault."""
     events: list[Event] = []
     bench = Bench(NotingLease(), raising(PermanentError("the image is damaged")))
     bench.executor = Executor(bench.registry, bench, events.append, MemoryBoard())
@@ -43,7 +43,7 @@ async def test_a_bad_upload_is_no_alarm() -> None:
 
 
 class Mourner:
-    """What a route is told of its dead jobs; it raises `error` if there is one."""
+    """Records the dead jobs of its route; it raises `error` if there is one."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.told: list[tuple[str, Any, str]] = []
@@ -57,7 +57,7 @@ class Mourner:
 
 
 def minding(bench: Bench, mourner: Mourner, *events: list[Event]) -> Bench:
-    """The bench, whose route minds its dead jobs."""
+    """The bench, whose route has a handler of dead jobs."""
     route = bench.registry.find("greet", "work")
     assert route is not None
     observe = events[0].append if events else bench.observe
@@ -74,8 +74,8 @@ def minding(bench: Bench, mourner: Mourner, *events: list[Event]) -> Bench:
         ({"refusal": "its worker died 3 times while running it"}, None, "its worker died 3 times while running it"),
     ],
 )
-async def test_whoever_minds_is_told_of_a_dead_job(job: dict[str, Any], error: Exception | None, reason: str) -> None:
-    """However it died: of its processor, its last attempt, its payload, or of a worker that was killed three times."""
+async def test_the_routes_handler_gets_a_dead_job(job: dict[str, Any], error: Exception | None, reason: str) -> None:
+    """However it died: by its processor, its last attempt, its payload, or a worker that was killed three times."""
     mourner = Mourner()
     bench = minding(Bench(NotingLease(make_job(**job)), raising(error) if error else hanging), mourner)
 
@@ -87,8 +87,8 @@ async def test_whoever_minds_is_told_of_a_dead_job(job: dict[str, Any], error: E
     assert [("bury", told)] == bench.lease.calls
 
 
-async def test_nobody_is_told_of_a_job_that_lives() -> None:
-    """Neither of one that is done, nor of one that is tried again."""
+async def test_the_routes_handler_gets_no_living_job() -> None:
+    """Neither one that is done, nor one that is tried again."""
     mourner = Mourner()
 
     await minding(Bench(NotingLease(), returning(None)), mourner).run()
@@ -98,8 +98,8 @@ async def test_nobody_is_told_of_a_job_that_lives() -> None:
     assert [] == mourner.told
 
 
-async def test_a_death_that_can_not_be_told_now() -> None:
-    """The job runs again later, and no letter is written; but what somebody has stopped does not."""
+async def test_a_handler_that_fails_for_now_puts_the_job_off() -> None:
+    """The job runs again later, and no dead letter is written; a job that was stopped does not run again."""
     away = Mourner(SnoozeError("the database is away", 15.0))
     bench = minding(Bench(NotingLease(), raising(PermanentError("no image"))), away)
     assert [("snooze", 15.0)] == await bench.run()
@@ -110,8 +110,8 @@ async def test_a_death_that_can_not_be_told_now() -> None:
     assert [("bury", "stopped by an operator")] == await bench.run()
 
 
-async def test_a_death_that_can_not_be_told_at_all() -> None:
-    """The job ends as it would have; operators hear of it, without the values that a database repeats."""
+async def test_a_handler_that_fails_for_good_is_an_alarm() -> None:
+    """The job ends as it would have; operators see the error, without the values that a database repeats."""
     events: list[Event] = []
     bench = minding(Bench(NotingLease(), raising(PermanentError("no"))), Mourner(ValueError("(42, ada)")), events)
 

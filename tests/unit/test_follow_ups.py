@@ -1,4 +1,4 @@
-"""What a job's data and result say of its follow-ups, whoever wrote them."""
+"""A job's data and result name its follow-ups; any producer may have written them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def view(data: Any, result: Any) -> JobView:
 
 
 def test_a_job_that_is_both() -> None:
-    """The one that has added it comes before the first; one that is both is named once."""
+    """The job that added it comes before the first one; a job that is both is named once."""
     job = view({"followUpOf": "a", "addedBy": "b"}, {"followUps": ["c", "d", "c"]})
 
     assert (JobRef("b", "q"), JobRef("a", "q")) == follow_up_of(job)
@@ -29,13 +29,13 @@ def test_a_job_that_is_both() -> None:
 
 
 @pytest.mark.parametrize("odd", [None, "x", 5, [], {}, {"followUps": "abc", "followUpOf": {"id": "a"}, "addedBy": 5}])
-def test_what_names_no_job(odd: Any) -> None:
+def test_other_data_names_no_job(odd: Any) -> None:
     """An app's own data and results may be anything."""
     assert ((), ()) == (follow_ups(view(odd, odd)), follow_up_of(view(odd, odd)))
 
 
 def test_of_many_some_are_shown() -> None:
-    """And none that no page could be asked for."""
+    """And none whose page could not be requested."""
     ids: list[Any] = [None, {}, "", "x" * (LONGEST + 1), *map(str, range(1000))]
 
     assert [JobRef(str(n), "q") for n in range(MOST)] == list(follow_ups(view({}, {"followUps": ids})))

@@ -28,7 +28,7 @@ def test_the_pair_is_one_that_the_settings_take(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_lengths_are_those_of_web_push() -> None:
-    """The private key has 43 characters and the public one 87, whatever bytes are drawn."""
+    """The private key has 43 characters and the public one 87, for any bytes."""
     assert {(43, 87)} == {(len(private), len(public)) for private, public in (make_pair() for _ in range(200))}
 
 
@@ -38,7 +38,7 @@ def test_no_two_pairs_are_alike() -> None:
 
 
 def test_the_script_prints_lines_for_an_env_file(tmp_path: Path) -> None:
-    """A file of the lines has all that the worker and the page need; what is left to do is not in it."""
+    """The lines have all that worker and page need; remaining steps are not among them."""
     told = RUNNER.invoke(app, [])
 
     env = tmp_path / ".env"
@@ -52,7 +52,7 @@ def test_the_script_prints_lines_for_an_env_file(tmp_path: Path) -> None:
 
 
 def test_the_subject_is_taken_from_the_command_line() -> None:
-    """With a subject there is nothing left to do."""
+    """With a subject no step remains."""
     told = RUNNER.invoke(app, ["https://example.com/contact"])
 
     assert 0 == told.exit_code
@@ -61,7 +61,7 @@ def test_the_subject_is_taken_from_the_command_line() -> None:
 
 
 def test_a_subject_that_apple_refuses_makes_no_pair() -> None:
-    """The fault is said now, not at the first iPhone."""
+    """The fault shows now, not at the first iPhone."""
     told = RUNNER.invoke(app, ["ops@localhost"])
 
     assert (2, "") == (told.exit_code, told.stdout)
@@ -69,8 +69,8 @@ def test_a_subject_that_apple_refuses_makes_no_pair() -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--subject", "mailto:a@b.c"], ["mailto:a@b.c", "d"]])
-def test_what_is_no_subject_makes_no_pair(words: list[str]) -> None:
-    """Whoever asks for help, or mistypes, is told what the script takes."""
+def test_help_and_typing_errors_make_no_pair(words: list[str]) -> None:
+    """The script prints its arguments instead."""
     told = RUNNER.invoke(app, words)
 
     assert "PRIVATE" not in told.stdout

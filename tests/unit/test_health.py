@@ -1,4 +1,4 @@
-"""Whether a process says that it is ready: its loops, and its servers."""
+"""Whether a process reports that it is ready: its loops, and its servers."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ NEVER = 1e9  # seconds; later than any patience
 
 
 class Scripted(MemoryBroker):
-    """Is away, or answers nothing at all, as a test says."""
+    """A broker that is away, or does not answer, as a test says."""
 
     fault: BrokerUnavailableError | None = None
     hangs = False
 
     async def claim(self, queue: Queue) -> Lease | NotNow:
-        """Answer as told."""
+        """Answer as the script says."""
         if self.hangs:
             await asyncio.Event().wait()
         if self.fault is not None:
@@ -68,19 +68,19 @@ class Loop:
         self.consumer = Consumer(QUEUE, self.broker, self.slots, executor, self.events.append)
 
     async def add(self, _: Any) -> None:
-        """Take a dead letter."""
+        """Accept a dead letter."""
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """There is nothing to close."""
 
     async def run(self) -> None:
-        """Let it run for a moment, and leave it as it is then."""
+        """Let it run for a moment, and stop it there."""
         self.task = asyncio.create_task(self.consumer.run())
         for _ in range(10):
             await asyncio.sleep(0)
 
     def trouble(self, later: float = 0.0) -> str | None:
-        """What is wrong with it, seen so many seconds later."""
+        """What is wrong with it, this many seconds later."""
         return self.consumer.state(asyncio.get_running_loop().time() + later).trouble
 
 
@@ -91,7 +91,7 @@ def loop() -> Loop:
 
 
 async def test_a_loop_that_asks_is_well(loop: Loop) -> None:
-    """From its first answer on, also if that was that there is nothing."""
+    """From its first answer on, also if that was an empty queue."""
     before = loop.trouble()
     await loop.run()
 
@@ -101,7 +101,7 @@ async def test_a_loop_that_asks_is_well(loop: Loop) -> None:
 
 
 async def test_a_loop_that_hangs_is_not_well(loop: Loop) -> None:
-    """An answer that does not come is noticed after 30 seconds, and so is a first one."""
+    """A missing answer is noticed after 30 seconds, also the first one."""
     loop.broker.hangs = True
     await loop.run()
     assert "no claim has been answered yet" == loop.trouble()
@@ -112,7 +112,7 @@ async def test_a_loop_that_hangs_is_not_well(loop: Loop) -> None:
 
 
 async def test_a_loop_whose_slots_are_taken_is_well(loop: Loop) -> None:
-    """It asks for no job because it has as many as it may."""
+    """It claims no job because it runs as many as it may."""
     await loop.slots.acquire(Wire.RQ)
     loop.consumer._answered = asyncio.get_running_loop().time()
     await loop.run()
@@ -129,23 +129,23 @@ async def test_a_loop_whose_server_is_away_says_so(loop: Loop) -> None:
 
 
 async def test_a_loop_whose_server_refuses_says_why(loop: Loop) -> None:
-    """What answers is not away; the words are of its answer, without the details."""
+    """A server that answers is not away; the reason is its answer, without the details."""
     loop.broker.fault = BrokerUnavailableError("10.0.0.1: OOM command not allowed", Trouble.FULL)
     await loop.run()
 
     assert "Redis is full (maxmemory), for 0 s" == loop.trouble()
 
 
-async def test_a_loop_that_is_told_to_stop_is_not_ready(loop: Loop) -> None:
-    """Nobody should send anything its way."""
+async def test_a_loop_that_stops_is_not_ready(loop: Loop) -> None:
+    """No new work should be sent to it."""
     await loop.run()
     loop.consumer.quiet()
 
     assert "it claims no more: the process is stopping" == loop.trouble()
 
 
-async def test_waiting_for_the_limiter_is_told(loop: Loop) -> None:
-    """A claim that the rate limit refuses is an event, with how long it has to wait."""
+async def test_waiting_for_the_limiter_is_an_event(loop: Loop) -> None:
+    """It has the seconds that the claim has to wait."""
     loop.store.count(QUEUE)
     loop.store.enqueue("work", "greet", {})
     await loop.run()
@@ -156,7 +156,7 @@ async def test_waiting_for_the_limiter_is_told(loop: Loop) -> None:
 
 
 def answering(calls: list[str], *answers: Exception | None) -> Callable[[], Awaitable[None]]:
-    """A check that gives these answers in turn, and the last one for ever."""
+    """A check that gives these answers in turn, and then repeats the last one."""
 
     async def check() -> None:
         answer = answers[min(len(calls), len(answers) - 1)]
@@ -168,7 +168,7 @@ def answering(calls: list[str], *answers: Exception | None) -> Callable[[], Awai
 
 
 async def test_a_server_is_asked_once_in_ten_seconds() -> None:
-    """However many want to know."""
+    """However often readiness is requested."""
     calls: list[str] = []
     now = [100.0]
     server = HealthCheck(answering(calls, None, OSError("refused")), lambda: now[0])
@@ -183,7 +183,7 @@ async def test_a_server_is_asked_once_in_ten_seconds() -> None:
 
 
 async def test_a_server_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A question that is not answered is not asked again: each could hold a thread."""
+    """Each open question could hold a thread, so it is not asked again."""
     monkeypatch.setattr(health_module, "IN_TIME", 0.0)
     calls: list[str] = []
     now = [100.0]
@@ -206,7 +206,7 @@ async def test_a_server_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch
     [(None, None, True), ("it hangs", None, False), (None, OSError(), False), (None, ValueError("x" * 999), False)],
 )
 async def test_the_report(loop_trouble: str | None, server_fault: Exception | None, *, ready: bool) -> None:
-    """One loop or one server that is not well makes the process unready; the metrics say the same."""
+    """One bad loop or server makes the process unready; the metrics say the same."""
     states = [LoopState("work", Wire.RQ, 2, loop_trouble), LoopState("work", Wire.BULLMQ, 1, None)]
     health = Health(lambda: states, {"database": answering([], server_fault)}, {"work": ["database"]})
     report = await health.report()
@@ -235,7 +235,7 @@ async def test_the_report(loop_trouble: str | None, server_fault: Exception | No
 async def test_a_queue_is_ready_if_its_jobs_can_be_done(
     away: set[str], troubles: set[tuple[str, Wire]], expected: dict[str, bool]
 ) -> None:
-    """A server that is away stops the queues whose jobs need it; a wire that is not well leaves them the other one."""
+    """A server that is away stops the queues that need it; a wire that is not well leaves them the other one."""
     states = [
         LoopState(queue, wire, 0, "it hangs" if (queue, wire) in troubles else None)
         for queue in expected
@@ -249,6 +249,6 @@ async def test_a_queue_is_ready_if_its_jobs_can_be_done(
     assert (False, expected) == (report["ready"], report["queues"])
 
 
-def test_what_queues_need_is_asked() -> None:
-    """Each server that a queue's jobs need is one that the worker asks, and its name is that of the check."""
+def test_each_server_that_queues_need_is_checked() -> None:
+    """The check has the server's name."""
     assert {"database", "database_writes", "storage", "disk"} == {server for queue in QUEUES for server in queue.needs}

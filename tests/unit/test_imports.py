@@ -1,4 +1,4 @@
-"""What a process has in memory: declarations, and of the features those that it serves."""
+"""What a process has in memory: declarations, and the features that it serves."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ HEAVY = ("PIL", "aiohttp", "sqlalchemy", "sqlmodel", "boto3", "psycopg", "crypto
 
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["web", "processors.features", "scripts.retry_failed"])
-def test_what_jobs_look_like_is_known_without_what_runs_them(module: str) -> None:
+def test_manifests_import_nothing_heavy(module: str) -> None:
     """The web process and the scripts import manifests alone: the extra `api` is all that they need.
 
-    But for cryptography, which redis-py imports where it is installed.
+    The exception is cryptography, which redis-py imports where it is installed.
     """
     assert {"cryptography"} >= set(imported_by(module))
 
 
 @pytest.mark.slow
-def test_opening_is_what_imports() -> None:
-    """Each feature's own module, and not the other's."""
+def test_opening_a_feature_imports_its_modules() -> None:
+    """And not those of another feature."""
     assert "PIL" not in imported_by("processors.push.opening")
     assert {"aiohttp", "cryptography"}.isdisjoint(imported_by("processors.media.opening"))
     assert "cryptography" in imported_by("processors.push.opening")
 
 
 @pytest.mark.slow
-def test_an_idle_worker_lacks_what_sends() -> None:
+def test_an_idle_push_worker_imports_no_sender() -> None:
     """Push imports the HTTP client and pywebpush (with requests) at its first message."""
     assert {"aiohttp", "pywebpush", "regex"}.isdisjoint(imported_by("processors.push.opening"))
 

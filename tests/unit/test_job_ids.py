@@ -1,4 +1,4 @@
-"""Which ids a producer of ours may choose for a job: none that a queue could break of."""
+"""The ids that a producer may choose for a job: none that could break a queue."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_ids_that_both_wires_take(job_id: str) -> None:
     ],
 )
 def test_ids_that_no_job_may_have(job_id: str) -> None:
-    """Numbers are BullMQ's own ids, colons and stars parts of keys and patterns, and some words keys of the queue.
+    """Numbers are BullMQ's own ids, colons and stars are parts of keys and patterns, some words are keys of the queue.
 
     They are refused to clients of the API and the scripts, and to running jobs that add others.
     """
@@ -45,7 +45,7 @@ def test_ids_that_no_job_may_have(job_id: str) -> None:
 
 
 def test_all_keys_that_bullmq_has_are_known() -> None:
-    """Those of the package, and the literals of its scripts: a release that brings a new key is noticed here."""
+    """Those of the package, and the literals of its scripts: a release with a new key is noticed here."""
     scripts = Path(bullmq.__file__).with_name("commands").glob("*.lua")
     literals = re.compile(r"\b(?:prefix|baseKey|prefixKey|keyPrefix)\s*\.\.\s*['\"]([a-z-]+)['\":]")
     written = {name for script in scripts for name in literals.findall(script.read_text())}

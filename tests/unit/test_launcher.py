@@ -29,7 +29,7 @@ async def test_stop_gives_back_what_does_not_finish() -> None:
 
 
 async def test_an_idle_runner_stops_at_once() -> None:
-    """Waiting for work is no reason to use the grace time."""
+    """It does not use the grace time to wait for work."""
     harness = Harness()
     await harness.launcher.start()
     await asyncio.sleep(0)
@@ -58,7 +58,7 @@ class Pinged(MemoryBroker):
 
 
 async def test_a_server_that_has_just_answered_is_not_asked() -> None:
-    """An idle worker's commands are few and counted; before its loops have heard anything it asks."""
+    """An idle worker sends few commands; before its loops have had an answer it asks."""
     broker = Pinged(MemoryStore())
     harness = Harness(broker)
     await harness.launcher.ping()

@@ -104,7 +104,7 @@ def lines() -> Iterator[io.StringIO]:
 
 
 def test_a_line_is_json_whatever_is_in_it(lines: io.StringIO) -> None:
-    """What JSON does not have is shown as Python shows it, and an exception as its traceback."""
+    """Values that JSON lacks are shown as Python shows them, and an exception as its traceback."""
     structlog.get_logger().info("odd", value={1}, exc_info=ValueError("it\nbroke"))
     structlog.get_logger().warning("even")
 

@@ -1,4 +1,4 @@
-"""How much memory a process says it has."""
+"""The memory that a process reports."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def process(pages: Any) -> Any:
         (psutil.NoSuchProcess(1), 0),
     ],
 )
-def test_a_process_that_hides(pages: Any, expected: int) -> None:
-    """What is its own counts where the maps of a child are kept from all but root; nothing where nothing is told."""
+def test_a_process_that_hides_its_maps(pages: Any, expected: int) -> None:
+    """Its own memory counts if only root may read a child's maps; nothing counts if nothing can be read."""
     assert expected == memory.of(process(pages))

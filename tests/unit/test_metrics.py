@@ -1,4 +1,4 @@
-"""What the metrics make of events."""
+"""How events become metrics."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_run_is_counted_by_its_outcome(outcome: Outcome, word: str) -> None:
 
 
 def test_runs_without_an_outcome_are_counted() -> None:
-    """Those that were given back or lost; they say nothing of how long runs take."""
+    """Runs that were given back or lost; they do not count in the duration of runs."""
     read = told(JobEnded(JOB, Released(), 9.0), JobEnded(JOB, Lost("taken over"), 9.0))
 
     assert 1 == read("pushmill_jobs_total", outcome="released")
@@ -80,8 +80,8 @@ def test_runs_without_an_outcome_are_counted() -> None:
     assert 0 == read("pushmill_job_run_seconds_count")
 
 
-def test_a_start_tells_how_long_its_job_has_waited() -> None:
-    """Where the wire knows it, and unless it is a time that somebody has made up."""
+def test_a_start_counts_how_long_its_job_has_waited() -> None:
+    """If the wire knows it, and if the time is plausible."""
     waits = (None, 0.2, LONGEST_WAIT, float("inf"), float("nan"))
     read = told(*(JobStarted(replace(JOB, waited=wait)) for wait in waits))
 
@@ -89,8 +89,8 @@ def test_a_start_tells_how_long_its_job_has_waited() -> None:
     assert 0.2 == read("pushmill_job_wait_seconds_sum")
 
 
-def test_what_alerts_look_at_begins_at_zero() -> None:
-    """A counter that appears with its first event has not increased, as Prometheus sees it."""
+def test_counters_of_alerts_begin_at_zero() -> None:
+    """For Prometheus a counter that appears with its first event has not increased."""
     read = told()
 
     for name in ("greet", "other"):
@@ -99,7 +99,7 @@ def test_what_alerts_look_at_begins_at_zero() -> None:
 
 
 def test_no_series_is_born_with_an_event() -> None:
-    """After all that can happen, with each label's values, there are the series that were there from the start."""
+    """After every event, with each label's values, the series are those that were there from the start."""
     pushes, files = make_job(queue="push-notifications", name="push"), make_job(queue="file-processing", name="file")
     everything: list[Event] = []
     for job in (replace(each, wire=wire) for each in (pushes, files, replace(pushes, name="?")) for wire in Wire):
@@ -129,7 +129,7 @@ def test_no_series_is_born_with_an_event() -> None:
 
 @pytest.mark.parametrize("name", ["no-such-job", "part", HOSTILE, "x" * 100_000, ""])
 def test_a_name_that_is_not_registered_is_other(name: str) -> None:
-    """Names are the producers': thousands of them are one label, and none writes into the page."""
+    """Producers choose names: thousands of them share one label, and none writes into the page."""
     job = replace(JOB, name=name)
     read = told(JobEnded(job, Dead(FAILURE), 0.1), FollowUpAdded(JOB.queue, name))
 
@@ -138,7 +138,7 @@ def test_a_name_that_is_not_registered_is_other(name: str) -> None:
     assert 1 == read("pushmill_follow_ups_total", queue="work", name="other")
 
 
-def test_what_happens_beside_jobs_is_counted() -> None:
+def test_events_beside_jobs_are_counted() -> None:
     """Waits for the limiter, outages, recovered jobs and follow-ups."""
     read = told(
         RateLimited(Wire.RQ, "work", 0.25),
@@ -157,8 +157,8 @@ def test_what_happens_beside_jobs_is_counted() -> None:
     assert 1 == read("pushmill_follow_ups_total", queue="other", name="other")
 
 
-def test_what_processors_count() -> None:
-    """Pushes by service and result, rows that were deleted, bytes; what nobody has defined is left out."""
+def test_counters_of_processors() -> None:
+    """Pushes by service and result, deleted rows, bytes; undefined counters are left out."""
     deliveries = {
         "https://fcm.googleapis.com": {"sent": 2, "gone": 1},
         "https://web.push.apple.com": {"throttled": 1},
@@ -183,7 +183,7 @@ def test_what_processors_count() -> None:
 
 
 def test_every_push_service_has_a_name() -> None:
-    """A service that may be called is told apart in the metrics."""
+    """Each service that may be called has its own name in the metrics."""
     assert "mozilla" == service_of("https://updates.push.services.mozilla.com")
     assert "microsoft" == service_of("https://db5p.notify.windows.com")
 
@@ -200,7 +200,7 @@ def test_the_loops_lag_is_how_late_it_woke() -> None:
     assert 123 == read("pushmill_tree_memory_bytes")
 
 
-def test_observers_are_told_in_their_order() -> None:
+def test_observers_get_events_in_their_order() -> None:
     """Each event goes to all of them."""
     heard: list[tuple[str, Event]] = []
     event = JobStarted(JOB)

@@ -13,7 +13,7 @@ HOST = "redis.example"
 
 
 class Dns:
-    """A name server whose answers a test gives; a connection follows each move, as redis-py's do."""
+    """A name server with the test's answers; a connection follows each move, as redis-py's do."""
 
     def __init__(self) -> None:
         self.names = Names()
@@ -22,7 +22,7 @@ class Dns:
         self.since = self.now
 
     def answers(self, *addresses: str) -> bool:
-        """Whether the connection is told to move; it moves to the first of the addresses."""
+        """Whether the connection has to move; it moves to the first of the addresses."""
         self.now += LOOK_EVERY
         self.names._heard(HOST, self.now, addresses)
         moved = self.names.has_moved(HOST, self.peer, self.since)
@@ -32,7 +32,7 @@ class Dns:
 
 
 def test_a_name_that_leads_elsewhere() -> None:
-    """The first answer without the address says so, and a connection that was made since stays."""
+    """The first answer without the address moves it; a connection made since then stays."""
     dns = Dns()
     assert [False, False, True, False, False] == [
         dns.answers(*given)
@@ -42,7 +42,7 @@ def test_a_name_that_leads_elsewhere() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_a_name_that_is_answered_in_turn(count: int) -> None:
-    """Once an address has come back the connection stays; it moves when its own has not come back for ten minutes."""
+    """Once an address has come back the connection stays; it moves if its own is missing for ten minutes."""
     dns = Dns()
     addresses = [f"10.0.0.{number + 1}" for number in range(count)]
     moves = [dns.answers(addresses[turn % count]) for turn in range(10 * count)]

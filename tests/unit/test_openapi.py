@@ -1,4 +1,4 @@
-"""The OpenAPI document, as it is without any feature."""
+"""The OpenAPI document, without any feature."""
 
 from __future__ import annotations
 

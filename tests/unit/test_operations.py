@@ -1,4 +1,4 @@
-"""The alert rules, the dashboard and the runbook speak of metrics, headings and scripts that exist."""
+"""The alert rules, the dashboard and the runbook name only metrics, headings and scripts that exist."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Looked:
         self.queues = self.workers = self.dead_letters = self
 
     async def check(self) -> None:
-        """It takes jobs."""
+        """The queue takes jobs."""
 
     async def stats(self) -> list[QueueStats]:
         """The queues."""
@@ -58,7 +58,7 @@ class Looked:
         return [QueueStats(queue=queue.name, paused=False, counts=counts, oldest=1.0) for queue in QUEUES]
 
     async def alive(self) -> list[WorkerView]:
-        """One, for the pushes."""
+        """One worker, for the pushes."""
         return [WorkerView(name="w", host="h", pid=1, started_at=1.0, queues=(PUSHES,), wires=tuple(Wire))]
 
     async def faults(self, minutes: int) -> dict[str, int]:
@@ -66,7 +66,7 @@ class Looked:
         return dict.fromkeys(WORKER_FAULTS, 0)
 
     async def count(self) -> int:
-        """How many letters."""
+        """The number of dead letters."""
         return 1
 
 
@@ -119,7 +119,7 @@ def plain(expression: str) -> str:
 
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in RULES), *map(plain, TARGETS)])
 def test_every_selector_finds_a_series(expression: str, samples: list[Sample]) -> None:
-    """It is there from the start, with labels and values as the expression wants them; so are the labels of groups."""
+    """It exists from the start, with the labels and values of the expression; so do the labels of groups."""
     wanted = selectors(expression)
     assert wanted
     labels = set(OF_PROMETHEUS)
@@ -145,7 +145,7 @@ def test_the_selectors_of_an_expression(expression: str, expected: list[Selector
 
 
 def test_a_selector_that_finds_nothing_is_noticed(samples: list[Sample]) -> None:
-    """A name, a label or a value that does not exist would be an alert that never fires."""
+    """An unknown name, label or value would make an alert that never fires."""
     for wrong in ("pushmill_job_total", 'pushmill_jobs_total{state="done"}', 'pushmill_jobs_total{outcome="failed"}'):
         [selector] = selectors(wrong)
         assert not any(selector.admits(sample.name, sample.labels) for sample in samples)
@@ -175,13 +175,13 @@ def anchors(page: str) -> set[str]:
 
 
 def test_every_alert_is_tried() -> None:
-    """Each has a case in which it fires and resolves, made of series that there are."""
+    """Each has a case in which it fires and resolves, made of existing series."""
     assert {rule["alert"] for rule in RULES} == {case.alert for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
-def test_alerts_are_tried_with_series_that_there_are(case: Case, samples: list[Sample]) -> None:
-    """Names, labels and values; an instance, which a scrape adds, is anybody's."""
+def test_alerts_are_tried_with_existing_series(case: Case, samples: list[Sample]) -> None:
+    """Names, labels and values; a scrape adds the instance, which may be anything."""
     for text in case.series:
         name, _, labels = text.partition("{")
         selector = Selector(name, tuple(each for each in MATCHER.findall(labels) if each[0] != "instance"))
@@ -189,14 +189,14 @@ def test_alerts_are_tried_with_series_that_there_are(case: Case, samples: list[S
 
 
 def test_every_fault_has_a_series_from_the_start() -> None:
-    """What is reported as a fault is one of the words that the metrics know beforehand."""
+    """Each reported fault is one of the words that the metrics know beforehand."""
     code = "".join(path.read_text() for path in (PROJECT / "queue_lib").rglob("*.py"))
 
     assert {*WORKER_FAULTS, *API_FAULTS} == set(re.findall(r'\bInternalFault\("(\w+)"', code))
 
 
-def test_alerts_and_panels_are_told_apart() -> None:
-    """No two alerts have one name, and no two panels one number or one place."""
+def test_alerts_and_panels_have_unique_names() -> None:
+    """No two alerts share a name, and no two panels a number or a place."""
     names = [rule["alert"] for rule in RULES]
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
@@ -205,7 +205,7 @@ def test_alerts_and_panels_are_told_apart() -> None:
 
 
 def test_the_runbook_has_all_metrics(samples: list[Sample]) -> None:
-    """Each of ours has a row in the table, and no row is of one that does not exist."""
+    """Each of ours has a row in the table, and no row is for an unknown one."""
     rows = set(re.findall(r"^\| `(pushmill_\w+)` \|", RUNBOOK, re.MULTILINE))
 
     assert rows == {metric(sample.name) for sample in samples if sample.name.startswith("pushmill_")}
@@ -217,7 +217,7 @@ def metric(sample: str) -> str:
 
 
 def test_the_runbook_names_scripts_and_options_that_exist() -> None:
-    """A command that is read at night is to be typed as it stands."""
+    """A command that is read at night has to work as it stands."""
     commands = re.findall(r"python -m scripts\.(\w+)([^\n`]*)", RUNBOOK)
     terminal = (PROJECT / "scripts" / "terminal.py").read_text()
 
@@ -229,7 +229,7 @@ def test_the_runbook_names_scripts_and_options_that_exist() -> None:
 
 
 def test_the_runbook_names_log_words_that_exist() -> None:
-    """What it greps the log for has a row among the lines that the log may have."""
+    """Each word that it greps for has a row among the lines of the log."""
     rows = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]+) \|", RUNBOOK, re.MULTILINE))))
 
     assert greps(RUNBOOK)

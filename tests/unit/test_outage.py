@@ -17,6 +17,6 @@ def test_an_outage_puts_a_job_off() -> None:
 
 
 def test_other_answers_stay_as_they_are() -> None:
-    """An object that is missing is no outage."""
+    """A missing object is no outage."""
     with pytest.raises(ObjectNotFoundError), outages_put_off():
         raise ObjectNotFoundError

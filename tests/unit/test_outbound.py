@@ -1,4 +1,4 @@
-"""The HTTP client of all features, as far as no connection is needed."""
+"""The HTTP client of all features, where no connection is needed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from processors.outbound_session import TLS_BUFFER
 
 
 def test_aiohttp_is_not_imported_before_the_first_request() -> None:
-    """A worker that calls nobody does not pay for it."""
+    """A worker that calls no server does not pay for it."""
     code = "import sys; from processors.outbound import HttpClient; HttpClient(); sys.exit('aiohttp' in sys.modules)"
 
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
 
 
-async def test_a_client_that_has_called_nobody_has_nothing_to_close() -> None:
+async def test_an_unused_client_has_nothing_to_close() -> None:
     """Every process closes it at its end."""
     await HttpClient().close()
 
@@ -39,7 +39,7 @@ async def test_a_connection_sets_little_memory_aside() -> None:
     [(256, 128), (1_048_576, MAX_CONNECTIONS), (resource.RLIM_INFINITY, MAX_CONNECTIONS)],
 )
 def test_half_of_the_file_descriptors_are_left(monkeypatch: pytest.MonkeyPatch, descriptors: int, most: int) -> None:
-    """For Redis, the database and files; and no process needs more than a thousand connections."""
+    """For Redis, the database and files; no process needs more than a thousand connections."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
 
     assert most == most_connections()

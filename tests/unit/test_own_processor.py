@@ -40,7 +40,7 @@ class GreetInThread(Job[Greeting]):
 
 
 class Wrapped(Job[Greeting]):
-    """A coroutine that a plain function makes, as some decorators do."""
+    """A coroutine that a plain function returns, as some decorators make."""
 
     def handle(self, payload: Greeting, context: Context) -> Any:
         """Greet."""
@@ -48,7 +48,7 @@ class Wrapped(Job[Greeting]):
 
 
 class Hanging(Job[Greeting]):
-    """Runs until the test lets it go."""
+    """Runs until the test lets it end."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         super().__init__(cast("Tools", None))
@@ -87,7 +87,7 @@ async def test_both_kinds_of_handle(threads: Threads, kind: type[Job[Any]]) -> N
 
 
 async def test_a_thread_past_its_deadline_goes_on(threads: Threads) -> None:
-    """The cancellation at the deadline is told in the log, and the run ends when the thread does."""
+    """The log reports the cancellation at the deadline, and the run ends when the thread does."""
     job, context = Hanging(), FakeContext()
     task = run(job, threads, context)
     await asyncio.to_thread(job.began.wait, PATIENCE)
@@ -119,7 +119,7 @@ async def test_a_thread_that_fails_past_its_deadline(threads: Threads) -> None:
 
 
 @pytest.mark.parametrize("is_overdue", [False, True])
-async def test_whatever_else_cancels_is_heeded(threads: Threads, is_overdue: bool) -> None:
+async def test_any_other_cancellation_ends_the_run(threads: Threads, is_overdue: bool) -> None:
     """The process stops: the run ends at once, and the thread with the process."""
     job, context = Hanging(), FakeContext()
     task = run(job, threads, context)

@@ -1,4 +1,4 @@
-"""Results and letters are always JSON."""
+"""Results and dead letters are always JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_model_becomes_camel_case() -> None:
 
 
 def test_json_stays_as_it_is() -> None:
-    """What is JSON already is not changed."""
+    """Valid JSON is not changed."""
     value = {"sent": 1, "names": ["ä", None, True, 1.5]}
     assert value == to_json(value)
 
@@ -63,8 +63,8 @@ def test_near_json_is_made_json(value: Any, expected: Any) -> None:
     assert expected == to_json(value)
 
 
-def test_what_is_no_json_is_noted() -> None:
-    """A value in a circle is cut, one that is too large is replaced by a note, and nothing is raised."""
+def test_values_that_are_no_json_become_notes() -> None:
+    """A cycle is cut, a value that is too large is replaced by a note, and nothing is raised."""
     circle: list[Any] = []
     circle.append(circle)
     assert ["..."] == to_json(circle)
@@ -102,7 +102,7 @@ def nested(levels: int) -> list[Any]:
 
 
 def strict(value: Any) -> str:
-    """The value as the strictest reader wants it. Raises ValueError for what it would not take."""
+    """The value as the strictest reader takes it. Raises ValueError for what it would refuse."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     text.encode()
     pydantic_core.from_json(text)
@@ -111,7 +111,7 @@ def strict(value: Any) -> str:
 
 @pytest.mark.parametrize(("value", "expected"), ODD)
 def test_odd_json_is_shown(value: Any, expected: Any) -> None:
-    """In the form that every reader takes; a whole emoji in two halves is one."""
+    """In a form that every reader takes; two halves of an emoji become one."""
     assert expected == readable(value)
     assert [expected] == readable([value])
 
@@ -134,15 +134,15 @@ def test_odd_json_is_kept(value: Any) -> None:
 
 @pytest.mark.parametrize(("levels", "is_whole"), [(300, True), (500, True), (501, False), (990, False)])
 def test_deep_json_is_kept(levels: int, is_whole: bool) -> None:
-    """Five hundred levels; what is deeper is a note, for whoever settles a job with it must not stumble."""
+    """Five hundred levels; deeper levels become a note, because settling the job must not fail."""
     value = nested(levels)
     assert is_whole == (kept(value) == value)
     assert is_whole != is_note(kept(value))
     json.dumps(kept(value), allow_nan=False)
 
 
-def test_what_can_not_be_read_is_shown_as_it_was_written() -> None:
-    """As text, its beginning; it is a note all the same, which nobody enqueues again."""
+def test_unreadable_json_is_shown_as_text() -> None:
+    """Only its beginning, as a note that is never enqueued again."""
     assert (
         {"unserializable": "no JSON", "raw": "a\ufffd"} == unread("no JSON", b"a\xff") == unread("no JSON", "a\ud83d")
     )
@@ -166,8 +166,8 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES)
-def test_whatever_json_there_is_can_be_shown_and_kept(value: Any) -> None:
-    """By the strictest reader; a payload is enqueued again as it was, but for numbers that are none."""
+def test_any_json_can_be_shown_and_kept(value: Any) -> None:
+    """For the strictest reader; a payload is enqueued again unchanged, except for numbers that are none."""
     strict(readable(value))
     strict(to_json(value))
     again = json.dumps(kept(value), allow_nan=False)

@@ -1,4 +1,4 @@
-"""How a process ends: when it is told to stop, and when a loop ends by itself."""
+"""How a process ends: on a stop signal, and when a loop ends by itself."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class StopWish:
         self._event = asyncio.Event()
 
     def request(self) -> None:
-        """Wish it."""
+        """Request a stop."""
         self._event.set()
 
     async def wait(self) -> None:
-        """Wait for the wish."""
+        """Wait for the request."""
         await self._event.wait()
 
 
 async def test_a_loop_that_ends_is_a_fault() -> None:
-    """The observers are told where the bug is, and the process is to end with status 1."""
+    """The observers get the place of the bug, and the process ends with status 1."""
     store = MemoryStore()
     harness = Harness(Breaking(store), store=store)
     harness.launcher.observe = harness.events.append

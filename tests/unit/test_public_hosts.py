@@ -13,7 +13,7 @@ from processors.public_hosts import AddressRefusedError, is_public_address, is_p
     "address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 )
 def test_public_addresses(address: str) -> None:
-    """Hosts of the public internet, also in IPv6's clothes."""
+    """Hosts of the public internet, also written as IPv6."""
     assert is_public_address(address)
 
 
@@ -55,7 +55,7 @@ def test_public_addresses(address: str) -> None:
     ],
 )
 def test_other_addresses(address: str) -> None:
-    """The machine itself, its network, its cloud's metadata, and whatever leads there by another notation."""
+    """The machine itself, its network, its cloud's metadata, and the same in any other notation."""
     assert not is_public_address(address)
 
 
@@ -65,7 +65,7 @@ def info(address: str) -> tuple[int, int, int, str, tuple[str, int]]:
 
 
 def test_the_factory_makes_sockets_to_public_addresses_only() -> None:
-    """What it refuses names the address, which is no secret, and what is wrong with it."""
+    """Its error names the address, which is no secret, and what is wrong with it."""
     with socket_factory(loopback=False)(info("8.8.8.8")) as made:
         assert (made.family, made.type) == (socket.AF_INET, socket.SOCK_STREAM)
     for address in ("127.0.0.1", "10.0.0.1"):
@@ -94,5 +94,5 @@ def test_public_names(host: str) -> None:
     ],
 )
 def test_other_names(host: str) -> None:
-    """Private names, addresses in any notation, and what is no name."""
+    """Private names, addresses in any notation, and malformed names."""
     assert not is_public_hostname(host)

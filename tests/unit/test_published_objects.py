@@ -1,4 +1,4 @@
-"""Fetching and publishing objects, as all features do it: what storage says becomes the job's end."""
+"""Fetching and publishing objects for all features: storage's errors become the job's ending."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_an_object_is_fetched(store: FolderStore, tmp_path: Path) -> None:
 
 
 async def test_the_reason_names_the_field(store: FolderStore, tmp_path: Path) -> None:
-    """What is missing or too large fails for good, and the reason says which field of the payload names it."""
+    """A missing or too large object fails for good, and the reason names the payload's field."""
     os.truncate(store.folder / "uploads" / "b.txt", 3 * 1024**2)
 
     with pytest.raises(PermanentError, match=r"^nothing is stored under its attachments\.0\.path$"):
@@ -84,7 +84,7 @@ async def test_a_result_is_published(store: FolderStore, report: Path) -> None:
 
 
 async def test_a_hashed_key_changes_with_the_content(store: FolderStore, report: Path) -> None:
-    """So caches may keep what is under it for ever."""
+    """So caches may keep it for ever."""
     stored = await objects.publish(store, report, "exports/7", "text/csv", hashed=True)
 
     digest = hashlib.sha256(b"a,b\n").hexdigest()[:16]
@@ -101,7 +101,7 @@ async def test_a_result_never_replaces_its_source(store: FolderStore, report: Pa
 
 @pytest.mark.parametrize("action", ["fetch", "publish"])
 async def test_storage_errors_become_the_jobs(report: Path, action: str) -> None:
-    """A store that is away puts the job off; a key that is not valid is permanent; all else stays what it is."""
+    """A store that is away puts the job off; an invalid key is permanent; other errors stay as they are."""
 
     async def act(error: Exception) -> None:
         store = BrokenStore(error)

@@ -1,4 +1,4 @@
-"""How often somebody may do something in a minute."""
+"""How often a client may do something in a minute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from queue_lib.web.rate_limit import MOST_NAMES, WINDOW, FixedWindow
 
 
 def test_counts_are_by_name_and_begin_anew_with_each_window() -> None:
-    """Until then it says how many whole seconds are left."""
+    """Until then the answer is how many whole seconds are left."""
     now = 100.0
     limit = FixedWindow(3, clock=lambda: now)
     assert 0 == limit.wait("a", 3)
@@ -18,7 +18,7 @@ def test_counts_are_by_name_and_begin_anew_with_each_window() -> None:
 
 
 def test_a_flood_of_names_shares_one_count() -> None:
-    """So that they fill no memory; a name that was counted before keeps its own."""
+    """So that it fills no memory; a name that was counted before keeps its own count."""
     limit = FixedWindow(2, clock=lambda: 0.0)
     for number in range(MOST_NAMES):
         limit.count(str(number))

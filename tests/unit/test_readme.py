@@ -1,4 +1,4 @@
-"""The README says what the settings say."""
+"""The README agrees with the settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_variable_has_a_meaning() -> None:
 
 
 def test_every_settings_class_is_in_the_table() -> None:
-    """But for the platform's own variables, which alone have no description."""
+    """Except the platform's own variables, which alone have no description."""
     read = {model for feature in FEATURES for model in (*feature.settings, *feature.shared_settings)}
     listed = {model for _, models in environment_table.sections() for model in models}
 
@@ -54,7 +54,7 @@ def test_a_required_variable_is_called_so() -> None:
 
 
 def test_every_event_word_is_explained() -> None:
-    """Each word that a log line can begin with has a row in docs/operations/README.md."""
+    """Each word that can begin a log line has a row in docs/operations/README.md."""
     words = {
         word
         for folder in ("queue_lib", "processors", "storage")

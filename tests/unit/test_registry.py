@@ -31,7 +31,7 @@ JOBS = jobs_of(FEATURES)
 
 
 class Nothing:
-    """Stands for the storage: nobody calls it."""
+    """Stands for the storage, which is never called."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None
@@ -56,7 +56,7 @@ async def routes_of_all() -> list[Route]:
 
 
 async def test_every_job_has_its_queue_and_payload() -> None:
-    """The names, queues and payloads are the ones the app enqueues with."""
+    """Names, queues and payloads are those that the app enqueues with."""
     expected: list[tuple[str, str, type[BaseModel]]] = [
         ("push-notification", "push-notifications", PushPayload),
         ("push-batch", "push-notifications", BatchPayload),
@@ -80,14 +80,14 @@ async def test_the_registry_takes_the_routes() -> None:
     assert registry.find("process-image", "push-notifications") is None
 
 
-def test_what_running_jobs_enqueue_is_nobody_elses() -> None:
-    """A follow-up carries what only a run knows."""
+def test_the_follow_up_alone_is_internal() -> None:
+    """It has data that only a run knows."""
     assert ["push-follow-up"] == [job.name for job in JOBS if job.internal]
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_a_reason_repeats_no_value(job: JobSchema) -> None:
-    """What is wrong with a payload is said by its fields: reasons are in the log, and values are the users' own."""
+    """It names the fields: reasons are logged, and values are the users'."""
     secret = "zz-holiday-with-ada"
     names = ("fileId", "filePath", "userId", "userIds", "all", "operation", "payload", "options", "subscriptionIds")
     wrong: list[Any] = [secret, f"/{secret}", f"https://{secret}/..", [secret], {"other": secret}, secret * 1000]

@@ -29,7 +29,7 @@ def test_the_last_attempt_is_final() -> None:
 
 
 def test_a_permanent_error_is_final_at_once() -> None:
-    """What no attempt can help is not attempted again."""
+    """It is not tried again."""
     assert isinstance(decide(make_job(attempt=1), PermanentError("no such file")), Dead)
 
 
@@ -78,12 +78,12 @@ def test_backoff(backoff: Backoff, expected: list[float]) -> None:
 
 
 def test_an_eternal_exponent_does_not_overflow() -> None:
-    """A producer's absurd number of attempts is not a crash."""
+    """A producer's absurd number of attempts crashes nothing."""
     assert Backoff((1.0,), exponential=True).delay(10**9, 0) == 2.0**30
 
 
 def test_a_failure_has_a_reason_and_a_stack() -> None:
-    """A failure is told by the exception's message, or its class where it has none, within bounds."""
+    """The reason is the exception's message, or its class if it has none, of bounded length."""
     try:
         raise KeyError
     except KeyError as error:
@@ -96,7 +96,7 @@ def test_a_failure_has_a_reason_and_a_stack() -> None:
 
 @given(st.text(), st.sampled_from([ValueError, PermanentError, SnoozeError]))
 def test_a_reason_is_one_line(message: str, kind: type[Exception]) -> None:
-    """Whatever the exception's message, and whatever follows from it: there is one, and it has no line break."""
+    """Whatever the exception and its cause say: there is a reason, without a line break."""
     error = SnoozeError(message, 1.0) if kind is SnoozeError else kind(message)
     outcome = decide(make_job(), error)
     reason = outcome.reason if isinstance(outcome, Snooze) else outcome.failure.reason
@@ -105,7 +105,7 @@ def test_a_reason_is_one_line(message: str, kind: type[Exception]) -> None:
 
 
 def test_a_reason_of_many_lines() -> None:
-    """What the lines say is kept, in their order."""
+    """The content of all lines is kept, in order."""
     assert "(psycopg.DataError) too large [SQL: SELECT 1]" == reason_of(
         ValueError("(psycopg.DataError) too large\n\n  [SQL: SELECT 1]\r\n")
     )
@@ -128,7 +128,7 @@ def test_a_reason_says_what_happened(error: BaseException, reason: str) -> None:
 
 
 def test_an_exception_that_can_not_be_shown() -> None:
-    """An exception whose text is no text is told by its class."""
+    """An exception whose text can't be made is shown by its class."""
 
     class OddError(Exception):
         def __str__(self) -> str:

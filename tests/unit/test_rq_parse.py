@@ -1,4 +1,4 @@
-"""From RQ's job to ours, and what RQ's hash may not ask for."""
+"""From RQ's job to ours, and which requests in RQ's hash are refused."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def test_a_job_as_rq_writes_it() -> None:
 
 
 def test_how_long_a_job_has_waited_is_known_unless_its_worker_died() -> None:
-    """`enqueued_at` is when it was put in line the last time; one that was recovered has run since."""
+    """`enqueued_at` is the last time it was put in line; a recovered job has run since."""
     times = {"enqueued_at": "2026-01-02T03:04:05Z"}
     assert (None, None) == (parse(**times, crashes="1").waited, parse().waited)
 
 
 def test_plain_json_is_a_job_too() -> None:
-    """Data that is not compressed, as other languages write it, is taken."""
+    """Uncompressed data, as other languages write it, is accepted."""
     assert {"userId": "u1"} == parse(data=json.dumps(CALL)).data
 
 
 def test_the_producers_retries_win() -> None:
-    """Retry(max=4, interval=[1, 9]) is kept: RQ lets the first interval stand for the missing ones."""
+    """Retry(max=4, interval=[1, 9]) is kept: RQ uses the first interval for the missing ones."""
     job = parse(retries_left="4", retry_intervals="[1, 9]")
     assert 5 == job.max_attempts
     assert [1, 1, 1, 9] == [job.backoff.delay(attempt, 0) for attempt in (1, 2, 3, 4)]
@@ -85,8 +85,8 @@ def test_a_timeout_of_its_own_is_kept() -> None:
         (CALL, {"crashes": "3"}, "its worker died 3 times while running it"),
     ],
 )
-def test_what_is_refused(call: Any, fields: dict[str, str], reason: str) -> None:
-    """Instances, callbacks, webhooks and other shapes of call are refused with a reason."""
+def test_jobs_that_are_refused(call: Any, fields: dict[str, str], reason: str) -> None:
+    """Instances, callbacks, webhooks and other forms of calls, each with a reason."""
     refusal = parse(call, **fields).refusal
     assert refusal is not None
     assert refusal.startswith(reason)
@@ -109,7 +109,7 @@ def test_a_bomb_is_not_unpacked() -> None:
 
 
 def test_a_name_that_can_not_be_written_is_replaced() -> None:
-    """JSON may carry half of a surrogate pair; UTF-8, and so Redis and the log, may not."""
+    """JSON may have half a surrogate pair; UTF-8, and so Redis and the log, can't."""
     assert "a?" == parse(["a\ud800", None, [1], {}]).name
 
 
@@ -124,8 +124,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), st.binary(max_size=30) | TEXT | st.just("[1]")))
-def test_no_hash_can_do_more_than_be_refused(fields: dict[str, Any]) -> None:
-    """Whatever stands in a job's hash, it is parsed or refused: no other exception gets out."""
+def test_any_hash_is_parsed_or_refused(fields: dict[str, Any]) -> None:
+    """No other exception is raised, whatever stands in it."""
     fields = {
         name: value if isinstance(value, bytes) else value.encode(errors="replace") for name, value in fields.items()
     }

@@ -1,4 +1,4 @@
-"""What the web process tells of the queues while Redis is slow, hangs or is away."""
+"""What the web process says of the queues while Redis is slow, hangs or is away."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Slow:
         self.answers.set()
 
     async def check(self) -> None:
-        """It takes jobs."""
+        """The queue takes jobs."""
 
     async def stats(self) -> list[QueueStats]:
         """No queue."""
@@ -44,12 +44,12 @@ class Slow:
         return {}
 
     async def count(self) -> int:
-        """How many letters."""
+        """The number of dead letters."""
         return 7
 
 
-async def test_what_was_read_last_is_told_while_redis_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For half a minute; then Redis is away. It is asked once, however many scrapes come, and heard when it answers."""
+async def test_the_last_values_are_served_while_redis_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For half a minute; then Redis counts as away. It is asked once for all scrapes, and its late answer counts."""
     monkeypatch.setattr(metrics, "IN_TIME", 0.0)
     now, admin = [100.0], Slow()
     scraped = Scraped(clock=lambda: now[0])

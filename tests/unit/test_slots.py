@@ -1,4 +1,4 @@
-"""Who gets the next slot, and how much may be held ready for whom."""
+"""Which wire gets the next slot, and how many slots each may count on."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ ENDLESS = 3600.0  # seconds
 
 @pytest.fixture(autouse=True)
 def hold() -> Iterator[None]:
-    """No slot is handed out because a test was slow."""
+    """No slot goes to another wire because a test was slow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "HOLD", ENDLESS)
         yield
 
 
 async def turns(count: int) -> None:
-    """Let the others go on so many times."""
+    """Let other tasks run for this many turns of the loop."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def test_room_is_for_who_is_next() -> None:
-    """A wire may count on all slots while no other wants one, one that is not ahead on one, the other on none."""
+async def test_room_is_for_the_wire_whose_turn_it_is() -> None:
+    """Alone a wire may count on all slots; with another, on one if it is not ahead, else on none."""
     slots = Slots(2)
     assert [2, 2] == [slots.room(wire) for wire in Wire]
     await slots.acquire(BULLMQ)
@@ -58,7 +58,7 @@ async def test_room_is_for_who_is_next() -> None:
 
 
 class Loops:
-    """Two wires with jobs without end: how long they claim, how long the jobs run (both in turns of the loop)."""
+    """Two wires with endless jobs: how long claims and jobs take, both in turns of the loop."""
 
     def __init__(self, count: int, claims: tuple[int, int], runs: tuple[int, int]) -> None:
         """There are `count` slots."""
@@ -69,7 +69,7 @@ class Loops:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, jobs: int) -> None:
-        """Until so many have been started."""
+        """Run until this many jobs have started."""
         loops = [asyncio.create_task(self._consume(wire)) for wire in (BULLMQ, RQ)]
         while self.started.total() < jobs:
             await asyncio.sleep(0)
@@ -98,14 +98,14 @@ class Loops:
     runs=st.tuples(st.integers(0, 20), st.integers(0, 20)),
 )
 def test_wires_with_jobs_get_as_many_each(count: int, claims: tuple[int, int], runs: tuple[int, int]) -> None:
-    """However much longer the claims, or the jobs, of one of them take."""
+    """However much longer one's claims or jobs take."""
     loops = Loops(count, claims, runs)
     asyncio.run(loops.run(100))
     assert abs(loops.started[BULLMQ] - loops.started[RQ]) <= 2
 
 
 async def test_a_wire_without_jobs_holds_nothing_back() -> None:
-    """It looks now and then, and the other one goes on; when it has jobs again it has earned nothing meanwhile."""
+    """It looks now and then while the other goes on, and saves up no turns for later."""
     slots = Slots(3)
     for _ in range(100):
         await slots.acquire(RQ)
@@ -123,7 +123,7 @@ async def test_a_wire_without_jobs_holds_nothing_back() -> None:
 
 
 async def test_a_wire_that_the_limit_held_back_catches_up() -> None:
-    """Its turns are kept for it, though not without end."""
+    """Its turns are kept for it, up to a limit."""
     slots = Slots(LONGEST_DEBT * 4)
     await slots.acquire(RQ)
     slots.give_back(RQ, has_more=True)
@@ -140,7 +140,7 @@ async def test_a_wire_that_the_limit_held_back_catches_up() -> None:
 
 
 async def test_a_slot_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a claim takes its time the other wire goes on, so that no slot is empty for its sake."""
+    """If a claim takes long the other wire goes on, so that no slot stays empty for it."""
     monkeypatch.setattr(module, "HOLD", 0.0)
     slots = Slots(4)
     await slots.acquire(RQ)
@@ -169,8 +169,8 @@ async def test_a_wait_that_is_cut_short_takes_no_slot(granted: bool) -> None:
 
 
 @pytest.mark.parametrize("other", list(Wire))
-async def test_a_slot_that_comes_free_passes_by_who_is_being_cut_short(other: Wire) -> None:
-    """At a stop both happen in one turn of the loop: whose wait was cancelled, and has not heard of it, gets none."""
+async def test_a_free_slot_skips_a_cancelled_wait(other: Wire) -> None:
+    """At a stop both happen in one turn of the loop: a cancelled wait gets no slot."""
     slots = Slots(1)
     await slots.acquire(BULLMQ)
     cut, waiting = asyncio.create_task(slots.acquire(BULLMQ)), asyncio.create_task(slots.acquire(other))
@@ -185,7 +185,7 @@ async def test_a_slot_that_comes_free_passes_by_who_is_being_cut_short(other: Wi
     assert not slots.all_taken()
 
 
-async def test_a_slot_that_nobody_wants_any_more_stays_free() -> None:
+async def test_a_slot_whose_only_wait_is_cancelled_stays_free() -> None:
     """The only one who waited is being cut short."""
     slots = Slots(1)
     await slots.acquire(BULLMQ)

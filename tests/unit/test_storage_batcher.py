@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Table:
-    """Doubles numbers, once it is let; 13 breaks it."""
+    """A table that doubles numbers, once the test lets it; 13 raises an error."""
 
     def __init__(self) -> None:
-        """Nothing was asked."""
+        """No key was asked for."""
         self.asked: list[list[int]] = []
         self.open = asyncio.Event()
 
@@ -37,7 +37,7 @@ async def begun(*waiting: asyncio.Task[int]) -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_comes_meanwhile_goes_together() -> None:
+async def test_keys_that_come_meanwhile_share_a_look_up() -> None:
     """The first key is asked for at once; those that come before its answer share the next look-up."""
     table = Table()
     batcher = Batcher(table.look_up, most=100)
@@ -53,7 +53,7 @@ async def test_what_comes_meanwhile_goes_together() -> None:
 
 
 async def test_no_look_up_is_too_large() -> None:
-    """More keys than go into one look-up go into several."""
+    """More keys than fit into one look-up go into several."""
     table = Table()
     table.open.set()
     batcher = Batcher(table.look_up, most=2)
@@ -62,8 +62,8 @@ async def test_no_look_up_is_too_large() -> None:
     assert [[0, 1], [2, 3], [4]] == table.asked
 
 
-async def test_an_error_is_everybodys_in_that_look_up() -> None:
-    """Who shares a look-up shares its failure; the next one starts anew."""
+async def test_an_error_reaches_all_of_its_look_up() -> None:
+    """The next look-up starts anew."""
     table = Table()
     table.open.set()
     batcher = Batcher(table.look_up, most=2)
@@ -74,8 +74,8 @@ async def test_an_error_is_everybodys_in_that_look_up() -> None:
     assert 8 == await batcher.get(4)
 
 
-async def test_one_who_waits_no_more_takes_nothing_from_the_others() -> None:
-    """A cancelled caller ends alone, whether its look-up succeeds or fails."""
+async def test_a_cancelled_caller_takes_nothing_from_the_others() -> None:
+    """It ends alone, whether its look-up succeeds or fails."""
     table = Table()
     batcher = Batcher(table.look_up, most=100)
     leaving, staying = asyncio.create_task(batcher.get(1)), asyncio.create_task(batcher.get(1))

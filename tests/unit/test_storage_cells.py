@@ -1,4 +1,4 @@
-"""What is read out of cells that may hold anything."""
+"""Reading cells that may hold anything."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_a_moment(value: str | float, seconds: float) -> None:
         *(float("nan"), float("inf"), float("-inf"), -1.0, 0.0, FIRST_PUSH - 1, LAST + 1),
     ],
 )
-def test_what_is_no_moment(value: str | float | None) -> None:
-    """Nobody is pruned for it: a number of seconds, a date before browsers could push, or nothing of the kind."""
+def test_a_malformed_time_is_ignored(value: str | float | None) -> None:
+    """No row is pruned for it: seconds, a date before browsers could push, or other nonsense."""
     assert moment(value) is None
 
 
 @given(st.one_of(st.none(), st.floats(), st.text(), st.from_regex(r"[0-9+\-T:. eEZ]{1,30}", fullmatch=True)))
 def test_no_value_raises(value: str | float | None) -> None:
-    """It is a time that a browser may have given, or none."""
+    """The result is a time that a browser may have given, or none."""
     read = moment(value)
 
     assert read is None or FIRST_PUSH <= read <= LAST

@@ -1,4 +1,4 @@
-"""PUSH_SUBSCRIPTION_COLUMNS, and which columns a table of subscriptions has to have."""
+"""PUSH_SUBSCRIPTION_COLUMNS, and which columns a table of subscriptions must have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USUAL = ["id", "user_id", "endpoint", "p256dh", "auth"]
     ],
 )
 def test_pairs(text: str, columns: dict[str, str]) -> None:
-    """The model's fields, and what the app calls them."""
+    """The model's fields, and the app's names for them."""
     assert columns == parse_columns(text)
 
 
@@ -33,8 +33,8 @@ def test_pairs(text: str, columns: dict[str, str]) -> None:
         ("active=a,disabledAt=b", "more than one of active, disabled and disabledAt"),
     ],
 )
-def test_what_is_no_list_of_pairs(text: str, fault: str) -> None:
-    """The reason shows what it looks like."""
+def test_a_malformed_list_is_refused(text: str, fault: str) -> None:
+    """The reason shows the right form."""
     with pytest.raises(ValueError, match=rf"^{fault}"):
         parse_columns(text)
 
@@ -50,8 +50,8 @@ def test_what_is_no_list_of_pairs(text: str, fault: str) -> None:
         ("active=on", [*USUAL, "active"]),
     ],
 )
-def test_what_has_to_be_there(given: str, required: list[str]) -> None:
-    """What was named, and what is read from no JSON."""
+def test_required_columns(given: str, required: list[str]) -> None:
+    """Those that were named, and those that are not read from JSON."""
     columns, needed = all_columns(parse_columns(given))
 
     assert required == needed

@@ -1,4 +1,4 @@
-"""What a database says is the server's fault, which costs no attempt, or the statement's."""
+"""Which database errors are the server's fault, and cost no attempt, and which the statement's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from storage.database_faults import code_of, is_set_up_wrongly, words_for
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_postgres(error: psycopg.Error, expected: str | None) -> None:
-    """Each code that is the server's has words, also where SQLAlchemy has wrapped the error."""
+    """Each code that is the server's fault has a text, also if SQLAlchemy has wrapped the error."""
     wrapped = InternalError("UPDATE", {}, error)
 
     assert error.sqlstate == code_of(error) == code_of(wrapped)
@@ -62,7 +62,7 @@ def test_postgres(error: psycopg.Error, expected: str | None) -> None:
     ],
 )
 def test_a_connection_that_cannot_be_made(said: str, code: str | None, *, wrong: bool) -> None:
-    """It has no code; its words tell whether somebody has to change the settings."""
+    """It has no code; its message shows whether the settings must change."""
     error = OperationalError("", {}, psycopg.OperationalError(said))
 
     assert (code, wrong) == (code_of(error), is_set_up_wrongly(error))

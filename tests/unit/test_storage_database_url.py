@@ -1,4 +1,4 @@
-"""DATABASE_URL as it is found in the wild."""
+"""DATABASE_URL in the forms in which it is found."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def test_postgres(scheme: str) -> None:
 
 
 def test_parameters_of_other_clients() -> None:
-    """What Vercel's Supabase and node-postgres have in a URL, libpq refuses."""
+    """Vercel's Supabase and node-postgres write them into a URL. libpq would refuse them, so they are left out."""
     url = parse_database_url("postgres://h/shop?sslmode=require&supa=base-pooler.x&uselibpqcompat=true").engine
 
     assert ("require", None, None) == tuple(url.query.get(name) for name in ("sslmode", "supa", "uselibpqcompat"))
 
 
 def test_prisma_parameters() -> None:
-    """Prisma's own parameters, which libpq refuses, are left out; its schema is kept; the app's timeout wins."""
+    """Prisma's own parameters, which libpq refuses, are left out; its schema and the app's timeout are kept."""
     url = parse_database_url("postgres://h/shop?schema=app&pgbouncer=true&connection_limit=1&connect_timeout=9")
 
     assert ("app", "9") == (url.schema, url.engine.query["connect_timeout"])
@@ -54,7 +54,7 @@ def test_prisma_parameters() -> None:
     ],
 )
 def test_place(text: str, expected: str) -> None:
-    """A message says where the database is, never the password."""
+    """A message has the database's place, never the password."""
     assert expected == parse_database_url(text).place
 
 
@@ -64,7 +64,7 @@ def test_repr() -> None:
 
 
 def test_where_prisma_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of Prisma 6 is beside the schema, one of Prisma 7 where the app runs; the newer one wins."""
+    """Prisma 6 has its file beside the schema, Prisma 7 where the app runs; the newer one wins."""
     monkeypatch.chdir(tmp_path)
     places = []
     for name in ("", "prisma/dev.db", "dev.db"):

@@ -1,4 +1,4 @@
-"""A database that is opened when it comes."""
+"""A database that is opened when it becomes available."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Opening:
 
 
 @pytest.mark.parametrize("error", [StorageAwayError, StorageUnavailableError, SchemaError])
-async def test_the_start_hears_what_is_wrong(error: type[Exception]) -> None:
+async def test_the_start_gets_the_error(error: type[Exception]) -> None:
     """It decides whether to go on."""
     with pytest.raises(error, match="why"):
         await Late(Opening(error("why"))).open()
@@ -46,7 +46,7 @@ async def test_the_start_hears_what_is_wrong(error: type[Exception]) -> None:
 
 @pytest.mark.parametrize("error", [StorageAwayError, StorageUnavailableError, SchemaError])
 async def test_a_job_is_put_off_whatever_is_wrong(error: type[Exception]) -> None:
-    """Many jobs make one try in five seconds; the first one after the database has come finds it."""
+    """Many jobs share one try in five seconds; the first job after the database has come succeeds."""
     opening = Opening(StorageAwayError("away"), error("why"))
     late = Late(opening, opening.clock)
     files = LateFiles(late.want(AppTable.FILE, Wanted.usual(File, "File"), lambda database: cast("Any", database)))
@@ -68,7 +68,7 @@ async def test_a_job_is_put_off_whatever_is_wrong(error: type[Exception]) -> Non
 
 
 async def test_a_database_for_any_statement_is_opened_by_the_first_one() -> None:
-    """Without a table that anybody has asked for; while it is away the caller hears why."""
+    """Without declared tables; while it is away the caller gets the reason."""
     opening = Opening(StorageAwayError("away"))
     late = Late(opening, opening.clock)
     assert not late.is_wanted

@@ -1,4 +1,4 @@
-"""What the directory promises beyond the contract."""
+"""The directory's own promises, beyond the contract."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store(root: Path) -> LocalStore:
 def source(tmp_path: Path) -> Path:
     """A file to store."""
     path = tmp_path / "source"
-    path.write_bytes(b"picture")
+    path.write_bytes(b"image")
     return path
 
 
@@ -45,7 +45,7 @@ def _contents(directory: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("key", ["link", "dir/secret"])
 async def test_links_out_of_the_store(store: LocalStore, root: Path, source: Path, tmp_path: Path, key: str) -> None:
-    """A symbolic link that leads out of the directory is followed neither to read nor to write."""
+    """A symbolic link that leads out of the directory is followed neither for reading nor for writing."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_text("secret")
@@ -60,8 +60,8 @@ async def test_links_out_of_the_store(store: LocalStore, root: Path, source: Pat
     assert {"secret": b"secret"} == _contents(outside)
 
 
-async def test_what_is_being_written_is_no_object(store: LocalStore, root: Path, source: Path, tmp_path: Path) -> None:
-    """What a killed process has left half written can't be fetched, nor written to, under its name."""
+async def test_a_half_written_file_is_no_object(store: LocalStore, root: Path, source: Path, tmp_path: Path) -> None:
+    """It can be neither fetched nor overwritten under its name."""
     (root / "dir").mkdir()
     (root / "dir" / ".incoming-x1").write_text("hal")
 
@@ -71,8 +71,8 @@ async def test_what_is_being_written_is_no_object(store: LocalStore, root: Path,
         await store.store(source, ".incoming-x2", "image/png", "no-cache")
 
 
-async def test_what_was_left_half_written_is_removed(store: LocalStore, root: Path, tmp_path: Path) -> None:
-    """The check at start removes what is older than a day; not objects, nor what is behind a link."""
+async def test_old_half_written_files_are_removed(store: LocalStore, root: Path, tmp_path: Path) -> None:
+    """The check at start removes those older than a day, but no objects, and nothing behind a link."""
     outside = tmp_path / "outside"
     for directory in (root / "dir", outside):
         directory.mkdir()
@@ -90,7 +90,7 @@ async def test_what_was_left_half_written_is_removed(store: LocalStore, root: Pa
 
 
 async def test_readiness_does_not_look_through_the_whole_store(store: LocalStore, root: Path) -> None:
-    """It asks again and again: only the first check, at start, removes anything."""
+    """It asks often: only the first check, at start, removes anything."""
     await store.check()
     old = root / ".incoming-old"
     old.write_bytes(b"x")
@@ -102,13 +102,13 @@ async def test_readiness_does_not_look_through_the_whole_store(store: LocalStore
 
 
 async def test_a_name_that_the_file_system_cannot_hold(store: LocalStore, source: Path) -> None:
-    """It is the key's fault, and not one that passes."""
+    """The key is at fault, and that does not change."""
     with pytest.raises(InvalidKeyError, match="longer than the file system allows"):
         await store.store(source, f"avatars/{'%C3%BC' * 100}.png", "image/png", "no-cache")
 
 
 async def test_a_directory_that_is_missing(root: Path, source: Path, tmp_path: Path) -> None:
-    """It is not made, at the start nor later: it is misspelt, or a volume that will be back, and no object is gone."""
+    """It is never created: it is misspelt, or a volume that will be back, and no object counts as gone."""
     store = LocalStore(LocalLocation(root))
     await store.store(source, "a.png", "image/png", "no-cache")
     shutil.move(root, tmp_path / "unmounted")
@@ -136,7 +136,7 @@ async def test_a_root_that_is_a_link(root: Path, source: Path, tmp_path: Path) -
 
 
 async def test_a_loop_of_links(store: LocalStore, root: Path, tmp_path: Path) -> None:
-    """Links that lead in a circle hold no object."""
+    """Links in a circle hold no object."""
     (root / "a").symlink_to(root / "b")
     (root / "b").symlink_to(root / "a")
 
@@ -153,11 +153,11 @@ async def test_a_failed_store_leaves_the_old_object(
     with pytest.raises(IsADirectoryError):
         await store.store(tmp_path, "a.png", "image/png", "no-cache")
 
-    assert {"a.png": b"picture"} == _contents(root)
+    assert {"a.png": b"image"} == _contents(root)
 
 
 async def test_stored_files_are_readable(store: LocalStore, root: Path, source: Path) -> None:
-    """Another user, such as the one who serves the directory, may read a stored object."""
+    """Another user, such as a web server's, may read a stored object."""
     await store.store(source, "a.png", "image/png", "no-cache")
 
     assert 0o644 == (root / "a.png").stat().st_mode & 0o777

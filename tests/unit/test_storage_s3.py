@@ -1,4 +1,4 @@
-"""What can be said about S3 without a server."""
+"""What can be tested of S3 without a server."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_base_url(endpoint_url: str, location: S3Location, expected: str) -> None:
-    """On AWS a bucket has a host of its own, unless a dot in its name breaks TLS; elsewhere it is a path."""
+    """On AWS a bucket has its own host, unless a dot in its name breaks TLS; elsewhere it is a path."""
     assert expected == s3_base_url(endpoint_url, location)
 
 
@@ -76,12 +76,12 @@ def _client_error(code: str, message: str) -> ClientError:
     ],
 )
 def test_reason(error: ClientError, expected: str) -> None:
-    """Why S3 refused is said in one line, with what to set where that is known."""
+    """One line says why S3 refused, with what to set if that is known."""
     assert expected == reason(error)
 
 
 def test_no_checksums_that_other_services_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither an upload nor a download carries the checksum headers that R2, B2 and MinIO refuse."""
+    """Uploads and downloads have none of the checksum headers that R2, B2 and MinIO refuse."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     client = make_client("http://localhost:1")
@@ -102,8 +102,8 @@ def test_no_checksums_that_other_services_refuse(monkeypatch: pytest.MonkeyPatch
     assert [] == [name for name in sent if "checksum" in name or "crc32" in name]
 
 
-def test_who_asks_is_said_in_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request names us and botocore, and says nothing of the machine."""
+def test_the_user_agent_names_only_us_and_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing of the machine."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     client = make_client("http://localhost:1")
@@ -123,7 +123,7 @@ def test_who_asks_is_said_in_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_large_object_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    """An object that says it is too large is refused without a byte of it being downloaded."""
+    """By its declared size, without a byte downloaded."""
     body = UnreadBody()
     client: Any = SimpleNamespace(
         meta=SimpleNamespace(endpoint_url="https://s3.amazonaws.com"),
@@ -145,7 +145,7 @@ async def test_a_large_object_is_refused_before_it_is_read(tmp_path: Path) -> No
     ids=["closed", "reset"],
 )
 async def test_a_download_that_breaks_off_is_an_outage(tmp_path: Path, error: Exception) -> None:
-    """A service that goes away in the middle of an object is away, and nothing is left of the object."""
+    """The service is away, and nothing is left of the object on disk."""
 
     def break_off(_size: int) -> Iterator[bytes]:
         yield b"1"
@@ -192,7 +192,7 @@ async def test_a_download_that_breaks_off_is_an_outage(tmp_path: Path, error: Ex
     ],
 )
 async def test_whose_fault_it_is(tmp_path: Path, status: int, code: str, expected: type[Exception]) -> None:
-    """What is the service's, or of how we are set up there, is no job's fault; the code is told, and no account."""
+    """Faults of the service or of our settings are no job's fault; the reason has the code, and no account."""
 
     def refuse(**_: object) -> None:
         raise _refusal(status, code)
@@ -208,7 +208,7 @@ async def test_whose_fault_it_is(tmp_path: Path, status: int, code: str, expecte
 
 
 async def test_an_object_that_is_not_ours(tmp_path: Path) -> None:
-    """A refusal of one object, where the store lets us to others, is that object's."""
+    """If the store lets us read others, refusing one object is that object's fault."""
 
     def refuse(**request: str) -> None:
         raise _refusal(404, "NoSuchKey") if request["Key"] == s3_module.PROBE_KEY else _refusal(403, "AccessDenied")
@@ -235,8 +235,8 @@ async def test_an_object_that_is_not_ours(tmp_path: Path) -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-async def test_what_is_no_reason_not_to_start(error: Exception | int | str, expected: type[Exception]) -> None:
-    """The check tells what passes from what somebody has to set."""
+async def test_the_start_goes_on_after_passing_faults(error: Exception | int | str, expected: type[Exception]) -> None:
+    """The check separates faults that pass from those that need other settings."""
 
     def refuse(**_: object) -> None:
         match error:
@@ -265,12 +265,12 @@ def _store_over(get_object: Callable[..., None]) -> S3Store:
 
 
 class UnreadBody:
-    """A response that nobody may read."""
+    """A response body that must not be read."""
 
     closed = False
 
     def iter_chunks(self, _size: int) -> Iterator[bytes]:
-        """Fail, as reading was not expected."""
+        """Fail, because no read is expected."""
         pytest.fail("the body was read")
 
     def close(self) -> None:
@@ -278,8 +278,8 @@ class UnreadBody:
         self.closed = True
 
 
-async def test_a_service_that_is_away_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection to the object store is an outage, and not an object that is missing."""
+async def test_a_service_that_is_away_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not a missing object."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "eu-central-1")
     monkeypatch.setattr(s3_module, "ATTEMPTS", 1)

@@ -1,4 +1,4 @@
-"""Storage's settings: what is accepted, and how a fault is said."""
+"""Storage's settings: accepted values, and the messages of faults."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("file:///var/media", "when_required") == (objects.storage_url, objects.s3_checksums)
 
 
-def test_what_is_missing_is_said_at_once() -> None:
+def test_missing_settings_are_named_at_once() -> None:
     """Database and storage are required, and one error names both and what to set them to."""
     assert {
         "database_url": "not set; set it to the app's database, e.g. postgresql://user:password@host:5432/database",
@@ -96,7 +96,7 @@ def test_what_is_missing_is_said_at_once() -> None:
     ],
 )
 def test_database_url_faults(url: str, expected: str) -> None:
-    """A DATABASE_URL that can't be used is refused with a sentence that does not repeat it."""
+    """A bad DATABASE_URL is refused with a sentence that does not repeat it."""
     assert {"database_url": expected} == _faults(database_url=url)
 
 
@@ -123,7 +123,7 @@ NO_DIRECTORY = "not an absolute directory; write three slashes: file:///absolute
     ],
 )
 def test_storage_url_faults(url: str, expected: str) -> None:
-    """A STORAGE_URL that can't be used is refused with a sentence that shows the right form."""
+    """A bad STORAGE_URL is refused with a sentence that shows the right form."""
     assert {"storage_url": expected} == _faults(storage_url=url)
 
 

@@ -1,4 +1,4 @@
-"""Transfers: their limits, and how they end when nobody waits any more."""
+"""Transfers: their limits, and how they end when the caller is gone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_save_refuses_in_mid_stream(tmp_path: Path) -> None:
-    """A stream that is longer than it said is cut before the chunk that would be too much, and the file is removed."""
+    """A stream longer than declared is cut before the chunk that exceeds it, and the file is removed."""
     target = tmp_path / "target"
     sizes = []
 
@@ -33,7 +33,7 @@ def test_save_refuses_in_mid_stream(tmp_path: Path) -> None:
 
 
 def test_save_stops(tmp_path: Path) -> None:
-    """A transfer that was told to stop ends before its next chunk, and the file is removed."""
+    """A stopped transfer ends before its next chunk, and the file is removed."""
     stop = Stop()
     stop.set()
 
@@ -43,8 +43,8 @@ def test_save_stops(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-async def test_cancelling_tells_the_thread_to_stop() -> None:
-    """When the caller is cancelled, it returns at once, and its thread is told to stop."""
+async def test_cancelling_stops_the_thread() -> None:
+    """The cancelled caller returns at once."""
     began, seen = threading.Event(), threading.Event()
 
     def work(stop: Stop) -> None:

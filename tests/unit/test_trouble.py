@@ -1,4 +1,4 @@
-"""What is wrong with Redis, by what it answers."""
+"""What is wrong with Redis, by its answers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _parsed(answer: str) -> Exception:
 
 @pytest.mark.parametrize(("answer", "expected"), ANSWERS)
 def test_every_answer_has_words_of_its_own(answer: str, expected: Trouble) -> None:
-    """Redis that answers is never said to be away; what is about its state may be tried again."""
+    """A Redis that answers is never reported as away; errors of its state may be tried again."""
     error = _parsed(answer)
     with pytest.raises(BrokerUnavailableError) as caught, outages_translated():
         raise error
@@ -61,13 +61,13 @@ def test_every_answer_has_words_of_its_own(answer: str, expected: Trouble) -> No
     "error", [RedisConnectionError("Connection refused"), RedisTimeoutError("Timeout"), OSError("reset")]
 )
 def test_no_answer_is_an_outage(error: Exception) -> None:
-    """It can't be reached."""
+    """Redis can't be reached."""
     assert Trouble.AWAY is trouble_of(error)
 
 
 @pytest.mark.parametrize("shown", ["{}", "('{}',)"], ids=["the answer", "its asyncio client's tuple of it"])
 def test_a_pipeline_shows_no_payload(shown: str) -> None:
-    """redis-py puts the command that was refused before the answer."""
+    """redis-py puts the refused command before the answer."""
     error = _parsed("WRONGTYPE Operation against a key")
     answer = shown.format(error.args[0])
     error.args = (f"Command # 2 (HSET bull:q:1 data secret\n) of pipeline caused error: {answer}",)
@@ -77,7 +77,7 @@ def test_a_pipeline_shows_no_payload(shown: str) -> None:
 
 
 async def test_a_broken_queue_keeps_no_other_from_its_chores() -> None:
-    """What it was refused is raised when all are done; while Redis is away nothing more is tried."""
+    """Its error is raised when all are done; while Redis is away nothing more is tried."""
     done: list[str] = []
 
     async def do(queue: str) -> None:

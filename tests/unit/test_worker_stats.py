@@ -1,4 +1,4 @@
-"""What a worker process counts of itself, and how it is told."""
+"""What a worker process counts of itself, and how it reports that."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Clock:
         self.now = NOON
 
     def __call__(self) -> float:
-        """See `clock` of whoever takes one."""
+        """The time."""
         return self.now
 
 
 def test_runs_are_counted_by_their_end() -> None:
-    """A retry is one of three ends; what is put off, given back or lost is none."""
+    """A retry is one of three; a run that is put off, given back or lost is not counted."""
     stats = WorkerStats(Clock())
     job = make_job(waited=0.5)
     for outcome in (Done(None), Done(None), Retry(1.0, FAILURE), Dead(FAILURE), Snooze(1.0, "away")):
@@ -65,7 +65,7 @@ def test_runs_are_counted_by_their_end() -> None:
 
 
 def test_each_minute_is_counted_by_itself() -> None:
-    """A wait counts when the job starts, its run when it ends; a wait that is not known counts nowhere."""
+    """A wait counts when the job starts, its run when it ends; an unknown wait is not counted."""
     clock = Clock()
     stats = WorkerStats(clock)
     stats(JobStarted(make_job(waited=1.0)))
@@ -79,8 +79,8 @@ def test_each_minute_is_counted_by_itself() -> None:
     } == stats.take()
 
 
-def test_what_runs_is_known_until_it_ends() -> None:
-    """Whatever the end; the longest is first, and what others have written is cut."""
+def test_running_jobs_are_known_until_they_end() -> None:
+    """However they end; the longest is first, and long values of others are cut."""
     clock = Clock()
     stats = WorkerStats(clock)
     jobs = [make_job(id=f"{n}" * 300, name="\ud800") for n in range(4)]
@@ -100,7 +100,7 @@ def test_what_runs_is_known_until_it_ends() -> None:
 
 @given(st.lists(st.floats(0.0, BOUNDS[-1]), min_size=1), st.sampled_from([0.5, 0.95]))
 def test_a_quantile_is_exact_to_its_bucket(durations: list[float], share: float) -> None:
-    """Whatever was measured: the true one is in the same bucket."""
+    """The true value is in the same bucket, for any measurements."""
     ranked = sorted(durations)
     true = ranked[max(0, -int(-share * len(ranked) // 1) - 1)]
 
@@ -111,19 +111,19 @@ def test_a_quantile_is_exact_to_its_bucket(durations: list[float], share: float)
 
 
 def test_a_quantile_of_nothing_and_of_what_is_endless() -> None:
-    """There is none of nothing; what is longer than a day counts as a day."""
+    """Nothing has none; a time of more than a day counts as a day."""
     assert quantile({}, 0.5) is None
     assert BOUNDS[-1] == quantile({bucket(1e9): 3}, 0.95)
 
 
-def test_counts_that_nobody_of_ours_has_written_are_left_out() -> None:
-    """Whoever writes to Redis may write anything."""
+def test_malformed_counts_are_left_out() -> None:
+    """Other programs may write anything to Redis."""
     minute = minute_of(1, {"wait:999": 5, "wait:x": 5, "run:-1": 5, "run:3": -2, "else": 1})
 
     assert (None, None, 0) == (minute.wait_p95, minute.run_p50, minute.done)
 
 
-def test_events_are_told_to_all() -> None:
+def test_events_go_to_all_observers() -> None:
     """In order."""
     heard: list[tuple[int, Event]] = []
     event = JobStarted(make_job())
@@ -139,15 +139,15 @@ class Away(MemoryHeartbeats):
     away = True
 
     async def send(self, worker: WorkerView, counts: Counts) -> Data:
-        """Fail, or keep."""
+        """Fail, or keep them."""
         if self.away:
             msg = "away"
             raise BrokerUnavailableError(msg)
         return await super().send(worker, counts)
 
 
-async def test_what_could_not_be_sent_is_sent_later() -> None:
-    """It is added to what was counted meanwhile, unless it is more than an hour old."""
+async def test_counts_that_could_not_be_sent_are_sent_later() -> None:
+    """They are added to later counts, unless they are more than an hour old."""
     clock, heartbeats = Clock(), Away()
     stats = WorkerStats(clock)
     reporter = Reporter(ME, stats, heartbeats, lambda: 5, lambda _: None)
@@ -171,7 +171,7 @@ class Losing(MemoryHeartbeats):
     data = Data("first", 7)
 
     async def send(self, worker: WorkerView, counts: Counts) -> Data:
-        """Keep."""
+        """Keep it."""
         await super().send(worker, counts)
         return self.data
 
@@ -186,8 +186,8 @@ class Losing(MemoryHeartbeats):
         (Data("first", 2), "Redis has lost data that it had: it has older data"),
     ],
 )
-async def test_data_that_was_lost_is_told_once(later: Data, reason: str | None) -> None:
-    """When the server is empty, or has gone back; what it has then is what it had at the next heartbeat."""
+async def test_lost_data_is_reported_once(later: Data, reason: str | None) -> None:
+    """The server is empty, or has gone back. The next heartbeat compares with its new data."""
     events: list[Event] = []
     heartbeats = Losing()
     reporter = Reporter(ME, WorkerStats(), heartbeats, lambda: 5, events.append)
@@ -202,7 +202,7 @@ async def test_data_that_was_lost_is_told_once(later: Data, reason: str | None) 
 
 
 async def test_a_farewell_does_not_wait() -> None:
-    """A server that is away, or hangs, keeps no process from ending; one that answers has the last counts."""
+    """A server that is away, or hangs, keeps no process from ending; one that answers gets the last counts."""
     heartbeats, stats = Away(), WorkerStats()
     reporter = Reporter(ME, stats, heartbeats, lambda: 5, lambda _: None)
     await reporter.sign_off()
@@ -215,7 +215,7 @@ async def test_a_farewell_does_not_wait() -> None:
     assert [] == await heartbeats.workers()
 
 
-async def test_the_silent_are_forgotten() -> None:
+async def test_silent_workers_are_forgotten() -> None:
     """A minute after their last heartbeat."""
     clock = Clock()
     heartbeats = MemoryHeartbeats(clock)
@@ -251,8 +251,8 @@ def test_a_job_is_equal_to_itself_alone() -> None:
     assert 2 == len(stats.running())
 
 
-async def test_a_fault_that_ends_the_process_is_told_by_others() -> None:
-    """It goes with the last heartbeat, and is told for as many minutes as one asks for."""
+async def test_a_fault_that_ends_the_process_is_reported_by_others() -> None:
+    """It goes with the last heartbeat, and is reported for as many minutes as requested."""
     clock = Clock()
     stats, heartbeats = WorkerStats(clock), MemoryHeartbeats(clock)
     admin = Admin(
