@@ -122,6 +122,17 @@ async def test_an_id_that_no_job_may_have_is_refused(kit: WireKit) -> None:
         await adds(lease, replace(ADDITION, job_id="12"))
 
 
+@pytest.mark.parametrize("name", ["dead", "a:b", "\ud800"])
+async def test_a_queue_that_takes_no_jobs_is_refused(kit: WireKit, name: str) -> None:
+    """A job among the dead letters would be none, and a colon makes the name a key of another queue."""
+    await kit.enqueue("greet", DATA)
+    lease = await kit.claim(await kit.broker())
+    context = RunContext(lease, lambda _: None, MemoryBoard())
+
+    with pytest.raises(PermanentError, match=r"^no queue to add jobs to: "):
+        await context.enqueue(ADDITION, name)
+
+
 async def test_bullmqs_options_are_written_as_node_does(bullmq: WireKit, redis_url: str) -> None:
     """They stand in the job as Node writes them."""
     await bullmq.enqueue("greet", DATA)
