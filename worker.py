@@ -22,7 +22,7 @@ from queue_lib.broker.cache import RedisCache
 from queue_lib.errors import ConfigurationError
 from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
-from queue_lib.runner.process import Stop, run, serve
+from queue_lib.runner.process import Stop, run, serve, unless_stopped
 from queue_lib.runner.processes import run_all
 from queue_lib.settings import JobsSettings, QueueChoice, Reading, WorkerSettings
 from storage.facade import Storage
@@ -32,25 +32,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.feature import Feature, Served
+    from queue_lib.runner.launcher import Launcher
 
 
 async def work(served: Served, stop: Stop) -> int:
     """Run until told to stop; returns the exit status. Raises ConfigurationError if a server is not fit."""
     async with AsyncExitStack() as cleanup:
-        storage = Storage(served.find(DatabaseSettings), served.find(ObjectsSettings))
-        cleanup.push_async_callback(storage.close)
-        http = HttpClient()
-        cleanup.push_async_callback(http.close)
-        cache = RedisCache()
-        tools = Tools(storage, http, cache)
-        opened = [await cleanup.enter_async_context(feature.open(served, tools)) for feature in served.features]
-        for reason in await wiring.preflight(served.worker, storage.connect()):
-            structlog.get_logger().error("started_without", reason=reason)
-        for feature in opened:
-            await feature.at_start()
-        await wiring.keep_schedules(served)
-        runner = await cleanup.enter_async_context(wiring.worker(served, opened, storage.checks(), cache))
-        return await serve(runner, stop, served.worker.shutdown_grace)
+        runner = await unless_stopped(open_all(served, cleanup), stop)
+        return 0 if runner is None else await serve(runner, stop, served.worker.shutdown_grace)
+
+
+async def open_all(served: Served, cleanup: AsyncExitStack) -> Launcher:
+    """Open the tools and the features, and check the servers. `cleanup` closes them. Raises ConfigurationError."""
+    storage = Storage(served.find(DatabaseSettings), served.find(ObjectsSettings))
+    cleanup.push_async_callback(storage.close)
+    http = HttpClient()
+    cleanup.push_async_callback(http.close)
+    cache = RedisCache()
+    tools = Tools(storage, http, cache)
+    opened = [await cleanup.enter_async_context(feature.open(served, tools)) for feature in served.features]
+    for reason in await wiring.preflight(served.worker, storage.connect()):
+        structlog.get_logger().error("started_without", reason=reason)
+    for feature in opened:
+        await feature.at_start()
+    await wiring.keep_schedules(served)
+    return await cleanup.enter_async_context(wiring.worker(served, opened, storage.checks(), cache))
 
 
 def main(features: Sequence[Feature] = FEATURES) -> None:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import structlog
 
@@ -22,10 +22,11 @@ from queue_lib.outcome import Failure, reason_of
 from queue_lib.runner.launcher import LoopEndedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from queue_lib.runner.launcher import Launcher
 
+T = TypeVar("T")
 SLACK = 0.5  # seconds before the end of the grace time at which the process stops waiting
 
 
@@ -132,6 +133,17 @@ class _LoopThread(threading.Thread):
         if self._stop_request is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended already
                 self._stop_request.request()
+
+
+async def unless_stopped(opening: Coroutine[Any, Any, T], stop: Stop) -> T | None:
+    """Return what `opening` returns; None if a stop is requested before it has ended, and cancels it."""
+    task, stopping = asyncio.create_task(opening), asyncio.create_task(stop.wait())
+    await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    while not task.done():
+        task.cancel()  # again and again: redis-py swallows a cancellation that comes while it connects
+        await asyncio.wait([task], timeout=0.2)
+    return None if task.cancelled() else task.result()
 
 
 async def serve(launcher: Launcher, stop: Stop, grace: float) -> int:

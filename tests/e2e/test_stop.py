@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.polling import BUSY
+from tests.support.polling import BUSY, PATIENCE
 
 if TYPE_CHECKING:
+    from tests.support.app import App
     from tests.support.wires import Mess
 
 GRACE = 3.0  # seconds
@@ -105,6 +107,24 @@ async def test_a_signal_during_the_start_is_heard(mess: Mess) -> None:
         worker.signal(signal.SIGTERM)
         # Before Python has set its handler, the signal ends the process by itself.
         assert await worker.wait(BUSY + 2.0) in {0, -signal.SIGTERM}
+
+
+async def test_a_worker_that_waits_for_redis_stops_at_once(app: App) -> None:
+    """A server that does not answer keeps it for a minute, and a stop does not wait for that."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0)
+        worker = app.worker(REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        await worker.start()
+        try:
+            connection, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(silent), PATIENCE)
+            with connection:
+                status, _ = await worker.terminate(PATIENCE)
+        finally:
+            await worker.kill()
+
+    assert 0 == status
+    assert [] == worker.lines("stop_overdue")
+    assert not worker.stderr
 
 
 async def test_a_loop_that_ends_ends_the_process(mess: Mess) -> None:
