@@ -1,4 +1,4 @@
-"""How many requests may be in flight: as many as a push service takes."""
+"""How many requests may be in flight: as many as a push service handles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from processors.push.allowance import FIRST, LATELY, MAX_IN_FLIGHT, Allowance, m
 
 
 def rounds(allowance: Allowance, count: int, seconds: float, now: float = 0.0) -> list[int]:
-    """The size after each of so many rounds, in which all in flight is answered after so many seconds."""
+    """The size after each round, in which all in flight is answered after so many seconds."""
     sizes = []
     for number in range(1, count + 1):
         for _ in range(allowance.size):
@@ -21,7 +21,7 @@ def rounds(allowance: Allowance, count: int, seconds: float, now: float = 0.0) -
 
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3])
 def test_it_doubles_while_answers_are_quick(seconds: float) -> None:
-    """However far away: what counts is that they do not become slower."""
+    """However far away the service is, if answers do not become slower."""
     assert [10, 20, 40, 80, 100] == rounds(Allowance(100), 5, seconds)
 
 
@@ -35,7 +35,7 @@ def test_it_grows_only_if_it_is_used() -> None:
 
 
 def test_answers_that_become_slow_end_its_growth() -> None:
-    """They stand in a line somewhere, which would only become longer."""
+    """They wait in a queue somewhere, which would only become longer."""
     allowance = Allowance()
     rounds(allowance, 3, 0.1)
 
@@ -43,7 +43,7 @@ def test_answers_that_become_slow_end_its_growth() -> None:
 
 
 def test_a_push_service_that_has_become_slow_is_not_held_to_its_past() -> None:
-    """The quickest answer of long ago is forgotten."""
+    """Its quickest answer of long ago is forgotten."""
     allowance = Allowance()
     rounds(allowance, 3, 0.1)
 
@@ -51,7 +51,7 @@ def test_a_push_service_that_has_become_slow_is_not_held_to_its_past() -> None:
 
 
 def test_a_refusal_halves_it_once_a_round() -> None:
-    """All that was in flight at the time says the same thing; after it, growth is by one a round."""
+    """All refusals of one round count once; after it, growth is by one a round."""
     allowance = Allowance()
     rounds(allowance, 4, 0.1)
     for _ in range(80):
@@ -64,7 +64,7 @@ def test_a_refusal_halves_it_once_a_round() -> None:
 
 
 def test_one_request_is_always_allowed() -> None:
-    """Or nobody would find out that it is well again, and then it begins anew."""
+    """So that recovery is noticed; then growth begins anew."""
     allowance = Allowance()
     for now in range(10):
         allowance.refused(begun=now, now=now)
@@ -78,7 +78,7 @@ def test_one_request_is_always_allowed() -> None:
     ("descriptors", "most"), [(256, 128), (1_048_576, MAX_IN_FLIGHT), (resource.RLIM_INFINITY, MAX_IN_FLIGHT)]
 )
 def test_file_descriptors_bound_it(monkeypatch: pytest.MonkeyPatch, descriptors: int, most: int) -> None:
-    """MacOS gives a process 256, and the database, Redis and the children need some."""
+    """A process has 256 on macOS, and the database, Redis and the children need some."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
 
     assert most == most_in_flight()

@@ -1,4 +1,4 @@
-"""What answers mean, and what a request carries."""
+"""The meaning of answers, and the headers of a request."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ GOOGLE_MISMATCH = (
         (599, "", Kind.TRANSIENT),
     ],
 )
-def test_status_and_words_decide(status: int, body: str, kind: Kind) -> None:
-    """Each class of answer, in the words of each push service."""
+def test_status_and_text_decide(status: int, body: str, kind: Kind) -> None:
+    """Each class of answer, in the texts of each push service."""
     assert judge(status, {}, body.encode(), NOW).kind is kind
 
 
@@ -84,7 +84,7 @@ def test_status_and_words_decide(status: int, body: str, kind: Kind) -> None:
 )
 @pytest.mark.parametrize("status", [429, 406, 503])
 def test_the_pause_is_seconds_or_a_date_and_an_hour_at_most(status: int, header: str, seconds: float | None) -> None:
-    """Retry-After as RFC 9110 has it; what can't be read is as if it was not there."""
+    """Retry-After as in RFC 9110; an unreadable one counts as missing."""
     delivery = judge(status, {"Retry-After": header}, b"", NOW)
 
     assert (delivery.kind, delivery.retry_after) == (Kind.THROTTLED, seconds)
@@ -100,7 +100,7 @@ def test_the_pause_is_seconds_or_a_date_and_an_hour_at_most(status: int, header:
     ],
 )
 def test_a_success_of_windows_service_may_be_none(said: str, kind: Kind) -> None:
-    """It says in a header what it did with what it took."""
+    """A header says what it did with the accepted message."""
     assert judge(201, {"X-WNS-Status": said}, b"", NOW).kind is kind
 
 
@@ -113,33 +113,33 @@ def test_a_success_of_windows_service_may_be_none(said: str, kind: Kind) -> None
     ],
 )
 def test_the_reason_is_one_short_line(body: bytes, expected: str) -> None:
-    """The service's own words, as far as a log can take them."""
+    """The service's own text, made safe for a log."""
     assert judge(500, {}, body, NOW).reason == expected
 
 
 def test_windows_reasons_come_from_a_header() -> None:
-    """Windows' service says in a header what the others say in the body."""
+    """Other services have them in the body."""
     answer = judge(400, {"X-WNS-Error-Description": "Ttl value conflicts"}, b"", NOW)
 
     assert answer == Delivery(Kind.MESSAGE, "HTTP 400: Ttl value conflicts")
 
 
 def test_secrets_in_an_answer_are_cut_out() -> None:
-    """URLs and long tokens in an answer don't reach the logs."""
+    """URLs and long tokens in an answer do not reach the logs."""
     answer = judge(400, {}, b"see https://fcm.googleapis.com/wp/abc or " + b"eXyZ_-:9" * 8, NOW)
 
     assert answer.reason == "HTTP 400: see <url> or <token>"
 
 
-def test_a_refused_topic_is_told_from_other_faults_of_a_message() -> None:
-    """Only then may the same message pass without."""
+def test_a_refused_topic_is_an_outcome_of_its_own() -> None:
+    """Only then may the same message work without a topic."""
     assert refuses_topic(judge(400, {}, b'{"reason":"BadWebPushTopic"}', NOW))
     assert not refuses_topic(judge(400, {}, b'{"reason":"BadTtl"}', NOW))
     assert not refuses_topic(judge(410, {}, b"topic", NOW))
 
 
 def test_windows_gets_a_cache_policy_and_others_do_not() -> None:
-    """Only Windows' service needs its own header to take a TTL."""
+    """Only Windows' service needs its own header to accept a TTL."""
     windows, apple = (
         headers_for(AllowedHosts().parse(endpoint), MESSAGE)
         for endpoint in ("https://db5.notify.windows.com/w", "https://web.push.apple.com/x")

@@ -1,4 +1,4 @@
-"""Batches over fakes: pages, progress, and going on where an earlier run ended."""
+"""Batches over fakes: pages, progress, and resuming where an earlier run ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS = 2 * PAGE + 7
 
 
 def job(**fields: Any) -> BatchPayload:
-    """A batch to everybody, or to `userIds`."""
+    """A batch for everybody, or for `userIds`."""
     target = fields if "userIds" in fields else {"all": True, **fields}
     return BatchPayload.model_validate({"payload": {"title": "t", "body": "b"}, **target})
 
@@ -37,7 +37,7 @@ def job(**fields: Any) -> BatchPayload:
 async def run_until(
     is_time: Callable[[], bool], rows: FakeSubscriptions, sender: FakeSender, context: FakeContext
 ) -> None:
-    """Run a batch, and cancel it as it sends a message when it is time."""
+    """Run a batch, and cancel it at a chosen moment as it sends a message."""
 
     async def send(subscription: Any, message: Any) -> Delivery:
         if is_time():
@@ -53,7 +53,7 @@ async def run_until(
 
 
 @pytest.mark.slow
-async def test_everybody_is_sent_to_once() -> None:
+async def test_everybody_gets_one_message() -> None:
     """All pages, the last short one included; the progress ends at 100."""
     sender, context = FakeSender({5: Kind.GONE, 600: Kind.TRANSIENT, 700: Kind.MESSAGE}), FakeContext()
 
@@ -66,8 +66,8 @@ async def test_everybody_is_sent_to_once() -> None:
 
 
 @pytest.mark.slow
-async def test_only_the_named_users_are_sent_to() -> None:
-    """Of more users than are asked for at once; who has no device costs nothing."""
+async def test_only_the_named_users_get_a_message() -> None:
+    """More users than one query asks for; a user without devices costs nothing."""
     rows = FakeSubscriptions([make_row(n, user_id=str(n % 1500)) for n in range(3000)])
     sender = FakeSender()
 
@@ -78,7 +78,7 @@ async def test_only_the_named_users_are_sent_to() -> None:
 
 
 async def test_notes_stay_few() -> None:
-    """A page that is done leaves how far the batch has come, and no note for each of its subscriptions."""
+    """A finished page is noted as the batch's position, not as a note for each subscription."""
     context = FakeContext()
 
     await PushBatch(make_dependencies(FakeSubscriptions(ROWS), FakeSender()))(job(), context)
@@ -89,7 +89,7 @@ async def test_notes_stay_few() -> None:
 
 @pytest.mark.slow
 async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
-    """Nobody is sent to twice, nobody is left out, and the result counts all runs."""
+    """No user gets the push twice, none is left out, and the result counts all runs."""
     rows, context, sender = FakeSubscriptions(5 * PAGE), FakeContext(), FakeSender()
 
     await run_until(lambda: len(sender.tried) >= 3 * PAGE, rows, sender, context)
@@ -102,7 +102,7 @@ async def test_another_run_goes_on_where_the_last_one_was_cut_short() -> None:
 
 
 async def test_a_long_batch_runs_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When its time is nearly over it asks for another run, without an attempt being counted."""
+    """When its time is nearly over it asks for another run, and no attempt is counted."""
     rows, context, sender = FakeSubscriptions(ROWS), FakeContext(), FakeSender()
     runs, delays = 0, []
     while True:
@@ -120,7 +120,7 @@ async def test_a_long_batch_runs_in_turns(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_database_that_goes_away_in_between_puts_the_rest_off() -> None:
-    """What was begun is ended and noted first."""
+    """Sends under way are finished and noted first."""
     rows, context, sender = FakeSubscriptions(ROWS), FakeContext(), FakeSender()
     page = rows.page
 
@@ -150,7 +150,7 @@ async def test_a_refused_configuration_ends_a_batch_at_once() -> None:
 @pytest.mark.parametrize("old", [60, PAGE + 100])
 @pytest.mark.parametrize("of", ["https://push.test", "https://other.test"])
 async def test_old_subscriptions_at_the_start_do_not_kill_a_batch(old: int, of: str) -> None:
-    """Some of the other end of the whole list are asked before it is called dead; they are sent to once."""
+    """Some from the other end of the list are tried before it counts as dead; each gets one message."""
     rows = FakeSubscriptions([make_row(n, of if n < old else "https://push.test") for n in range(12 * PAGE)])
     sender, context = FakeSender(dict.fromkeys(range(old), Kind.CONFIGURATION), learns=True), FakeContext()
 
@@ -162,7 +162,7 @@ async def test_old_subscriptions_at_the_start_do_not_kill_a_batch(old: int, of: 
 
 
 @pytest.mark.slow
-async def test_who_was_asked_early_is_not_sent_to_again_by_a_later_run() -> None:
+async def test_a_later_run_skips_subscriptions_that_were_tried_early() -> None:
     """The batch is cut short before the last page is reached."""
     rows, context = FakeSubscriptions(12 * PAGE), FakeContext()
     sender = FakeSender(dict.fromkeys(range(PAGE), Kind.CONFIGURATION), learns=True)
@@ -176,7 +176,7 @@ async def test_who_was_asked_early_is_not_sent_to_again_by_a_later_run() -> None
     assert 12 * PAGE == result.total
 
 
-async def test_who_is_asked_early_is_not_sent_to_by_his_page_meanwhile() -> None:
+async def test_a_page_skips_subscriptions_that_are_being_tried_early() -> None:
     """The page begins while the early requests are under way."""
     rows, asked, is_read = FakeSubscriptions(2 * PAGE), asyncio.Event(), asyncio.Event()
     sender = FakeSender(dict.fromkeys(range(PAGE), Kind.CONFIGURATION), learns=True)
@@ -203,8 +203,10 @@ async def test_who_is_asked_early_is_not_sent_to_by_his_page_meanwhile() -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("origins", "most"), [(1, MAX_AT_ORIGIN), (20, MAX_IN_FLIGHT)])
-async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatch, origins: int, most: int) -> None:
-    """While Redis does not answer, pushes stop: a worker that is killed then has few to send again."""
+async def test_few_messages_go_out_before_they_are_noted(
+    monkeypatch: pytest.MonkeyPatch, origins: int, most: int
+) -> None:
+    """While Redis does not answer, pushes stop: a worker killed then has few to repeat."""
     context, sender = FakeContext(), FakeSender()
     rows = FakeSubscriptions([make_row(n, f"https://{n % origins}.push.test") for n in range(8 * PAGE)])
 
@@ -224,7 +226,7 @@ async def test_few_are_sent_to_before_it_is_noted(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the answers are, pages are not read ahead without end."""
+    """However slow the answers, pages are not read ahead without limit."""
     monkeypatch.setattr(batch_module, "PAGE", 5)
     rows, answers = FakeSubscriptions(1000), asyncio.Event()
     sender = FakeSender()
@@ -252,8 +254,8 @@ async def test_few_pages_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert result.sent == 1000
 
 
-async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
-    """A page that was cut short because another one could not be noted is not taken for done."""
+async def test_an_outage_in_one_page_loses_no_row_of_another() -> None:
+    """A page that is cut short because another could not be noted does not count as done."""
     rows = FakeSubscriptions([make_row(n, f"https://{'slow' if n < PAGE else 'fast'}.test") for n in range(2 * PAGE)])
     sender, context, answers = FakeSender(), FakeContext(), asyncio.Event()
     note = context.note
@@ -283,7 +285,7 @@ async def test_an_outage_in_one_page_loses_nobody_of_another() -> None:
 
 @pytest.mark.slow
 async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow a push service is, the batch goes on in another run, and no attempt is counted."""
+    """However slow a push service, the batch goes on in another run, and no attempt is counted."""
     monkeypatch.setattr(flight_module, "DRAIN", 0.0)
     rows, context, sender, answers = FakeSubscriptions(ROWS), FakeContext(), FakeSender(), asyncio.Event()
 
@@ -306,8 +308,8 @@ async def test_pages_that_do_not_end_in_time_are_cut_short(monkeypatch: pytest.M
     assert result.sent + result.skipped == result.total == ROWS
 
 
-async def test_what_is_late_is_not_sent() -> None:
-    """Each message says how long it is still worth something; when that is over, the rest is left."""
+async def test_late_messages_are_not_sent() -> None:
+    """Each message has an expiry; after it, the rest is left."""
     clock, sender = Clock(), FakeSender()
 
     async def send(subscription: Any, message: Any) -> Delivery:
@@ -324,8 +326,8 @@ async def test_what_is_late_is_not_sent() -> None:
     assert result.origins == {"https://push.test": {"sent": 5, "expired": 15}}
 
 
-async def test_who_is_unread_when_the_time_is_over_counts_too() -> None:
-    """No page is left out of the counts, and none of it is sent."""
+async def test_rows_not_read_in_time_are_counted_too() -> None:
+    """No page is missing in the counts, and none of it is sent."""
     clock, sender = Clock(), FakeSender()
     clock.now += 3600
 
@@ -337,7 +339,7 @@ async def test_who_is_unread_when_the_time_is_over_counts_too() -> None:
 
 
 async def test_a_batch_names_the_follow_ups_of_all_its_pages() -> None:
-    """Those of whom the result says that they are retried."""
+    """Those of the subscriptions that its result counts as retried."""
     context = FakeContext()
 
     result = await PushBatch(
@@ -348,8 +350,8 @@ async def test_a_batch_names_the_follow_ups_of_all_its_pages() -> None:
     assert sorted(result.follow_ups) == sorted(context.enqueued)
 
 
-async def test_what_is_settled_while_notes_are_written_is_written_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not only when somebody else is settled: a quiet moment must not keep a note from being written."""
+async def test_results_during_a_write_of_notes_are_written_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if nothing more is settled: a quiet moment must not keep a note from being written."""
     monkeypatch.setattr(ledger_module, "WRITE_EVERY", 0.0)
     context, written = FakeContext(), asyncio.Event()
     note = context.note

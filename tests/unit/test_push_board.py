@@ -1,4 +1,4 @@
-"""What the processes tell each other of push services."""
+"""What processes share about push services."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def world() -> World:
 
 
 async def test_while_redis_is_away_a_process_knows_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And tells the others as soon as it can."""
+    """It tells the others as soon as it can."""
 
     async def away(*_: Any) -> Any:
         raise BrokerUnavailableError
@@ -44,10 +44,8 @@ async def test_while_redis_is_away_a_process_knows_alone(world: World, monkeypat
     assert await world.is_left_alone(world.two) is not None
 
 
-async def test_who_waits_for_the_board_does_not_wait_for_each_other(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A Redis that does not answer takes seconds to say so: once, and not for each job in turn."""
+async def test_jobs_share_one_wait_for_the_board(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that hangs costs its timeout once, and not for each job in turn."""
     reads = 0
 
     async def away(_: str) -> Any:
@@ -63,8 +61,8 @@ async def test_who_waits_for_the_board_does_not_wait_for_each_other(
     assert 1 == reads
 
 
-async def test_no_more_is_told_than_all_may_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody can store subscriptions of many hosts that do not answer: then each process knows for itself."""
+async def test_shared_facts_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any user can store subscriptions of many dead hosts: then each process keeps its own facts."""
     monkeypatch.setattr(origins_module, "MOST_TOLD", 2)
     rest = '{"seconds": 10, "kind": "transient", "reason": "no answer in time"}'
     for name in ("https://1.test", "https://2.test"):
@@ -80,8 +78,8 @@ async def test_no_more_is_told_than_all_may_read(world: World, monkeypatch: pyte
     assert [ORIGIN] == list(await world.board.read(TOPIC))
 
 
-async def test_it_is_all_forgotten_a_minute_after(world: World) -> None:
-    """A push service that nobody has asked since begins anew."""
+async def test_facts_are_forgotten_after_a_minute(world: World) -> None:
+    """A push service that has had no request since begins anew."""
     await world.hang()
     await world.is_left_alone(world.two)
     world.clock.now += FIRST_REST + MINUTE + 1
@@ -90,8 +88,8 @@ async def test_it_is_all_forgotten_a_minute_after(world: World) -> None:
     assert {} == await world.board.read(TOPIC)
 
 
-async def test_what_others_write_on_the_board_harms_nobody(world: World) -> None:
-    """A text that is no rest is as good as none."""
+async def test_malformed_facts_are_ignored(world: World) -> None:
+    """A text that is no rest counts as none."""
     for name, text in {"a": "", "b": "[]", "c": '{"seconds": "x"}', "d": '{"kind": "?"}'}.items():
         await world.board.write(TOPIC, name, text, 100)
 

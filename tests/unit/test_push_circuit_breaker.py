@@ -1,4 +1,4 @@
-"""When a push service that refuses the server is left alone, and who is asked before."""
+"""The circuit breaker of a push service that refuses the server, and its probes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def stopped() -> CircuitBreaker:
 
 
 async def test_while_it_is_doubted_all_wait_for_one_probe() -> None:
-    """Nobody else is sent to meanwhile; who passes sets all going."""
+    """No other message goes out meanwhile; one that is taken lets all go on."""
     circuit = await doubted()
     assert await circuit.turn(ORIGIN) is Turn.PROBE
     others = [asyncio.create_task(circuit.turn(ORIGIN)) for _ in range(3)]
@@ -66,7 +66,7 @@ async def test_when_all_probes_are_refused_the_rest_is_skipped() -> None:
 
 
 async def test_it_is_tried_again_now_and_then_and_early_at_first() -> None:
-    """A long list may be half of an older key."""
+    """Half of a long list may be of an older key."""
     circuit, probes = await stopped(), []
     for number in range(1, 2 * PROBE_EVERY + 1):
         if await circuit.turn(ORIGIN) is Turn.PROBE:
@@ -76,8 +76,8 @@ async def test_it_is_tried_again_now_and_then_and_early_at_first() -> None:
     assert [1, 2, 4, 8, 16, 32, PROBE_EVERY, 2 * PROBE_EVERY] == probes
 
 
-async def test_one_message_that_is_taken_sets_it_going() -> None:
-    """The server is not refused, then."""
+async def test_one_accepted_message_closes_the_circuit() -> None:
+    """Then the server is not refused."""
     circuit = await stopped()
 
     circuit.saw(ORIGIN, Delivery(Kind.SENT))
@@ -87,7 +87,7 @@ async def test_one_message_that_is_taken_sets_it_going() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.GONE, Kind.MESSAGE, Kind.REFUSED, Kind.TRANSIENT])
 async def test_refusals_count_in_a_row(kind: Kind) -> None:
-    """What says nothing of the server's key begins the row anew."""
+    """An answer that says nothing about the server's key starts the row anew."""
     circuit = CircuitBreaker()
     for _ in range(REFUSALS):
         circuit.saw(ORIGIN, NO)
@@ -97,7 +97,7 @@ async def test_refusals_count_in_a_row(kind: Kind) -> None:
 
 
 async def test_probes_that_say_nothing_end_as_well() -> None:
-    """However the last rows end, nobody waits for ever."""
+    """However the last rows end, no message waits for ever."""
     circuit = await doubted()
     for _ in range(PROBES):
         assert await circuit.turn(ORIGIN) is Turn.PROBE
@@ -109,7 +109,7 @@ async def test_probes_that_say_nothing_end_as_well() -> None:
 
 
 async def test_probes_that_were_not_sent_decide_nothing() -> None:
-    """The push service is left alone for another reason: it has refused nobody meanwhile."""
+    """The push service rests for another reason, and has refused nothing meanwhile."""
     circuit = await doubted()
     for _ in range(2 * PROBES):
         assert await circuit.turn(ORIGIN) is Turn.PROBE

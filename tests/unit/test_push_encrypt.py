@@ -56,13 +56,13 @@ def opened(body: bytes) -> bytes:
     ],
 )
 def test_the_device_can_decrypt(*, p256dh: str, auth: str, is_batch: bool) -> None:
-    """What is encrypted for a device is read by it, whichever base64 its keys were stored in."""
+    """A device reads what was encrypted for it, whichever base64 its keys were stored in."""
     assert opened(encrypt(subscription(p256dh, auth), message(is_batch=is_batch))) == b"hello"
 
 
 @pytest.mark.parametrize("is_batch", [False, True])
 def test_the_longest_text_makes_the_longest_body(*, is_batch: bool) -> None:
-    """3,993 bytes of text are the 4,096 that a push service must take."""
+    """3,993 bytes of text become the 4,096 that a push service must accept."""
     assert len(encrypt(subscription(), message(b"x" * MAX_PLAINTEXT, is_batch=is_batch))) == 4096
 
 
@@ -82,14 +82,14 @@ def test_the_longest_text_makes_the_longest_body(*, is_batch: bool) -> None:
     ],
 )
 def test_a_wrong_point_is_refused(p256dh: str) -> None:
-    """p256dh is an uncompressed point on the curve or nothing."""
+    """p256dh must be an uncompressed point on the curve."""
     with pytest.raises(InvalidKeysError, match="p256dh"):
         encrypt(subscription(p256dh=p256dh), message())
 
 
 @pytest.mark.parametrize("auth", ["", "=", "A", "no base64!", b64(AUTH[:-1]), b64(AUTH + b"\0")])
 def test_a_wrong_secret_is_refused(auth: str) -> None:
-    """The auth secret has 16 bytes; pywebpush itself takes others."""
+    """The auth secret has 16 bytes; pywebpush itself accepts others."""
     with pytest.raises(InvalidKeysError, match="auth"):
         encrypt(subscription(auth=auth), message())
 
@@ -100,7 +100,7 @@ def unb64(text: str) -> bytes:
 
 
 def test_the_example_of_the_rfc() -> None:
-    """RFC 8291, appendix A, byte for byte; and what pywebpush encrypts with, and the tests decrypt with, reads it."""
+    """RFC 8291, appendix A, byte for byte; pywebpush and the tests' own decryption read it, too."""
     sender = ec.derive_private_key(int.from_bytes(unb64("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")), ec.SECP256R1())
     point = unb64("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4")
     receiver = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
@@ -130,7 +130,7 @@ def test_the_example_of_the_rfc() -> None:
 @given(st.binary(min_size=1, max_size=MAX_PLAINTEXT), st.booleans())
 @settings(max_examples=50, deadline=None)
 def test_every_text_comes_back(plaintext: bytes, is_batch: bool) -> None:
-    """Whoever has encrypted it, in one record that is 103 bytes longer."""
+    """Encrypted by either, in one record that is 103 bytes longer."""
     body = encrypt(subscription(), message(plaintext, is_batch=is_batch))
 
     assert opened(body) == plaintext
@@ -140,7 +140,7 @@ def test_every_text_comes_back(plaintext: bytes, is_batch: bool) -> None:
 @given(st.binary(min_size=1, max_size=MAX_PLAINTEXT))
 @settings(max_examples=50, deadline=None)
 def test_our_own_encryption_is_pywebpushs(plaintext: bytes) -> None:
-    """With the same key pair and the same salt, ours makes the bytes that its library makes."""
+    """With the same key pair and salt, both make the same bytes."""
     sender, salt = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)
 
     ours = sealed(plaintext, POINT, KEY.public_key(), AUTH, sender, salt)
@@ -150,7 +150,7 @@ def test_our_own_encryption_is_pywebpushs(plaintext: bytes) -> None:
 
 
 def test_pywebpush_encrypts_all_but_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a batch's it hears nothing."""
+    """Batches use our own encryption."""
     told: list[bytes] = []
 
     def encode(_self: WebPusher, data: bytes) -> dict[str, bytes]:

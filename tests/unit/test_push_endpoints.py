@@ -1,4 +1,4 @@
-"""Who may be called."""
+"""Which endpoints may be called."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOCAL = AllowedHosts(local=True)
     ],
 )
 def test_the_known_services_may_be_called(endpoint: str, origin: str) -> None:
-    """Every browser's push service is allowed; its path stays as it came and its origin is lower case."""
+    """Every browser's push service is allowed; its path is kept and its origin is lower-cased."""
     parsed = PUBLIC.parse(endpoint)
 
     assert endpoint.endswith(parsed.url.raw_path_qs)
@@ -67,8 +67,8 @@ def test_the_known_services_may_be_called(endpoint: str, origin: str) -> None:
         "https://[::1]/",
     ],
 )
-def test_nobody_else_may_be_called(endpoint: str) -> None:
-    """Whatever the URL looks like, its parsed host, scheme, port and user decide; the reason does not repeat it."""
+def test_other_hosts_may_not_be_called(endpoint: str) -> None:
+    """Parsed host, scheme, port and user decide, whatever the URL looks like; the reason does not repeat it."""
     with pytest.raises(EndpointRefusedError) as caught:
         PUBLIC.parse(endpoint)
 
@@ -124,7 +124,7 @@ def test_development_may_call_nothing_but_this_machine(endpoint: str) -> None:
     "endpoint", ["https://fcm.googleapis.com/fcm/send/secret", "nonsense secret", "https://[secret"]
 )
 def test_logs_hold_the_host_and_a_short_hash(endpoint: str) -> None:
-    """An endpoint is a secret: logs tell subscriptions apart without it."""
+    """An endpoint is a secret: logs distinguish subscriptions without it."""
     fields = log_fields(endpoint)
 
     assert "secret" not in str(fields)
@@ -145,7 +145,7 @@ def test_logs_hold_the_host_and_a_short_hash(endpoint: str) -> None:
     ],
 )
 def test_a_host_that_can_not_be_parsed_is_refused(endpoint: str) -> None:
-    """Anybody can store such a subscription: it ends as refused, and never as an error of the whole job."""
+    """Any user can store such a subscription: it counts as refused, and does not fail the job."""
     with pytest.raises(EndpointRefusedError):
         PUBLIC.parse(endpoint)
     assert log_fields(endpoint)["host"]
@@ -159,8 +159,8 @@ BITS = [
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(BITS) | st.text(max_size=3)))
-def test_whatever_is_stored_is_an_endpoint_or_refused(parts: list[str]) -> None:
-    """No text makes the parser fail in another way, nor what the log says of it."""
+def test_any_text_is_an_endpoint_or_refused(parts: list[str]) -> None:
+    """No text makes the parser, or the name for the log, fail in another way."""
     endpoint = "".join(parts)
     with contextlib.suppress(EndpointRefusedError):
         assert PUBLIC.parse(endpoint).origin.startswith("https://")

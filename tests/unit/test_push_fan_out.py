@@ -1,4 +1,4 @@
-"""The fan-out over fakes: who is sent to and who is not, and how each end is counted and told."""
+"""The fan-out over fakes: which subscriptions get a message, and how each ending is counted and reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.push_run import job, run
 
 
 async def test_a_user_without_devices_is_no_fault() -> None:
-    """Nobody to send to is a result of zeros."""
+    """The result is all zeros."""
     assert await run(0, FakeSender()) == (0, 0, 0, 0, 0, 0)
 
 
@@ -30,7 +30,7 @@ async def test_every_end_is_counted_once() -> None:
 
 
 async def test_the_result_and_the_counters_have_counts_by_origin_and_reason() -> None:
-    """Where which answer came from is in the result, and told to the log and the metrics."""
+    """The result, the log and the metrics say which push service gave which answers."""
     rows = FakeSubscriptions([make_row(0), make_row(1, "https://other.test"), make_row(2)])
     context = FakeContext()
 
@@ -41,7 +41,7 @@ async def test_the_result_and_the_counters_have_counts_by_origin_and_reason() ->
     assert context.counts == [("push_deliveries", expected), ("push_pruned", {"subscriptions": {"gone": 1}})]
 
 
-async def test_one_device_is_sent_to_once_however_many_rows_it_has() -> None:
+async def test_a_device_with_many_rows_gets_one_message() -> None:
     """Apps that store the subscription at each visit have many rows of one endpoint; the newest counts."""
     rows = [make_row(n) for n in range(3)]
     same = replace(rows[2], endpoint=rows[0].endpoint)
@@ -59,8 +59,8 @@ async def test_not_before_puts_the_job_off() -> None:
     assert snoozed.value.delay == pytest.approx(60)
 
 
-async def test_what_has_expired_is_sent_to_nobody() -> None:
-    """Its time is over: the result says so."""
+async def test_an_expired_message_is_not_sent() -> None:
+    """The result says that its time is over."""
     sender = FakeSender()
 
     result = await PushNotification(make_dependencies(FakeSubscriptions(2), sender))(
@@ -70,8 +70,8 @@ async def test_what_has_expired_is_sent_to_nobody() -> None:
     assert (result.expired, result.total, sender.tried) == (2, 2, [])
 
 
-async def test_a_message_that_is_too_long_is_sent_to_nobody() -> None:
-    """A payload over the limit fails for good before anything is read or sent."""
+async def test_a_message_that_is_too_long_is_not_sent() -> None:
+    """It fails for good before anything is read or sent."""
     sender = FakeSender()
     payload = PushPayload.model_validate({"userId": 1, "payload": {"title": "t" * 5000, "body": ""}})
 
@@ -94,7 +94,7 @@ async def test_an_unexpected_fault_stays_with_its_subscription() -> None:
 
 
 async def test_the_log_has_few_lines_about_single_subscriptions() -> None:
-    """A batch with ten thousand dead subscriptions is no ten thousand lines."""
+    """A batch with ten thousand dead subscriptions does not write ten thousand lines."""
     with capture_logs() as logs:
         await run(100, FakeSender(dict.fromkeys(range(100), Kind.MESSAGE)))
 

@@ -1,4 +1,4 @@
-"""Follow-up jobs over fakes: what failed for the moment is tried again, in time, and so many times."""
+"""Follow-up jobs over fakes: temporary failures are tried again, in time, up to five attempts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.push_fakes import NOW, ORIGIN, Clock, FakeSender, FakeSubscri
 from tests.support.push_run import job, run
 
 
-async def test_what_failed_for_the_moment_becomes_one_follow_up_job() -> None:
-    """With explicit ids, the next attempt's number, a due time, and the time at which the message loses its worth."""
+async def test_temporary_failures_become_one_follow_up_job() -> None:
+    """With explicit ids, the next attempt's number, a due time, and the message's expiry."""
     context = FakeContext(make_job(id="j1", wire=Wire.RQ))
     payload = job(ttl=600, topic="chat", urgency="high")
 
@@ -51,7 +51,7 @@ async def test_a_follow_up_sends_with_what_is_left_of_the_ttl() -> None:
 
 
 async def test_the_fifth_attempt_is_the_last() -> None:
-    """Then the subscription counts as failed; it is not retried for ever."""
+    """Then the subscription counts as failed."""
     sender, clock = FakeSender({0: Kind.TRANSIENT}), Clock()
     contexts = [FakeContext()]
     await run(1, sender, contexts[0], clock=clock)
@@ -68,7 +68,7 @@ async def test_the_fifth_attempt_is_the_last() -> None:
 
 @pytest.mark.parametrize("ttl", [5, 0])
 async def test_nothing_is_retried_past_the_ttl(ttl: int) -> None:
-    """A follow-up that would come too late is not enqueued, and who is unsent has not failed: the time was over."""
+    """A follow-up that would be too late is not added, and its subscriptions count as expired, not as failed."""
     context = FakeContext()
 
     result = await PushNotification(make_dependencies(FakeSubscriptions(2), FakeSender({0: Kind.TRANSIENT})))(
@@ -80,7 +80,7 @@ async def test_nothing_is_retried_past_the_ttl(ttl: int) -> None:
 
 
 async def test_a_ttl_of_0_is_sent_to_each() -> None:
-    """Its fan-out takes its time, and a device whose turn comes late may be online all the same."""
+    """A fan-out takes time, and a device that is late in the list may still be online."""
     clock, sender = Clock(), FakeSender()
 
     async def send(subscription: Any, message: Any) -> Delivery:
@@ -94,7 +94,7 @@ async def test_a_ttl_of_0_is_sent_to_each() -> None:
 
 
 async def test_the_result_names_its_follow_ups() -> None:
-    """In the order in which they were added: the app can ask what became of those that are retried."""
+    """In the order in which they were added: the app can ask how the retries went."""
     context = FakeContext()
     sender = FakeSender({0: Delivery(Kind.THROTTLED, "", 100.0), 1: Kind.TRANSIENT})
 
@@ -105,7 +105,7 @@ async def test_the_result_names_its_follow_ups() -> None:
 
 
 async def test_a_pause_that_is_asked_for_one_device_is_its_own() -> None:
-    """Who was throttled waits so long, in a follow-up of its own; the others do not."""
+    """A throttled device waits that long, in a follow-up of its own; the others do not."""
     context = FakeContext()
     sender = FakeSender(
         {0: Delivery(Kind.THROTTLED, "", 100.0), 2: Delivery(Kind.THROTTLED, "", 90), 4: Kind.TRANSIENT}
@@ -118,7 +118,7 @@ async def test_a_pause_that_is_asked_for_one_device_is_its_own() -> None:
 
 
 async def test_a_pause_that_is_asked_for_two_is_for_all() -> None:
-    """Thirty jobs of one device each: a few requests, and all are sent to after the pause, one after another."""
+    """Thirty jobs of one device each: a few requests, then all go out after the pause, one after another."""
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(30), Delivery(Kind.THROTTLED, "HTTP 429", 30.0)))
     rows = FakeSubscriptions([make_row(n, user_id=str(n)) for n in range(30)])
     dependencies, board = make_dependencies(rows, sender, clock), MemoryBoard(clock)
@@ -133,8 +133,8 @@ async def test_a_pause_that_is_asked_for_two_is_for_all() -> None:
     assert len({round(each.delay, 3) for each in follow_ups}) >= 29
 
 
-async def test_what_was_not_sent_uses_up_no_attempt() -> None:
-    """While its push service rests a follow-up is put off, however often, and no other job is made of it."""
+async def test_messages_that_were_not_sent_use_no_attempt() -> None:
+    """While its push service rests a follow-up is put off, and no other job is made of it."""
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW + 1), Kind.TRANSIENT))
     dependencies, board = make_dependencies(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
     context = FakeContext(board=board)
@@ -154,7 +154,7 @@ async def test_what_was_not_sent_uses_up_no_attempt() -> None:
 
 
 async def test_follow_ups_to_a_push_service_that_is_no_more_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They do not run again every minute until the time of each message is over."""
+    """They do not run every minute until each message has expired."""
     monkeypatch.setattr(origins_module, "PATIENCE", 0.0)
     clock, sender = Clock(), FakeSender(dict.fromkeys(range(IN_A_ROW), Kind.TRANSIENT))
     dependencies, board = make_dependencies(FakeSubscriptions(IN_A_ROW + 1), sender, clock), MemoryBoard(clock)
@@ -187,7 +187,7 @@ async def test_a_follow_up_that_may_probe_is_sent() -> None:
 
 
 async def test_a_follow_up_that_was_noted_but_not_enqueued_is_enqueued_by_the_next_run() -> None:
-    """A crash between the two steps loses nobody."""
+    """A crash between the two steps loses no subscription."""
     context, rows = FakeContext(), FakeSubscriptions(2)
     await run(rows, FakeSender({1: Kind.TRANSIENT}), context)
     lost = dict(context.enqueued)
@@ -210,7 +210,7 @@ async def test_a_follow_up_that_has_run_is_not_enqueued_again() -> None:
 
 
 async def test_a_push_service_that_refuses_us_all_of_a_sudden_is_waited_for() -> None:
-    """It took our messages within the hour: nothing has failed, no attempt is used, and all is sent when it is well."""
+    """It took messages within the hour: none has failed, no attempt is used, and all go out later."""
     refusing = FakeSender(dict.fromkeys(range(3), Kind.CONFIGURATION), proven=True)
     context, clock = FakeContext(), Clock()
     assert (0, 0, 0, 3, 0, 3) == await run(3, refusing, context, job(ttl=3600), clock)
@@ -226,8 +226,8 @@ async def test_a_push_service_that_refuses_us_all_of_a_sudden_is_waited_for() ->
     assert (3, 0) == (result.sent, result.failed)
 
 
-async def test_whom_a_well_push_service_refuses_has_failed() -> None:
-    """It has taken others' messages since: these subscriptions are at fault, and are not asked for again."""
+async def test_a_subscription_that_a_working_service_refuses_has_failed() -> None:
+    """The service has taken other messages since: these subscriptions are at fault, and are not tried again."""
     sender, context, clock = FakeSender({0: Kind.CONFIGURATION}, proven=True), FakeContext(), Clock()
     await run(1, sender, context, job(ttl=3600), clock)
     [follow_up] = context.enqueued.values()
@@ -243,7 +243,7 @@ async def test_whom_a_well_push_service_refuses_has_failed() -> None:
 
 
 async def test_after_an_hour_of_refusals_a_follow_up_is_dead() -> None:
-    """Nothing says any more that the server's key was ever good: an operator is to look, and to replay the letter."""
+    """The server's key may be bad: an operator has to look, and to replay the dead letter."""
     sender, context, clock = FakeSender({0: Kind.CONFIGURATION}, proven=True), FakeContext(), Clock()
     await run(1, sender, context, job(ttl=7200), clock)
     [follow_up] = context.enqueued.values()

@@ -1,4 +1,4 @@
-"""Permits for requests in flight: how many, and whose turn it is."""
+"""Permits for requests in flight: how many, and which job is next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def gate(total: int = 100, share: int = 2) -> Gate:
 
 
 def fill(at: Gate, count: int = FIRST) -> list[Permit]:
-    """Take so many permits."""
+    """Take this many permits."""
     permits = [at.enter(0.0, small=False) for _ in range(count)]
     assert None not in permits
     return [permit for permit in permits if permit]
@@ -26,7 +26,7 @@ def wait(at: Gate, job: str, count: int = 1, *, small: bool = False) -> list[asy
 
 
 async def test_no_more_than_are_allowed() -> None:
-    """Whoever comes then waits until one ends."""
+    """Further requests wait until one ends."""
     at = gate()
     first, *_ = fill(at)
     assert at.enter(0.0, small=False) is None
@@ -40,7 +40,7 @@ async def test_no_more_than_are_allowed() -> None:
 
 
 async def test_jobs_have_turns() -> None:
-    """One device does not wait for a batch that came before it."""
+    """One device does not wait for an earlier batch."""
     at = gate()
     permits, batch = fill(at), wait(at, "batch", 100)
     await asyncio.sleep(0)
@@ -58,7 +58,7 @@ async def test_jobs_have_turns() -> None:
 
 
 async def test_small_jobs_hold_a_share() -> None:
-    """So many slots of the queue wait for one push service at most; a batch, which holds one, passes them."""
+    """At most a share of the queue's slots waits for one push service; a batch, which holds one, is not counted."""
     at = gate(share=2)
     first, second, none = (at.enter(0.0, small=True) for _ in range(3))
     assert first is not None
@@ -74,7 +74,7 @@ async def test_small_jobs_hold_a_share() -> None:
 
 
 async def test_the_total_is_shared_in_turns() -> None:
-    """A push service that waits for a permit of another's has the next one."""
+    """A push service that waits for another's permit gets the next one."""
     total = Total(3)
     busy, idle = (Gate(total, Allowance(), 2) for _ in range(2))
     first, *_ = fill(busy, 3)
@@ -94,8 +94,8 @@ async def test_the_total_is_shared_in_turns() -> None:
         each.cancel()
 
 
-async def test_who_is_cancelled_leaves_no_place_behind() -> None:
-    """Neither while it waits, nor in the moment in which it was given one."""
+async def test_a_cancelled_wait_leaks_no_permit() -> None:
+    """Neither while it waits, nor in the moment in which it gets one."""
     total = Total(1)
     at = Gate(total, Allowance(), 1)
     [permit] = fill(at, 1)
@@ -110,7 +110,7 @@ async def test_who_is_cancelled_leaves_no_place_behind() -> None:
     assert (0, False, []) == (total.in_flight, at.is_used, list(total.crowded))
 
 
-async def test_who_is_sent_away_looks_again() -> None:
+async def test_a_wait_that_is_sent_away_looks_again() -> None:
     """All of them, or those of small jobs."""
     at = gate()
     fill(at)

@@ -1,4 +1,4 @@
-"""The notification: what is sent of it, how it is made to fit, and the shape of Declarative Web Push."""
+"""The notification: its bytes on the wire, how it is made to fit, and Declarative Web Push."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def parse(**fields: Any) -> Notification:
 
 
 def declare(**fields: Any) -> Any:
-    """What a browser reads of one that is sent in the shape of Declarative Web Push."""
+    """The JSON that a browser gets in the form of Declarative Web Push."""
     return json.loads(encode(parse(**fields), PayloadStyle(declarative=True)))
 
 
 def as_sent(text: str) -> str:
-    """A text as it arrives: JavaScript's halves of emoji have no UTF-8."""
+    """A text as it arrives: UTF-8 has no halves of emoji, which JavaScript may leave."""
     return text.encode(errors="replace").decode()
 
 
@@ -59,8 +59,8 @@ def test_half_an_emoji_is_replaced() -> None:
 
 @pytest.mark.parametrize("declarative", [False, True])
 @pytest.mark.parametrize("room", [-1, 0, 2, 3])
-def test_what_does_not_fit_without_its_body_fails_for_good(*, room: int, declarative: bool) -> None:
-    """An ellipsis is the least that is sent of a body; the fault has both numbers, and says what to do."""
+def test_a_notification_too_large_without_its_body_fails_for_good(*, room: int, declarative: bool) -> None:
+    """The body is at least an ellipsis; the error has both numbers, and says what to do."""
     notification = parse(title="x" * 300, body="a long body")
     bare = len(encode(parse(title="x" * 300, body=""), PayloadStyle(1000, declarative)))
     style = PayloadStyle(bare + room, declarative)
@@ -77,7 +77,7 @@ def test_what_does_not_fit_without_its_body_fails_for_good(*, room: int, declara
 
 
 def test_a_body_that_just_fits_is_left_alone() -> None:
-    """The limit is exact: a byte more, and the body is shortened."""
+    """The limit is exact: one byte more, and the body is shortened."""
     frame = len(encode(parse(title="", body=""), WHOLE))
     body = "x" * (MAX_PLAINTEXT - frame)
 
@@ -96,7 +96,7 @@ def test_no_style_asks_for_more_than_a_push_message_holds() -> None:
 @settings(max_examples=300, deadline=None)
 @example(body="\x00" * 300, limit=100, declarative=False)
 def test_a_long_body_is_shortened_to_what_fits(body: str, limit: int, declarative: bool) -> None:
-    """It is JSON within the limit, and its body is the given one or a beginning of it with an ellipsis."""
+    """The result is JSON within the limit; its body is whole, or a beginning with an ellipsis."""
     encoded = encode(parse(title="t", body=body), PayloadStyle(limit, declarative))
 
     decoded = json.loads(encoded)
@@ -106,13 +106,13 @@ def test_a_long_body_is_shortened_to_what_fits(body: str, limit: int, declarativ
 
 
 def test_a_body_is_not_shortened_more_than_needed() -> None:
-    """Of plain text, all bytes are used."""
+    """Plain text uses all bytes."""
     assert len(encode(parse(title="t", body="x" * 5000), PayloadStyle())) == 2700
 
 
 @pytest.mark.parametrize("character", ["x", "ä", '"', "\x00", "\u0301"])
 def test_a_body_of_megabytes_is_shortened(character: str) -> None:
-    """Only as much of it is looked at as can be sent."""
+    """Only as much of it is read as can be sent."""
     assert len(encode(parse(body=character * 5_000_000), PayloadStyle())) <= 2700
 
 
@@ -125,7 +125,7 @@ def test_a_number_that_json_lacks_is_permanent(value: float) -> None:
 
 @pytest.mark.slow
 def test_data_of_too_many_levels_is_permanent() -> None:
-    """What Python's JSON can't write in the depth of a running job, it can't write the next time."""
+    """JSON too deep for Python in a running job would be too deep the next time."""
     data: list[Any] = []
     for _ in range(100_000):
         data = [data]
@@ -157,13 +157,13 @@ def test_a_url_that_is_no_page_is_refused(field: str, url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["/chat/7", "chat?a=b:c", "#a:b", "https://example.com/", "HTTP://example.com", "", None]
 )
-def test_pages_are_taken(url: str | None) -> None:
+def test_urls_of_pages_are_accepted(url: str | None) -> None:
     """Absolute or relative."""
     assert parse(url=url).url == url
 
 
 def test_the_shape_of_declarative_web_push() -> None:
-    """The magic number, and where a tap leads; further fields are the app's, and nulls, which Safari refuses, go."""
+    """The magic number, and the page of a tap; further fields are the app's; nulls, which Safari refuses, go."""
     fields = {"url": "https://app.test/chat/7", "tag": "x", "silent": None, "data": {"a": None}, "lang": "de"}
 
     assert declare(**fields) == {
@@ -198,7 +198,7 @@ def test_a_declarative_message_always_leads_somewhere(fields: dict[str, str], na
         ({"app_badge": None, "mutable": None}, {}),
     ],
 )
-def test_what_belongs_beside_the_notification(fields: dict[str, Any], beside: dict[str, Any]) -> None:
+def test_fields_beside_the_notification(fields: dict[str, Any], beside: dict[str, Any]) -> None:
     """The draft has `mutable` and `app_badge` there, WebKit's parser inside; the app's own badge comes first."""
     declared = declare(**fields)
 
@@ -206,8 +206,8 @@ def test_what_belongs_beside_the_notification(fields: dict[str, Any], beside: di
 
 
 @pytest.mark.parametrize(("field", "value"), [("app_badge", -1), ("app_badge", 2**31), ("mutable", "perhaps")])
-def test_what_safari_would_refuse_is_refused(field: str, value: Any) -> None:
-    """With its name, as the app wrote it."""
+def test_fields_that_safari_would_refuse_are_refused(field: str, value: Any) -> None:
+    """With the field's name, as the app wrote it."""
     with pytest.raises(ValidationError) as caught:
         parse(**{field: value})
 
@@ -215,7 +215,7 @@ def test_what_safari_would_refuse_is_refused(field: str, value: Any) -> None:
 
 
 def test_numbers_are_texts_where_browsers_take_them_for_such() -> None:
-    """A service worker gets them as they are, `showNotification` makes strings of them; Safari's parser does not."""
+    """`showNotification` makes strings of them, Safari's parser does not; a service worker gets numbers."""
     numbers = {"title": 7, "body": 8.5, "tag": 9}
 
     assert json.loads(encode(parse(**numbers), WHOLE)) == numbers
@@ -235,7 +235,7 @@ def test_a_notification_needs_no_body(without: dict[str, Any]) -> None:
 
 
 def test_without_a_body_nothing_can_be_shortened() -> None:
-    """The fault has the size of the whole."""
+    """The error has the size of the whole."""
     notification = Notification.model_validate({"title": "t" * 3000})
 
     with pytest.raises(PermanentError, match="has 3,012 bytes as JSON without its body"):
@@ -244,7 +244,7 @@ def test_without_a_body_nothing_can_be_shortened() -> None:
 
 @pytest.mark.parametrize("declarative", [False, True])
 def test_the_json_text_of_a_notification_is_taken(*, declarative: bool) -> None:
-    """`JSON.stringify(...)`, as the `web-push` package is given it."""
+    """`JSON.stringify(...)`, as the `web-push` package gets it."""
     given = {"title": "é", "body": 'a "b"', "data": {"n": [1, None]}, "url": "/x"}
     style = PayloadStyle(declarative=declarative)
 
@@ -256,15 +256,15 @@ def test_the_json_text_of_a_notification_is_taken(*, declarative: bool) -> None:
 
 @pytest.mark.parametrize("text", ["Hello!", "", '{"title": NaN}', "[" * 100_000, '"text"', "[]"])
 def test_another_text_is_refused(text: str) -> None:
-    """A push service takes it, but no service worker of this shape."""
+    """A push service would take it, but no service worker of this form."""
     with pytest.raises(ValidationError, match=r"no JSON|dictionary"):
         Notification.model_validate(text)
 
 
 @pytest.mark.parametrize("declarative", [False, True])
 @pytest.mark.parametrize("as_text", [False, True])
-def test_what_is_declarative_stays_as_it_is(*, declarative: bool, as_text: bool) -> None:
-    """The app knows the shape: nothing is wrapped twice, and nothing is moved."""
+def test_a_declarative_message_stays_as_it_is(*, declarative: bool, as_text: bool) -> None:
+    """Nothing is wrapped twice, and nothing is moved."""
     given = {
         "web_push": 8030,
         "notification": {"title": "t", "body": "b", "navigate": "https://app.test/", "silent": None},
@@ -277,7 +277,7 @@ def test_what_is_declarative_stays_as_it_is(*, declarative: bool, as_text: bool)
     assert json.loads(encode(notification, PayloadStyle(declarative=declarative))) == given
 
 
-def test_the_body_of_what_is_declarative_is_shortened() -> None:
+def test_the_body_of_a_declarative_message_is_shortened() -> None:
     """Within the limit, and nothing else of it."""
     given = {"web_push": 8030, "notification": {"title": "t", "body": "x" * 5000, "navigate": "/"}, "mutable": True}
 
@@ -299,7 +299,7 @@ def test_the_body_of_what_is_declarative_is_shortened() -> None:
         ("text", ("notification",)),
     ],
 )
-def test_faults_of_what_is_declarative_have_its_names(inside: Any, where: tuple[str, ...]) -> None:
+def test_faults_of_a_declarative_message_have_its_names(inside: Any, where: tuple[str, ...]) -> None:
     """As the app wrote them."""
     with pytest.raises(ValidationError) as caught:
         Notification.model_validate({"web_push": 8030, "notification": inside})
@@ -318,7 +318,7 @@ def test_faults_of_what_is_declarative_have_its_names(inside: Any, where: tuple[
     ],
 )
 def test_a_badge_that_is_a_number_is_the_apps(badge: int | str, fields: dict[str, Any]) -> None:
-    """It stands where the draft has it and where Safari has it; an image stays what it is."""
+    """It is set where the draft has it and where Safari has it; a badge that is an image stays."""
     declared = declare(badge=badge)
 
     assert declared["notification"] == MINIMAL | {"navigate": "/"} | fields

@@ -1,4 +1,4 @@
-"""Push services that refuse or are away, over fakes: what one of them costs itself, the others and the job."""
+"""Push services that refuse or are away, over fakes: the cost for them, for the others and for the job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.push_run import job, run
 
 
 async def test_a_refused_configuration_stops_its_origin_only() -> None:
-    """The other push services are sent to; the one that refuses is not asked for each subscription."""
+    """The other push services get their messages; the one that refuses is not tried for each subscription."""
     wrong = [make_row(n, "https://wrong.test") for n in range(200)]
     rows = FakeSubscriptions([*wrong, *(make_row(n) for n in range(200, 210))])
     sender = FakeSender(dict.fromkeys(range(200), Kind.CONFIGURATION))
@@ -31,7 +31,7 @@ async def test_a_refused_configuration_stops_its_origin_only() -> None:
 
 
 async def test_a_configuration_that_all_refuse_fails_the_job() -> None:
-    """Nothing could be attempted: the job is dead, to be replayed once the keys are right, and its notes keep none."""
+    """No message could be tried: the job is dead, to be replayed with the right keys, and has no notes."""
     context, sender = FakeContext(), FakeSender({0: Kind.CONFIGURATION, 1: Kind.CONFIGURATION})
     with pytest.raises(PermanentError, match="VAPID"):
         await run(2, sender, context)
@@ -42,7 +42,7 @@ async def test_a_configuration_that_all_refuse_fails_the_job() -> None:
 @pytest.mark.parametrize("refused", [range(3), range(60), range(20, 80)])
 @pytest.mark.parametrize("proven", [False, True])
 async def test_old_subscriptions_do_not_stop_the_others(refused: range, proven: bool) -> None:
-    """Somebody from the other end of the list is asked before they decide; then all are sent to."""
+    """Subscriptions from the other end of the list are tried before they decide; then all messages go out."""
     sender = FakeSender(dict.fromkeys(refused, Kind.CONFIGURATION), proven=proven)
 
     with capture_logs() as logs:
@@ -54,7 +54,7 @@ async def test_old_subscriptions_do_not_stop_the_others(refused: range, proven: 
 
 
 async def test_a_doubted_push_service_that_asks_for_a_pause_is_asked_again() -> None:
-    """Probes that are not sent while it rests are no refusals: nobody fails for them."""
+    """Probes that are not sent while it rests are no refusals: no subscription fails for them."""
     pause = Delivery(Kind.THROTTLED, "HTTP 429", 30.0)
     script: dict[int, End] = {**dict.fromkeys(range(3), Kind.CONFIGURATION), 18: pause, 19: pause}
 
@@ -65,7 +65,7 @@ async def test_a_doubted_push_service_that_asks_for_a_pause_is_asked_again() -> 
 
 @pytest.mark.slow
 async def test_where_the_other_end_is_refused_too_some_are_tried() -> None:
-    """What is not sent until one of them is taken goes into a follow-up."""
+    """Messages that are not sent until one is taken go into a follow-up."""
     old = {*range(10), *range(993, 1000)}
     context, sender = FakeContext(), FakeSender(dict.fromkeys(old, Kind.CONFIGURATION), learns=True)
 
@@ -81,13 +81,13 @@ async def test_where_the_other_end_is_refused_too_some_are_tried() -> None:
 
 
 async def test_one_refused_device_of_a_known_good_server_is_no_fault_of_the_server() -> None:
-    """The key was taken within the hour: the job is no dead letter, and it is tried again whose fault it is."""
+    """The key was taken within the hour: the job is not dead, and the refused subscription is tried again."""
     assert await run(1, FakeSender({0: Kind.CONFIGURATION}, proven=True)) == (0, 0, 0, 1, 0, 1)
     assert await run(2, FakeSender({0: Kind.CONFIGURATION}, proven=True)) == (1, 1, 0, 0, 0, 2)
 
 
 async def test_a_push_service_that_is_away_is_left_alone_and_all_are_retried() -> None:
-    """A service that is away costs some requests and not ten thousand."""
+    """It costs some requests, and not ten thousand."""
     context, sender = FakeContext(), FakeSender(dict.fromkeys(range(500), Kind.TRANSIENT))
 
     counts = await run(500, sender, context)
@@ -98,7 +98,7 @@ async def test_a_push_service_that_is_away_is_left_alone_and_all_are_retried() -
 
 
 async def test_a_row_that_is_refused_for_its_path_does_not_name_the_others() -> None:
-    """The push service of the others is told apart, counted and left alone by its own name."""
+    """The others' push service is counted and rests under its own name."""
     sender = FakeSender({0: Kind.GONE})
     origin = sender.origin
 

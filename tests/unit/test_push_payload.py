@@ -1,4 +1,4 @@
-"""What the push jobs carry: what is accepted, when and to whom it is sent, and what comes back."""
+"""The payloads of push jobs: accepted values, time and recipients, and results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse(**fields: Any) -> PushPayload:
 
 
 def test_a_notification_built_in_python_is_sent_too() -> None:
-    """A Notification that is passed on as an object keeps what it was made of."""
+    """A Notification object keeps all fields that it was made with."""
     payload = PushPayload(user_id="1", payload=Notification(title="a", body="b"))
 
     assert message_of(payload, PayloadStyle(MAX_PLAINTEXT)).body == b'{"title":"a","body":"b"}'
@@ -46,7 +46,7 @@ def test_a_notification_built_in_python_is_sent_too() -> None:
     "moment", [1_800_000_000_000, 1_800_000_000_000.0, "2027-01-15T08:00:00.000Z", "2027-01-15T09:00:00+01:00"]
 )
 def test_times_are_javascripts(moment: Any) -> None:
-    """Milliseconds, or what a Date is as JSON."""
+    """Milliseconds, or a Date as JSON."""
     payload = parse(options={"notBefore": moment, "expiresAt": moment})
 
     assert payload.wait(1_800_000_000 - 5) == 5
@@ -56,7 +56,7 @@ def test_times_are_javascripts(moment: Any) -> None:
 
 @pytest.mark.parametrize("moment", [1_800_000_000, True, "soon", "2027-01-15", "2027-01-15T08:00:00", [], 1e30, -1])
 def test_other_times_are_refused(moment: Any) -> None:
-    """Seconds above all, which would be in 1970."""
+    """Above all seconds, which would be in 1970."""
     with pytest.raises(ValidationError, match="milliseconds"):
         parse(options={"expiresAt": moment})
 
@@ -76,12 +76,12 @@ def test_the_epoch_is_a_time_too() -> None:
 
 @pytest.mark.parametrize(("options", "deadline"), [({}, math.inf), ({"expiresAt": 1_800_000_000_000}, 1_800_000_000)])
 def test_a_ttl_of_0_ends_nothing(options: dict[str, Any], deadline: float) -> None:
-    """Whoever's turn it is may be online, however many come before; only `expiresAt` says when that is no use."""
+    """A device may be online whenever its turn comes; only `expiresAt` ends the sending."""
     assert parse(options={"ttl": 0, **options}).deadline(1000.0) == deadline
 
 
 def test_a_batch_has_users_or_everybody() -> None:
-    """Numbers are ids, too; a user that is named twice is sent to once."""
+    """Ids may be numbers; a user that is named twice gets one message."""
     batch = BatchPayload.model_validate({"userIds": [1, "a", 1], "payload": MINIMAL})
 
     assert batch.user_ids == ["1", "a"]
@@ -92,14 +92,14 @@ def test_a_batch_has_users_or_everybody() -> None:
     ("target", "users"), [({"userIds": ["a"], "all": None}, ["a"]), ({"userIds": None, "all": True}, None)]
 )
 def test_null_is_no_users_and_not_everybody(target: dict[str, Any], users: list[str] | None) -> None:
-    """JavaScript writes null for what there is not."""
+    """JavaScript writes null for a missing value."""
     batch = BatchPayload.model_validate({**target, "payload": MINIMAL, "options": None})
 
     assert (batch.user_ids, batch.everyone) == (users, users is None)
 
 
 def test_a_list_of_wrong_ids_is_one_fault() -> None:
-    """A hundred thousand lines would help nobody, and take their time."""
+    """A hundred thousand lines would help no reader, and take time."""
     with pytest.raises(ValidationError) as caught:
         BatchPayload.model_validate({"userIds": [{}] * 100_000, "payload": MINIMAL})
 
@@ -110,7 +110,7 @@ def test_a_list_of_wrong_ids_is_one_fault() -> None:
     "target", [{}, {"all": False}, {"userIds": []}, {"userIds": ["a"], "all": True}, {"userIds": ["x"] * 100_001}]
 )
 def test_a_batch_without_clear_users_is_refused(target: dict[str, Any]) -> None:
-    """A slip must not send to everybody."""
+    """A typing error must not send to everybody."""
     with pytest.raises(ValidationError):
         BatchPayload.model_validate({**target, "payload": MINIMAL})
 
@@ -122,7 +122,7 @@ def test_a_batch_without_clear_users_is_refused(target: dict[str, Any]) -> None:
 )
 @settings(max_examples=100, deadline=None)
 def test_a_follow_up_says_the_same(more: dict[str, Any], ttl: int, topic: str | None) -> None:
-    """The app's object and options come back, and the message ends when it was to end."""
+    """It has the app's object and options, and the message expires as before."""
     push = parse(
         payload={**{f"x{key}": value for key, value in more.items()}, **MINIMAL}, options={"ttl": ttl, "topic": topic}
     )
@@ -141,7 +141,7 @@ def test_a_follow_up_says_the_same(more: dict[str, Any], ttl: int, topic: str | 
 
 
 def test_a_follow_up_on_the_wire() -> None:
-    """Options as the app wrote them: its word for the topic, and no `notBefore`, which is over."""
+    """Options as the app wrote them: its own topic, and no `notBefore`, which is over."""
     options = {"ttl": 60, "urgency": "high", "topic": "chat 1", "notBefore": 1_790_000_000_000}
 
     data = follow_up_data(
@@ -185,14 +185,14 @@ RESULTS = st.builds(
 
 
 def times(result: PushResult) -> Counter[str]:
-    """How often what happened, at all push services together."""
+    """A count of each outcome, over all push services."""
     return sum((Counter(kinds) for kinds in result.origins.values()), Counter())
 
 
 @given(RESULTS, RESULTS)
 @settings(max_examples=100, deadline=None)
 def test_nothing_is_lost_when_results_are_added(one: PushResult, other: PushResult) -> None:
-    """Nor when they are written down in between; and nothing of either is changed."""
+    """Also if they are serialized in between; neither of them is changed."""
     before = one.model_dump_json(by_alias=True)
     both = PushResult.model_validate_json(before).plus(other)
 
@@ -209,7 +209,7 @@ def test_nothing_is_lost_when_results_are_added(one: PushResult, other: PushResu
 
 
 def test_the_origins_of_a_result_are_fifty() -> None:
-    """The first ones keep their names; those that have none already stay among the rest."""
+    """The first ones keep their names; origins that were merged before stay merged."""
     fifty = {f"https://{number}.test": {"sent": 1} for number in range(MAX_ORIGINS)}
 
     assert PushResult(origins=fifty).origins == fifty
@@ -219,7 +219,7 @@ def test_the_origins_of_a_result_are_fifty() -> None:
 
 
 def test_results_add_up() -> None:
-    """Counts and origins; beyond fifty of them, under one name."""
+    """Counts and origins; beyond fifty origins, under one name."""
     total = PushResult()
     for number in range(60):
         total = total.plus(PushResult(sent=1, total=1, origins={f"https://{number}.test": {"sent": 1}}))
@@ -230,7 +230,7 @@ def test_results_add_up() -> None:
 
 @pytest.mark.parametrize(("given", "expected"), [("abc", "abc"), (42, "42")])
 def test_user_ids_may_be_numbers(given: Any, expected: str) -> None:
-    """An id is a string from here on, whatever the app's database has."""
+    """From here on an id is a string, whatever the app's database has."""
     assert expected == parse(userId=given).user_id
 
 
@@ -247,7 +247,7 @@ def test_user_ids_may_be_numbers(given: Any, expected: str) -> None:
     ],
 )
 def test_faults_name_the_field_as_the_app_wrote_it(fields: dict[str, Any], where: tuple[Any, ...]) -> None:
-    """A wrong payload is a validation error at the camelCase name of the wrong field."""
+    """A validation error has the camelCase name of the bad field."""
     with pytest.raises(ValidationError) as caught:
         parse(**fields)
 
@@ -266,7 +266,7 @@ def test_faults_name_the_field_as_the_app_wrote_it(fields: dict[str, Any], where
     ],
 )
 def test_ttl_is_clamped(given: dict[str, Any], expected: int) -> None:
-    """A time to live is a day unless given, and 4 weeks at most; 0 is for devices that are online."""
+    """A day by default, and 4 weeks at most; 0 is for devices that are online."""
     assert expected == message_of(parse(options=given), PayloadStyle(MAX_PLAINTEXT)).ttl
 
 
@@ -281,7 +281,7 @@ def test_ttl_is_clamped(given: dict[str, Any], expected: int) -> None:
     ],
 )
 def test_options_as_the_web_push_package_takes_them(fields: dict[str, Any]) -> None:
-    """With its TTL, beside the payload too, and with a number for a topic."""
+    """With its TTL, also beside the payload, and with a number for a topic."""
     push = parse(**fields)
 
     assert (push.options.ttl, push.options.urgency, push.options.topic) == (60, "high", "7")
@@ -308,8 +308,8 @@ def test_an_option_that_is_not_understood_is_named(fields: dict[str, Any], told:
     assert "\n" not in faults(caught.value)
 
 
-def test_what_else_the_app_sends_is_named_in_the_result() -> None:
-    """Its own fields beside the payload are no fault, and not left out in silence either."""
+def test_unknown_fields_are_named_in_the_result() -> None:
+    """The app's own fields beside the payload are no fault, and are not dropped silently."""
     assert parse(traceId="a", Ttl=60, gone=None).ignored == ("traceId", "Ttl")
     assert parse(**{f"{number:060}": 1 for number in range(30)}).ignored == tuple(
         f"{number:060}"[:50] for number in range(20)
@@ -317,7 +317,7 @@ def test_what_else_the_app_sends_is_named_in_the_result() -> None:
 
 
 def test_a_follow_up_of_json_text_has_the_object() -> None:
-    """What is read once is not read again."""
+    """The text is parsed once."""
     data = follow_up_data(
         parse(payload='{"title": "t"}'), ["s1"], attempt=2, of="j1", by="j0", deadline=1_800_000_000.0
     )
@@ -326,7 +326,7 @@ def test_a_follow_up_of_json_text_has_the_object() -> None:
 
 
 def test_batches_alone_are_encrypted_as_such() -> None:
-    """Not the pushes of one user, nor follow-ups."""
+    """Not pushes of one user, nor follow-ups."""
     batch = BatchPayload.model_validate({"all": True, "payload": MINIMAL})
     again = FollowUpPayload.model_validate(
         follow_up_data(batch, ["s1"], attempt=2, of="j1", by="j1", deadline=1_800_000_000.0)
@@ -336,7 +336,7 @@ def test_batches_alone_are_encrypted_as_such() -> None:
 
 
 def test_options_may_be_null() -> None:
-    """No options, and null, are normal urgency and no topic."""
+    """No options, and null, mean normal urgency and no topic."""
     message = message_of(parse(options=None), PayloadStyle(MAX_PLAINTEXT))
 
     assert ("normal", None) == (message.urgency, message.topic)
@@ -344,7 +344,7 @@ def test_options_may_be_null() -> None:
 
 @pytest.mark.parametrize("topic", ["chat-1", "mail-batch-10", "ü" * 100, "\ud83d"])
 def test_every_topic_becomes_one_that_all_services_take(topic: str) -> None:
-    """A topic is 32 hexadecimal digits, the same each time, and another one for another name."""
+    """32 hexadecimal digits, the same for the same name, and different for another."""
     header = topic_header(topic)
 
     assert header is not None
@@ -354,7 +354,7 @@ def test_every_topic_becomes_one_that_all_services_take(topic: str) -> None:
 
 
 def test_the_result_is_camel_case_json_with_all_counts() -> None:
-    """The result has every count, at 0 where nothing happened."""
+    """Every count is there, 0 if nothing happened."""
     assert PushResult(sent=1, total=1).model_dump(by_alias=True) == {
         "sent": 1,
         "failed": 0,

@@ -1,4 +1,4 @@
-"""Pruning over fakes: which rows a job deletes, and a database that fails it."""
+"""Pruning over fakes: the rows that a job deletes, and a database that fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.push_run import job, run
 
 
 async def test_a_row_that_was_replaced_meanwhile_is_not_counted_as_pruned() -> None:
-    """A device that subscribed anew while it was being sent to keeps its row, and counts as failed."""
+    """A device that subscribed anew during the send keeps its row, and counts as failed."""
     rows = FakeSubscriptions(2)
     rows.replaced = {"000001"}
 
@@ -26,7 +26,7 @@ async def test_a_row_that_was_replaced_meanwhile_is_not_counted_as_pruned() -> N
 
 
 async def test_a_database_that_fails_after_sending_does_not_repeat_the_job() -> None:
-    """Rows that could not be deleted wait for the next job: a retry would send to all devices again."""
+    """Rows that could not be deleted wait for the next job: a retry would push to all devices again."""
     rows = FakeSubscriptions(2)
     rows.fault = ConnectionError("away")
 
@@ -38,7 +38,7 @@ async def test_a_database_that_fails_after_sending_does_not_repeat_the_job() -> 
 
 
 async def test_a_database_that_is_away_puts_the_job_off() -> None:
-    """Nothing was attempted: the job comes again, and no attempt is counted."""
+    """Nothing was sent: the job comes again, and no attempt is counted."""
     rows = FakeSubscriptions(1)
 
     async def away(_user: str) -> Any:
@@ -60,8 +60,8 @@ async def test_an_alarm_is_logged_when_many_are_gone(gone: int, alarms: int) -> 
 
 @pytest.mark.parametrize("proven", [False, True])
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.GONE])
-async def test_nothing_is_deleted_that_was_not_called_gone(kind: Kind, proven: bool) -> None:
-    """However a message ends, and whether or not the push service is known to take the server's key."""
+async def test_only_rows_that_are_gone_are_deleted(kind: Kind, proven: bool) -> None:
+    """However else a message ends, and whether or not the push service is known to accept the server's key."""
     rows = FakeSubscriptions(3)
     with contextlib.suppress(PermanentError):  # all refuse the server
         await run(rows, FakeSender(dict.fromkeys(range(3), kind), proven=proven))
@@ -70,7 +70,7 @@ async def test_nothing_is_deleted_that_was_not_called_gone(kind: Kind, proven: b
 
 
 async def test_rows_that_can_not_be_used_are_counted_by_cause() -> None:
-    """They have failed; the result, one line of the log and the metrics say why."""
+    """They have failed; the result, one log line and the metrics say why."""
     ends = [Kind.UNREADABLE_KEYS, Kind.UNREADABLE_KEYS, Kind.REFUSED_ENDPOINT, Kind.KEY_MISMATCH, Kind.SENT]
     context = FakeContext()
     with capture_logs() as logs:
@@ -87,8 +87,8 @@ async def test_rows_that_can_not_be_used_are_counted_by_cause() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(UNASKED))
-async def test_rows_that_nobody_was_asked_about_say_nothing_of_their_push_service(kind: Kind) -> None:
-    """A server that all who were asked refuse is refused, and a service that fails is left alone all the same."""
+async def test_rows_that_were_not_tried_do_not_count_for_their_push_service(kind: Kind) -> None:
+    """A server refused for all rows that were tried is refused, and a failing service rests all the same."""
     with pytest.raises(PermanentError, match=r"refuse this server.*\(https://push.test\)"):
         await run(3, FakeSender({0: kind, 1: Kind.CONFIGURATION, 2: Kind.CONFIGURATION}))
 
@@ -98,5 +98,5 @@ async def test_rows_that_nobody_was_asked_about_say_nothing_of_their_push_servic
 
 
 async def test_a_user_whose_rows_are_all_unusable() -> None:
-    """The job is done, and says so; it is no fault of the server's keys."""
+    """The job is done, and says so; the server's keys are not at fault."""
     assert (0, 2, 0, 0, 0, 2) == await run(2, FakeSender({0: Kind.UNREADABLE_KEYS, 1: Kind.REFUSED_ENDPOINT}))

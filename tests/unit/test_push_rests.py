@@ -1,4 +1,4 @@
-"""When a push service is left alone, and how a probe ends that."""
+"""When a push service rests, and how a probe ends the rest."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def world() -> World:
     return World()
 
 
-async def test_some_requests_that_are_not_answered_in_time_are_enough(world: World) -> None:
-    """If nothing was since they were begun: all that comes then is handed over at once, in all processes."""
+async def test_some_timeouts_begin_a_rest(world: World) -> None:
+    """If nothing was answered since they began: later messages are handed over at once, in all processes."""
     await world.hang()
     world.clock.now += 1
 
@@ -42,7 +42,7 @@ async def test_some_requests_that_are_not_answered_in_time_are_enough(world: Wor
 
 
 async def test_a_time_out_beside_answers_says_nothing_of_the_push_service(world: World) -> None:
-    """Some of its subscriptions are odd, or were sent to over a connection that was."""
+    """Some subscriptions are odd, or their connection was."""
     for _ in range(3):
         hanging = await world.enter()
         world.clock.now += SILENT
@@ -53,8 +53,8 @@ async def test_a_time_out_beside_answers_says_nothing_of_the_push_service(world:
     assert await world.is_left_alone() is None
 
 
-async def test_failures_in_a_row_are_enough(world: World) -> None:
-    """Also where each comes at once: a refused connection, a 500."""
+async def test_failures_in_a_row_begin_a_rest(world: World) -> None:
+    """Also quick ones: a refused connection, a 500."""
     for _ in range(IN_A_ROW - 1):
         await world.ask(FAILED)
     assert await world.is_left_alone() is None
@@ -95,8 +95,8 @@ async def test_a_probe_that_fails_makes_the_rest_longer(world: World) -> None:
     assert [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST, LONGEST_REST, LONGEST_REST] == rests
 
 
-async def test_to_be_left_alone_uses_up_attempts_after_an_hour(world: World) -> None:
-    """Of probes that fail, and in all processes: that push service may be no more."""
+async def test_a_rest_uses_up_attempts_after_an_hour(world: World) -> None:
+    """Of failed probes, in all processes: that push service may be gone."""
     await world.hang()
     begun = world.clock.now
     while world.clock.now - begun <= PATIENCE:
@@ -113,7 +113,7 @@ async def test_to_be_left_alone_uses_up_attempts_after_an_hour(world: World) -> 
 
 
 async def test_a_probe_that_is_cut_short_leaves_it_to_another(world: World) -> None:
-    """As one does that ends without having asked the push service."""
+    """So does one that ends without a request to the push service."""
     await world.hang()
     world.clock.now += FIRST_REST
     world.one.leave(ORIGIN, await world.enter())
@@ -126,8 +126,8 @@ async def test_a_probe_that_is_cut_short_leaves_it_to_another(world: World) -> N
     assert await world.is_left_alone() is None
 
 
-async def test_who_is_cancelled_before_it_may_probe_leaves_it_to_another(world: World) -> None:
-    """Redis may take its time to say whose the probe is."""
+async def test_a_job_cancelled_before_its_probe_leaves_it_to_another(world: World) -> None:
+    """Redis may take its time to grant the probe."""
     await world.hang()
     world.clock.now += FIRST_REST
     waiting = asyncio.Event()
@@ -149,7 +149,7 @@ async def test_who_is_cancelled_before_it_may_probe_leaves_it_to_another(world: 
 
 
 async def test_a_probe_that_says_nothing_is_followed_by_another_at_once(world: World) -> None:
-    """Its row has ended, say, and nobody was asked: the others do not wait for it. It is the same process that asks."""
+    """Its row was unusable, say, and no request was sent: the same process probes again, and the others do not wait."""
     await world.hang()
     world.clock.now += FIRST_REST
     for _ in range(3):
@@ -160,8 +160,8 @@ async def test_a_probe_that_says_nothing_is_followed_by_another_at_once(world: W
     assert await world.is_left_alone() is None
 
 
-async def test_what_was_begun_before_a_rest_does_not_end_it(world: World) -> None:
-    """Who asks for a pause has it, however an answer that was under way turns out."""
+async def test_an_earlier_request_does_not_end_a_rest(world: World) -> None:
+    """The requested pause holds, whatever answers arrive from requests under way."""
     before = await world.enter()
     for row in "12":
         await world.end(await world.enter(), Delivery(Kind.THROTTLED, "HTTP 429", 30.0), row)
@@ -170,8 +170,8 @@ async def test_what_was_begun_before_a_rest_does_not_end_it(world: World) -> Non
     assert await world.is_left_alone() is not None
 
 
-async def test_a_pause_is_for_all_once_two_were_told(world: World) -> None:
-    """In all processes, and for as long as was asked. One subscription alone may be pushed to too often."""
+async def test_two_requested_pauses_pause_all_pushes(world: World) -> None:
+    """In all processes, for as long as requested. One subscription alone may be pushed to too often."""
     throttled = Delivery(Kind.THROTTLED, "HTTP 429", 30.0)
     for row in ("1", "1"):
         await world.end(await world.enter(), throttled, row)
@@ -186,7 +186,7 @@ async def test_a_pause_is_for_all_once_two_were_told(world: World) -> None:
 
 
 async def test_an_answer_between_two_pauses_makes_each_its_own(world: World) -> None:
-    """Two devices that are pushed to too often are no reason to leave all others alone."""
+    """Two devices that are pushed to too often do not stop the others."""
     for row in "12":
         await world.end(await world.enter(), Delivery(Kind.THROTTLED, "HTTP 429", 30.0), row)
         await world.ask(SENT)
@@ -194,7 +194,7 @@ async def test_an_answer_between_two_pauses_makes_each_its_own(world: World) -> 
     assert await world.is_left_alone() is None
 
 
-async def test_the_log_tells_of_a_rest_and_its_end_once(world: World) -> None:
+async def test_the_log_has_a_rest_and_its_end_once(world: World) -> None:
     """With the reason, and for how long."""
     with capture_logs() as logs:
         permits = [await world.enter() for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Runs over fakes that are cut short or repeated: the next one goes on with the rest, and nobody is sent to twice."""
+"""Runs over fakes that are cut short or repeated: the next one does the rest, and no device gets its push twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.push_run import job, run
 
 
 async def test_a_job_that_goes_well_writes_nothing() -> None:
-    """Its completion says that all is settled; notes are for runs that are cut short."""
+    """Notes are for runs that are cut short; the completion says that all is settled."""
     context = FakeContext()
 
     await run(3, FakeSender(), context)
@@ -29,7 +29,7 @@ async def test_a_job_that_goes_well_writes_nothing() -> None:
 
 
 async def test_another_run_skips_what_is_settled_and_adds_no_second_follow_up() -> None:
-    """A job that is recovered or retried sends to nobody who was sent to, and hands nobody over twice."""
+    """A recovered or retried job repeats no message, and no follow-up."""
     context, sender = FakeContext(), FakeSender({0: Kind.TRANSIENT, 1: Kind.GONE})
     rows = FakeSubscriptions(3)
     await run(rows, sender, context)
@@ -44,7 +44,7 @@ async def test_another_run_skips_what_is_settled_and_adds_no_second_follow_up() 
 
 
 async def test_a_run_that_is_cut_short_notes_what_it_has_settled() -> None:
-    """SIGTERM or the deadline in the middle: the next run goes on with the rest."""
+    """SIGTERM or the deadline half-way: the next run does the rest."""
     context, hanging = FakeContext(), asyncio.Event()
     sender = FakeSender()
 
@@ -65,10 +65,10 @@ async def test_a_run_that_is_cut_short_notes_what_it_has_settled() -> None:
     assert {key for key in context.kept if key.startswith("s:")} == {"s:000000", "s:000001", "s:000002"}
 
 
-async def test_who_was_sent_to_is_noted_also_if_the_run_is_cut_while_it_tells_others(
+async def test_a_sent_message_is_noted_if_the_run_is_cut_while_it_shares_facts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What a push service did may be written to Redis, which may take its time."""
+    """Sharing facts about a push service writes to Redis, which may take its time."""
     context, telling = FakeContext(), asyncio.Event()
 
     async def saw(*_: Any) -> None:
@@ -85,8 +85,8 @@ async def test_who_was_sent_to_is_noted_also_if_the_run_is_cut_while_it_tells_ot
     assert "1" == context.kept["s:000000"]
 
 
-async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_by_the_next() -> None:
-    """Nobody is skipped by a later run of whom no run has told what became of him."""
+async def test_the_next_run_counts_and_prunes_for_a_cut_run() -> None:
+    """It skips no subscription whose outcome no run has reported."""
     rows, context, answers = FakeSubscriptions(100), FakeContext(), asyncio.Event()
     sender = FakeSender({0: Kind.MESSAGE, 1: Kind.GONE})
 
@@ -116,7 +116,7 @@ async def test_what_a_cut_run_has_settled_is_counted_and_what_is_gone_is_pruned_
 
 
 async def test_a_run_that_is_cancelled_twice_leaves_nothing_running() -> None:
-    """As when the time is over and the process is told to stop: no message goes out after the run has ended."""
+    """By its deadline and by a stop: no message goes out after the run has ended."""
     sender, answers = FakeSender(), asyncio.Event()
 
     async def send(subscription: Any, message: Any) -> Delivery:
@@ -137,7 +137,7 @@ async def test_a_run_that_is_cancelled_twice_leaves_nothing_running() -> None:
 
 
 async def test_a_broker_that_stays_away_fails_the_run() -> None:
-    """What can't be noted would be sent again: nobody is sent to beyond those that wait to be noted."""
+    """Messages that can't be noted would be repeated, so none go out beyond those that wait to be noted."""
     context, sender = FakeContext(), FakeSender()
     context.fault = BrokerUnavailableError("away")
 

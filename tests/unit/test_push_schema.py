@@ -1,4 +1,4 @@
-"""The JSON Schemas of the push jobs say what the validators take, in camelCase, as the wire has it."""
+"""The JSON Schemas of the push jobs agree with the validators, in the wire's camelCase."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BASES: list[dict[str, Any]] = [
 
 
 def change(push: Any, path: tuple[Any, ...], value: Any) -> None:
-    """Set what is at a path, if there is a place for it."""
+    """Set the value at a path, if the path exists."""
     *before, last = path
     for step in before:
         is_there = (isinstance(push, dict) and step in push) or (isinstance(push, list) and push and step == 0)
@@ -72,7 +72,7 @@ def change(push: Any, path: tuple[Any, ...], value: Any) -> None:
 def test_whatever_is_accepted_is_valid_by_the_schema(
     push: dict[str, Any], changes: list[tuple[tuple[Any, ...], Any]], as_text: bool
 ) -> None:
-    """A client that is made of the schema refuses nothing that a job may have."""
+    """A client made from the schema refuses nothing that a job may have."""
     for path, value in changes:
         change(push, path, value)
     if as_text:
@@ -100,8 +100,8 @@ ACCEPTED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("push", ACCEPTED, ids=json.dumps)
-def test_what_apps_write_is_valid(push: dict[str, Any]) -> None:
-    """Each of the forms that the documentation names, for one user and for many."""
+def test_the_documented_forms_are_valid(push: dict[str, Any]) -> None:
+    """For one user and for many."""
     many = {key: value for key, value in push.items() if key != "userId"}
     for model, data in ((PushPayload, push), (BatchPayload, many | {"userIds": [1, "b"], "all": None})):
         model.model_validate(data)
@@ -126,8 +126,8 @@ REFUSED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("push", REFUSED, ids=json.dumps)
-def test_what_is_plainly_wrong_is_not(push: dict[str, Any]) -> None:
-    """The schema says more than that anything goes."""
+def test_plainly_wrong_payloads_are_invalid(push: dict[str, Any]) -> None:
+    """The schema does not accept just anything."""
     with pytest.raises(ValidationError):
         PushPayload.model_validate(push)
     assert not SCHEMAS[PushPayload].is_valid(push)

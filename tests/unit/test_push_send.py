@@ -1,4 +1,4 @@
-"""Which key a message is sent with, and what refusals by several keys come to."""
+"""Which key a message is sent with, and what refusals of several keys mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDPOINT = AllowedHosts().parse("https://fcm.googleapis.com/wp/1")
 
 
 class Sender(PushSender):
-    """Has two keys, is answered as scripted by key, and remembers which ones it has tried."""
+    """Has two keys, gets the scripted answer for each, and records the keys that it has tried."""
 
     def __init__(self) -> None:
         """The current key is first."""
@@ -26,7 +26,7 @@ class Sender(PushSender):
         self.tried: list[str] = []
 
     async def answered(self, **answers: Kind) -> Kind:
-        """What a message comes to when the keys are answered so; `tried` begins anew."""
+        """The outcome of a message if the keys get these answers; `tried` begins anew."""
         self._answers, self.tried = answers, []
         return (await self._send(ENDPOINT, b"", MESSAGE)).kind
 
@@ -37,7 +37,7 @@ class Sender(PushSender):
 
 
 async def test_a_subscription_of_an_earlier_key_that_has_changed_is_found_out() -> None:
-    """The key that worked last is tried first; when it works no more, the others are, and it is forgotten."""
+    """The key that worked last is tried first; if it fails, the others are, and it is forgotten."""
     sender = Sender()
     await sender.answered(current=Kind.KEY_MISMATCH, earlier=Kind.SENT)
 
@@ -81,15 +81,15 @@ async def test_two_messages_at_once_find_out_that_a_key_works_no_more() -> None:
         ("https://db5p.notify.windows.com/w", 0, "1"),
     ],
 )
-def test_only_if_online_is_said_to_all_but_windows(endpoint: str, ttl: int, sent: str) -> None:
-    """Its service refuses a TTL of 0."""
+def test_a_ttl_of_0_is_not_sent_to_windows(endpoint: str, ttl: int, sent: str) -> None:
+    """Its service refuses it."""
     headers = headers_for(AllowedHosts().parse(endpoint), Message(b"{}", ttl=ttl, urgency="normal"))
 
     assert sent == headers["TTL"]
 
 
 def refused_by(origin_took_at: list[float]) -> list[Kind]:
-    """How refusals of one subscription, ten seconds apart, end; others are taken at these moments."""
+    """The outcome of refusals of one subscription, ten seconds apart; others are taken at these moments."""
     now, kinds = [1000.0], []
     sender = PushSender(["current"], AllowedHosts(), HttpClient(), clock=lambda: now[0])  # type: ignore[list-item]
     for number in range(5):
@@ -99,18 +99,18 @@ def refused_by(origin_took_at: list[float]) -> list[Kind]:
     return kinds
 
 
-def test_who_is_refused_again_and_again_while_others_pass_is_refused_alone() -> None:
-    """Not the server: it has failed for good, and neither stops its push service nor is tried again."""
+def test_repeated_refusals_while_others_pass_fail_the_subscription() -> None:
+    """The server is not at fault: the subscription fails for good, without a retry or a rest of its push service."""
     assert [Kind.CONFIGURATION] * 2 + [Kind.REFUSED] * 3 == refused_by([1005.0, 1015.0, 1025.0, 1035.0])
 
 
 @pytest.mark.parametrize("took", [[], [900.0], [1005.0]])
-def test_while_nobody_passes_it_is_the_server_that_is_refused(took: list[float]) -> None:
+def test_refusals_while_none_passes_are_the_servers(took: list[float]) -> None:
     """However often: an outage of an hour must not cost a subscription."""
     assert Kind.REFUSED not in refused_by(took)
 
 
-def test_who_is_taken_again_begins_anew() -> None:
+def test_an_accepted_message_clears_earlier_refusals() -> None:
     """One message that is taken makes good what was before."""
     sender = PushSender(["current"], AllowedHosts(), HttpClient(), clock=lambda: 1000.0)  # type: ignore[list-item]
     sender._refusals[hash(ENDPOINT.url)] = (5, 0.0)

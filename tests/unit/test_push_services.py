@@ -21,6 +21,6 @@ from processors.push.services import OTHER, REFUSED, service_of
         ("refused", REFUSED),
     ],
 )
-def test_whose_push_service_it_is(origin: str, name: str) -> None:
+def test_the_push_service_of_a_host(origin: str, name: str) -> None:
     """A host stands for all names under it."""
     assert name == service_of(origin)

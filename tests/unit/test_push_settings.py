@@ -1,4 +1,4 @@
-"""Push's part of the environment: what is refused at start, and in which words."""
+"""Push's part of the environment: refused values, and their messages at start."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_correct_environment_gives_a_signer_and_the_allowed_hosts(environment:
 
 
 def test_the_style_of_payloads(environment: pytest.MonkeyPatch) -> None:
-    """What Firefox on Android takes, unless the app knows better; Declarative Web Push is asked for."""
+    """By default what Firefox on Android accepts; Declarative Web Push must be asked for."""
     assert payload_style(read()) == PayloadStyle(2700, declarative=False)
 
     environment.setenv("PUSH_MAX_PAYLOAD", "3993")
@@ -93,28 +93,28 @@ def test_keys_of_earlier_pairs_sign_too(environment: pytest.MonkeyPatch) -> None
 
 
 def test_without_earlier_pairs_there_is_one_signer(environment: pytest.MonkeyPatch) -> None:
-    """An empty variable is one that is not set."""
+    """An empty variable counts as not set."""
     environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", "")
 
     assert [PUBLIC] == [signer.public_key for signer in signers(read())]
 
 
 def test_the_current_key_is_no_earlier_one(environment: pytest.MonkeyPatch) -> None:
-    """Who rotates keys and forgets one of the variables learns it at start, however the key is written."""
+    """An incomplete rotation is an error at start, however the key is written."""
     environment.setenv("VAPID_PREVIOUS_PRIVATE_KEYS", f"{OTHER_PRIVATE},{pem(PRIVATE)}")
 
     assert faults() == ("VAPID_PREVIOUS_PRIVATE_KEYS: has VAPID_PRIVATE_KEY's own key; give earlier ones only",)
 
 
 def test_local_endpoints_are_off_by_default(environment: pytest.MonkeyPatch) -> None:
-    """Nobody calls this machine by accident; an empty variable is one that is not set."""
+    """No push calls this machine by accident; an empty variable counts as not set."""
     environment.setenv("PUSH_ALLOW_LOCAL_ENDPOINTS", "")
 
     assert not allowed_hosts(read()).local
 
 
 def test_all_three_vapid_variables_are_required_and_named_at_once(environment: pytest.MonkeyPatch) -> None:
-    """Everything that is missing is said in one go."""
+    """One error has all that is missing."""
     for name in GOOD:
         environment.setenv(name, "")
 
@@ -122,7 +122,7 @@ def test_all_three_vapid_variables_are_required_and_named_at_once(environment: p
 
 
 def test_keys_of_two_pairs_are_a_fault_of_the_public_key(environment: pytest.MonkeyPatch) -> None:
-    """Keys that don't belong together would fail at every push service: the process does not start."""
+    """Such keys would fail at every push service: the process does not start."""
     environment.setenv("VAPID_PUBLIC_KEY", OTHER_PUBLIC)
 
     assert faults() == ("VAPID_PUBLIC_KEY: does not belong to VAPID_PRIVATE_KEY; set both from the same pair",)
@@ -176,7 +176,7 @@ def test_every_field_is_described() -> None:
 
 
 def test_the_columns_of_the_table_are_a_list_of_pairs(environment: pytest.MonkeyPatch) -> None:
-    """What is no list is said at the start, with what it looks like."""
+    """Anything else is an error at start, with the right form."""
     environment.setenv("PUSH_SUBSCRIPTION_COLUMNS", "userId")
 
     assert faults() == (

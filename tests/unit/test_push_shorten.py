@@ -1,4 +1,4 @@
-"""How a text is shortened: to what fits, and between what a reader sees as characters."""
+"""How a text is shortened: to the size that fits, and between what a reader sees as characters."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def size(text: str) -> int:
 
 @given(TEXT, st.integers(3, 300))
 @settings(max_examples=300, deadline=None)
-def test_no_cut_parts_what_is_one_character_to_a_reader(text: str, room: int) -> None:
-    """Nor is more cut than that needs: the next one would not have fitted."""
+def test_no_cut_splits_a_grapheme(text: str, room: int) -> None:
+    """Nor is more cut than needed: the next one would not have fitted."""
     if size(text) <= room:
         return
     kept = shortened(text, room).removesuffix("…")
@@ -79,7 +79,7 @@ def test_no_cut_parts_what_is_one_character_to_a_reader(text: str, room: int) ->
     ],
 )
 def test_characters_are_left_whole(text: str, room: int, expected: str) -> None:
-    """No accent, skin tone or sign around a digit is cut off from what it belongs to; escapes count as written."""
+    """No accent, skin tone or keycap is cut off from its base; escapes count as written."""
     assert shortened(text, room) == expected
 
 

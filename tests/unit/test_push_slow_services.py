@@ -1,4 +1,4 @@
-"""What a push service that is slow, or hangs, costs the jobs that send to it."""
+"""The cost of a push service that is slow, or hangs, for the jobs that send to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def world() -> World:
 
 
 async def test_a_hanging_push_service_is_handed_over_before_its_first_time_out(world: World) -> None:
-    """After a second without an answer to several no other job waits for it; a batch does."""
+    """After a second without an answer to several requests no other job waits for it; a batch does."""
     await world.enter()
     world.clock.now += SLOW + 0.1
     assert isinstance(await world.enter(), Permit)
@@ -42,8 +42,8 @@ async def test_a_hanging_push_service_is_handed_over_before_its_first_time_out(w
     assert isinstance(await world.enter(small=False), Permit)
 
 
-async def test_who_waits_is_told_when_it_has_stalled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The jobs that wait for a permit give their slots back; the batch's requests wait on."""
+async def test_waiting_jobs_give_up_when_a_push_service_stalls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that wait for a permit give their slots back; the batch's requests wait on."""
     monkeypatch.setattr(origins_module, "SLOW", 0.0)
     for _ in range(FIRST):
         await world.enter(small=False)
@@ -57,7 +57,7 @@ async def test_who_waits_is_told_when_it_has_stalled(world: World, monkeypatch: 
     batch.cancel()
 
 
-async def test_who_waits_alone_is_told_as_well(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_single_waiting_job_gives_up_as_well(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It need not wait until the requests before it time out."""
     monkeypatch.setattr(origins_module, "SLOW", 0.0)
     for _ in range(FIRST):
@@ -70,7 +70,7 @@ async def test_who_waits_alone_is_told_as_well(world: World, monkeypatch: pytest
 
 
 async def test_a_slow_push_service_holds_a_share_of_the_slots(world: World) -> None:
-    """It answers, after three seconds each: whoever would have to wait for a permit comes again later."""
+    """With three seconds an answer, jobs that would have to wait for a permit come again later."""
     for _ in range(20):
         await world.ask(SENT, 3.0)
     permits = [await world.enter() for _ in range(FIRST)]
@@ -84,7 +84,7 @@ async def test_a_slow_push_service_holds_a_share_of_the_slots(world: World) -> N
 
 
 async def test_small_jobs_have_half_of_the_slots_in_flight_at_a_push_service(world: World) -> None:
-    """So the others are free when it stops answering all of a sudden; a batch holds one slot and is not counted."""
+    """The other half stays free when it stops answering; a batch holds one slot and is not counted."""
     origins = Origins(6, world.clock)
     for _ in range(3):
         assert isinstance(await world.enter(origins), Permit)
@@ -112,7 +112,7 @@ async def test_follow_ups_of_a_resting_push_service_come_one_after_another(world
 async def test_push_services_are_forgotten_where_there_are_too_many(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Never one whose requests are in flight."""
+    """Never one with requests in flight."""
     monkeypatch.setattr(origins_module, "MAX_ORIGINS", 1)
     permit = await world.enter()
     for number in range(10):

@@ -88,7 +88,7 @@ def test_a_pem_public_key_is_read() -> None:
     ],
 )
 def test_a_wrong_private_key_is_a_sentence_without_the_key(text: str) -> None:
-    """What is no private key on P-256 is refused, and the message does not repeat it."""
+    """A value that is no private key on P-256 is refused, and the message does not repeat it."""
     with pytest.raises(ValueError, match="not a VAPID private key") as caught:
         parse_private_key(text)
 
@@ -97,7 +97,7 @@ def test_a_wrong_private_key_is_a_sentence_without_the_key(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", PRIVATE, PUBLIC[:-1], "B" + "A" * 86, "-----BEGIN nonsense"])
 def test_a_wrong_public_key_is_a_sentence(text: str) -> None:
-    """What is no point on P-256 is refused."""
+    """A value that is no point on P-256 is refused."""
     with pytest.raises(ValueError, match="not a VAPID public key"):
         parse_public_key(text)
 
@@ -112,14 +112,14 @@ def test_the_token_names_the_service_and_ends_in_twelve_hours() -> None:
 
 
 def test_a_subject_that_py_vapid_refuses_is_signed() -> None:
-    """An https URL with a path is a good subject, whatever the library's own check says."""
+    """An https URL with a path is valid, whatever the library's own check says."""
     signer = VapidSigner(parse_private_key(PRIVATE), "https://pushmill.dev/contact", Clock(0))
 
     assert claims(signer.header(ORIGIN))["sub"] == "https://pushmill.dev/contact"
 
 
 def test_one_token_serves_an_origin_until_it_is_renewed() -> None:
-    """Tokens are kept for six hours, six before they end, as Apple asks not to get new ones more than hourly."""
+    """Tokens are kept for six of their twelve hours; Apple asks for new ones at most hourly."""
     clock = Clock(0)
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
     first = signer.header(ORIGIN)
@@ -131,7 +131,7 @@ def test_one_token_serves_an_origin_until_it_is_renewed() -> None:
 
 
 def test_each_origin_has_its_own_token() -> None:
-    """The first service's origin does not stick to the second one's token."""
+    """The second service's token does not have the first one's origin."""
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", Clock(0))
 
     origins = [ORIGIN, "https://web.push.apple.com", ORIGIN]
@@ -140,7 +140,7 @@ def test_each_origin_has_its_own_token() -> None:
 
 
 def test_a_clock_that_is_set_back_renews_the_token() -> None:
-    """A token that was signed in what is now the future would expire too far ahead, and is replaced."""
+    """A token signed in what is now the future would expire too far ahead, and is replaced."""
     clock = Clock(100 * HOUR)
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
     signer.header(ORIGIN)
@@ -151,7 +151,7 @@ def test_a_clock_that_is_set_back_renews_the_token() -> None:
 
 
 def test_tokens_do_not_pile_up() -> None:
-    """Invented hosts under a service's domain don't fill the memory."""
+    """Invented hosts under a service's domain do not fill the memory."""
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", Clock(0))
 
     for number in range(MAX_TOKENS + 1):
@@ -162,7 +162,7 @@ def test_tokens_do_not_pile_up() -> None:
 
 
 def test_a_full_table_keeps_the_token_that_was_signed_last() -> None:
-    """One that is renewed in its time takes no other's place, and is not the next to go."""
+    """A renewed token replaces no other, and is not the next to be dropped."""
     clock = Clock(0)
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
     for number in range(MAX_TOKENS):
@@ -177,7 +177,7 @@ def test_a_full_table_keeps_the_token_that_was_signed_last() -> None:
 
 
 def test_a_refused_token_is_signed_anew_once_a_minute() -> None:
-    """A wrong key stays wrong, and must not be signed with for each message of a fan-out."""
+    """A wrong key stays wrong, and must not sign for each message of a fan-out."""
     clock = Clock(0)
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
     first = signer.header(ORIGIN)
@@ -203,7 +203,7 @@ def test_a_clock_that_is_set_back_renews_a_refused_token() -> None:
 
 
 def test_renewing_leaves_other_origins_alone() -> None:
-    """Each push service refuses for itself."""
+    """Each push service refuses on its own."""
     clock = Clock(0)
     signer = VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev", clock)
     apple = signer.header("https://web.push.apple.com")
@@ -213,6 +213,6 @@ def test_renewing_leaves_other_origins_alone() -> None:
     assert signer.header("https://web.push.apple.com") == apple
 
 
-def test_a_signer_tells_its_public_key() -> None:
+def test_a_signer_has_its_public_key() -> None:
     """It is the one that browsers subscribe with."""
     assert VapidSigner(parse_private_key(PRIVATE), "mailto:ops@pushmill.dev").public_key == PUBLIC
