@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 import re
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -31,6 +33,8 @@ QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
 KEY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.IGNORECASE)
 LONGEST_INTERVAL = 366 * DAY
 BACKOFF = "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"
+HANDLE = "write async def handle(self, payload, context)"
+LIBRARIES = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))  # "<": as in <frozen os>
 LANES = ("-high", "-low")  # RQ's, of a queue
 
 
@@ -65,10 +69,13 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     jobs: list[type[Job[Any]]] = []
     schedules: list[Schedule] = []
     for name in names:
+        if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+            faults.append(f"JOBS: {name}: it is no name of a module; write JOBS=jobs for the file jobs.py")
+            continue
         try:
             module = importlib.import_module(name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- any error of the team's file is a fault of the set-up
-            faults.append(f"JOBS: {name}: {_import_fault(error)}")
+            faults.append(f"JOBS: {name}: {fault_of(error)}")
             continue
         faults += [f"JOBS: {name}: {fault}" for fault in _faults(module)]
         queues += _listed(module, "QUEUES")
@@ -79,12 +86,13 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules))
 
 
-def _import_fault(error: BaseException) -> str:
-    """In one line, with the place if the message has none."""
+def fault_of(error: BaseException) -> str:
+    """An error of the team's code in one line. The place is the last line that is not a library's."""
     if isinstance(error, (ImportError, SyntaxError)):
         return reason_of(error)
-    file, line, _ = Failure.of(error).frames[-1]
-    return f"{type(error).__name__}: {reason_of(error)} ({file}, line {line})"
+    kind, frames = type(error).__name__, Failure.of(error).frames
+    file, line, _ = next((frame for frame in reversed(frames) if not frame[0].startswith(LIBRARIES)), frames[-1])
+    return f"{kind}: {reason_of(error).removeprefix(f'{kind}: ')} ({file}, line {line})"
 
 
 def _listed(module: ModuleType, name: str) -> Sequence[Any]:
@@ -109,6 +117,9 @@ def _faults(module: ModuleType) -> Iterator[str]:
 def _queue_faults(queue: object) -> Iterator[str]:
     if not isinstance(queue, Queue):
         yield f"QUEUES: {_short(queue)} is no Queue"
+        return
+    if not isinstance(queue.name, str):
+        yield f"QUEUES: {_short(queue.name)} can't be the name of a queue: it is no text"
         return
     if not QUEUE_NAME.fullmatch(queue.name) or queue.name.endswith(LANES) or queue.name == DEAD_QUEUE:
         known = f"letters and digits, with - or _ between them; not {DEAD_QUEUE}, and no end in -high or -low"
@@ -138,8 +149,17 @@ def _job_faults(job: object) -> Iterator[str]:
         yield f"{job.__name__}: attempts is no whole number of 1 or more"
     if job.backoff is not None and not _is_backoff(job.backoff):
         yield f"{job.__name__}: {BACKOFF}"
+    yield from _handle_faults(job)
+
+
+def _handle_faults(job: type[Job[Any]]) -> Iterator[str]:
     if job.handle is Job.handle:
-        yield f"{job.__name__} has no handle; write async def handle(self, payload, context)"
+        yield f"{job.__name__} has no handle; {HANDLE}"
+        return
+    try:
+        inspect.signature(job.__new__(job).handle).bind(None, None)
+    except TypeError:
+        yield f"{job.__name__}: handle has other arguments; {HANDLE}"
 
 
 def _schedule_faults(schedule: object) -> Iterator[str]:
@@ -147,6 +167,10 @@ def _schedule_faults(schedule: object) -> Iterator[str]:
         yield f"SCHEDULES: {_short(schedule)} is no Schedule"
         return
     where = f"the schedule {schedule.key!r}"
+    texts = [schedule.key, schedule.job, schedule.tz, schedule.cron or ""]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(schedule.every or 0, int | float):
+        yield f"{where} has a wrong type: key, job, cron and tz are texts, and every is a number of seconds"
+        return
     if not KEY.fullmatch(schedule.key):
         yield f"{where} needs another key: letters and digits, with -, _ or . between them"
     if (schedule.cron is None) == (schedule.every is None):

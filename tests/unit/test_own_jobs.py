@@ -138,6 +138,7 @@ def test_a_module_beside_the_worker(tmp_path: Path) -> None:
         ("import nothere", "JOBS: own: No module named 'nothere'"),
         ("x = (", "JOBS: own: '(' was never closed (own.py, line 1)"),
         ("y = 1\nx = y.z", "JOBS: own: AttributeError: 'int' object has no attribute 'z' ({}/own.py, line 2)"),
+        ("import os\nos.environ['NO_KEY']", "JOBS: own: KeyError: 'NO_KEY' ({}/own.py, line 2)"),
         ("raise ValueError('a\\nb')", "JOBS: own: ValueError: a b ({}/own.py, line 1)"),
         ("raise SystemExit", "JOBS: own: SystemExit: SystemExit ({}/own.py, line 1)"),
         ("", "JOBS: own: it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"),
@@ -157,6 +158,14 @@ def test_what_is_wrong_with_a_module(tmp_path: Path, text: str, expected: str) -
 def test_a_module_that_is_not_there() -> None:
     """Each is told."""
     assert ["JOBS: nothere: No module named 'nothere'", "JOBS: a.b: No module named 'a'"] == faults("nothere", "a.b")
+
+
+@pytest.mark.parametrize("name", ["own.py", "./own", "jobs/own", "a..b"])
+def test_what_is_no_name_of_a_module(tmp_path: Path, name: str) -> None:
+    """The fault says what to write; nothing is imported."""
+    (tmp_path / "own.py").write_text("1 / 0")
+
+    assert [f"JOBS: {name}: it is no name of a module; write JOBS=jobs for the file jobs.py"] == faults(name)
 
 
 @pytest.mark.parametrize("name", ["a:b", "", "dead", "mail-high", "mail-low", "a b", "-a"])
@@ -212,6 +221,11 @@ def test_what_is_wrong_with_a_queue(tmp_path: Path, fields: str, expected: str) 
             "def run",
             "SendInvoice has no handle; write async def handle(self, payload, context)",
         ),
+        (
+            ", payload, context)",
+            ", payload)",
+            "SendInvoice: handle has other arguments; write async def handle(self, payload, context)",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_class(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -232,6 +246,12 @@ def test_what_is_wrong_with_a_class(tmp_path: Path, old: str, new: str, expected
         ("'night', 'a'", "'night' needs either cron or every"),
         ("'night', 'a', cron='0 3 * * *', every=60", "'night' needs either cron or every"),
         ("'night', 'a', every=0", "'night' is every 0 s: it needs 1 s at least, and less than a year"),
+        (
+            "'night', 'a', every='60'",
+            "'night' has a wrong type: key, job, cron and tz are texts, and every is a number",
+        ),
+        ("'night', 'a', cron=3", "'night' has a wrong type: key, job, cron and tz are texts, and every is a number"),
+        ("7, 'a', every=60", "7 has a wrong type: key, job, cron and tz are texts, and every is a number"),
         ("'a:b', 'a', every=60", "'a:b' needs another key: letters and digits, with -, _ or . between them"),
     ],
 )
@@ -327,6 +347,19 @@ def test_own_jobs_are_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("WORKER_TYPE", "heavy")
     with pytest.raises(ConfigurationError, match="WORKER_TYPE: no queue is heavy"):
         served_queues()
+
+
+async def test_a_class_that_can_not_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fault of the set-up, in one line: the worker makes one object of each class."""
+    (tmp_path / "broken.py").write_text(GOOD.replace("    async def", "    def __init__(self): pass\n\n    async def"))
+    monkeypatch.setenv("JOBS", "broken")
+    reading = Reading()
+    features = with_own_jobs(own_jobs(reading), ())
+    served = choose(features, reading)
+
+    with pytest.raises(ConfigurationError, match=r"JOBS: SendInvoice: TypeError: .* takes 1 positional argument but 2"):
+        async with features[0].open(served, None):
+            pass
 
 
 def served_queues() -> tuple[Queue, ...]:
