@@ -32,7 +32,7 @@ def image(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_an_image_differs_from_sharp_s(row: dict[str, Any], words: str | None) -> None:
-    """In that it is there at all, in its size, or in what anybody would see."""
+    """If sharp makes none, if its size differs, or if the difference is visible."""
     assert words == difference(row)
 
 

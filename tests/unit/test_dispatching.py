@@ -1,4 +1,4 @@
-"""What a team's tests use: a job is run without a server, and what is dispatched is recorded."""
+"""The test helpers for a team's own jobs: a job runs without a server, and dispatched jobs are recorded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Invoice(Model):
 
 
 class SendInvoice(Job[Invoice]):
-    """Does what its id says."""
+    """A job that does what its id says."""
 
     name = "send-invoice"
     queue = "invoices"
@@ -54,7 +54,7 @@ class SendInvoice(Job[Invoice]):
 
 
 class Remind(Job[Invoice]):
-    """In a thread."""
+    """A job that runs in a thread."""
 
     name = "remind"
     queue = "reminders"
@@ -67,7 +67,7 @@ class Remind(Job[Invoice]):
 
 
 async def test_every_ending() -> None:
-    """As a worker would record it."""
+    """Each is as a worker would record it."""
     assert Done(None) == await run(SendInvoice, {"invoiceId": "i-1"})
     assert Done(None) == await run(SendInvoice, Invoice(invoice_id="i-1", due=date(2026, 1, 2)))
     assert Snooze(60.0, "later") == await run(SendInvoice, {"invoiceId": "later"})
@@ -88,15 +88,15 @@ async def test_every_ending() -> None:
 
 
 async def test_tools_are_fakes() -> None:
-    """Those of the test, and a cache in memory."""
+    """The test's own tools, and a cache in memory."""
     tools: Tools = FakeTools()
     await tools.cache.set("rate", "1.08", 60)
 
     assert Done({"rate": "1.08"}) == await run(SendInvoice, {"invoiceId": "rate"}, tools)
 
 
-async def test_what_is_dispatched_is_recorded() -> None:
-    """By a program, by a job, and in a thread; with what is really written as the payload."""
+async def test_dispatched_jobs_are_recorded() -> None:
+    """From a program, a job, or a thread; with the payload as it is written."""
     with recorded() as added:
         await SendInvoice.dispatch({"invoice_id": "i-1", "due": "2026-01-02"}, delay=5, job_id="mine")
         assert Done(None) == await run(SendInvoice, {"invoiceId": "push"})
@@ -126,15 +126,15 @@ async def test_what_is_dispatched_is_recorded() -> None:
         ({"invoiceId": "i"}, {"job_id": "7"}, "a job's id has letters"),
     ],
 )
-async def test_what_is_wrong_is_told_to_who_dispatches(payload: Any, options: Any, reason: str) -> None:
-    """Not first to the dead letters."""
+async def test_a_bad_dispatch_raises(payload: Any, options: Any, reason: str) -> None:
+    """The caller gets the error, instead of a dead letter later."""
     with recorded() as added, pytest.raises(PermanentError, match=reason):
         await SendInvoice.dispatch(payload, **options)
     assert [] == added.jobs
 
 
 async def test_a_batch_is_recorded() -> None:
-    """The jobs, and the one that follows."""
+    """The jobs, and the one that follows them."""
     with recorded() as added:
         batch = await dispatch_many([SendInvoice.of({"invoiceId": "a"})] * 2, then=Remind.of({"invoiceId": "b"}))
         await dispatch_many([SendInvoice.of({"invoiceId": "c"})])
@@ -145,7 +145,7 @@ async def test_a_batch_is_recorded() -> None:
 
 
 async def test_a_batch_is_not_too_long() -> None:
-    """1,000 jobs are added in one step; more would hold Redis up."""
+    """1,000 jobs are added in one step; more would block Redis."""
     with recorded() as added:
         await dispatch_many([SendInvoice.of({"invoiceId": "a"})] * 1000)
         with pytest.raises(PermanentError, match="a batch has at most 1,000 jobs, and this one 1,001: add it in parts"):
@@ -155,7 +155,7 @@ async def test_a_batch_is_not_too_long() -> None:
 
 
 async def test_a_job_adds_over_its_own_run() -> None:
-    """The worker's connection and wire, and an id that a further run has as well: `Context.enqueue` does it."""
+    """On the worker's connection and wire, with an id that a repeated run makes again: through `Context.enqueue`."""
     context = FakeContext()
 
     async def running() -> str:
@@ -199,14 +199,14 @@ async def test_a_thread_may_have_a_loop_of_its_own() -> None:
     assert asyncio.get_running_loop() is context.loop
 
 
-async def test_waiting_in_the_loop_would_never_end() -> None:
-    """So it is refused."""
+async def test_a_blocking_call_in_the_loop_is_refused() -> None:
+    """It would wait for ever."""
     with pytest.raises(RuntimeError, match="await the coroutine instead"):
         Job.wait(asyncio.sleep(0))
 
 
 def test_dates_are_written_as_json() -> None:
-    """What pydantic made of a payload is not what goes on the wire."""
+    """The wire has JSON, not pydantic's objects."""
     moment = datetime(2026, 1, 2, tzinfo=UTC)
 
     assert {"invoiceId": "a", "due": "2026-01-02"} == SendInvoice.of({"invoiceId": "a", "due": moment}).addition.data

@@ -1,4 +1,4 @@
-"""What the pages say of the project is so: links, commands, variables, metrics and words of the log."""
+"""The docs are true of the project: links, commands, variables, metrics and words of the log."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ WORDS = {env_name(queue) for queue in QUEUES}  # the beginnings of a queue's var
 
 
 def by_page(path: Path) -> str:
-    """What a test of a page is called."""
+    """The name of a page's test case."""
     return str(path.relative_to(PROJECT))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
 def test_links_lead_somewhere(page: Path) -> None:
-    """The file is there, and so is the heading in it."""
+    """File and heading exist."""
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", without_code(page.read_text())):
         name, _, anchor = target.partition("#")
         file = page.parent / name if name else page
@@ -59,7 +59,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
 def test_files_that_a_page_names_are_there(page: Path) -> None:
-    """By their path, or by its end; a file that the reader is to write is not ours."""
+    """By their path, or by its end; files that the reader is to write are exempt."""
     named = re.findall(r"`([\w./-]+\.(?:py|md|ya?ml|json|toml|sql|service))`", without_code(page.read_text()))
     files = [path for folder in FOLDERS for path in (PROJECT / folder).rglob("*") if path.is_file()]
 
@@ -72,7 +72,7 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
 
 @pytest.mark.parametrize("command", OF_SCRIPTS, ids=str)
 def test_a_command_is_one_that_its_script_takes(command: Command) -> None:
-    """With its options and arguments, as they stand."""
+    """With its options and arguments, as written."""
     assert command.script is not None
     parse(command.script, parser(command.script), list(command.words[3:]))
 
@@ -87,13 +87,13 @@ def parse(name: str, line: Any, words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", [["--dry-rum"], ["x", "--older", "1h"], ["completed"], ["failed", "--older", "1"]])
 def test_a_command_that_its_script_does_not_take_is_noticed(words: list[str]) -> None:
-    """An option that there is not, a word that is none of its arguments, what is missing, and a value that is none."""
+    """An unknown option, a wrong or missing argument, and a bad value."""
     with pytest.raises(USAGE_ERROR):
         parse("clean", parser("clean"), words)
 
 
 def test_each_block_of_typescript_is_a_file() -> None:
-    """It begins with its path, and no two have the same, but for one that says what to put in place of what."""
+    """It begins with its path, which is unique, except for a block that says what to replace."""
     paths = [block.path for block in typescript.blocks() if block.instead_of is None]
 
     assert {"lib/queues.ts", "lib/pushmill.ts", "lib/jobs.ts"} <= set(paths)
@@ -102,7 +102,7 @@ def test_each_block_of_typescript_is_a_file() -> None:
 
 
 def test_every_script_has_its_row() -> None:
-    """And no row is of one that there is not."""
+    """And no row is for an unknown one."""
     rows = set(
         re.findall(r"^\| `python -m scripts\.(\w+)` \|", (PROJECT / "scripts" / "README.md").read_text(), re.MULTILINE)
     )
@@ -112,7 +112,7 @@ def test_every_script_has_its_row() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
 def test_options_are_those_of_a_script(page: Path) -> None:
-    """What a page calls by an option's name is one of some script, or of another program in a command of the page."""
+    """Each option in a page belongs to some script, or to another program in a command of the page."""
     known = {option for script in SCRIPTS for line in lines(parser(script)) for option in options(line)}
     known |= {word for command in COMMANDS if not command.script for word in command.words}
     found = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", without_code(page.read_text())))
@@ -130,8 +130,8 @@ def options(line: Any) -> list[str]:
     return [option for parameter in line.params for option in parameter.opts]
 
 
-def test_make_and_python_run_what_is_there() -> None:
-    """Targets of the Makefile, and files."""
+def test_make_targets_and_python_files_exist() -> None:
+    """Those that the docs name."""
     targets = set(re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     made = [command for command in COMMANDS if command.words[0] == "make"]
     run = [command for command in COMMANDS if command.words[0] == "python" and not command.script]
@@ -151,7 +151,7 @@ def test_make_help_lists_every_target() -> None:
 
 
 def test_ci_runs_every_python() -> None:
-    """The workflow has the versions of Python that the requirements files are compiled for, and Node 20 to 24."""
+    """The workflow has the Python versions that the requirements files are compiled for, and Node 20 to 24."""
     workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
     jobs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
 
@@ -161,7 +161,7 @@ def test_ci_runs_every_python() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
 def test_lines_are_not_too_long(page: Path) -> None:
-    """At most 120 characters, but for the rows of tables and a link that can't be broken."""
+    """At most 120 characters, except rows of tables and a link that can't be broken."""
     lines = without_code(page.read_text()).splitlines()
 
     assert [] == [line for line in lines if len(line) > LONGEST and not line.startswith(("|", "["))]
@@ -169,7 +169,7 @@ def test_lines_are_not_too_long(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
 def test_variables_are_those_of_the_settings(page: Path) -> None:
-    """`<QUEUE>_RATE_MAX` is one of every queue, and `_RATE_MAX` its end."""
+    """`<QUEUE>_RATE_MAX` is a variable of every queue, and `_RATE_MAX` its end."""
     text = re.sub(r"<QUEUE>(?=_)", "PUSH_NOTIFICATIONS", without_code(page.read_text()))
     found = set(re.findall(r"`(_?[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?=[`=: ])", text))
     ends = {name for name in found if name.startswith("_")}
@@ -189,7 +189,7 @@ def test_the_design_has_all_settings() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
 def test_metrics_are_those_of_the_runbook(page: Path) -> None:
-    """Whose table has all that there are, as another test sees to."""
+    """Another test holds that its table has all metrics."""
     rows = set(re.findall(r"^\| `(pushmill_\w+)` \|", RUNBOOK.read_text(), re.MULTILINE))
     found = set(re.findall(r"\bpushmill_[a-z_]+[a-z]", page.read_text()))
 
@@ -197,7 +197,7 @@ def test_metrics_are_those_of_the_runbook(page: Path) -> None:
 
 
 def test_words_of_the_log_are_written_somewhere() -> None:
-    """A row of the runbook is of a line that the code can write."""
+    """Each row of the runbook is for a line that the code can write."""
     [table] = re.findall(r"## What a line means\n(.*?)\n## ", RUNBOOK.read_text(), re.DOTALL)
     rows = {
         word for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for word in re.findall(r"`(\w+)`", cell)
@@ -210,7 +210,7 @@ def test_words_of_the_log_are_written_somewhere() -> None:
 
 @pytest.mark.slow
 def test_reasons_are_those_of_the_code() -> None:
-    """The fixed words of a reason that the runbook explains are in a text that the code can write."""
+    """The fixed words of each reason in the runbook are in a text that the code can write."""
     text = RUNBOOK.read_text().partition("## What a line means")[0]
     code = "\n".join(map(written, sources()))
 
@@ -224,7 +224,7 @@ def sources() -> list[Path]:
 
 
 def written(path: Path) -> str:
-    """The texts of a Python file, with a NUL where one has a value."""
+    """The texts of a Python file, with a NUL in place of each value."""
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
@@ -238,20 +238,20 @@ def written(path: Path) -> str:
 
 
 def reasons(page: str) -> list[str]:
-    """What stands, alone and in code, in the first cells of the tables."""
+    """Texts that stand, alone and as code, in the first cells of the tables."""
     cells = re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE)
     return [reason for cell in cells for reason in re.findall(r"`([^`]+)`", cell)]
 
 
 def fixed(reason: str) -> list[str]:
-    """Its words between what differs."""
+    """Its words between the values."""
     if reason in FROM_LIBRARIES:
         return []
     return [words.strip(" :") for words in re.split(DIFFERS, reason) if len(words.strip(" :")) > len("and")]
 
 
 def test_no_reason_has_two_remedies() -> None:
-    """A reason that the runbook explains stands in one row of a table."""
+    """Each reason in the runbook stands in one row of a table."""
     explained = reasons(RUNBOOK.read_text())
 
     assert sorted(explained) == sorted(set(explained))
@@ -259,5 +259,5 @@ def test_no_reason_has_two_remedies() -> None:
 
 @pytest.mark.slow
 def test_the_map_is_that_of_the_modules() -> None:
-    """docs/map.md is made of their docstrings; `python -m scripts.module_map --write` puts it there."""
+    """docs/map.md is made of their docstrings; `python -m scripts.module_map --write` writes it."""
     assert module_map.PAGE.read_text() == module_map.page()

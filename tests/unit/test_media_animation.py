@@ -1,4 +1,4 @@
-"""Encoding what moves: kept, or a frame of it, as the job says."""
+"""Encoding animations: kept, or reduced to one frame, as the job asks."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ def test_an_animation_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_first_frame_of_an_animation_may_be_asked_for(tmp_path: Path) -> None:
-    """Cut to its first frame only where that is wanted; the report says so."""
+    """Only then is it cut to its first frame; the report says so."""
     result = made(tmp_path, image_options(animation="first-frame"), animation(RED, BLUE))
 
     assert ("first-frame", 1) == (result.report["animation"], getattr(result.compressed, "n_frames", 1))
     assert close(RED, result.compressed.convert("RGB").getpixel((20, 15)))
 
 
-def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_frame(tmp_path: Path) -> None:
-    """An animated PNG that has one beside its frames is kept without it, and the thumbnail shows the first frame."""
+def test_the_default_image_of_an_animated_png_is_no_frame(tmp_path: Path) -> None:
+    """If a PNG has one beside its frames it is left out, and the thumbnail shows the first frame."""
     result = run(tmp_path, fallback_png())
 
     with Image.open(tmp_path / "compressed.webp") as image:
@@ -92,8 +92,8 @@ def small_frame() -> bytes:
     return data[:6] + struct.pack("<HH", 40, 30) + data[10:]
 
 
-def test_what_no_frame_covers_is_transparent(tmp_path: Path) -> None:
-    """As in browsers, and not of some colour of the palette; decoders hear that something is transparent."""
+def test_areas_that_no_frame_covers_are_transparent(tmp_path: Path) -> None:
+    """As in browsers, and not in some colour of the palette; decoders see the transparency flag."""
     result = made(tmp_path, image_options(background="#00ff00"), small_frame())
 
     with Image.open(tmp_path / "compressed.webp") as image:
@@ -119,8 +119,8 @@ def test_what_no_frame_covers_is_transparent(tmp_path: Path) -> None:
         pytest.param(1, BLUE, BLUE, id="left"),
     ],
 )
-def test_a_frame_is_taken_back_as_it_says(dispose: int, over: Any, left: Any) -> None:
-    """What a second frame has covered is seen of the third, or not: cleared means transparent, whatever the palette."""
+def test_the_disposal_of_frames_is_honoured(dispose: int, over: Any, left: Any) -> None:
+    """It decides what a second frame leaves for the third: cleared means transparent, for any palette."""
     data = animation(RED, over, GREEN)
     _, second, third = [at.start() for at in re.finditer(b"\x21\xf9\x04", data)]
     data = data[: second + 3] + bytes([dispose << 2]) + data[second + 4 :]
@@ -136,8 +136,8 @@ def test_a_frame_is_taken_back_as_it_says(dispose: int, over: Any, left: Any) ->
 
 
 @pytest.mark.parametrize(("again", "plays"), [(None, 1), (0, 0), (3, 4), (65_535, 65_535)])
-def test_a_gif_is_shown_as_often(tmp_path: Path, again: int | None, plays: int) -> None:
-    """GIF tells how often it is shown again, WebP how often in all; 0 is for ever in both."""
+def test_the_number_of_repeats_is_kept(tmp_path: Path, again: int | None, plays: int) -> None:
+    """GIF counts repeats, WebP plays; 0 is for ever in both."""
     frames = [Image.new("RGB", (40, 30), colour) for colour in (RED, BLUE)]
     options = {} if again is None else {"loop": again}
 
@@ -148,7 +148,7 @@ def test_a_gif_is_shown_as_often(tmp_path: Path, again: int | None, plays: int) 
 
 
 def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
-    """What would be no time at all, up to 10 milliseconds, is a tenth of a second."""
+    """A frame of 10 milliseconds or less lasts a tenth of a second."""
     frames = [Image.new("RGB", (40, 30), (60 * number, 0, 0)) for number in range(4)]
     data = bytes_of(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=[0, 10, 20, 70])
 
@@ -159,7 +159,7 @@ def test_frames_are_shown_as_long_as_browsers_show_them() -> None:
 
 
 def rotated(kind: str) -> bytes:
-    """An animation of a camera that was rotated: red on the left as stored, and so on top when it is upright."""
+    """An animation of a rotated camera: red is on the left as stored, and on top when upright."""
     frames = [Image.new("RGB", (80, 40), (0, 0, 100 + 50 * number)) for number in range(3)]
     for frame in frames:
         frame.paste(RED, (0, 0, 40, 40))
@@ -183,7 +183,7 @@ def rotated_avif(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
 def test_an_animation_is_turned_upright(tmp_path: Path, kind: str) -> None:
-    """Each frame of it, as its thumbnail is."""
+    """Each frame, and its thumbnail."""
     run(tmp_path, rotated(kind))
 
     with Image.open(tmp_path / "compressed.webp") as image:
@@ -197,7 +197,7 @@ def test_an_animation_is_turned_upright(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
 def test_an_avatar_that_moves_is_turned_upright(tmp_path: Path, kind: str) -> None:
-    """The square is cut out of the upright frames."""
+    """The square is cut from the upright frames."""
     (tmp_path / "source").write_bytes(rotated(kind))
     form = {"formats": ["webp"], "quality": 90, "crop": "center", "background": "#ffffff", "animation": "keep"}
 
@@ -217,7 +217,7 @@ def test_no_frame_outlasts_the_clock_of_a_webp(lasts: int) -> None:
 
 
 def test_an_animation_that_lasts_for_weeks(tmp_path: Path) -> None:
-    """Its frames are kept, each as long as there is time for it."""
+    """Its frames are kept, each as long as the clock allows."""
     frames = [Image.new("RGB", (4, 3), (5 * number, 0, 0)) for number in range(40)]
     data = bytes_of(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=65_535_000)
 
@@ -242,7 +242,7 @@ def edited(flags: int, once: int) -> bytes:
 
 
 def whole() -> int:
-    """How long the edit list says that it is, in its units."""
+    """The duration in the edit list, in its units."""
     start = AVIF.index(b"elst") + 4
     return int.from_bytes(AVIF[start + 8 : start + 8 + (8 if AVIF[start] else 4)])
 
@@ -260,7 +260,7 @@ def whole() -> int:
     ],
 )
 def test_an_avif_is_shown_for_ever_unless_it_says_otherwise(tmp_path: Path, data: bytes, plays: int) -> None:
-    """Its list of edits says how often."""
+    """Its edit list has the number."""
     run(tmp_path, data)
 
     with Image.open(tmp_path / "compressed.webp") as image:
@@ -268,7 +268,7 @@ def test_an_avif_is_shown_for_ever_unless_it_says_otherwise(tmp_path: Path, data
 
 
 def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
-    """Libwebp keeps all frames that it has made until the last one, which an upload of more bytes has more of."""
+    """Libwebp keeps all encoded frames until the last one, and an upload of more bytes has more."""
     needs = []
     for count in (2, 6):
         parent = FakeParent()
@@ -282,7 +282,7 @@ def test_memory_for_an_animation_grows_with_the_upload(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("frames", "size"), [(1001, (2, 2)), (40, (4000, 3000))])
 def test_an_animation_has_its_limits(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
-    """Too many frames, or too many pixels in all of them together, are refused before they are rendered."""
+    """Too many frames, or too many pixels in all, are refused before they are rendered."""
     data = animation(*((number % 256, number // 256, 0) for number in range(frames)), size=(2, 2))
     claim = data[:6] + struct.pack("<HH", *size) + data[10:]
 
@@ -291,12 +291,12 @@ def test_an_animation_has_its_limits(tmp_path: Path, frames: int, size: tuple[in
 
 
 def test_a_still_image_is_no_animation(tmp_path: Path) -> None:
-    """There is nothing to say of frames."""
+    """The report has no frames."""
     assert run(tmp_path, Image.new("RGB", (4, 3))).report["animation"] is None
 
 
-def test_an_animation_that_is_cut_is_not_kept_in_secret(tmp_path: Path) -> None:
-    """Where the first frame is wanted, the upload's own pixels, which move, are no way to save bytes."""
+def test_a_first_frame_never_hides_an_animation(tmp_path: Path) -> None:
+    """The upload's own bytes, which are animated, are not used to save space."""
     frames = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(3)]
     data = bytes_of(frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=1)
 

@@ -25,13 +25,13 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def avatar_options(**changes: Any) -> dict[str, Any]:
-    """The task's arguments as a job has them that keeps animations."""
+    """The task's arguments for a job that keeps animations."""
     options = {"sizes": [64], "formats": ["webp", "jpeg"], "crop": "center", "background": "#ffffff", "quality": 80}
     return {**options, "animation": "keep", **changes}
 
 
 def test_no_memory_for_pixels_that_won_t_be_there() -> None:
-    """An animation is not enlarged, so that a large size asks for no more than its own."""
+    """An animation is not enlarged, so a large size reserves memory for its own size only."""
     Image.new("L", (100, 120)).save("source", "GIF", save_all=True, append_images=[Image.new("L", (100, 120), 255)])
     needs = []
     for sizes in ([64, 2048], [100]):
@@ -44,7 +44,7 @@ def test_no_memory_for_pixels_that_won_t_be_there() -> None:
 
 @pytest.mark.parametrize(("size", "taken"), [(2048, True), (2049, False), (15, False)])
 def test_jobs_and_settings_take_the_same_sizes(size: int, *, taken: bool) -> None:
-    """What AVATAR_SIZES may not have no job may, and the other way round."""
+    """A size that AVATAR_SIZES refuses is refused in jobs, and the other way round."""
     job = {"userId": 1, "filePath": "a.png", "options": {"sizes": [size]}}
     faults = []
     for check in (lambda: AvatarPayload.model_validate(job), lambda: MediaSettings(avatar_sizes=str(size))):
@@ -57,7 +57,7 @@ def test_jobs_and_settings_take_the_same_sizes(size: int, *, taken: bool) -> Non
 
 
 @pytest.mark.parametrize("animation", ["keep", "first-frame"])
-def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_avatar(animation: str) -> None:
+def test_the_default_image_of_an_animated_png_is_no_avatar(animation: str) -> None:
     """The first frame is shown, in either format."""
     Path("source").write_bytes(fallback_png())
 
@@ -70,8 +70,8 @@ def test_a_png_s_image_for_those_who_can_t_show_it_move_is_no_avatar(animation: 
 
 
 @pytest.mark.parametrize("animation", ["keep", "first-frame"])
-def test_colours_are_converted_before_the_background_is_seen(animation: str) -> None:
-    """The image's profile says what its own colours are, and nothing of the background."""
+def test_colours_are_converted_before_the_background_is_added(animation: str) -> None:
+    """The image's profile is for its own colours, not for the background."""
     frames = [Image.new("RGBA", (64, 64)) for _ in range(2)]
     frames[0].paste((*RED, 255), (0, 0, 32, 64))
     options = {"append_images": frames[1:], "icc_profile": swapped_profile()}

@@ -1,4 +1,4 @@
-"""Colours: every kind of pixel, profiles, and JPEGs that are kept as they store them, against an ideal."""
+"""Colours: every kind of pixel, profiles, and JPEGs whose YCbCr pixels are kept, against an ideal."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_kind_of_pixel_becomes_rgb(
     tmp_path: Path, image: Image.Image, kind: str, left: tuple[int, int, int], right: tuple[int, int, int]
 ) -> None:
-    """Palettes, grey, 16 bits, one bit and print colours keep their look; print colours and 16 bits become RGB."""
+    """Palettes, grey, 16 bits, one bit and CMYK keep their look; CMYK and 16 bits become RGB."""
     result = run(tmp_path, image, kind)
 
     assert result.compressed.mode in ({"RGB"} if image.mode in {"CMYK", "I;16", "LA"} else {"RGB", "L", "1", "P"})
@@ -68,7 +68,7 @@ def test_every_kind_of_pixel_becomes_rgb(
 
 @pytest.mark.parametrize("alpha", ["flatten", "keep"])
 def test_the_background_has_no_part_in_the_image_s_profile(tmp_path: Path, alpha: str) -> None:
-    """The colour that the job names is sRGB, whatever the upload's numbers mean; the image is converted first."""
+    """The job's colour is sRGB, whatever the upload's profile; the image is converted first."""
     image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
     profile = swapped_profile()
 
@@ -100,7 +100,7 @@ def test_the_background_has_no_part_in_the_image_s_profile(tmp_path: Path, alpha
 )
 @pytest.mark.parametrize("size", [(1200, 900), (2600, 1950)])
 def test_golden_images(tmp_path: Path, kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]) -> None:
-    """Whatever way an image is stored, what comes out looks like it, at its size and at a smaller one."""
+    """However an image is stored, the results look like it, at its size and at a smaller one."""
     whole = scene(size)
     stored = whole.convert("L").convert("I").point(lambda value: value * 257) if mode == "I;16" else whole.convert(mode)
     stored = stored.convert("I;16") if mode == "I;16" else stored
@@ -117,7 +117,7 @@ def test_golden_images(tmp_path: Path, kind: str, mode: str, options: dict[str, 
 
 
 def renumbered(data: bytes, numbers: bytes) -> bytes:
-    """A JPEG whose three layers have these numbers, in its frame's header and in its scan's."""
+    """A JPEG whose three components have these numbers, in the frame's header and in the scan's."""
     frame, scan = data.index(b"\xff\xc0") + 10, data.index(b"\xff\xda") + 5
     changed = bytearray(data)
     changed[frame : frame + 9 : 3] = changed[scan : scan + 6 : 2] = numbers
@@ -151,7 +151,7 @@ AS_RGB = bytes_of(COLOURS, "JPEG", quality=95, keep_rgb=True)
 def test_a_jpeg_keeps_its_colours_however_it_stores_them(
     tmp_path: Path, data: bytes, mode: str, box: tuple[int, int], floor: int
 ) -> None:
-    """It looks as it does when decoded in full as RGB, and stays in YCbCr until it is encoded where it can."""
+    """It looks as it does when decoded in full as RGB, and stays in YCbCr until it is encoded, if possible."""
     result = made(tmp_path, image_options(box=box), data)
 
     with decode.opened(tmp_path / "source", FakeParent()) as image:
@@ -164,7 +164,7 @@ def test_a_jpeg_keeps_its_colours_however_it_stores_them(
 @pytest.mark.golden
 @pytest.mark.parametrize(("formats", "mode"), [(["jpeg", "webp", "avif"], "YCbCr"), (["jpeg", "png"], "RGB")])
 def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[str], mode: str) -> None:
-    """Where a result may have more colours than a JPEG's, they are not given up on the way."""
+    """If the result can have more colours than a JPEG, none are lost on the way."""
     floors = {"jpeg": 40, "webp": 40, "avif": 40, "png": 49}
 
     made(tmp_path, image_options(formats=formats, box=(720, 540)), PLAIN)
@@ -185,8 +185,8 @@ def test_a_png_of_a_jpeg_has_all_of_its_colours(tmp_path: Path, formats: list[st
         pytest.param(b"\xff\xee\0\x14Adobe\0\x64\0\0\0\0\1Secret", id="more of Adobe's"),
     ],
 )
-def test_a_jpeg_s_own_pixels_keep_what_decodes_them(tmp_path: Path, head: bytes) -> None:
-    """Of the segments beside the pixels JFIF and Adobe's word stay, and nothing that is written elsewhere in them."""
+def test_a_jpegs_kept_pixels_keep_the_segments_that_decoders_need(tmp_path: Path, head: bytes) -> None:
+    """Those of JFIF and Adobe stay, without other data in them."""
     hidden = (b"\xff\xe0\0\x0dJFXX\0Secret", b"\xff\xee\0\x08Secret", b"\xff\xe1\0\x08Secret", b"\xff\xfe\0\x08Secret")
     data = segment(bytes_of(Image.effect_noise((200, 150), 90).convert("RGB"), "JPEG", quality=10), head)
     end = 4 + int.from_bytes(data[4:6])
@@ -199,8 +199,8 @@ def test_a_jpeg_s_own_pixels_keep_what_decodes_them(tmp_path: Path, head: bytes)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_what_can_t_be_taken_apart_is_not(kind: str) -> None:
-    """A file that is not what it claims is left to the encoder."""
+def test_a_malformed_jpeg_is_left_to_the_encoder(kind: str) -> None:
+    """Its own pixels are not kept."""
     data = bytes_of(Image.effect_noise((30, 20), 60), kind)
 
     assert strip_metadata.stripped(kind, data) is not None
@@ -230,7 +230,7 @@ def test_colours_are_converted_by_their_profile(tmp_path: Path, kind: str, mode:
 def test_a_profile_is_not_srgb_by_its_name(
     tmp_path: Path, primaries: int, transfer: int, shown: tuple[int, int, int]
 ) -> None:
-    """Others have sRGB in their names as well."""
+    """Other profiles have sRGB in their names as well."""
     profile = cicp.of_numbers(primaries, transfer).replace(b"CICP", b"sRGB")
 
     result = run(tmp_path, Image.new("RGB", (40, 30), (90, 180, 70)), "PNG", icc_profile=profile)

@@ -1,4 +1,4 @@
-"""Word of a dead job in the row of its upload."""
+"""The row of an upload says that its job is dead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def dead(files: Any, data: Any) -> None:
     ],
 )
 async def test_the_row_says_why(data: Any) -> None:
-    """Also where the payload was what the job died of, as far as it names the file and the user."""
+    """Even if the payload was the reason, if it names the file and the user."""
     files = MemoryFiles()
 
     await dead(files, data)
@@ -55,7 +55,7 @@ async def test_the_row_says_why(data: Any) -> None:
     ],
 )
 async def test_a_payload_that_names_no_row(data: Any) -> None:
-    """There is nobody to tell."""
+    """Nothing is written."""
     files = MemoryFiles()
 
     await dead(files, data)
@@ -75,7 +75,7 @@ async def test_a_row_of_another_user(data: Any) -> None:
 
 
 async def test_while_the_database_is_away() -> None:
-    """The job is put off, and told of when it dies again."""
+    """The job is put off, and the row is written when it dies again."""
 
     class Away(MemoryFiles):
         async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
@@ -87,5 +87,5 @@ async def test_while_the_database_is_away() -> None:
 
 
 def test_the_jobs_whose_uploads_have_rows() -> None:
-    """All of file-processing, but for avatars, which belong to a user."""
+    """All of file-processing, except avatars, which belong to a user."""
     assert {*OF_FILES, "optimize-avatar"} == {job.name for job in MEDIA.jobs}

@@ -1,4 +1,4 @@
-"""Documents that are damaged, hostile or none at all."""
+"""Documents that are damaged, hostile, or no documents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def packed(method: int, place: int) -> bytes:
-    """A Word document whose main part is packed by this method, with bytes changed at this place of it."""
+    """A Word document whose main part is compressed by this method, with changed bytes at this place."""
     data = bytearray(make_docx(method=method))
     begin = data.index(b"word/document.xml") + place
     data[begin : begin + 20] = b"\xff" * 20
@@ -42,13 +42,13 @@ def packed(method: int, place: int) -> bytes:
     ],
 )
 def test_damage_is_refused_for_good(data: bytes) -> None:
-    """Whatever a library raises for it."""
+    """Whatever error a library raises."""
     with pytest.raises(RefusedError, match=r"the document is damaged: \w"):
         read(data)
 
 
 def padded(pdf: bytes, more: int) -> bytes:
-    """The PDF with so many bytes more, before its table of places."""
+    """The PDF with this many bytes more before its cross-reference table."""
     place = pdf.index(b"xref\n0")
     return pdf[:place] + b"%" * more + pdf[place:].replace(b"\n%d\n" % place, b"\n%d\n" % (place + more))
 
@@ -63,8 +63,8 @@ def padded(pdf: bytes, more: int) -> bytes:
         pytest.param(make_docx(xml=word(f"<!--{'a' * 6 * MEBIBYTE}-->")), 60 + 12 * 7, id="DOCX of much XML"),
     ],
 )
-def test_memory_is_asked_for_what_is_read(data: bytes, most: int) -> None:
-    """For text no more than is wanted of it; for a DOCX by what is read of it, no images (`most` in MiB)."""
+def test_memory_is_reserved_for_what_is_read(data: bytes, most: int) -> None:
+    """For text as much as is wanted of it; for a DOCX by its parts that are read, without images (`most` in MiB)."""
     Path("source").write_bytes(data)
     parent = FakeParent()
 
@@ -83,7 +83,7 @@ def test_memory_is_asked_for_what_is_read(data: bytes, most: int) -> None:
     ],
 )
 def test_a_pdf_is_told_from_text_about_one(data: bytes, kind: str) -> None:
-    """A PDF may begin behind something else, as readers allow, but not in what is text."""
+    """Readers allow bytes before a PDF's header, but not in text."""
     assert kind == read(data)[1]["kind"]
 
 
@@ -95,21 +95,21 @@ def image() -> bytes:
 
 
 def entities(body: str) -> bytes:
-    """A main part with a document type of its own."""
+    """A main part with its own document type."""
     namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
     content = f'<w:document xmlns:w="{namespace}"><w:body><w:p><w:r><w:t>&x;</w:t></w:r></w:p></w:body></w:document>'
     return f"<?xml version='1.0'?><!DOCTYPE w [{body}]>{content}".encode()
 
 
 def shifted_zip() -> bytes:
-    """A document whose list of parts says that it stands 100,000 bytes further behind, and so parts before the file."""
+    """A document whose directory claims an offset of 100,000 bytes, which puts its parts before the file's begin."""
     data = make_docx()
     place = int.from_bytes(data[-6:-2], "little") + 100_000
     return data[:-6] + place.to_bytes(4, "little") + data[-2:]
 
 
 def lying_zip() -> bytes:
-    """A document whose directory says that its main part, which is large, is small."""
+    """A document whose directory says that its large main part is small."""
     data = bytearray(make_docx(xml=bytes(20 * MEBIBYTE)))
     place = data.rindex(b"word/document.xml") - 46
     assert struct.unpack_from("<I", data, place + 24) == (20 * MEBIBYTE,)
@@ -146,8 +146,8 @@ def lying_zip() -> bytes:
         (make_docx(xml=b"<a>"), "damaged"),
     ],
 )
-def test_what_is_refused(data: bytes, reason: str) -> None:
-    """Each in clear words."""
+def test_bad_documents_are_refused(data: bytes, reason: str) -> None:
+    """Each with a clear reason."""
     with pytest.raises(RefusedError, match=reason):
         read(data)
 
@@ -161,7 +161,7 @@ def test_a_pdf_bomb() -> None:
 
 
 def test_entities_are_not_followed() -> None:
-    """Neither a bomb of entities nor a file of this machine gets into the text."""
+    """Neither an entity bomb nor a file of this machine gets into the text."""
     Path("secret").write_text("hunter2")
     nested = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     for body in (f'<!ENTITY x SYSTEM "file://{Path.cwd()}/secret">', f'<!ENTITY e0 "ha">{nested}<!ENTITY x "&e11;">'):

@@ -69,12 +69,12 @@ def test_a_word_document() -> None:
     ],
 )
 def test_a_word_document_s_text_comes_once(body: str, text: str) -> None:
-    """However text is wrapped it is there, once, and what was deleted is not."""
+    """However text is wrapped it is there once; deleted text is not."""
     assert text == read(make_docx(xml=word(body)))[0]
 
 
-def test_what_stands_around_a_word_document_s_body() -> None:
-    """Headers come first, notes and footers last; empty lines of theirs are left out."""
+def test_headers_notes_and_footers_of_a_word_document() -> None:
+    """Headers come first, notes and footers last; their empty lines are left out."""
     document = Document()
     document.add_paragraph("body")
     section = document.sections[0]
@@ -91,7 +91,7 @@ def test_what_stands_around_a_word_document_s_body() -> None:
 
 
 def test_a_table_of_many_rows_takes_no_time() -> None:
-    """A cell that goes down 3,000 rows is read once."""
+    """A cell that spans 3,000 rows is read once."""
     cell = "<w:tr><w:tc><w:tcPr><w:vMerge{}/></w:tcPr><w:p>{}</w:p></w:tc></w:tr>"
     rows = cell.format(' w:val="restart"', run_of("a")) + cell.format("", "") * 3000
     began = time.process_time()
@@ -125,12 +125,12 @@ DELETED = "<w:pPr><w:rPr><w:del/></w:rPr></w:pPr>"
     ],
 )
 def test_no_words_are_joined_or_split(body: str, text: str) -> None:
-    """What stands between words in Word's XML stands between them in the text."""
+    """What separates words in Word's XML separates them in the text."""
     assert text == read(make_package({"word/document.xml": word(f"<w:p>{body}</w:p>")}))[0]
 
 
 def test_a_row_that_was_deleted_is_gone() -> None:
-    """Changes that were tracked are taken as accepted."""
+    """Tracked changes count as accepted."""
     row = f"<w:tr>{{}}<w:tc><w:p>{run_of('a')}</w:p></w:tc></w:tr>"
     body = f"<w:tbl>{row.format('')}{row.format('<w:trPr><w:del/></w:trPr>')}</w:tbl>"
 
@@ -169,15 +169,15 @@ MICROSOFT = "application/vnd.ms-word"
         ),
     ],
 )
-def test_whatever_kind_of_word_document(data: bytes) -> None:
-    """Its main part is what the package says, under any name; templates, macros and strict OOXML are as good."""
+def test_every_kind_of_word_document(data: bytes) -> None:
+    """Its main part is the one that the package names; templates, macros and strict OOXML work as well."""
     text, report = read(data)
 
     assert ("a\n", "docx") == (text, report["kind"])
 
 
 def test_headers_of_strict_documents() -> None:
-    """They are found by the last word of their relation, in the order of what is read."""
+    """They are found by the last part of their relation's name, in reading order."""
     strict = f"{STRICT}/wordprocessingml/main"
     parts = {
         "word/document.xml": word(f"<w:p>{run_of('body')}</w:p>", strict),
@@ -199,6 +199,6 @@ def test_headers_of_strict_documents() -> None:
     ],
 )
 def test_other_office_documents_are_none(kind: str) -> None:
-    """A spreadsheet or a presentation is told apart, whatever its parts are called."""
+    """A spreadsheet or a presentation is recognized, whatever its parts are called."""
     with pytest.raises(RefusedError, match="not a document of a known kind"):
         read(make_package({"word/document.xml": BODY}, kind=kind))

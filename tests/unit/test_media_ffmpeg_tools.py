@@ -1,4 +1,4 @@
-"""Which ffmpeg is fit. Scripts stand for it: what is looked at is what it says of itself."""
+"""Which ffmpeg is fit. Scripts stand for it, because only its own output is checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN_AV1 = " V....D av1                  Alliance for Open Media AV1\n"
 
 @pytest.fixture
 def ffmpeg(tmp_path: Path) -> Path:
-    """It answers each option with the file of that name."""
+    """A script that answers each option with the file of that name."""
     path = tmp_path / "ffmpeg"
     path.write_text(f'#!/bin/sh\ncat "{tmp_path}/answer$2"\n')
     path.chmod(0o700)
@@ -36,14 +36,14 @@ def ffmpeg(tmp_path: Path) -> Path:
     ],
 )
 def test_whether_av1_can_be_decoded(ffmpeg: Path, decoders: str, av1: bool) -> None:
-    """The decoder of ffmpeg's own decodes nothing without a graphics card."""
+    """Ffmpeg's own decoder decodes nothing without a graphics card."""
     (ffmpeg.parent / "answer-decoders").write_text(decoders)
 
     assert FfmpegTools(ffmpeg, ffmpeg, 8, av1) == find(str(ffmpeg), str(ffmpeg))
 
 
 def test_an_encoder_that_is_missing(ffmpeg: Path) -> None:
-    """Videos need both, and the message says which is not there."""
+    """Videos need both encoders, and the message names the missing one."""
     (ffmpeg.parent / "answer-encoders").write_text(ENCODERS.splitlines()[0])
 
     with pytest.raises(NoFfmpegError, match="ffmpeg has no encoder aac; set FFMPEG_PATH"):
@@ -51,7 +51,7 @@ def test_an_encoder_that_is_missing(ffmpeg: Path) -> None:
 
 
 def test_an_ffmpeg_that_is_too_old(ffmpeg: Path) -> None:
-    """It would fail with each video, and blame it."""
+    """It would fail with each video, and blame the video."""
     (ffmpeg.parent / "answer-version").write_text("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright")
 
     with pytest.raises(NoFfmpegError, match=r"ffmpeg is ffmpeg 4, and too old; set FFMPEG_PATH to 5\.1"):

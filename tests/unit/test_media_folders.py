@@ -1,4 +1,4 @@
-"""Where tasks work, and what is left of it."""
+"""The folders of tasks, and their clean-up."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CODE = (
 )
 
 
-def test_what_a_killed_worker_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
-    """As long as it lives nobody touches its folders; once it was killed, the next worker does at its first job."""
+def test_folders_of_a_killed_worker_are_removed_by_the_next(tmp_path: Path) -> None:
+    """Not while it lives; after it was killed, the next worker removes them at its first job."""
     command = [sys.executable, "-c", CODE, str(tmp_path)]
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
@@ -40,8 +40,8 @@ def test_what_a_killed_worker_leaves_is_removed_by_the_next(tmp_path: Path) -> N
     assert [] == [*tmp_path.iterdir()]
 
 
-def test_what_is_no_workers_is_left_alone(tmp_path: Path) -> None:
-    """A link and a file with such a name stay, and so does what the link leads to."""
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    """A link and a file with such a name stay, and so does the link's target."""
     (tmp_path / "else" / "kept").mkdir(parents=True)
     (tmp_path / "pushmill-worker-link").symlink_to(tmp_path / "else")
     (tmp_path / "pushmill-worker-file").touch()

@@ -1,4 +1,4 @@
-"""Formats that browsers don't all show, or that draw rather than store: what becomes of them."""
+"""Formats that not all browsers show, and vector graphics: how they are converted."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @pytest.mark.parametrize("size", [(600, 450), (2600, 1950)])
-def test_what_cameras_and_scanners_write(
+def test_formats_of_cameras_and_scanners(
     tmp_path: Path, kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]
 ) -> None:
-    """It looks as it is, at its own size and at a smaller one."""
+    """The result looks like the upload, at its own size and at a smaller one."""
     whole = scene(size)
     stored = whole.convert("L").convert("I").point(lambda value: value * 257) if mode == "I;16" else whole.convert(mode)
     stored = stored.convert("I;16") if mode == "I;16" else stored
@@ -79,7 +79,7 @@ def test_what_cameras_and_scanners_write(
 
 
 def test_a_tiff_s_print_colours_look_as_printed(tmp_path: Path) -> None:
-    """Without a profile they are those of a common press, as sharp shows them: red is not a screen's red."""
+    """Without a profile CMYK is that of a common press, as sharp shows it: its red is not a screen's red."""
     result = run(tmp_path, halves((400, 300), (0, 255, 255, 0), (0, 0, 0, 0), "CMYK"), "TIFF")
 
     assert close((232, 0, 0), result.compressed.getpixel((50, 150)))
@@ -88,7 +88,7 @@ def test_a_tiff_s_print_colours_look_as_printed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO"])
 def test_transparency(tmp_path: Path, kind: str) -> None:
-    """It is kept where that is wanted, and its hidden colour shows nowhere."""
+    """It is kept on request, and its hidden colour shows nowhere."""
     image = halves((200, 160), (*RED, 255), (0, 0, 0, 0), "RGBA")
     options = {"ICO": {"sizes": [(200, 160)]}}.get(kind, {})
 
@@ -101,7 +101,7 @@ def test_transparency(tmp_path: Path, kind: str) -> None:
 
 
 def bitmap(image: Image.Image) -> bytes:
-    """A BMP with transparency: its header says which bits those are."""
+    """A BMP with transparency: its header says which bits have it."""
     pixels = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     head = struct.pack("<IiiHHIIiiII", 124, *image.size, 1, 32, 3, len(pixels), 0, 0, 0, 0) + masks.ljust(84, b"\0")
@@ -109,13 +109,13 @@ def bitmap(image: Image.Image) -> bytes:
 
 
 def test_an_icon_is_its_largest_image(tmp_path: Path) -> None:
-    """Of the sizes that it holds."""
+    """Of all the sizes in it."""
     assert (128, 128) == run(tmp_path, scene((128, 128)), "ICO", sizes=[(16, 16), (128, 128), (32, 32)]).size
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_tiff_s_colours_and_orientation(tmp_path: Path, mode: str) -> None:
-    """Its profile and its tag are heeded."""
+    """Its profile and its tag are used."""
     exif = Image.Exif()
     exif[0x0112] = 6
     image = halves((400, 300), RED, BLUE).convert(mode)
@@ -127,7 +127,7 @@ def test_a_tiff_s_colours_and_orientation(tmp_path: Path, mode: str) -> None:
 
 
 def test_hidden_colours_of_a_tiff_don_t_bleed(tmp_path: Path) -> None:
-    """White and transparent black by turns are white when they are shrunk together."""
+    """White alternating with transparent black is white when it is shrunk."""
     row = Image.frombytes("RGBA", (1600, 1), bytes([255] * 4 + [0] * 4) * 800)
 
     result = made(tmp_path, image_options(box=(100, 75)), row.resize((1600, 1200), Resampling.NEAREST), "TIFF")
@@ -137,7 +137,7 @@ def test_hidden_colours_of_a_tiff_don_t_bleed(tmp_path: Path) -> None:
 
 
 def test_of_several_pages_the_first_is_taken(tmp_path: Path) -> None:
-    """A scan of a letter is its first page, and no animation."""
+    """A scanned letter is its first page, and no animation."""
     pages = [Image.new("RGB", (40, 30), colour) for colour in (RED, BLUE)]
 
     result = run(tmp_path, pages[0], "TIFF", save_all=True, append_images=pages[1:])
@@ -148,7 +148,7 @@ def test_of_several_pages_the_first_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tag", [254, 50706])
 def test_a_camera_s_raw_data_are_no_image(tmp_path: Path, tag: int) -> None:
-    """They begin as a TIFF, with a preview in it that nobody takes for the image."""
+    """The file begins as a TIFF, and its preview must not be taken for the image."""
     tags = b"".join(struct.pack("<HHII", each, 4, 1, 1) for each in (tag, 256, 257))
     (tmp_path / "source").write_bytes(b"II*\0\x08\0\0\0\3\0" + tags)
 
@@ -170,7 +170,7 @@ def test_a_camera_s_raw_data_are_no_image(tmp_path: Path, tag: int) -> None:
 def test_coding_points_are_honoured(
     tmp_path: Path, kind: str, primaries: int, transfer: int, shown: tuple[int, int, int]
 ) -> None:
-    """Colours by numbers look as Chromium 141 shows them, in an AVIF as in a HEIC."""
+    """Colours by CICP numbers look as in Chromium 141, in an AVIF as in a HEIC."""
     importlib.import_module("pillow_heif").register_heif_opener()
     image = Image.new("RGB", (64, 48), (200, 100, 50))
     data = bytes_of(image, kind, quality=100, **({"subsampling": "4:4:4"} if kind == "AVIF" else {"chroma": 444}))
@@ -205,7 +205,7 @@ HALF = '<rect width="20" height="30" fill="#f00"/>'
     ],
 )
 def test_a_drawing_is_drawn_as_large_as_the_result(tmp_path: Path, data: bytes, size: tuple[int, int]) -> None:
-    """An SVG has no pixels that could be enlarged: it fills the result, sharp, and is transparent elsewhere."""
+    """An SVG has no pixels to be enlarged: it fills the result, sharp, and is transparent elsewhere."""
     result = made(tmp_path, image_options(background="#00ff00"), data)
 
     assert ("SVG", size) == (result.report["kind"], result.size)
@@ -231,7 +231,7 @@ SECRET = "SecretOfThisMachine"
     ],
 )
 def test_a_drawing_reads_no_file_and_asks_no_server(tmp_path: Path, body: str) -> None:
-    """What it names outside itself is not there: neither files nor styles, by whatever way."""
+    """Outside files, styles and URLs are missing in it, however it refers to them."""
     Image.new("RGB", (40, 30), RED).save(tmp_path / "beside.png")
     (tmp_path / "beside.css").write_text(".a{fill:#f00}")
     (tmp_path / "beside.svg").write_bytes(drawing('<rect id="part" width="40" height="30" fill="#f00"/>'))
@@ -266,14 +266,14 @@ def test_a_drawing_reads_no_file_and_asks_no_server(tmp_path: Path, body: str) -
         pytest.param(drawing(" " * 4 * MEBIBYTE), "larger than 4 MiB", id="too large"),
     ],
 )
-def test_a_drawing_that_is_none_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_a_malformed_drawing_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     """For good, and at once."""
     with pytest.raises(RefusedError, match=reason):
         run(tmp_path, data)
 
 
 def test_a_huge_drawing_takes_no_more_than_others(tmp_path: Path) -> None:
-    """Its size is a proportion and no more."""
+    """Its size is only a proportion."""
     parent = FakeParent()
     (tmp_path / "source").write_bytes(drawing(HALF, 'width="1000000" height="1000000"'))
 
@@ -305,10 +305,10 @@ def test_a_phone_s_largest_images_take_little_memory(
         (drawing(""), ["pyvips", "processors.media.image.vips"], "need the packages pyvips and pyvips-binary"),
     ],
 )
-def test_what_an_operator_has_left_out(
+def test_a_format_whose_package_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, modules: list[str], words: str
 ) -> None:
-    """Where a package is missing, such an image is refused, and the reason says what it needs."""
+    """Such an image is refused, and the reason names the package."""
     for module in modules:
         monkeypatch.setitem(sys.modules, module, None)
 
@@ -317,12 +317,12 @@ def test_what_an_operator_has_left_out(
 
 
 def test_a_result_that_a_format_has_no_room_for(tmp_path: Path) -> None:
-    """A WebP has 14 bits for a side: that is said, and is no fault of ours."""
+    """A WebP has 14 bits for a side: the reason says so, and it is no internal fault."""
     with pytest.raises(RefusedError, match="at most 16,383 pixels"):
         made(tmp_path, image_options(formats=["webp"], box=(32_767, 32_767)), Image.new("L", (20_000, 3)))
 
 
-def test_what_only_begins_as_an_image(tmp_path: Path) -> None:
+def test_text_that_begins_like_an_image_is_none(tmp_path: Path) -> None:
     """Text that happens to begin so is no image."""
     for data in (
         b"BMX is a sport",
@@ -349,7 +349,7 @@ def test_what_only_begins_as_an_image(tmp_path: Path) -> None:
 def test_the_size_of_a_webp_is_known_before_it_is_opened(
     tmp_path: Path, mode: str, options: dict[str, Any], size: tuple[int, int]
 ) -> None:
-    """Whichever way it is stored."""
+    """In each of its three forms."""
     path = tmp_path / "source"
     Image.new(mode, size).save(path, "WEBP", method=0, **options)
 
@@ -358,7 +358,7 @@ def test_the_size_of_a_webp_is_known_before_it_is_opened(
 
 @pytest.mark.parametrize(("bits", "mode", "bytes_a_pixel"), [(8, "RGB", 9), (10, "RGB;16", 16)])
 def test_a_camera_s_heif_takes_more_memory(tmp_path: Path, bits: int, mode: str, bytes_a_pixel: int) -> None:
-    """One of ten bits is decoded by way of twice as many bytes."""
+    """One of ten bits is decoded through twice as many bytes."""
     file = io.BytesIO()
     pillow_heif.encode(mode, (600, 400), bytes(600 * 400 * 3 * (bits + 7 >> 3)), file)
     (tmp_path / "source").write_bytes(file.getvalue())

@@ -24,7 +24,7 @@ AVATARS = st.lists(st.integers(16, 2048), min_size=1, max_size=5)
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """An image that has a size and nothing else."""
+    """An image with a size and without pixels."""
 
     size: Size
 
@@ -40,7 +40,7 @@ class Blank:
 
 
 def check(size: Size, box: Size, crop: str) -> Size:
-    """Cut an image of this size, as Pillow would take it; the size of what was cut."""
+    """Crop an image of this size as Pillow would; returns the size of the crop."""
     result, (left, top, right, bottom) = crop_area(cast("Image.Image", Blank(size)), box, crop)
     assert 0 <= left < right <= size[0]
     assert 0 <= top < bottom <= size[1]
@@ -55,7 +55,7 @@ def check(size: Size, box: Size, crop: str) -> Size:
 @example(size=(1500, 1000), crop="center")
 @example(size=(750, 500), crop="top")
 def test_a_thumbnail_lies_inside_the_image(size: Size, crop: str) -> None:
-    """The thumbnail of an image of any size is a part of it, or of what was made to fit inside 1920x1080."""
+    """It is a part of an image of any size, or of that image fitted into 1920x1080."""
     fitted = scaled(size, fit_scale(size, COMPRESSED))
     assert fitted[0] <= COMPRESSED[0]
     assert fitted[1] <= COMPRESSED[1]
@@ -66,7 +66,7 @@ def test_a_thumbnail_lies_inside_the_image(size: Size, crop: str) -> None:
 @given(size=SIZES, sides=AVATARS, crop=st.sampled_from(["center", "top"]))
 @example(size=(245, 245), sides=[400, 200, 100], crop="center")
 def test_an_avatar_lies_inside_the_image(size: Size, sides: list[int], crop: str) -> None:
-    """So does each avatar of an image of any size: the first is cut from it, the others from the one before."""
+    """For any size: the first is cut from the image, the others from the one before."""
     square = check(scaled(size, cover_scale(size, (max(sides), max(sides)))), (max(sides), max(sides)), crop)
     for side in sorted(sides, reverse=True):
         square = check(square, (side, side), "center") if side < square[0] else square
@@ -74,7 +74,7 @@ def test_an_avatar_lies_inside_the_image(size: Size, sides: list[int], crop: str
 
 
 def test_no_size_of_a_result_is_left_out() -> None:
-    """All widths and heights that a compressed image can have, beside its largest ones."""
+    """All widths and heights of a compressed image, next to its largest ones."""
     for size in itertools.chain(
         ((1920, height) for height in range(1, 1081)), ((width, 1080) for width in range(1, 1921))
     ):

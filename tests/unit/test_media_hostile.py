@@ -1,4 +1,4 @@
-"""Images that are damaged, bombs, or more than there is memory for."""
+"""Images that are damaged, bombs, or too large for memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCANS = EMPTY_SCAN * 100
 
 @pytest.mark.parametrize("progressive", [True, False])
 def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> None:
-    """A small JPEG of 500 scans would take half a minute in one call that nothing interrupts."""
+    """A small JPEG of 500 scans would take half a minute in one call that can't be interrupted."""
     data = bytes_of(Image.effect_noise((400, 300), 50).convert("RGB"), "JPEG", progressive=progressive)
     last = data.rindex(b"\xff\xda")
     scan = data[last:-2] if progressive else EMPTY_SCAN
@@ -57,7 +57,7 @@ def test_a_scan_bomb_is_refused_at_once(tmp_path: Path, progressive: bool) -> No
     ],
 )
 def test_only_the_image_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
-    """A phone's video behind the image, and what a segment holds, look like scans and are none."""
+    """A phone's video behind the image, and a segment's content, may look like scans."""
     assert (1600, 1200) == made(tmp_path, image_options(box=(1600, 1200)), data).size
 
 
@@ -70,15 +70,15 @@ def test_only_the_image_s_own_scans_count(tmp_path: Path, data: bytes) -> None:
         pytest.param(b"\xff\0\xff\xd7\xff\xff", id="a stuffed byte, a restart, and a marker filled up"),
     ],
 )
-def test_no_scan_hides(tmp_path: Path, hiding: bytes) -> None:
-    """Where libjpeg would go on and find a scan it is counted, whatever stands before it."""
+def test_every_scan_is_counted(tmp_path: Path, hiding: bytes) -> None:
+    """Wherever libjpeg would find one, whatever stands before it."""
     with pytest.raises(RefusedError, match="more than 64 scans"):
         run(tmp_path, PLAIN[:-2] + (hiding + EMPTY_SCAN) * 100 + PLAIN[-2:])
 
 
 @pytest.mark.slow
-def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
-    """A WebP takes more of it than a PNG, and that more than a JPEG that is decoded at a fraction."""
+def test_memory_is_reserved_before_pixels_are_decoded(tmp_path: Path) -> None:
+    """A WebP takes more than a PNG, and that more than a JPEG decoded at a fraction."""
     needs = []
     for kind in ("WEBP", "PNG", "JPEG"):
         Image.new("RGB", (600, 4000)).save(tmp_path / "source", kind, method=0)  # of WebP, the fastest
@@ -91,7 +91,7 @@ def test_memory_is_asked_for_before_pixels_are_decoded(tmp_path: Path) -> None:
 
 
 def in_scans(image: Image.Image) -> bytes:
-    """A baseline JPEG that stores one layer after the other."""
+    """A baseline JPEG that stores one component after the other."""
     layers = [bytes_of(layer, "JPEG") for layer in image.convert("YCbCr").split()]
     start, scan = (layers[0].index(mark) for mark in (b"\xff\xc0", b"\xff\xda"))
     shape = layers[0][start + 4 : start + 9]  # bits, height, width
@@ -118,7 +118,7 @@ LARGE = Image.new("RGB", (1200, 800), WHITE)
     ],
 )
 def test_a_jpeg_of_several_scans_takes_memory_for_all_of_it(tmp_path: Path, data: bytes, layers: float) -> None:
-    """Until the last scan two bytes are kept for each pixel of each layer, however small the result."""
+    """Until the last scan two bytes are kept for each pixel of each component, however small the result."""
     (tmp_path / "source").write_bytes(data)
     parent = FakeParent()
 
@@ -141,7 +141,7 @@ def test_a_refused_reservation_is_the_end(tmp_path: Path) -> None:
 
 
 def test_damaged_exif_is_left_out(tmp_path: Path) -> None:
-    """EXIF data that can't be read is no reason to refuse an image."""
+    """Unreadable EXIF data is no reason to refuse an image."""
     assert run(tmp_path, Image.new("RGB", (40, 30)), "JPEG", exif=b"Exif\0\0nonsense").size == (40, 30)
 
 
@@ -157,7 +157,7 @@ AVIF = bytes_of(Image.effect_noise((96, 80), 60).convert("RGB"), "AVIF")
     ],
 )
 def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
-    """Damage is refused for good, whatever the decoder raises for it."""
+    """It is refused for good, whatever the decoder raises."""
     with pytest.raises(RefusedError, match=r"the image is damaged: \w"):
         run(tmp_path, data)
 
@@ -169,8 +169,8 @@ def test_damage_that_only_python_notices(tmp_path: Path, data: bytes) -> None:
         ValueError("Memory allocation error: Unspecified: Allocating 12007695 bytes failed"),
     ],
 )
-def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
-    """Each library has words of its own for it."""
+def test_a_decoder_without_memory_is_no_damage(error: Exception) -> None:
+    """Each library has its own message for it."""
     with pytest.raises(MemoryError), opened_image.refuse_damage():
         raise error
 
@@ -183,8 +183,8 @@ def test_what_memory_a_decoder_lacks_is_no_damage(error: Exception) -> None:
         (KeyError("a"), "damaged: 'a'"),
     ],
 )
-def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
-    """Errors of Python's own mean that the bytes are bad, and say at least their names."""
+def test_an_exception_of_a_decoder_is_damage(error: Exception, words: str) -> None:
+    """Python's own errors mean bad bytes; the reason has at least their names."""
     with pytest.raises(RefusedError, match=words), opened_image.refuse_damage():
         raise error
 
@@ -193,7 +193,7 @@ def test_what_a_decoder_raises_is_damage(error: Exception, words: str) -> None:
     "words", ["ERROR assembling WebP: -3", "ERROR adding frame. WebPEncodingError: 1", "Out of memory"]
 )
 def test_a_library_without_memory_is_no_damage(words: str) -> None:
-    """What libwebp and libavif say of memory is told apart."""
+    """The messages of libwebp and libavif about memory are recognized."""
     with pytest.raises(MemoryError), opened_image.refuse_damage():
         raise RuntimeError(words)
 
@@ -235,20 +235,20 @@ def photo_as(kind: str) -> bytes:
     ],
 )
 def test_bad_input_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
-    """What is no image, of another format, cut off or too large is refused with the reason."""
+    """No image, another format, cut off, or too large: each with its reason."""
     with pytest.raises(RefusedError, match=reason):
         run(tmp_path, data)
 
 
-def test_many_comments_before_no_drawing_are_no_riddle(tmp_path: Path) -> None:
-    """There are 2^500 ways to take them for fewer comments: they are not tried."""
+def test_many_comments_before_no_drawing_take_no_time(tmp_path: Path) -> None:
+    """A regular expression could split them in 2^500 ways, which must not be tried."""
     with pytest.raises(RefusedError, match="not an image"):
         run(tmp_path, b"<!---->" * 500)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
-def test_a_jpeg_that_names_no_layers_is_damaged(tmp_path: Path, layers: int) -> None:
-    """It says how many there are, and its header ends."""
+def test_a_jpeg_that_names_no_components_is_damaged(tmp_path: Path, layers: int) -> None:
+    """It has their number, and its header ends there."""
     data = bytes_of(PHOTO, "JPEG", progressive=True)
     place = data.index(b"\xff\xc2")
     end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
@@ -261,7 +261,7 @@ def test_a_jpeg_that_names_no_layers_is_damaged(tmp_path: Path, layers: int) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("length", [2**62, 2**63 - 1, 2**64 - 1])
 def test_a_box_that_is_longer_than_a_file_can_be(tmp_path: Path, length: int) -> None:
-    """It ends an AVIF that is whole before it, and says nothing of its colours."""
+    """An AVIF that is whole before it ends there, and says nothing of its colours."""
     data = photo_as("AVIF").replace(b"colrnclx", b"freenclx")
 
     assert PHOTO.size == made(tmp_path, image_options(), data + struct.pack(">I4sQ", 1, b"free", length)).size
@@ -269,7 +269,7 @@ def test_a_box_that_is_longer_than_a_file_can_be(tmp_path: Path, length: int) ->
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
 def test_cut_files_of_newer_formats_are_refused(tmp_path: Path, kind: str) -> None:
-    """A WebP or AVIF that ends early is refused, in whichever words."""
+    """A WebP or AVIF that ends early, with any message."""
     data = photo_as(kind)
 
     with pytest.raises(RefusedError):
@@ -277,6 +277,6 @@ def test_cut_files_of_newer_formats_are_refused(tmp_path: Path, kind: str) -> No
 
 
 def test_a_fault_of_the_system_is_not_the_image_s() -> None:
-    """A file that is not there stays what it is."""
+    """A missing file stays an OSError."""
     with pytest.raises(FileNotFoundError):
         make_images.run(image_options(), FakeParent())

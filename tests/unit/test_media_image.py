@@ -1,4 +1,4 @@
-"""Encoding an image: its size, its sides, its options, on images that Pillow makes."""
+"""Encoding an image: its size, sides and options, on images that Pillow makes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_sizes(
     compressed: tuple[int, int],
     thumbnail: tuple[int, int],
 ) -> None:
-    """The result fits 1920x1080, the thumbnail is a 4:3 cut of at most 320x240, and nothing is enlarged."""
+    """The result fits 1920x1080, the thumbnail is a 4:3 crop of at most 320x240, and nothing is enlarged."""
     result = run(tmp_path, Image.new("RGB", source), kind)
 
     assert (compressed, compressed) == (result.size, result.compressed.size)
@@ -70,7 +70,7 @@ def test_sizes(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(tmp_path: Path, orientation: int) -> None:
-    """An image that a camera stored turned or mirrored is seen as it was taken, and the tag is gone."""
+    """Turned or mirrored images look as they were taken, and the tag is gone."""
     upright = Image.new("RGB", (400, 300), WHITE)
     upright.paste(RED, (0, 0, 200, 150))
     upright.paste(BLUE, (200, 0, 400, 150))
@@ -93,7 +93,7 @@ def test_every_orientation_comes_out_upright(tmp_path: Path, orientation: int) -
 
 @pytest.mark.slow
 def test_a_large_upright_phone_image_fits_upright(tmp_path: Path) -> None:
-    """The limits hold for the image as it is seen: 3000x4000 after turning is 1080 high."""
+    """The limits hold for the upright image: 3000x4000 after turning is 1080 high."""
     exif = Image.Exif()
     exif[0x0112] = 6
 
@@ -115,7 +115,7 @@ def test_a_large_upright_phone_image_fits_upright(tmp_path: Path) -> None:
 def test_a_jpeg_is_decoded_no_larger_than_needed(
     tmp_path: Path, size: tuple[int, int], orientation: int, decoded: tuple[int, int], box: tuple[float, ...]
 ) -> None:
-    """A large JPEG is decoded at the smallest fraction that both results can be made of."""
+    """At the smallest fraction from which both results can be made."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.new("RGB", size).save(tmp_path / "source", "JPEG", exif=exif)
@@ -129,7 +129,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(
 
 
 def test_metadata_is_stripped(tmp_path: Path) -> None:
-    """Position, comment, profile and resolution of the upload are in neither result."""
+    """Neither result has the upload's position, comment, profile or resolution."""
     exif = Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"
     exif[0x010F] = "SecretCamera"
@@ -161,7 +161,7 @@ def test_metadata_is_stripped(tmp_path: Path) -> None:
     ],
 )
 def test_transparency_is_put_on_white(tmp_path: Path, image: Image.Image, kind: str) -> None:
-    """What was transparent is white, not black, and the rest keeps its colour."""
+    """Transparent areas become white, not black, and the rest keeps its colour."""
     result = run(tmp_path, image, kind)
 
     assert close(RED, result.compressed.getpixel((50, 150)))
@@ -170,14 +170,14 @@ def test_transparency_is_put_on_white(tmp_path: Path, image: Image.Image, kind: 
 
 
 def test_hidden_colours_don_t_bleed(tmp_path: Path) -> None:
-    """The colour under full transparency has no part in the pixels next to it."""
+    """The colour under full transparency does not reach the pixels next to it."""
     result = run(tmp_path, halves((400, 3000), (*WHITE, 255), (0, 0, 0, 0), "RGBA"))
 
     assert min(result.compressed.tobytes()) > 255 - TOLERANCE
 
 
 def test_transparency_may_be_kept(tmp_path: Path) -> None:
-    """It is kept in WebP, for JPEG has none; the thumbnail is on the background all the same."""
+    """In WebP, because JPEG has none; the thumbnail has a background all the same."""
     image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
 
     result = made(tmp_path, image_options(alpha="keep", background="#0000ff"), image)
@@ -189,7 +189,7 @@ def test_transparency_may_be_kept(tmp_path: Path) -> None:
 
 
 def test_the_background_is_a_choice(tmp_path: Path) -> None:
-    """Transparency lies on the colour that the job names."""
+    """Transparent areas get the job's colour."""
     image = halves((400, 300), (*RED, 255), (0, 0, 0, 0), "RGBA")
 
     result = made(tmp_path, image_options(background="#0000ff"), image)
@@ -199,7 +199,7 @@ def test_the_background_is_a_choice(tmp_path: Path) -> None:
 
 @pytest.mark.golden
 def test_formats_and_widths(tmp_path: Path) -> None:
-    """Each width comes in each format; a width beyond the upload's is not made up."""
+    """Each width comes in each format; a width beyond the upload's is left out."""
     wanted = image_options(formats=["jpeg", "webp", "avif"], widths=[640, 3000], progressive=True)
 
     result = made(tmp_path, wanted, halves((2000, 1000), RED, BLUE))
@@ -217,7 +217,7 @@ def test_formats_and_widths(tmp_path: Path) -> None:
 
 
 def test_the_thumbnail_may_show_the_busiest_part(tmp_path: Path) -> None:
-    """By entropy the cut falls on what is to be seen, and not on the plain middle."""
+    """By entropy the crop falls on the details, and not on the plain middle."""
     image = Image.new("RGB", (1600, 400), WHITE)
     image.paste(Image.effect_noise((400, 400), 90).convert("RGB"), (1200, 0))
 
@@ -228,7 +228,7 @@ def test_the_thumbnail_may_show_the_busiest_part(tmp_path: Path) -> None:
     assert busy.convert("L").entropy() > 5
 
 
-def test_what_iphones_take(tmp_path: Path) -> None:
+def test_heic_of_iphones_is_read(tmp_path: Path) -> None:
     """HEIC is read."""
     pillow_heif.register_heif_opener()
 
@@ -241,7 +241,7 @@ def test_what_iphones_take(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_an_avif_of_a_general_brand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
-    """A file whose first brand is that of all HEIF is an AVIF where it names that as well, with the extra or not."""
+    """A file whose first brand is HEIF's general one is an AVIF if it names that as well, with the extra or not."""
     if not installed:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
     data = bytes_of(halves((400, 300), RED, BLUE), "AVIF", quality=90)
@@ -269,8 +269,10 @@ def test_facts(tmp_path: Path) -> None:
         ("PNG", "P", {}),
     ],
 )
-def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: str, options: dict[str, Any]) -> None:
-    """Where encoding again would add bytes, the upload's own pixels are kept, and its metadata is not."""
+def test_a_result_of_the_same_size_has_no_more_bytes(
+    tmp_path: Path, kind: str, mode: str, options: dict[str, Any]
+) -> None:
+    """If encoding would add bytes, the upload's own pixels are kept, without its metadata."""
     exif = Image.Exif()
     exif[0x010F] = "SecretCamera"
     extra: dict[str, dict[str, Any]] = {
@@ -293,7 +295,7 @@ def test_what_was_not_resized_is_never_larger(tmp_path: Path, kind: str, mode: s
 
 
 def test_the_uploads_own_format_is_not_made_twice(tmp_path: Path) -> None:
-    """Where the upload's pixels are kept, they stand for a further format that they have already."""
+    """The kept pixels serve for another requested format that equals theirs."""
     image = Image.new("RGB", (300, 200), RED).quantize(2)
 
     result = made(tmp_path, image_options(formats=["jpeg", "png", "webp"], widths=[100, 100]), image)
@@ -313,7 +315,7 @@ def test_the_uploads_own_format_is_not_made_twice(tmp_path: Path) -> None:
     ],
 )
 def test_an_orientation_that_is_none_counts_as_upright(tmp_path: Path, value: bytes) -> None:
-    """An image whose orientation can't be read, or is no orientation, is left as it is stored, and may be kept."""
+    """An image with an unreadable or wrong orientation stays as stored, and may be kept."""
     exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\1\x01\x12" + value[:10] + bytes(4) + value[10:]
 
     result = run(tmp_path, Image.effect_noise((40, 30), 90), "JPEG", exif=exif, quality=5)

@@ -1,4 +1,4 @@
-"""Who gets memory, and when."""
+"""Which task gets memory, and when."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class Clock:
 
 
 class Line:
-    """A budget of 350 bytes, and those who want some of it."""
+    """A budget of 350 bytes, and the tasks that want some of it."""
 
     def __init__(self) -> None:
-        """Begin with nobody."""
+        """Begin without tasks."""
         self.clock = Clock()
         self.budget = MemoryBudget(350, self.clock)
         self.tasks: list[asyncio.Task[None]] = []
 
     async def want(self, need: int, patience: float = LONG) -> asyncio.Task[None]:
-        """Stand in line; whoever has memory is done."""
+        """Wait for memory; a task that has it is done."""
         self.tasks.append(asyncio.create_task(self.budget.take(need, patience)))
         await self.settle()
         return self.tasks[-1]
 
     async def settle(self) -> None:
-        """Let all do what they can."""
+        """Let all tasks go as far as they can."""
         for _ in range(5):
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    """Nobody has anything."""
+    """All memory is free."""
     line = Line()
     yield line
     for task in line.tasks:
@@ -57,16 +57,16 @@ async def line() -> AsyncIterator[Line]:
     await asyncio.gather(*line.tasks, return_exceptions=True)
 
 
-async def test_who_fits_goes_first(line: Line) -> None:
-    """An image that has room beside a video does not stand behind one that has none."""
+async def test_a_task_that_fits_goes_first(line: Line) -> None:
+    """An image that fits beside a video does not wait behind one that does not."""
     await line.want(VIDEO)
     large, small = await line.want(LARGE), await line.want(SMALL)
 
     assert (False, True) == (large.done(), small.done())
 
 
-async def test_nobody_is_passed_for_ever(line: Line) -> None:
-    """After a while all wait behind the first in line, so that what small ones return is kept for it."""
+async def test_no_task_is_overtaken_for_ever(line: Line) -> None:
+    """After a while all wait behind the first in line, and memory that small ones return is kept for it."""
     for _ in range(4):
         await line.want(SMALL)
     large = await line.want(LARGE)
@@ -82,8 +82,8 @@ async def test_nobody_is_passed_for_ever(line: Line) -> None:
     assert small.done()
 
 
-async def test_who_waits_in_vain_gives_up(line: Line) -> None:
-    """A slot is not kept for as long as a video takes, and who stood behind goes on."""
+async def test_a_task_that_waits_too_long_gives_up(line: Line) -> None:
+    """It does not keep its slot during a whole video, and those behind it go on."""
     await line.want(VIDEO)
     large = await line.want(LARGE, 0.0)
 
@@ -93,7 +93,7 @@ async def test_who_waits_in_vain_gives_up(line: Line) -> None:
     assert (await line.want(SMALL)).done()
 
 
-async def test_the_next_video_waits_for_who_has_waited_in_vain(line: Line) -> None:
+async def test_the_next_video_waits_for_a_task_that_gave_up(line: Line) -> None:
     """However many videos there are, a large image has its turn between two of them."""
     await line.want(VIDEO)
     await asyncio.gather(await line.want(LARGE, 0.0), return_exceptions=True)
@@ -108,7 +108,7 @@ async def test_the_next_video_waits_for_who_has_waited_in_vain(line: Line) -> No
     assert video.done()
 
 
-async def test_who_does_not_come_again_is_not_waited_for(line: Line) -> None:
+async def test_a_task_that_does_not_return_is_not_waited_for(line: Line) -> None:
     """Its job may have been removed."""
     await line.want(VIDEO)
     await asyncio.gather(await line.want(LARGE, 0.0), return_exceptions=True)
@@ -121,8 +121,8 @@ async def test_who_does_not_come_again_is_not_waited_for(line: Line) -> None:
     assert video.done()
 
 
-async def test_nothing_is_lost_with_who_is_cancelled(line: Line) -> None:
-    """Neither what a job waits for when it is cancelled, nor what it is granted in that moment."""
+async def test_a_cancelled_task_leaks_no_memory(line: Line) -> None:
+    """Neither while it waits, nor in the moment in which it gets its memory."""
     await line.want(VIDEO)
     waits, granted = await line.want(VIDEO), await line.want(LARGE)
     waits.cancel()

@@ -17,7 +17,7 @@ GOOD = {"fileId": "cm3x_-1", "filePath": "uploads/a b.jpg", "userId": "user-1"}
 
 
 def test_a_correct_payload_is_read() -> None:
-    """Ids and the storage key come through, numbers as strings, and unknown fields are ignored."""
+    """Ids and the storage key are read, numbers as strings, and unknown fields are ignored."""
     payload = ImagePayload.model_validate(GOOD | {"fileId": 7, "userId": 8, "later": True})
 
     assert (payload.file_id, payload.file_path, payload.user_id) == ("7", "uploads/a b.jpg", "8")
@@ -43,7 +43,7 @@ def test_a_correct_payload_is_read() -> None:
     ],
 )
 def test_a_fault_names_its_field(field: str, value: Any) -> None:
-    """A key that leaves the store, or an id that could, is a validation error at that field."""
+    """A key that leaves the store, or such an id, is a validation error of that field."""
     with pytest.raises(ValidationError) as caught:
         ImagePayload.model_validate(GOOD | {field: value})
 
@@ -51,7 +51,7 @@ def test_a_fault_names_its_field(field: str, value: Any) -> None:
 
 
 def test_the_result_is_camel_case() -> None:
-    """The result carries the names of the app's columns."""
+    """It has the names of the app's columns."""
     result = ImageResult(
         compressed_url="c",
         thumbnail_url="t",
@@ -98,7 +98,7 @@ def test_the_result_is_camel_case() -> None:
     ],
 )
 def test_a_fault_names_its_option(field: str, value: Any) -> None:
-    """Options are checked as the rest is."""
+    """Options are checked like the other fields."""
     with pytest.raises(ValidationError) as caught:
         ImagePayload.model_validate(GOOD | {"options": {field: value}})
 
@@ -118,7 +118,7 @@ def test_a_fault_names_its_option(field: str, value: Any) -> None:
     ],
 )
 def test_a_fault_names_its_operation(data: dict[str, Any], loc: tuple[str, ...]) -> None:
-    """What a file is to go through is told by `operation`, and each has options of its own."""
+    """`operation` says what to do with a file, and each operation has its own options."""
     with pytest.raises(ValidationError) as caught:
         FileJob.model_validate(GOOD | data)
 
@@ -136,7 +136,7 @@ def test_a_fault_names_its_operation(data: dict[str, Any], loc: tuple[str, ...])
     ],
 )
 def test_an_option_that_is_misspelt_is_refused(model: type[BaseModel], options: dict[str, Any], reason: str) -> None:
-    """The reason names it, and those that there are. Fields beside the options are ignored."""
+    """The reason names it, and the known ones. Fields beside the options are ignored."""
     data = GOOD | {"operation": "resize", "later": True, "options": options}
 
     with pytest.raises(ValidationError) as caught:
@@ -146,7 +146,7 @@ def test_an_option_that_is_misspelt_is_refused(model: type[BaseModel], options: 
 
 
 def test_options_may_have_the_names_of_python() -> None:
-    """What enqueues from Python may say `hashed_keys`."""
+    """A producer in Python may write `hashed_keys`."""
     payload = ImagePayload.model_validate(GOOD | {"options": {"hashed_keys": True}})
 
     assert payload.options.hashed_keys
@@ -154,7 +154,7 @@ def test_options_may_have_the_names_of_python() -> None:
 
 @pytest.mark.parametrize("model", [ImagePayload, VideoPayload, AvatarPayload])
 def test_the_schema_takes_ids_as_apps_have_them(model: type[BaseModel]) -> None:
-    """The JSON Schema, of which OpenAPI and types are made, takes a string or an integer; options are closed."""
+    """The JSON Schema, for OpenAPI and types, allows a string or an integer; options are closed."""
     schema = model.model_json_schema()
 
     ids = [schema["properties"][name] for name in ("fileId", "userId") if name in schema["properties"]]
@@ -186,7 +186,7 @@ def test_the_schema_takes_ids_as_apps_have_them(model: type[BaseModel]) -> None:
     ],
 )
 def test_the_schema_takes_the_keys_that_are_accepted(key: str, *, is_valid: bool) -> None:
-    """The pattern of a storage key says the same as the check that a payload goes through."""
+    """Its pattern of a storage key agrees with the check of payloads."""
     schema = ImagePayload.model_json_schema()["properties"]["filePath"]
 
     assert is_valid is (re.search(schema["pattern"], key) is not None and len(key) <= schema["maxLength"])
@@ -194,8 +194,8 @@ def test_the_schema_takes_the_keys_that_are_accepted(key: str, *, is_valid: bool
         ImagePayload.model_validate(GOOD | {"filePath": key})
 
 
-def test_results_of_files_are_told_apart_by_operation() -> None:
-    """What `process-file` returns is described by one model, and has the same JSON as each of its kinds."""
+def test_results_of_files_differ_by_operation() -> None:
+    """One model describes what `process-file` returns, with the JSON of each operation's own."""
     made = {"url": "u", "format": "webp", "width": 1, "height": 2, "bytes": 3, "operation": "resize", "animation": None}
     text = {
         "operation": "extract_text",

@@ -29,7 +29,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pdf() -> None:
-    """The text of all pages, in their order."""
+    """The text of all pages, in order."""
     text, report = read(make_pdf("Hello Ada", "Hello Grace"))
 
     assert text == "Hello Ada\nHello Grace\n"
@@ -37,19 +37,19 @@ def test_a_pdf() -> None:
 
 
 def test_a_pdf_of_many_pages_is_cut() -> None:
-    """No more pages are read than are wanted, and the report says so."""
+    """No more pages are read than wanted, and the report says so."""
     text, report = read(make_pdf(*"abcde"), maxPages=2)
 
     assert (text, report["pages"], report["truncated"]) == ("a\nb\n", 2, True)
 
 
 def test_a_pdf_without_a_password_of_its_own() -> None:
-    """A PDF that everybody can open is read, whatever it forbids."""
+    """A PDF that opens without a password is read, whatever it forbids."""
     assert read(locked_pdf(""))[0] == "Secret plans\n"
 
 
 def form(*annotations: dict[str, Any], lines: tuple[str, ...] = ("Form:",)) -> bytes:
-    """A PDF of pages with these lines, the first of which has these annotations."""
+    """A PDF of pages with these lines; the first one has these annotations."""
     writer = PdfWriter(PdfReader(io.BytesIO(make_pdf(*lines))))
     notes = ArrayObject()
     for each in annotations:
@@ -90,8 +90,8 @@ LIST = {"/FT": "/Ch", "/Opt": [["de", "Germany"], ["fr", "France"]]}
         pytest.param({"/Subtype": "/FreeText", "/Contents": "typed"}, "typed", id="text put on the page"),
     ],
 )
-def test_what_was_filled_in(annotation: dict[str, Any], text: str) -> None:
-    """Values of fields follow the page's text."""
+def test_filled_in_fields(annotation: dict[str, Any], text: str) -> None:
+    """Their values follow the page's text."""
     assert f"Form:\n{text}\n" == read(form(annotation))[0]
 
 
@@ -105,8 +105,8 @@ def test_what_was_filled_in(annotation: dict[str, Any], text: str) -> None:
         pytest.param({"/Subtype": "/Text", "/Contents": "a comment"}, id="a comment"),
     ],
 )
-def test_what_nobody_sees_is_left_out(annotation: dict[str, Any]) -> None:
-    """Hidden fields and passwords are nobody's business."""
+def test_hidden_fields_and_passwords_are_left_out(annotation: dict[str, Any]) -> None:
+    """Their values are private."""
     assert "Form:\n" == read(form(annotation))[0]
 
 
@@ -121,12 +121,12 @@ def test_a_long_value() -> None:
 
 
 def test_a_damaged_annotation_takes_no_text_with_it() -> None:
-    """What can be read is read."""
+    """The rest is read."""
     assert "Form:\n" == read(form({"/FT": "/Tx", "/F": "nonsense"}))[0]
 
 
 def test_a_pdf_without_a_text_layer_says_so() -> None:
-    """Scans are no text: as many pages are without one as were read."""
+    """Scans have no text: as many pages are without text as were read."""
     text, report = read(make_pdf("", ""))
 
     assert ("\n\n", 2, 2) == (text, report["pages"], report["pagesWithoutText"])
@@ -151,7 +151,7 @@ def test_a_damaged_page_takes_no_other_with_it() -> None:
     ],
 )
 def test_a_soft_hyphen_on_a_page_is_seen(page: str, text: str) -> None:
-    """It is a hyphen, and at a line's end what is left of a word that was cut in two."""
+    """It is shown as a hyphen, and at a line's end it splits a word in two."""
     data = make_pdf(page).replace(b"/BaseFont/Helvetica", b"/BaseFont/Helvetica/Encoding/WinAnsiEncoding")
 
     assert text == read(data)[0]

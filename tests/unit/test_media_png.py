@@ -1,4 +1,4 @@
-"""PNGs as others write them: what they tell beside their pixels, transparency, colours, and frames."""
+"""PNGs of other programs: chunks beside the pixels, transparency, colours, and frames."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def text(name: bytes, words: bytes) -> bytes:
-    """Packed text."""
+    """Compressed text."""
     return chunk(name, b"Comment\0\0" + zlib.compress(words))
 
 
 def spoilt(whole: bytes) -> bytes:
-    """A chunk whose checksum is wrong."""
+    """A chunk with a wrong checksum."""
     return whole[:-4] + bytes(4)
 
 
@@ -51,8 +51,8 @@ def spoilt(whole: bytes) -> bytes:
         pytest.param(spoilt(animated(0, 2)), b"", id="an animation with a wrong checksum"),
     ],
 )
-def test_what_is_told_beside_the_pixels_spoils_none(tmp_path: Path, before: bytes, after: bytes) -> None:
-    """Browsers show such images: so they are read, whatever is wrong with texts, times and profiles."""
+def test_bad_chunks_beside_the_pixels_do_no_harm(tmp_path: Path, before: bytes, after: bytes) -> None:
+    """Browsers show such images, so they are read, whatever is wrong with texts, times and profiles."""
     result = run(tmp_path, png(SIZE, RGB, PLAIN, before, after=after))
 
     assert close(ORANGE, result.compressed.convert("RGB").getpixel((20, 15)))
@@ -70,7 +70,7 @@ def test_what_is_told_beside_the_pixels_spoils_none(tmp_path: Path, before: byte
     ],
 )
 def test_damage_is_called_damage(tmp_path: Path, data: bytes, words: str) -> None:
-    """What begins as an image and can't be read is damaged, and not a file of another kind."""
+    """An unreadable file that begins as an image is damaged, and not of another kind."""
     with pytest.raises(RefusedError, match=words):
         run(tmp_path, data)
 
@@ -96,7 +96,7 @@ def wide(*numbers: int) -> bytes:
 def test_one_colour_that_is_transparent(
     tmp_path: Path, colours: int, bits: int, left: bytes, right: bytes, key: bytes
 ) -> None:
-    """It is told as the file stores it, whatever bits that has for a pixel; what is next to it stays."""
+    """It is read at the file's own bit depth; neighbouring colours stay."""
     row = left * (16 * bits // 8 // len(left)) + right * (24 * bits // 8 // len(right))
     palette = chunk(b"PLTE", bytes((*ORANGE, *RED))) if colours == PALETTE else b""
     data = png(SIZE, colours, [row] * 30, palette, chunk(b"tRNS", key), depth=bits // 3 if colours == RGB else bits)
@@ -147,7 +147,7 @@ OF_SRGB = chromaticities(313, 329, 640, 330, 300, 600, 150, 60)
 def test_colours_are_those_that_the_file_means(
     tmp_path: Path, chunks: list[bytes], shown: tuple[int, int, int]
 ) -> None:
-    """Gamma, primaries and coding points are honoured; the numbers are those that Chromium 141 shows."""
+    """Gamma, primaries and coding points are used; the numbers are those of Chromium 141."""
     result = made(tmp_path, image_options(formats=["png"]), png(SIZE, RGB, PLAIN, *chunks))
 
     actual = result.compressed.convert("RGB").getpixel((20, 15))
@@ -155,7 +155,7 @@ def test_colours_are_those_that_the_file_means(
 
 
 def test_a_gamma_holds_for_grey(tmp_path: Path) -> None:
-    """An image without colours has one as well, as Chromium shows it."""
+    """Chromium uses it for grey images as well."""
     result = made(tmp_path, image_options(formats=["png"]), png(SIZE, GREY, [b"\x80" * 40] * 30, gamma(100_000)))
 
     assert (188, 188, 188) == result.compressed.convert("RGB").getpixel((20, 15))
@@ -163,7 +163,7 @@ def test_a_gamma_holds_for_grey(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("transfer", "paper"), [(16, 148), (18, 191)])
 def test_high_dynamic_range_is_brought_into_plain_colours(tmp_path: Path, transfer: int, paper: int) -> None:
-    """Shades stay apart up to what is five times as bright as paper, which is a light grey; nothing turns around."""
+    """Shades stay distinct up to five times the brightness of paper, which is a light grey; their order is kept."""
     row = bytes(value for value in range(256) for _ in range(3))
     data = png((256, 30), RGB, [row] * 30, chunk(b"cICP", bytes((9, transfer, 0, 1))))
 
@@ -187,7 +187,7 @@ def blinking(*chunks: bytes, frames: int = 3) -> bytes:
 
 
 def test_an_animation_with_a_palette_keeps_its_colours(tmp_path: Path) -> None:
-    """Each frame is as browsers show it, with what is taken back after it; it is shown as often."""
+    """Each frame is as in browsers, with its disposal; the number of repeats is kept."""
     result = run(tmp_path, blinking())
 
     with Image.open(tmp_path / "compressed.webp") as image:
@@ -207,8 +207,8 @@ def test_an_animation_with_a_palette_keeps_its_colours(tmp_path: Path) -> None:
         pytest.param(blinking().replace(struct.pack(">2I", 10, 5), struct.pack(">2I", 31, 5)), id="a frame outside"),
     ],
 )
-def test_what_is_no_animation_is_an_image(tmp_path: Path, data: bytes) -> None:
-    """A file of one frame, or with one that can't be, is the image that it holds as well."""
+def test_a_png_without_usable_frames_is_an_image(tmp_path: Path, data: bytes) -> None:
+    """One frame, or a malformed one: the image in the file is used."""
     result = run(tmp_path, data)
 
     assert (None, 1) == (result.report["animation"], getattr(result.compressed, "n_frames", 1))
@@ -224,8 +224,8 @@ def test_what_is_no_animation_is_an_image(tmp_path: Path, data: bytes) -> None:
         (0, 2, [None, RED]),
     ],
 )
-def test_frames_replace_or_cover_and_are_taken_back(over: int, dispose: int, expected: list[Any]) -> None:
-    """A transparent frame in the second place, then an empty one elsewhere: what is seen where it lies."""
+def test_blending_and_disposal_of_frames(over: int, dispose: int, expected: list[Any]) -> None:
+    """A transparent frame in the second place, then an empty one elsewhere: the pixels at its place."""
     clear = chunk(b"PLTE", bytes((*RED, *WHITE))) + chunk(b"tRNS", b"\xff\0")
     square = packed([b"\1" * 10] * 10)
     data = b"".join((
@@ -245,7 +245,7 @@ def test_frames_replace_or_cover_and_are_taken_back(over: int, dispose: int, exp
 
 @pytest.mark.slow
 def test_exif_turns_it_and_xmp_does_not(tmp_path: Path) -> None:
-    """Of the two that can say how the camera lay, browsers heed EXIF alone."""
+    """Both can have the orientation; browsers use EXIF alone."""
     exif = Image.Exif()
     exif[0x0112] = 6
     xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

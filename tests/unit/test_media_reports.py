@@ -1,4 +1,4 @@
-"""A child's report is not believed: it has read hostile bytes."""
+"""A child's report is not trusted, because the child has read hostile bytes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_report_that_can_t_be_read_counts_as_a_crash(report: dict[str, Any]) -
 
 
 def test_a_report_without_an_image_that_was_wanted_counts_as_a_crash() -> None:
-    """The reason names the image; one that is there is found."""
+    """The reason names the image; the one that exists is found."""
     report = read_report(ImageReport, REPORT)
 
     assert "thumbnail.jpg" == report.output("thumbnail").name

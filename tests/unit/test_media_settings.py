@@ -1,4 +1,4 @@
-"""What the environment says of media."""
+"""Media's part of the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from processors.media.settings import MediaSettings, PlatformSettings
 
 
 def test_the_child_sees_where_programs_are_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the environment only the paths go to a child."""
+    """Only the paths of the environment go to a child."""
     monkeypatch.setenv("PATH", "/bin")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/lib")
     monkeypatch.setenv("PYTHONHOME", "")
@@ -27,8 +27,8 @@ def test_avatar_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("sizes", ["big", "0", "32,", "32,4096", "-5"])
-def test_avatar_sizes_that_are_none(monkeypatch: pytest.MonkeyPatch, sizes: str) -> None:
-    """Anything else refuses to start, and says how it looks."""
+def test_malformed_avatar_sizes(monkeypatch: pytest.MonkeyPatch, sizes: str) -> None:
+    """The process does not start, and shows the right form."""
     monkeypatch.setenv("AVATAR_SIZES", sizes)
 
     with pytest.raises(ValidationError, match="it looks like 32,64,128"):
@@ -36,7 +36,7 @@ def test_avatar_sizes_that_are_none(monkeypatch: pytest.MonkeyPatch, sizes: str)
 
 
 def test_a_video_leaves_room_for_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One video may have all memory but that of an image."""
+    """One video may use all memory except that of an image."""
     monkeypatch.setenv("MEDIA_MEMORY", "200")
     settings = MediaSettings()
 

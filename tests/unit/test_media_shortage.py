@@ -1,4 +1,4 @@
-"""What a machine may lack."""
+"""Shortages of the machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from processors.media.sandbox import shortage
     ],
 )
 def test_trouble(number: int, expected: str | None) -> None:
-    """The words are an operator's; what may be a job's own doing has none."""
+    """The text is for operators; an error that the job may have caused has none."""
     assert expected == shortage.trouble(OSError(number, "said"), Path("/tmp/x"))  # noqa: S108 -- nothing is there
 
 
@@ -39,7 +39,7 @@ def test_a_directory_with_room(tmp_path: Path) -> None:
 
 
 def test_a_directory_with_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is full before the last byte is: an image needs some."""
+    """It counts as full before the last byte is: an image needs some."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shortage.ROOM - 1))
 
     with pytest.raises(shortage.NoRoomError, match=r"is full \(ENOSPC\)"):

@@ -1,4 +1,4 @@
-"""Plain text, in whatever encoding it comes."""
+"""Plain text in any encoding."""
 
 # ruff: noqa: RUF001 -- letters of many languages
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_text(data: bytes) -> None:
-    """Text comes out as UTF-8 with plain line ends, whichever way it was stored."""
+    """The result is UTF-8 with line feeds, however it was stored."""
     text, report = read(data)
 
     assert (text, "text") == ("Grüße\nAda\n", report["kind"])
@@ -45,7 +45,7 @@ def test_markdown_is_what_the_job_says() -> None:
 
 
 def test_text_is_cut() -> None:
-    """No more is written than is wanted."""
+    """No more is written than wanted."""
     text, report = read(b"abcdefghij" * 100, maxCharacters=15)
 
     assert (text, report["truncated"]) == ("abcdefghijabcde", True)
@@ -84,8 +84,8 @@ UNICODE = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 
 
 @pytest.mark.parametrize(("wanted", "encoding"), LEGACY)
-def test_the_encoding_is_told_by_the_letters(wanted: str, encoding: str) -> None:
-    """Old text does not say how it is encoded."""
+def test_the_encoding_is_guessed_from_the_characters(wanted: str, encoding: str) -> None:
+    """Old text does not declare its encoding."""
     assert wanted == read(wanted.encode(encoding))[0]
 
 
@@ -100,7 +100,7 @@ def test_unicode_in_every_form(wanted: str, encoding: str) -> None:
     ("wanted", "encoding"), [(GERMAN, "utf-8"), *(each for each in LEGACY if each[1] not in {"iso2022_jp", "euc_jp"})]
 )
 def test_one_bad_byte_spoils_no_other(wanted: str, encoding: str) -> None:
-    """A byte that means nothing is no reason to take all for another encoding."""
+    """A meaningless byte does not change the encoding of the rest."""
     good = wanted.encode(encoding)
 
     text, _ = read(good * 20 + b"\xff\n" + good * 20)
@@ -109,20 +109,20 @@ def test_one_bad_byte_spoils_no_other(wanted: str, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("sign", ["£", "½", "§", "°"])
-def test_one_letter_tells_nothing(sign: str) -> None:
-    """A sign alone is taken as Windows means it."""
+def test_one_character_decides_no_encoding(sign: str) -> None:
+    """A single character is read as Windows means it."""
     assert f"about 5 {sign}\n" == read(f"about 5 {sign}\n".encode("cp1252"))[0]
 
 
 def test_an_encoding_that_is_declared() -> None:
-    """XML says it itself."""
+    """XML declares it."""
     head = '<?xml version="1.0" encoding="koi8-r"?>\n'
 
     assert f"{head}<a>Да</a>\n" == read(f"{head}<a>Да</a>\n".encode("koi8-r"))[0]
 
 
-def test_the_letters_may_come_late() -> None:
-    """A page of ASCII before them hides no encoding."""
+def test_the_characters_may_come_late() -> None:
+    """A page of ASCII before them does not hide the encoding."""
     english = "The quick brown fox jumps over the lazy dog.\n" * 3000
 
     assert english + RUSSIAN == read((english + RUSSIAN).encode("cp1251"), maxCharacters=200_000)[0]
@@ -130,7 +130,7 @@ def test_the_letters_may_come_late() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis", "gb18030"])
 def test_a_character_is_not_cut_in_two(encoding: str) -> None:
-    """What is read ends with a whole character."""
+    """The text that is read ends with a whole character."""
     text, report = read((JAPANESE * 9).encode(encoding)[:400], maxCharacters=60)
 
     assert ((JAPANESE * 9)[:60], True) == (text, report["truncated"])
@@ -154,7 +154,7 @@ def test_a_character_is_not_cut_in_two(encoding: str) -> None:
     ],
 )
 def test_no_words_are_joined_or_split(data: bytes, wanted: str) -> None:
-    """What ends a line, of whatever system, is a line feed; what nobody sees is gone."""
+    """Line ends of all systems become line feeds; invisible characters are removed."""
     assert wanted == read(data)[0]
 
 
@@ -168,13 +168,13 @@ def test_no_words_are_joined_or_split(data: bytes, wanted: str) -> None:
         pytest.param(b"P5 20 20 255\n" + bytes(range(128, 256)) * 4 + bytes(range(1, 8)), id="bytes without"),
     ],
 )
-def test_what_is_no_text(data: bytes) -> None:
-    """Bytes of other programs make no text, in no encoding."""
+def test_binary_files_are_no_text(data: bytes) -> None:
+    """In no encoding."""
     with pytest.raises(RefusedError, match="not a document of a known kind"):
         read(data)
 
 
 def test_a_word_document_with_a_password() -> None:
-    """It is no ZIP, but says what it is."""
+    """It is no ZIP, but is recognized."""
     with pytest.raises(RefusedError, match="protected by a password"):
         read(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le"))

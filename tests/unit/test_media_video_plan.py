@@ -1,4 +1,4 @@
-"""What is decided about a video, and the command lines for it. No ffmpeg runs."""
+"""The plan for a video, and its command lines. No ffmpeg runs."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ TOOL = Path("/bin/ffmpeg")
 
 
 def decide(memory: int = MEMORY, version: int = 8, **changes: Any) -> Plan:
-    """The plan for a video that is fit for the web but for the changes."""
+    """The plan for a video that is fit for the web except for these changes."""
     return plan(replace(SAFE, **changes), 60.0, 4096 * 2304, memory, version)
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"sounds": ()}, {"width": 1080, "height": 1920}, {"profile": "Main"}, {"fps": 60.02}]
 )
-def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
+def test_a_video_fit_for_the_web_is_remuxed(changes: dict[str, Any]) -> None:
     """Every browser plays it as it is."""
     assert decide(**changes).remux
 
@@ -77,8 +77,8 @@ def test_what_is_fit_is_remuxed(changes: dict[str, Any]) -> None:
         ({"width": 1, "height": 1, "codec": "gif"}, (2, 2)),
     ],
 )
-def test_what_is_encoded(changes: dict[str, Any], size: tuple[int, int]) -> None:
-    """Fitted inside 1080p either way, never enlarged, its sides even."""
+def test_the_size_of_an_encoded_video(changes: dict[str, Any], size: tuple[int, int]) -> None:
+    """Fitted into 1080p either way, never enlarged, its sides even."""
     decided = decide(**changes)
 
     assert (False, size) == (decided.remux, (decided.width, decided.height))
@@ -109,7 +109,7 @@ def test_a_large_video_is_smaller_where_memory_is_short(
 
 @pytest.mark.parametrize("changes", [{"codec": "hevc"}, {"pixel_format": "yuv420p10le"}, {"colour": PQ}, {"level": 60}])
 def test_full_hd_stays_full_hd_in_the_default_memory(changes: dict[str, Any]) -> None:
-    """Whatever its colours, and however many frames its decoder may keep."""
+    """With any colours, and with any number of frames in its decoder."""
     decided = decide(bit_rate=0, **changes)
 
     assert (1920, 1080) == (decided.width, decided.height)
@@ -122,8 +122,8 @@ def test_an_ffmpeg_with_many_libraries_is_given_more(changes: dict[str, Any]) ->
     assert 45 * MEBIBYTE == decide(version=5, **changes).need - decide(version=8, **changes).need
 
 
-def test_what_is_made_where_memory_ran_out() -> None:
-    """A smaller size with the memory that it was given, until there is none."""
+def test_a_smaller_video_where_memory_ran_out() -> None:
+    """With the same memory, until there is no smaller size."""
     full = decide(bit_rate=0)
     less = smaller(SAFE, full)
 
@@ -135,14 +135,14 @@ def test_what_is_made_where_memory_ran_out() -> None:
 
 @pytest.mark.parametrize("version", [5, 8])
 def test_a_gif_in_full_hd_stays_in_full_hd(version: int) -> None:
-    """However large its frames are in memory, its decoder keeps one of them."""
+    """Its frames are large in memory, but its decoder keeps one of them."""
     decided = decide(version=version, codec="gif", pixel_format="bgra", level=-99, sounds=())
 
     assert (1920, 1080) == (decided.width, decided.height)
 
 
 def test_a_small_video_leaves_memory_to_others() -> None:
-    """What is reserved goes by the video's size."""
+    """The reservation depends on the video's size."""
     assert decide(width=640, height=480, bit_rate=0).need < 80 * MEBIBYTE
 
 
@@ -151,7 +151,7 @@ def test_a_small_video_leaves_memory_to_others() -> None:
     [({"duration": 60.1}, "VIDEO_MAX_DURATION"), ({"width": 8192, "height": 4320}, "8192x4320 pixels")],
 )
 def test_limits(changes: dict[str, Any], reason: str) -> None:
-    """What is beyond them is refused in words that say which."""
+    """A video beyond a limit is refused with a reason that names it."""
     with pytest.raises(RefusedError, match=reason):
         decide(**changes)
 
@@ -159,7 +159,7 @@ def test_limits(changes: dict[str, Any], reason: str) -> None:
 @pytest.mark.parametrize("video", [SAFE, replace(SAFE, colour=PQ), replace(SAFE, fps=120.0)])
 @pytest.mark.parametrize("version", [5, 8])
 def test_no_command_opens_anything_else(video: Probe, version: int) -> None:
-    """Each names the formats and the protocol that it takes before its one input, and nothing of the upload's own."""
+    """Each names formats and protocol before its one input, and nothing from the upload."""
     size = Plan(remux=False, width=640, height=480, need=1)
     commands = [
         encode.encode_command(TOOL, version, video, size, 60.0),
@@ -205,12 +205,12 @@ def test_no_command_opens_anything_else(video: Probe, version: int) -> None:
     ],
 )
 def test_how_long_a_video_is(whole: dict[str, Any], streams: list[dict[str, Any]], seconds: float) -> None:
-    """From its begin to the end of the longest of its streams; Matroska says when they end."""
+    """From its begin to the end of its longest stream; Matroska records when they end."""
     assert seconds == probe._duration(whole, *streams)
 
 
 def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does ffprobe."""
+    """Ffprobe is limited in the same way."""
     seen: list[str] = []
 
     def run(command: list[str], **_: Any) -> Any:
@@ -249,8 +249,8 @@ def test_the_probe_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
         (228, "av_write: No space left on device", FailedError, "No space left"),
     ],
 )
-def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Exception], reason: str) -> None:
-    """The video's fault is for good; the machine's is not. A video without the frames that did not fit is none."""
+def test_endings_of_ffmpeg(status: int, stderr: str, kind: type[Exception], reason: str) -> None:
+    """The video's fault is for good; the machine's is not. A video that lost frames by a full disk is none."""
     heard = encode._read_errors(BytesIO(stderr.encode()))
 
     with pytest.raises(kind, match=reason):
@@ -258,12 +258,12 @@ def test_what_the_end_of_ffmpeg_means(status: int, stderr: str, kind: type[Excep
 
 
 def test_a_video_with_some_damage_is_one() -> None:
-    """Ffmpeg says what it could not decode, and goes on."""
+    """Ffmpeg reports what it could not decode, and goes on."""
     encode._judge(0, *encode._read_errors(BytesIO(b"Invalid NAL unit size\n")))
 
 
-def test_what_packets_tell() -> None:
-    """What is encrypted, how long each stream is, how long the last frame is shown, whatever order they come in."""
+def test_facts_from_packets() -> None:
+    """Encryption, the length of each stream, and the last frame's duration, in any order of packets."""
     told = Packets(0)
     for line in (
         "0,0.000000,0.100000,K__",
@@ -281,7 +281,7 @@ def test_what_packets_tell() -> None:
 
 
 @pytest.mark.parametrize("line", ["0,0.000000,0.040000,KD_", "1,0.000000,0.200000,KD_"])
-def test_what_packets_hide(line: str) -> None:
+def test_odd_packets(line: str) -> None:
     """One frame, or more sound than an encoder needs."""
     told = Packets(0)
     told.take(line)
@@ -298,8 +298,8 @@ def test_what_packets_hide(line: str) -> None:
         ({}, {"tags": {"encryption": "ASF Extended Content Encryption"}}),
     ],
 )
-def test_what_is_protected(stream: dict[str, Any], whole: dict[str, Any]) -> None:
-    """Apple's mark, WebM's and those of Windows Media, as ffprobe tells them."""
+def test_protected_videos(stream: dict[str, Any], whole: dict[str, Any]) -> None:
+    """The marks of Apple, WebM and Windows Media, as ffprobe shows them."""
     video = {"index": 0, "codec_type": "video", "codec_name": "h264", "width": 64, "height": 64}
 
     with pytest.raises(RefusedError, match="protected"):

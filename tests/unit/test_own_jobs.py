@@ -1,4 +1,4 @@
-"""A team's own jobs: what their module says, and what is wrong with one."""
+"""A team's own jobs: their module, and the errors for a wrong one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Sent(Model):
 
 
 class SendInvoice(Job[Invoice]):
-    """A job whose payload mypy knows: without `payload: Invoice` this would not pass."""
+    """A job whose payload mypy checks: without `payload: Invoice` this file would not pass."""
 
     name = "send-invoice"
     queue = "invoices"
@@ -68,7 +68,7 @@ class SendInvoice(Job[Invoice]):
 
 
 class Plain(Job[Invoice]):
-    """One with a plain function."""
+    """A job with a plain function."""
 
     name = "plain"
     queue = "invoices"
@@ -79,14 +79,14 @@ class Plain(Job[Invoice]):
 
 
 class Mistyped(Job[Invoice]):
-    """One that mypy refuses."""
+    """A job that mypy refuses."""
 
     def handle(self, payload: Sent, context: Context) -> None:  # type: ignore[override]
         """Take another payload than the job has."""
 
 
 class Special(SendInvoice):
-    """A class of another job's is a job with its payload."""
+    """A subclass of another job is a job with its payload."""
 
     name = "special"
 
@@ -122,7 +122,7 @@ def test_a_class_is_a_schema() -> None:
 
 
 def test_a_module_beside_the_worker(tmp_path: Path) -> None:
-    """It is imported from the working directory; several are added up."""
+    """It is imported from the working directory; several modules are added up."""
     (tmp_path / "good.py").write_text(GOOD)
     (tmp_path / "more.py").write_text(GOOD.replace('"send-invoice"', '"remind"').replace("QUEUES", "_"))
     own = read_modules(["good", "more"])
@@ -148,14 +148,14 @@ def test_a_module_beside_the_worker(tmp_path: Path) -> None:
         ("SCHEDULES = ('a',)\nJOBS = ()", "JOBS: own: SCHEDULES: 'a' is no Schedule"),
     ],
 )
-def test_what_is_wrong_with_a_module(tmp_path: Path, text: str, expected: str) -> None:
-    """It is one line, which says where."""
+def test_a_faulty_module_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    """It says where."""
     (tmp_path / "own.py").write_text(text)
 
     assert [expected.format(tmp_path)] == faults("own")
 
 
-def test_a_module_that_is_not_there() -> None:
+def test_missing_modules_are_all_named() -> None:
     """Each is told."""
     assert ["JOBS: nothere: No module named 'nothere'", "JOBS: a.b: No module named 'a'"] == faults("nothere", "a.b")
 
@@ -169,8 +169,8 @@ def test_what_is_no_name_of_a_module(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a:b", "", "dead", "mail-high", "mail-low", "a b", "-a"])
-def test_what_a_queue_can_not_be_called(tmp_path: Path, name: str) -> None:
-    """Both wires make keys of it, and RQ lanes; the environment variables."""
+def test_bad_names_of_queues(tmp_path: Path, name: str) -> None:
+    """Both wires build keys from the name, RQ builds lanes, and the environment variables."""
     (tmp_path / "own.py").write_text(f"from queue_lib.jobs import Queue\nQUEUES = (Queue(name={name!r}),)\nJOBS = ()")
 
     [fault] = faults("own")
@@ -187,7 +187,7 @@ def test_what_a_queue_can_not_be_called(tmp_path: Path, name: str) -> None:
         ("keep_failed=60", "keep_failed is no Retention; write keep_failed=Retention(age=3600.0) with seconds"),
     ],
 )
-def test_what_is_wrong_with_a_queue(tmp_path: Path, fields: str, expected: str) -> None:
+def test_a_faulty_queue_is_refused(tmp_path: Path, fields: str, expected: str) -> None:
     """Its numbers are checked as if the environment had set them; the rest is checked here."""
     text = f"from queue_lib.jobs import Backoff, Queue\nQUEUES = (Queue(name='a', {fields}),)\nJOBS = ()"
     (tmp_path / "own.py").write_text(text)
@@ -228,8 +228,8 @@ def test_what_is_wrong_with_a_queue(tmp_path: Path, fields: str, expected: str) 
         ),
     ],
 )
-def test_what_is_wrong_with_a_class(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    """It is one line, which says what to write."""
+def test_a_faulty_class_is_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    """It says what to write."""
     (tmp_path / "own.py").write_text(GOOD.replace(old, new))
 
     assert [f"JOBS: own: {expected}"] == faults("own")
@@ -255,8 +255,8 @@ def test_what_is_wrong_with_a_class(tmp_path: Path, old: str, new: str, expected
         ("'a:b', 'a', every=60", "'a:b' needs another key: letters and digits, with -, _ or . between them"),
     ],
 )
-def test_what_is_wrong_with_a_schedule(tmp_path: Path, schedule: str, expected: str) -> None:
-    """It is told at the start, not when it is due."""
+def test_a_faulty_schedule_is_refused(tmp_path: Path, schedule: str, expected: str) -> None:
+    """At the start, not when it is due."""
     text = f"from queue_lib.jobs import Schedule\nSCHEDULES = (Schedule({schedule}),)\nJOBS = ()"
     (tmp_path / "own.py").write_text(text)
 
@@ -264,8 +264,8 @@ def test_what_is_wrong_with_a_schedule(tmp_path: Path, schedule: str, expected: 
     assert fault.startswith(f"JOBS: own: the schedule {expected}")
 
 
-def test_a_schedule_is_of_a_job_that_there_is() -> None:
-    """With a payload that the job takes; all that is wrong is told together."""
+def test_a_schedule_names_a_known_job() -> None:
+    """With a payload that the job accepts; all faults are named together."""
     queues, good = (Queue(name="invoices"),), Schedule("a", "plain", {"invoiceId": "i"}, every=60)
     own = OwnJobs(queues, (Plain,), (good, Schedule("b", "none", every=60), Schedule("c", "plain", every=60)))
     with pytest.raises(ConfigurationError) as caught:
@@ -283,7 +283,7 @@ def test_a_schedule_is_of_a_job_that_there_is() -> None:
 
 
 def test_a_process_has_the_schedules_of_its_queues(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also of jobs that a feature has which it does not serve: else it would remove what another process has added."""
+    """Also those of a feature that it does not serve: otherwise it would delete another process's."""
     every = Schedule("a", "two", every=60)
     one = Feature(name="one", queues=(Queue(name="x"),), jobs=(JobSchema("one", "x", Invoice),), open=_never)
     two = Feature(
@@ -300,8 +300,8 @@ def test_a_process_has_the_schedules_of_its_queues(monkeypatch: pytest.MonkeyPat
     assert {"x": (Schedule("b", "one", {"invoiceId": "i"}, every=60),)} == chosen.schedules
 
 
-def test_names_are_taken_once() -> None:
-    """A job of the worker's own, or another of the team's, has the name already; a queue has to be there."""
+def test_names_are_unique() -> None:
+    """A built-in job, or another one of the team, may have the name already; the job's queue must exist."""
     taken = type("Taken", (SendInvoice,), {"name": "push-batch", "queue": "push-notifications"})
     with pytest.raises(ConfigurationError, match="'push-batch' is taken: it is there 2 times, in push and own jobs"):
         jobs_of(with_own_jobs(OwnJobs(jobs=(taken,))))
@@ -313,7 +313,7 @@ def test_names_are_taken_once() -> None:
         jobs_of(with_own_jobs(OwnJobs(jobs=(Plain,))))
 
 
-def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of JOBS and those of the settings."""
     monkeypatch.setenv("JOBS", "nothere")
     monkeypatch.setenv("LOG_LEVEL", "loud")
@@ -327,7 +327,7 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_module_is_named_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Twice, all its names would be taken."""
+    """Named twice, all its names would be taken."""
     (tmp_path / "good.py").write_text(GOOD)
     monkeypatch.setenv("JOBS", "good, good")
     reading = Reading()
@@ -337,7 +337,7 @@ def test_a_module_is_named_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_own_jobs_are_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without another word; QUEUES and WORKER_TYPE choose among all; the queue has its variables."""
+    """Without further settings; QUEUES and WORKER_TYPE choose among all queues, which have their variables."""
     (tmp_path / "good.py").write_text(GOOD)
     monkeypatch.setenv("JOBS", "good")
     monkeypatch.setenv("INVOICES_CONCURRENCY", "7")
@@ -363,13 +363,13 @@ async def test_a_class_that_can_not_be_made(tmp_path: Path, monkeypatch: pytest.
 
 
 def served_queues() -> tuple[Queue, ...]:
-    """What `worker.py` serves."""
+    """The queues that `worker.py` serves."""
     reading = Reading()
     return choose(with_own_jobs(own_jobs(reading), ()), reading).queues
 
 
 class Optional(BaseSettings):
-    """Settings that a feature can do without."""
+    """Settings that a feature does not require."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -377,7 +377,7 @@ class Optional(BaseSettings):
 
 
 def test_settings_that_are_optional(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are read if they are set, and no fault if not."""
+    """They are read if they are set, and are no fault if not."""
     schema = JobSchema("a", "invoices", BaseModel)
     queues = (Queue(name="invoices"),)
     feature = Feature(name="a", queues=queues, jobs=(schema,), optional_settings=(Optional,), open=_never)

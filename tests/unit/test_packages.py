@@ -1,4 +1,4 @@
-"""The packages: what is imported is asked for, and what is asked for can be installed anywhere, as it was tested."""
+"""The packages: every import is declared, and what is declared can be installed anywhere, as tested."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HERE = {name: str(value) for name, value in default_environment().items()}
 
 
 def sources() -> list[Path]:
-    """All Python of the project."""
+    """All Python files of the project."""
     paths: list[Path] = []
     for folder, folders, files in os.walk(PROJECT):
         folders[:] = [name for name in folders if name != "node_modules" and not name.startswith(".")]
@@ -58,7 +58,7 @@ def sources() -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The modules that it imports when it runs, at its top or later: not what is for type checkers alone."""
+    """The modules that it imports when it runs, at its top or later: not those for type checkers alone."""
     left: list[ast.AST] = [ast.parse(path.read_text())]
     while left:
         node = left.pop()
@@ -75,7 +75,7 @@ def imports(path: Path) -> Iterator[str]:
 
 @cache
 def distributions() -> dict[str, set[str]]:
-    """Who brings a module, by its first name."""
+    """The packages that bring a module, by its first name."""
     return {
         module: {canonicalize_name(name) for name in names}
         for module, names in metadata.packages_distributions().items()
@@ -83,16 +83,16 @@ def distributions() -> dict[str, set[str]]:
 
 
 def foreign(path: Path) -> set[str]:
-    """The first names of the modules that it has from packages."""
+    """The first names of its modules that come from packages."""
     tops = {module.split(".")[0] for module in imports(path)}
     return tops - OUR_OWN - sys.stdlib_module_names
 
 
 @pytest.mark.slow
-def test_what_is_imported_is_asked_for() -> None:
-    """Each import of a package is one of pyproject.toml's own lines, of an extra that the file's folder may use.
+def test_every_import_is_declared() -> None:
+    """Each import of a package has its own line in pyproject.toml, in an extra that the file's folder may use.
 
-    What comes along with another package today need not tomorrow, and need not in the install that lacks the other.
+    A package that comes with another one today may be missing tomorrow, or in an install without the other.
     """
     missing = []
     for path in sources():
@@ -105,7 +105,7 @@ def test_what_is_imported_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_requirements_file_has_what_is_asked_for(file: str) -> None:
+def test_a_requirements_file_has_all_declared_packages(file: str) -> None:
     """Each line of pyproject.toml is in the compiled file with that version: it was compiled since."""
     asked = {canonicalize_name(requirement.name): requirement.specifier for requirement in direct(*FILES[file])}
     pins = installed(file)
@@ -116,7 +116,7 @@ def test_a_requirements_file_has_what_is_asked_for(file: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_a_requirements_file_holds_on_every_system(file: str) -> None:
-    """What a package asks for on another system or Python is in the file: pip takes no package without a hash."""
+    """Packages needed on another system or Python are in the file: pip takes no package without a hash."""
     pins = installed(file)
     missing = set()
     for version, (platform, (system, *machines)) in product(PYTHONS, SYSTEMS.items()):
@@ -138,7 +138,7 @@ def test_a_requirements_file_holds_on_every_system(file: str) -> None:
 
 @cache
 def asks_for(package: str) -> list[Requirement]:
-    """What an installed package asks for in turn."""
+    """The requirements of an installed package."""
     return [Requirement(line) for line in metadata.requires(package) or ()]
 
 
@@ -161,14 +161,14 @@ def needed(extras: Iterable[str], environment: dict[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_requirements_file_installs_what_was_tested(file: str) -> None:
-    """Each package has the version and the files of requirements-dev.txt, which the tests run with, by their hashes."""
+    """Versions and hashes are those of requirements-dev.txt, with which the tests run."""
     tested = installed("requirements-dev.txt")
 
     assert {} == {name: pin for name, pin in installed(file).items() if pin != tested.get(name) or not pin[1]}
 
 
 def test_each_package_has_its_place_in_third_party() -> None:
-    """Each one that is installed for use is named in THIRD_PARTY.md once, below the licence that it declares."""
+    """Each package that is installed for use is named in THIRD_PARTY.md once, below its declared licence."""
     table = (PROJECT / "THIRD_PARTY.md").read_text().split("## Licences of the packages")[1]
     rows = re.findall(r"^\| ([^|]+) \| (`[^|]+`) \|$", table, re.MULTILINE)
     places = [(name, licence) for licence, names in rows for name in re.findall(r"`([^`]+)`", names)]
@@ -182,7 +182,7 @@ def test_each_package_has_its_place_in_third_party() -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_requirements_file_names_no_server(file: str) -> None:
-    """Where packages come from is the installing machine's business."""
+    """The installing machine chooses where packages come from."""
     text = (PROJECT / file).read_text()
 
     assert [] == re.findall(r"^.*(?:://|--(?:index|extra|find|trusted)).*$", text, re.MULTILINE)

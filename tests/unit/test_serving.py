@@ -1,4 +1,4 @@
-"""Which features and queues a process serves, as the environment says."""
+"""Which features and queues a process serves, by its environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Shared(BaseSettings):
-    """What both features read."""
+    """Settings that both features read."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -33,7 +33,7 @@ class Shared(BaseSettings):
 
 
 class Letters(BaseSettings):
-    """What one reads alone."""
+    """Settings that one feature reads alone."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True)
 
@@ -43,7 +43,7 @@ class Letters(BaseSettings):
 
 @asynccontextmanager
 async def opened(_served: Served, _tools: Any) -> AsyncIterator[Opened]:
-    """Nothing is ever opened here."""
+    """Stands for a feature's `open`, which is never called here."""
     yield Opened(processors={})
 
 
@@ -68,13 +68,13 @@ def feature(name: str, *queues: Queue, **fields: Any) -> Feature:
 
 
 MAIL = feature("mail", queue("letters", "light"), settings=(Letters,), shared_settings=(Shared,))
-FILMS = feature("films", queue("films", "heavy"), queue("posters", "medium"), shared_settings=(Shared,))
-ALL = (MAIL, FILMS)
+VIDEOS = feature("videos", queue("videos", "heavy"), queue("posters", "medium"), shared_settings=(Shared,))
+ALL = (MAIL, VIDEOS)
 
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """Only what a test sets: nothing from the machine, no `.env`."""
+    """Only the test's own variables: nothing from the machine, no `.env`."""
     monkeypatch.chdir(str(tmp_path))
     models = (WorkerSettings, QueueChoice, Shared, Letters)
     for name in (name for model in models for name in model.model_fields):
@@ -92,24 +92,24 @@ def faults() -> tuple[str, ...]:
 
 
 def served() -> tuple[list[str], list[str]]:
-    """Features and queues."""
+    """The names of features and queues."""
     chosen = choose(ALL)
     return [feature.name for feature in chosen.features], [queue.name for queue in chosen.queues]
 
 
-def test_what_is_configured_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_features_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """A feature with a required variable needs one of its own to be set; one without any is always served."""
-    assert (["films"], ["films", "posters"]) == served()
+    assert (["videos"], ["videos", "posters"]) == served()
     assert ("mail",) == choose(ALL).not_configured
 
     monkeypatch.setenv("SMTP_KEY", "s3cret-s3cret")
-    assert (["mail", "films"], ["letters", "films", "posters"]) == served()
+    assert (["mail", "videos"], ["letters", "videos", "posters"]) == served()
     assert () == choose(ALL).not_configured
 
 
 @pytest.mark.parametrize("name", ["SMTP_HOST", "LETTERS_CONCURRENCY"])
-def test_what_is_half_configured_is_a_fault(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Whoever has set a variable of a feature, or of its queue, means it to be served."""
+def test_a_half_configured_feature_is_a_fault(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A variable of a feature, or of its queue, means that the feature is wanted."""
     monkeypatch.setenv(name, "7")
 
     assert ("SMTP_KEY: not set, and required",) == faults()
@@ -119,18 +119,18 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some hosts can't remove a variable."""
     monkeypatch.setenv("SMTP_HOST", "")
 
-    assert (["films"], ["films", "posters"]) == served()
+    assert (["videos"], ["videos", "posters"]) == served()
 
 
-def test_only_what_is_served_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker of one feature needs no variable of another, and no fault there keeps it from its work."""
+def test_only_settings_of_served_features_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of one feature needs no variable of another, and no fault there stops it."""
     monkeypatch.setenv("QUEUES", "posters")
     monkeypatch.setenv("SMTP_KEY", "short")
     monkeypatch.setenv("LETTERS_CONCURRENCY", "none")
 
     chosen = choose(ALL)
 
-    assert (["films"], ["posters"]) == served()
+    assert (["videos"], ["posters"]) == served()
     assert "here" == chosen.of(Shared).shop_database
     assert chosen.find(Letters) is None
     with pytest.raises(LookupError, match="Letters was not read"):
@@ -138,14 +138,14 @@ def test_only_what_is_served_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_queue_that_is_named_must_be_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """QUEUES is no wish: what its features need must be set."""
+    """The settings that its features need must be set."""
     monkeypatch.setenv("QUEUES", "letters,posters")
 
     assert ("SMTP_KEY: not set, and required",) == faults()
 
 
-def test_where_nothing_is_configured_all_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for somebody who starts it for the first time."""
+def test_without_any_settings_all_missing_ones_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a first start."""
     monkeypatch.delenv("SHOP_DATABASE")
     with pytest.raises(ConfigurationError) as caught:
         choose([MAIL])
@@ -157,14 +157,14 @@ def test_where_nothing_is_configured_all_that_is_missing_is_said(monkeypatch: py
     ("given", "queues"),
     [
         ("light", ["letters"]),
-        ("heavy", ["films"]),
+        ("heavy", ["videos"]),
         ("light, medium", ["letters", "posters"]),
-        ("all", ["letters", "films", "posters"]),
-        ("all,light", ["letters", "films", "posters"]),
+        ("all", ["letters", "videos", "posters"]),
+        ("all,light", ["letters", "videos", "posters"]),
     ],
 )
 def test_worker_type_chooses_by_what_jobs_cost(monkeypatch: pytest.MonkeyPatch, given: str, queues: list[str]) -> None:
-    """The rows say what they cost."""
+    """The queues' rows have the cost."""
     monkeypatch.setenv("WORKER_TYPE", given)
     monkeypatch.setenv("SMTP_KEY", "s3cret-s3cret")
 
@@ -172,15 +172,15 @@ def test_worker_type_chooses_by_what_jobs_cost(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_queues_wins_over_worker_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever names queues means them."""
+    """Named queues are served, whatever their cost."""
     monkeypatch.setenv("WORKER_TYPE", "light")
-    monkeypatch.setenv("QUEUES", "films")
+    monkeypatch.setenv("QUEUES", "videos")
 
-    assert (["films"], ["films"]) == served()
+    assert (["videos"], ["videos"]) == served()
 
 
 def test_a_type_that_no_queue_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be a worker that never works."""
+    """It is refused, because such a worker would never work."""
     monkeypatch.setenv("WORKER_TYPE", "medium")
     with pytest.raises(ConfigurationError, match="WORKER_TYPE: no queue is medium; name another type, or leave it out"):
         choose([MAIL])
@@ -194,28 +194,28 @@ def test_worker_type_may_be_blank_or_in_capitals(monkeypatch: pytest.MonkeyPatch
     """As QUEUES may be blank, and LOG_LEVEL in capitals."""
     monkeypatch.setenv("WORKER_TYPE", given)
 
-    assert ["films", "posters"] == served()[1]
+    assert ["videos", "posters"] == served()[1]
 
 
 def test_a_wrong_type_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It lists the types that there are."""
+    """It lists the types."""
     monkeypatch.setenv("WORKER_TYPE", "huge")
 
     assert ("WORKER_TYPE: Input should be 'light', 'medium', 'heavy' or 'all'",) == faults()
 
 
-@pytest.mark.parametrize("given", ["film", "films,film"])
+@pytest.mark.parametrize("given", ["video", "videos,video"])
 def test_a_queue_that_is_misspelt_is_the_only_fault(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    """Nobody has asked for the features that are not configured."""
+    """Features without settings report no fault."""
     monkeypatch.setenv("QUEUES", given)
 
-    assert ("QUEUES: no such queue: film; there are letters, films, posters",) == faults()
+    assert ("QUEUES: no such queue: video; there are letters, videos, posters",) == faults()
 
 
-def test_a_queue_that_nobody_has_jobs_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no queue that is served, whatever else is."""
+def test_a_queue_without_jobs_is_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not served, whatever else is."""
     idle = feature("idle", queue("idle", "light"))
-    monkeypatch.setenv("QUEUES", "films,idle")
+    monkeypatch.setenv("QUEUES", "videos,idle")
     with pytest.raises(ConfigurationError) as caught:
         choose([*ALL, replace(idle, jobs=())])
 
@@ -223,7 +223,7 @@ def test_a_queue_that_nobody_has_jobs_for(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_own_jobs_that_can_not_be_read_are_the_only_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """QUEUES may name a queue of theirs, and nobody has asked for the features that are not configured."""
+    """QUEUES may name one of their queues; features without settings report no fault."""
     monkeypatch.setenv("QUEUES", "theirs")
     reading = Reading()
     reading.faults = ["JOBS: jobs: No module named 'jobs'"]
@@ -237,52 +237,52 @@ def test_every_number_of_a_queue_can_be_set(monkeypatch: pytest.MonkeyPatch) -> 
     """`<QUEUE>_...` overrides one number of one queue; the others are the manifest's."""
     values = {"CONCURRENCY": "9", "RATE_MAX": "0", "RATE_DURATION": "0.5", "ATTEMPTS": "4", "BACKOFF": "1.5"}
     for name, value in (values | {"TIMEOUT": "42"}).items():
-        monkeypatch.setenv(f"FILMS_{name}", value)
-    films, posters = choose(ALL).queues
+        monkeypatch.setenv(f"VIDEOS_{name}", value)
+    videos, posters = choose(ALL).queues
 
-    assert (9, 0, 0.5) == (films.concurrency, films.rate_max, films.rate_duration)
-    assert (4, 42.0, Backoff((1.5,))) == (films.attempts, films.timeout, films.backoff)
-    assert FILMS.queues[1] == posters
+    assert (9, 0, 0.5) == (videos.concurrency, videos.rate_max, videos.rate_duration)
+    assert (4, 42.0, Backoff((1.5,))) == (videos.attempts, videos.timeout, videos.backoff)
+    assert VIDEOS.queues[1] == posters
 
 
-def test_each_process_has_the_queues_that_so_many_serve_and_a_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_has_its_queues_and_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process has the features of its queues alone."""
     monkeypatch.setenv("LETTERS_PROCESSES", "3")
-    monkeypatch.setenv("FILMS_PROCESSES", "2")
+    monkeypatch.setenv("VIDEOS_PROCESSES", "2")
     monkeypatch.setenv("SMTP_KEY", "s3cret-s3cret")
     monkeypatch.setenv("METRICS_PORT", "9464")
     loaded = shares(choose(ALL))
 
-    expected = [["letters", "films", "posters"], ["letters", "films"], ["letters"]]
+    expected = [["letters", "videos", "posters"], ["letters", "videos"], ["letters"]]
     assert expected == [[queue.name for queue in share.queues] for share in loaded]
-    assert [["mail", "films"]] * 2 + [["mail"]] == [[feature.name for feature in share.features] for share in loaded]
+    assert [["mail", "videos"]] * 2 + [["mail"]] == [[feature.name for feature in share.features] for share in loaded]
     assert [9464, 9465, 9466] == [share.worker.metrics_port for share in loaded]
 
 
-def test_one_process_is_what_was_chosen() -> None:
-    """Without a word about processes there is one, for all queues, without a port."""
+def test_one_process_serves_all_chosen_queues() -> None:
+    """By default there is one, for all queues, without a port."""
     chosen = choose(ALL)
 
     assert [chosen] == shares(chosen)
 
 
-def test_all_faults_are_told_at_once_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each fault is a line that begins with its variable; no value is repeated, for it may be a secret."""
+def test_all_faults_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fault is a line that begins with its variable; no value is repeated, because it may be a secret."""
     monkeypatch.delenv("REDIS_URL")
     monkeypatch.setenv("LOG_LEVEL", "s3cret")
     monkeypatch.setenv("QUEUES", "email")
     monkeypatch.setenv("SMTP_KEY", "s3cret")
-    monkeypatch.setenv("FILMS_CONCURRENCY", "0")
+    monkeypatch.setenv("VIDEOS_CONCURRENCY", "0")
     monkeypatch.setenv("POSTERS_RATE_MAX", "many")
 
     names = [fault.split(":")[0] for fault in faults()]
 
-    assert ["REDIS_URL", "LOG_LEVEL", "QUEUES", "SMTP_KEY", "FILMS_CONCURRENCY", "POSTERS_RATE_MAX"] == names
-    assert "QUEUES: no such queue: email; there are letters, films, posters" in faults()
+    assert ["REDIS_URL", "LOG_LEVEL", "QUEUES", "SMTP_KEY", "VIDEOS_CONCURRENCY", "POSTERS_RATE_MAX"] == names
+    assert "QUEUES: no such queue: email; there are letters, videos, posters" in faults()
 
 
-def test_names_are_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two features with one queue, or one job, would each have half of the other's jobs."""
+def test_names_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two features with one queue, or one job, would each get half of the other's jobs."""
     again = feature("again", queue("letters", "light"))
     with pytest.raises(ConfigurationError, match="the queue name 'letters' is taken: it is there 2 times"):
         choose([MAIL, again])
@@ -301,11 +301,11 @@ def test_a_feature_may_have_jobs_in_the_queue_of_another(monkeypatch: pytest.Mon
     other = Feature(name="other", jobs=(JobSchema("other", "posters", Model),), open=opened)
     monkeypatch.setenv("QUEUES", "posters")
 
-    assert ["films", "other"] == [feature.name for feature in choose([*ALL, other]).features]
+    assert ["videos", "other"] == [feature.name for feature in choose([*ALL, other]).features]
 
 
 def test_one_line_says_what_is_served() -> None:
-    """The operator sees what was left out, and why."""
+    """It also says what is not, and why."""
     with capture_logs() as lines:
         tell_what_is_served(choose(ALL))
 
@@ -313,15 +313,15 @@ def test_one_line_says_what_is_served() -> None:
         {
             "event": "serving",
             "log_level": "info",
-            "features": ["films"],
-            "queues": ["films", "posters"],
+            "features": ["videos"],
+            "queues": ["videos", "posters"],
             "not_configured": ["mail"],
         }
     ] == lines
 
 
-def test_a_misspelt_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the name that is meant, unless that one is set as well; the app's own variables are like none of ours."""
+def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the name that is meant, unless that one is set as well; the app's own variables are unlike ours."""
     for name in ("PUSH_NOTIFICATIONS_CONCURENCY", "LEASE_DURATON", "QUEUE", "NEXT_PUBLIC_SENTRY_DSN", "WIRE", "PORTS"):
         monkeypatch.setenv(name, "s3cret")
     monkeypatch.setenv("REDIS_URLS", "s3cret")  # REDIS_URL is set

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """Only what a test sets: nothing from the machine, no `.env`."""
+    """Only the test's own variables: nothing from the machine, no `.env`."""
     monkeypatch.chdir(str(tmp_path))
     names = [*WorkerSettings.model_fields, "push_notifications_concurrency", "file_processing_rate_max"]
     for name in names:
@@ -41,15 +41,15 @@ def test_defaults() -> None:
 
 
 def test_redis_tls_url_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """REDIS_TLS_URL is preferred, as hosts that set both mean it; then REDIS_URL need not be there."""
+    """Hosts that set both mean REDIS_TLS_URL; then REDIS_URL may be missing."""
     monkeypatch.setenv("REDIS_TLS_URL", "rediss://h:p@example.com:6380")
     monkeypatch.delenv("REDIS_URL")
     worker = read()
     assert "rediss://h:p@example.com:6380" == worker.redis
 
 
-def test_an_unverified_certificate_needs_a_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """TLS is verified unless a CA is given or verification is switched off in so many words."""
+def test_an_unverified_certificate_needs_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """TLS is verified unless a CA is given or verification is switched off explicitly."""
     monkeypatch.setenv("REDIS_URL", "rediss://example.com")
     assert "ssl_cert_reqs" not in redis_options(read())
     ca = str(make_certificate(tmp_path)[0])
@@ -60,8 +60,8 @@ def test_an_unverified_certificate_needs_a_word(monkeypatch: pytest.MonkeyPatch,
     assert "none" == redis_options(read())["ssl_cert_reqs"]
 
 
-def test_a_url_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A URL that is not Redis's is a fault of REDIS_URL, and its password stays unsaid."""
+def test_a_url_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fault of REDIS_URL, and its password is not shown."""
     monkeypatch.setenv("REDIS_URL", "postgres://user:s3cret@example.com")
     with pytest.raises(ConfigurationError, match="REDIS_URL: not a Redis URL") as caught:
         redis_options(read())
@@ -89,7 +89,7 @@ def test_a_url_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_url_is_taken_as_it_is_meant_or_not_at_all(
     monkeypatch: pytest.MonkeyPatch, url: str, fault: str | None
 ) -> None:
-    """What redis-py takes for something else, or only chokes on when it connects, is a fault of the start."""
+    """A URL that redis-py would misread, or fail on when it connects, is a fault of the start."""
     monkeypatch.setenv("REDIS_URL", url)
     worker = read()
     if fault is None:
@@ -101,7 +101,7 @@ def test_a_url_is_taken_as_it_is_meant_or_not_at_all(
 
 
 def test_the_variable_at_fault_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of the two that have the URL it is the one that is used; a CA that can't be read is REDIS_TLS_CA's own fault."""
+    """Of the two for the URL it is the one in use; an unreadable CA is a fault of REDIS_TLS_CA."""
     (tmp_path / "no.pem").write_text("no certificate")
     monkeypatch.setenv("REDIS_TLS_URL", "rediss://localhost/zero")
     for ca, fault in (
@@ -117,7 +117,7 @@ def test_the_variable_at_fault_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told with the fault that it has caused, and its value is not."""
+    """It is named with the fault that it has caused, without its value."""
     monkeypatch.delenv("REDIS_URL")
     monkeypatch.setenv("REDIS_ULR", "redis://:s3cret@localhost")
     with pytest.raises(ConfigurationError) as caught:
@@ -128,7 +128,7 @@ def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: 
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty variable means its default, as on hosts whose forms can't remove one."""
+    """It means the default, because some hosts' forms can't remove one."""
     monkeypatch.setenv("WIRES", "")
     assert tuple(Wire) == read().wires
 
@@ -144,7 +144,7 @@ def test_a_dotenv_file_serves_development(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_dotenv_file_that_can_not_be_read(tmp_path: Path) -> None:
-    """It is a fault in one line, beside all others; a folder of that name is none."""
+    """It is one line, beside all other faults; a folder of that name is no fault."""
     (tmp_path / ".env").write_bytes(b"REDIS_URL=redis://:s3cret\xe9@localhost\n")
     with pytest.raises(ConfigurationError) as caught:
         read()
