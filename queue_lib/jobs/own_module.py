@@ -105,7 +105,8 @@ def _faults(module: ModuleType) -> Iterator[str]:
         if not isinstance(getattr(module, name, ()), (tuple, list)):
             yield f"{name} is no tuple; write {name} = (..., )"
     if not hasattr(module, "JOBS"):
-        yield "it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"
+        file = getattr(module, "__file__", None) or "a folder without __init__.py"
+        yield f"it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs ({file})"
     for queue in _listed(module, "QUEUES"):
         yield from _queue_faults(queue)
     for job in _listed(module, "JOBS"):

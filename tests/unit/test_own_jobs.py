@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sched
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ def test_a_module_beside_the_worker(tmp_path: Path) -> None:
         ("import os\nos.environ['NO_KEY']", "JOBS: own: KeyError: 'NO_KEY' ({}/own.py, line 2)"),
         ("raise ValueError('a\\nb')", "JOBS: own: ValueError: a b ({}/own.py, line 1)"),
         ("raise SystemExit", "JOBS: own: SystemExit: SystemExit ({}/own.py, line 1)"),
-        ("", "JOBS: own: it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"),
+        ("", "JOBS: own: it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs ({}/own.py)"),
         ("JOBS = {}", "JOBS: own: JOBS is no tuple; write JOBS = (..., )"),
         ("JOBS = (7,)", "JOBS: own: JOBS: 7 is no class of a Job; write class SendInvoice(Job[Invoice])"),
         ("QUEUES = ('a',)\nJOBS = ()", "JOBS: own: QUEUES: 'a' is no Queue"),
@@ -153,6 +154,18 @@ def test_a_faulty_module_is_one_line(tmp_path: Path, text: str, expected: str) -
     (tmp_path / "own.py").write_text(text)
 
     assert [expected.format(tmp_path)] == faults("own")
+
+
+def test_a_module_with_the_name_of_pythons_own(tmp_path: Path) -> None:
+    """The fault says which file was read: `sched` is in Python's library, and so another file than the team's."""
+    (tmp_path / "sched.py").write_text(GOOD)
+    (tmp_path / "folder").mkdir()
+
+    known = "it has no JOBS; write JOBS = (SendInvoice,) with the classes of its jobs"
+    assert [
+        f"JOBS: sched: {known} ({sched.__file__})",
+        f"JOBS: folder: {known} (a folder without __init__.py)",
+    ] == faults("sched", "folder")
 
 
 def test_missing_modules_are_all_named() -> None:
