@@ -121,7 +121,7 @@ async def test_a_feature_runs_on_both_wires(mess: Mess) -> None:
     assert {"messageId": "ada@example.com/smtp://x", "attempts": 3} == result
     assert job_id in {line["id"] for line in lines}
     assert 'pushmill_emails_total{name="send-email"} 2.0' in metrics
-    letters = await mess.letters()
+    letters = await mess.dead_letters()
     assert {
         dead: "there is no address nobody",
         bad: "bad payload for send-email: sendTo: Input should be a valid string",

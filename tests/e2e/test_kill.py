@@ -100,5 +100,5 @@ async def test_a_job_that_kills_its_process_three_times_is_dead(mess: Mess, wire
         await worker.logged("job_done", id=after)
 
     assert 3 == len(mess.runs(ids[0]))
-    letter = (await mess.letters())[ids[0]]
+    letter = (await mess.dead_letters())[ids[0]]
     assert ("crash", reason) == (letter["name"], letter["reason"]) == (dead["name"], dead["reason"])

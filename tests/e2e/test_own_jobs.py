@@ -125,7 +125,7 @@ async def test_both_wires_and_both_kinds_of_handle(mess: Mess) -> None:
     assert [sent, {"printed": "i-1"}, {"attempt": 3}] == results
     assert 4 == len(worker.lines("job_retry", name="flaky", reason="the printer is busy"))
     assert {bad: "bad payload for print: invoiceId: Input should be a valid string"} == {
-        job: letter["reason"] for job, letter in (await mess.letters()).items()
+        job: letter["reason"] for job, letter in (await mess.dead_letters()).items()
     }
     assert (["own jobs"], ["invoices"]) == (serving["features"], serving["queues"])
     with closing(sqlite3.connect(mess.folder / "app.db")) as connection:

@@ -23,8 +23,8 @@ from tests.support.odd_values import (
     STATES,
     raw_of,
     write_bullmq,
+    write_dead_letter,
     write_heartbeat,
-    write_letter,
     write_rq,
 )
 
@@ -74,9 +74,9 @@ class Written:
                 state, job_id = write(server, number, raw)
                 self.jobs.setdefault((wire, state), []).append(job_id)
         for number, raw in enumerate(values):
-            write_letter(server, number, raw)
+            write_dead_letter(server, number, raw)
             write_heartbeat(server, number, raw, time.time())
-        self.good_letters = {write_letter(server, COUNT + number, None) for number in range(3)}
+        self.good_dead_letters = {write_dead_letter(server, COUNT + number, None) for number in range(3)}
 
 
 @settings(
@@ -101,7 +101,7 @@ def test_odd_values_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch
     }
     listed = {letter["letterId"] for letter in run(dead_letters.app, "list", "--json")}
     exported = {letter["letterId"] for letter in run(dead_letters.app, "export")}
-    assert written.good_letters <= listed == exported
+    assert written.good_dead_letters <= listed == exported
     for letter_id in sorted(listed)[:3]:
         run(dead_letters.app, "show", letter_id, "--json")
 
@@ -144,7 +144,7 @@ async def look_at_the_rest(api: Api, browser: Browser, written: Written) -> None
     """Dead letters, workers, history, statistics."""
     letters = [letter for start in (0, 100) for letter in await api("/queue/dead-letters", start=start, count=100)]
     ids = {letter["letterId"] for letter in letters}
-    assert written.good_letters <= ids
+    assert written.good_dead_letters <= ids
     for letter_id in ids:
         await api(f"/queue/dead-letters/{letter_id}")
         good(await browser.get("/letter", params={"id": letter_id}))

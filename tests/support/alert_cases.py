@@ -1,4 +1,4 @@
-"""For each alert rule: series with which it fires and then resolves, a sample a minute, in promtool's notation.
+"""For each alert rule: series on which it fires and then resolves, a sample a minute, in promtool's notation.
 
 https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/
 """
@@ -12,7 +12,7 @@ PUSHES, FILES = '"push-notifications"', '"file-processing"'
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """At minute `fires` the alert fires with `labels` and `summary`; at minute `resolves` it does not any more."""
+    """The alert fires at minute `fires` with `labels` and `summary`, and does not at minute `resolves`."""
 
     alert: str
     series: dict[str, str]

@@ -1,4 +1,4 @@
-"""A client of the API, its tokens and its jobs; each answer must be one that the OpenAPI document tells of."""
+"""A client of the API, its tokens and its jobs; each answer must match the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PUSH = {"name": "push-notification", "data": {"userId": "u", "payload": {"title"
 
 
 class Client:
-    """Asks as one who has a token, and checks each answer against the OpenAPI document."""
+    """A client with a token, which checks each answer against the OpenAPI document."""
 
     def __init__(self, app: FastAPI, http: httpx.AsyncClient) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The app around the worker: its database as Prisma makes it, its uploads, and the environment that names them."""
+"""The app around the worker: its database as Prisma makes it, its uploads, and the environment for them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class App:
     env: dict[str, str]
 
     def worker(self, **env: str) -> WorkerProcess:
-        """`python worker.py` for this app; `env` wins, and an empty value is as good as none."""
+        """`python worker.py` for this app; `env` wins, and an empty value counts as not set."""
         return WorkerProcess({**self.env, **env}, self.folder)
 
     def sql(self, statement: str, *values: Any) -> list[Any]:

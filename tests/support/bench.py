@@ -27,7 +27,7 @@ class Bench:
         self.executor = Executor(self.registry, self, self.observe, MemoryBoard())
 
     def observe(self, event: Event) -> None:
-        """Keep what the log tells of an end; a start comes before it."""
+        """Keep an end's log event; its start has come before."""
         if isinstance(event, JobStarted):
             assert event.job is self.lease.job
             assert [] == self.events
@@ -35,14 +35,14 @@ class Bench:
             told(self.events)(event)
 
     async def add(self, letter: DeadLetter) -> None:
-        """Take a dead letter; note what was recorded before it."""
+        """Accept a dead letter; note what was recorded before it."""
         self.order += ["letter after " + str(len(self.lease.calls)) + " calls", letter.failure.reason]
 
     async def close(self) -> None:
         """Nothing to close."""
 
     async def run(self) -> list[tuple[Any, ...]]:
-        """Run the lease; how it was settled."""
+        """Run the lease; returns how it was settled."""
         await self.executor.run(self.lease)
         return self.lease.calls
 

@@ -27,13 +27,13 @@ class BrowserSettings(CiSettings):
 
 
 def find_chromium(settings: BrowserSettings) -> str:
-    """Its path. Without one the test is skipped, and fails where nothing may be skipped."""
+    """The path of Chromium. Without one the test is skipped, or fails in CI."""
     return find_program(settings, MISSING, *NAMES, given=settings.chromium)
 
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    """The browser; nothing is kept in it from test to test."""
+    """The browser; it keeps nothing from test to test."""
     path = find_chromium(BrowserSettings())
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=OPTIONS)

@@ -1,6 +1,6 @@
 """A worker like worker.py, on the same queues and wires, whose jobs only last, fail, block or resist.
 
-It shows what the queue itself promises, without pushes and images. Every start and end of a job is a line in the
+It tests what the queue itself promises, without pushes and images. Every start and end of a job is a line in the
 file CHAOS_RECORD, which outlives the process and any Redis.
 """
 
@@ -48,7 +48,7 @@ class ChaosSettings(BaseSettings):
 
 
 class Task(Model):
-    """What a job is to do. `seconds`: how long its first, second, ... run lasts; the last one stands for the rest."""
+    """What a job does. `seconds`: how long its first, second, ... run lasts; the last number repeats."""
 
     seconds: tuple[float, ...] = (0.0,)
     message: str = "no such user"
@@ -93,19 +93,19 @@ class Chaos:
         return task.seconds[min(before, len(task.seconds) - 1)]
 
     async def nap(self, task: Task, context: Context) -> dict[str, Any]:
-        """Sleep, and give the data back."""
+        """Sleep, and return the data."""
         await asyncio.sleep(self._begin(task, context))
         self._write("end", context)
         return {"data": context.job.data}
 
     async def gather(self, task: Task, context: Context) -> dict[str, Any]:
-        """Give back how its children have ended."""
+        """Return how its children have ended."""
         self._begin(task, context)
         children = await context.children()
         return {"results": children.results, "failures": children.failures}
 
     async def block(self, task: Task, context: Context) -> None:
-        """Sleep as no processor should: the loop stands still."""
+        """Sleep without awaiting, so that the loop stops."""
         time.sleep(self._begin(task, context))  # noqa: ASYNC251 -- the fault that is tested
         self._write("end", context)
 
@@ -120,7 +120,7 @@ class Chaos:
         self._write("end", context)
 
     async def crash(self, task: Task, context: Context) -> None:
-        """Take the process down."""
+        """End the process."""
         self._begin(task, context)
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -160,13 +160,13 @@ class Chaos:
 
 
 def read(record: Path) -> list[dict[str, Any]]:
-    """The lines of a record, but for one that is being written."""
+    """The lines of a record, without one that is being written."""
     text = record.read_text() if record.exists() else ""
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def broken(launcher: Launcher, after: float) -> Launcher:
-    """The launcher with a chore that ends by itself, as none should."""
+    """The launcher with a chore that ends by itself, as a bug would."""
 
     async def end() -> None:
         await asyncio.sleep(after)

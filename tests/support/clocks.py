@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def clock_ahead(seconds: float) -> Iterator[None]:
-    """Meanwhile our code's clock and RQ's are so many seconds ahead, or behind."""
+    """Inside, our code's clock and RQ's are this many seconds ahead, or behind."""
     real = time.time
 
     class Shifted(dt.datetime):

@@ -46,12 +46,12 @@ class Browser:
         return self._checked(await self.http.post(f"{PREFIX}{path}", data=form, headers=sent))
 
     async def sign_in(self, secret: str = SECRET, **form: str) -> httpx.Response:
-        """By the form."""
+        """Through the form."""
         page = await self.get("/login")
         return await self.post("/login", {"token": secret, "csrf": csrf(page), **form})
 
     async def act(self, path: str, **form: str) -> httpx.Response:
-        """Send the form that the overview's token is good for."""
+        """Send a form with the overview's CSRF token."""
         return await self.post(path, {"csrf": csrf(await self.get("/")), **form})
 
     @staticmethod
@@ -65,7 +65,7 @@ class Browser:
 
 
 def csrf(page: httpx.Response) -> str:
-    """The token of a page's forms."""
+    """The CSRF token of a page's forms."""
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found is not None
     return found[1]
@@ -88,11 +88,11 @@ def built(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[FastAPI, Fas
 
 
 def seen(most: int = 1000) -> str:
-    """What the address of an action on many says: how many the page named, and that it was made just now."""
+    """What the address of an action on many contains: how many the page named, and that it was made just now."""
     return f"seen={time.time()}&most={most}"
 
 
-async def letters_of(browser: Browser, **query: str) -> list[str]:
-    """The ids of the letters on the first page of those that match."""
+async def dead_letters_of(browser: Browser, **query: str) -> list[str]:
+    """The ids of the dead letters on the first page of those that match."""
     page = await browser.get("/letters", params=query)
     return re.findall(r'href="[^"]+/letter\?id=([^"&]+)"', page.text)

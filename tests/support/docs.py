@@ -1,4 +1,4 @@
-"""The pages that people read, and the commands in them."""
+"""The docs' pages, and the commands in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPAN = re.compile(rf"`((?:{PROGRAMS})\s[^`]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of a page, as words. `greps` is what its output is searched for; a comment is left out."""
+    """A command of a page, as words. `greps` is searched for in its output; a comment is left out."""
 
     page: str
     words: tuple[str, ...]
@@ -39,7 +39,7 @@ class Command:
 
 
 def without_code(text: str) -> str:
-    """A page without its fenced blocks, which are other languages' and have tests of their own."""
+    """A page without its fenced blocks, which have other languages and tests of their own."""
     return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -58,7 +58,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _parts(line: str) -> tuple[tuple[str, ...], str | None]:
-    """The words of a command, and what is grepped for in its output."""
+    """The words of a command, and the text that is grepped for in its output."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
     lexer.whitespace_split, lexer.commenters = True, "#"
     words = list(lexer)

@@ -18,7 +18,7 @@ from tests.support.media import FakeParent
 
 
 def read(data: bytes, **changes: Any) -> tuple[str, dict[str, Any]]:
-    """The text of a document, and the report; it works in the present folder."""
+    """The text of a document, and the report; it works in the current directory."""
     Path("source").write_bytes(data)
     arguments = {"maxCharacters": 10_000, "maxPages": 50, "maxUnpacked": 8 * MEBIBYTE, "hint": None, **changes}
     report = extract_text.run(arguments, FakeParent())
@@ -28,7 +28,7 @@ def read(data: bytes, **changes: Any) -> tuple[str, dict[str, Any]]:
 
 
 def make_pdf(*pages: str, stream: bytes | None = None, kids: str | None = None) -> bytes:
-    """A PDF with these lines, one a page; `stream` is a packed content for all, `kids` the tree's own."""
+    """A PDF with these lines, one a page; `stream` is a compressed content for all, `kids` the tree's own."""
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
     numbers = []
     for page in pages:
@@ -73,7 +73,7 @@ def letter() -> bytes:
 
 
 def make_docx(*, xml: bytes | None = None, method: int = zipfile.ZIP_DEFLATED, **parts: bytes) -> bytes:
-    """A Word document; `xml` takes the place of its main part, `parts` are more, packed by `method` as all are."""
+    """A Word document; `xml` replaces its main part, `parts` are further ones, all compressed by `method`."""
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(letter())) as old, zipfile.ZipFile(changed, "w", method, compresslevel=1) as new:
         for name in old.namelist():

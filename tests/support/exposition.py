@@ -1,4 +1,4 @@
-"""Reading what a /metrics page says."""
+"""Reading a /metrics page."""
 
 from __future__ import annotations
 

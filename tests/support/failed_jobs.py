@@ -1,4 +1,4 @@
-"""Jobs that fail, as the executor leaves them on any wire: in the failed set, and with a letter."""
+"""Failed jobs, as the executor leaves them on any wire: in the failed set, and with a dead letter."""
 
 from __future__ import annotations
 

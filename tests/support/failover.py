@@ -1,4 +1,4 @@
-"""A primary and its replica behind one address, which leads to whichever is the primary."""
+"""A primary and its replica behind one address, which leads to the current primary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Pair:
-    """Two servers, and the way to the primary."""
+    """Two servers, and the address of the primary."""
 
     primary: RedisServer
     replica: RedisServer
@@ -27,7 +27,7 @@ class Pair:
     @classmethod
     @contextlib.asynccontextmanager
     async def up(cls) -> AsyncIterator[Self]:
-        """Start both, with the data of one."""
+        """Start both, with the same data."""
         with RedisServer(appendonly=True) as primary, RedisServer(appendonly=True) as replica:
             async with LossyLink(primary.url) as link:
                 pair = cls(primary, replica, link)
@@ -35,7 +35,7 @@ class Pair:
                 yield pair
 
     async def fail_over(self) -> None:
-        """Promote the replica and demote the primary; connections that are open stay open, and lead to the latter."""
+        """Promote the replica and demote the primary; open connections stay open, and lead to the latter."""
         with redis.Redis.from_url(self.replica.url) as promoted:
             promoted.replicaof("NO", "ONE")
         self.link.lead_to(self.replica.url)

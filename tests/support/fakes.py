@@ -1,4 +1,4 @@
-"""Small fakes for unit tests of the runner: a lease that notes how it was settled, and jobs to order."""
+"""Small fakes for unit tests of the runner: a lease that records how it was settled, and ready-made jobs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make_job(**changes: Any) -> Job:
 
 
 def told(events: list[Event]) -> Observer:
-    """An observer that adds to `events` what the log has a line for."""
+    """An observer that adds to `events` those that the log has a line for."""
 
     def observe(event: Event) -> None:
         if not isinstance(event, Unlogged):
@@ -53,12 +53,12 @@ def told(events: list[Event]) -> Observer:
 
 
 def endings(events: Iterable[Event]) -> list[type[Ending]]:
-    """How the runs among these events have ended."""
+    """How the runs among these events ended."""
     return [type(event.ending) for event in events if isinstance(event, JobEnded)]
 
 
 class NotingLease(Lease):
-    """Notes each call; raises what it is told to, one exception a settling call."""
+    """Records each call; raises the given exceptions, one a settling call."""
 
     def __init__(self, job: Job | None = None, *troubles: Exception) -> None:
         """Hold `job`; the first settling calls raise `troubles`."""
@@ -110,7 +110,7 @@ class NotingLease(Lease):
         return dict(self.kept)
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
-        """Note, or fail as told."""
+        """Record it, or fail as the test says."""
         if self._troubles:
             raise self._troubles.pop(0)
         self.kept |= entries
@@ -128,10 +128,10 @@ class NotingLease(Lease):
 
 
 class FakeContext:
-    """A job's context; use it again for another run of the same job, whose notes it keeps."""
+    """A job's context; reuse it for another run of the same job, whose notes it keeps."""
 
     def __init__(self, job: Job | None = None, board: MemoryBoard | None = None) -> None:
-        """Serve `job`; on a `board` of its own, unless it is one of several."""
+        """Serve `job`; on a `board` of its own, unless several contexts share one."""
         self.job = job or make_job()
         self.board = board or MemoryBoard()
         self.kept: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Images for tests of the encoder, and what it makes of them."""
+"""Images for tests of the encoder, and the encoder's results."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def halves(size: tuple[int, int], left: Any, right: Any, mode: str = "RGB") -> I
 
 
 def close(expected: tuple[int, int, int], actual: Any) -> bool:
-    """Whether two colours are the same but for compression."""
+    """Whether two colours are equal except for compression."""
     return all(abs(a - b) <= TOLERANCE for a, b in zip(expected, actual, strict=True))
 
 
@@ -80,7 +80,7 @@ def bytes_of(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def sized_png(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds next to nothing."""
+    """A PNG that claims a size and holds almost nothing."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -107,7 +107,7 @@ def scene(size: tuple[int, int] = (1200, 900)) -> Image.Image:
 
 
 def segment(data: bytes, new: bytes) -> bytes:
-    """A JPEG with the segment `new` in place of the one that it begins with."""
+    """A JPEG with the segment `new` in place of its first one."""
     return data[:2] + new + data[4 + int.from_bytes(data[4:6]) :]
 
 
@@ -121,7 +121,7 @@ PLAIN = bytes_of(COLOURS, "JPEG", quality=95)
 
 
 def swapped_profile() -> bytes:
-    """An RGB profile whose red is sRGB's green and the other way round, so that a conversion shows."""
+    """An RGB profile with sRGB's red and green swapped, so that a conversion is visible."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = struct.unpack_from(">I", profile, 128)[0]
     for index in range(count):
@@ -132,7 +132,7 @@ def swapped_profile() -> bytes:
 
 
 def fallback_png() -> bytes:
-    """An animated PNG, green then half blue, with a red image before it for those who can't show it move."""
+    """An animated PNG, green then half blue, with a red default image before its frames."""
     frames = [Image.new("RGBA", (400, 300), (*GREEN, 255)), halves((400, 300), (*BLUE, 255), (0, 0, 0, 0), "RGBA")]
     red = Image.new("RGBA", (400, 300), (*RED, 255))
     return bytes_of(red, "PNG", save_all=True, append_images=frames, default_image=True, duration=[70, 80])

@@ -1,4 +1,4 @@
-"""Virtual environments with what a requirements file installs, and nothing else: made of links, in a second."""
+"""Virtual environments with the packages of a requirements file, and nothing else: made of links, in a second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def environment(folder: Path, *files: str) -> Path:
-    """Install these requirements files into `folder`, out of the environment that the tests run in; its Python."""
+    """Install these requirements files into `folder`, out of the tests' own environment; returns its Python."""
     venv.create(folder, symlinks=True, with_pip=False)
     site = folder / sysconfig.get_path("purelib", vars={"base": ""}).lstrip("/")
     for package in {name for file in files for name in installed(file)}:

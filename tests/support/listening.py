@@ -1,4 +1,4 @@
-"""A server of a test's own, which leaves no connection open behind its loop, however it ends."""
+"""A test's own server, which leaves no connection open behind its loop, however it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def listening(
     port: int = 0,
     **words: Any,
 ) -> AsyncIterator[int]:
-    """Serve connections on a port, which it yields. Connections that break are no fault; at the end all are cut."""
+    """Serve connections on a port, which it yields. Broken connections are no fault; at the end all are closed."""
     serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +55,7 @@ async def _served(
 
 @contextlib.asynccontextmanager
 async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection to a port of this machine, which is cut at the end."""
+    """A connection to a port of this machine, closed at the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         yield reader, writer

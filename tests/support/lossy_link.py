@@ -1,4 +1,4 @@
-"""A way to a server on which an answer can get lost: the server has done what it was asked, and nobody hears of it."""
+"""A link to a server that can lose an answer: the server has run the command, and the client does not hear of it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class LossyLink:
             await asyncio.wait(self._served, timeout=0.1)
 
     async def listen(self) -> None:
-        """Take connections, at the same address as ever."""
+        """Accept connections, always at the same address."""
         self._server = await asyncio.start_server(self._serve, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
-        """Take no new connections, as a server that is away."""
+        """Accept no new connections, like a server that is away."""
         self._server.close()
 
     def lead_to(self, url: str) -> None:
@@ -51,16 +51,16 @@ class LossyLink:
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL for clients."""
         return f"redis://{self._host}:{self.port}"
 
     @property
     def open(self) -> int:
-        """How many connections clients have."""
+        """The number of clients' connections."""
         return len(self._served)
 
     def lose(self, after: int = 0) -> None:
-        """Lose the answer that comes after so many more, and the connection with it."""
+        """Lose the answer that comes after this many more, and its connection."""
         self._passed = [after]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What the media tests share."""
+"""Helpers that the media tests share."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FakeParent:
 
 
 def image_options(**changes: Any) -> dict[str, Any]:
-    """The image task's arguments as a job without options has them."""
+    """The image task's arguments for a job without options."""
     return {
         "formats": ["jpeg"],
         "quality": 85,
@@ -61,7 +61,7 @@ def image_options(**changes: Any) -> dict[str, Any]:
 
 
 class FolderStore:
-    """The object store's port over a directory; `stored` holds what else was said of each object."""
+    """The object store's port over a directory; `stored` holds the other arguments of each object."""
 
     def __init__(self, folder: Path) -> None:
         """Keep objects in this directory."""
@@ -129,7 +129,7 @@ class MemoryAvatars:
     """The avatars' port over a dictionary."""
 
     def __init__(self) -> None:
-        """Begin with nobody."""
+        """Begin without users."""
         self.rows: dict[str, str] = {}
 
     async def update(self, user_id: str, url: str) -> None:
@@ -147,7 +147,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def dependencies(store: FolderStore, files: MemoryFiles, sandbox: Sandbox) -> MediaDependencies:
-    """All that the processors need."""
+    """All dependencies of the processors."""
     videos = VideoLimits(duration=60.0, upload=MAX_UPLOAD, memory=290 * MEBIBYTE)
     return MediaDependencies(store, files, MemoryAvatars(), sandbox, "no ffmpeg", videos, VideoSlots(1), (64, 256))
 

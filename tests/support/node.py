@@ -1,4 +1,4 @@
-"""The stock Node bullmq package, driven from Python: what the app's side of the wire does and sees."""
+"""The stock Node bullmq package, driven from Python: the app's side of the wire."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _line(value: Any) -> str:
 
 
 class Session:
-    """A run of tests/node/producer.mjs to which operations are given one by one."""
+    """A run of tests/node/producer.mjs that gets operations one by one."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         """`process` has its first line."""
@@ -111,14 +111,14 @@ async def node_worker(url: str, queue: str, *, prefix: str = "bull", **options: 
 
 @contextlib.asynccontextmanager
 async def bull_board(url: str, *queues: str, prefix: str = "bull") -> AsyncIterator[str]:
-    """Run Bull Board (tests/node/board.mjs) over these queues; gives its address."""
+    """Run Bull Board (tests/node/board.mjs) over these queues; yields its address."""
     async with _serving("board.mjs", url, prefix, *queues) as port:
         yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.asynccontextmanager
 async def _serving(script: str, *arguments: str) -> AsyncIterator[str]:
-    """Run a script that says one line when it serves, which is given, and ends when its input does."""
+    """Run a script that prints one line when it serves, which is yielded, and ends when its input does."""
     process = await _start(script, *arguments)
     assert process.stdout is not None
     try:
@@ -166,7 +166,7 @@ def node_modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def require(kit: str) -> None:
-    """Skip the test, or let it fail in CI, where a kit is not installed."""
+    """Skip the test, or let it fail in CI, if a kit is not installed."""
     folder = NEXT if kit == "next" else KITS[kit]
     if shutil.which("node") is None:
         _missing("node is not installed")

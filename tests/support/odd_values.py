@@ -1,4 +1,4 @@
-"""Whatever may stand in a field of a job or a letter, written as anybody may write it who has the Redis URL."""
+"""Odd values for any field of a job or a dead letter, written as anyone with the Redis URL can write them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHOICES = st.integers(0, len(FIXED) - 1) | JSON.map(lambda value: json.dumps(val
 
 
 def raw_of(choice: int | bytes) -> bytes:
-    """What was chosen."""
+    """The chosen value."""
     return FIXED[choice] if isinstance(choice, int) else choice
 
 
@@ -90,7 +90,7 @@ def write_rq(server: redis.Redis, number: int, raw: bytes | None) -> tuple[str, 
     return state, job_id
 
 
-def write_letter(server: redis.Redis, number: int, raw: bytes | None) -> str:
+def write_dead_letter(server: redis.Redis, number: int, raw: bytes | None) -> str:
     """A dead letter with this in one of its fields, or as a whole; returns its id."""
     name = (*LETTER, "", "key")[number % (len(LETTER) + 2)]
     letter_id, key = f"letter-{number}", f"bull:dead:letter-{number}"
@@ -110,7 +110,7 @@ def write_letter(server: redis.Redis, number: int, raw: bytes | None) -> str:
 
 
 def write_heartbeat(server: redis.Redis, number: int, raw: bytes, now: float) -> None:
-    """A worker with this in its numbers, and a minute's counts."""
+    """A heartbeat with this in its numbers, and a minute's counts."""
     facts = b'{"name": "w%d", "host": "h", "pid": 1, "startedAt": %b, "memory": %b, "queues": [], "wires": []}'
     server.set(f"bull:pulse:worker:w{number}", facts % (number, raw, raw if number % 2 else b"1"))
     server.zadd("bull:pulse:workers", {f"w{number}": now})

@@ -1,4 +1,4 @@
-"""PNGs chunk by chunk, as Pillow does not write them."""
+"""PNGs built chunk by chunk, as Pillow does not write them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def header(size: tuple[int, int], colours: int, depth: int = 8) -> bytes:
 
 
 def packed(rows: list[bytes]) -> bytes:
-    """Rows of pixels, none of them filtered."""
+    """Compressed rows of pixels, none of them filtered."""
     return zlib.compress(b"".join(b"\0" + row for row in rows))
 
 
@@ -39,5 +39,5 @@ def frame(
 
 
 def animated(plays: int, count: int) -> bytes:
-    """The chunk that says that it moves."""
+    """The chunk that makes it an animation."""
     return chunk(b"acTL", struct.pack(">II", count, plays))

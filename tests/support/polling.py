@@ -1,4 +1,4 @@
-"""Waiting for something that another process does: look often, give up in time."""
+"""Waiting for another process: look often, give up in time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def until(
     within: float = PATIENCE,
     why: Callable[[], object] | str = "it did not happen",
 ) -> T:
-    """What `look` returns, once that is true; the test fails after `within` seconds, with `why`."""
+    """The result of `look`, once it is true; the test fails after `within` seconds, with `why`."""
     deadline = time.monotonic() + within
     while True:
         seen = look()
@@ -35,7 +35,7 @@ async def until(
 
 
 def is_over(pid: int) -> bool:
-    """Whether this process runs no more; one that is dead and that nobody has reaped yet does not run."""
+    """Whether this process no longer runs; a zombie does not run."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):  # gone before it was asked, or while

@@ -6,7 +6,7 @@ import socket
 
 
 def free_port() -> int:
-    """One on this machine that nobody listens at, for now."""
+    """A port of this machine on which nothing listens, for now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes processes of a test, with the alert rules at a pace of two seconds to the minute."""
+"""A real Prometheus that scrapes a test's processes; the alert rules run at two seconds to the minute."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WITHIN = 180.0  # seconds: the longest look back is an hour
 
 
 def quickened(rules: str, thresholds: Mapping[str, str]) -> str:
-    """The rules with each minute as two seconds, and with thresholds that are the app's own replaced."""
+    """The rules with each minute as two seconds, and with the app's own thresholds replaced."""
     quick = re.sub(r"(\[|for: |offset )(\d+)([mh])\b", lambda at: f"{at[1]}{int(at[2]) * SECONDS[at[3]]}s", rules)
     for usual, own in thresholds.items():
         assert usual in quick, usual
@@ -35,7 +35,7 @@ def quickened(rules: str, thresholds: Mapping[str, str]) -> str:
 
 
 class Prometheus:
-    """One run of `prometheus`. `targets` are host and port of what it scrapes, `token` is for all of them."""
+    """One run of `prometheus`. `targets` are host and port of the processes to scrape, `token` is for all of them."""
 
     def __init__(self, folder: Path, targets: list[str], token: str, thresholds: Mapping[str, str]) -> None:
         """Write its files into `folder`; nothing runs before `async with`."""
@@ -88,13 +88,13 @@ class Prometheus:
         return answer.json()["data"]
 
     async def value(self, expression: str) -> float:
-        """What an expression with one value is now."""
+        """The current value of an expression with one series."""
         result = (await self.ask("query", query=expression))["result"]
         assert 1 == len(result), (expression, result)
         return float(result[0]["value"][1])
 
     async def firing(self) -> set[str]:
-        """Which alerts fire now: the names, each followed by the queue, the wire or what else it is about."""
+        """The alerts that fire now: each name, followed by the queue, the wire or its other subject."""
         alerts = (await self.ask("alerts"))["alerts"]
         return {_name(alert["labels"]) for alert in alerts if alert["state"] == "firing"}
 

@@ -1,4 +1,4 @@
-"""Which series a PromQL expression asks for."""
+"""The series that a PromQL expression selects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS = frozenset({"and", "or", "unless", "bool", "offset", "inf", "nan"})
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A metric's name, and what its labels are to be like."""
+    """A metric's name, and the conditions for its labels."""
 
     name: str
     matchers: tuple[tuple[str, str, str], ...]

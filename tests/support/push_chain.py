@@ -1,4 +1,4 @@
-"""A push that fails for the moment, again and again: real jobs on a real wire, over fakes of push."""
+"""A push that fails temporarily, again and again: real jobs on a real wire, over fakes of push."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def chain(mess: Mess, wire: str) -> list[str]:
-    """Enqueue a push, run it in vain, and its follow-up in vain; returns the ids of the three jobs in turn."""
+    """Enqueue a push, and run it and its follow-up without success; returns the ids of the three jobs in turn."""
     dependencies = make_dependencies(FakeSubscriptions(1), FakeSender({0: Kind.TRANSIENT}))
     data = PUSH | {"userId": "1"}
     if wire == "rq":

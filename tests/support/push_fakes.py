@@ -29,10 +29,10 @@ def make_row(number: int, origin: str = ORIGIN, user_id: str = "1") -> Subscript
 
 
 class FakeSubscriptions:
-    """The port over a list; rows in `replaced` are as if the device had subscribed anew."""
+    """The port over a list; rows in `replaced` act as if the device had subscribed anew."""
 
     def __init__(self, rows: Sequence[Subscription] | int) -> None:
-        """Take the rows, or how many to make."""
+        """Take the rows, or the number to make."""
         self.rows = [make_row(n) for n in range(rows)] if isinstance(rows, int) else list(rows)
         self.replaced: set[str] = set()
         self.fault: Exception | None = None
@@ -70,12 +70,12 @@ class FakeSubscriptions:
 
 
 class FakeSender:
-    """Ends each delivery as scripted for the subscription's id, the last entry for ever; sent where nothing is."""
+    """Ends each delivery as scripted for the subscription's id, the last entry for ever; by default it is sent."""
 
     def __init__(
         self, script: Mapping[int, End | Sequence[End]] | None = None, *, proven: bool = False, learns: bool = False
     ) -> None:
-        """Take the script by the row's number; all origins are `proven`, or if it `learns`, those that took a push."""
+        """Take the script by the row's number; all origins are `proven`, or with `learns` those that took a push."""
         self._learns = learns
         self._script = {
             f"{number:06}": deque(ends if isinstance(ends, (list, tuple)) else [ends])
@@ -124,14 +124,14 @@ class Clock:
         self.now = NOW
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """The time."""
         return self.now
 
 
 def make_dependencies(
     subscriptions: FakeSubscriptions, sender: FakeSender, clock: Clock | None = None
 ) -> PushDependencies:
-    """Dependencies over fakes; chance is always the middle."""
+    """Dependencies over fakes; random numbers are always the middle."""
     clock = clock or Clock()
     return PushDependencies(
         subscriptions, sender, Origins(SLOTS, clock), PayloadStyle(), clock=clock, chance=lambda: 0.5

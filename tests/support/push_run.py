@@ -1,4 +1,4 @@
-"""A run of a push job over fakes, and what it has counted."""
+"""A run of a push job over fakes, and its counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def run(
     payload: PushPayload | None = None,
     clock: Clock | None = None,
 ) -> tuple[int, ...]:
-    """Run a job; returns the counts of its result, which add up with what has expired."""
+    """Run a job; returns the counts of its result, which include expired messages."""
     rows = FakeSubscriptions(subscriptions) if isinstance(subscriptions, int) else subscriptions
     dependencies = make_dependencies(rows, sender, clock)
     result = await PushNotification(dependencies)(payload or job(), context or FakeContext())

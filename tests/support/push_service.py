@@ -36,7 +36,7 @@ async def push_service(vapid_keys: tuple[str, str]) -> AsyncIterator[PushService
 
 @pytest.fixture
 async def senders() -> AsyncIterator[Callable[..., PushSender]]:
-    """Makes senders with these private keys, the current one first; at the end their connections are closed."""
+    """Makes senders with these private keys, the current one first; their connections are closed at the end."""
     http = HttpClient()
 
     def make(*private_keys: str, allowed: AllowedHosts | None = None) -> PushSender:

@@ -1,4 +1,4 @@
-"""Two processes that ask a push service, and tell each other of it."""
+"""Two processes that send to a push service, and share facts about it."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class World:
         return await origins.enter(name, object(), self.board, small=small)
 
     async def end(self, permit: Any, delivery: Delivery, row: str = "1", origins: Origins | None = None) -> None:
-        """The request of this permit ends so."""
+        """End the request of this permit with this outcome."""
         assert isinstance(permit, Permit)
         origins = origins or self.one
         await origins.saw(ORIGIN, permit, delivery, row, self.board)
         origins.leave(ORIGIN, permit)
 
     async def ask(self, delivery: Delivery, seconds: float = 0.0, origins: Origins | None = None) -> None:
-        """One request, which ends so after so many seconds."""
+        """Make one request, which ends like this after this many seconds."""
         permit = await self.enter(origins)
         self.clock.now += seconds
         await self.end(permit, delivery, origins=origins)
 
     async def hang(self) -> None:
-        """Several requests are not answered in time."""
+        """Let several requests time out."""
         for permit in [await self.enter() for _ in range(SEVERAL)]:
             self.clock.now += SILENT + 1
             await self.end(permit, FAILED)
 
     async def is_left_alone(self, origins: Origins | None = None, name: str = ORIGIN) -> Delivery | None:
-        """What a request ends with that is not sent; None if it might be."""
+        """The outcome of a request that is not sent; None if it might be sent."""
         permit = await self.enter(origins, name)
         if isinstance(permit, Delivery):
             return permit

@@ -1,4 +1,4 @@
-"""The queues of all features, as they are where the environment says nothing."""
+"""The queues of all features, with their default settings."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ ODD_SUCCESSES = [
 
 
 def name_of(answer: bytes) -> str:
-    """What a test calls an answer."""
+    """A test's name for an answer."""
     return answer[:40].decode(errors="replace").split("\r")[0] + f", {len(answer)} bytes"
 
 
@@ -72,13 +72,13 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def garbage(writer: asyncio.StreamWriter) -> None:
-    """Answer something that is no HTTP."""
+    """Answer bytes that are no HTTP."""
     writer.write(b"\x16\x03\x01 hello\r\n\r\n")
     await writer.drain()
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
-    """Answer at once, and then a byte at a time without end."""
+    """Answer at once, and then one byte at a time without end."""
     writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 100000\r\n\r\n")
     while True:
         writer.write(b".")
@@ -87,7 +87,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 
 
 class Rebinding(AbstractResolver):
-    """A DNS that answers what it is told, one address a look-up."""
+    """A DNS that gives the test's answers, one address a look-up."""
 
     def __init__(self, *addresses: str) -> None:
         """Take the addresses."""

@@ -1,4 +1,4 @@
-"""What pyproject.toml asks for, and what the compiled requirements files install."""
+"""The requirements of pyproject.toml, and the packages of the compiled requirements files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FILES = {
 
 
 def direct(*extras: str) -> list[Requirement]:
-    """What pyproject.toml asks for by itself and for these extras."""
+    """The requirements of the project itself and of these extras."""
     lines = [*_TABLE["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
     return [Requirement(line) for line in lines]
 
 
 def named(*extras: str) -> set[str]:
-    """The packages among them, by their canonical names."""
+    """Their packages, by canonical name."""
     return {canonicalize_name(requirement.name) for requirement in direct(*extras)}
 
 

@@ -36,7 +36,7 @@ QUEUE = Queue(
 
 
 class Harness:
-    """A launcher over one memory broker or two, whose processor waits until a test lets it go."""
+    """A launcher over one memory broker or two, whose processor waits until a test lets it end."""
 
     def __init__(self, *brokers: MemoryBroker, store: MemoryStore | None = None) -> None:
         self.store = store or MemoryStore()
@@ -50,12 +50,12 @@ class Harness:
         self.launcher = Launcher(self.brokers, [QUEUE], executor, self.observe)
 
     def observe(self, event: Event) -> None:
-        """Keep it, unless it is a start."""
+        """Keep the event, unless it is a start."""
         if not isinstance(event, JobStarted):
             self.events.append(event)
 
     async def process(self, _payload: Greeting, _context: Context, /) -> None:
-        """Count how many run at once."""
+        """Count the concurrent runs."""
         self.running += 1
         self.most = max(self.most, self.running)
         try:
@@ -72,7 +72,7 @@ class Harness:
         return [record.state for record in self.store.jobs.values()]
 
     async def until(self, condition: Any) -> None:
-        """Let the loop turn until something holds."""
+        """Let the loop run until a condition holds."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0)
@@ -82,7 +82,7 @@ class Breaking(MemoryBroker):
     """A broker with a bug."""
 
     def chores(self) -> Sequence[Chore]:
-        """One that raises."""
+        """A chore that raises."""
         return [Chore("tidy up", 60, self._bug)]
 
     async def _bug(self) -> None:

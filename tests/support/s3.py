@@ -29,7 +29,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """An empty bucket whose objects everybody may read, and where it is."""
+    """An empty bucket with public objects, and its address."""
 
     endpoint_url: str
     name: str

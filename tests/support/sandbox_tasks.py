@@ -34,7 +34,7 @@ class BrokenSandbox(Sandbox):
 
 
 def look(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """What a child sees."""
+    """What a child can see."""
     parent.progress(50)
     return {
         "env": sorted(os.environ),  # noqa: TID251 -- this is what the test asks
@@ -71,7 +71,7 @@ def spin(_arguments: dict[str, Any], _parent: Parent) -> NoReturn:
 
 
 def swallow(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Take memory, after having reserved some."""
+    """Use memory, after reserving some."""
     if "reserve" in arguments:
         parent.reserve(arguments["reserve"])
     return {"length": len(bytearray(arguments["take"]))}
@@ -84,7 +84,7 @@ def fill(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
 
 
 def sleep(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
-    """Start a process of its own, tell both numbers, and sleep."""
+    """Start a process of its own, report both numbers, and sleep."""
     code = f"import time; time.sleep({HOUR})"
     tied = None if arguments.get("leave") else limits.tie()
     started = subprocess.Popen([sys.executable, "-c", code], preexec_fn=tied)  # noqa: PLW1509 -- one thread
@@ -98,7 +98,7 @@ def sleep(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
 
 
 def hold(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
-    """Hold memory until a file is there."""
+    """Hold memory until a file exists."""
     parent.reserve(arguments["reserve"])
     Path(arguments["holds"]).touch()
     while not Path(arguments["until"]).exists():
@@ -107,7 +107,7 @@ def hold(arguments: dict[str, Any], parent: Parent) -> dict[str, Any]:
 
 
 def shout(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
-    """Write to standard output and standard error, as it is and after having looked for the server's."""
+    """Write to standard output and standard error, directly and through the server's files."""
     line = arguments["line"].encode()
     for number in (1, 2):
         os.write(number, line)
@@ -119,7 +119,7 @@ def shout(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
 
 
 def spy(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
-    """Read the environment and the memory of a process; what came of it."""
+    """Read the environment and the memory of a process; returns what it could read."""
     return {name: _attempt(f"/proc/{arguments['pid']}/{name}") for name in ("environ", "mem")}
 
 
@@ -132,7 +132,7 @@ def _attempt(path: str) -> str:
 
 
 def meddle(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
-    """Change each of the files, in its own folder and outside, and signal a process; what came of each."""
+    """Change each of the files, inside and outside its folder, and signal a process; returns what worked."""
     deeds: dict[str, Callable[[], object]] = {
         "write within": lambda: Path("own").write_text("x"),
         "rename within": lambda: Path("own").rename("renamed"),
@@ -174,7 +174,7 @@ def dial(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
 
 
 def desert(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
-    """Leave a process behind that has a session of its own and another parent, and tell its number."""
+    """Leave an orphan process in a session of its own, and report its number."""
     middle = os.fork()
     if middle == 0:
         os.setsid()
@@ -191,7 +191,7 @@ def desert(arguments: dict[str, Any], _parent: Parent) -> dict[str, Any]:
 
 
 def babble(arguments: dict[str, Any], parent: Parent) -> NoReturn:
-    """Write what is no message."""
+    """Write something that is no message."""
     stream = parent._stream  # type: ignore[attr-defined]
     stream.write(arguments["text"])
     stream.flush()

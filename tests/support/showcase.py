@@ -1,4 +1,4 @@
-"""Queues with something to show: jobs of both wires in every state, an hour's history, and two workers."""
+"""Queues with content to show: jobs of both wires in every state, an hour's history, and two workers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"
 
 
 async def fill(mess: Mess, *, jobs: int = 40, dead: int = 2) -> None:
-    """Fill the empty Redis; `dead` jobs of each wire have failed for good."""
+    """Fill the empty Redis; each wire has `dead` jobs that failed for good."""
     for queue, name, data in ((PUSHES, "push-notification", PUSH), (FILES, "process-image", IMAGE)):
         await mess.bullmq(name, *[data] * (jobs + dead), queue=queue.name, attempts=3)
         mess.rq(name, *[data] * (jobs // 2 + dead), queue=queue.name)
@@ -89,14 +89,14 @@ async def _work(broker: Broker, queue: Queue, *, done: int) -> None:
 
 
 async def claim(broker: Broker, queue: Queue) -> Lease:
-    """The next job of a queue, of which there must be one."""
+    """The next job of a queue, which must have one."""
     found = await broker.claim(queue)
     assert not isinstance(found, NotNow)
     return found
 
 
 async def tell(mess: Mess) -> None:
-    """What workers would have told in the last hour."""
+    """Write the heartbeats that workers would have sent in the last hour."""
     connection = client(options(mess.url), decode=True, name="showcase")
     heartbeats, now = RedisHeartbeats(connection, "bull"), int(time.time() // MINUTE)
     counts = {
@@ -123,7 +123,7 @@ def _running() -> Sequence[RunningJob]:
 
 
 def _minute(ago: int, size: int) -> Counter[str]:
-    """One minute's counts: up and down, with a bad quarter of an hour."""
+    """One minute's counts: they vary, with a bad quarter of an hour."""
     done = max(round(size * (0.7 + 0.3 * math.sin(ago / 7)) - (ago * 5) % 7), 0)
     bad = 30 < ago < 44
     wait = (0.09 + 0.04 * math.sin(ago / 5)) * (9 if bad else 1)

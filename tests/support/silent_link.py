@@ -1,4 +1,4 @@
-"""A way to a server that can be cut without a word, as by a firewall that forgets a connection."""
+"""A link to a server that can be cut silently, as by a firewall that forgets a connection."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class SilentLink:
         await asyncio.gather(*self._open, return_exceptions=True)
 
     def cut(self) -> None:
-        """Pass nothing any more over the connections that are open; new ones are well. Nobody is told."""
+        """Pass nothing more over the open connections, without an error; new ones work."""
         self._cut = set(self._open)
 
     @property
     def open(self) -> int:
-        """How many connections are well."""
+        """The number of working connections."""
         return len(self._open - self._cut)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""A small file system for temporary files, which a test can fill. To mount one takes root."""
+"""A small file system for temporary files, which a test can fill. Mounting it needs root."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = ROOM + 8 * MEBIBYTE
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Where one of 24 MiB is mounted."""
+    """The mount point of one of 24 MiB."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
     disk = tmp_path / "disk"
@@ -43,7 +43,7 @@ def _program(name: str) -> str:
 
 
 def fill(disk: Path, leave: int = 0) -> Path:
-    """Make a file that leaves so many bytes."""
+    """Write a file that leaves this many bytes free."""
     filler = disk / "filler"
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
     filler.write_bytes(bytes(free - leave))

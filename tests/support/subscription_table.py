@@ -31,7 +31,7 @@ class Table:
         self.kind = kind
 
     def id(self, number: int) -> str:
-        """An id, as a job has it."""
+        """An id in the form of a job."""
         return (
             str(uuid.UUID(int=number))
             if self.kind == "UUID"
@@ -61,7 +61,7 @@ class Table:
         )
 
     def count(self, condition: str) -> int:
-        """How many rows there are of which this is true."""
+        """The number of rows that match this condition."""
         query = f'SELECT count(*) FROM "PushSubscription" WHERE {condition}'  # noqa: S608 -- a test's own values
         if self.url.startswith("sqlite"):
             with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
@@ -72,7 +72,7 @@ class Table:
 
     @asynccontextmanager
     async def open(self, columns: str = "") -> AsyncIterator[SqlSubscriptions]:
-        """The port over this table, whose columns are called so."""
+        """The port over this table, with these names of columns."""
         database = await open_database(self.url, {AppTable.PUSH_SUBSCRIPTION}, push_subscription_columns=columns)
         try:
             yield SqlSubscriptions(database)

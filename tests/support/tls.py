@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none, with a certificate that nobody has signed, as Heroku's Redis has."""
+"""TLS in front of a server without it, with a self-signed certificate like that of Heroku's Redis."""
 
 from __future__ import annotations
 

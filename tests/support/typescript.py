@@ -1,4 +1,4 @@
-"""The TypeScript of the pages: each block is a file of a Next.js app, and begins with its path."""
+"""The TypeScript of the docs: each block is a file of a Next.js app, and begins with its path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATH = re.compile(r"// ([\w./-]+\.m?tsx?)(?:, (in place of) its (\w+))?")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A file, or what stands `instead_of` the constant of that name in one."""
+    """A file, or the text that replaces the constant named `instead_of` in one."""
 
     path: str
     code: str
@@ -25,7 +25,7 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """Those of all pages. A block that does not begin with a path is a ValueError."""
+    """Those of all pages. A block that does not begin with a path raises ValueError."""
     return [_block(page, code) for page in PAGES for code in BLOCK.findall(page.read_text())]
 
 
@@ -38,7 +38,7 @@ def _block(page: Path, code: str) -> Block:
 
 
 def files() -> dict[str, str]:
-    """Path -> code, as a reader has them who does what the pages say first."""
+    """Path -> code, for a reader who follows the first instructions of the docs."""
     return {block.path: block.code for block in blocks() if block.instead_of is None}
 
 
@@ -58,7 +58,7 @@ def _with(code: str, block: Block) -> str:
 
 
 def write(folder: Path, program: dict[str, str]) -> None:
-    """Put the files where they belong."""
+    """Write the files to their paths."""
     for path, code in program.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

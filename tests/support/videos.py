@@ -1,6 +1,6 @@
-"""Videos that the tests make, each with something odd about it.
+"""Videos that the tests make, each odd in one way.
 
-They are made, and looked at, with the wheel's ffmpeg: one maker and one judge, whichever ffmpeg is on trial.
+They are made, and examined, with the wheel's ffmpeg, whichever ffmpeg is tested.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def tools_on_path() -> FfmpegTools | None:
 
 @pytest.fixture(params=["wheel", *(["path"] if tools_on_path() else [])])
 def kit(request: pytest.FixtureRequest) -> FfmpegTools:
-    """The ffmpeg that is on trial: the wheel's, and that of PATH where there is one."""
+    """The ffmpeg that is tested: the wheel's, and that of PATH if there is one."""
     return (tools_on_path() if request.param == "path" else None) or tools()
 
 
@@ -117,12 +117,12 @@ def rotated(source: Path, path: Path, degrees: int) -> None:
 
 
 def cut(source: Path, path: Path, start: float) -> None:
-    """The video from `start` seconds on, as phones cut: all is kept from the keyframe before, with a list of edits."""
+    """The video from `start` seconds on, as phones cut: all is kept from the keyframe before, with an edit list."""
     ffmpeg("-ss", str(start), "-i", str(source), "-c", "copy", "-f", "mp4", str(path))
 
 
 def kept(path: Path) -> str:
-    """How many frames there are in a video, whatever its list of edits leaves out."""
+    """The number of frames in a video, whatever its edit list leaves out."""
     return str(look(path, "-ignore_editlist", "1")["video"]["nb_read_frames"])
 
 
@@ -142,7 +142,7 @@ def ffmpeg(*arguments: str) -> None:
 
 
 def combed(path: Path) -> int:
-    """At how many positions of the 10th frame a line differs from both of its neighbours."""
+    """The number of places in the 10th frame where a line differs from both of its neighbours."""
     tenth = ("-vf", "select='eq(n,9)',format=gray", "-frames:v", "1", "-f", "rawvideo", "-")
     command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *tenth]
     grey = subprocess.run(command, check=True, capture_output=True).stdout
@@ -154,7 +154,7 @@ def combed(path: Path) -> int:
 
 
 def first_pixel(path: Path) -> tuple[int, int, int]:
-    """The colour of the video's first pixel, red, green and blue, in the matrix that the video says it has."""
+    """Red, green and blue of the video's first pixel, read in the matrix that the video is tagged with."""
     shown = ("-vf", "scale=flags=accurate_rnd+full_chroma_int,format=rgb24", "-frames:v", "1", "-f", "rawvideo", "-")
     command = [str(tools().ffmpeg), "-v", "error", "-i", str(path), *shown]
     red, green, blue = subprocess.run(command, check=True, capture_output=True).stdout[:3]
@@ -162,14 +162,14 @@ def first_pixel(path: Path) -> tuple[int, int, int]:
 
 
 def times(path: Path) -> list[float]:
-    """When each frame is shown, in seconds."""
+    """The times of all frames, in seconds."""
     shape = ("-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0")
     told = subprocess.run([tools().ffprobe, "-v", "error", *shape, path], check=True, capture_output=True, text=True)
     return [float(line.strip(",")) for line in told.stdout.split()]
 
 
 def running(within: int) -> list[int]:
-    """The numbers of all encoders that the process `within`, or one that it started, runs."""
+    """The process ids of all encoders that the process `within`, or one that it started, runs."""
     try:
         family = psutil.Process(within).children(recursive=True)
         return [each.pid for each in family if Path(each.exe()).name.startswith("ffmpeg")]
@@ -178,7 +178,7 @@ def running(within: int) -> list[int]:
 
 
 def look(path: Path, *options: str) -> dict[str, Any]:
-    """What ffprobe says, with all frames counted: {"format": ..., "video": ..., "audio": ... or None}."""
+    """The output of ffprobe, with all frames counted: {"format": ..., "video": ..., "audio": ... or None}."""
     command: list[str | Path] = [
         tools().ffprobe,
         "-v",

@@ -20,10 +20,7 @@ WEB = PROJECT / "web.py"
 def web_process(
     redis_url: str, folder: Path, *known: Token, python: str | Path = sys.executable, **more: str
 ) -> tuple[WorkerProcess, str]:
-    """The web process that knows these tokens, and its URL. `python` is that of the environment it runs in.
-
-    `more` are further variables.
-    """
+    """The web process with these tokens, and its URL. `python` is that of the environment it runs in."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

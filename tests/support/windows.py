@@ -40,7 +40,7 @@ async def watched(url: str) -> AsyncIterator[list[Command]]:
 
 
 def windows(commands: list[Command]) -> list[tuple[float, int]]:
-    """When each window began, and how many jobs it counted: its first one is the INCR before the PEXPIRE."""
+    """The start of each window, and how many jobs it counted: its first one is the INCR before the PEXPIRE."""
     words = [word for _, word in commands]
     first = [place for place in range(len(words)) if words[place : place + 2] == ["incr", "pexpire"]]
     return [

@@ -1,4 +1,4 @@
-"""A wire kit: a broker with everything around it that a contract test needs, the same for memory, BullMQ and RQ."""
+"""A wire kit: a broker with all that a contract test needs, the same for memory, BullMQ and RQ."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Producer(Protocol):
 
 
 def backends(kit: WireKit, **changes: Any) -> Backends:
-    """What an admin of this kit looks into, with changes."""
+    """The backends of this kit's admin, with changes."""
     parts: dict[str, Any] = {
         "inspectors": [kit.inspector],
         "dead_letters": kit.dead_letters,
@@ -77,7 +77,7 @@ def backends(kit: WireKit, **changes: Any) -> Backends:
 
 @dataclass
 class WireKit:
-    """One wire, ready for a test. `precision` is how late (in seconds) a delayed job may be by the wire's promise."""
+    """One wire, ready for a test. `precision` is how late (in seconds) the wire may start a delayed job."""
 
     name: str
     make_broker: Any
@@ -129,7 +129,7 @@ class WireKit:
 
 
 def clock(kit: WireKit) -> Callable[[], float]:
-    """The clock by which this wire's times are told."""
+    """The clock of this wire's times."""
     return time.monotonic if kit.name == "memory" else time.time
 
 
@@ -158,7 +158,7 @@ async def memory_kit(_: str) -> AsyncIterator[WireKit]:
 
 @contextlib.asynccontextmanager
 async def redis_kit(url: str, wire: str) -> AsyncIterator[WireKit]:
-    """What both wires on Redis share."""
+    """The parts that both wires on Redis share."""
     parts = options(url)
     shared = client(parts, decode=True, name="test")
     sync = synchronous_client(parts, name="test")

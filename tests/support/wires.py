@@ -24,7 +24,7 @@ UNLIMITED = {"PUSH_NOTIFICATIONS_RATE_MAX": "0", "FILE_PROCESSING_RATE_MAX": "0"
 
 @dataclass
 class Mess:
-    """A Redis with a folder for its workers: who enqueues, who works, and what was recorded."""
+    """A Redis with a folder for its workers: it enqueues, starts workers, and reads their record."""
 
     url: str
     folder: Path
@@ -39,7 +39,7 @@ class Mess:
 
     @property
     def record(self) -> list[dict[str, Any]]:
-        """What the chaos jobs have recorded so far."""
+        """All that the chaos jobs have recorded so far."""
         return read(self.folder / "record")
 
     def runs(self, job_id: str, event: str = "start") -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ class Mess:
         return RQQueue(name, connection=self.redis, serializer="json")
 
     async def counts(self, queue: str = PUSHES) -> dict[str, int]:
-        """How many jobs each wire has completed and failed, and how many letters there are, as stock tools count."""
+        """The numbers of jobs that each wire has completed and failed, and of dead letters, as stock tools count."""
         async with self._bull(queue) as source, self._bull("dead") as dead:
             bull = await source.getJobCounts("completed", "failed")
             letters = await dead.getJobCounts("waiting")
@@ -83,7 +83,7 @@ class Mess:
             "letters": letters["waiting"],
         }
 
-    async def letters(self) -> dict[str, dict[str, Any]]:
+    async def dead_letters(self) -> dict[str, dict[str, Any]]:
         """The dead letters' data, by the job's id."""
         async with self._bull("dead") as dead:
             return {job.data["id"]: job.data for job in await dead.getJobs(["waiting"])}

@@ -25,9 +25,9 @@ Line = dict[str, Any]
 class WorkerProcess:
     """One run of `python worker.py` (or of another script) with exactly the environment `env`.
 
-    As a context manager it is started, has logged `started` when the body begins, and is killed at the end; what it
-    wrote is shown with a test that fails. `folder` is where it runs: not in the project, whose `.env` it would read.
-    `python` is that of the environment it runs in: the tests' own, unless said otherwise.
+    As a context manager it is started, has logged `started` when the body begins, and is killed at the end; its
+    output is shown with a failed test. `folder` is its working directory: not the project, whose `.env` it would read.
+    `python` is that of the environment it runs in, by default the tests' own.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class WorkerProcess:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Kill it if it still runs, and show what it wrote."""
+        """Kill it if it still runs, and show its output."""
         await self.kill()
         print(f"--- {self._script.name} {self.pid}\n{self.stdout}{self.stderr}")  # noqa: T201 -- pytest keeps it for failures
 
@@ -81,12 +81,12 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self.process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether it lives."""
+        """Whether it runs."""
         return self._process is not None and self._process.returncode is None
 
     @property
@@ -109,7 +109,7 @@ class WorkerProcess:
         return [line for line in self.log if line["event"] == event and fields.items() <= line.items()]
 
     async def logged(self, event: str, count: int = 1, within: float = PATIENCE, **fields: Any) -> list[Line]:
-        """The lines of this event with these fields, once there are `count` of them, while the process lives."""
+        """The lines of this event with these fields, once there are `count` of them, while the process runs."""
 
         def look() -> list[Line]:
             lines = self.lines(event, **fields)
@@ -127,7 +127,7 @@ class WorkerProcess:
         self.process.send_signal(number)
 
     async def kill(self) -> None:
-        """End it as the machine's failure does (SIGKILL)."""
+        """End it as a failure of the machine does (SIGKILL)."""
         if self.is_running:
             self.process.kill()
         await self.wait(PATIENCE)

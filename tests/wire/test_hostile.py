@@ -194,7 +194,7 @@ async def test_hostile_jobs(mess: Mess, tmp_path: Path, wire: str) -> None:
     assert expected == {case.name: job_id not in buried for job_id, case in written.cases.items()}
     reasons = {case.name: (case.reason, buried[job_id]) for job_id, case in written.cases.items() if job_id in buried}
     assert {} == {name: pair for name, pair in reasons.items() if (pair[0] or "") not in pair[1]}
-    letters = await mess.letters()
+    letters = await mess.dead_letters()
     assert buried == {job_id: letter["reason"] for job_id, letter in letters.items()}
     assert len(buried) == (await mess.counts())[f"{wire} failed"]
     assert not worker.stderr

@@ -60,7 +60,7 @@ async def test_stop_job(mess: Mess, name: str, seconds: float) -> None:
     assert REASON.format("stop-job") in str(latest.exc_string)
     assert [stopped] == FailedJobRegistry(PUSHES, mess.redis).get_job_ids()
     assert [] == StartedJobRegistry(PUSHES, mess.redis).get_job_ids(cleanup=False)
-    assert REASON.format("stop-job") == (await mess.letters())[stopped]["reason"]
+    assert REASON.format("stop-job") == (await mess.dead_letters())[stopped]["reason"]
     assert 1 == len(mess.runs(stopped))
 
 

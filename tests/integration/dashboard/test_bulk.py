@@ -12,7 +12,7 @@ import pytest
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.web.dashboard.addresses import PREFIX
-from tests.support.dashboard_client import Browser, letters_of
+from tests.support.dashboard_client import Browser, dead_letters_of
 from tests.support.showcase import FILES, IMAGE, bury, working
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def test_dead_letters_that_came_since_are_not_replayed(ada: Browser, mess:
     ]
     assert "said=replayed&n=2" in (await ada.act(filtered_action)).headers["location"]
     assert "said=replayed&n=2" in (await ada.act(action)).headers["location"]
-    assert 2 == len(await letters_of(ada))
+    assert 2 == len(await dead_letters_of(ada))
 
 
 async def test_no_more_jobs_than_the_page_said(ada: Browser, mess: Mess) -> None:
@@ -74,9 +74,9 @@ async def test_no_more_jobs_than_the_page_said(ada: Browser, mess: Mess) -> None
     await fail(mess, 5)
     later = f"seen={time.time() + 60}&most=2"
     assert "said=retried-some&n=2" in (await ada.act(f"{QUEUE}/retry?wire=bullmq&{later}")).headers["location"]
-    assert 5 == len(await letters_of(ada)) + 2
+    assert 5 == len(await dead_letters_of(ada)) + 2
     assert "said=replayed" in (await ada.act(f"/letters/replay?{later}")).headers["location"]
-    assert 1 == len(await letters_of(ada))
+    assert 1 == len(await dead_letters_of(ada))
 
 
 async def test_jobs_that_ended_since_are_not_cleaned(ada: Browser, mess: Mess) -> None:
@@ -98,4 +98,4 @@ async def test_a_form_must_say_what_was_seen(ada: Browser, mess: Mess, seen: str
         assert 422 == (await ada.act(f"{path}&{seen}")).status_code
     if "seen=1" not in seen:
         assert 422 == (await ada.act(f"{QUEUE}/clean?state=failed&{seen}", older="0")).status_code
-    assert 1 == len(await letters_of(ada))
+    assert 1 == len(await dead_letters_of(ada))

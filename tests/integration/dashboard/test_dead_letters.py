@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from queue_lib.web.dashboard.addresses import PREFIX
-from tests.support.dashboard_client import Browser, letters_of, seen
+from tests.support.dashboard_client import Browser, dead_letters_of, seen
 from tests.support.showcase import FILES, fill
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 async def test_dead_letters_are_found_replayed_and_dropped(ada: Browser, mess: Mess) -> None:
     """One by one, and all that match. For one that is gone the page says so."""
     await fill(mess)
-    assert 4 == len(await letters_of(ada))
-    assert 2 == len(await letters_of(ada, wire="rq"))
-    assert 4 == len(await letters_of(ada, queue=FILES.name, name="process-image", text="NOTHING is"))
-    assert [] == await letters_of(ada, text="S3")
+    assert 4 == len(await dead_letters_of(ada))
+    assert 2 == len(await dead_letters_of(ada, wire="rq"))
+    assert 4 == len(await dead_letters_of(ada, queue=FILES.name, name="process-image", text="NOTHING is"))
+    assert [] == await dead_letters_of(ada, text="S3")
 
-    [dropped, replayed, *_] = await letters_of(ada, wire="bullmq")
+    [dropped, replayed, *_] = await dead_letters_of(ada, wire="bullmq")
     assert "uploads/holiday.jpg" in (await ada.get(f"/letter?id={replayed}")).text
     assert "said=letter-dropped" in (await ada.act(f"/letter/drop?id={dropped}")).headers["location"]
     assert "said=letter-retried" in (await ada.act(f"/letter/replay?id={replayed}")).headers["location"]
@@ -48,4 +48,4 @@ async def test_pages_of_dead_letters_follow_each_other(ada: Browser, mess: Mess)
 
     assert [80, 80] == [len(seen), len(set(seen))]
     assert 40 == sum(letter.startswith("rq-") for letter in seen[:41])
-    assert 40 == len(await letters_of(ada, wire="bullmq"))
+    assert 40 == len(await dead_letters_of(ada, wire="bullmq"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from queue_lib.admin.filters import JobFilter
 from queue_lib.job import Wire
-from tests.support.dashboard_client import Browser, browser_of, letters_of, seen
+from tests.support.dashboard_client import Browser, browser_of, dead_letters_of, seen
 from tests.support.polling import PATIENCE
 from tests.support.showcase import FILES, fill
 
@@ -34,7 +34,7 @@ async def test_two_operators_at_once(ada: Browser, parts: tuple[FastAPI, FastAPI
     assert [20, 20] == [sum(counts[:2]), sum(counts[2:])]
     assert 20 == int(mess.redis.llen(f"bull:{FILES.name}:wait")) - before
     assert len(set(mess.redis.lrange(f"bull:{FILES.name}:wait", 0, -1))) == mess.redis.llen(f"bull:{FILES.name}:wait")
-    assert [] == await letters_of(ada)
+    assert [] == await dead_letters_of(ada)
 
 
 async def test_twenty_operators_at_once(parts: tuple[FastAPI, FastAPI], mess: Mess) -> None:
