@@ -40,7 +40,7 @@ SHUTDOWN_GRACE = 20  # seconds for the answers under way
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits for the answers under way when it is told to stop: those that wait for jobs must end."""
+    """At a stop uvicorn waits for the answers under way: those that wait for jobs must end."""
 
     def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
         """`watch` has the clients that wait."""

@@ -1,6 +1,6 @@
 """HTTP requests to hosts on the public internet, for all features of a process.
 
-aiohttp is imported at the first request: it takes memory, and many workers call nobody.
+aiohttp is imported at the first request: it takes memory, and many workers send no request.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _HOSTNAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,6
 _MAX_LENGTH = 253
 # RFC 2606, RFC 6762, RFC 8375 and custom: names that no public server has.
 _PRIVATE = ("localhost", "invalid", "test", "example", "local", "internal", "lan", "home", "home.arpa", "localdomain")
-# `is_global` is true for these networks, but they stand for IPv4 addresses, or belong to nobody.
+# `is_global` is true for these networks, but they stand for IPv4 addresses, or are assigned to no host.
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 _TUNNELS = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32"))

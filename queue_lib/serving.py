@@ -80,7 +80,7 @@ def _schedules(features: Sequence[Feature], reading: Reading) -> Mapping[str, tu
 
 
 def _queue_faults(choice: QueueChoice, features: Sequence[Feature]) -> Sequence[str]:
-    """What is wrong with QUEUES: names of no queue, and queues whose jobs nobody has."""
+    """The faults of QUEUES: unknown queues, and queues without a job."""
     try:
         named = choice.named(queues_of(features))
     except ConfigurationError as error:

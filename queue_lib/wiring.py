@@ -111,9 +111,9 @@ async def admin(
     Raises ConfigurationError if QUEUES names a queue that there is not.
     """
     queues = (choice or QueueChoice.model_construct()).named(queues_of(features))
-    parts = redis_options(settings)
+    redis = redis_options(settings)
     name = f"pushmill:admin-{uuid4().hex[:8]}"
-    shared, sync = client(parts, decode=True, name=name), synchronous_client(parts, name=name, threads=ADMIN_THREADS)
+    shared, sync = client(redis, decode=True, name=name), synchronous_client(redis, name=name, threads=ADMIN_THREADS)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ADMIN_THREADS))
     switch = BullMQInspector(shared, settings.bullmq_prefix)
     inspectors: dict[Wire, Inspector] = {Wire.BULLMQ: switch, Wire.RQ: RQInspector(sync, switch)}
@@ -197,7 +197,7 @@ def pages(health: Health, collectors: CollectorRegistry) -> http.Pages:
     """What the worker's port serves."""
 
     async def alive() -> http.Answer:
-        return http.Answer.of(HTTPStatus.OK, {"outcome": "alive"})  # the loop turns, or nobody would say so
+        return http.Answer.of(HTTPStatus.OK, {"outcome": "alive"})  # the loop runs, or there would be no answer
 
     async def ready() -> http.Answer:
         report = await health.report()
@@ -220,16 +220,16 @@ def launcher(
     chores: Sequence[Chore] = (),
     cache: RedisCache | None = None,
 ) -> Launcher:
-    """The runner over the wires that the settings name. What happens is told to the log, and to `observers`.
+    """The runner over the wires that the settings name. The log and the `observers` get its events.
 
     `cache` gets the connection for commands.
     """
-    parts = redis_options(settings)
+    redis = redis_options(settings)
     stats = WorkerStats()
     observe = to_all(LogObserver(), stats, *observers)
     name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
     setup = Setup(
-        redis=parts,
+        redis=redis,
         prefix=settings.bullmq_prefix,
         lease_duration=settings.lease_duration,
         worker_name=name,
@@ -238,7 +238,7 @@ def launcher(
     brokers: list[Broker] = [BROKERS[wire](queues, setup) for wire in settings.wires]
     # Letters, heartbeats and the board are rare, and connections few: they have BullMQ's, if there is one.
     of_bullmq = next((broker.commands for broker in brokers if isinstance(broker, BullMQBroker)), None)
-    shared = of_bullmq or client(parts, decode=True, name=f"pushmill:{name}")
+    shared = of_bullmq or client(redis, decode=True, name=f"pushmill:{name}")
     if cache is not None:
         cache.connect(shared, settings.bullmq_prefix)
     letters = BullMQDeadLetters(shared, settings.bullmq_prefix)

@@ -39,7 +39,7 @@ class Batcher(Generic[K, V]):
                 for key, answer in answers.items():
                     if isinstance(found, BaseException):
                         answer.set_exception(found)
-                        answer.exception()  # whoever waited may have been cancelled
+                        answer.exception()  # the waiting caller may have been cancelled
                     else:
                         answer.set_result(found[key])
         finally:

@@ -175,7 +175,7 @@ async def main() -> None:
 
 def _children(sandbox: Sandbox) -> list[int]:
     """The fork server and its children."""
-    process = sandbox._process  # noqa: SLF001 -- nobody else has to know it
+    process = sandbox._process  # noqa: SLF001 -- no other module needs it
     if process is None:
         return []
     return [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]

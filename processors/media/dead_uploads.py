@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from queue_lib.job import Job
     from queue_lib.outcome import Failure
 
-NOBODY = ""  # no user's id
+NO_USER = ""  # equals no user's id
 
 
 class RowOfUpload(Model):
@@ -41,4 +41,4 @@ class DeadUploads:
         except ValidationError:
             return  # the payload names no row
         with outages_put_off():
-            await self._dependencies.files.mark_failed(upload.file_id, upload.user_id or NOBODY, failure.reason)
+            await self._dependencies.files.mark_failed(upload.file_id, upload.user_id or NO_USER, failure.reason)

@@ -128,7 +128,7 @@ class QueueAdmin:
         return deleted
 
     async def _in_steps(self, delete: Callable[[Inspector, int], Awaitable[int]], most: int | None) -> int:
-        """Delete on one wire after the other, a thousand at once: the server answers nobody else meanwhile."""
+        """Delete on one wire after the other, a thousand at once: the server answers no other client meanwhile."""
         deleted, bound = 0, math.inf if most is None else most
         for inspector in self._inspectors:
             while (

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SILENCE = 60  # seconds after its last heartbeat at which a worker is forgotten
 KEPT = 24 * 3600  # seconds that counts are kept
 MOST_WORKERS = 500
+# The script and its keys keep the older word "pulse": workers of earlier versions share them.
 SCRIPT = (Path(__file__).parent / "pulse.lua").read_text()
 READ = (Path(__file__).parent / "minutes.lua").read_text()
 

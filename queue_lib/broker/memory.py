@@ -143,7 +143,7 @@ class MemoryStore:
         self.windows[queue.name] = (end, count + 1) if end > now else (now + queue.rate_duration, 1)
 
     def tell(self) -> None:
-        """Wake whoever waits."""
+        """Wake the waiting consumers."""
         self.news.set()
         self.news = asyncio.Event()
 

@@ -23,7 +23,7 @@ SCRIPT = (Path(__file__).parent / "notes.lua").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has the job: `key` is BullMQ's lock or RQ's started registry, `name` the token or execution in it."""
+    """The owner of the job: `key` is BullMQ's lock or RQ's started registry, `name` the token or execution in it."""
 
     key: str
     name: str

@@ -95,7 +95,7 @@ async def answers(pipe: redis.asyncio.client.Pipeline) -> list[Any]:
 async def hashes(client: redis.asyncio.Redis, keys: Iterable[str]) -> list[dict[str, str]]:
     """The hashes at these keys, of a client that decodes; an empty one for a key that holds none."""
     keys = list(keys)
-    if len(keys) == 1:  # a pipeline has a connection of its own, which a worker is not to open for a letter
+    if len(keys) == 1:  # a pipeline has a connection of its own, which a worker should not open for a dead letter
         return [await _hash(client, keys[0])]
     async with client.pipeline(transaction=False) as pipe:
         for key in keys:

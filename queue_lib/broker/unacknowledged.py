@@ -1,8 +1,8 @@
 """Unacknowledged claims: jobs that the server has given to this worker in an answer that was lost with its connection.
 
-redis-py sends the command again over a new connection, and that claims another job. Nobody would know of the first one
-until its lease runs out. So after every new connection a worker looks for jobs that it has and does not know of: before
-its next claim, and whenever it renews its leases.
+redis-py sends the command again over a new connection, and that claims another job. The first one would be lost until
+its lease expires. So after every new connection a worker looks for jobs that it has and does not know of: before its
+next claim, and whenever it renews its leases. The scripts that look for them are called `strays.lua`.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class OwnJobs:
 
 
 def own_jobs(reading: Reading) -> OwnJobs:
-    """What the modules have that JOBS names. Their faults are told when `reading` ends, one line each."""
+    """The contents of the modules that JOBS names. `reading` reports their faults when it ends, one line each."""
     settings = reading.read(JobsSettings)
     try:
         return read_modules(settings.jobs if settings else ())

@@ -172,7 +172,7 @@ class Executor:
     async def _bury(self, lease: Lease, failure: Failure) -> Ending:
         if (later := await self._tell(lease, failure)) is not None:
             return await self._settle(lease, later)
-        # The letter first: a crash in between leaves a letter too many, never one too few.
+        # The dead letter first: a crash in between leaves one too many, never one too few.
         await self._dead_letters.add(DeadLetter(job=lease.job, failure=failure, failed_at=time.time()))
         await lease.bury(failure)
         return Dead(failure)
@@ -188,12 +188,12 @@ class Executor:
             return None
         try:
             await route.on_dead(job, failure)
-        except Exception as error:  # noqa: BLE001 -- the job must end even if its route can't be told
+        except Exception as error:  # noqa: BLE001 -- the job must end even if its route's handler fails
             if isinstance(error, SnoozeError) and lease.stopped is None:
                 return Snooze(error.delay, str(error))
-            untold = Failure.of(error)
+            failed = Failure.of(error)
             # Not its message: a database's may have values of a row.
-            self._alarm(job, replace(untold, reason=f"nobody could be told that the job is dead ({untold.kind})"))
+            self._alarm(job, replace(failed, reason=f"the handler of dead jobs failed ({failed.kind})"))
         return None
 
 

@@ -41,7 +41,7 @@ class Stop:
 async def in_thread(executor: Executor | None, work: Callable[[Stop], ResultT]) -> ResultT:
     """Run `work` in a thread of `executor` (None: the loop's own).
 
-    A thread can't be cancelled: if the caller is, `work` stops at its next check, and nobody waits for it.
+    A thread can't be cancelled: if the caller is, `work` stops at its next check, without anyone waiting for it.
     """
     stop = Stop()
     try:

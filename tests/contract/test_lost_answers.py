@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("wire", ["bullmq", "rq"])
 FAILURE = Failure("it broke", "Traceback: it broke")
-UNSERVED_QUEUE = queue(name="nobody")
+UNSERVED_QUEUE = queue(name="unserved")
 LONG = 3600.0  # seconds: no lease runs out in a test
 
 
@@ -98,11 +98,11 @@ async def test_a_job_that_a_run_adds(kit: WireKit, broker: Broker, link: LossyLi
     """It is added once, whichever answer is lost, also to another queue."""
     await kit.enqueue("greet", 1)
     context = RunContext(await kit.claim(broker), lambda _: None, MemoryBoard())
-    added = [await context.enqueue(Addition(name="follow", data=0), "nobody")]  # the scripts are known from here on
+    added = [await context.enqueue(Addition(name="follow", data=0), "unserved")]  # the scripts are known from here on
     answers = {"bullmq": 1, "rq": 2}[wire]
     for number in range(answers):
         link.lose(number)
-        added.append(await context.enqueue(Addition(name="follow", data=number), "nobody"))
+        added.append(await context.enqueue(Addition(name="follow", data=number), "unserved"))
 
     assert answers == link.lost
     assert sorted(added) == sorted([(await kit.claim(broker, UNSERVED_QUEUE)).job.id for _ in added])

@@ -69,7 +69,7 @@ class LossyLink:
         self._served.add(served)
         try:
             its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except BaseException:  # nobody is there, or it is over
+        except BaseException:  # no server is there, or it has ended
             await _close([], [writer])
             self._served.discard(served)
             raise

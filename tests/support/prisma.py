@@ -23,7 +23,7 @@ SUBSCRIPTIONS = """CREATE TABLE "PushSubscription" ("id" {id} PRIMARY KEY, "user
 FILES = """CREATE TABLE "File" ("id" {id} PRIMARY KEY, "name" TEXT, "compressedUrl" TEXT, "thumbnailUrl" TEXT,
     "width" INTEGER, "processed" BOOLEAN NOT NULL DEFAULT false, "updatedAt" TIMESTAMP(3))"""
 
-# As the ids are written in a job: three that sort in this order, and two that nobody has.
+# As the ids are written in a job: three that sort in this order, and two that no user has.
 TEXT_IDS = ("ckx1", "ckx2", "ckx3", "nobody", "Zoë")
 INTEGER_IDS = ("1", "2", "10", "7", "9223372036854775807")
 UUID_IDS = tuple(str(uuid.UUID(int=number)) for number in (1, 2, 3, 8, 9))

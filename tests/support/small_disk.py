@@ -28,7 +28,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk.mkdir()
     mounted = subprocess.run([_program("mount"), "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", disk], check=False)
     if mounted.returncode:
-        pytest.skip("this machine lets nobody mount a file system")
+        pytest.skip("this machine does not allow mounting a file system")
     try:
         yield disk
     finally:

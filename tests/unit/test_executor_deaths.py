@@ -117,7 +117,7 @@ async def test_a_handler_that_fails_for_good_is_an_alarm() -> None:
 
     assert [("bury", "no")] == await bench.run()
     [alarm] = [event for event in events if isinstance(event, InternalFault)]
-    assert ("job_fault", "nobody could be told that the job is dead (ValueError)") == (
+    assert ("job_fault", "the handler of dead jobs failed (ValueError)") == (
         alarm.word,
         alarm.failure.reason,
     )

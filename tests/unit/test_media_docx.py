@@ -112,7 +112,7 @@ DELETED = "<w:pPr><w:rPr><w:del/></w:rPr></w:pPr>"
         pytest.param("<w:r><w:t>a</w:t><w:br w:type='page'/><w:t>b</w:t></w:r>", "a\nb\n", id="a page's end"),
         pytest.param("<w:r><w:t>a</w:t><w:cr/><w:t>b</w:t></w:r>", "a\nb\n", id="a line's end"),
         pytest.param("<w:r><w:t>a</w:t><w:noBreakHyphen/><w:t>b</w:t></w:r>", "a-b\n", id="a hyphen that holds"),
-        pytest.param("<w:r><w:t>a</w:t><w:softHyphen/><w:t>b\u00adc</w:t></w:r>", "abc\n", id="hyphens nobody sees"),
+        pytest.param("<w:r><w:t>a</w:t><w:softHyphen/><w:t>b\u00adc</w:t></w:r>", "abc\n", id="invisible hyphens"),
         pytest.param("<w:r><w:t>a\u2028b\u0085c</w:t></w:r>", "a\nb\nc\n", id="Unicode's line ends"),
         pytest.param("<w:r><w:t>a</w:t><w:sym w:char='2192'/><w:sym w:char='F0E0'/></w:r>", "a\u2192\n", id="symbols"),
         pytest.param(

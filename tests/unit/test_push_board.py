@@ -38,7 +38,7 @@ async def test_while_redis_is_away_a_process_knows_alone(world: World, monkeypat
         await world.hang()
         assert await world.is_left_alone() is not None
         world.clock.now += FIRST_REST
-        await world.ask(FAILED, SILENT + 1)  # its probe needs nobody's leave
+        await world.ask(FAILED, SILENT + 1)  # its probe needs no permission
     await world.end(before, FAILED)
 
     assert await world.is_left_alone(world.two) is not None

@@ -16,9 +16,9 @@ MARKS = (
 SHIFTS = b"\x1b$"  # ISO-2022 writes Japanese and Korean in ASCII bytes after such escape sequences
 DECLARED, HEAD = b"coding", 2  # the first lines of XML and of programs may declare the encoding
 SAMPLE = 64 * 1024  # bytes that are used for detection
-# Control characters that no text has. A stray one is no reason to refuse the text.
+# Control characters that no text has. A single one is no reason to refuse the text.
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-STRAY, BEGINNING = 1000, 1024  # one in STRAY characters is allowed, but only one in the first BEGINNING
+ONE_IN, BEGINNING = 1000, 1024  # one in so many characters is allowed, but only one in the first BEGINNING
 BROKEN = re.compile("[\ud800-\udfff\ue000-\uf8ff\ufffd]")  # what bytes become in a wrong encoding
 FEW = 0.05  # the share of characters, or bytes, that may be broken
 MOST_BLOCKS = 128  # of 256 characters each; Chinese text has characters of some 90
@@ -33,7 +33,7 @@ def is_text(text: str) -> bool:
     """Whether this is text, and not binary data."""
     return (
         len(CONTROL.findall(text[:BEGINNING])) <= 1
-        and len(CONTROL.findall(text)) <= 1 + len(text) / STRAY
+        and len(CONTROL.findall(text)) <= 1 + len(text) / ONE_IN
         and len(BROKEN.findall(text)) <= FEW * len(text)
     )
 

@@ -34,7 +34,7 @@ DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in t
 LONGEST_LOG = 1000  # lines that are shown
 CHILDREN = 100  # of a job that are shown
 FINGERPRINTED = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
-ADDED_AT_ONCE = 100  # jobs: the server serves nobody else meanwhile
+ADDED_AT_ONCE = 100  # jobs: the server serves no other client meanwhile
 OF_ANY_AGE = -(10**12)  # milliseconds: includes jobs that a producer's clock dated ahead
 CRASHES = ("stc", "defa")  # how often it stalled, and the deferred failure: BullMQ itself never resets them
 
@@ -148,7 +148,7 @@ class BullMQInspector:
         return [fingerprint(fields) for fields in found]
 
     async def retry(self, queue: str, job_id: str) -> bool:
-        """Send a failed job back to its queue. Its crashes are reset first, while nobody runs it."""
+        """Send a failed job back to its queue. Its crashes are reset first, while no worker runs it."""
         with outages_translated():
             source = self._queue(queue)
             job = await self._job(source, job_id)
@@ -185,7 +185,7 @@ class BullMQInspector:
         return True
 
     async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
-        """By BullMQ's `clean`, in steps: its `drain` is one script, during which the server answers nobody."""
+        """By BullMQ's `clean`, in steps: its `drain` is one script, during which the server answers no other client."""
         source, deleted = self._queue(queue), 0
         for place in (*IN_LINE, "delayed") if delayed else IN_LINE:
             if deleted < most:

@@ -269,7 +269,7 @@ class RQInspector:
             return await asyncio.to_thread(self._clean, queue, state, older, most)
 
     def _clean(self, queue: str, state: State, older: float, most: int) -> int:
-        """In steps, since the server serves nobody else meanwhile."""
+        """In steps, because the server answers no other client during one."""
         deleted = 0
         for lane in lanes(queue):
             registry = REGISTRIES[state](lane, self._connection).key

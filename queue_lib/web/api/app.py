@@ -38,7 +38,7 @@ def build(
 ) -> FastAPI:
     """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token.
 
-    `observe` is told of the application's faults.
+    `observe` gets the application's faults.
     """
 
     @asynccontextmanager

@@ -68,7 +68,7 @@ async def _events(watch: Watch, jobs: JobAdmin, job: JobView, last: str | None) 
             try:
                 text, has_ended = await _event(jobs, job, followed)
             except BrokerUnavailableError:
-                followed.forget()  # it is told when the server is back
+                followed.forget()  # the client gets it when the server is back
                 continue
             yield text
             if has_ended:

@@ -33,7 +33,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 def install(web: FastAPI, tokens: Sequence[Token], secret: str) -> FastAPI:
     """Put the dashboard into the web process, over the admin that is its `state.admin`; returns the dashboard.
 
-    `tokens` are who may sign in. `secret` is the same in all web processes and known to nobody else: Redis's URL.
+    `tokens` may sign in. `secret` is the same in all web processes, and secret to others: Redis's URL.
     """
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state.admin = lambda: web.state.admin

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-AT_ONCE = 1000  # jobs or letters that one action is about
+AT_ONCE = 1000  # jobs or dead letters of one action
 LONGEST = 15.0  # seconds of one action: routers give up after 30
 
 

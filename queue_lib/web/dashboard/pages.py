@@ -84,7 +84,7 @@ TEMPLATES.globals |= {
 
 
 def page(request: Request, template: str, status: int = HTTPStatus.OK, **values: Any) -> HTMLResponse:
-    """A page for who is signed in, or for nobody yet."""
+    """A page, with the session if there is one."""
     now = time.time()
     common = {
         "session": getattr(request.state, "session", None),
