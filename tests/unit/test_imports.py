@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_opening_a_feature_imports_its_modules() -> None:
 def test_an_idle_push_worker_imports_no_sender() -> None:
     """Push imports the HTTP client and pywebpush (with requests) at its first message."""
     assert {"aiohttp", "pywebpush", "regex"}.isdisjoint(imported_by("processors.push.opening"))
+
+
+def test_features_are_kept_apart() -> None:
+    """Every feature's folder is in the contract that import-linter checks: no feature imports another."""
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [apart] = [contract["modules"] for contract in contracts if contract["type"] == "independence"]
+
+    folders = {manifest.parent.name for manifest in (PROJECT / "processors").glob("*/feature.py")}
+    assert {f"processors.{name}" for name in folders - {"own"}} == set(apart)
 
 
 def imported_by(module: str) -> list[str]:
