@@ -174,7 +174,7 @@ def _refuse_twice(kind: str, names: Sequence[tuple[str, str]]) -> None:
 
 
 def routes(served: Served, opened: Sequence[Opened]) -> list[Route]:
-    """Who runs the jobs of the served queues: `opened` are the served features, in their order."""
+    """The routes for the jobs of the served queues: `opened` are the served features, in their order."""
     names = {queue.name for queue in served.queues}
     return [
         Route(job, ready.processors[job.name], ready.on_dead.get(job.name))

@@ -178,7 +178,7 @@ def _held(runner: Launcher, holds: Mapping[str, Check]) -> Launcher:
 
 
 def sentry(settings: WorkerSettings) -> SentryObserver | None:
-    """Who reports to Sentry, if that is set. Raises ConfigurationError without the package, or for a wrong DSN."""
+    """The observer for Sentry, if that is set. Raises ConfigurationError without the package, or for a wrong DSN."""
     if settings.sentry_dsn is None:
         return None
     try:

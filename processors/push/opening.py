@@ -60,5 +60,5 @@ def payload_style(settings: PushSettings) -> PayloadStyle:
 
 
 def allowed_hosts(settings: PushSettings) -> AllowedHosts:
-    """Who may be called."""
+    """The hosts that may be called."""
     return AllowedHosts(settings.push_allowed_hosts, settings.push_allow_local_endpoints)

@@ -12,7 +12,7 @@ from processors.push.delivery import DEFAULT_LIMIT, MAX_PLAINTEXT
 
 
 class PushSettings(BaseSettings):
-    """The server's identity, and whom it may call."""
+    """The server's identity, and the push services that it may call."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 

@@ -36,7 +36,7 @@ class Replay(enum.StrEnum):
     ENQUEUED = "enqueued"  # the job was gone, and a new one has its payload
     NOT_FAILED = "not failed"  # the job is waiting, running or done by now: the dead letter stays, to be dropped
     NO_PAYLOAD = "no payload"  # the job is gone, and its payload is not in the dead letter: its `data` says why
-    GONE = "gone"  # somebody else has replayed or dropped it meanwhile
+    GONE = "gone"  # another operator has replayed or dropped it meanwhile
 
 
 REPLAYED = frozenset({Replay.RETRIED, Replay.ENQUEUED})

@@ -51,7 +51,7 @@ class Lease(Protocol):
     """A claimed job, ours until it is settled. Exactly one of the settling calls is made, or `abandon`.
 
     Every call may raise BrokerUnavailableError (try again), BrokerRefusedError (trying again is no use) and
-    LeaseLostError (somebody else has the job by now).
+    LeaseLostError (another worker has the job by now).
     """
 
     job: Job

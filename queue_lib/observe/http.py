@@ -45,7 +45,7 @@ Pages = dict[str, "Callable[[], Awaitable[Answer]]"]
 
 @contextlib.asynccontextmanager
 async def serve(host: str, port: int, pages: Pages) -> AsyncIterator[int]:
-    """Serve `pages`, each a path and who answers it; yields the port. Raises ConfigurationError if it is not free."""
+    """Serve `pages`, each a path and its handler; yields the port. Raises ConfigurationError if it is not free."""
     site = _Site(pages)
     try:
         server = await asyncio.start_server(site.connected, host, port, limit=MAX_HEAD)

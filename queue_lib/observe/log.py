@@ -24,7 +24,7 @@ from queue_lib.observe.events import (
 from queue_lib.outcome import Dead, Done, Ending, Lost, Released, Retry, Snooze
 
 Fields = dict[str, Any]
-LONGEST = 200  # characters of a name or an id: they are the producer's, who may be anybody
+LONGEST = 200  # characters of a name or an id: any producer may have written them
 
 
 def configure(level: str, form: str, out: TextIO | None = None) -> None:

@@ -1,6 +1,6 @@
 """Reports to Sentry: jobs that failed for good, and faults of our own. No payload, endpoint, key or variable is in one.
 
-The stack is made of places in the code alone. A reason is somebody's message: URLs and long tokens are cut out of it.
+The stack is made of places in the code alone. URLs and long tokens are cut out of a reason.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ WORDS: dict[type[Ending], str] = {Done: "done", Retry: "retried", Dead: "dead"} 
 Counts = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
 
 
-# What somebody else has written beside us is a worker only if its numbers can be ones.
+# An entry of another program is a worker only if its numbers are possible.
 Moment = Annotated[float, Field(ge=0, lt=2**53)]  # seconds since the epoch
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 

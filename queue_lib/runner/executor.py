@@ -180,7 +180,7 @@ class Executor:
     async def _tell(self, lease: Lease, failure: Failure) -> Snooze | None:
         """Tell the route that the job is dead.
 
-        Returns a Snooze if the route can't be told now, unless the job was stopped: a stopped job ends at once.
+        Returns a Snooze if the route's handler can't run now, unless the job was stopped: a stopped job ends at once.
         """
         job = lease.job
         route = self._registry.find(job.name, job.queue)

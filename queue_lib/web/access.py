@@ -1,4 +1,4 @@
-"""Who may do what in the web process: the rule that the API and the dashboard share."""
+"""The permissions of tokens in the web process: the rule that the API and the dashboard share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often somebody may do something: a number of times in each window of a minute."""
+"""How often a client may do something: a number of times in each window of a minute."""
 
 from __future__ import annotations
 

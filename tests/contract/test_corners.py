@@ -40,7 +40,7 @@ def client(redis_url: str) -> Iterator[Redis]:
 
 
 def notify(*_: Any) -> None:
-    """A callback of somebody else's job."""
+    """A callback of another team's job."""
 
 
 def write_rq_job(client: Redis, job_id: str, **fields: Any) -> None:

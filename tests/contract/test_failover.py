@@ -54,7 +54,7 @@ async def kit(pair: Pair, wire: str) -> AsyncIterator[WireKit]:
 
 
 @WIRES
-async def test_what_runs_is_settled_and_what_waits_is_claimed(kit: WireKit, pair: Pair) -> None:
+async def test_jobs_are_settled_and_claimed_after_a_failover(kit: WireKit, pair: Pair) -> None:
     """Jobs that run at the failover settle on the new primary at once, and the listener hears of the next job."""
     broker = await kit.broker(lease_duration=LONG)
     ids = [await kit.enqueue("greet", number) for number in range(3)]

@@ -70,7 +70,7 @@ def _read(url: str) -> tuple[bytes, Message]:
 
 
 @pytest.mark.parametrize("key", ["a.jpg", "uploads/2026/a.jpg", "avatars/Zoë & Söhne #1?.jpg"])
-async def test_fetches_what_was_stored(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
+async def test_a_stored_object_is_fetched(store: ObjectStore, source: Path, tmp_path: Path, key: str) -> None:
     """An object comes back as it was stored, under any key."""
     await store.store(source, key, TYPE, CACHE)
 

@@ -291,7 +291,7 @@ async def test_updates_can_be_paused(mess: Mess, chromium: Browser) -> None:
         await expect(job(page, newest)).to_be_visible()
 
 
-async def test_what_can_change_has_a_name(mess: Mess, chromium: Browser) -> None:
+async def test_each_part_that_can_change_has_a_name(mess: Mess, chromium: Browser) -> None:
     """Each link, button and row of an updated part can be told from the ones in its place before."""
     await fill(mess)
     nameless = """() => [...document.querySelectorAll(

@@ -66,7 +66,7 @@ async def read(app: App, push_service: PushService) -> Exposition:
     return Exposition(page.text)
 
 
-async def test_what_a_worker_has_done(read: Exposition, app: App) -> None:
+async def test_a_workers_counters(read: Exposition, app: App) -> None:
     """Jobs of both wires, good and bad, are counted with their pushes and bytes, under bounded labels."""
     for wire in ("bullmq", "rq"):
         assert 1 == read("pushmill_jobs_total", queue=FILES, name="process-image", wire=wire, outcome="done")
@@ -84,7 +84,7 @@ async def test_what_a_worker_has_done(read: Exposition, app: App) -> None:
         assert 2 * size == read("pushmill_media_bytes_total", name="process-image", direction=direction)
 
 
-async def test_how_a_worker_is(read: Exposition) -> None:
+async def test_a_workers_state(read: Exposition) -> None:
     """It is ready, holds no job any more, and reports its memory and the delay of its loop."""
     assert (1, 1) == (read("pushmill_ready", queue=PUSHES), read("pushmill_ready", queue=FILES))
     assert 0 == read("pushmill_leases_held")

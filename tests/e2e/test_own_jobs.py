@@ -197,7 +197,7 @@ async def refusal(mess: Mess, script: str, jobs: str) -> list[str]:
 
 
 @pytest.mark.parametrize("script", ["worker.py", "web.py", "scripts/queue_stats.py"])
-async def test_what_is_wrong_with_the_module_is_one_line(mess: Mess, script: str) -> None:
+async def test_a_faulty_module_is_one_line(mess: Mess, script: str) -> None:
     """Each process ends with status 1, and without a stack trace."""
     (mess.folder / "broken.py").write_text("1 / 0")
     (mess.folder / "taken.py").write_text(JOBS.replace('"print"', '"push-batch"'))

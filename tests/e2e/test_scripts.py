@@ -303,7 +303,7 @@ async def test_subscriptions_that_are_switched_off(app: App, push_service: PushS
     assert [(0,), (1,)] == app.sql('SELECT "isActive" FROM "PushSubscription" ORDER BY 1')
 
 
-async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> None:
+async def test_faults_that_prevent_pruning_are_named(app: App) -> None:
     """A missing variable, database, table or column is named."""
     bare = await run(app, "prune_subscriptions", "--dry-run")
     wrong = await run(app, "prune_subscriptions", **{**app.env, "DATABASE_URL": "sqlite:////nowhere/app.db"})
@@ -345,9 +345,7 @@ async def test_what_keeps_subscriptions_from_being_pruned_is_said(app: App) -> N
         (["enqueue", "push-follow-up", "{}"], {}, 2, "no such job: 'push-follow-up'; there are optimize-avatar"),
     ],
 )
-async def test_what_is_wrong_is_said(
-    app: App, arguments: list[str], env: dict[str, str], status: int, reason: str
-) -> None:
+async def test_faults_are_named(app: App, arguments: list[str], env: dict[str, str], status: int, reason: str) -> None:
     """In a line or two, with an exit status for the kind of fault."""
     answer = await run(app, *arguments, **env)
 

@@ -188,7 +188,7 @@ async def test_the_openapi_document_is_true(app: App) -> None:
         ({"PORT": "http"}, "PORT: "),
     ],
 )
-async def test_what_keeps_it_from_starting_is_said(app: App, env: dict[str, str], reason: str) -> None:
+async def test_faults_at_the_start_are_named(app: App, env: dict[str, str], reason: str) -> None:
     """In one line, with status 1, and without the token."""
     process, _ = web(app, **env)
     await process.start()

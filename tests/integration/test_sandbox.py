@@ -242,7 +242,7 @@ async def test_the_platforms_sigterm_ends_nothing(sandbox: PlaySandbox, tmp_path
     await asyncio.wait([run])
 
 
-async def test_what_a_task_leaves_behind_is_ended(sandbox: PlaySandbox, tmp_path: Path) -> None:
+async def test_orphan_processes_of_a_task_are_ended(sandbox: PlaySandbox, tmp_path: Path) -> None:
     """A child that leaves an orphan process does not keep the job waiting, and the orphan is ended."""
     report = await sandbox.run(task(tmp_path, "sleep", pids=str(tmp_path / "pids"), leave=True))
     await until(partial(is_over, report["pid"]))

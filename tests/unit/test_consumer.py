@@ -84,7 +84,7 @@ class Claiming(MemoryBroker):
 
 
 async def test_a_claim_under_way_at_shutdown_is_given_back() -> None:
-    """A job that was claimed while the runner was told to stop is not stranded."""
+    """A job that is claimed while the runner stops is not stranded."""
     store = MemoryStore()
     broker = Claiming(store)
     harness = Harness(broker, store=store)

@@ -78,7 +78,7 @@ def test_a_token_that_is_made_read_only_is_so_at_once() -> None:
 
 
 @pytest.mark.parametrize("cookie", ["", "ada", "ada.x.y", "ada.x.y.z", "nobody.x.y.z", "ada." + "x" * 9999, "ä.ö"])
-def test_a_forged_cookie_is_none(cookie: str) -> None:
+def test_a_forged_cookie_is_refused(cookie: str) -> None:
     """Whatever it contains."""
     assert Sessions([ADA], REDIS).read(cookie) is None
 
@@ -198,7 +198,7 @@ def test_addresses_hold_any_id(job_id: str) -> None:
         (None, Offer("up to 1,000 letters", AT_ONCE)),
     ],
 )
-def test_what_an_action_on_many_offers(count: int | None, offered: Offer) -> None:
+def test_the_offer_of_an_action_on_many(count: int | None, offered: Offer) -> None:
     """As many as there are, if the number is known, and no more than can be done at once."""
     assert offered == offer(count, "letter")
 

@@ -117,7 +117,7 @@ def test_requirements_of_the_image_exist() -> None:
     assert [] == [file for file in files if not (PROJECT / file).is_file()]
 
 
-def test_what_compose_mounts_exists() -> None:
+def test_mounts_of_compose_exist() -> None:
     """A file of the project, the team's own folder, and declared volumes."""
     mounts = [mount.split(":")[0] for each in COMPOSE["services"].values() for mount in each.get("volumes", [])]
 

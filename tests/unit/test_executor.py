@@ -118,7 +118,7 @@ async def test_an_interrupted_run_gives_its_job_back() -> None:
 
 
 async def test_a_job_that_ends_in_spite_of_the_interruption_is_done() -> None:
-    """A processor that finishes its work when told to stop has finished it."""
+    """A processor that finishes its work in spite of a stop has finished it."""
 
     async def stubborn(_payload: Greeting, _context: Context, /) -> dict[str, int]:
         try:

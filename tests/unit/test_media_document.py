@@ -82,7 +82,7 @@ def test_memory_is_reserved_for_what_is_read(data: bytes, most: int) -> None:
         pytest.param(b"X-Mailer: a\r\n\r\n" + make_pdf("a") + bytes(9), "pdf", id="behind a mail's head"),
     ],
 )
-def test_a_pdf_is_told_from_text_about_one(data: bytes, kind: str) -> None:
+def test_a_pdf_is_not_confused_with_text_about_one(data: bytes, kind: str) -> None:
     """Readers allow bytes before a PDF's header, but not in text."""
     assert kind == read(data)[1]["kind"]
 

@@ -198,7 +198,7 @@ def test_headers_of_strict_documents() -> None:
         "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
     ],
 )
-def test_other_office_documents_are_none(kind: str) -> None:
+def test_other_office_documents_are_refused(kind: str) -> None:
     """A spreadsheet or a presentation is recognized, whatever its parts are called."""
     with pytest.raises(RefusedError, match="not a document of a known kind"):
         read(make_package({"word/document.xml": BODY}, kind=kind))

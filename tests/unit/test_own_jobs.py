@@ -169,12 +169,12 @@ def test_a_module_with_the_name_of_pythons_own(tmp_path: Path) -> None:
 
 
 def test_missing_modules_are_all_named() -> None:
-    """Each is told."""
+    """Each has its line."""
     assert ["JOBS: nothere: No module named 'nothere'", "JOBS: a.b: No module named 'a'"] == faults("nothere", "a.b")
 
 
 @pytest.mark.parametrize("name", ["own.py", "./own", "jobs/own", "a..b"])
-def test_what_is_no_name_of_a_module(tmp_path: Path, name: str) -> None:
+def test_bad_names_of_modules(tmp_path: Path, name: str) -> None:
     """The fault says what to write; nothing is imported."""
     (tmp_path / "own.py").write_text("1 / 0")
 

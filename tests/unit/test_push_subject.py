@@ -18,7 +18,7 @@ from processors.push.subject import check_subject
         "https://www.example.com/contact?from=push",
     ],
 )
-def test_what_apple_takes_is_taken(subject: str) -> None:
+def test_subjects_that_apple_accepts(subject: str) -> None:
     """Addresses and https URLs of public hosts pass unchanged."""
     assert subject == check_subject(subject)
 
@@ -49,7 +49,7 @@ def test_what_apple_takes_is_taken(subject: str) -> None:
         "//example.com",
     ],
 )
-def test_what_apple_refuses_is_refused_at_start(subject: str) -> None:
-    """A subject that would fail on iPhones alone is a sentence that says what to write instead."""
+def test_subjects_that_apple_refuses_are_refused_at_start(subject: str) -> None:
+    """A subject that fails on iPhones alone gives a sentence that says what to write instead."""
     with pytest.raises(ValueError, match="Apple's push service refuses it; use `mailto:`"):
         check_subject(subject)

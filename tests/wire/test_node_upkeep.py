@@ -24,7 +24,7 @@ async def test_workers(mess: Mess) -> None:
     assert 3 == len({worker["rawname"].rsplit(":", 1)[1] for worker in [*pushes, *files]})
 
 
-async def test_what_is_kept(mess: Mess) -> None:
+async def test_retention_options(mess: Mess) -> None:
     """`removeOnComplete` and `removeOnFail` are honoured as a boolean, a number and an age; without them jobs stay."""
     opts: list[dict[str, Any]] = [
         {"jobId": "plain"},

@@ -103,7 +103,7 @@ async def test_shutdown(mess: Mess) -> None:
     assert [] == Worker.all(connection=mess.redis)
 
 
-async def test_what_is_no_order_changes_nothing(mess: Mess) -> None:
+async def test_malformed_and_pointless_commands_change_nothing(mess: Mess) -> None:
     """An unknown horse, a job that does not run, and a malformed command: one log line each."""
     async with mess.worker() as worker:
         name = await listening(mess)

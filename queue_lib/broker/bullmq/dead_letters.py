@@ -87,7 +87,7 @@ def _failed_at(entry_id: str, fields: dict[str, str]) -> int | None:
 
 
 def _letter(entry_id: str, fields: dict[str, str]) -> DeadLetterView | None:
-    """The dead letter; None for an entry of somebody else."""
+    """The dead letter; None for an entry of another program."""
     try:
         return DeadLetterView.read(entry_id, json.loads(fields.get("data", "")))
     except (ValueError, TypeError, AttributeError, RecursionError):

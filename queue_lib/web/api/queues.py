@@ -121,8 +121,8 @@ async def retry_failed(  # noqa: PLR0913 -- the filter
 ) -> Retried:
     """Run failed jobs that meet all conditions again from their first attempt, and drop their dead letters.
 
-    If `limit` were retried, there may be more: ask again. Jobs that somebody else retried meanwhile are `matched`, and
-    not `retried`.
+    If `limit` were retried, there may be more: ask again. Jobs that another operator retried meanwhile are `matched`,
+    and not `retried`.
     """
     wanted = JobFilter(
         queue=queue,

@@ -1,4 +1,4 @@
-"""Who works, and on what."""
+"""The page of workers, with the jobs that they run."""
 
 from __future__ import annotations
 

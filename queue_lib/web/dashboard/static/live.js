@@ -18,7 +18,7 @@
     history.replaceState(null, "", here);
   }
 
-  // Who follows a link from elsewhere has sent no cookie, SameSite=Strict; a request from here has it.
+  // A link from another site sends no cookie (SameSite=Strict); a request from here does.
   const wanted = document.getElementById("wanted");
   if (wanted) {
     fetch(wanted.href, { redirect: "manual", cache: "no-store" }).then((answer) => {
