@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
@@ -33,13 +34,24 @@ if TYPE_CHECKING:
 __all__ = ["Dead", "Done", "FakeTools", "Recorded", "Retry", "Snooze", "recorded", "run"]
 
 
+class _NotGiven:
+    """Stands for a tool that a test has not given."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, _: str) -> Any:
+        msg = f"the job uses self.tools.{self._name}; run it with FakeTools({self._name}=...)"
+        raise AssertionError(msg)
+
+
 @dataclass
 class FakeTools:
-    """`self.tools` of a job in a test: your fakes, and a cache in memory. What is not given is None."""
+    """`self.tools` of a job in a test: your fakes, and a cache in memory. The use of another tool is an error."""
 
-    database: Any = None
-    objects: Any = None
-    http: Any = None
+    database: Any = field(default_factory=partial(_NotGiven, "database"))
+    objects: Any = field(default_factory=partial(_NotGiven, "objects"))
+    http: Any = field(default_factory=partial(_NotGiven, "http"))
     cache: Cache = field(default_factory=MemoryCache)
 
     async def enqueue(self, name: str, data: Mapping[str, Any], **options: Any) -> str:

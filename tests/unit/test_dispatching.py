@@ -47,6 +47,8 @@ class SendInvoice(Job[Invoice]):
                 raise PermanentError(payload.invoice_id)
             case "rate":
                 return {"rate": await self.tools.cache.get("rate")}
+            case "row":
+                self.tools.database.connect()
             case "push":
                 await self.tools.enqueue("push-notification", {"userId": "u1"}, delay=5)
                 await Remind.dispatch({"invoice_id": context.job.id}, priority=1)
@@ -93,6 +95,15 @@ async def test_tools_are_fakes() -> None:
     await tools.cache.set("rate", "1.08", 60)
 
     assert Done({"rate": "1.08"}) == await run(SendInvoice, {"invoiceId": "rate"}, tools)
+
+
+async def test_a_tool_that_was_not_given() -> None:
+    """The reason says what to give."""
+    match await run(SendInvoice, {"invoiceId": "row"}):
+        case Retry(_, failure):
+            assert "the job uses self.tools.database; run it with FakeTools(database=...)" == failure.reason
+        case other:
+            raise AssertionError(other)
 
 
 async def test_dispatched_jobs_are_recorded() -> None:
