@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 from sqlalchemy import event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,7 +22,7 @@ from storage.reader import BROKEN, Reader
 from storage.tables import look_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from sqlalchemy import Select
 
@@ -36,6 +36,7 @@ STATEMENT_TIMEOUT = 30.0  # seconds, the wait for a connection included
 LOCK_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 MAX_REASON = 300  # characters
 AWAY = (*BROKEN, PoolTimeoutError, TimeoutError)
+CUT = ("08", "57P", "53300")  # codes of a connection, not of a statement
 FAULTS = (*AWAY, SQLAlchemyError, psycopg.Error)
 
 
@@ -88,6 +89,17 @@ class Database:
     def transactions(self) -> AsyncEngine:
         """An engine over the same connections whose statements are in transactions, as SQLAlchemy's usually are."""
         return self._engine.execution_options(isolation_level="SERIALIZABLE" if self.is_sqlite else "READ COMMITTED")
+
+    @staticmethod
+    @contextmanager
+    def cuts_told() -> Iterator[None]:
+        """Raise StorageAwayError if no connection can be had, or it is cut. Errors of a statement stay as they are."""
+        try:
+            yield
+        except (OperationalError, PoolTimeoutError) as error:
+            if not (code_of(error) or "08").startswith(CUT):
+                raise
+            raise StorageAwayError(_outage(error)) from None
 
     def reader(self, query: Select[Any]) -> Read:
         """A function that runs a frequent query over a connection of its own, one call at a time; returns all rows.

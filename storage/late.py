@@ -115,15 +115,19 @@ class LateEngine:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction. Raises StorageAwayError while the database can't be opened."""
-        async with (await self._late.get()).transactions.begin() as connection:
-            yield connection
+        """A transaction. Raises StorageAwayError while the database can't be opened, or if the connection is cut."""
+        database = await self._late.get()
+        with database.cuts_told():
+            async with database.transactions.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """A connection. Raises StorageAwayError while the database can't be opened."""
-        async with (await self._late.get()).transactions.connect() as connection:
-            yield connection
+        """A connection. Raises StorageAwayError while the database can't be opened, or if the connection is cut."""
+        database = await self._late.get()
+        with database.cuts_told():
+            async with database.transactions.connect() as connection:
+                yield connection
 
 
 class LateSubscriptions:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from processors.features import with_own_jobs
+from processors.outage import outages_put_off
 from processors.own.toolkit import Toolkit
 from queue_lib.admin.admission import Admission
 from queue_lib.errors import ConfigurationError
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from processors import tools as shared
     from queue_lib.feature import Served
-    from queue_lib.jobs import Job, Tools
+    from queue_lib.jobs import Context, Job, Tools
     from queue_lib.jobs.own_module import OwnJobs
+    from queue_lib.processor import Processor
 
 
 @asynccontextmanager
@@ -30,7 +32,7 @@ async def opened(own: OwnJobs, served: Served, tools: shared.Tools) -> AsyncIter
     try:
         yield Opened(
             processors={
-                job.name: OwnProcessor(_made(job, toolkit), threads[job.queue])
+                job.name: _through_outages(OwnProcessor(_made(job, toolkit), threads[job.queue]))
                 for job in own.jobs
                 if job.queue in threads
             }
@@ -46,3 +48,11 @@ def _made(job: type[Job[Any]], tools: Tools) -> Job[Any]:
     except Exception as error:
         msg = f"JOBS: {job.__name__}: {fault_of(error)}"
         raise ConfigurationError(msg) from error
+
+
+def _through_outages(processor: Processor[Any]) -> Processor[Any]:
+    async def run(payload: Any, context: Context, /) -> Any:
+        with outages_put_off():
+            return await processor(payload, context)
+
+    return run

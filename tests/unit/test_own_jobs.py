@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.features import FEATURES, with_own_jobs
-from queue_lib.errors import ConfigurationError
+from queue_lib.errors import ConfigurationError, SnoozeError
 from queue_lib.feature import Feature, jobs_of, queues_of, schedules_of
 from queue_lib.job import Backoff as JobBackoff
 from queue_lib.jobs import Backoff, Context, Job, Model, Queue, Schedule
@@ -20,6 +20,8 @@ from queue_lib.jobs.own_module import OwnJobs, own_jobs, read_modules
 from queue_lib.processor import JobSchema
 from queue_lib.serving import choose
 from queue_lib.settings import Reading, WorkerSettings
+from storage.errors import StorageAwayError
+from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -373,6 +375,25 @@ async def test_a_class_that_can_not_be_made(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ConfigurationError, match=r"JOBS: SendInvoice: TypeError: .* takes 1 positional argument but 2"):
         async with features[0].open(served, None):
             pass
+
+
+class ReadsRow(Job[Invoice]):
+    """Needs a server that does not answer."""
+
+    name, queue = "reads-row", "invoices"
+
+    async def handle(self, payload: Invoice, context: Context) -> None:
+        """Read."""
+        msg = f"no row of {payload.invoice_id}: the database does not answer"
+        raise StorageAwayError(msg)
+
+
+async def test_a_job_waits_for_the_database() -> None:
+    """While it is away the job is put off, and no attempt is counted."""
+    features = with_own_jobs(OwnJobs((Queue(name="invoices"),), (ReadsRow,)), ())
+    async with features[0].open(choose(features), None) as opened:
+        with pytest.raises(SnoozeError, match="no row of i-1: the database does not answer"):
+            await opened.processors["reads-row"](Invoice(invoice_id="i-1"), FakeContext())
 
 
 def served_queues() -> tuple[Queue, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.facade import Storage
@@ -78,3 +79,16 @@ async def test_without_a_database(tmp_path: Path) -> None:
     with pytest.raises(StorageAwayError, match="there is no such file"):
         async with missing.begin():
             pass
+
+
+async def test_a_cut_connection_is_an_outage(postgres_url: str) -> None:
+    """A job waits until the database is back. A statement's own error is the team's."""
+    storage = Storage(DatabaseSettings(database_url=postgres_url))
+    with pytest.raises(StorageAwayError, match=r"the database (does not answer|is being started or stopped)"):
+        async with storage.engine().begin() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with pytest.raises(ProgrammingError, match="nowhere"):
+        async with storage.engine().begin() as connection:
+            await connection.execute(text("SELECT * FROM nowhere"))
+
+    await storage.close()
