@@ -59,7 +59,7 @@ async def store(settings: ObjectsSettings) -> AsyncIterator[ObjectStore]:
 def source(tmp_path: Path) -> Path:
     """A file to upload."""
     path = tmp_path / "source"
-    path.write_bytes(b"image")
+    path.write_bytes(b"picture")
     return path
 
 
@@ -76,7 +76,7 @@ async def test_a_stored_object_is_fetched(store: ObjectStore, source: Path, tmp_
 
     size = await store.fetch(key, tmp_path / "target", LIMIT)
 
-    assert (7, b"image") == (size, (tmp_path / "target").read_bytes())
+    assert (7, b"picture") == (size, (tmp_path / "target").read_bytes())
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK, 9 * CHUNK + 1])
@@ -144,7 +144,7 @@ async def test_the_url_is_public(store: ObjectStore, source: Path) -> None:
     stored = await store.store(source, "avatars/Zoë & Söhne #1?.jpg", TYPE, CACHE)
 
     assert stored.url == stored.lasting
-    assert b"image" == _read(stored.url)[0]
+    assert b"picture" == _read(stored.url)[0]
 
 
 async def test_public_base_url(settings: ObjectsSettings, source: Path) -> None:
@@ -229,7 +229,7 @@ async def test_s3_links_may_be_signed(s3_bucket: Bucket, source: Path) -> None:
     query = parse_qs(urlsplit(stored.url).query)
     assert ("a b.jpg", True) == (stored.lasting, "Signature" in query or "X-Amz-Signature" in query)
     assert urlsplit(stored.url).path == f"/{s3_bucket.name}/app/a%20b.jpg"
-    assert b"image" == _read(stored.url)[0]
+    assert b"picture" == _read(stored.url)[0]
 
 
 async def test_an_s3_upload_can_be_stopped(s3_bucket: Bucket, tmp_path: Path) -> None:

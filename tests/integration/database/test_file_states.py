@@ -16,7 +16,7 @@ from tests.support.prisma import FILES, IMPOSSIBLE, INTEGER_IDS, App, open_datab
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-REASON = "not an image: its bytes are those of a text"
+REASON = "not a picture: its bytes are those of a text"
 STATES = """ALTER TABLE "File" ADD COLUMN "error" TEXT;
     ALTER TABLE "File" ADD COLUMN "failedAt" TIMESTAMP(3);
     ALTER TABLE "File" ADD COLUMN "status" TEXT"""
