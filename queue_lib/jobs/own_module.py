@@ -157,6 +157,8 @@ def _handle_faults(job: type[Job[Any]]) -> Iterator[str]:
     if job.handle is Job.handle:
         yield f"{job.__name__} has no handle; {HANDLE}"
         return
+    if inspect.isgeneratorfunction(job.handle) or inspect.isasyncgenfunction(job.handle):
+        yield f"{job.__name__}: handle has a yield, so nobody would run it; return the result"
     try:
         inspect.signature(job.__new__(job).handle).bind(None, None)
     except TypeError:

@@ -236,6 +236,7 @@ def test_a_faulty_queue_is_refused(tmp_path: Path, fields: str, expected: str) -
             "def run",
             "SendInvoice has no handle; write async def handle(self, payload, context)",
         ),
+        ("return {", "yield {", "SendInvoice: handle has a yield, so nobody would run it; return the result"),
         (
             ", payload, context)",
             ", payload)",
