@@ -44,7 +44,7 @@ async def keep(connection: Redis, *schedules: Schedule, queue: str = QUEUE) -> N
 
 
 async def seen(url: str, kit: str) -> dict[str, dict[str, Any]]:
-    """What stock Node shows, by the scheduler's id."""
+    """The schedulers that stock Node shows, by id."""
     async with node_session(url, kit) as ask:
         return {found["key"]: found for found in await ask("getJobSchedulers", QUEUE)}
 
@@ -68,7 +68,7 @@ async def test_node_shows_them(redis_url: str, connection: Redis, kit: str) -> N
     assert ({"days": 30}, 3_600_000, "report") == (nightly["template"]["data"], hourly["every"], hourly["name"])
 
 
-async def test_what_is_as_it_should_be_goes_on(connection: Redis) -> None:
+async def test_unchanged_schedules_go_on(connection: Redis) -> None:
     """A restart neither adds a job nor moves one."""
     await keep(connection, NIGHTLY, HOURLY)
     before = await jobs(connection)
@@ -122,8 +122,8 @@ async def test_a_shorter_interval_begins_at_once(redis_url: str, connection: Red
     assert 0 < (due or 0) < (time.time() + 61) * 1000
 
 
-async def test_what_is_gone_is_removed(redis_url: str, connection: Redis) -> None:
-    """Of ours, and in this queue: the app's own schedulers stay."""
+async def test_deleted_schedules_are_removed(redis_url: str, connection: Redis) -> None:
+    """Only ours, and only of this queue: the app's own schedulers stay."""
     async with node_session(redis_url, "bullmq6") as ask:
         await ask("upsertJobScheduler", QUEUE, "own", {"every": 60_000}, {"name": "theirs"})
     await keep(connection, NIGHTLY, HOURLY)
@@ -138,7 +138,7 @@ async def test_what_is_gone_is_removed(redis_url: str, connection: Redis) -> Non
 
 
 async def test_a_broken_queue_keeps_no_other_from_its_schedules(redis_url: str, connection: Redis) -> None:
-    """It is told in the log. RQ's wire alone has no schedules."""
+    """The log has the error. RQ's wire alone has no schedules."""
     await connection.set("bull:broken:repeat", "x")
     queues = (Queue(name="broken"), Queue(name=QUEUE))
     worker = WorkerSettings(redis_url=redis_url)

@@ -148,7 +148,7 @@ async def test_a_thread_that_hangs_does_not_keep_the_process(mess: Mess) -> None
 
 
 async def test_the_api_knows_the_jobs(mess: Mess) -> None:
-    """It adds one, and refuses a payload that is none."""
+    """It adds one, and refuses a bad payload."""
     env(mess)
     process, url = web_process(mess.url, mess.folder, FULL, JOBS="jobs")
     async with process, httpx.AsyncClient(headers={"Authorization": f"Bearer {SECRET}"}) as client:
@@ -184,7 +184,7 @@ SCHEDULES = (
 
 
 async def refusal(mess: Mess, script: str, jobs: str) -> list[str]:
-    """What a process says that does not start."""
+    """The output of a process that does not start."""
     settings = {**env(mess), "JOBS": jobs, "QUEUES": "", "API_TOKENS": tokens.entry(FULL), "PORT": str(free_port())}
     process = WorkerProcess(settings, mess.folder, PROJECT / script)
     await process.start()

@@ -1,4 +1,4 @@
-"""docs/own-jobs.md, as somebody reads it who has never seen Pushmill: in an empty folder, from file to result."""
+"""docs/own-jobs.md, as a new user reads it: in an empty folder, from the file to the result."""
 
 from __future__ import annotations
 
