@@ -69,9 +69,8 @@ class Feature:
 
     `settings` are the classes of its own variables: a feature with a required variable is served only if one of them
     is set. `shared_settings` are read as well, and other features read them too. `optional_settings` are read if one of
-    their variables is set. `open` makes the processors, over what
-    this process serves and the tools that features share; what it imports, only a worker that serves the feature has in
-    memory.
+    their variables is set. `open` makes the processors, over what this process serves and the tools that features
+    share. What it imports is in memory only where the feature is served.
     """
 
     name: str

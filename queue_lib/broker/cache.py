@@ -23,8 +23,11 @@ class RedisCache:
         self._prefix = ""
 
     def connect(self, client: redis.asyncio.Redis, prefix: str) -> None:
-        """`client` decodes replies; it stays the caller's to close. `prefix` is BullMQ's."""
-        self._client, self._prefix = client, f"{prefix}:cache"
+        """`client` decodes replies; it stays the caller's to close. `prefix` is BullMQ's.
+
+        Two names stand before a key: with one, an app's queue called `cache` would have the same keys.
+        """
+        self._client, self._prefix = client, f"{prefix}:pushmill:cache"
 
     async def get(self, key: str) -> str | None:
         """Read it."""

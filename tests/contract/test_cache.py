@@ -54,7 +54,7 @@ async def test_a_text_expires(cache: Cache) -> None:
 
 
 async def test_keys_of_the_cache_are_never_those_of_a_queue(redis_url: str) -> None:
-    """A job can't reach BullMQ's keys through the cache."""
+    """A job can't reach BullMQ's keys through the cache, also not those of a queue called `cache`."""
     connection = client(options(redis_url), decode=True, name="cache")
     made = RedisCache()
     with pytest.raises(BrokerUnavailableError, match="not started"):
@@ -62,5 +62,5 @@ async def test_keys_of_the_cache_are_never_those_of_a_queue(redis_url: str) -> N
     made.connect(connection, "bull")
     await made.set("meta", "x", 60)
 
-    assert ["bull:cache:meta"] == await connection.keys("*")
+    assert ["bull:pushmill:cache:meta"] == await connection.keys("*")
     await connection.aclose()
