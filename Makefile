@@ -1,11 +1,12 @@
-# Start with `make demo` and `make test`. Both install what they need into .venv, tests/node and tests/next.
+# Start with `make demo` and `make test`. Both install what they need into .venv, and into the folders of Node's packages.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
-NODE_READY := $(if $(shell command -v npm),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next))
+NPM := $(shell command -v npm)
+NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next))
 
-.PHONY: help setup demo dashboard test check fast unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard package test check fast unit alerts bench corpus screenshots requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,14 +29,19 @@ demo: .venv/.ready $(firstword $(NODE_READY)) ## Show both wires with one worker
 dashboard: .venv/.ready ## Serve the dashboard over the demo's worker until Ctrl-C
 	$(BIN)/python -m demo.dashboard
 
-test: check ## Run `make check` and all tests
+package: setup ## Build the npm package (packages/next), if there is npm
+	$(if $(NPM),npm run --silent build --prefix packages/next)
+
+test: check package ## Run `make check` and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(if $(NPM),npm test --silent --prefix packages/next)
 
 check: setup ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary .
 	$(BIN)/lint-imports --no-logo
+	$(if $(NPM),npm run --silent check --prefix packages/next)
 
 fast: setup ## Run the unit tests without golden images, property tests and slow ones
 	$(BIN)/python -m pytest -p no:schemathesis -m "not (golden or slow or hypothesis)" tests/unit
@@ -75,4 +81,5 @@ $(PIP_COMPILE) $(addprefix --extra ,$(2)) --output-file $(1) pyproject.toml
 endef
 
 clean: ## Remove what these commands have installed and written
-	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules demo-output*
+	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules \
+		packages/next/node_modules packages/next/dist demo-output*
