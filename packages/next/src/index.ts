@@ -1,1 +1,2 @@
-export type * from "./jobs.js";
+export * from "./jobs.js";
+export * from "./status.js";
