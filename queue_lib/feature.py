@@ -53,7 +53,8 @@ class Opened:
     `processors` and `on_dead` are by job name; every job of the feature has a processor. `checks` ask, by name, how
     servers of others are: `/readyz` says what they raise, and no job waits for it. `holds` ask, by name, for what this
     process itself must have: while one of them raises, no job of a queue that needs it is claimed. `at_start` runs
-    once, when the servers have been checked.
+    once, when the servers have been checked. `facts` are what the app must agree with, by name; the worker reports
+    them, so they are no secrets.
     """
 
     processors: Mapping[str, Processor[Any]]
@@ -61,6 +62,7 @@ class Opened:
     checks: Mapping[str, Check] = field(default_factory=dict)
     holds: Mapping[str, Check] = field(default_factory=dict)
     at_start: Callable[[], Awaitable[None]] = _nothing_to_do
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

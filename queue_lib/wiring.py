@@ -16,6 +16,7 @@ from uuid import uuid4
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from queue_lib import VERSION
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.admission import Admission
 from queue_lib.admin.backends import Backends
@@ -152,13 +153,15 @@ async def worker(
             cleanup.push_async_callback(asyncio.to_thread, reports.close)
             observers.append(reports)
         if served.worker.metrics_port is None:
-            yield _held(launcher(served.worker, served.queues, registry, observers, cache=cache), holds)
+            runner = launcher(served.worker, served.queues, registry, observers, cache=cache)
+            yield _held(_telling(runner, served, opened), holds)
             return
         collectors = CollectorRegistry()
         process_metrics = ProcessMetrics(collectors)
         observers.append(_metrics(served, registry, collectors))
         chore = Chore("measure lag", LAG_EVERY, partial(_woke, process_metrics))
-        runner = _held(launcher(served.worker, served.queues, registry, observers, [chore], cache), holds)
+        runner = launcher(served.worker, served.queues, registry, observers, [chore], cache)
+        _held(_telling(runner, served, opened), holds)
         needs = {queue.name: ("redis", *queue.needs) for queue in served.queues}
         health = Health(runner.states, {"redis": runner.ping, **checks, **called, **holds}, needs)
         collectors.register(health)
@@ -170,6 +173,12 @@ async def worker(
 def _metrics(served: Served, registry: Registry, collectors: CollectorRegistry) -> Metrics:
     names = {queue.name: registry.names(queue.name) for queue in served.queues}
     return Metrics(collectors, names, [counter for feature in served.features for counter in feature.counters])
+
+
+def _telling(runner: Launcher, served: Served, opened: Sequence[Opened]) -> Launcher:
+    facts = {name: fact for feature in opened for name, fact in feature.facts.items()}
+    runner.tell([feature.name for feature in served.features], facts)
+    return runner
 
 
 def _held(runner: Launcher, holds: Mapping[str, Check]) -> Launcher:
@@ -256,4 +265,5 @@ def _me(name: str, settings: WorkerSettings, queues: Sequence[Queue]) -> WorkerV
         started_at=time.time(),
         queues=tuple(queue.name for queue in queues),
         wires=settings.wires,
+        version=VERSION,
     )

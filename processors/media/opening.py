@@ -15,6 +15,7 @@ from processors.media.process_video import ProcessVideo, tools_or_reason
 from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings, PlatformSettings
 from queue_lib.feature import Opened
+from storage.settings import ObjectsSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,6 +51,12 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
             },
             on_dead=dict.fromkeys(OF_FILES, DeadUploads(dependencies)),
             holds={"disk": sandbox.check},
+            facts={
+                "storage": served.of(ObjectsSettings).storage_url,
+                "fileTable": settings.file_table,
+                "avatarTable": settings.avatar_table or "",
+                "avatarColumn": settings.avatar_column,
+            },
         )
     finally:
         await sandbox.close()

@@ -44,6 +44,11 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         },
         checks={"push_services": partial(dependencies.refusals.check, sender)},
         at_start=partial(check_newest_keys, subscriptions),
+        facts={
+            "vapidPublicKey": settings.vapid_public_key,
+            "subscriptionTable": settings.push_subscription_table,
+            "subscriptionColumns": settings.push_subscription_columns,
+        },
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping  # noqa: TC003 -- pydantic reads it
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,7 @@ from queue_lib.outcome import Dead, Done, Retry
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from queue_lib.job import Job
     from queue_lib.observe.events import Event
@@ -59,7 +60,11 @@ class RunningJob(Model):
 
 
 class WorkerView(Model):
-    """A worker process. Times are in seconds since the epoch, `memory` in bytes, of the process and its children."""
+    """A worker process. Times are in seconds since the epoch, `memory` in bytes, of the process and its children.
+
+    `features` are those that it serves. `facts` are what the app must agree with, such as the public VAPID key: by
+    name, and secret to nobody who may look at the queues. All three are empty for a worker of an earlier version.
+    """
 
     name: str
     host: str
@@ -69,6 +74,9 @@ class WorkerView(Model):
     memory: Count = 0
     queues: tuple[str, ...]
     wires: tuple[Wire, ...]
+    version: str = ""
+    features: tuple[str, ...] = ()
+    facts: Mapping[str, str] = Field(default_factory=dict)
     running: tuple[RunningJob, ...] = ()
 
 

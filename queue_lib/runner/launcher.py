@@ -69,6 +69,11 @@ class Launcher:
         for consumer in self._consumers:
             consumer.hold_back([hold for name, hold in holds.items() if name in consumer.needs])
 
+    def tell(self, features: Sequence[str], facts: Mapping[str, str]) -> None:
+        """Report which features this process serves, and what the app must agree with."""
+        if self._reporter is not None:
+            self._reporter.tell(features, facts)
+
     async def start(self) -> None:
         """Register with the brokers and start every loop. Raises BrokerUnavailableError."""
         for broker in self._brokers:

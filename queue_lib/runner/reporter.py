@@ -14,7 +14,7 @@ from queue_lib.observe.events import InternalFault
 from queue_lib.outcome import Failure, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from queue_lib.broker.heartbeats import Data, Heartbeats
     from queue_lib.observe.events import Observer
@@ -37,6 +37,10 @@ class Reporter:
         self._memory = memory
         self._observe = observe
         self._data: Data | None = None  # that the server had at the last heartbeat
+
+    def tell(self, features: Sequence[str], facts: Mapping[str, str]) -> None:
+        """Report from now on which features are served, and what the app must agree with."""
+        self._me = self._me.model_copy(update={"features": tuple(features), "facts": dict(facts)})
 
     def chore(self) -> Chore:
         """What has to be done every ten seconds."""

@@ -118,7 +118,10 @@ class RunningOut(Model):
 
 
 class WorkerOut(Model):
-    """A worker process. `memory` is in bytes, of the process and its children."""
+    """A worker process. `memory` is in bytes, of the process and its children.
+
+    `features` are those that it serves. `facts` are what the app must agree with, by name.
+    """
 
     model_config = example(
         name="dyno-1-c7f3a210",
@@ -129,6 +132,9 @@ class WorkerOut(Model):
         memory=106954752,
         queues=["reports", "mails"],
         wires=["bullmq", "rq"],
+        version="0.1.0",
+        features=["reports", "mails"],
+        facts={"reportTable": "Report"},
         running=[
             {
                 "queue": "reports",
@@ -149,6 +155,9 @@ class WorkerOut(Model):
     memory: int
     queues: list[str]
     wires: list[Wire]
+    version: str
+    features: list[str]
+    facts: dict[str, str]
     running: list[RunningOut]
 
 
@@ -177,6 +186,9 @@ def worker_out(worker: WorkerView) -> WorkerOut:
         memory=worker.memory,
         queues=list(worker.queues),
         wires=list(worker.wires),
+        version=worker.version,
+        features=list(worker.features),
+        facts=dict(worker.facts),
         running=[_running(job) for job in worker.running],
     )
 

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 PREFIX = "/admin/queues"
 
 
-def address(path: str, **query: Any) -> str:
-    """The address of a page. Job ids go into the query, where they may have slashes and dots."""
+def address(path: str, *, below: str = PREFIX, **query: Any) -> str:
+    """The address of a page, `below` a path. Job ids go into the query, where they may have slashes and dots."""
     given = {name: value for name, value in query.items() if value not in {None, ""}}
-    return f"{PREFIX}{path}" + (f"?{urlencode(given, errors='replace')}" if given else "")
+    return f"{below}{path}" + (f"?{urlencode(given, errors='replace')}" if given else "")
 
 
-def page_of_job(job: Any, action: str = "") -> str:
+def page_of_job(job: Any, action: str = "", *, below: str = PREFIX) -> str:
     """The address of a job, or of an action on it."""
-    return address(f"/job{action}", queue=job.queue, wire=job.wire.value, id=job.id)
+    return address(f"/job{action}", below=below, queue=job.queue, wire=job.wire.value, id=job.id)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from queue_lib.errors import BrokerUnavailableError, PermanentError
 from queue_lib.web.dashboard import dead_letters, job, login, overview, queue, workers
 from queue_lib.web.dashboard.addresses import PREFIX
-from queue_lib.web.dashboard.dependencies import SignInNeededError, allowed
+from queue_lib.web.dashboard.dependencies import SignInNeededError, UnknownTokenError, allowed
 from queue_lib.web.dashboard.login_attempts import LoginAttempts
 from queue_lib.web.dashboard.pages import page
 from queue_lib.web.dashboard.sessions import Sessions
@@ -58,6 +58,12 @@ def _answer_errors(pages: FastAPI) -> None:
     @pages.exception_handler(SignInNeededError)
     async def _sign_in(request: Request, _: SignInNeededError) -> Response:
         return login.to_sign_in(request)
+
+    @pages.exception_handler(UnknownTokenError)
+    async def _unknown(request: Request, _: UnknownTokenError) -> Response:
+        answer = page(request, "error.html", HTTPStatus.UNAUTHORIZED, reason="no entry of API_TOKENS is this token's")
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     @pages.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

@@ -16,6 +16,7 @@ from queue_lib.web.dashboard.dependencies import COOKIE, cookie_name, signed_in_
 from queue_lib.web.dashboard.forms import check_csrf, check_origin, form_of, is_https
 from queue_lib.web.dashboard.login_attempts import LoginAttempts, address_of
 from queue_lib.web.dashboard.pages import ASSETS, STATIC, VERSIONS, page
+from queue_lib.web.dashboard.proxied import is_proxied
 from queue_lib.web.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.web.tokens import Token, find
 
@@ -35,6 +36,12 @@ def to_sign_in(request: Request) -> RedirectResponse:
     return RedirectResponse(address("/login", next=wanted), HTTPStatus.SEE_OTHER)
 
 
+def not_proxied(request: Request) -> None:
+    """For signing in and out. Raises 404 for an app's request: its own session counts."""
+    if is_proxied(request):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "the app signs in and out, not the dashboard")
+
+
 @router.get("/static/{version}/{name}")
 async def static(version: str, name: str) -> Response:
     """Style and script; nothing secret is in them. Another version's is not given: it would be kept for a year."""
@@ -45,7 +52,7 @@ async def static(version: str, name: str) -> Response:
     )
 
 
-@router.get("/login")
+@router.get("/login", dependencies=[Depends(not_proxied)])
 async def form(request: Request, next: str = "") -> Response:  # noqa: A002 -- its name in the address
     """The form."""
     return _form(request, _ours(next))
@@ -60,7 +67,7 @@ def _form(request: Request, wanted: str, fault: str | None = None, status: int =
     return answer
 
 
-@router.post("/login")
+@router.post("/login", dependencies=[Depends(not_proxied)])
 async def sign_in(request: Request) -> Response:
     """Open a session for a person with a token."""
     check_origin(request)
@@ -82,7 +89,7 @@ async def sign_in(request: Request) -> Response:
     return answer
 
 
-@router.post("/logout", dependencies=[Depends(signed_in_form)])
+@router.post("/logout", dependencies=[Depends(not_proxied), Depends(signed_in_form)])
 async def sign_out(request: Request) -> Response:
     """Take the cookie back."""
     answer = RedirectResponse(f"{PREFIX}/login", HTTPStatus.SEE_OTHER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from queue_lib.job import Wire
 from queue_lib.web.dashboard import formats
-from queue_lib.web.dashboard.addresses import PREFIX, address, page_of_job
+from queue_lib.web.dashboard.addresses import address, page_of_job
+from queue_lib.web.dashboard.proxied import prefix_of
 
 HERE = Path(__file__).parent
 STATIC = {
@@ -49,9 +51,9 @@ SAID = {
 }
 
 
-def _static(name: str) -> str:
+def _static(name: str, *, below: str) -> str:
     """An address that changes with the file, so that browsers may keep it."""
-    return f"{PREFIX}/static/{VERSIONS[name]}/{name}"
+    return f"{below}/static/{VERSIONS[name]}/{name}"
 
 
 TEMPLATES = Environment(
@@ -74,19 +76,17 @@ TEMPLATES.filters |= {
     "memory": formats.memory,
     "wire": lambda wire: formats.WIRES[wire],
 }
-TEMPLATES.globals |= {
-    "address": address,
-    "page_of_job": page_of_job,
-    "prefix": PREFIX,
-    "static": _static,
-    "wires": tuple(Wire),
-}
+TEMPLATES.globals |= {"wires": tuple(Wire)}
 
 
 def page(request: Request, template: str, status: int = HTTPStatus.OK, **values: Any) -> HTMLResponse:
     """A page, with the session if there is one."""
-    now = time.time()
+    now, below = time.time(), prefix_of(request)
     common = {
+        "prefix": below,
+        "address": partial(address, below=below),
+        "page_of_job": partial(page_of_job, below=below),
+        "static": partial(_static, below=below),
         "session": getattr(request.state, "session", None),
         "said": _said(request),
         "now": now,

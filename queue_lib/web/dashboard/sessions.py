@@ -26,10 +26,14 @@ LONGEST = 300  # characters of a cookie
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A token's holder, signed in. `csrf` is what each form of theirs must carry."""
+    """A token's holder, signed in. `csrf` is what each form of theirs must carry.
+
+    `is_proxied`: an app has signed the request with its token, so there is no cookie, and nothing to sign out of.
+    """
 
     token: Token
     csrf: str
+    is_proxied: bool = False
 
 
 class Sessions:
@@ -55,6 +59,10 @@ class Sessions:
         except BadSignature:
             return None
         return Session(token, self._form_signer(token).get_signature(cookie).decode())
+
+    def of_app(self, token: Token) -> Session:
+        """The session of a request that an app has signed with its token."""
+        return Session(token, self._form_signer(token).get_signature("app").decode(), is_proxied=True)
 
     def _signer(self, token: Token) -> TimestampSigner:
         signer = _Clocked(self._key(token), salt="session", key_derivation="hmac", digest_method=hashlib.sha256)

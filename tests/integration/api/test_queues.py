@@ -93,7 +93,9 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     stats(JobEnded(make_job(queue="file-processing", id="2"), Done(None), 2.0))
     async with redis_kit(redis_url, "bullmq") as kit:
         me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
-        await Reporter(me, stats, kit.heartbeats, lambda: 5, lambda _: None).send()
+        reporter = Reporter(me, stats, kit.heartbeats, lambda: 5, lambda _: None)
+        reporter.tell(["media"], {"storage": "s3://bucket"})
+        await reporter.send()
 
     [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
     history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()
@@ -102,6 +104,7 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
         *(worker["name"], worker["host"], worker["pid"]),
         *(worker["startedAt"], worker["memory"], worker["wires"]),
     )
+    assert ("", ["media"], {"storage": "s3://bucket"}) == (worker["version"], worker["features"], worker["facts"])
     assert [("file-processing", "1", 1)] == [(job["queue"], job["id"], job["attempt"]) for job in worker["running"]]
     assert worker["seenAt"] > 1_700_000_000_000 < worker["running"][0]["since"]
     assert ("file-processing", 3) == (history["queue"], len(history["minutes"]))

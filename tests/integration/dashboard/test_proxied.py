@@ -1,0 +1,125 @@
+"""The dashboard for an app's own users: the app passes their requests on with its token, and no cookie counts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queue_lib.web.dashboard.addresses import PREFIX
+from tests.support.dashboard_client import FULL, READ_SECRET, SECRET, Browser, csrf
+from tests.support.showcase import FILES, fill
+
+if TYPE_CHECKING:
+    from tests.support.wires import Mess
+
+BELOW = "/base/ops/queues"
+FAILED = f"/queue/{FILES.name}?state=failed"
+
+
+def by(secret: str = SECRET, **more: str) -> dict[str, str]:
+    """The headers of an app that has this token."""
+    headers = {"Authorization": f"Bearer {secret}", "X-Forwarded-Prefix": BELOW}
+    return headers | {name.replace("_", "-"): value for name, value in more.items()}
+
+
+async def test_a_token_is_a_session(stranger: Browser, mess: Mess) -> None:
+    """There is no form to sign in, no cookie, and nothing to sign out of."""
+    await fill(mess)
+    for path in ("/", FAILED, "/letters", "/workers"):
+        page = await stranger.get(path, headers=by())
+        assert 200 == page.status_code
+        assert ("set-cookie" in page.headers, "Sign out" in page.text, FULL.name in page.text) == (False, False, True)
+    for answer in (
+        await stranger.get("/login", headers=by()),
+        await stranger.post("/login", {"token": SECRET}, **by()),
+        await stranger.post("/logout", {}, **by()),
+    ):
+        assert (404, False) == (answer.status_code, "set-cookie" in answer.headers)
+
+
+async def test_all_links_are_below_the_apps_path(stranger: Browser, mess: Mess) -> None:
+    """Links, forms, styles, scripts and icons, on the page of an error, too."""
+    await fill(mess)
+    job = re.findall(r'href="[^"]+(/job\?[^"]+)"', (await stranger.get(FAILED, headers=by())).text)[0]
+    letter = re.findall(r'href="[^"]+(/letter\?[^"]+)"', (await stranger.get("/letters", headers=by())).text)[0]
+    for path in ("/", FAILED, "/letters", "/workers", job.replace("&amp;", "&"), letter, "/nothing", "/queue/none"):
+        page = await stranger.get(path, headers=by())
+        assert page.status_code == (404 if path in {"/nothing", "/queue/none"} else 200), path
+        links = re.findall(r'(?:href|action|src|data-key)="(/[^"]+)"', page.text)
+        assert len(links) > 2
+        assert {BELOW} == {link[: len(BELOW)] for link in links}, path
+        assert PREFIX not in page.text
+
+
+@pytest.mark.parametrize(
+    "below", ["", "//evil.example", "/a/../b", "/.", "/a b", '/"onclick="', "https://x", "/a" * 200]
+)
+async def test_what_is_no_path_is_ignored(stranger: Browser, below: str) -> None:
+    """The pages lie where they do without an app."""
+    page = await stranger.get("/workers", headers=by(X_Forwarded_Prefix=below))
+    assert f'href="{PREFIX}/letters"' in page.text
+
+
+async def test_only_a_token_makes_a_prefix_count(stranger: Browser) -> None:
+    """Neither strangers nor people with a cookie choose where links lead."""
+    without = {"X-Forwarded-Prefix": BELOW}
+    assert BELOW not in (await stranger.get("/login", headers=without)).text
+    assert BELOW not in (await stranger.get("/nothing", headers=without | {"Authorization": "Bearer x"})).text
+    await stranger.sign_in()
+    assert BELOW not in (await stranger.get("/", headers=without)).text
+
+
+@pytest.mark.parametrize("given", ["Bearer wrong", "bearer", "BEARER x", f"Bearer {SECRET} {SECRET}", "Bearer ä"])
+async def test_an_unknown_token_is_told_so(stranger: Browser, given: str) -> None:
+    """A cookie does not help it, and it does not lead to the form to sign in."""
+    await stranger.sign_in()
+    for path in ("/", FAILED):
+        answer = await stranger.get(path, headers={"Authorization": given.encode()})
+        assert (401, "Bearer") == (answer.status_code, answer.headers["www-authenticate"])
+        assert "no entry of API_TOKENS is this token&#39;s" in answer.text
+    answer = await stranger.post(f"/queue/{FILES.name}/pause", {"csrf": "x"}, Authorization="Bearer wrong")
+    assert 401 == answer.status_code
+
+
+async def test_a_password_of_a_proxy_in_front_is_no_token(stranger: Browser) -> None:
+    """Browsers repeat it with each request; the cookie counts, and without one the form to sign in is shown."""
+    basic = {"Authorization": "Basic YTpi"}
+    assert 303 == (await stranger.get("/", headers=basic)).status_code
+    await stranger.sign_in()
+    assert 200 == (await stranger.get("/", headers=basic)).status_code
+
+
+async def test_an_action_needs_the_form_of_a_page(stranger: Browser, mess: Mess) -> None:
+    """Its CSRF token works without a cookie, from whatever site the app is; that of a cookie's session does not."""
+    await fill(mess)
+    pause = f"/queue/{FILES.name}/pause"
+    page = await stranger.get("/", headers=by())
+    for form in ({"csrf": ""}, {"csrf": "x"}, {"x": "y"}):
+        assert 403 == (await stranger.post(pause, form, **by())).status_code
+    await stranger.sign_in()
+    cookies = csrf(await stranger.get("/"))
+    assert 403 == (await stranger.post(pause, {"csrf": cookies}, **by())).status_code
+    assert 403 == (await stranger.post(pause, {"csrf": csrf(page)})).status_code
+    stranger.http.cookies.clear()
+    answer = await stranger.post(pause, {"csrf": csrf(page)}, **by(Origin="https://app.example"))
+    assert (303, f"{PREFIX}/queue/{FILES.name}?said=paused") == (answer.status_code, answer.headers["location"])
+
+
+@pytest.mark.parametrize("headers", [by(READ_SECRET), by(X_Pushmill_Access="read"), by(X_Pushmill_Access="READ")])
+async def test_who_may_only_read_has_no_buttons(stranger: Browser, mess: Mess, headers: dict[str, str]) -> None:
+    """Because the token may only read, or because the app says so of its user."""
+    await fill(mess)
+    form = {"csrf": csrf(await stranger.get("/", headers=by()))}
+    for path in ("/", FAILED, "/letters"):
+        page = await stranger.get(path, headers=headers)
+        assert ("read-only" in page.text, "<dialog" in page.text, 'method="post"' in page.text) == (True, False, False)
+    answer = await stranger.post(f"/queue/{FILES.name}/pause", form, **headers)
+    assert 403 == answer.status_code
+
+
+async def test_an_app_can_not_raise_what_a_token_may(stranger: Browser) -> None:
+    """`full` for a read-only token is nothing."""
+    page = await stranger.get("/", headers=by(READ_SECRET, X_Pushmill_Access="full"))
+    assert "read-only" in page.text
