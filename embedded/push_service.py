@@ -10,23 +10,21 @@ import asyncio
 import base64
 import json
 import os
-import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
 import http_ece
 from aiohttp import web
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from embedded.push_checks import WrongPushError, base64url, check_message, check_token, make_vapid_keys
 from storage.ports import Subscription
 
-MAX_BODY = 4096
-MAX_TOKEN_AGE = 24 * 3600
+__all__ = ["SUBJECT", "Answer", "PushService", "Received", "make_vapid_keys"]
+
 SUBJECT = "mailto:ops@pushmill.dev"
 
 
@@ -61,12 +59,6 @@ class _Device:
     subscription: Subscription
     key: ec.EllipticCurvePrivateKey
     auth: bytes
-
-
-class _WrongError(Exception):
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class PushService:
@@ -119,8 +111,8 @@ class PushService:
             id=f"sub-{number:04}",
             user_id=user_id,
             endpoint=f"{self.origin}/wpush/{token}",
-            p256dh=_b64(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
-            auth=_b64(auth),
+            p256dh=base64url(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
+            auth=base64url(auth),
         )
         self._devices[f"/wpush/{token}"] = _Device(subscription, key, auth)
         return subscription
@@ -149,7 +141,7 @@ class PushService:
     async def _respond(self, request: web.Request) -> web.Response:
         try:
             push = self._check(request, await request.read())
-        except _WrongError as wrong:
+        except WrongPushError as wrong:
             self.refused.append(str(wrong))
             return web.json_response({"reason": str(wrong)}, status=wrong.status)
         once = self._once[request.path]
@@ -164,79 +156,17 @@ class PushService:
     def _check(self, request: web.Request, body: bytes) -> Received:
         device = self._devices.get(request.path)
         if device is None:
-            raise _WrongError(404, "no such subscription")
+            raise WrongPushError(404, "no such subscription")
         if request.method != "POST":
-            raise _WrongError(405, "not a POST")
-        claims = self._verify(request.headers.get("Authorization", ""))
-        _check_headers(request, body)
+            raise WrongPushError(405, "not a POST")
+        claims = check_token(request.headers, self._vapid_public_key, self.origin)
+        check_message(request.headers, body)
         return Received(device.subscription.id, _decrypt(device, body), dict(request.headers), claims)
-
-    def _verify(self, authorization: str) -> dict[str, Any]:
-        """The token's claims (RFC 8292): signed with the subscription's key, for this origin, for at most 24 hours."""
-        token, key = _vapid_parts(authorization)
-        if key != self._vapid_public_key:
-            raise _WrongError(403, "VapidPkHashMismatch")
-        claims = _verified_claims(token, key)
-        if claims.get("aud") != self.origin:
-            raise _WrongError(403, "aud is another origin")
-        if not 0 < claims.get("exp", 0) - time.time() <= MAX_TOKEN_AGE:
-            raise _WrongError(403, "exp is past or more than 24 hours ahead")
-        if not str(claims.get("sub", "")).startswith(("mailto:", "https://")):
-            raise _WrongError(403, "BadJwtToken: sub")
-        return claims
-
-
-def _check_headers(request: web.Request, body: bytes) -> None:
-    if not request.headers.get("TTL", "").isdecimal():
-        raise _WrongError(400, "no TTL")
-    if request.headers.get("Content-Encoding") != "aes128gcm":
-        raise _WrongError(400, "not aes128gcm")
-    if request.headers.get("Urgency", "normal") not in {"very-low", "low", "normal", "high"}:
-        raise _WrongError(400, "BadUrgency")
-    if len(body) > MAX_BODY:
-        raise _WrongError(413, "PayloadTooLarge")
-
-
-def _vapid_parts(authorization: str) -> tuple[str, str]:
-    scheme, _, rest = authorization.partition(" ")
-    parts = dict(part.strip().split("=", 1) for part in rest.split(",") if "=" in part)
-    if scheme != "vapid" or not {"t", "k"} <= parts.keys():
-        raise _WrongError(401, "no VAPID token")
-    return parts["t"], parts["k"]
-
-
-def _verified_claims(token: str, key: str) -> dict[str, Any]:
-    try:
-        header, claims, signature = token.split(".")
-        raw = _unb64(signature)
-        der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
-        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _unb64(key))
-        public.verify(der, f"{header}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
-        if json.loads(_unb64(header))["alg"] != "ES256":
-            raise _WrongError(403, "BadJwtToken: alg")
-        return dict(json.loads(_unb64(claims)))
-    except (ValueError, KeyError, InvalidSignature) as error:
-        raise _WrongError(403, "BadJwtToken") from error
 
 
 def _decrypt(device: _Device, body: bytes) -> str:
     try:
         text: bytes = http_ece.decrypt(body, private_key=device.key, auth_secret=device.auth, version="aes128gcm")
     except (http_ece.ECEException, InvalidTag, ValueError) as error:
-        raise _WrongError(400, "can't be decrypted") from error
+        raise WrongPushError(400, "can't be decrypted") from error
     return text.decode()
-
-
-def make_vapid_keys() -> tuple[str, str]:
-    """A private and a public key, in the form of `npx web-push generate-vapid-keys`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    private = key.private_numbers().private_value.to_bytes(32)
-    return _b64(private), _b64(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-
-
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

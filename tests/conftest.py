@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.app",
     "tests.support.subscription_table",
     "tests.support.browser",
+    "tests.support.firefox",
     "tests.support.wires",
     "tests.support.media",
     "tests.support.videos",
