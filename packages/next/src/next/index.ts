@@ -1,1 +1,1 @@
-export {};
+export { type SubscriptionRoutesOptions, subscriptionRoutes } from "./subscription-routes.js";

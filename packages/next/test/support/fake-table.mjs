@@ -1,0 +1,67 @@
+// A table as Prisma's delegate shows it, in memory. Each statement ends after a turn of the event loop, so that two
+// requests run into each other.
+
+const matches = (value, wanted) => {
+  if (wanted === null || typeof wanted !== "object") return value === wanted;
+  if ("in" in wanted) return wanted.in.includes(value);
+  if ("not" in wanted) return value !== wanted.not;
+  throw new Error(`the fake has no such condition: ${JSON.stringify(wanted)}`);
+};
+const fits = (row, where = {}) => Object.entries(where).every(([name, wanted]) => matches(row[name], wanted));
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+export function fakeTable({ unique, rows = [] }) {
+  let moment = 0;
+  let lastId = 0;
+
+  const refuseTwins = (row, others) => {
+    const isTwin = others.some((other) => unique.some((name) => other[name] === row[name]));
+    if (isTwin) throw Object.assign(new Error("Unique constraint failed"), { code: "P2002" });
+  };
+
+  const change = (row, data) => {
+    const changed = { ...row, ...data, updatedAt: ++moment };
+    refuseTwins(
+      changed,
+      rows.filter((other) => other !== row),
+    );
+    Object.assign(row, changed);
+  };
+
+  return {
+    rows,
+    async findUnique({ where }) {
+      await turn();
+      const row = rows.find((one) => fits(one, where));
+      return row ? { ...row } : null;
+    },
+    async findMany({ where, orderBy = [], skip = 0 }) {
+      await turn();
+      const found = rows.filter((row) => fits(row, where));
+      const keys = orderBy.flatMap(Object.entries).reverse();
+      for (const [name, direction] of keys) {
+        found.sort((a, b) => (direction === "desc" ? -1 : 1) * (a[name] < b[name] ? -1 : a[name] > b[name] ? 1 : 0));
+      }
+      return found.slice(skip).map((row) => ({ ...row }));
+    },
+    async create({ data }) {
+      await turn();
+      const row = { id: `row-${++lastId}`, ...data, updatedAt: ++moment };
+      refuseTwins(row, rows);
+      rows.push(row);
+      return { ...row };
+    },
+    async updateMany({ where, data }) {
+      await turn();
+      const found = rows.filter((row) => fits(row, where));
+      for (const row of found) change(row, data);
+      return { count: found.length };
+    },
+    async deleteMany({ where }) {
+      await turn();
+      const gone = rows.filter((row) => fits(row, where));
+      for (const row of gone) rows.splice(rows.indexOf(row), 1);
+      return { count: gone.length };
+    },
+  };
+}
