@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));
 
-const tsc = (project) => execFileSync("node_modules/.bin/tsc", ["-p", project], { stdio: "inherit" });
+const tsc = (project) =>
+  execFileSync("node", ["node_modules/typescript-newest/bin/tsc", "-p", project], { stdio: "inherit" });
 
 rmSync("dist", { recursive: true, force: true });
 tsc("tsconfig.json");
