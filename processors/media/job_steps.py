@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from processors import objects
-from processors.media.payload import AvatarPayload, FilePayload
+from processors.media.payload import AvatarPayload, Upload
 from processors.media.reports import Report
 from processors.media.sandbox.client import Task
 from processors.media.sandbox.shortage import NoRoomError
@@ -93,7 +93,7 @@ def row_of(result: Model, columns: Sequence[str]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def opened_upload(
-    dependencies: MediaDependencies, payload: FilePayload | AvatarPayload, context: Context, max_bytes: int
+    dependencies: MediaDependencies, payload: Upload | AvatarPayload, context: Context, max_bytes: int
 ) -> AsyncIterator[MediaRun]:
     """Fetch the upload into a folder of its own, which is removed when the job ends.
 
@@ -104,7 +104,7 @@ async def opened_upload(
     """
     with outages_put_off(), _row_and_room_errors():
         async with dependencies.sandbox.detect_shortage(), _folder(dependencies) as folder:
-            if isinstance(payload, FilePayload):
+            if isinstance(payload, Upload):
                 await dependencies.files.check_owner(payload.file_id, payload.user_id)
                 await dependencies.files.mark_processing(payload.file_id)
             await objects.fetch(dependencies.objects, payload.file_path, folder / "source", max_bytes)

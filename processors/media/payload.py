@@ -10,8 +10,9 @@ from queue_lib.processor import Model
 from storage.errors import InvalidKeyError
 from storage.objects.base import MAX_KEY_BYTES, check_key
 
-Format = Literal["jpeg", "webp", "avif", "png"]
-Crop = Literal["center", "top", "entropy"]
+# The titles are the names of the types in TypeScript.
+Format = Annotated[Literal["jpeg", "webp", "avif", "png"], Field(title="Format")]
+Crop = Annotated[Literal["center", "top", "entropy"], Field(title="Crop")]
 Animation = Literal["keep", "mp4", "first-frame"]
 
 
@@ -67,76 +68,87 @@ class Options(Model):
         return value
 
 
-class FilePayload(Model):
-    """The upload under the storage key `filePath`, and the row of the app's file table that it belongs to."""
+class Upload(Model):
+    """An upload, and the row of the app's file table that it belongs to."""
 
-    file_id: FileId
-    file_path: StorageKey
+    file_id: FileId = Field(description="letters, digits, _ and -")
+    file_path: StorageKey = Field(description="a storage key: no URL, no leading slash")
     user_id: UserId
 
 
 class ImageOptions(Options):
-    """How images are made.
+    """How images are made."""
 
-    `formats`: the first is that of `compressedUrl`. `widths`: further images of these widths, in pixels. `crop`: the
-    part that the thumbnail shows. `alpha`: `flatten` puts transparency on `background`, `keep` keeps it (as WebP, for
-    JPEG has none). `animation`: `keep` makes an animated WebP, `mp4` also a video (of a GIF), `first-frame` a still
-    image. `hashedKeys`: keys change with the content, so that caches may keep them for ever.
-    """
-
-    formats: Annotated[tuple[Format, ...], Field(min_length=1, max_length=3)] = ("jpeg",)
+    formats: Annotated[tuple[Format, ...], Field(min_length=1, max_length=3)] = Field(
+        ("jpeg",), description="the first is that of compressedUrl"
+    )
     quality: Quality = 85
     progressive: bool = False
-    widths: Annotated[tuple[Side, ...], Field(max_length=8)] = ()
-    crop: Crop = "center"
-    background: Colour = "#ffffff"
-    alpha: Literal["flatten", "keep"] = "flatten"
-    animation: Animation = "keep"
-    hashed_keys: bool = False
+    widths: Annotated[tuple[Side, ...], Field(max_length=8)] = Field(
+        (), description="further images of these widths, 16 to 4,096 pixels"
+    )
+    crop: Crop = Field(
+        "center", description="what the thumbnail shows; top: the upper third; entropy: the busiest part"
+    )
+    background: Colour = Field("#ffffff", description="#rrggbb under transparency")
+    alpha: Literal["flatten", "keep"] = Field(
+        "flatten", description="keep: WebP instead of JPEG if there is transparency"
+    )
+    animation: Animation = Field("keep", description="keep: an animated WebP; mp4: for a GIF, a video in variants")
+    hashed_keys: bool = Field(
+        default=False, description="keys that change with the content; browsers may cache them for ever"
+    )
 
 
-class ImagePayload(FilePayload):
-    """`process-image`."""
+class ImagePayload(Upload):
+    """`process-image`: smaller images of an upload, for all browsers."""
+
+    model_config = ConfigDict(title="ProcessImage")
 
     options: ImageOptions = ImageOptions()
 
 
 class VideoOptions(Options):
-    """How videos are made. `hashedKeys` as for images."""
+    """How videos are made."""
 
-    hashed_keys: bool = False
+    hashed_keys: bool = Field(default=False, description="as for images")
 
 
-class VideoPayload(FilePayload):
-    """`process-video`."""
+class VideoPayload(Upload):
+    """`process-video`: an upload becomes a video that all browsers play, and its poster."""
+
+    model_config = ConfigDict(title="ProcessVideo")
 
     options: VideoOptions = VideoOptions()
 
 
 class AvatarOptions(Options):
-    """How avatars are made. `sizes` are in pixels; the default is AVATAR_SIZES.
+    """How avatars are made."""
 
-    `animation`: with `keep`, WebPs of an animation are animated, and JPEGs show the first frame.
-    """
-
-    sizes: Annotated[tuple[AvatarSide, ...], Field(min_length=1, max_length=10)] | None = None
+    sizes: Annotated[tuple[AvatarSide, ...], Field(min_length=1, max_length=10)] | None = Field(
+        None, description="16 to 2,048 pixels; default AVATAR_SIZES"
+    )
     formats: Annotated[tuple[Literal["webp", "jpeg"], ...], Field(min_length=1, max_length=2)] = ("webp", "jpeg")
     crop: Crop = "top"
-    background: Colour = "#ffffff"
+    background: Colour = Field("#ffffff", description="#rrggbb under transparency")
     quality: Quality = 80
-    animation: Literal["first-frame", "keep"] = "first-frame"
+    animation: Literal["first-frame", "keep"] = Field(
+        "first-frame", description="keep: WebP outputs of an animation stay animated"
+    )
 
 
 class AvatarPayload(Model):
-    """`optimize-avatar`: the upload under the storage key `filePath` becomes the user's avatar."""
+    """`optimize-avatar`: an upload becomes the user's avatar, in several sizes."""
+
+    model_config = ConfigDict(title="OptimizeAvatar")
 
     user_id: UserId
-    file_path: StorageKey
+    file_path: StorageKey = Field(description="a storage key: no URL, no leading slash")
     options: AvatarOptions = AvatarOptions()
 
 
 class ResizeOptions(Options):
-    """`resize`: fit inside `width` and `height` pixels (either may be omitted); never enlarge."""
+    """`resize`: fit inside `width` and `height` pixels (either may be omitted). Nothing is enlarged."""
 
     width: Side = 4096
     height: Side = 4096
@@ -159,35 +171,35 @@ class ConvertOptions(Options):
 
 
 class ExtractOptions(Options):
-    """`extract_text`. `markdown`: the upload is Markdown, which can't be told from plain text."""
+    """`extract_text`: how much text, and of what."""
 
     max_characters: Annotated[int, Field(ge=1, le=5_000_000)] = 1_000_000
     max_pages: Annotated[int, Field(ge=1, le=2000)] = 500
-    markdown: bool = False
+    markdown: bool = Field(default=False, description="the upload is Markdown, which can't be told from plain text")
 
 
-class ResizeFile(FilePayload):
+class ResizeFile(Upload):
     """Make an image smaller in pixels."""
 
     operation: Literal["resize"]
     options: ResizeOptions = ResizeOptions()
 
 
-class CompressFile(FilePayload):
+class CompressFile(Upload):
     """Make an image smaller in bytes."""
 
     operation: Literal["compress"]
     options: CompressOptions = CompressOptions()
 
 
-class ConvertFile(FilePayload):
+class ConvertFile(Upload):
     """Convert an image to another format."""
 
     operation: Literal["convert"]
     options: ConvertOptions
 
 
-class ExtractText(FilePayload):
+class ExtractText(Upload):
     """Extract the text of a document."""
 
     operation: Literal["extract_text"]
@@ -199,3 +211,5 @@ ImageFile = ResizeFile | CompressFile | ConvertFile
 
 class FileJob(RootModel[Annotated[ImageFile | ExtractText, Field(discriminator="operation")]]):
     """`process-file`: `operation` says what is to be done."""
+
+    model_config = ConfigDict(title="ProcessFile")

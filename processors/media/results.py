@@ -8,12 +8,12 @@ from pydantic import Field, RootModel
 
 from queue_lib.processor import Model
 
-ImageFormat = Literal["jpeg", "webp", "avif", "png", "gif"]
+ImageFormat = Annotated[Literal["jpeg", "webp", "avif", "png", "gif"], Field(title="ImageFormat")]
 Animation = Literal["kept", "first-frame"]  # what became of an animation
 
 
 class Variant(Model):
-    """One file. `bytes` is its size, `width` and `height` are in pixels."""
+    """One file. Sides are in pixels."""
 
     url: str
     format: ImageFormat | Literal["mp4"]
@@ -23,56 +23,48 @@ class Variant(Model):
 
 
 class ImageResult(Model):
-    """Where the images are; `width`, `height` and `bytes` are those of the compressed one.
+    """Where the images are. URLs expire if the store signs them."""
 
-    `animation` says what became of an animation; it is null if the upload was none. `variants` has the further widths
-    and formats, and the video.
-    """
-
-    compressed_url: str
-    thumbnail_url: str
-    width: int
+    compressed_url: str = Field(description="at most 1920 x 1080 pixels")
+    thumbnail_url: str = Field(description="at most 320 x 240 pixels, cropped to these proportions")
+    width: int = Field(description="of the compressed image")
     height: int
     bytes: int
     format: ImageFormat
-    blurhash: str
-    dominant_color: str
-    animation: Animation | Literal["mp4"] | None
-    variants: tuple[Variant, ...]
+    blurhash: str = Field(description="https://blurha.sh")
+    dominant_color: str = Field(description="#rrggbb")
+    animation: Animation | Literal["mp4"] | None = Field(description="null: the upload was not animated")
+    variants: tuple[Variant, ...] = Field(description="further formats and widths, and the video")
 
 
 class VideoResult(Model):
-    """Where the video and its poster are. `duration` is in seconds.
+    """Where the video and its poster are."""
 
-    `truncated`: the upload ended before the time that it claimed. `remuxed`: it was fit for the web as it was.
-    `toneMapped`: it was HDR. `soundDropped`: its sound can't be decoded, and `audio` is null.
-    """
-
-    url: str
-    poster_url: str
-    duration: float
+    url: str = Field(description="MP4: H.264, AAC")
+    poster_url: str = Field(description="JPEG, at most 640 pixels wide")
+    duration: float = Field(description="seconds")
     width: int
     height: int
     bytes: int
     codec: Literal["h264"]
     audio: Literal["aac"] | None
-    truncated: bool
-    remuxed: bool
-    tone_mapped: bool
-    sound_dropped: bool
+    truncated: bool = Field(description="the upload ended before its stated duration")
+    remuxed: bool = Field(description="every browser plays the upload, so it was not encoded again")
+    tone_mapped: bool = Field(description="it was HDR")
+    sound_dropped: bool = Field(description="its sound could not be decoded; audio is null")
 
 
 class AvatarResult(Model):
-    """The URLs by size and format: `urls["64"]["webp"]`."""
+    """Where the images are."""
 
-    urls: dict[str, dict[str, str]]
+    urls: dict[str, dict[Literal["webp", "jpeg"], str]] = Field(description='by size and format: urls["64"]?.webp')
     blurhash: str
     dominant_color: str
     animation: Animation | None
 
 
 class ImageFileResult(Model):
-    """The image that `resize`, `compress` or `convert` made. `bytes` is its size, sides are in pixels."""
+    """The image that `resize`, `compress` or `convert` made. Sides are in pixels."""
 
     url: str
     format: ImageFormat
@@ -84,19 +76,17 @@ class ImageFileResult(Model):
 
 
 class TextResult(Model):
-    """Where the text is (UTF-8). `truncated`: a limit cut it.
-
-    `pages`: how many pages of a PDF were read; `pagesWithoutText`: how many of these have no text, because they are
-    scans, blank or damaged.
-    """
+    """Where the text of a document is."""
 
     operation: Literal["extract_text"]
-    text_url: str
+    text_url: str = Field(description="UTF-8")
     kind: Literal["pdf", "docx", "text", "markdown"]
     characters: int
-    pages: int | None
-    pages_without_text: int | None
-    truncated: bool
+    pages: int | None = Field(description="of a PDF: those that were read")
+    pages_without_text: int | None = Field(
+        description="scans, blank or damaged ones; if it equals pages, the PDF is a scan"
+    )
+    truncated: bool = Field(description="a limit cut the text")
     bytes: int
 
 

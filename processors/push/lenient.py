@@ -24,12 +24,17 @@ def one_of(*schemas: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": list(schemas)})
 
 
+def tolerated(schema: dict[str, Any]) -> dict[str, Any]:
+    """A form that is taken, but not the one that producers should write: the types of `pushmill` do not have it."""
+    return {**schema, "deprecated": True}
+
+
 class OrNull:
     """Marks a field whose null, which JavaScript writes for a missing value, means its default."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Add null to the field's own schema."""
-        return {"anyOf": [handler(schema), {"type": "null"}]}
+        return {"anyOf": [handler(schema), tolerated({"type": "null"})]}
 
 
 def _seconds(value: Any) -> Any:
@@ -54,8 +59,8 @@ WORD = {**STRING, "maxLength": 5, "description": "true, yes, on, y, t, 1, or the
 # A browser makes a string of a number.
 Text = Annotated[str, Field(coerce_numbers_to_str=True), one_of(STRING, NUMBER)]
 Id = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True), one_of({**STRING, "minLength": 1}, NUMBER)]
-Whole = Annotated[int, one_of(INTEGER, DIGITS, BOOLEAN)]
-Flag = Annotated[bool, one_of(BOOLEAN, {"enum": [0, 1]}, WORD)]
+Whole = Annotated[int, one_of(INTEGER, tolerated(DIGITS), tolerated(BOOLEAN))]
+Flag = Annotated[bool, one_of(BOOLEAN, tolerated({"enum": [0, 1]}), tolerated(WORD))]
 # In seconds since the epoch.
 Moment = Annotated[
     float,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
-from processors.push.lenient import BOOLEAN, DIGITS, INTEGER, Flag, Text, Whole, one_of
+from processors.push.lenient import BOOLEAN, DIGITS, INTEGER, STRING, Flag, Text, Whole, one_of, tolerated
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_BADGE = 2**31 - 1
 
 # A number that an app's icon shows.
 Badge = Annotated[
-    int, Field(ge=0, le=MAX_BADGE), one_of({**INTEGER, "minimum": 0, "maximum": MAX_BADGE}, DIGITS, BOOLEAN)
+    int, Field(ge=0, le=MAX_BADGE), one_of({**INTEGER, "minimum": 0, "maximum": MAX_BADGE}, DIGITS, tolerated(BOOLEAN))
 ]
 
 
@@ -44,11 +44,13 @@ class Shown(Model):
     model_config = ConfigDict(extra="allow")
 
     title: Text
-    body: Text | None = None
-    url: str | None = None
-    navigate: str | None = None  # what Declarative Web Push calls `url`
+    body: Text | None = Field(None, description="shortened if the whole is too long")
+    url: str | None = Field(None, description="http, https or relative")
+    navigate: str | None = Field(None, description="what Declarative Web Push calls url")
     icon: str | None = None
-    badge: str | Whole | None = None
+    badge: str | Whole | None = Field(
+        None, description="an image; a number sets the app's badge if there is no app_badge"
+    )
     image: str | None = None
     tag: Text | None = None
     actions: list[Action] | None = None
@@ -56,8 +58,10 @@ class Shown(Model):
     silent: Flag | None = None
     require_interaction: Flag | None = None
     # Of Declarative Web Push, beside the notification.
-    mutable: Flag | None = None
-    app_badge: Annotated[Badge | None, Field(alias="app_badge")] = None
+    mutable: Flag | None = Field(None, description="Declarative Web Push: also wake the service worker")
+    app_badge: Annotated[Badge | None, Field(alias="app_badge")] = Field(
+        None, description="Declarative Web Push: 0 to 2,147,483,647"
+    )
 
     @field_validator("url", "navigate")
     @classmethod
@@ -76,7 +80,7 @@ class _Declared(Model):
 
 
 class Notification(Shown):
-    """What the app's service worker receives.
+    """What the app's service worker receives. Fields of other names are passed on unchanged.
 
     The app gives an object, or its JSON text, also in the shape of Declarative Web Push (`is_declarative`).
     """
@@ -113,11 +117,20 @@ class _AnyForm:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """An object, one in the shape of Declarative Web Push, or text."""
         shown = handler(schema)
+        navigating = {"properties": {"navigate": STRING}, "required": ["navigate"]}
         declarative = {
+            "title": "DeclarativeNotification",
+            "description": "The shape of Declarative Web Push. It is sent unchanged.",
             "type": "object",
-            "properties": {"web_push": {"const": MAGIC}, "notification": shown},
+            "properties": {
+                "web_push": {"const": MAGIC},
+                # Without `navigate` it is sent, too. Browsers then hand it over to the service worker.
+                "notification": {"anyOf": [{"allOf": [shown, navigating]}, tolerated(shown)]},
+                "mutable": {"anyOf": [BOOLEAN, tolerated({})]},
+                "app_badge": {"anyOf": [INTEGER, DIGITS, tolerated({})]},
+            },
             "required": ["web_push", "notification"],
-            "description": "Declarative Web Push",
+            "additionalProperties": True,
         }
         text = {"type": "string", "contentMediaType": "application/json", "description": "the JSON text of either"}
         return {"anyOf": [shown, declarative, text]}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from processors.push.lenient import Moment, OrNull, Text, Whole
+from processors.push.lenient import Moment, OrNull, Text, Whole, tolerated
 from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
@@ -36,26 +36,30 @@ def without_nulls(value: Any) -> Any:
 
 def _describe(schema: dict[str, Any]) -> None:
     """Complete the JSON Schema: `TTL` is `ttl`, and there are no other options."""
-    schema["properties"]["TTL"] = schema["properties"]["ttl"]
+    ttl = {"anyOf": schema["properties"]["ttl"]["anyOf"], "description": "ttl, as the web-push package calls it"}
+    schema["properties"]["TTL"] = tolerated(ttl)
     schema["additionalProperties"] = False
 
 
 class Options(Model):
-    """How the push services are to treat the message; `ttl` is in seconds and is clamped to 0..2,419,200 (4 weeks).
+    """How the push services are to treat the message. An unknown name fails the job.
 
-    With a `ttl` of 0 a device receives the message if it is online, and no push is tried again. A message replaces an
-    undelivered one of the same `topic`. `not_before` and `expires_at` are in seconds since the epoch; on the wire, and
-    for the constructor, milliseconds or ISO dates. null means the default. An unknown name is refused: it is most
-    likely an option misspelt, or one that has no effect here.
+    `ttl` is clamped to 0..2,419,200. With 0, no push is tried again. `not_before` and `expires_at` are in seconds since
+    the epoch; on the wire, and for the constructor, milliseconds or ISO dates. null means the default. An unknown name
+    is most likely an option misspelt, or one that has no effect here.
     """
 
-    model_config = ConfigDict(json_schema_extra=_describe)
+    model_config = ConfigDict(title="PushOptions", json_schema_extra=_describe)
 
-    ttl: Annotated[Whole, AfterValidator(_clamp), OrNull()] = DEFAULT_TTL
+    ttl: Annotated[Whole, AfterValidator(_clamp), OrNull()] = Field(
+        DEFAULT_TTL, description="seconds, at most 2,419,200 (4 weeks); 0: only if the device is online"
+    )
     urgency: Annotated[Urgency, OrNull()] = Urgency.NORMAL
-    topic: Text | None = None
-    not_before: Moment | None = None
-    expires_at: Moment | None = None
+    topic: Text | None = Field(None, description="replaces an undelivered message of the same topic")
+    not_before: Moment | None = Field(
+        None, description="milliseconds as of Date.now(), or an ISO date with its zone: wait until then"
+    )
+    expires_at: Moment | None = Field(None, description="the same forms: do not send after this")
 
     @model_validator(mode="before")
     @classmethod

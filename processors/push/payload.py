@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from processors.push.backoff import MAX_ATTEMPTS
-from processors.push.lenient import Flag, Id, OrNull
+from processors.push.lenient import Flag, Id, OrNull, tolerated
 from processors.push.notification import Given  # noqa: TC001 -- pydantic reads it
 from processors.push.options import NAMES, Options, without_nulls
 from queue_lib.processor import Model
@@ -26,15 +26,20 @@ MAX_FOLLOW_UPS, MAX_ORIGINS = 100, 50
 OTHER = "other"  # the rest of them
 
 
+def _without_extra(schema: dict[str, Any]) -> None:
+    """Other fields are taken only to be named in the result: the JSON Schema does not ask for them."""
+    del schema["additionalProperties"]
+
+
 class Push(Model):
     """A notification, and how it is to be sent.
 
     The options are in `options`, or beside `payload`. Other fields have no effect, and the result names them.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_without_extra)
 
-    payload: Given
+    payload: Given = Field(description="a text is the JSON of one")
     options: Annotated[Options, OrNull()] = Options()
 
     @model_validator(mode="before")
@@ -71,6 +76,8 @@ class Push(Model):
 class PushPayload(Push):
     """`push-notification`: one notification for all devices of a user. `userId` may be a number."""
 
+    model_config = ConfigDict(title="PushNotification")
+
     user_id: Id
 
 
@@ -78,11 +85,19 @@ class PushPayload(Push):
 UserIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_USERS, fail_fast=True)]
 
 
+def _either_required(schema: dict[str, Any]) -> None:
+    _without_extra(schema)
+    schema["properties"]["all"] = {"anyOf": [{"const": True}, tolerated(schema["properties"]["all"])]}
+    schema["anyOf"] = [{"required": ["userIds"]}, {"required": ["all"]}]
+
+
 class BatchPayload(Push):
-    """`push-batch`: one notification for many users, `userIds` (1 to 100,000), or for everybody, `all`.
+    """`push-batch`: one notification for many users, or for all of them.
 
     Ids may be numbers; one that is given twice counts once.
     """
+
+    model_config = ConfigDict(title="PushBatch", json_schema_extra=_either_required)
 
     user_ids: UserIds | None = None
     everyone: Annotated[Flag, OrNull()] = Field(default=False, alias="all")
@@ -136,24 +151,23 @@ def follow_up_data(
 
 
 class PushResult(Model):
-    """What became of each subscription; the counts add up to `total`.
+    """What became of each subscription."""
 
-    `pruned`: gone, and deleted. `retrying`: handed over to the jobs `followUps`, of which at most 100 are named.
-    `skipped`: settled by an earlier run, or a second row of the same endpoint. `expired`: unsent when the message's
-    time was over. `ignored`: fields of the job that have no effect. `origins`: push service -> how the messages ended
-    -> how often; at most 50 push services, with the rest under `other`.
-    """
-
-    sent: int = 0
-    failed: int = 0
-    pruned: int = 0
-    retrying: int = 0
-    skipped: int = 0
-    expired: int = 0
-    total: int = 0
-    follow_ups: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    origins: dict[str, dict[str, int]] = Field(default_factory=dict)
+    sent: int = Field(0, description="the push service accepted it")
+    failed: int = Field(
+        0, description="refused, never answered, or a row that can't be used (origins says why); the row is kept"
+    )
+    pruned: int = Field(0, description="gone: the row is deleted or switched off")
+    retrying: int = Field(0, description="left to follow-up jobs")
+    skipped: int = Field(0, description="settled by an earlier run of the job, or a second row of the same endpoint")
+    expired: int = Field(0, description="not sent before ttl or expiresAt was over")
+    total: int = Field(0, description="the sum of these")
+    follow_ups: tuple[str, ...] = Field((), description="ids of at most 100 follow-up jobs, in the same queue")
+    ignored: tuple[str, ...] = Field((), description="at most 20 fields of the job that the worker does not know")
+    origins: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="push service -> sent, gone, unreadableKeys, ... -> count; at most 50 services, and other",
+    )
 
     @field_validator("follow_ups")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import Field, field_serializer
+from pydantic import ConfigDict, Field, field_serializer
 
 from queue_lib.job import Wire  # noqa: TC001 -- pydantic reads it
 from queue_lib.plain_json import MAX_NUMBER, kept, readable
@@ -41,22 +41,28 @@ class DeadLetter:
         }
 
 
-class DeadLetterView(Model):
-    """An entry of the queue `dead`: a job that failed for good, and the entry's own `letterId`.
+class DeadLetterData(Model):
+    """An entry of the queue `dead`: a job that failed for good."""
 
-    `data` is the payload. It can be enqueued again; in JSON it is shortened to what can be shown.
-    """
+    model_config = ConfigDict(title="DeadLetter")
 
-    letter_id: str
     id: str
     name: str
     queue: str
     wire: Wire
-    data: Any = None
+    data: Any = Field(None, description="the payload, ready to be enqueued again")
     attempts_made: int = Field(0, ge=0, lt=MAX_NUMBER)
     reason: str = ""
     stack: str = ""
-    failed_at: int = Field(0, ge=0, lt=MAX_NUMBER)  # milliseconds since the epoch
+    failed_at: int = Field(0, ge=0, lt=MAX_NUMBER, description="milliseconds since the epoch")
+
+
+class DeadLetterView(DeadLetterData):
+    """An entry of the queue `dead`, and its own `letterId`. In JSON `data` is shortened to what can be shown."""
+
+    model_config = ConfigDict(title="DeadLetterView")
+
+    letter_id: str
 
     @classmethod
     def read(cls, letter_id: str, data: Any) -> DeadLetterView:

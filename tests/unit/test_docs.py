@@ -96,7 +96,7 @@ def test_each_block_of_typescript_is_a_file() -> None:
     """It begins with its path, which is unique, except for a block that says what to replace."""
     paths = [block.path for block in typescript.blocks() if block.instead_of is None]
 
-    assert {"lib/queues.ts", "lib/pushmill.ts", "lib/jobs.ts"} <= set(paths)
+    assert {"lib/queues.ts", "lib/pushmill.ts", "pushmill/jobs.ts"} <= set(paths)
     assert sorted(set(paths)) == sorted(paths)
     assert ["lib/queues.ts"] == list(typescript.variants())
 

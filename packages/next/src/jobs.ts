@@ -1,31 +1,42 @@
-export interface PushNotification {
-  userId: string | number;
-  payload: Notification | DeclarativeNotification | string; // string: the JSON text of one
-  options?: PushOptions;
-}
+// Generated from the worker's models: `python -m scripts.typescript_types --write`.
 
-export interface PushBatch {
-  userIds?: (string | number)[]; // 1 to 100,000; either this,
-  all?: true; // or all users
+/** A notification, and how it is to be sent. */
+export interface Push {
+  /** a text is the JSON of one */
   payload: Notification | DeclarativeNotification | string;
   options?: PushOptions;
 }
 
+/** What the app's service worker receives. Fields of other names are passed on unchanged. */
 export interface Notification {
   title: string | number;
-  body?: string | number; // shortened if the whole is too long
-  url?: string; // http, https or relative
+  /** shortened if the whole is too long */
+  body?: string | number;
+  /** http, https or relative */
+  url?: string;
+  /** what Declarative Web Push calls url */
+  navigate?: string;
   icon?: string;
-  badge?: string | number; // a number sets the app's badge if there is no app_badge
+  /** an image; a number sets the app's badge if there is no app_badge */
+  badge?: string | number;
   image?: string;
   tag?: string | number;
-  actions?: { action: string | number; title: string | number; icon?: string }[];
+  actions?: Action[];
   data?: unknown;
   silent?: boolean;
   requireInteraction?: boolean;
-  mutable?: boolean; // Declarative Web Push: also wake the service worker
-  app_badge?: number | string; // Declarative Web Push: 0 to 2,147,483,647
-  [more: string]: unknown; // passed on unchanged
+  /** Declarative Web Push: also wake the service worker */
+  mutable?: boolean;
+  /** Declarative Web Push: 0 to 2,147,483,647 */
+  app_badge?: number | string;
+  [more: string]: unknown;
+}
+
+/** A button on the notification. */
+export interface Action {
+  action: string | number;
+  title: string | number;
+  icon?: string;
 }
 
 export interface DeclarativeNotification {
@@ -36,157 +47,328 @@ export interface DeclarativeNotification {
   [more: string]: unknown;
 }
 
+/** How the push services are to treat the message. An unknown name fails the job. */
 export interface PushOptions {
-  ttl?: number; // seconds, at most 2,419,200 (4 weeks); default 86,400; 0: only if the device is online
-  urgency?: "very-low" | "low" | "normal" | "high";
-  topic?: string | number; // replaces an undelivered message of the same topic
-  notBefore?: number | string; // milliseconds as of Date.now(), or an ISO date: wait until then
-  expiresAt?: number | string; // the same forms: do not send after this
+  /** seconds, at most 2,419,200 (4 weeks); 0: only if the device is online; default 86,400 */
+  ttl?: number;
+  /** default "normal" */
+  urgency?: Urgency;
+  /** replaces an undelivered message of the same topic */
+  topic?: string | number;
+  /** milliseconds as of Date.now(), or an ISO date with its zone: wait until then */
+  notBefore?: number | string;
+  /** the same forms: do not send after this */
+  expiresAt?: number | string;
+  /** @deprecated ttl, as the web-push package calls it */
+  TTL?: number;
 }
 
-export interface PushResult {
-  sent: number; // the push service accepted it
-  failed: number; // refused, never answered, or a row that can't be used (origins says why); the row is kept
-  pruned: number; // gone: the row is deleted or switched off
-  retrying: number; // left to follow-up jobs
-  skipped: number; // settled by an earlier run of the job, or a second row of the same endpoint
-  expired: number; // not sent before ttl or expiresAt was over
-  total: number; // the sum of these
-  followUps: string[]; // ids of at most 100 follow-up jobs, in the same queue
-  ignored: string[]; // at most 20 fields of the job that the worker does not know
-  origins: Record<string, Record<string, number>>; // push service -> sent, gone, unreadableKeys, ... -> count
-}
+/** How soon a device should be woken (RFC 8030, section 5.3). */
+export type Urgency = "very-low" | "low" | "normal" | "high";
 
-export interface Upload {
-  fileId: string | number; // letters, digits, _ and -
-  filePath: string; // a storage key: no URL, no leading slash
+/** `push-notification`: one notification for all devices of a user. `userId` may be a number. */
+export interface PushNotification extends Push {
   userId: string | number;
 }
 
-export type Format = "jpeg" | "webp" | "avif" | "png";
-export type Crop = "center" | "top" | "entropy"; // top: the upper third; entropy: the busiest part
-
-export interface ProcessImage extends Upload {
-  options?: {
-    formats?: Format[]; // default ["jpeg"]; the first is that of compressedUrl
-    quality?: number; // 1 to 95; default 85
-    progressive?: boolean;
-    widths?: number[]; // further images of these widths
-    crop?: Crop; // of the thumbnail; default "center"
-    background?: string; // #rrggbb under transparency; default white
-    alpha?: "flatten" | "keep"; // keep: WebP instead of JPEG if there is transparency
-    animation?: "keep" | "mp4" | "first-frame"; // keep: an animated WebP; mp4: for a GIF, a video in variants
-    hashedKeys?: boolean; // keys that change with the content; browsers may cache them for ever
-  };
+/** What became of each subscription. */
+export interface PushResult {
+  /** the push service accepted it */
+  sent: number;
+  /** refused, never answered, or a row that can't be used (origins says why); the row is kept */
+  failed: number;
+  /** gone: the row is deleted or switched off */
+  pruned: number;
+  /** left to follow-up jobs */
+  retrying: number;
+  /** settled by an earlier run of the job, or a second row of the same endpoint */
+  skipped: number;
+  /** not sent before ttl or expiresAt was over */
+  expired: number;
+  /** the sum of these */
+  total: number;
+  /** ids of at most 100 follow-up jobs, in the same queue */
+  followUps: string[];
+  /** at most 20 fields of the job that the worker does not know */
+  ignored: string[];
+  /** push service -> sent, gone, unreadableKeys, ... -> count; at most 50 services, and other */
+  origins: Record<string, Record<string, number>>;
 }
 
+/** `push-batch`: one notification for many users, or for all of them. */
+export type PushBatch = Push & (
+  | {
+      /** 1 to 100,000 of them */
+      userIds: (string | number)[];
+      all?: never;
+    }
+  | {
+      all: true;
+      userIds?: never;
+    }
+);
+
+/** An upload, and the row of the app's file table that it belongs to. */
+export interface Upload {
+  /** letters, digits, _ and - */
+  fileId: string | number;
+  /** a storage key: no URL, no leading slash */
+  filePath: string;
+  userId: string | number;
+}
+
+/** `process-image`: smaller images of an upload, for all browsers. */
+export interface ProcessImage extends Upload {
+  options?: ImageOptions;
+}
+
+/** How images are made. */
+export interface ImageOptions {
+  /** the first is that of compressedUrl; 1 to 3 of them; default ["jpeg"] */
+  formats?: Format[];
+  /** 1 to 95; default 85 */
+  quality?: number;
+  progressive?: boolean;
+  /** further images of these widths, 16 to 4,096 pixels; at most 8 of them */
+  widths?: number[];
+  /** what the thumbnail shows; top: the upper third; entropy: the busiest part; default "center" */
+  crop?: Crop;
+  /** #rrggbb under transparency; default "#ffffff" */
+  background?: string;
+  /** keep: WebP instead of JPEG if there is transparency; default "flatten" */
+  alpha?: "flatten" | "keep";
+  /** keep: an animated WebP; mp4: for a GIF, a video in variants; default "keep" */
+  animation?: "keep" | "mp4" | "first-frame";
+  /** keys that change with the content; browsers may cache them for ever */
+  hashedKeys?: boolean;
+}
+
+export type Format = "jpeg" | "webp" | "avif" | "png";
+
+export type Crop = "center" | "top" | "entropy";
+
+/** Where the images are. URLs expire if the store signs them. */
+export interface ImageResult {
+  /** at most 1920 x 1080 pixels */
+  compressedUrl: string;
+  /** at most 320 x 240 pixels, cropped to these proportions */
+  thumbnailUrl: string;
+  /** of the compressed image */
+  width: number;
+  height: number;
+  bytes: number;
+  format: ImageFormat;
+  /** https://blurha.sh */
+  blurhash: string;
+  /** #rrggbb */
+  dominantColor: string;
+  /** null: the upload was not animated */
+  animation: "kept" | "first-frame" | "mp4" | null;
+  /** further formats and widths, and the video */
+  variants: Variant[];
+}
+
+export type ImageFormat = "jpeg" | "webp" | "avif" | "png" | "gif";
+
+/** One file. Sides are in pixels. */
 export interface Variant {
   url: string;
-  format: Format | "gif" | "mp4";
+  format: ImageFormat | "mp4";
   width: number;
   height: number;
   bytes: number;
 }
 
-export interface ImageResult {
-  compressedUrl: string; // at most 1920 x 1080 pixels
-  thumbnailUrl: string; // at most 320 x 240 pixels, cropped to these proportions
-  width: number; // of the compressed image
-  height: number;
-  bytes: number;
-  format: Format | "gif";
-  blurhash: string; // https://blurha.sh
-  dominantColor: string; // #rrggbb
-  animation: "kept" | "mp4" | "first-frame" | null; // null: not animated
-  variants: Variant[]; // further formats and widths
-}
-
+/** `process-video`: an upload becomes a video that all browsers play, and its poster. */
 export interface ProcessVideo extends Upload {
-  options?: { hashedKeys?: boolean };
+  options?: VideoOptions;
 }
 
+/** How videos are made. */
+export interface VideoOptions {
+  /** as for images */
+  hashedKeys?: boolean;
+}
+
+/** Where the video and its poster are. */
 export interface VideoResult {
-  url: string; // MP4: H.264, AAC
-  posterUrl: string; // JPEG, at most 640 pixels wide
-  duration: number; // seconds
+  /** MP4: H.264, AAC */
+  url: string;
+  /** JPEG, at most 640 pixels wide */
+  posterUrl: string;
+  /** seconds */
+  duration: number;
   width: number;
   height: number;
   bytes: number;
   codec: "h264";
   audio: "aac" | null;
-  truncated: boolean; // the upload ended before its stated duration
-  remuxed: boolean; // every browser plays the upload, so it was not encoded again
-  toneMapped: boolean; // it was HDR
-  soundDropped: boolean; // its sound could not be decoded; audio is null
+  /** the upload ended before its stated duration */
+  truncated: boolean;
+  /** every browser plays the upload, so it was not encoded again */
+  remuxed: boolean;
+  /** it was HDR */
+  toneMapped: boolean;
+  /** its sound could not be decoded; audio is null */
+  soundDropped: boolean;
 }
 
+/** `optimize-avatar`: an upload becomes the user's avatar, in several sizes. */
 export interface OptimizeAvatar {
   userId: string | number;
+  /** a storage key: no URL, no leading slash */
   filePath: string;
-  options?: {
-    sizes?: number[]; // 16 to 2048 pixels; default AVATAR_SIZES
-    formats?: ("webp" | "jpeg")[];
-    crop?: Crop; // default "top"
-    background?: string;
-    quality?: number; // default 80
-    animation?: "first-frame" | "keep"; // keep: WebP outputs of an animation stay animated
-  };
+  options?: AvatarOptions;
 }
 
+/** How avatars are made. */
+export interface AvatarOptions {
+  /** 16 to 2,048 pixels; default AVATAR_SIZES; 1 to 10 of them */
+  sizes?: number[];
+  /** 1 to 2 of them; default ["webp", "jpeg"] */
+  formats?: ("webp" | "jpeg")[];
+  /** default "top" */
+  crop?: Crop;
+  /** #rrggbb under transparency; default "#ffffff" */
+  background?: string;
+  /** 1 to 95; default 80 */
+  quality?: number;
+  /** keep: WebP outputs of an animation stay animated; default "first-frame" */
+  animation?: "first-frame" | "keep";
+}
+
+/** Where the images are. */
 export interface AvatarResult {
-  urls: Record<string, Partial<Record<"webp" | "jpeg", string>>>; // urls["64"].webp
+  /** by size and format: urls["64"]?.webp */
+  urls: Record<string, Partial<Record<"webp" | "jpeg", string>>>;
   blurhash: string;
   dominantColor: string;
   animation: "kept" | "first-frame" | null;
 }
 
-export type ProcessFile = Upload &
-  (
-    | { operation: "resize"; options?: { width?: number; height?: number; format?: Format; quality?: number } }
-    | { operation: "compress"; options?: { format?: Format; quality?: number } }
-    | { operation: "convert"; options: { format: Format; quality?: number } }
-    | { operation: "extract_text"; options?: { maxCharacters?: number; maxPages?: number; markdown?: boolean } }
-  );
+/** `process-file`: `operation` says what is to be done. */
+export type ProcessFile = ResizeFile | CompressFile | ConvertFile | ExtractText;
 
-export interface ImageFileResult extends Variant {
+/** Make an image smaller in pixels. */
+export interface ResizeFile extends Upload {
+  operation: "resize";
+  options?: ResizeOptions;
+}
+
+/** `resize`: fit inside `width` and `height` pixels (either may be omitted). Nothing is enlarged. */
+export interface ResizeOptions {
+  /** 16 to 4,096; default 4,096 */
+  width?: number;
+  /** 16 to 4,096; default 4,096 */
+  height?: number;
+  /** default "jpeg" */
+  format?: Format;
+  /** 1 to 95; default 85 */
+  quality?: number;
+}
+
+/** Make an image smaller in bytes. */
+export interface CompressFile extends Upload {
+  operation: "compress";
+  options?: CompressOptions;
+}
+
+/** `compress`: the same pixels in fewer bytes. */
+export interface CompressOptions {
+  /** default "jpeg" */
+  format?: Format;
+  /** 1 to 95; default 75 */
+  quality?: number;
+}
+
+/** Convert an image to another format. */
+export interface ConvertFile extends Upload {
+  operation: "convert";
+  options: ConvertOptions;
+}
+
+/** `convert`: another format. */
+export interface ConvertOptions {
+  format: Format;
+  /** 1 to 95; default 90 */
+  quality?: number;
+}
+
+/** Extract the text of a document. */
+export interface ExtractText extends Upload {
+  operation: "extract_text";
+  options?: ExtractOptions;
+}
+
+/** `extract_text`: how much text, and of what. */
+export interface ExtractOptions {
+  /** 1 to 5,000,000; default 1,000,000 */
+  maxCharacters?: number;
+  /** 1 to 2,000; default 500 */
+  maxPages?: number;
+  /** the upload is Markdown, which can't be told from plain text */
+  markdown?: boolean;
+}
+
+/** `process-file`: what its `operation` made. */
+export type FileResult = ImageFileResult | TextResult;
+
+/** The image that `resize`, `compress` or `convert` made. Sides are in pixels. */
+export interface ImageFileResult {
+  url: string;
+  format: ImageFormat;
+  width: number;
+  height: number;
+  bytes: number;
   operation: "resize" | "compress" | "convert";
   animation: "kept" | "first-frame" | null;
 }
 
+/** Where the text of a document is. */
 export interface TextResult {
   operation: "extract_text";
-  textUrl: string; // UTF-8
+  /** UTF-8 */
+  textUrl: string;
   kind: "pdf" | "docx" | "text" | "markdown";
   characters: number;
-  pages: number | null; // of a PDF
-  pagesWithoutText: number | null; // if it equals pages, the PDF is a scan
-  truncated: boolean; // a limit cut the text
+  /** of a PDF: those that were read */
+  pages: number | null;
+  /** scans, blank or damaged ones; if it equals pages, the PDF is a scan */
+  pagesWithoutText: number | null;
+  /** a limit cut the text */
+  truncated: boolean;
   bytes: number;
 }
 
+/** An entry of the queue `dead`: a job that failed for good. */
 export interface DeadLetter {
   id: string;
   name: string;
   queue: string;
-  wire: "bullmq" | "rq";
-  data: unknown; // the payload, ready to be enqueued again
+  wire: Wire;
+  /** the payload, ready to be enqueued again */
+  data: unknown;
   attemptsMade: number;
   reason: string;
   stack: string;
-  failedAt: number; // milliseconds since the epoch
+  /** milliseconds since the epoch */
+  failedAt: number;
 }
 
-/** Every job of the worker, by name. A team adds its own jobs by module augmentation. */
+/** The format in which a job was enqueued. */
+export type Wire = "bullmq" | "rq";
+
+/** Every job of the worker, by name. A team's own jobs are added by a file that docs/own-jobs.md tells how to make. */
 export interface Jobs {
   "push-notification": { queue: "push-notifications"; payload: PushNotification; result: PushResult };
   "push-batch": { queue: "push-notifications"; payload: PushBatch; result: PushResult };
   "process-image": { queue: "file-processing"; payload: ProcessImage; result: ImageResult };
   "process-video": { queue: "file-processing"; payload: ProcessVideo; result: VideoResult };
   "optimize-avatar": { queue: "file-processing"; payload: OptimizeAvatar; result: AvatarResult };
-  "process-file": { queue: "file-processing"; payload: ProcessFile; result: ImageFileResult | TextResult };
+  "process-file": { queue: "file-processing"; payload: ProcessFile; result: FileResult };
 }
 
-/** The queue of each job: a table, for code that adds jobs by name. */
+/** The queue of each job. */
 export const QUEUE_OF = {
   "push-notification": "push-notifications",
   "push-batch": "push-notifications",
