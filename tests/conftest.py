@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.subscription_table",
     "tests.support.browser",
     "tests.support.firefox",
+    "tests.support.push_page",
     "tests.support.wires",
     "tests.support.media",
     "tests.support.videos",

@@ -39,7 +39,8 @@ ALERTS = """return [...Services.wm.getEnumerator("alert:alert")].map(({document}
     .filter(([title]) => title)"""
 CLICK_ALERT = """const [alert] = Services.wm.getEnumerator("alert:alert");
     alert.document.getElementById("alertBox").click()"""
-PROMPT = """const button = document.querySelector("#notification-popup popupnotification")?.button;
+PROMPT = """const question = document.querySelector("#notification-popup popupnotification");
+    const button = arguments[0] ? question?.button : question?.secondaryButton;
     if (!button || !document.getElementById("notification-popup").state.startsWith("open")) return false;
     button.click(); return true"""
 
@@ -170,9 +171,14 @@ class Firefox:
         """Click on the notification that is on the screen."""
         await self.inside(CLICK_ALERT)
 
-    async def answer_prompt(self) -> None:
-        """Press the main button of the question for a permission."""
-        await until(lambda: self.inside(PROMPT), why="no question")
+    async def opened(self, url: str) -> None:
+        """Wait for a tab that shows this page."""
+        script = "return [...gBrowser.tabs].some((tab) => tab.linkedBrowser.currentURI.spec == arguments[0])"
+        await until(lambda: self.inside(script, url), why=f"no tab shows {url}")
+
+    async def answer_prompt(self, *, allow: bool = True) -> None:
+        """Answer the browser's question whether the page may do something."""
+        await until(lambda: self.inside(PROMPT, allow), why="no question")
 
 
 @pytest.fixture
