@@ -44,8 +44,8 @@ function mediaType(request: Request): string {
   return (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
-/** Content-Length may lie or be missing, so the bytes are counted as they come. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+/** Content-Length may lie or be missing, so the bytes are counted as they come. Answers 413. */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {

@@ -1,1 +1,2 @@
+export { type Access, type AdminOptions, type AdminRoute, adminRoute } from "./admin-route.js";
 export { type SubscriptionRoutesOptions, subscriptionRoutes } from "./subscription-routes.js";
