@@ -1,2 +1,3 @@
 export { type Access, type AdminOptions, type AdminRoute, adminRoute } from "./admin-route.js";
 export { type SubscriptionRoutesOptions, subscriptionRoutes } from "./subscription-routes.js";
+export { type JobAdder, type UploadRoutesOptions, uploadRoutes } from "./upload-routes.js";
