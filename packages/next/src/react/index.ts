@@ -1,3 +1,4 @@
 "use client";
 
-export {};
+export type { Uploaded } from "./send-file.js";
+export { type Upload, useUpload } from "./use-upload.js";
