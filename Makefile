@@ -4,9 +4,10 @@ BIN := .venv/bin
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 NPM := $(shell command -v npm)
-NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next))
+NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next \
+	examples/next))
 
-.PHONY: help setup demo dashboard package test check fast unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard example package test check fast unit alerts bench corpus screenshots requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,9 @@ demo: .venv/.ready $(firstword $(NODE_READY)) ## Show both wires with one worker
 
 dashboard: .venv/.ready ## Serve the dashboard over the demo's worker until Ctrl-C
 	$(BIN)/python -m demo.dashboard
+
+example: package ## Serve the Next.js app of examples/next, with all that it needs, until Ctrl-C
+	$(BIN)/python -m demo.example
 
 package: setup ## Build the npm package (packages/next), if there is npm
 	$(if $(NPM),npm run --silent build --prefix packages/next)
@@ -82,4 +86,5 @@ endef
 
 clean: ## Remove what these commands have installed and written
 	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules \
-		packages/next/node_modules packages/next/dist demo-output*
+		packages/next/node_modules packages/next/dist examples/next/node_modules examples/next/.next \
+		examples/next/lib/prisma demo-output*

@@ -49,7 +49,7 @@ class WorkerProcess:
 
     async def __aexit__(self, *_: object) -> None:
         """Kill it if it still runs."""
-        if self._process.returncode is None:
+        if self.is_running:
             self._process.kill()
             await self._process.wait()
         await self._reading
@@ -60,6 +60,15 @@ class WorkerProcess:
         await asyncio.wait([waiting, self._reading], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         self._check()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process runs."""
+        return self._process.returncode is None
+
+    async def ended(self) -> None:
+        """Wait until it ends."""
+        await self._process.wait()
 
     async def outlive(self, work: Coroutine[Any, Any, None], patience: float) -> None:
         """Do the work. Raises DemoError if the worker ends first, or after `patience` seconds."""

@@ -1,0 +1,45 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { notFound } from "next/navigation";
+import { Avatar } from "@/components/avatar";
+import { Composer } from "@/components/composer";
+import { Message } from "@/components/message";
+import { prisma } from "@/lib/db";
+import { conversation } from "@/lib/messages";
+import { requireUser } from "@/lib/users";
+
+type Props = { params: Promise<{ id: string }> };
+
+async function otherUser({ params }: Props) {
+  return (await prisma.user.findUnique({ where: { id: (await params).id } })) ?? notFound();
+}
+
+export async function generateMetadata(props: Props): Promise<Metadata> {
+  return { title: (await otherUser(props)).name };
+}
+
+export default async function Page(props: Props) {
+  const user = await requireUser();
+  const other = await otherUser(props);
+  const messages = await conversation(user.id, other.id);
+  return (
+    <main className="pane chat">
+      <div className="bar">
+        <Link href="/" className="back" aria-label="Back to everybody">
+          ‹
+        </Link>
+        <Avatar user={other} />
+        <h1>{other.name}</h1>
+      </div>
+      <div className="scroll">
+        <ol className="messages" aria-label={`Messages with ${other.name}`} aria-live="polite">
+          {messages.map((message) => (
+            <Message key={message.id} message={message} mine={message.fromId === user.id} />
+          ))}
+          {messages.length === 0 && <li className="note">No messages yet. Say hello to {other.name}.</li>}
+        </ol>
+      </div>
+      <Composer toId={other.id} toName={other.name} />
+    </main>
+  );
+}

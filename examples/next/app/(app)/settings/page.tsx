@@ -1,0 +1,40 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { AvatarUpload } from "@/components/avatar-upload";
+import { Notifications } from "@/components/notifications";
+import { SignOut } from "@/components/sign-out";
+import { requireUser } from "@/lib/users";
+
+export const metadata: Metadata = { title: "Settings" };
+
+export default async function Page() {
+  const user = await requireUser();
+  const publicKey = process.env.VAPID_PUBLIC_KEY ?? "";
+  return (
+    <main className="pane settings">
+      <div className="bar">
+        <Link href="/" className="back" aria-label="Back to everybody">
+          ‹
+        </Link>
+        <h1>Settings</h1>
+      </div>
+      <div className="cards">
+        <section aria-labelledby="picture">
+          <h2 id="picture">Your picture</h2>
+          <AvatarUpload user={user} />
+        </section>
+        <section aria-labelledby="notifications">
+          <h2 id="notifications">Notifications</h2>
+          <Notifications publicKey={publicKey} />
+        </section>
+        <section aria-labelledby="session">
+          <h2 id="session">Session</h2>
+          <p>
+            Signed in as <strong>{user.name}</strong>.
+          </p>
+          <SignOut publicKey={publicKey} />
+        </section>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,47 @@
+"use server";
+
+import { revalidatePath } from "next/cache";
+import { redirect } from "next/navigation";
+import { after } from "next/server";
+import type { JobRef } from "pushmill";
+import { prisma } from "@/lib/db";
+import { notify } from "@/lib/notify";
+import { endSession, startSession } from "@/lib/session";
+import { requireUser } from "@/lib/users";
+
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,29}$/u;
+const LONGEST = 2000; // characters of a message
+
+/** The demo's sign-in: a name is enough. Returns what is wrong with it. */
+export async function signIn(_: string | null, form: FormData): Promise<string | null> {
+  const name = String(form.get("name") ?? "").trim();
+  if (!NAME.test(name)) return "Letters, digits and spaces, at most 30 characters";
+  const user = await prisma.user.upsert({ where: { name }, create: { name }, update: {} });
+  await startSession(user.id);
+  redirect("/");
+}
+
+export async function signOut(): Promise<void> {
+  await endSession();
+  redirect("/sign-in");
+}
+
+/** Saves a message, and pushes it to the other user's devices once the page has its answer. */
+export async function sendMessage(toId: string, form: FormData): Promise<void> {
+  const text = String(form.get("text") ?? "").trim();
+  if (text) await send(toId, { text: text.slice(0, LONGEST) });
+}
+
+/** Sends a file that the user has uploaded. */
+export async function sendFile(toId: string, fileId: string, job: JobRef): Promise<void> {
+  const { id: userId } = await requireUser();
+  await prisma.file.findFirstOrThrow({ where: { id: fileId, userId } });
+  await send(toId, { fileId, job: `${job.queue}/${job.id}` });
+}
+
+async function send(toId: string, content: { text: string } | { fileId: string; job: string }): Promise<void> {
+  const from = await requireUser();
+  const message = await prisma.message.create({ data: { fromId: from.id, toId, ...content }, include: { file: true } });
+  after(() => notify(from, message));
+  revalidatePath(`/chat/${toId}`);
+}

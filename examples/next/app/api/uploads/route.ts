@@ -1,0 +1,14 @@
+import { uploadRoutes } from "pushmill/next";
+import { prisma } from "@/lib/db";
+import { queues } from "@/lib/queues";
+import { sessionUserId } from "@/lib/session";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** The browser uploads to the bucket itself. POST permits it; PUT makes the row and adds the job. */
+export const { POST, PUT } = uploadRoutes({
+  prisma,
+  queues,
+  userId: sessionUserId,
+  maxBytes: { image: 20 * MEBIBYTE, video: 200 * MEBIBYTE, avatar: 10 * MEBIBYTE },
+});

@@ -1,0 +1,22 @@
+"""Fixtures of the npm package's tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.example import Example
+
+
+@pytest.fixture(scope="module")
+def example_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    """The example app with its worker, started once for a module. Ada is an admin, Grace is not."""
+    example.require()
+    with example.started(tmp_path_factory.mktemp("example")) as app:
+        yield app

@@ -1,0 +1,46 @@
+"""The example app in Chromium, on a phone."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser, Page
+
+    from tests.support.example import Example
+
+PHONE = {"width": 390, "height": 844}
+PATIENCE = 60_000.0  # milliseconds
+
+
+@asynccontextmanager
+async def signed_in(chromium: Browser, app: Example, name: str) -> AsyncIterator[Page]:
+    """A phone's browser of its own, in which this user has signed in. A fault in a script fails the test."""
+    context = await chromium.new_context(viewport=PHONE, base_url=app.url, has_touch=True)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE)
+    faults: list[str] = []
+    page = await context.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    await page.goto("/sign-in")
+    await page.get_by_role("button", name=name, exact=True).click()
+    await page.wait_for_url(f"{app.url}/")
+    yield page
+    await context.close()
+    assert [] == faults
+
+
+async def open_chat(page: Page, name: str) -> None:
+    """Open the chat with this user from the list of people."""
+    await page.goto("/")
+    await page.get_by_role("navigation", name="People").get_by_role("link").filter(has_text=name).click()
+    await page.get_by_role("heading", name=name).wait_for()
+
+
+async def write(page: Page, name: str, text: str) -> None:
+    """Send a message in the open chat, and wait until it is shown."""
+    await page.get_by_label(f"Message to {name}").fill(text)
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await page.get_by_role("listitem").filter(has_text=text).wait_for()
