@@ -1,0 +1,44 @@
+import { type App, importPath } from "./app.js";
+import type { Part } from "./part.js";
+
+/** What the developer does next: what could not be done for them, then the way to the first push. */
+export function nextSteps(app: App, part: Part): string {
+  const steps = [...installing(app, part), ...migrating(part), ...placing(app, part)];
+  const news = part.changes.length > 0;
+  return [
+    ...(news ? [] : ["Nothing to do: all files are there."]),
+    ...section("By hand:", part.byHand),
+    ...section("Next:", news ? [...steps, ...running()] : steps),
+  ].join("\n");
+}
+
+function section(title: string, items: string[]): string[] {
+  return items.length > 0 ? ["", title, ...items.map((item, index) => `${index + 1}. ${item}`)] : [];
+}
+
+function installing(app: App, { packages }: Part): string[] {
+  const missing = packages.filter((name) => !app.packages.has(name));
+  return missing.length > 0 ? [`${app.install} ${missing.join(" ")}`] : [];
+}
+
+/** With a new schema the install has generated the client; Prisma 7 does not do it after a migration. */
+function migrating({ changes }: Part): string[] {
+  const schema = changes.find(({ path }) => path.endsWith(".prisma"));
+  if (!schema) return [];
+  const generate = changes.some(({ path }) => path === "package.json") ? "" : " && npx prisma generate";
+  return [`npx prisma migrate dev --name pushmill${generate}`];
+}
+
+/** The tag that asks for the permission. */
+function placing(app: App, { changes }: Part): string[] {
+  const button = changes.find(({ path }) => path.endsWith("components/notify-me.tsx"));
+  if (!button) return [];
+  const page = `${app.source}app/page.tsx`;
+  const from = importPath(app, page, button.path);
+  return [`${page}: import { NotifyMe } from "${from}"; and put <NotifyMe /> where the button shall be`];
+}
+
+const running = () => [
+  "Start the worker in this folder, beside next dev: it reads .env here (docs/quick-start.md of Pushmill)",
+  'npx pushmill push user-1 "Hello" sends the first push',
+];

@@ -1,0 +1,2 @@
+importScripts("/pushmill-sw.js");
+pushmill.handlePush(self);

@@ -1,0 +1,53 @@
+// What the templates use of packages and modules that an app has. The real ones were compiled once by hand, see
+// docs/quick-start.md for versions; `next build` of an app made by `init` is a test in tests/companion.
+declare module "@/generated/prisma/client" {
+  export class PrismaClient {
+    constructor(options: { adapter: unknown });
+    pushSubscription: import("../../src/next/subscription-table.js").PushSubscriptionModel;
+    file: import("../../src/next/file-table.js").FileModel;
+  }
+}
+declare module "@prisma/client" {
+  export class PrismaClient {}
+}
+declare module "@prisma/adapter-libsql" {
+  export class PrismaLibSql {
+    constructor(options: { url: string });
+  }
+}
+declare module "@prisma/adapter-pg" {
+  export class PrismaPg {
+    constructor(options: { connectionString: string });
+  }
+}
+declare module "prisma/config" {
+  export function defineConfig(config: {
+    schema: string;
+    migrations: { path: string };
+    datasource: { url: string };
+  }): unknown;
+}
+declare module "@clerk/nextjs/server" {
+  export function auth(): Promise<{ userId: string | null }>;
+}
+declare module "@/lib/auth" {
+  export const auth: { api: { getSession(options: { headers: Headers }): Promise<{ user: { id: string } } | null> } };
+}
+declare module "@/auth" {
+  export function auth(): Promise<{ user?: { id?: string } } | null>;
+}
+declare module "next-auth" {
+  export function getServerSession(options: object): Promise<{ user?: object } | null>;
+}
+declare module "@/lib/auth-options" {
+  export const authOptions: object;
+}
+declare module "iron-session" {
+  export function getIronSession<Data extends object>(store: object, options: object): Promise<Data>;
+}
+declare module "next/headers" {
+  export function cookies(): Promise<object>;
+}
+declare module "@/lib/session" {
+  export const sessionOptions: object;
+}
