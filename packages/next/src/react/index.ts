@@ -1,4 +1,6 @@
 "use client";
 
+export { type PushState, signOutOfPush } from "../push/store.js";
 export type { Uploaded } from "./send-file.js";
+export { type Push, type UsePushOptions, usePush } from "./use-push.js";
 export { type Upload, useUpload } from "./use-upload.js";
