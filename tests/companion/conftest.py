@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import example
+from tests.support import example, package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.example import Example
+
+
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built and packed from the sources of today."""
+    return package.pack(tmp_path_factory.mktemp("pack"))
 
 
 @pytest.fixture(scope="module")

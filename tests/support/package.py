@@ -1,0 +1,62 @@
+"""The npm package `pushmill`, packed as it would be published."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.docs import PROJECT
+from tests.support.programs import CiSettings, find_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCE = PROJECT / "packages" / "next"
+MODULES = SOURCE / "node_modules"
+PATIENCE = 300.0  # seconds, on a machine that is busy with other tests
+
+
+def npm() -> str:
+    """The path of npm. Without it or the packages the test is skipped, and fails in CI."""
+    settings = CiSettings()
+    found = find_program(settings, "npm is not installed", "npm")
+    if not MODULES.is_dir():
+        missing = f"{MODULES} is not installed; `make setup` does it"
+        pytest.fail(missing) if settings.ci else pytest.skip(missing)
+    return found
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a program. Its output is in the error if it fails."""
+    done = subprocess.run(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False
+    )
+    assert 0 == done.returncode, done.stdout
+    return done.stdout
+
+
+def pack(folder: Path) -> Path:
+    """Build and pack a copy of the package's sources in `folder`; returns the tarball."""
+    program = npm()
+    copy = folder / "pushmill"
+    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "*.tgz"))
+    (copy / "node_modules").symlink_to(MODULES)
+    run(program, "run", "tarball", cwd=copy)
+    return next(copy.glob("*.tgz"))
+
+
+def install(tarball: Path, app: Path, *needs: str) -> Path:
+    """Unpack the package into an app's `node_modules`, and link what it `needs` there; returns its folder."""
+    modules = app / "node_modules"
+    modules.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(tarball) as archive:
+        archive.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "pushmill")
+    for name in needs:
+        (modules / name).parent.mkdir(exist_ok=True)
+        (modules / name).symlink_to(MODULES / name)
+    return modules / "pushmill"
