@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from embedded.push_checks import base64url
 from processors.push.delivery import Delivery, Kind, Message
+from processors.push.vapid import VapidSigner, parse_private_key
 from storage.ports import Subscription
 from tests.support.polling import PATIENCE, until
+from tests.support.push_service import SUBJECT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -184,24 +186,56 @@ async def test_another_key_is_refused(
         assert {} == await device.ask()
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "status"),
-    [
-        ({}, b"", 401),
-        ({"Authorization": "vapid t=a.b.c, k=key"}, b"", 403),
-    ],
-)
-async def test_a_sender_without_a_token_is_refused(
-    mozilla_push: MozillaPush, vapid_keys: tuple[str, str], headers: dict[str, str], body: bytes, status: int
-) -> None:
-    """The checks are those of the other local push service."""
+async def test_what_a_sender_does_wrong_is_refused(mozilla_push: MozillaPush, vapid_keys: tuple[str, str]) -> None:
+    """No token, a wrong one, one for another service, no TTL, another encoding, too long: the browser gets nothing."""
+    signer = VapidSigner(parse_private_key(vapid_keys[0]), SUBJECT)
+    right = {
+        "Authorization": signer.header(mozilla_push.origin),
+        "TTL": "60",
+        "Content-Encoding": "aes128gcm",
+    }
+    wrong: list[tuple[dict[str, str], int, int]] = [
+        ({"Authorization": ""}, 100, 401),
+        ({"Authorization": "vapid t=a.b.c, k=" + vapid_keys[1]}, 100, 403),
+        ({"Authorization": signer.header("http://127.0.0.1:1")}, 100, 403),
+        ({"TTL": "soon"}, 100, 400),
+        ({"Content-Encoding": "aesgcm"}, 100, 400),
+        ({"Urgency": "now"}, 100, 400),
+        ({}, 4097, 413),
+        ({}, 100_000, 413),
+    ]
     async with connected(mozilla_push) as device, aiohttp.ClientSession() as session:
         row = await device.subscribe(vapid_keys[1])
-
-        async with session.post(row.endpoint, headers=headers, data=body) as response:
-            assert status == response.status
-        async with session.post(mozilla_push.origin + "/wpush/never", data=body) as response:
+        for headers, length, status in wrong:
+            async with session.post(row.endpoint, headers=right | headers, data=bytes(length)) as response:
+                assert status == response.status
+        async with session.post(mozilla_push.origin + "/wpush/never", headers=right) as response:
             assert 404 == response.status
+        assert {} == await device.ask()
+
+        async with session.post(row.endpoint, headers=right, data=bytes(4096)) as response:
+            assert (201, "60") == (response.status, response.headers["TTL"])
+        assert row.id == (await device.hear())["channelID"]
+
+
+async def test_a_browser_has_one_connection(mozilla_push: MozillaPush, vapid_keys: tuple[str, str]) -> None:
+    """A second hello with its uaid ends the first connection."""
+    async with connected(mozilla_push) as device:
+        await device.subscribe(vapid_keys[1])
+        async with connected(mozilla_push, device.uaid) as again:
+            assert again.uaid == device.uaid
+            assert WSMsgType.CLOSE == (await device.socket.receive(PATIENCE)).type
+            await until(lambda: mozilla_push.connected == 1)
+
+
+async def test_a_browser_without_subscriptions_is_forgotten(mozilla_push: MozillaPush) -> None:
+    """Firefox names its uaid again only if it has some, so what it leaves behind must not pile up."""
+    async with connected(mozilla_push) as device:
+        pass
+    await until(lambda: mozilla_push.connected == 0)
+
+    async with connected(mozilla_push, device.uaid) as again:
+        assert again.uaid != device.uaid
 
 
 @pytest.mark.parametrize(("channel_id", "key"), [("../1", "k" * 87), (str(uuid.UUID(int=1)), "short"), ("1", "")])
