@@ -14,6 +14,8 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.firefox",
     "tests.support.push_page",
+    "tests.support.hook_page",
+    "tests.support.push_chromium",
     "tests.support.wires",
     "tests.support.media",
     "tests.support.videos",
