@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import example, package
+from tests.support.node_app import newest_app, node_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.example import Example
+
+__all__ = ["newest_app", "node_app"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,347 @@
+"""`pushmill/bullmq` with both major versions of bullmq, a real Redis and the real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from embedded.redis_server import RedisServer
+from tests.support.polling import PATIENCE
+from tests.support.ports import free_port
+
+if TYPE_CHECKING:
+    from tests.support.app import App
+    from tests.support.node_app import NodeApp
+
+OPEN = """
+import { JobFailedError, queueService, QueueService, RedisError } from "pushmill/bullmq";
+const timeout = Number(process.env.TIMEOUT ?? 60000);
+const queues = new QueueService({ connection: { url: process.env.REDIS_URL }, timeout });
+const fault = (error) => [error.name, error.message, error.mayBeDone];
+"""
+IMAGE = {"fileId": "file-1", "filePath": "uploads/file-1.png", "userId": "user-1"}
+
+
+def script(body: str, **values: Any) -> str:
+    """The body after the imports, with these constants."""
+    return OPEN + "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items()) + body
+
+
+async def test_jobs_are_added_waited_for_and_counted(app: App, node_app: NodeApp) -> None:
+    """An image is processed by the worker; its result comes to the one who waits, before or after the end."""
+    app.upload("file-1")
+    async with app.worker():
+        [result, again, progress, status, counts] = await node_app.run(
+            script(
+                """
+                const job = await queues.addImageProcessing(IMAGE, { attempts: 2, removeOnComplete: { age: 60 } });
+                const followed = (async () => {
+                  let last;
+                  for await (const event of queues.events(job)) last = event;
+                  return last;
+                })();
+                print(await queues.wait(job, { timeout: 60_000 }));
+                print(await queues.wait({ id: job.id, queue: job.queueName }));
+                print(await followed);
+                print(await queues.status(job));
+                print(await queues.counts());
+                await queues.close();
+                """,
+                IMAGE=IMAGE,
+            ),
+            **app.env,
+        )
+    assert (640, 480) == (result["width"], result["height"])
+    assert result == again == status["result"] == progress["job"]["result"]
+    assert "completed" == progress["type"] == status["state"]
+    assert IMAGE == status["data"]
+    assert 1 == counts["file-processing"]["completed"]
+    assert 0 == counts["push-notifications"]["waiting"]
+
+
+async def test_a_wait_rejects_with_the_reason_and_a_retry_drops_the_dead_letter(app: App, node_app: NodeApp) -> None:
+    """The file is missing: the job fails for good, is listed, and runs again once the file is there."""
+    app.sql('INSERT INTO "File" ("id", "name") VALUES (?, ?)', "file-1", "missing")
+    async with app.worker():
+        [[name, reason, _], [failed], dead] = await node_app.run(
+            script(
+                """
+                const job = await queues.add("process-image", IMAGE);
+                await queues.wait(job).catch((error) => print(fault(error)));
+                print(await queues.failed("file-processing"));
+                print(await queues.status({ id: `bullmq-file-processing-${job.id}`, queue: "dead" }));
+                await queues.close();
+                """,
+                IMAGE=IMAGE,
+            ),
+            **app.env,
+        )
+        assert ("JobFailedError", "failed", reason) == (name, failed["state"], failed["reason"])
+        assert "process-image_failed" == dead["name"]
+        app.sql('DELETE FROM "File"')
+        app.upload("file-1")
+        [result, letter, [_, message, _]] = await node_app.run(
+            script(
+                """
+                await queues.retry(JOB);
+                print((await queues.wait(JOB)).width);
+                print(await queues.status({ id: `bullmq-file-processing-${JOB.id}`, queue: "dead" }));
+                await queues.retry(JOB).catch((error) => print(fault(error)));
+                await queues.close();
+                """,
+                JOB={"id": failed["id"], "queue": failed["queue"]},
+            ),
+            **app.env,
+        )
+    assert 640 == result
+    assert letter is None
+    assert "not in the failed state" in message
+
+
+async def test_a_parent_fails_with_its_child_unless_told_otherwise(app: App, node_app: NodeApp) -> None:
+    """A flow over two queues: by default the parent is failed, with ignoreDependencyOnFailure it runs."""
+    async with app.worker():
+        [states] = await node_app.run(
+            script(
+                """
+                const push = { userId: "user-1", payload: { title: "Done" } };
+                const flow = async (options) => {
+                  const children = [{ name: "process-image", data: IMAGE, options: { attempts: 1, ...options } }];
+                  const { job } = await queues.flow({ name: "push-notification", data: push, children });
+                  try {
+                    return await queues.wait(job);
+                  } catch (error) {
+                    return error.name;
+                  }
+                };
+                print([await flow(), (await flow({ ignoreDependencyOnFailure: true })).total]);
+                await queues.close();
+                """,
+                IMAGE=IMAGE,
+            ),
+            **app.env,
+        )
+    assert ["JobFailedError", 0] == states
+
+
+async def test_a_job_that_is_removed_ends_those_who_follow_it(redis_url: str, node_app: NodeApp) -> None:
+    """Removed before or while it is followed; and a job that bullmq removes at its end keeps its result for them."""
+    [events, gone, unknown, result, timeout, aborted] = await node_app.run(
+        script(
+            """
+            import { Worker } from "bullmq";
+            const connection = { url: process.env.REDIS_URL };
+            const all = async (events, each = () => {}) => {
+              const got = [];
+              for await (const event of events) got.push(event.type), await each(event);
+              return got;
+            };
+            const job = await queues.addPushNotification({ userId: 1, payload: "{}" }, { delay: 100_000 });
+            print(await all(queues.events(job), () => job.remove()));
+            print(await queues.wait(job).catch(fault));
+            print(await all(queues.events({ id: "1", queue: "nobodys" })));
+
+            const short = await queues.addPushNotification({ userId: 1, payload: "{}" }, { removeOnComplete: true });
+            const waiting = queues.wait(short);
+            await new Promise((resolve) => setTimeout(resolve, 500));
+            const worker = new Worker("push-notifications", async () => ({ sent: 3 }), { connection });
+            print(await waiting);
+            await worker.close();
+
+            const late = await queues.addPushNotification({ userId: 1, payload: "{}" }, { delay: 100_000 });
+            print(await queues.wait(late, { timeout: 50 }).catch((error) => error.name));
+            const signal = AbortSignal.abort(new Error("left"));
+            print(await queues.wait(late, { signal }).catch((error) => error.message));
+            await queues.close();
+            """
+        ),
+        REDIS_URL=redis_url,
+    )
+    assert ["progress", "gone"] == events
+    assert "JobFailedError" == gone[0]
+    assert ["gone"] == unknown
+    assert {"sent": 3} == result
+    assert ["TimeoutError", "left"] == [timeout, aborted]
+
+
+async def test_many_jobs_are_added_in_their_order(redis_url: str, node_app: NodeApp) -> None:
+    """Of several queues; ids are random, and the same id adds no second job."""
+    [names, ids, counts] = await node_app.run(
+        script(
+            """
+            const jobs = await queues.addBulk([
+              { name: "push-notification", data: { userId: 1, payload: "a" } },
+              { name: "process-image", data: IMAGE, options: { jobId: "file-1" } },
+              { name: "push-batch", data: { all: true, payload: "b" }, options: { priority: 1 } },
+            ]);
+            await queues.add("process-image", IMAGE, { jobId: "file-1" });
+            print(jobs.map(({ name }) => name));
+            print(jobs.map(({ id }) => id));
+            print(await queues.counts());
+            await queues.close();
+            """,
+            IMAGE=IMAGE,
+        ),
+        REDIS_URL=redis_url,
+    )
+    assert ["push-notification", "process-image", "push-batch"] == names
+    assert "file-1" == ids[1]
+    assert 36 == len(ids[0])
+    assert (1, 1) == (counts["push-notifications"]["waiting"], counts["push-notifications"]["prioritized"])
+    assert 1 == counts["file-processing"]["waiting"]
+
+
+async def test_hostile_ids_are_no_jobs(redis_url: str, node_app: NodeApp) -> None:
+    """Keys of the queue beside its jobs are not read as jobs, and no queue is made by asking for it."""
+    [seen, keys] = await node_app.run(
+        script(
+            """
+            import { Redis } from "ioredis";
+            const job = await queues.addPushNotification({ userId: 1, payload: "a" });
+            await job.log("a line");
+            const keys = ["meta", "events", "wait", "id", `${job.id}:logs`, "repeat:a:1:logs"];
+            const ids = [...keys, "", "x".repeat(10_000), "..", "0"];
+            print(await Promise.all(ids.map((id) => queues.status({ id, queue: "push-notifications" }))));
+            await queues.status({ id: "1", queue: "__proto__" });
+            const redis = new Redis(process.env.REDIS_URL);
+            print((await redis.keys("bull:*:meta")).sort());
+            redis.disconnect();
+            await queues.close();
+            """
+        ),
+        REDIS_URL=redis_url,
+    )
+    assert [None] * 10 == seen
+    assert ["bull:push-notifications:meta"] == keys
+
+
+async def test_a_module_may_be_imported_without_redis(node_app: NodeApp) -> None:
+    """Nothing connects before the first job, and hot reloads get the same service."""
+    [same, other] = await node_app.run(
+        script(
+            """
+            const options = () => ({ connection: { url: "redis://127.0.0.1:1" } });
+            print(queueService(options()) === queueService(options()));
+            print(queueService(options()) === queueService({ ...options(), prefix: "other" }));
+            """
+        )
+    )
+    assert (True, False) == (same, other)
+
+
+async def test_redis_that_is_not_there_is_an_error_in_time(node_app: NodeApp) -> None:
+    """The job is not added later: nothing was kept to be sent. Closing does not hang."""
+    [add, bulk, flow, status] = await node_app.run(
+        script(
+            """
+            const push = { name: "push-notification", data: { userId: 1, payload: "a" } };
+            print(await queues.add(push.name, push.data).catch(fault));
+            print(await queues.addBulk([push]).catch(fault));
+            print(await queues.flow({ ...push, children: [push] }).catch(fault));
+            print(await queues.status({ id: "1", queue: "push-notifications" }).catch(fault));
+            await queues.close();
+            """
+        ),
+        REDIS_URL=f"redis://:secret@127.0.0.1:{free_port()}",
+        TIMEOUT="500",
+    )
+    for name, message, may_be_done in (add, bulk, flow, status):
+        assert ("RedisError", False) == (name, may_be_done)
+        assert "Redis can't be reached" in message
+        assert "ECONNREFUSED" in message
+        assert "secret" not in message
+
+
+async def test_jobs_are_added_again_after_an_outage(node_app: NodeApp) -> None:
+    """While Redis is away a job is refused and never added; one that waits while it comes back is added once."""
+    with RedisServer(appendonly=True) as server:
+        process = await node_app.start(
+            script(
+                """
+                import { createInterface } from "node:readline";
+                const told = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+                const data = { userId: 1, payload: "a" };
+                const add = (service) => service.add("push-notification", data).then(() => "added", fault);
+                const hasty = new QueueService({ connection: { url: process.env.REDIS_URL }, timeout: 300 });
+                print([await add(queues), await add(hasty)]);
+                await told.next();
+                print(await add(hasty));
+                print(await hasty.addBulk([{ name: "push-notification", data }]).catch(fault));
+                const waiting = add(queues);
+                await told.next();
+                print(await waiting);
+                print((await queues.counts())["push-notifications"].waiting);
+                await queues.close();
+                await hasty.close();
+                """
+            ),
+            REDIS_URL=server.url,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                added = json.loads(await process.stdout.readline())
+                server.kill()
+                process.stdin.write(b"\n")
+                refused = [json.loads(await process.stdout.readline()) for _ in range(2)]
+                server.start()
+                process.stdin.write(b"\n")
+                out, err = await process.communicate(b"")
+        finally:
+            if process.returncode is None:
+                process.kill()
+    assert ["added", "added"] == added
+    for name, message, may_be_done in refused:
+        assert ("RedisError", False) == (name, may_be_done)
+        assert "ECONNREFUSED" in message
+    assert ["added", 3] == [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.mark.parametrize(
+    ("connection", "reason"),
+    [
+        ("undefined", "connection names no Redis; is REDIS_URL set?"),
+        ("{ url: undefined }", "connection names no Redis; is REDIS_URL set?"),
+        ("{}", "connection names no Redis; is REDIS_URL set?"),
+        ('""', "connection names no Redis; is REDIS_URL set?"),
+        ('{ url: "https://user:secret@example.com" }', "does not begin with redis:// or rediss://"),
+        ('"localhost:6379"', "does not begin with redis:// or rediss://"),
+    ],
+)
+async def test_a_wrong_connection_is_named(newest_app: NodeApp, connection: str, reason: str) -> None:
+    """In one line, at the first call: ioredis would silently take the Redis of this machine."""
+    body = f"""print(await new QueueService({{ connection: {connection} }}).counts().catch(fault));"""
+
+    [[name, message, _]] = await newest_app.run(script(body))
+
+    assert "TypeError" == name
+    assert reason in message
+    assert "secret" not in message
+
+
+async def test_what_redis_refuses_has_no_payload(node_app: NodeApp) -> None:
+    """A wrong password, and a full Redis: the reason comes through, the payload does not."""
+    body = """
+        const again = () => queues.addPushNotification({ userId: 1, payload: "confidential" });
+        for (let tries = 0; tries < 2; tries++) {
+          const error = await again().catch((error) => error);
+          print([error.name, error.message, JSON.stringify(error)]);
+        }
+        await queues.close();
+    """
+    with RedisServer(password="right") as server:
+        wrong = await node_app.run(script(body), REDIS_URL=server.url.replace("right", "wrong"), TIMEOUT="2000")
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("maxmemory", "1")
+        full = await node_app.run(script(body), REDIS_URL=server.url)
+    for name, message, properties in wrong + full:
+        assert "RedisError" == name
+        assert "confidential" not in message + properties
+        assert "wrong" not in message.replace("wrong number", "")
+    assert all("WRONGPASS" in message for _, message, _ in wrong)
+    assert all("OOM" in message for _, message, _ in full)
