@@ -129,7 +129,8 @@ function isUnique({ fields, attributes }: Model, name: string): boolean {
 }
 
 /** Where Prisma itself looks, in its order: its settings, then the usual places. */
-function findSchema(app: App): Schema | null {
+/** The app's schema, of one file or several; null: it has none. Throws CliError if its settings name one that is not there. */
+export function findSchema(app: Pick<App, "folder" | "read">): Schema | null {
   const config = /\bschema:\s*(?:path\.join\(\s*)?["'`]([^"'`]+)["'`](?:,\s*["'`]([^"'`]+)["'`])?/.exec(
     app.read("prisma.config.ts") ?? app.read(".config/prisma.ts") ?? "",
   );
@@ -144,13 +145,13 @@ function findSchema(app: App): Schema | null {
   return statSync(join(app.folder, place)).isDirectory() ? folderOf(app, place) : fileOf(app, place);
 }
 
-function fileOf(app: App, path: string): Schema {
+function fileOf(app: Pick<App, "read">, path: string): Schema {
   const text = app.read(path) ?? "";
   return { text, path, before: text };
 }
 
 /** A schema in several files: our models get a file of their own. */
-function folderOf(app: App, folder: string): Schema {
+function folderOf(app: Pick<App, "folder" | "read">, folder: string): Schema {
   const names = readdirSync(join(app.folder, folder), { recursive: true, encoding: "utf8" });
   const files = names.filter((name) => name.endsWith(".prisma")).map((name) => app.read(`${folder}/${name}`) ?? "");
   const path = `${folder}/pushmill.prisma`;
