@@ -12,8 +12,8 @@ const SERVICES = [
 const MAX_LENGTH = 2048;
 // Visible ASCII without the backslash, which some parsers take for a slash.
 const CHARACTERS = /^[!-[\]-~]+$/;
-const PUBLIC = /^https:\/\/([a-z0-9.-]+)(?::443)?(?:[/?#]|$)/i;
-const LOCAL = /^https?:\/\/(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{1,5}))?(?:[/?#]|$)/i;
+const PUBLIC = /^https:\/\/([a-z0-9.-]+)(?::(?:0*443)?)?(?:[/?#]|$)/i;
+const LOCAL = /^https?:\/\/(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d*))?(?:[/?#]|$)/i;
 const MAX_PORT = 65535;
 
 export interface EndpointOptions {

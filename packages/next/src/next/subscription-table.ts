@@ -60,7 +60,7 @@ export function subscriptions(model: PushSubscriptionModel) {
         if (saved === "taken") return saved;
         if (saved === null) continue;
         if (old !== null && old !== given.endpoint) await table.deleteMany({ where: { endpoint: old, userId: user } });
-        await dropOldest(table, user, given.endpoint);
+        await dropOldest(table, user);
         return saved;
       }
       return "busy";
@@ -100,15 +100,15 @@ async function claim(table: Table, row: Row, user: Id, given: Subscription): Pro
   return count > 0 ? "updated" : null;
 }
 
-/** The oldest are those that no browser has sent for the longest time. */
-async function dropOldest(table: Table, user: Id, newest: string): Promise<void> {
-  const others = await table.findMany({
-    where: { userId: user, endpoint: { not: newest } },
+/** The oldest are those that no browser has sent for the longest time. Requests at once choose the same ones. */
+async function dropOldest(table: Table, user: Id): Promise<void> {
+  const oldest = await table.findMany({
+    where: { userId: user },
     orderBy: [{ updatedAt: "desc" }, { id: "desc" }],
-    skip: MAX_DEVICES - 1,
+    skip: MAX_DEVICES,
     select: { id: true },
   });
-  if (others.length > 0) await table.deleteMany({ where: { userId: user, id: { in: others.map((row) => row.id) } } });
+  if (oldest.length > 0) await table.deleteMany({ where: { userId: user, id: { in: oldest.map((row) => row.id) } } });
 }
 
 async function unlessTaken(statement: PromiseLike<{ count: number }>): Promise<{ count: number }> {
