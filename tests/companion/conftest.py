@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import example, package
 from tests.support.node_app import newest_app, node_app
+from tests.support.prisma_app import prisma_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.example import Example
 
-__all__ = ["newest_app", "node_app"]
+__all__ = ["newest_app", "node_app", "prisma_client"]
 
 
 @pytest.fixture(scope="session")

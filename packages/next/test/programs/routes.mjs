@@ -1,0 +1,33 @@
+// An app's routes over a real Prisma client. It is copied into a folder that has the packages, and the client in client/.
+// The user is in a header. DATABASE_URL, REDIS_URL and what `uploadRoutes` reads come from the environment.
+// Prints its port.
+import { createServer } from "node:http";
+import { PrismaLibSql } from "@prisma/adapter-libsql";
+import { PrismaPg } from "@prisma/adapter-pg";
+import { Queue } from "bullmq";
+import { subscriptionRoutes, uploadRoutes } from "pushmill/next";
+import { PrismaClient } from "./client/index.js";
+
+const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD } = process.env;
+const adapter = DATABASE_URL.startsWith("file:")
+  ? new PrismaLibSql({ url: DATABASE_URL })
+  : new PrismaPg({ connectionString: DATABASE_URL });
+const prisma = new PrismaClient({ adapter });
+const userId = (request) => request.headers.get("x-user");
+const queue = REDIS_URL && new Queue("file-processing", { connection: { url: REDIS_URL } });
+
+const routes = {
+  "/api/push/subscriptions": subscriptionRoutes({ prisma, userId, allowLocalEndpoints: true }),
+  "/api/uploads": uploadRoutes({ prisma, userId, queues: queue ?? { add() {} }, method: UPLOAD_METHOD }),
+};
+
+const server = createServer(async (incoming, outgoing) => {
+  const chunks = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  const { method, url, headers } = incoming;
+  const body = chunks.length ? Buffer.concat(chunks) : undefined;
+  const answer = await routes[url][method](new Request(`http://${headers.host}${url}`, { method, headers, body }));
+  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
+  outgoing.end(Buffer.from(await answer.arrayBuffer()));
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
