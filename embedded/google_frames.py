@@ -55,10 +55,11 @@ def fixed(tag: int, value: int) -> bytes:
 
 def texts(message: bytes, tag: int) -> list[str]:
     """The texts of a field. Raises ValueError for what is no message."""
-    return [value.decode() for each, value in _fields(message) if each == tag and isinstance(value, bytes)]
+    return [value.decode() for each, value in fields(message) if each == tag and isinstance(value, bytes)]
 
 
-def _fields(message: bytes) -> Iterable[tuple[int, Value]]:
+def fields(message: bytes) -> Iterable[tuple[int, Value]]:
+    """The fields of a message that are numbers, texts or bytes. Raises ValueError for what is no message."""
     rest = message
     while rest:
         key, rest = _number(rest)

@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.support.firefox",
     "tests.support.push_page",
     "tests.support.hook_page",
+    "tests.support.desktop",
     "tests.support.push_chromium",
     "tests.support.wires",
     "tests.support.media",

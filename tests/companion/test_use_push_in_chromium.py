@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page
 
     from tests.support.app import App
+    from tests.support.desktop import Desktop
     from tests.support.hook_page import HookPage
 
 SHOWN = """async (expected) => {
@@ -31,6 +32,7 @@ LOSE = """async () => {
     const registration = await navigator.serviceWorker.ready;
     await (await registration.pushManager.getSubscription()).unsubscribe();
 }"""
+CHANGED = """() => { dispatchEvent(new PushSubscriptionChangeEvent("pushsubscriptionchange")); }"""
 ROW = 'SELECT "userId", "endpoint", "p256dh", "auth" FROM "PushSubscription"'
 INSERT = """INSERT INTO "PushSubscription" ("userId", "endpoint", "p256dh", "auth", "id") VALUES (?, ?, ?, ?, 'back')"""
 POST, DELETE = "POST", "DELETE"
@@ -82,6 +84,56 @@ async def test_from_the_click_to_the_notification(app: App, push_chromium: Brows
     assert [POST] == [method for method, _ in hook_page.asked]
 
 
+async def test_a_click_opens_the_page_of_the_message(
+    app: App, push_chromium: BrowserContext, hook_page: HookPage, desktop: Desktop
+) -> None:
+    """A click on the notification takes the open page there."""
+    async with opened(push_chromium, hook_page) as page:
+        await subscribed(page)
+        await page.reload()  # the service worker controls it from now on
+        await reads(page, "on")
+        await arrives(app, hook_page, page, "Ada Lovelace")
+        [shown] = desktop.shown.values()
+        assert ("Ada Lovelace", True) == (shown.title, shown.body.endswith("Grüße 👋"))
+
+        desktop.click(shown)
+
+        await page.wait_for_url(hook_page.url + "/messages/7", timeout=PATIENCE * 1000)
+        await until(lambda: not desktop.shown)
+
+
+async def test_a_click_opens_a_page_beside_one_that_is_not_controlled(
+    app: App, push_chromium: BrowserContext, hook_page: HookPage, desktop: Desktop
+) -> None:
+    """The page that has just registered the service worker is such a page."""
+    async with opened(push_chromium, hook_page) as page:
+        await subscribed(page)
+        await arrives(app, hook_page, page, "Ada Lovelace")
+        async with push_chromium.expect_page(timeout=PATIENCE * 1000) as opening:
+            desktop.click(next(iter(desktop.shown.values())))
+
+        assert hook_page.url + "/messages/7" == (await opening.value).url
+
+
+async def test_a_click_without_a_page_opens_one(
+    app: App, push_chromium: BrowserContext, hook_page: HookPage, desktop: Desktop
+) -> None:
+    """So does a click on an action with a URL of its own."""
+    async with opened(push_chromium, hook_page) as page:
+        await subscribed(page)
+    action = {"action": "reply", "title": "Reply", "url": "/messages/7?reply"}
+    async with app.worker():
+        await hook_page.push(title="Ada Lovelace", url="/messages/7", tag="chat", actions=[action])
+    [shown] = await until(lambda: list(desktop.shown.values()))
+    labels = dict(zip(shown.actions[::2], shown.actions[1::2], strict=True))
+    [reply] = [name for name, label in labels.items() if label == "Reply"]
+
+    async with push_chromium.expect_page(timeout=PATIENCE * 1000) as opening:
+        desktop.click(shown, reply)
+
+    assert hook_page.url + "/messages/7?reply" == (await opening.value).url
+
+
 async def test_a_new_key_makes_a_new_subscription(app: App, push_chromium: BrowserContext, hook_page: HookPage) -> None:
     """When the page is opened with another VAPID key, the row of the old one is replaced, with no click."""
     private, public = make_vapid_keys()
@@ -122,6 +174,26 @@ async def test_a_lost_subscription_is_made_again(app: App, push_chromium: Browse
         await page.reload()
         await reads(page, "on")
         await arrives(app, hook_page, page, "Found again")
+
+
+async def test_the_service_worker_makes_a_lost_subscription_again(
+    app: App, push_chromium: BrowserContext, hook_page: HookPage
+) -> None:
+    """An event without subscriptions, as older browsers send it: the key is the one that the page has kept.
+
+    The browser sends the event when the user takes the permission back and gives it again, which no driver can do.
+    """
+    async with opened(push_chromium, hook_page) as page:
+        await subscribed(page)
+        await page.evaluate(LOSE)
+        [worker] = push_chromium.service_workers
+        await worker.evaluate(CHANGED)
+        await until(lambda: len(hook_page.asked) > 1)
+        await arrives(app, hook_page, page, "Renewed")
+        await page.reload()
+        await reads(page, "on")
+
+    assert [POST, POST] == [method for method, _ in hook_page.asked]
 
 
 async def test_another_user_of_the_browser_takes_the_subscription(

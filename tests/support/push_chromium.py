@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.async_api import BrowserContext
+
+    from tests.support.desktop import Desktop
 
 # Playwright's own options, without which Chromium asks its push service.
 WITHOUT = ["--disable-background-networking", "--disable-component-extensions-with-background-pages"]
@@ -33,8 +36,8 @@ async def google_push(tmp_path: Path) -> AsyncIterator[GooglePush]:
 
 
 @pytest.fixture
-async def push_chromium(google_push: GooglePush, tmp_path: Path) -> AsyncIterator[BrowserContext]:
-    """Chromium with an empty profile.
+async def push_chromium(google_push: GooglePush, desktop: Desktop, tmp_path: Path) -> AsyncIterator[BrowserContext]:
+    """Chromium with an empty profile, whose notifications are on `desktop`.
 
     A context of the fixture `chromium` is a private window, which has no web push.
     """
@@ -42,7 +45,11 @@ async def push_chromium(google_push: GooglePush, tmp_path: Path) -> AsyncIterato
     options = [option for option in OPTIONS if option not in WITHOUT] + google_push.switches
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
-            tmp_path / "chromium", executable_path=path, args=options, ignore_default_args=WITHOUT
+            tmp_path / "chromium",
+            executable_path=path,
+            args=options,
+            ignore_default_args=WITHOUT,
+            env={**os.environ, "DBUS_SESSION_BUS_ADDRESS": desktop.address},  # noqa: TID251 -- the child's, with one more
         )
         yield context
         await context.close()

@@ -19,7 +19,10 @@ function worker(handle = handlePush, options = undefined, { windows = [], manage
     addEventListener: (type, listener) => Object.assign(listeners, { [type]: listener }),
     location: { origin: ORIGIN },
     navigator: { setAppBadge: async (count) => scope.badges.push(count) },
-    clients: { matchAll: async () => windows, openWindow: async (url) => scope.opened.push(url) },
+    clients: {
+      matchAll: async ({ includeUncontrolled }) => windows.filter((each) => includeUncontrolled || each.isControlled),
+      openWindow: async (url) => scope.opened.push(url),
+    },
     registration: {
       scope: `${ORIGIN}/`,
       showNotification: async (...shown) => show(scope, ...shown),
@@ -253,14 +256,11 @@ describe("a click opens pages of this origin alone", () => {
   });
 });
 
-/** A window; `navigates`: what `navigate` does. */
-function open(url, navigates = async () => ({})) {
-  const client = { url: ORIGIN + url, done: [] };
+/** A window, and what is done to it. */
+function open(url, isControlled = true) {
+  const client = { url: ORIGIN + url, isControlled, done: [] };
   client.focus = async () => client.done.push("focus");
-  client.navigate = async (to) => {
-    client.done.push(to);
-    return navigates();
-  };
+  client.navigate = async (to) => client.done.push(to);
   return client;
 }
 
@@ -281,12 +281,14 @@ describe("a click prefers windows that are open", () => {
       [["focus", `${ORIGIN}/chat/7`], []],
     );
   });
-  test("one that the service worker does not control stays, and a new one opens", async () => {
-    const refused = () => Promise.reject(new TypeError("not controlled"));
-    for (const navigates of [refused, async () => null]) {
-      const windows = [open("/other", navigates)];
-      assert.deepEqual(await worker(handlePush, {}, { windows }).click(DATA), [`${ORIGIN}/chat/7`]);
-    }
+  test("one that the service worker does not control is focused if it shows the URL, but never goes elsewhere", async () => {
+    const windows = [open("/other", false), open("/chat/7", false)];
+    assert.deepEqual(await worker(handlePush, {}, { windows }).click(DATA), []);
+    assert.deepEqual(await worker(handlePush, {}, { windows }).click({ url: "/new" }), [`${ORIGIN}/new`]);
+    assert.deepEqual(
+      windows.map((each) => each.done),
+      [[], ["focus"]],
+    );
   });
 });
 

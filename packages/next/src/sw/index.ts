@@ -140,18 +140,15 @@ function ownUrl(scope: Scope, url: unknown): string {
 }
 
 /** Focuses a window that shows the URL, else takes the last used one of this origin there, else opens a new one. */
-async function opened(scope: Scope, url: string): Promise<unknown> {
-  const windows = await scope.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const there = windows.find((client) => client.url === url);
+async function opened({ clients }: Scope, url: string): Promise<unknown> {
+  const there = (await clients.matchAll({ type: "window", includeUncontrolled: true })).find(
+    (each) => each.url === url,
+  );
   if (there) return there.focus();
-  try {
-    const [client] = windows;
-    if (!client) throw new Error("no window");
-    await client.focus();
-    // null or a rejection: the page is not this service worker's, as after a reload without it.
-    if (await client.navigate(url)) return;
-  } catch {}
-  return scope.clients.openWindow(url);
+  // Only windows that this service worker controls can be taken elsewhere. A page is not controlled before its reload.
+  const [own] = await clients.matchAll({ type: "window" });
+  // Focus comes first, and only here: a click allows it once, and in Firefox for a second.
+  return own ? own.focus().then(() => own.navigate(url)) : clients.openWindow(url);
 }
 
 /** The event may lack either subscription (Firefox before 137, Safari), so what the page saved stands in. */
