@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +14,11 @@ import redis
 from embedded.redis_server import RedisServer
 from tests.support.polling import PATIENCE
 from tests.support.ports import free_port
+from tests.support.tls import make_certificate, tls_in_front_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.app import App
     from tests.support.node_app import NodeApp
 
@@ -345,3 +350,66 @@ async def test_what_redis_refuses_has_no_payload(node_app: NodeApp) -> None:
         assert "wrong" not in message.replace("wrong number", "")
     assert all("WRONGPASS" in message for _, message, _ in wrong)
     assert all("OOM" in message for _, message, _ in full)
+
+
+async def test_a_redis_that_is_silent_is_an_error_in_time(node_app: NodeApp) -> None:
+    """The command was sent, so the job may be added: the error says so. With the same id there is one job."""
+    body = """
+        import { createInterface } from "node:readline";
+        const told = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+        const hasty = new QueueService({ connection: { url: process.env.REDIS_URL }, timeout: 1000 });
+        const add = (service) => service.add("push-notification", { userId: 1, payload: "a" }, { jobId: "one" });
+        print(await queues.counts());
+        while (!(await hasty.counts().catch(() => null)));
+        print("ready");
+        await told.next();
+        print(await add(hasty).catch(fault));
+        await told.next();
+        await add(queues);
+        print((await queues.counts())["push-notifications"].waiting);
+        await queues.close();
+        await hasty.close();
+    """
+    with RedisServer() as server, redis.Redis.from_url(server.url) as client:
+        pid = int(client.info("server")["process_id"])
+        process = await node_app.start(script(body), REDIS_URL=server.url)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for _ in range(2):
+                    await process.stdout.readline()
+                os.kill(pid, signal.SIGSTOP)
+                process.stdin.write(b"\n")
+                fault = json.loads(await process.stdout.readline())
+                os.kill(pid, signal.SIGCONT)
+                process.stdin.write(b"\n")
+                out, err = await process.communicate(b"")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            if process.returncode is None:
+                process.kill()
+    assert ["RedisError", "Redis did not answer in 1000 ms", True] == fault
+    assert b"1" == out.strip(), err
+
+
+async def test_a_self_signed_certificate_is_taken_if_told(
+    redis_server: RedisServer, node_app: NodeApp, tmp_path: Path
+) -> None:
+    """As that of Heroku's Redis. Without the option the error has the reason."""
+    body = """
+        const at = (more) => new QueueService({ connection: { url: process.env.TLS_URL, ...more }, timeout: 3000 });
+        const trusting = at({ tls: { rejectUnauthorized: false } });
+        let counts;
+        while (!counts) counts = await trusting.counts().catch(() => null);
+        print(Object.keys(counts));
+        const strict = at({});
+        print(await strict.counts().catch(fault));
+        await Promise.all([trusting.close(), strict.close()]);
+    """
+    certificate, key = make_certificate(tmp_path)
+    async with tls_in_front_of(redis_server.port, certificate, key) as port:
+        [names, [name, message, _]] = await node_app.run(script(body), TLS_URL=f"rediss://127.0.0.1:{port}")
+    assert ["file-processing", "push-notifications"] == sorted(names)
+    assert "RedisError" == name
+    assert "self-signed certificate" in message

@@ -91,7 +91,7 @@ export class QueueService implements JobSource {
   async add<Name extends JobName>(name: Name, data: Payload<Name>, options: BullOptions = {}): Promise<JobOf<Name>> {
     const queue = this.#queueOf(name);
     checkOptions(name, options);
-    const opts = { jobId: randomUUID(), ...options } as JobsOptions;
+    const opts = identified(options);
     return (await this.#ask(queue, (it) => it.add(name, data, opts))) as JobOf<Name>;
   }
 
@@ -103,11 +103,7 @@ export class QueueService implements JobSource {
       const queue = this.#queueOf(name);
       places.set(queue, [...(places.get(queue) ?? []), index]);
     });
-    const bulk = jobs.map(({ name, data, options }) => ({
-      name,
-      data,
-      opts: { jobId: randomUUID(), ...options } as JobsOptions,
-    }));
+    const bulk = jobs.map(({ name, data, options = {} }) => ({ name, data, opts: identified(options) }));
     const added: Job[] = [];
     for (const [queue, indices] of places) {
       const some = await this.#ask(queue, (it) => it.addBulk(indices.flatMap((index) => bulk[index] ?? [])));
@@ -271,6 +267,11 @@ export class QueueService implements JobSource {
     this.#followed.set(queue, known);
     return known;
   }
+}
+
+/** bullmq's options, with an id that no other job has. */
+function identified(options: BullOptions): JobsOptions {
+  return { ...options, jobId: options.jobId ?? randomUUID() } as JobsOptions;
 }
 
 function refOf(job: Followable): JobRef {
