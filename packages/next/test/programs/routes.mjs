@@ -4,21 +4,22 @@
 import { createServer } from "node:http";
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { Queue } from "bullmq";
+import { QueueService } from "pushmill/bullmq";
 import { subscriptionRoutes, uploadRoutes } from "pushmill/next";
 import { PrismaClient } from "./client/index.js";
 
-const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD } = process.env;
+const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD, MAX_BYTES } = process.env;
 const adapter = DATABASE_URL.startsWith("file:")
   ? new PrismaLibSql({ url: DATABASE_URL })
   : new PrismaPg({ connectionString: DATABASE_URL });
 const prisma = new PrismaClient({ adapter });
 const userId = (request) => request.headers.get("x-user");
-const queue = REDIS_URL && new Queue("file-processing", { connection: { url: REDIS_URL } });
+const queues = new QueueService({ connection: { url: REDIS_URL } }); // it connects with the first job
+const maxBytes = MAX_BYTES ? { image: Number(MAX_BYTES) } : {};
 
 const routes = {
   "/api/push/subscriptions": subscriptionRoutes({ prisma, userId, allowLocalEndpoints: true }),
-  "/api/uploads": uploadRoutes({ prisma, userId, queues: queue ?? { add() {} }, method: UPLOAD_METHOD }),
+  "/api/uploads": uploadRoutes({ prisma, userId, queues, method: UPLOAD_METHOD, maxBytes }),
 };
 
 const server = createServer(async (incoming, outgoing) => {
