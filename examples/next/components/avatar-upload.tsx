@@ -7,12 +7,12 @@ import { JobProgress } from "./job-progress";
 
 /** Uploads a picture of the user. The worker makes it square and small, and writes its URL into the user's row. */
 export function AvatarUpload({ user }: { user: { name: string; image: string | null } }) {
-  const { upload, progress, busy, error } = useUpload({ url: "/api/avatar" });
+  const { upload, progress, busy, error } = useUpload();
   const [job, setJob] = useState<string>();
 
   async function choose(file: File) {
-    const { job } = await upload(file);
-    setJob(`${job.queue}/${job.id}`);
+    const uploaded = await upload(file, { kind: "avatar" });
+    if (uploaded) setJob(`${uploaded.job.queue}/${uploaded.job.id}`); // else `error` says why
   }
 
   return (
@@ -27,7 +27,7 @@ export function AvatarUpload({ user }: { user: { name: string; image: string | n
           onChange={({ target }) => {
             const [file] = target.files ?? [];
             target.value = "";
-            if (file) void choose(file).catch(() => undefined); // `error` says why
+            if (file) void choose(file);
           }}
         />
       </label>
@@ -35,7 +35,7 @@ export function AvatarUpload({ user }: { user: { name: string; image: string | n
       {job && <JobProgress key={job} job={job} what="avatar" />}
       {error && (
         <p role="alert" className="fault">
-          {error}
+          {error.message}
         </p>
       )}
     </div>

@@ -7,11 +7,11 @@ import { sendFile, sendMessage } from "@/app/actions";
 /** Writes a message, or sends a picture or a video: the browser uploads it straight to the bucket. */
 export function Composer({ toId, toName }: { toId: string; toName: string }) {
   const form = useRef<HTMLFormElement>(null);
-  const { upload, progress, busy, error } = useUpload({ url: "/api/uploads" });
+  const { upload, progress, busy, error } = useUpload();
 
   async function attach(file: File) {
-    const { fileId, job } = await upload(file);
-    await sendFile(toId, fileId, job);
+    const uploaded = await upload(file, { kind: file.type.startsWith("video/") ? "video" : "image" });
+    if (uploaded) await sendFile(toId, String(uploaded.fileId), uploaded.job); // else `error` says why
   }
 
   async function submit(data: FormData) {
@@ -24,7 +24,7 @@ export function Composer({ toId, toName }: { toId: string; toName: string }) {
       {busy && <progress max={100} value={progress} aria-label="Upload" />}
       {error && (
         <p role="alert" className="fault">
-          {error}
+          {error.message}
         </p>
       )}
       <form ref={form} action={submit}>
@@ -37,7 +37,7 @@ export function Composer({ toId, toName }: { toId: string; toName: string }) {
             onChange={({ target }) => {
               const [file] = target.files ?? [];
               target.value = "";
-              if (file) void attach(file).catch(() => undefined); // `error` says why
+              if (file) void attach(file);
             }}
           />
           <svg viewBox="0 0 24 24" aria-hidden="true">

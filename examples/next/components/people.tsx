@@ -1,10 +1,12 @@
 import Link from "next/link";
+import { env } from "@/lib/env";
 import { people } from "@/lib/messages";
 import { preview } from "@/lib/preview";
 import type { User } from "@/lib/prisma/client";
 import { isAdmin } from "@/lib/users";
 import { Avatar } from "./avatar";
 import { PersonLink } from "./person-link";
+import { PushNudge } from "./push-nudge";
 import { Time } from "./time";
 
 /** Everybody that the user can write to, and the way to the settings. */
@@ -41,6 +43,7 @@ export async function People({ user }: { user: User }) {
           ))}
         </ul>
       </nav>
+      <PushNudge publicKey={env("VAPID_PUBLIC_KEY")} />
     </header>
   );
 }

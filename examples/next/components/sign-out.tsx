@@ -1,15 +1,14 @@
 "use client";
 
-import { usePush } from "pushmill/react";
+import { signOutOfPush } from "pushmill/react";
 import { signOut } from "@/app/actions";
 
 /** Ends the session, and first this device's subscription: the next user must not see this user's messages. */
-export function SignOut({ publicKey }: { publicKey: string }) {
-  const { unsubscribe } = usePush({ publicKey });
+export function SignOut() {
   return (
     <form
       action={async () => {
-        await unsubscribe().catch(() => undefined);
+        await signOutOfPush();
         await signOut();
       }}
     >

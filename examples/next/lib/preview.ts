@@ -1,5 +1,5 @@
 /** A message in one line. */
 export function preview({ text, file }: { text: string; file: { kind: string } | null }): string {
   if (text) return text;
-  return file?.kind === "video" ? "🎬 Video" : "📷 Picture";
+  return file?.kind === "video" ? "Video" : "Picture";
 }

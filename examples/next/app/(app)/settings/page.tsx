@@ -3,13 +3,13 @@ import Link from "next/link";
 import { AvatarUpload } from "@/components/avatar-upload";
 import { Notifications } from "@/components/notifications";
 import { SignOut } from "@/components/sign-out";
+import { env } from "@/lib/env";
 import { requireUser } from "@/lib/users";
 
 export const metadata: Metadata = { title: "Settings" };
 
 export default async function Page() {
   const user = await requireUser();
-  const publicKey = process.env.VAPID_PUBLIC_KEY ?? "";
   return (
     <main className="pane settings">
       <div className="bar">
@@ -25,14 +25,14 @@ export default async function Page() {
         </section>
         <section aria-labelledby="notifications">
           <h2 id="notifications">Notifications</h2>
-          <Notifications publicKey={publicKey} />
+          <Notifications publicKey={env("VAPID_PUBLIC_KEY")} />
         </section>
         <section aria-labelledby="session">
           <h2 id="session">Session</h2>
           <p>
             Signed in as <strong>{user.name}</strong>.
           </p>
-          <SignOut publicKey={publicKey} />
+          <SignOut />
         </section>
       </div>
     </main>

@@ -33,9 +33,10 @@ export default async function Page(props: Props) {
       </div>
       <div className="scroll">
         <ol className="messages" aria-label={`Messages with ${other.name}`} aria-live="polite">
-          {messages.map((message) => (
-            <Message key={message.id} message={message} mine={message.fromId === user.id} />
-          ))}
+          {messages.map((message) => {
+            const mine = message.fromId === user.id;
+            return <Message key={message.id} message={message} mine={mine} author={mine ? "You" : other.name} />;
+          })}
           {messages.length === 0 && <li className="note">No messages yet. Say hello to {other.name}.</li>}
         </ol>
       </div>
