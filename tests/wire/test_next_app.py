@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import redis
 
-from tests.support import typescript
+from tests.support import package, typescript
 from tests.support.node import NEXT, require
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     with tempfile.TemporaryDirectory(prefix="app-", dir=NEXT) as folder:
         await run(Path(folder), "create-next-app", "my-app", *FRESH)
         made = Path(folder, "my-app")
+        package.install(package.pack(tmp_path), made)
         typescript.write(made, typescript.files())
         typescript.write(made, {f"variants/{path}": code for path, code in typescript.variants().items()})
         yield made
