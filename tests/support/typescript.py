@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK = re.compile(r"^```(?:tsx?|jsx?|mjs|javascript|typescript)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PATH = re.compile(r"// ([\w./-]+\.m?tsx?)(?:, (in place of) its (\w+))?")
+PATH = re.compile(r"// ([\w./\[\]-]+\.m?tsx?)(?:, (in place of) its (\w+))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ RUNBOOK = PROJECT / "docs" / "operations" / "README.md"
 OF_THE_PLATFORM = {name.upper() for name in PlatformSettings.model_fields}
 VARIABLES = set(re.findall(r"^\| `(\w+)` ", environment_table.table(), re.MULTILINE)) | OF_THE_PLATFORM
 # Variables of others: boto3's, Sentry's, Next.js's, and those of the app's own side.
-FOREIGN = re.compile(r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|PUSHMILL_(?:TOKEN|URL)")
+FOREIGN = re.compile(r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|NODE_ENV|PUSHMILL_(?:TOKEN|URL)")
 WORDS = {env_name(queue) for queue in QUEUES}  # the beginnings of a queue's variables
 
 
