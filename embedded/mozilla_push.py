@@ -165,10 +165,10 @@ class MozillaPush:
                     self._acknowledged(browser, update)
             case {"messageType": "nack", "version": str(version)}:
                 self.events.append(Event("nack", code=_code(message), text=version))
-            case {"messageType": "ping"} | {"messageType": "broadcast_subscribe"}:
+            case {"messageType": "broadcast_subscribe"}:
+                pass  # there are none to tell of, and Firefox does not expect a pong
+            case {} if not message or message.get("messageType") == "ping":
                 await _send(socket, {})
-            case {} if not message:
-                await _send(socket, {})  # a ping
             case _:
                 raise ValueError(message)
 

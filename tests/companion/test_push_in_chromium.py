@@ -1,6 +1,6 @@
-"""Web push in a real Chromium, which is handed the text that the real worker has sent.
+"""The service worker in a real Chromium, which DevTools hand the text of a message: also what no worker sends.
 
-No test reaches its push service, which is Google's. DevTools deliver in its place; Firefox goes the whole way.
+`test_use_push_in_chromium.py` goes the whole way.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ async def test_a_message_of_any_kind_is_shown(chromium: Browser, push_page: Push
     assert ["New notification"] == titles
 
 
-async def test_a_browser_that_reaches_no_push_service_says_so(chromium: Browser, push_page: PushPage) -> None:
-    """The page gets an error, and stores nothing."""
+async def test_a_private_window_says_that_it_has_no_push(chromium: Browser, push_page: PushPage) -> None:
+    """The page gets an error, though the permission is granted, and stores nothing."""
     context = await chromium.new_context(base_url=push_page.url, permissions=["notifications"])
     page = await context.new_page()
     await page.goto("/")

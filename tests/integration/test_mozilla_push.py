@@ -218,6 +218,13 @@ async def test_what_a_sender_does_wrong_is_refused(mozilla_push: MozillaPush, va
         assert row.id == (await device.hear())["channelID"]
 
 
+async def test_there_are_no_broadcasts(mozilla_push: MozillaPush, vapid_keys: tuple[str, str]) -> None:
+    """Asking for some is not answered: Firefox takes any answer for the pong of a ping."""
+    async with connected(mozilla_push) as device:
+        await device.socket.send_json({"messageType": "broadcast_subscribe", "broadcasts": {"a/b": "1"}})
+        await device.subscribe(vapid_keys[1])
+
+
 async def test_a_browser_has_one_connection(mozilla_push: MozillaPush, vapid_keys: tuple[str, str]) -> None:
     """A second hello with its uaid ends the first connection."""
     async with connected(mozilla_push) as device:
@@ -263,4 +270,4 @@ async def test_what_is_not_in_the_protocol_ends_the_connection(mozilla_push: Moz
         await device.socket.send_str(text)
         assert WSMsgType.CLOSE == (await device.socket.receive(PATIENCE)).type
     async with connected(mozilla_push) as device:
-        assert {} == await device.ask(messageType="broadcast_subscribe", broadcasts={})
+        assert {} == await device.ask()

@@ -156,7 +156,11 @@ class Firefox:
     async def seen(self, css: str, text: str = "") -> None:
         """Wait for an element that has this text."""
         script = "return document.querySelector(arguments[0])?.textContent.includes(arguments[1])"
-        await until(lambda: self.run(script, css, text), why=f"no {css} with {text!r}")
+        try:
+            await until(lambda: self.run(script, css, text), why=f"no {css} with {text!r}")
+        except AssertionError:
+            print(await self.run("return [location.href, document.body.outerHTML]"))  # noqa: T201 -- pytest keeps it
+            raise
 
     async def alerts(self, count: int = 1) -> list[list[str]]:
         """Title and text of the notifications that are on the screen, once there are so many."""
@@ -172,9 +176,15 @@ class Firefox:
         await self.inside(CLICK_ALERT)
 
     async def opened(self, url: str) -> None:
-        """Wait for a tab that shows this page."""
-        script = "return [...gBrowser.tabs].some((tab) => tab.linkedBrowser.currentURI.spec == arguments[0])"
-        await until(lambda: self.inside(script, url), why=f"no tab shows {url}")
+        """Wait for a tab that shows this page, and go on there."""
+        await until(lambda: self._switch(url), why=f"no tab shows {url}")
+
+    async def _switch(self, url: str) -> Any:
+        for tab in await self.command("WebDriver:GetWindowHandles"):
+            await self.command("WebDriver:SwitchToWindow", handle=tab)
+            if await self.run("return location.href") == url:
+                return True
+        return False
 
     async def answer_prompt(self, *, allow: bool = True) -> None:
         """Answer the browser's question whether the page may do something."""
