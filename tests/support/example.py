@@ -15,7 +15,7 @@ from demo.example.app import APP, PACKAGE
 from tests.support.programs import CiSettings, find_program
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     from demo.example.site import Site
@@ -26,22 +26,33 @@ PATIENCE = 900.0  # seconds for `next build`, on a machine that is busy with oth
 class Example:
     """The running app. `url` is its address, and `parts` the servers and keys that it was started with."""
 
-    def __init__(self, running: Site) -> None:
-        """It runs until the fixture ends."""
+    def __init__(self, running: Site, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        """It runs until the fixture ends. `run` is for its own loop."""
         self.url = running.url
         self.web_url = running.web_url
         self.parts = running.parts
+        self.push = running.push
+        self._run = run
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Run one statement on the app's database; returns the rows."""
-        with closing(sqlite3.connect(self.parts.database, isolation_level=None, timeout=30)) as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(statement, values)]
+        return rows(self.parts.database, statement, *values)
+
+    def forget_browsers(self) -> None:
+        """Let the push service lose its data."""
+        self._run(self.push.forget())
 
     def user(self, name: str) -> str:
         """The id of a user."""
         [row] = self.sql('SELECT "id" FROM "User" WHERE "name" = ?', name)
         return str(row["id"])
+
+
+def rows(database: Path, statement: str, *values: Any) -> list[dict[str, Any]]:
+    """Run one statement on a database; returns the rows."""
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=30)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(statement, values)]
 
 
 @contextmanager
@@ -58,7 +69,7 @@ def started(logs: Path) -> Iterator[Example]:
     try:
         app = run(running.__aenter__())
         try:
-            yield Example(app)
+            yield Example(app, run)
         finally:
             run(running.__aexit__(None, None, None))
     finally:
