@@ -113,6 +113,20 @@ test("the app may add hosts, and this machine for development", async () => {
   }
 });
 
+test("a body that would be JSON but for a byte that is no UTF-8 is refused as such", async () => {
+  const bytes = Buffer.from(JSON.stringify({ subscription: device(), more: "~" }));
+  bytes[bytes.lastIndexOf("~")] = 0xff;
+  await refused(400, bytes);
+});
+
+/** A good key, whose first byte says that it is in the hybrid form (X9.62), which no browser uses. */
+function hybrid() {
+  const { p256dh, auth } = browserKeys();
+  const point = Buffer.from(p256dh, "base64url");
+  point[0] = 6 + ((point.at(-1) ?? 0) & 1);
+  return { p256dh: point.toString("base64url"), auth };
+}
+
 const bytes = (length, first = 4) => Buffer.alloc(length, 7).fill(first, 0, 1).toString("base64url");
 const KEYS = [
   ["none", undefined],
@@ -121,6 +135,7 @@ const KEYS = [
   ["p256dh off the curve", { p256dh: bytes(65), auth: bytes(16) }],
   ["p256dh compressed", { p256dh: bytes(33, 2), auth: bytes(16) }],
   ["p256dh of zeros", { p256dh: Buffer.alloc(65).toString("base64url"), auth: bytes(16) }],
+  ["p256dh in the hybrid form", hybrid()],
   ["p256dh as bytes", { p256dh: [4, 1, 2], auth: bytes(16) }],
   ["auth of 15 bytes", { ...browserKeys(), auth: bytes(15) }],
   ["auth of 17 bytes", { ...browserKeys(), auth: bytes(17) }],
