@@ -26,10 +26,9 @@ from embedded.push_checks import WrongPushError, check_message, check_token
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embedded.mozilla_mailboxes import Browser, Channel, Message
+    from embedded.mozilla_mailboxes import Browser, Message
 
 SEND = "/fcm/send/"
-APP = "org.chromium.linux"  # what Chromium calls itself
 LOGIN_WITHIN = 30.0  # seconds
 SECRET_BITS = 63
 
@@ -41,9 +40,10 @@ FROM, CATEGORY, APP_DATA, PERSISTENT_ID, RAW_DATA = 3, 5, 7, 9, 21
 
 @dataclass(slots=True)
 class _Device:
-    """A profile of Chromium: its channels, and its connection while there is one."""
+    """A profile of Chromium: its channels, what it calls itself, and its connection while there is one."""
 
     browser: Browser
+    app: str = ""
     connection: asyncio.StreamWriter | None = None
 
 
@@ -116,6 +116,8 @@ class GooglePush:
         if "delete" in form:
             self._mailboxes.unregister(device.browser, name)
             return web.Response(text=f"token={form.get('appid')}")
+        if name:  # Chromium also registers itself
+            device.app = form.get("app", "")
         channel = self._mailboxes.register(device.browser, name, form.get("sender", ""))
         return web.Response(text=f"token={channel.token}")
 
@@ -130,7 +132,7 @@ class GooglePush:
         message = self._mailboxes.keep(channel, body, int(request.headers["TTL"]), request.headers.get("Topic"))
         for device in self._devices.values():
             if device.browser.uaid == channel.uaid and device.connection:
-                device.connection.write(_data(channel, message))
+                device.connection.write(_data(device, message))
         return web.Response(status=HTTPStatus.CREATED, headers={"Location": f"{self.origin}/m/{message.version}"})
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -158,16 +160,17 @@ class GooglePush:
         writer.write(bytes([VERSION]) + frame(Tag.LOGGED_IN, answer))
         device.connection = writer
         for message in self._mailboxes.waiting(device.browser):
-            writer.write(_data(device.browser.channels[message.channel_id], message))
+            writer.write(_data(device, message))
         return device
 
 
-def _data(channel: Channel, message: Message) -> bytes:
+def _data(device: _Device, message: Message) -> bytes:
     """The frame of a message, whose content only the browser can decrypt."""
+    channel = device.browser.channels[message.channel_id]
     more = {"subtype": channel.id, "content-encoding": "aes128gcm"}
     fields = [
         field(FROM, channel.key),
-        field(CATEGORY, APP),
+        field(CATEGORY, device.app),
         *(field(APP_DATA, field(1, name) + field(2, value)) for name, value in more.items()),
         field(PERSISTENT_ID, message.version),
         field(RAW_DATA, message.body),
