@@ -7,7 +7,7 @@ NPM := $(shell command -v npm)
 NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next \
 	examples/next))
 
-.PHONY: help setup demo dashboard example package test check fast unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard worker example tarball package test check fast unit alerts bench corpus screenshots requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +30,15 @@ demo: .venv/.ready $(firstword $(NODE_READY)) ## Show both wires with one worker
 dashboard: .venv/.ready ## Serve the dashboard over the demo's worker until Ctrl-C
 	$(BIN)/python -m demo.dashboard
 
+APP ?= .
+worker: .venv/.ready ## Run the worker for the Next.js app in the folder APP, with a Valkey if none runs
+	@$(BIN)/python -m demo.beside "$(APP)"
+
 example: package ## Serve the Next.js app of examples/next, with all that it needs, until Ctrl-C
 	$(BIN)/python -m demo.example
+
+tarball: packages/next/node_modules/.ready ## Pack the npm package, for an app to install
+	npm run --silent tarball --prefix packages/next
 
 package: setup ## Build the npm package (packages/next), if there is npm
 	$(if $(NPM),npm run --silent build --prefix packages/next)

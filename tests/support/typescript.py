@@ -6,11 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.support.docs import PAGES
+from tests.support.docs import PAGES, PROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+# Pages for an app in which `npx pushmill init` ran.
+OF_INIT = (PROJECT / "docs" / "quick-start.md", PROJECT / "packages" / "next" / "README.md")
+BY_HAND = tuple(page for page in PAGES if page not in OF_INIT)
 BLOCK = re.compile(r"^```(?:tsx?|jsx?|mjs|javascript|typescript)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PATH = re.compile(r"// ([\w./\[\]-]+\.m?tsx?)(?:, (in place of) its (\w+))?")
 
@@ -24,9 +28,9 @@ class Block:
     instead_of: str | None
 
 
-def blocks() -> list[Block]:
-    """Those of all pages. A block that does not begin with a path raises ValueError."""
-    return [_block(page, code) for page in PAGES for code in BLOCK.findall(page.read_text())]
+def blocks(pages: Iterable[Path] = BY_HAND) -> list[Block]:
+    """Those of the pages. A block that does not begin with a path raises ValueError."""
+    return [_block(page, code) for page in pages for code in BLOCK.findall(page.read_text())]
 
 
 def _block(page: Path, code: str) -> Block:
@@ -37,9 +41,9 @@ def _block(page: Path, code: str) -> Block:
     return Block(found[1], code, found[3])
 
 
-def files() -> dict[str, str]:
+def files(pages: Iterable[Path] = BY_HAND) -> dict[str, str]:
     """Path -> code, for a reader who follows the first instructions of the docs."""
-    return {block.path: block.code for block in blocks() if block.instead_of is None}
+    return {block.path: block.code for block in blocks(pages) if block.instead_of is None}
 
 
 def variants() -> dict[str, str]:

@@ -49,6 +49,12 @@ test("app code below src stays below src, with the alias of tsconfig.json", asyn
   assert.ok(!Object.keys(tree(folder)).some((path) => /^(app|lib|components)\//.test(path)));
 });
 
+test("src/app beside app is ignored, as Next.js does", async (t) => {
+  const folder = makeApp(t, { "src/app/page.tsx": "" });
+  await init(folder);
+  assert.ok(text(folder, "app/api/push/subscriptions/route.ts"));
+});
+
 test("without an alias imports are relative", async (t) => {
   const folder = makeApp(t, { "tsconfig.json": "" });
   await init(folder);
@@ -123,7 +129,7 @@ test("the private key is written and not shown", async (t) => {
 
 test("variables that are there keep their values", async (t) => {
   const env =
-    "# VAPID_SUBJECT=no\r\nSECRET=hush\r\nREDIS_URL='redis://prod'\r\nVAPID_PUBLIC_KEY=pub\r\nVAPID_PRIVATE_KEY=priv";
+    "# VAPID_SUBJECT=no\r\nREDIS_URL='redis://prod'\r\nVAPID_PUBLIC_KEY=pub\r\nVAPID_PRIVATE_KEY=priv\r\nSECRET=hush";
   const folder = makeApp(t, { ".env": env });
   chmodSync(join(folder, ".env"), 0o640);
   const { said } = await init(folder);
@@ -179,7 +185,7 @@ test("a .env in git gets no key, and a repository that does not ignore it learns
 });
 
 test("an existing schema keeps every byte and gets the model at its end", async (t) => {
-  const own = "// model PushSubscription {\n/* model PushSubscription {\n */\nmodel User {\n  id Int @id // {\n}";
+  const own = "// model PushSubscription {\n/*\nmodel PushSubscription {\n}\n*/\nmodel User {\n  id Int @id // {\n}";
   const schema = `${HEAD}\n${own}`.replaceAll("\n", "\r\n");
   const folder = makeApp(t, { "package.json": packageJson(PRISMA_7), "prisma/schema.prisma": schema });
   const { said } = await init(folder);
@@ -267,7 +273,10 @@ for (const [name, packages, files, line] of [
   [
     "NextAuth 4",
     { "next-auth": "^4.24.0" },
-    { "app/api/auth/[...nextauth]/route.ts": "export const authOptions = {}" },
+    {
+      "app/api/auth/[...nextauth]/route.ts": "export const authOptions = {}",
+      "lib/auth.ts": "export const auth = NextAuth({})",
+    },
     /import \{ authOptions \} from "@\/app\/api\/auth\/\[\.\.\.nextauth\]\/route";/,
   ],
   [

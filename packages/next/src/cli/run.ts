@@ -4,6 +4,7 @@ import { CliError, type Command, type Shell, UsageError } from "./command.js";
 const HELP = `Usage: npx pushmill <command>
 
   init     adds the models, routes, service worker and settings to the Next.js app in this folder
+  push     sends a push to a user, to see that all parts work
   doctor   says what of the app and the worker does not fit together
 
 npx pushmill <command> --help says what a command does and which options it has.`;
@@ -11,6 +12,7 @@ npx pushmill <command> --help says what a command does and which options it has.
 // Each is loaded when it is asked for: `init` needs nothing of what `doctor` imports.
 const COMMANDS: Record<string, () => Promise<Command>> = {
   init: async () => (await import("./init.js")).init,
+  push: async () => (await import("./push.js")).push,
   doctor: async () => (await import("./doctor.js")).doctor,
 };
 

@@ -2,4 +2,4 @@ import { queueService } from "pushmill/bullmq";
 
 // Adds jobs: await queues.addPushNotification({ userId, payload: { title: "Hello" } }).
 // It connects with the first job: `next build` imports this file, too.
-export const queues = queueService({ connection: { url: process.env.REDIS_URL ?? "redis://127.0.0.1:6379" } });
+export const queues = queueService({ connection: process.env.REDIS_URL });

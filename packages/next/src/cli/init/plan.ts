@@ -11,6 +11,7 @@ import { fromTemplate, type Stands } from "./templates.js";
 export const PARTS = [
   { name: "push", about: "web push: route, service worker, button", byDefault: true },
   { name: "uploads", about: "uploads from the browser to your bucket, which the worker compresses", byDefault: true },
+  { name: "jobs", about: "a job's progress in the browser, with useJob", byDefault: false },
   { name: "admin", about: "Pushmill's dashboard behind the app's own sign-in", byDefault: false },
 ] as const;
 
@@ -24,6 +25,7 @@ export interface Answers {
 const ROUTES: Record<PartName, string> = {
   push: "app/api/push/subscriptions/route.ts",
   uploads: "app/api/uploads/route.ts",
+  jobs: "app/api/jobs/[queue]/[id]/route.ts",
   admin: "app/admin/queues/[[...path]]/route.ts",
 };
 

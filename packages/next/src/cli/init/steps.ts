@@ -39,6 +39,7 @@ function placing(app: App, { changes }: Part): string[] {
 }
 
 const running = () => [
-  "Start the worker in this folder, beside next dev: it reads .env here (docs/quick-start.md of Pushmill)",
-  'npx pushmill push user-1 "Hello" sends the first push',
+  'make -C <the repository of Pushmill> worker APP="$PWD" beside next dev: the worker reads .env of this folder',
+  'click the button, then: npx pushmill push user-1 "It works" (or the id of who is signed in)',
+  "npx pushmill doctor says what does not fit together",
 ];
