@@ -292,6 +292,7 @@ test("an answer is passed on while it arrives, and ends with its reader", async 
   const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
   webPy(() => new Response(events, { headers }));
   const answer = await send(route({ part: "api" }), "/jobs/1/events", { mount: "/api/queue" });
+  assert.equal(answer.headers.get("cache-control"), "no-store, no-transform");
   const reader = answer.body.getReader();
   assert.equal(new TextDecoder().decode((await reader.read()).value), "data: 1\n\n");
   await reader.cancel();

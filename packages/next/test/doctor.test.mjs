@@ -346,7 +346,10 @@ for (const [name, given] of [
   ["no Prisma", { files: { "prisma/schema.prisma": null } }],
   ["the API alone", { env: { REDIS_URL: null }, bullmq: null, ioredis: null }],
   ["Redis alone", { env: { PUSHMILL_URL: null, PUSHMILL_TOKEN: null } }],
-  ["a service worker that is built", { files: { "public/pushmill-sw.js": null, "public/sw.js": "(()=>{})()" } }],
+  [
+    "a service worker that is built",
+    { files: { "public/pushmill-sw.js": null, "public/sw.js": '(()=>{open("pushmill")})()' } },
+  ],
 ]) {
   test(`${name} is no fault`, async () => {
     webPy();

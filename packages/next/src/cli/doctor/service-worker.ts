@@ -7,7 +7,7 @@ const SCRIPT = "public/pushmill-sw.js";
 /** Whether the browser's half of web push is that of the installed package, and the service worker calls it. */
 export function serviceWorkerFindings(app: Folder): Finding[] {
   const [script, worker] = [app.read(SCRIPT), app.read("public/sw.js")];
-  if (script === null && !worker?.includes("pushmill")) {
+  if (script === null && !worker?.includes("pushmill-sw.js")) {
     if (!app.env.get("NEXT_PUBLIC_VAPID_PUBLIC_KEY")) return [];
     return [
       unknown("Service worker", "public has none that uses pushmill: one that is built must call handlePush(self)"),

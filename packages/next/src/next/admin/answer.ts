@@ -26,6 +26,8 @@ export function answerOf(part: Part, answer: Response, url: URL, mount: string, 
     const value = answer.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
+  // Next.js would compress events, and so hold them back.
+  if (headers.get("content-type")?.startsWith("text/event-stream")) headers.append("cache-control", "no-transform");
   if (location !== null) headers.set("location", location);
   if (isHead) void answer.body?.cancel();
   return new Response(isHead ? null : answer.body, { status: answer.status, headers });
