@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.support.redis_server",
     "tests.support.small_disk",
     "tests.support.node",
+    "tests.support.package",
     "tests.support.postgres",
     "tests.support.s3",
     "tests.support.push_service",

@@ -6,23 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import example, package
+from tests.support import example
 from tests.support.node_app import newest_app, node_app
 from tests.support.prisma_app import prisma_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.example import Example
 
 __all__ = ["newest_app", "node_app", "prisma_client"]
-
-
-@pytest.fixture(scope="session")
-def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built and packed from the sources of today."""
-    return package.pack(tmp_path_factory.mktemp("pack"))
 
 
 @pytest.fixture(scope="module")

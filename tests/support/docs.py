@@ -67,6 +67,14 @@ def _parts(line: str) -> tuple[tuple[str, ...], str | None]:
     return tuple(words[:end]), rest[-1] if rest[:1] == ["grep"] else None
 
 
+def own_jobs_module() -> str:
+    """The module jobs.py of docs/own-jobs.md."""
+    [code] = re.findall(
+        r"^```python\n(# jobs\.py\n.*?)^```", (PROJECT / "docs/own-jobs.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    return str(code)
+
+
 def anchors(text: str) -> set[str]:
     """The headings of a page as links name them."""
     headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)

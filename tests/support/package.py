@@ -39,24 +39,28 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def pack(folder: Path) -> Path:
-    """Build and pack a copy of the package's sources in `folder`; returns the tarball."""
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built and packed from a copy of its sources: other test processes do so at the same time."""
     program = npm()
-    copy = folder / "pushmill"
+    copy = tmp_path_factory.mktemp("pack") / "pushmill"
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "*.tgz"))
     (copy / "node_modules").symlink_to(MODULES)
     run(program, "run", "tarball", cwd=copy)
     return next(copy.glob("*.tgz"))
 
 
-def install(tarball: Path, app: Path, *needs: str) -> Path:
-    """Unpack the package into an app's `node_modules`, and link what it `needs` there; returns its folder."""
-    modules = app / "node_modules"
-    modules.mkdir(parents=True, exist_ok=True)
+def install(tarball: Path, app: Path, *needs: str, modules: Path = MODULES) -> Path:
+    """Unpack the package into an app's `node_modules`, and link there what the app `needs` of `modules`.
+
+    Returns the package's folder.
+    """
+    folder = app / "node_modules"
+    folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(tarball) as archive:
-        archive.extractall(modules, filter="data")
-    (modules / "package").rename(modules / "pushmill")
+        archive.extractall(folder, filter="data")
+    (folder / "package").rename(folder / "pushmill")
     for name in needs:
-        (modules / name).parent.mkdir(exist_ok=True)
-        (modules / name).symlink_to(MODULES / name)
-    return modules / "pushmill"
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(modules / name)
+    return folder / "pushmill"

@@ -273,7 +273,7 @@ declare module "pushmill" {
   interface Jobs extends OwnJobs {}
 }
 
-/** The queue of each job, for `new QueueService({ queues: OWN_QUEUES, ... })` of `pushmill/bullmq`. */
+/** The queue of each job, for the option `queues` of `pushmill/bullmq`. */
 export const OWN_QUEUES = {
   "send": "letters",
   "ask": "push-notifications",

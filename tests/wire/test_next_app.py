@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -9,6 +11,7 @@ import pytest
 import redis
 
 from tests.support import package, typescript
+from tests.support.docs import PROJECT, own_jobs_module
 from tests.support.next_app import address, fresh_app, run, running
 
 if TYPE_CHECKING:
@@ -17,13 +20,22 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
-    """A fresh app with all files of the docs in it, below the folder that has its packages."""
+async def app(tmp_path: Path, tarball: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
+    """A fresh app with the package and all files of the docs in it, below the folder that has its other packages."""
     async with fresh_app(tmp_path, monkeypatch) as made:
-        package.install(package.pack(tmp_path), made)
+        package.install(tarball, made)
+        typescript.write(made, {"lib/jobs.ts": own_types(tmp_path)})
         typescript.write(made, typescript.files())
         typescript.write(made, {f"variants/{path}": code for path, code in typescript.variants().items()})
         yield made
+
+
+def own_types(folder: Path) -> str:
+    """What docs/own-jobs.md lets one print, of the jobs of that page."""
+    (folder / "jobs.py").write_text(own_jobs_module())
+    command = (sys.executable, "-m", "scripts.typescript_types")
+    env = {"JOBS": "jobs", "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
 
 
 async def test_the_docs_files_build_and_enqueue(app: Path, redis_url: str) -> None:

@@ -21,7 +21,7 @@ from demo.app import PHOTO, App
 from demo.worker_process import WorkerProcess
 from processors.media.settings import PlatformSettings
 from queue_lib.web import tokens
-from tests.support import typescript
+from tests.support import package, typescript
 from tests.support.node import NEXT, NodeError, node, require
 from tests.support.push_service import SUBJECT, PushService
 from tests.support.tls import make_certificate, tls_in_front_of
@@ -70,9 +70,9 @@ class Site:
         assert 0 == process.returncode, stderr.decode()
         return stdout.decode()
 
-    def write(self, node_modules: Path, **more: str) -> None:
-        """The files of the pages, in an app that has these packages."""
-        (self.folder / "node_modules").symlink_to(node_modules)
+    def write(self, node_modules: Path, tarball: Path, **more: str) -> None:
+        """The files of the pages, in an app that has these packages, and `pushmill`."""
+        package.install(tarball, self.folder, *(path.name for path in node_modules.iterdir()), modules=node_modules)
         typescript.write(self.folder, {**typescript.files(), "tsconfig.json": TSCONFIG, **more})
 
     async def tsx(self, file: str, **more: str) -> str:
@@ -112,10 +112,10 @@ process.exit();
 """
 
 
-async def test_next_js(site: Site, push_service: PushService, node_modules: Path) -> None:
+async def test_next_js(site: Site, push_service: PushService, node_modules: Path, tarball: Path) -> None:
     """Stock bullmq on Node enqueues a push that arrives and an image whose URLs come back."""
     require("next")
-    site.write(node_modules, **{"enqueue.mts": ENQUEUE})
+    site.write(node_modules, tarball, **{"enqueue.mts": ENQUEUE})
 
     assert "202" == (await site.tsx("enqueue.mts")).strip()
     printed = await site.tsx("scripts/wait.mts")
@@ -128,10 +128,10 @@ async def test_next_js(site: Site, push_service: PushService, node_modules: Path
     assert ("3600", "high") == (push.headers["TTL"], push.headers["Urgency"])
 
 
-async def test_heroku(site: Site, node_modules: Path, redis_server: RedisServer) -> None:
+async def test_heroku(site: Site, node_modules: Path, tarball: Path, redis_server: RedisServer) -> None:
     """The connection of that section works where Redis has a self-signed certificate."""
     require("next")
-    site.write(node_modules, **{"enqueue.mts": ENQUEUE, **typescript.variants()})
+    site.write(node_modules, tarball, **{"enqueue.mts": ENQUEUE, **typescript.variants()})
 
     async with tls_in_front_of(redis_server.port, *make_certificate(site.folder)) as port:
         url = f"rediss://127.0.0.1:{port}"
@@ -151,10 +151,10 @@ console.log((await GET(new Request("http://app/api/images?job=http://else"))).st
 """
 
 
-async def test_api(site: Site) -> None:
+async def test_api(site: Site, tarball: Path) -> None:
     """A script that knows only an URL and a token has an image compressed; so has a route."""
     require("next")
-    site.write(NEXT / "node_modules", **{"follow.mts": FOLLOW})
+    site.write(NEXT / "node_modules", tarball, **{"follow.mts": FOLLOW})
     secret, token = tokens.make("next-app", may_write=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -189,7 +189,7 @@ async def test_rq(site: Site, push_service: PushService) -> None:
     assert (site.device.id, {"title": "Ada", "body": "Are you there?"}) == (push.subscription_id, push.json)
 
 
-async def test_triage(site: Site, node_modules: Path) -> None:
+async def test_triage(site: Site, node_modules: Path, tarball: Path) -> None:
     """The snippet sends back a job that failed for a missing upload, and it finishes; a bad payload stays dead.
 
     The upload's row says why its jobs failed, until the job that is sent back has begun.
@@ -206,7 +206,7 @@ async def test_triage(site: Site, node_modules: Path) -> None:
         assert site.app.file()["error"].startswith(reason)
     shutil.copyfile(PHOTO, site.app.store / "uploads" / "late.jpg")
 
-    site.write(node_modules)
+    site.write(node_modules, tarball)
     printed = await site.tsx("scripts/triage.mts")
 
     async with asyncio.timeout(PATIENCE):
