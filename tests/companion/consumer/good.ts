@@ -15,7 +15,7 @@ import {
   queueOf,
   type Result,
 } from "pushmill";
-import type {} from "pushmill/bullmq";
+import { queueService } from "pushmill/bullmq";
 import { createClient } from "pushmill/http";
 import type {} from "pushmill/next";
 import type {} from "pushmill/react";
@@ -65,5 +65,7 @@ export const first: 1 = PRIORITY.urgent;
 export async function add(): Promise<string> {
   const client = createClient({ url: "https://worker.example.com", token: "t" });
   const job = await client.submit("process-image", image, { attempts: 2 });
-  return job.id;
+  const queues = queueService({ connection: { url: "redis://localhost" }, prefix: "bull" });
+  const pushed = await queues.add("push-notification", { userId: 1, payload: { title: "Hello" } }, { attempts: 2 });
+  return job.id + pushed.id;
 }

@@ -1,5 +1,6 @@
 // What an app must not write. Each line after a comment is an error of the compiler.
 import type { ImageResult, Payload, ProcessFile, ProcessImage, PushBatch, PushNotification, PushOptions } from "pushmill";
+import type { QueueService } from "pushmill/bullmq";
 import { createClient } from "pushmill/http";
 
 const payload = { title: "Hello" };
@@ -45,7 +46,9 @@ export type Unknown = Payload<"process-imgae">;
 // @ts-expect-error: a result has no such field
 export const field = (result: ImageResult): unknown => result.compressedURL;
 
-export async function add(): Promise<void> {
+export async function add(queues: QueueService): Promise<void> {
+  // @ts-expect-error: a payload of another job
+  await queues.add("process-image", { userId: 1, payload });
   const client = createClient({ url: "https://worker.example.com", token: "t" });
   // @ts-expect-error: a payload of another job
   await client.submit("process-image", { userId: 1, payload });
