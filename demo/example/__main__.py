@@ -21,13 +21,21 @@ async def serve() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await _serve_until(stop)
+    except DemoError:
+        if not stop.is_set():  # else Ctrl-C has ended what was being started
+            raise
+    say("Stopped.")
+
+
+async def _serve_until(stop: asyncio.Event) -> None:
     async with AsyncExitStack() as cleanup:
         folder = cleanup.enter_context(output())
         show("example", "building", "the app, unless nothing has changed (the first time takes a minute)")
         running = await cleanup.enter_async_context(site.running(folder))
         say(_welcome(running))
         await running.until(stop)
-    say("Stopped.")
 
 
 def _welcome(running: site.Site) -> str:

@@ -40,14 +40,14 @@ class Site:
     processes: Mapping[str, WorkerProcess | Process]
 
     async def until(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`. Raises DemoError if a process ends before."""
+        """Wait for `stop`. Raises DemoError if a process ends without it."""
         ends = {name: asyncio.create_task(process.ended()) for name, process in self.processes.items()}
         waiting = [asyncio.create_task(stop.wait()), *ends.values()]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         names = [name for name, end in ends.items() if end.done()]
         for task in waiting:
             task.cancel()
-        if names:
+        if names and not stop.is_set():
             msg = f"{', '.join(names)} ended by itself; see its log in {self.logs}"
             raise DemoError(msg)
 
@@ -66,21 +66,23 @@ async def running(logs: Path, **env: str) -> AsyncIterator[Site]:
         worker_env = base | made.worker_env() | env
         worker = await cleanup.enter_async_context(WorkerProcess(worker_env, made.folder, logs / "worker.log"))
         cleanup.push_async_callback(_stop, worker)
-        web_port, port = _free_port(), _free_port(USUAL_PORT)
-        web_url, url = f"http://127.0.0.1:{web_port}", f"http://localhost:{port}"
+        web_port = _free_port()
+        web_url = f"http://127.0.0.1:{web_port}"
         web = Process("web", (sys.executable, str(PROJECT / "web.py")), made.folder, logs)
         await cleanup.enter_async_context(web.started(base | made.web_env() | {"PORT": str(web_port)}))
+        port = _free_port(USUAL_PORT)
         app = Process("app", ("node", "node_modules/next/dist/bin/next", "start", *_address(port)), APP, logs)
         await cleanup.enter_async_context(app.started(node_env() | made.app_env(web_url)))
         await worker.until_started()
         await web.listens(web_port)
         await app.listens(port)
-        yield Site(url, web_url, made, push, logs, {"worker": worker, "web": web, "app": app})
+        yield Site(f"http://localhost:{port}", web_url, made, push, logs, {"worker": worker, "web": web, "app": app})
 
 
 async def _stop(worker: WorkerProcess) -> None:
-    if worker.is_running:
-        await worker.stop()
+    with suppress(ProcessLookupError):  # on Ctrl-C the terminal has told it, too
+        if worker.is_running:
+            await worker.stop()
 
 
 class Process:
@@ -140,6 +142,7 @@ def _address(port: int) -> tuple[str, ...]:
 def _free_port(wanted: int = 0) -> int:
     """The wanted port, or another one if it is taken."""
     with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may just have been in use
         try:
             free.bind(("127.0.0.1", wanted))
         except OSError:

@@ -117,7 +117,7 @@ async def test_an_avatar_is_made_square_and_small(chromium: Browser, example_app
 
 
 async def test_the_dashboard_opens_for_an_admin_only(chromium: Browser, example_app: Example) -> None:
-    """Others are refused, and who is not signed in is sent to the sign-in."""
+    """Other users are refused; a visitor without a session is sent to the sign-in."""
     async with signed_in(chromium, example_app, "Ada") as page:
         answer = await page.goto("/admin/queues")
         assert answer is not None
@@ -134,7 +134,7 @@ async def test_the_dashboard_opens_for_an_admin_only(chromium: Browser, example_
 
 
 async def test_the_events_of_anothers_job_are_not_found(chromium: Browser, example_app: Example) -> None:
-    """Its owner gets them; another user gets a 404, and nobody a 401."""
+    """Its owner gets them, another user a 404, a visitor without a session a 401."""
     queue = Queue("file-processing", {"connection": example_app.parts.redis.url})
     upload = {"fileId": "none", "filePath": "uploads/none.jpg", "userId": example_app.user("Ada")}
     job = await queue.add("process-image", upload)
@@ -152,7 +152,7 @@ async def test_the_events_of_anothers_job_are_not_found(chromium: Browser, examp
 
 
 async def test_the_edge_route_submits_a_push(chromium: Browser, example_app: Example) -> None:
-    """To the user's own devices, over HTTP; not for who is not signed in."""
+    """To the user's own devices, over HTTP; a visitor without a session gets a 401."""
     async with signed_in(chromium, example_app, "Grace") as page:
         answer = await page.request.post("/api/edge/test-push")
         job = await answer.json()

@@ -31,7 +31,7 @@ async def test_it_runs_beside_another_one_and_leaves_nothing(example_app: Exampl
         async with httpx.AsyncClient() as browser:
             page = await browser.get(f"{url}/sign-in")
         parts = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         rest, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     finally:
         if process.returncode is None:
@@ -62,6 +62,7 @@ async def _start(path: str) -> asyncio.subprocess.Process:
         env={"PATH": path, "HOME": str(Path.home())},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
 
 

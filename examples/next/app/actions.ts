@@ -35,13 +35,17 @@ export async function sendMessage(toId: string, form: FormData): Promise<void> {
 /** Sends a file that the user has uploaded. */
 export async function sendFile(toId: string, fileId: string, job: JobRef): Promise<void> {
   const { id: userId } = await requireUser();
-  await prisma.file.findFirstOrThrow({ where: { id: fileId, userId } });
-  await send(toId, { fileId, job: `${job.queue}/${job.id}` });
+  const file = await prisma.file.findFirstOrThrow({ where: { id: String(fileId), userId } });
+  await send(toId, { fileId: file.id, job: `${job.queue}/${job.id}`.slice(0, LONGEST) });
 }
 
+/** A server action is open to any request: what it is given is checked here, or by the database. */
 async function send(toId: string, content: { text: string } | { fileId: string; job: string }): Promise<void> {
   const from = await requireUser();
-  const message = await prisma.message.create({ data: { fromId: from.id, toId, ...content }, include: { file: true } });
+  const message = await prisma.message.create({
+    data: { fromId: from.id, toId: String(toId), ...content },
+    include: { file: true },
+  });
   after(() => notify(from, message));
   revalidatePath(`/chat/${toId}`);
 }

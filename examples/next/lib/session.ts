@@ -6,7 +6,7 @@ import { env } from "./env";
 const COOKIE = "session";
 const LIFETIME = 30 * 24 * 3600; // seconds
 
-/** Who is signed in; null: nobody. */
+/** The id of the user who is signed in; null: nobody is. */
 export async function sessionUserId(): Promise<string | null> {
   const [userId, end, signature] = (await cookies()).get(COOKIE)?.value.split(".") ?? [];
   if (!userId || !end || !signature || Number(end) * 1000 < Date.now()) return null;

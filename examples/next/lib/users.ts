@@ -3,13 +3,13 @@ import { cache } from "react";
 import { prisma } from "./db";
 import { sessionUserId } from "./session";
 
-/** The row of who is signed in; null: nobody. */
+/** The row of the user who is signed in; null: nobody is. */
 export const currentUser = cache(async () => {
   const id = await sessionUserId();
   return id ? prisma.user.findUnique({ where: { id } }) : null;
 });
 
-/** The same, for pages: others are sent to the sign-in. */
+/** The same, for pages: without a session they lead to the sign-in. */
 export async function requireUser() {
   return (await currentUser()) ?? redirect("/sign-in");
 }

@@ -14,7 +14,7 @@ export default async function Page() {
       <h1>Mill</h1>
       <p>A small chat on Next.js and Pushmill. Pick a name and write to someone.</p>
       <SignInForm />
-      <p className="note">This is a demo: whoever knows a name is signed in with it. There is no password.</p>
+      <p className="note">This is a demo without passwords: anyone can sign in with any name.</p>
     </main>
   );
 }
