@@ -18,6 +18,7 @@ export class RedisError extends Error {
   }
 }
 
+const SILENCE = 10_000; // milliseconds without an answer, after which a connection is given up as cut
 const SLOWEST_RETRY = 2000; // milliseconds; bullmq's own pause grows to 20 seconds, in which every job is refused
 
 /** The connection for bullmq. Without a server named, ioredis would silently take the one on this machine. */
@@ -36,7 +37,7 @@ export function checkedConnection(connection: Connection): ConnectionOptions {
 
 /** The same for producers: what can't be sent now is refused, not kept, so that it is known not to be added. */
 export function ofProducer(connection: ConnectionOptions): ConnectionOptions {
-  return isClient(connection) ? connection : { enableOfflineQueue: false, ...connection };
+  return isClient(connection) ? connection : { enableOfflineQueue: false, socketTimeout: SILENCE, ...connection };
 }
 
 function isClient(connection: object): boolean {
