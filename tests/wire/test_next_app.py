@@ -46,7 +46,7 @@ async def test_the_docs_files_build_and_enqueue(app: Path, redis_url: str) -> No
     said = await run(app, "next", "build")
 
     assert "ECONNREFUSED" not in said
-    assert {"/api/messages", "/api/images"} <= set(said.split())
+    assert {"/api/messages", "/api/images", "/api/jobs/[queue]/[id]"} <= set(said.split())
 
     async with (
         running(app, "next", "start", "--port", "0", REDIS_URL=redis_url) as server,

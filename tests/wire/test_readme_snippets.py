@@ -141,13 +141,19 @@ async def test_heroku(site: Site, node_modules: Path, tarball: Path, redis_serve
 
 
 FOLLOW = """
-import { GET, POST } from "@/app/api/images/route";
+import { POST } from "@/app/api/images/route";
+import { GET } from "@/app/api/jobs/[queue]/[id]/route";
 const upload = { fileId: "file-1", filePath: "uploads/photo.jpg", userId: "user-1" };
 const accepted = await POST(new Request("http://app/api/images", { method: "POST", body: JSON.stringify(upload) }));
-const { job } = await accepted.json();
-const followed = await GET(new Request("http://app/api/images?job=" + encodeURIComponent(job)));
+const { url } = await accepted.json();
+const [queue, id] = url.split("/").slice(-2);
+const follow = (user) => {
+  const request = new Request("http://app" + url, { headers: { "x-user-id": user } });
+  return GET(request, { params: Promise.resolve({ queue, id }) });
+};
+const followed = await follow("user-1");
 console.log(accepted.status, followed.headers.get("content-type"), await followed.text());
-console.log((await GET(new Request("http://app/api/images?job=http://else"))).status);
+console.log((await follow("user-2")).status);
 """
 
 
@@ -170,7 +176,24 @@ async def test_api(site: Site, tarball: Path) -> None:
     assert routed.startswith("202 text/event-stream retry: 1000")
     assert "event: completed" in routed
     assert url in routed
-    assert routed.endswith("\n400\n")
+    assert "uploads/photo.jpg" not in routed
+    assert routed.endswith("\n404\n")
+
+
+async def test_the_queue_service(site: Site, push_service: PushService, node_modules: Path, tarball: Path) -> None:
+    """The script of `pushmill/bullmq` follows an image, and pushes when another one is done."""
+    require("next")
+    site.write(node_modules, tarball)
+
+    printed = await site.tsx("scripts/service.mts")
+
+    assert "completed" in printed
+    assert site.app.file()["compressedUrl"] in printed
+    async with asyncio.timeout(PATIENCE):
+        while not push_service.received:
+            await asyncio.sleep(0.02)
+    [push] = push_service.received
+    assert {"title": "Your photo is ready"} == push.json
 
 
 async def test_rq(site: Site, push_service: PushService) -> None:
