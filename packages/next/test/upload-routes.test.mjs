@@ -303,6 +303,14 @@ test("whatever a user's id is, the key has three plain parts, and no other user'
   assert.ok(![...folders].some((folder) => folder.startsWith(".")));
 });
 
+test("an id that is the hash of another one has another folder", async (context) => {
+  const folderOf = async (id) => (await upload(app(context, { userId: () => id }))).split("/")[1];
+  const hashed = await folderOf("a/b");
+  const hash = /[0-9a-f]{64}$/.exec(hashed)[0];
+  assert.equal(await folderOf(hash), hash);
+  assert.notEqual(hashed, hash);
+});
+
 const NAMES = [
   ["../../etc/passwd", "passwd"],
   ["C:\\fakepath\\cat.png", "cat.png"],
