@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import sys
+from fnmatch import fnmatch
 from functools import cache
 from importlib import metadata
 from itertools import product
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -50,10 +52,15 @@ HERE = {name: str(value) for name, value in default_environment().items()}
 
 def sources() -> list[Path]:
     """All Python files of the project."""
+    return files(".py")
+
+
+def files(end: str) -> list[Path]:
+    """All files of the project whose names end so."""
     paths: list[Path] = []
-    for folder, folders, files in os.walk(PROJECT):
+    for folder, folders, names in os.walk(PROJECT):
         folders[:] = [name for name in folders if name != "node_modules" and not name.startswith(".")]
-        paths += [Path(folder, file) for file in files if file.endswith(".py")]
+        paths += [Path(folder, name) for name in names if name.endswith(end)]
     return sorted(paths)
 
 
@@ -187,3 +194,21 @@ def test_a_requirements_file_names_no_server(file: str) -> None:
 
     assert [] == re.findall(r"^.*(?:://|--(?:index|extra|find|trusted)).*$", text, re.MULTILINE)
     assert "/" not in re.sub(r"^#.*$|\(pyproject.toml\)", "", text, flags=re.MULTILINE)
+
+
+def test_ci_knows_all_folders_of_nodes_packages() -> None:
+    """Dependabot updates them, and the cache of CI depends on those that `make test` installs."""
+    folders = {str(path.parent.relative_to(PROJECT)) for path in files("package-lock.json")}
+    updates = yaml.safe_load((PROJECT / ".github" / "dependabot.yml").read_text())["updates"]
+    [watched] = [each["directories"] for each in updates if each["package-ecosystem"] == "npm"]
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
+    node = next(step["with"] for step in workflow["jobs"]["test"]["steps"] if "setup-node" in step.get("uses", ""))
+    patterns = node["cache-dependency-path"].split()
+
+    assert {f"/{folder}" for folder in folders} <= set(watched)
+    assert [] == [
+        folder
+        for folder in folders
+        if not folder.startswith("benchmarks/")
+        and not any(fnmatch(f"{folder}/package-lock.json", pattern) for pattern in patterns)
+    ]
