@@ -22,5 +22,5 @@ const classic = ["push/sent.js", "sw/index.js"]
   .replace(/^export /gm, "");
 writeFileSync(
   "dist/pushmill-sw.js",
-  `var pushmill = (() => {\n"use strict";\n${classic}return { handlePush };\n})();\n`,
+  `/* eslint-disable */\nvar pushmill = (() => {\n"use strict";\n${classic}return { handlePush };\n})();\n`,
 );

@@ -21,12 +21,10 @@ function installing(app: App, { packages }: Part): string[] {
   return missing.length > 0 ? [`${app.install} ${missing.join(" ")}`] : [];
 }
 
-/** With a new schema the install has generated the client; Prisma 7 does not do it after a migration. */
+/** Neither a migration of Prisma 7 nor an install of single packages generates the client. */
 function migrating({ changes }: Part): string[] {
-  const schema = changes.find(({ path }) => path.endsWith(".prisma"));
-  if (!schema) return [];
-  const generate = changes.some(({ path }) => path === "package.json") ? "" : " && npx prisma generate";
-  return [`npx prisma migrate dev --name pushmill${generate}`];
+  if (!changes.some(({ path }) => path.endsWith(".prisma"))) return [];
+  return ["npx prisma migrate dev --name pushmill && npx prisma generate"];
 }
 
 /** The tag that asks for the permission. */
