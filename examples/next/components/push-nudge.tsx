@@ -12,7 +12,7 @@ export function PushNudge({ publicKey }: { publicKey: string }) {
   return (
     <p className="nudge">
       Know at once when someone writes.
-      <button type="button" disabled={busy} onClick={() => void subscribe()}>
+      <button type="button" aria-label="Turn on notifications" disabled={busy} onClick={() => void subscribe()}>
         Turn on
       </button>
     </p>
