@@ -210,6 +210,11 @@ describe("the app's badge", () => {
   });
 });
 
+test("renotify without a tag, which browsers refuse, takes no other field away", async () => {
+  const [{ renotify, image }] = await shownOf({ title: "Ada", image: "/photo.jpg", renotify: true });
+  assert.deepEqual([renotify, image], [false, "/photo.jpg"]);
+});
+
 test("the icon of the options stands in for a missing one", async () => {
   assert.equal((await shownOf({ title: "Ada" }, { icon: "/app.png" }))[0].icon, "/app.png");
   assert.equal((await shownOf(FULL, { icon: "/app.png" }))[0].icon, "/ada.png");

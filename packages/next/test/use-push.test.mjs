@@ -112,7 +112,7 @@ describe("subscribe", () => {
   test("runs once at a time", async () => {
     const here = await started();
     await Promise.all([here.store.subscribe(), here.store.subscribe(), here.store.unsubscribe()]);
-    assert.deepEqual(told(here), [["POST", FIRST]]);
+    assert.deepEqual([told(here), here.questions, here.store.view()], [[["POST", FIRST]], 1, ON]);
   });
   test("tells those who listen, until they stop", async () => {
     const here = await started();
