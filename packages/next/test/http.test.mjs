@@ -251,7 +251,7 @@ test("a body that stops in the middle is no answer", async (context) => {
 });
 
 test("events are read whatever the pieces in which they come", async () => {
-  const text = `retry: 1000\r\n\r\n: hi\n\n${sse("a", "progress", seen("active", { progress: "ä€😀" }))}event: completed\r\ndata: {"id":"17",\rdata: "queue":"q","state":"completed","result":1}\r\nid: b\r\n\r\n`;
+  const text = `retry: 1000\r\n\r\n: hi\n\n${sse("a", "progress", seen("active", { progress: "ä€😀" }))}event: completed\r\ndata: {"id":"17",\rdata: "queue":"q","state":"completed",\r\ndata: "result":1}\r\nid: b\r\n\r\n`;
   const bytes = new TextEncoder().encode(text);
   const whole = await all(client(stream(bytes)).queue.events(JOB));
   assert.deepEqual(
