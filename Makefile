@@ -12,7 +12,8 @@ NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.ready $(NODE_READY) ## Install the packages of Python and, with npm, of Node
+setup: ## Install the packages of Python and, with npm, of Node
+	@$(MAKE) --no-print-directory --jobs=3 .venv/.ready $(NODE_READY)
 
 .venv/.ready: requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

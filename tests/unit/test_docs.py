@@ -98,7 +98,7 @@ def test_each_block_of_typescript_is_a_file() -> None:
 
     assert {"lib/queues.ts", "lib/pushmill.ts", "pushmill/jobs.ts"} <= set(paths)
     assert sorted(set(paths)) == sorted(paths)
-    assert ["lib/queues.ts"] == list(typescript.variants())
+    assert ["lib/pushmill.ts"] == list(typescript.variants())
 
 
 def test_every_script_has_its_row() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+ROUTES = ("/api/stock", "/api/messages")  # with bullmq alone, and with the package
+
 
 @pytest.fixture
 async def app(tmp_path: Path, tarball: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
@@ -39,7 +41,7 @@ def own_types(folder: Path) -> str:
 
 
 async def test_the_docs_files_build_and_enqueue(app: Path, redis_url: str) -> None:
-    """Every file passes `tsc --strict`. `next build` with its defaults needs no Redis. A route enqueues."""
+    """Every file passes `tsc --strict`. `next build` with its defaults needs no Redis. Both routes enqueue."""
     assert '"strict": true' in (app / "tsconfig.json").read_text()
     assert "cacheComponents: true" in (app / "next.config.ts").read_text()
 
@@ -51,9 +53,20 @@ async def test_the_docs_files_build_and_enqueue(app: Path, redis_url: str) -> No
     async with (
         running(app, "next", "start", "--port", "0", REDIS_URL=redis_url) as server,
         aiohttp.ClientSession() as browser,
-        browser.post(f"{await address(server)}/api/messages") as answer,
     ):
-        assert (202, {"job": "1"}) == (answer.status, await answer.json())
+        site = await address(server)
+        with_bullmq, with_pushmill = [await enqueued(browser, site + route) for route in ROUTES]
+    assert "1" == with_bullmq
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         names = [client.hget(f"bull:{queue}:1", "name") for queue in ("push-notifications", "file-processing")]
+        image = client.hget(f"bull:file-processing:{with_pushmill}", "name")
+        pushes = client.llen("bull:push-notifications:wait")
     assert ["push-notification", "process-image"] == names
+    assert ("process-image", 2) == (image, pushes)
+
+
+async def enqueued(browser: aiohttp.ClientSession, route: str) -> str:
+    """The id of the job with which a route answers."""
+    async with browser.post(route) as answer:
+        assert 202 == answer.status
+        return str((await answer.json())["job"])

@@ -110,15 +110,20 @@ import { POST } from "@/app/api/messages/route";
 console.log((await POST()).status);
 process.exit();
 """
+# The route and the script that do the same with the package, and with bullmq alone.
+PAIRS = [("messages", "wait"), ("stock", "stock")]
 
 
-async def test_next_js(site: Site, push_service: PushService, node_modules: Path, tarball: Path) -> None:
-    """Stock bullmq on Node enqueues a push that arrives and an image whose URLs come back."""
+@pytest.mark.parametrize(("route", "script"), PAIRS)
+async def test_next_js(
+    site: Site, push_service: PushService, node_modules: Path, tarball: Path, route: str, script: str
+) -> None:
+    """Node enqueues a push that arrives and an image whose URLs come back."""
     require("next")
-    site.write(node_modules, tarball, **{"enqueue.mts": ENQUEUE})
+    site.write(node_modules, tarball, **{"enqueue.mts": ENQUEUE.replace("messages", route)})
 
     assert "202" == (await site.tsx("enqueue.mts")).strip()
-    printed = await site.tsx("scripts/wait.mts")
+    printed = await site.tsx(f"scripts/{script}.mts")
 
     row = site.app.file()
     assert [row["compressedUrl"], row["thumbnailUrl"]] == printed.split()
