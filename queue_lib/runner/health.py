@@ -104,9 +104,10 @@ class HealthCheck:
         if self._asking is None or (self._asking.done() and self._clock() - self._asked_at >= self._fresh):
             self._asked_at = self._clock()
             self._asking = asyncio.create_task(self._ask())
-        answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)
+        asking = self._asking  # who has its answer first may ask again before the others wake up
+        answered, _ = await asyncio.wait([asking], timeout=IN_TIME)
         # Not cancelled: what hangs in a thread would go on there, and the next question would take another one.
-        return self._asking.result() if answered else f"no answer for {self._clock() - self._asked_at:.0f} s"
+        return asking.result() if answered else f"no answer for {self._clock() - self._asked_at:.0f} s"
 
     async def _ask(self) -> str | None:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,12 +21,14 @@ from queue_lib.runner.consumer import PATIENCE, Consumer, LoopState
 from queue_lib.runner.executor import Executor
 from queue_lib.runner.health import FRESH, Health, HealthCheck
 from queue_lib.runner.slots import Slots
+from queue_lib.web.api.health import Readiness
 from tests.support.exposition import Exposition
 from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from queue_lib.admin.admin import Admin
     from queue_lib.broker.base import Lease, NotNow
 
 QUEUE = Queue(
@@ -179,6 +182,32 @@ async def test_a_server_is_asked_once_in_ten_seconds() -> None:
     later = await server.trouble()
 
     assert ({None}, None, "refused") == (set(many), again, later)
+    assert 2 == len(calls)
+
+
+async def test_who_asks_again_at_once_disturbs_no_other() -> None:
+    """Two loops share a check. The first one to hear its answer may ask again before the other one wakes up."""
+    now = [100.0]
+    server = HealthCheck(answering([], None, OSError("refused")), lambda: now[0])
+
+    async def twice() -> list[str | None]:
+        first = await server.trouble()
+        now[0] += FRESH
+        return [first, await server.trouble()]
+
+    assert [[None, "refused"], None] == await asyncio.gather(twice(), server.trouble())
+
+
+async def test_readiness_that_is_asked_for_again_at_once_disturbs_no_other() -> None:
+    """As above, in the web process."""
+    calls: list[str] = []
+    admin, readiness = cast("Admin", SimpleNamespace(check=answering(calls, None))), Readiness()
+
+    async def twice() -> None:
+        await readiness.check(admin)
+        await readiness.check(admin)
+
+    await asyncio.gather(twice(), readiness.check(admin))
     assert 2 == len(calls)
 
 

@@ -30,11 +30,12 @@ class Readiness:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(admin.check(), name="readiness")
             self._asking.add_done_callback(_heard)
-        answered, _ = await asyncio.wait([self._asking], timeout=IN_TIME)
+        asking = self._asking  # who has its answer first may ask again before the others wake up
+        answered, _ = await asyncio.wait([asking], timeout=IN_TIME)
         if not answered:  # not cancelled: the next check may get the answer
             msg = f"no answer within {IN_TIME:g} s"
             raise BrokerUnavailableError(msg)
-        self._asking.result()
+        asking.result()
 
 
 def _heard(asked: asyncio.Task[None]) -> None:

@@ -74,9 +74,10 @@ class Scraped(Collector):
             self._reading = asyncio.create_task(self._read(admin))
         if self._reading is not None:
             # Not cancelled: a thread that hangs would go on, and the next scrape would take another one.
-            answered, _ = await asyncio.wait([self._reading], timeout=IN_TIME)
+            reading = self._reading  # who has it first may read again before the others wake up
+            answered, _ = await asyncio.wait([reading], timeout=IN_TIME)
             if answered:
-                self._reading.result()
+                reading.result()
             elif self._clock() - self._read_at >= STALE:
                 self._forget(Trouble.AWAY)
         return await asyncio.to_thread(generate_latest, self.registry)
