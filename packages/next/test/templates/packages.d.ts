@@ -1,5 +1,5 @@
-// What the templates use of packages and modules that an app has. The real ones were compiled once by hand, see
-// docs/quick-start.md for versions; `next build` of an app made by `init` is a test in tests/companion.
+// What the templates use of packages and modules that an app has. Those of Prisma are also compiled for real, by the
+// `next build` in tests/companion/test_init.py; those for sign-in are not.
 declare module "@/generated/prisma/client" {
   export class PrismaClient {
     constructor(options: { adapter: unknown });
