@@ -195,7 +195,8 @@ async def test_who_asks_again_at_once_disturbs_no_other() -> None:
         now[0] += FRESH
         return [first, await server.trouble()]
 
-    assert [[None, "refused"], None] == await asyncio.gather(twice(), server.trouble())
+    both, other = await asyncio.gather(twice(), server.trouble())
+    assert ([None, "refused"], None) == (both, other)
 
 
 async def test_readiness_that_is_asked_for_again_at_once_disturbs_no_other() -> None:
