@@ -61,7 +61,7 @@ def install(folder: Path, said: str) -> None:
     found = re.search(r"npm install (.*)", said)
     assert found
     names = found[1].split()
-    assert {"pushmill", "bullmq", "ioredis", "prisma", "@prisma/client", "@prisma/adapter-libsql"} == set(names)
+    assert {"bullmq", "ioredis", "prisma", "@prisma/client", "@prisma/adapter-libsql"} == set(names)
     file = folder / "package.json"
     content = json.loads(file.read_text())
     content["dependencies"] |= dict.fromkeys(names, "*")

@@ -28,7 +28,9 @@ DIFFERS = (
     r"\bSIG\b|\b(?:Get|Put)Object\b|\bstring\b|\bffmpeg$|^the (?:database|object store) "
 )
 FOLDERS = ("queue_lib", "processors", "storage", "scripts", "demo", "docs", "deploy", "embedded")
-READERS = re.compile(r"processors/email/\w+\.py|jobs(?:/__init__)?\.py|heroku\.yml")  # files of a reader's own
+READERS = re.compile(
+    r"processors/email/\w+\.py|jobs(?:/__init__)?\.py|heroku\.yml|package\.json"
+)  # files of a reader's own
 LONGEST = 120  # characters of a line
 USAGE_ERROR = typer.BadParameter.__mro__[1]
 COMMANDS = commands()

@@ -29,7 +29,7 @@ test("a fresh app gets everything, and a second run changes nothing", async (t) 
     assert.ok(first.said.includes(`new: ${path}`), path);
   }
   assert.match(made["package.json"], /"postinstall": "prisma generate"/);
-  assert.match(first.said, /1\. npm install .*pushmill bullmq ioredis/);
+  assert.match(first.said, /1\. npm install .*bullmq ioredis/);
 
   const second = await init(folder);
   assert.match(second.said, /^Nothing to do: all files are there\.$/m);

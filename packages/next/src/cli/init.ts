@@ -26,7 +26,7 @@ export const init: Command = async (args, shell) => {
   }
   const app = readApp(shell.folder);
   const ask = yes ? null : asking(shell);
-  const parts = all ? PARTS.map((part) => part.name) : await askParts(ask);
+  const parts = all ? PARTS.map((part) => part.name) : await askParts(ask, shell);
   const part = plan(app, { parts, subject: await askSubject(app, parts, ask) });
   const { changes } = part;
   checkInside(app.folder, changes);
@@ -62,7 +62,7 @@ function asking({ ask }: Shell): Ask {
   );
 }
 
-async function askParts(ask: Ask | null): Promise<PartName[]> {
+async function askParts(ask: Ask | null, shell: Shell): Promise<PartName[]> {
   const defaults = PARTS.filter((part) => part.byDefault).map((part) => part.name);
   if (!ask) return defaults;
   const names = PARTS.map((part) => `  ${part.name.padEnd(9)}${part.about}`).join("\n");
@@ -72,6 +72,7 @@ async function askParts(ask: Ask | null): Promise<PartName[]> {
     const chosen = PARTS.map((part) => part.name).filter((name) => words.includes(name) || words.includes("all"));
     if (words.length === 0) return defaults;
     if (words.every((word) => word === "all" || chosen.includes(word as PartName))) return chosen;
+    shell.print("There is no such part.");
   }
 }
 

@@ -44,7 +44,7 @@ async function bullmq(): Promise<typeof import("../bullmq/index.js")> {
     return await import("../bullmq/index.js");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new CliError("pushmill or bullmq is not installed in this app: npm install pushmill bullmq ioredis");
+    throw new CliError("bullmq is not installed in this app: npm install bullmq ioredis");
   }
 }
 
@@ -76,7 +76,7 @@ async function send(queues: QueueService, data: Data, { print }: Shell): Promise
     print(
       total === 0
         ? `${data.userId} has no device: click the button in a browser first`
-        : `sent to ${sent} of ${total} devices`,
+        : `sent to ${sent} of ${total} devices${sent < total ? ": npx pushmill doctor and the worker's log say why" : ""}`,
     );
     return sent > 0 ? 0 : 1;
   } catch (error) {

@@ -5,7 +5,7 @@ const HELP = `Usage: npx pushmill <command>
 
   init     adds the models, routes, service worker and settings to the Next.js app in this folder
   push     sends a push to a user, to see that all parts work
-  doctor   says what of the app and the worker does not fit together
+  doctor   checks whether the app and the worker fit together
 
 npx pushmill <command> --help says what a command does and which options it has.`;
 

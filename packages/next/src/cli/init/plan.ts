@@ -55,7 +55,7 @@ export function plan(app: App, { parts, subject }: Answers): Part {
 const queuesOf = (app: App): Part => ({
   ...nothing(),
   changes: fromTemplate(app, "lib/pushmill.ts", `${app.source}lib/pushmill.ts`),
-  packages: ["pushmill", "bullmq", "ioredis"],
+  packages: ["bullmq", "ioredis"],
 });
 
 function routeOf(app: App, part: PartName, stands: Stands): Part {

@@ -37,7 +37,8 @@ function placing(app: App, { changes }: Part): string[] {
 }
 
 const running = () => [
-  'make -C <the repository of Pushmill> worker APP="$PWD" beside next dev: the worker reads .env of this folder',
-  'click the button, then: npx pushmill push user-1 "It works" (or the id of who is signed in)',
-  "npx pushmill doctor says what does not fit together",
+  'in a second terminal: make -C <the repository of Pushmill> worker APP="$PWD"',
+  "npm run dev, and click the button",
+  'npx pushmill push user-1 "It works" (in place of user-1: the id of who is signed in)',
+  "if nothing appears: npx pushmill doctor",
 ];
