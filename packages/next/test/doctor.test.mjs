@@ -358,6 +358,21 @@ for (const [name, given] of [
   });
 }
 
+for (const [value, isAccepted] of [
+  ["1", true],
+  ["0", false],
+  ["false", false],
+  ["", false],
+]) {
+  test(`a certificate that can't be verified is ${isAccepted ? "accepted" : "refused"} with REDIS_TLS_INSECURE=${value}`, async () => {
+    webPy();
+    const env = { REDIS_URL: "rediss://:hunter2@redis.example:6379", REDIS_TLS_INSECURE: value };
+    const { code, text } = await examined(app({ env, redis: redisOf({ error: "self-signed certificate" }) }));
+    assert.equal(code, isAccepted ? 0 : 1, text);
+    assert.equal(/self-signed certificate: .* set REDIS_TLS_INSECURE=1/.test(text), !isAccepted, text);
+  });
+}
+
 test("an app without uploads and push is asked for neither", async () => {
   webPy({ workers: [{ ...WORKER, facts: {}, queues: ["mails"] }] });
   const env = Object.fromEntries(

@@ -62,7 +62,7 @@ function tlsOf({ env }: Folder, url: string): Record<string, unknown> {
   if (!url.startsWith("rediss:")) return {};
   const [ca, insecure] = [env.get("REDIS_TLS_CA"), env.get("REDIS_TLS_INSECURE")];
   if (ca) return { tls: { ca: readFileSync(ca, "utf8") } };
-  return insecure ? { tls: { rejectUnauthorized: false } } : {};
+  return insecure === "1" ? { tls: { rejectUnauthorized: false } } : {};
 }
 
 function told(reason: string, url: string): string {
