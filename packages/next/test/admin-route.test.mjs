@@ -53,6 +53,7 @@ test("a page is asked for with the token, and nothing of the user", async () => 
     accept: "text/html",
     authorization: "Bearer secret-token",
     "x-forwarded-prefix": "/ops/queues",
+    "x-pushmill-access": "full",
   });
   assert.deepEqual([asked[0].init.redirect, asked[0].init.cache], ["manual", "no-store"]);
   assert.deepEqual([answer.status, await answer.text()], [200, "<p>page</p>"]);
@@ -86,7 +87,7 @@ test("nobody is asked before the app has allowed it", async () => {
   assert.equal(asked.length, 0);
 });
 
-test("who may only read sends nothing, and web.py is told so", async () => {
+test("web.py is always told what the user may do, and who may only read sends nothing", async () => {
   const asked = webPy();
   const readers = route({ allow: () => "read" });
   await send(readers);
@@ -94,7 +95,7 @@ test("who may only read sends nothing, and web.py is told so", async () => {
   const refused = await send(readers, "/queue/x/pause", { method: "POST", headers: OWN, body: "csrf=x" });
   assert.deepEqual(
     asked.map(({ headers }) => headers.get("x-pushmill-access")),
-    ["read", null],
+    ["read", "full"],
   );
   assert.equal(refused.status, 403);
 });

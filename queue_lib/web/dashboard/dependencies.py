@@ -20,7 +20,7 @@ class SignInNeededError(Exception):
 
 
 class UnknownTokenError(Exception):
-    """An app's token is not known."""
+    """An app's token is missing or not known."""
 
 
 def cookie_name(request: Request, name: str = COOKIE) -> str:

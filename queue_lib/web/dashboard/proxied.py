@@ -1,7 +1,10 @@
 """Requests that an app passes on for its own users: a token of API_TOKENS signs them in, and no cookie does.
 
 A browser can't add that token to a request to this host, so no other site can send such a form: the app refuses those
-that it should not pass on. The headers below count only beside a token.
+that it should not pass on. What the headers below say counts only beside a token.
+
+A proxy in front may add a bearer token of its own (oauth2-proxy's `--pass-authorization-header`: an ID token) to the
+requests of people who have signed in here. So a token that is not known makes no request an app's; `ACCESS` does.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 BELOW = "x-forwarded-prefix"  # the app's path of the dashboard
-ACCESS = "x-pushmill-access"  # "read": the app's user may only read, whatever the token may
+ACCESS = "x-pushmill-access"  # the app's mark; "read": its user may only read, whatever the token may
 PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[\w.~%-]+)+", re.ASCII)
 LONGEST = 200  # characters of a path
 
@@ -32,8 +35,8 @@ class Proxied:
 
 
 def is_proxied(request: Request) -> bool:
-    """Whether the request claims to be an app's. A password of a proxy in front (`Basic`) is none of ours."""
-    return request.headers.get("authorization", "").partition(" ")[0].lower() == "bearer"
+    """Whether the request is an app's, so that no cookie counts: it has the app's mark, or a token that is known."""
+    return ACCESS in request.headers or proxied(request) is not None
 
 
 def proxied(request: Request) -> Proxied | None:
@@ -50,5 +53,5 @@ def proxied(request: Request) -> Proxied | None:
 
 def prefix_of(request: Request) -> str:
     """The path below which the browser sees the dashboard."""
-    found = proxied(request) if is_proxied(request) else None
+    found = proxied(request)
     return found.prefix if found else PREFIX

@@ -20,7 +20,7 @@ FAILED = f"/queue/{FILES.name}?state=failed"
 
 def by(secret: str = SECRET, **more: str) -> dict[str, str]:
     """The headers of an app that has this token."""
-    headers = {"Authorization": f"Bearer {secret}", "X-Forwarded-Prefix": BELOW}
+    headers = {"Authorization": f"Bearer {secret}", "X-Forwarded-Prefix": BELOW, "X-Pushmill-Access": "full"}
     return headers | {name.replace("_", "-"): value for name, value in more.items()}
 
 
@@ -66,21 +66,62 @@ async def test_only_a_token_makes_a_prefix_count(stranger: Browser) -> None:
     """Neither strangers nor people with a cookie choose where links lead."""
     without = {"X-Forwarded-Prefix": BELOW}
     assert BELOW not in (await stranger.get("/login", headers=without)).text
-    assert BELOW not in (await stranger.get("/nothing", headers=without | {"Authorization": "Bearer x"})).text
+    assert BELOW not in (await stranger.get("/nothing", headers=by("x"))).text
+    assert BELOW not in (await stranger.get("/", headers=by("x"))).text
     await stranger.sign_in()
     assert BELOW not in (await stranger.get("/", headers=without)).text
+    assert BELOW not in (await stranger.get("/", headers=without | {"Authorization": "Bearer x"})).text
 
 
-@pytest.mark.parametrize("given", ["Bearer wrong", "bearer", "BEARER x", "Bearer {0} {0}", "Bearer ä"])
+UNKNOWN = ["Bearer wrong", "bearer", "BEARER x", "Bearer {0} {0}", "Bearer ä"]
+
+
+@pytest.mark.parametrize("given", [*UNKNOWN, "", "Basic YTpi"])
 async def test_an_unknown_token_is_told_so(stranger: Browser, given: str) -> None:
-    """A cookie does not help it, and it does not lead to the form to sign in."""
+    """Of an app, which its mark shows. A cookie does not help, and nothing leads to the form to sign in."""
     await stranger.sign_in()
     for path in ("/", FAILED):
-        answer = await stranger.get(path, headers={"Authorization": given.format(SECRET).encode()})
+        headers = {"Authorization": given.format(SECRET).encode(), "X-Pushmill-Access": b"full"}
+        answer = await stranger.get(path, headers=headers)
         assert (401, "Bearer") == (answer.status_code, answer.headers["www-authenticate"])
         assert "no entry of API_TOKENS is this token&#39;s" in answer.text
-    answer = await stranger.post(f"/queue/{FILES.name}/pause", {"csrf": "x"}, Authorization="Bearer wrong")
-    assert 401 == answer.status_code
+    for path in (f"/queue/{FILES.name}/pause", "/logout"):
+        answer = await stranger.post(path, {"csrf": csrf(await stranger.get("/"))}, **by("wrong"))
+        assert (404 if path == "/logout" else 401) == answer.status_code
+
+
+@pytest.mark.parametrize("given", UNKNOWN)
+async def test_a_token_of_a_proxy_in_front_locks_nobody_out(stranger: Browser, mess: Mess, given: str) -> None:
+    """oauth2-proxy adds an ID token to each request. People sign in, act and sign out with a cookie."""
+    await fill(mess)
+    stranger.http.headers.update({b"Authorization": given.format(SECRET).encode()})
+    pause = f"/queue/{FILES.name}/pause"
+    answer = await stranger.get("/")
+    assert (303, f"{PREFIX}/login?next=%2Fadmin%2Fqueues%2F") == (answer.status_code, answer.headers["location"])
+    assert 303 == (await stranger.post(pause, {"csrf": "x"})).status_code
+    assert 303 == (await stranger.sign_in()).status_code
+    page = await stranger.get("/")
+    assert (200, True, True) == (page.status_code, "Sign out" in page.text, FULL.name in page.text)
+    for form, headers in (
+        ({"csrf": "x"}, {}),
+        ({"csrf": csrf(page)}, {"Origin": "https://evil.example"}),
+        ({"csrf": csrf(page)}, {"Origin": "null"}),
+    ):
+        assert 403 == (await stranger.post(pause, form, **headers)).status_code
+    answer = await stranger.act(pause)
+    assert (303, f"{PREFIX}/queue/{FILES.name}?said=paused") == (answer.status_code, answer.headers["location"])
+    assert 303 == (await stranger.act("/logout")).status_code
+    assert 303 == (await stranger.get("/")).status_code
+    assert 401 == (await stranger.sign_in("x")).status_code
+
+
+async def test_a_token_that_is_known_needs_no_mark(stranger: Browser) -> None:
+    """Any proxy may add it. It wins over a cookie."""
+    await stranger.sign_in(READ_SECRET)
+    unmarked = {"Authorization": f"Bearer {SECRET}", "X-Forwarded-Prefix": BELOW}
+    page = await stranger.get("/", headers=unmarked)
+    assert (200, True, False) == (page.status_code, BELOW in page.text, "Sign out" in page.text)
+    assert FULL.name in page.text
 
 
 async def test_a_password_of_a_proxy_in_front_is_no_token(stranger: Browser) -> None:

@@ -53,8 +53,12 @@ function addressOf({ url, asked }: Question): string {
 }
 
 function headersOf({ token, mount, mayWrite }: Question, request: Request): Headers {
-  const headers = new Headers({ authorization: `Bearer ${token}`, "x-forwarded-prefix": mount });
-  if (!mayWrite) headers.set("x-pushmill-access", "read");
+  const headers = new Headers({
+    authorization: `Bearer ${token}`,
+    "x-forwarded-prefix": mount,
+    // Always sent: without it web.py takes an unknown token for that of a proxy in front, and asks for its own sign-in.
+    "x-pushmill-access": mayWrite ? "full" : "read",
+  });
   for (const name of SENT) {
     const value = request.headers.get(name);
     if (value !== null) headers.set(name, value);
