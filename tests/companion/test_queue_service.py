@@ -173,6 +173,34 @@ async def test_a_job_that_is_removed_ends_those_who_follow_it(redis_url: str, no
     assert ["TimeoutError", "left"] == [timeout, aborted]
 
 
+async def test_a_client_of_the_app_is_shared_and_stays_open(redis_url: str, node_app: NodeApp) -> None:
+    """With ioredis' default options, which bullmq refuses for those who listen. They get a connection of their own."""
+    [result, shared, left] = await node_app.run(
+        script(
+            """
+            import { Worker } from "bullmq";
+            import { Redis } from "ioredis";
+            const client = new Redis(process.env.REDIS_URL);
+            const sharing = new QueueService({ connection: client, timeout });
+            const job = await sharing.addPushNotification({ userId: 1, payload: "{}" });
+            const waiting = sharing.wait(job);
+            const connection = { url: process.env.REDIS_URL };
+            const worker = new Worker("push-notifications", async () => ({ sent: 3 }), { connection });
+            print(await waiting);
+            await worker.close();
+            await sharing.close();
+            print(await client.ping());
+            const listening = async () => (await client.client("LIST")).match(/ name=bull:\\S+:qe /g)?.length ?? 0;
+            while (await listening());
+            print(await listening());
+            client.disconnect();
+            """
+        ),
+        REDIS_URL=redis_url,
+    )
+    assert ({"sent": 3}, "PONG", 0) == (result, shared, left)
+
+
 async def test_many_jobs_are_added_in_their_order(redis_url: str, node_app: NodeApp) -> None:
     """Of several queues; ids are random, and the same id adds no second job."""
     [names, ids, counts] = await node_app.run(
@@ -412,4 +440,4 @@ async def test_a_self_signed_certificate_is_taken_if_told(
         [names, [name, message, _]] = await node_app.run(script(body), TLS_URL=f"rediss://127.0.0.1:{port}")
     assert ["file-processing", "push-notifications"] == sorted(names)
     assert "RedisError" == name
-    assert "self-signed certificate" in message
+    assert "SELF_SIGNED_CERT" in message

@@ -51,8 +51,8 @@ export function follower(open: () => QueueEvents, close: (events: QueueEvents) =
       isNews = true;
       wakened();
     };
-    followed.set(id, (followed.get(id) ?? new Set()).add(wake));
     events ??= listen();
+    followed.set(id, (followed.get(id) ?? new Set()).add(wake));
     return {
       async news(milliseconds, signal) {
         if (!isNews && !signal?.aborted) {

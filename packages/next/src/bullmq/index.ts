@@ -1,3 +1,4 @@
+import { isClient } from "./connection.js";
 import { QueueService, type QueueServiceOptions } from "./service.js";
 
 export type { WaitOptions } from "../options.js";
@@ -11,17 +12,18 @@ const SERVICES = Symbol.for("pushmill/bullmq");
 
 /**
  * One QueueService for all hot reloads of `next dev`, each of which would open connections of its own: with the same
- * connection and prefix it is the same.
+ * options it is the same. A client of ioredis is the same if it is the same object; functions in options don't count.
  *
  *     export const queues = queueService({ connection: { url: process.env.REDIS_URL } });
  */
 export function queueService(options: QueueServiceOptions): QueueService {
-  const holder = globalThis as { [SERVICES]?: Map<string, QueueService> };
-  holder[SERVICES] ??= new Map();
-  const services = holder[SERVICES];
-  const { url, host, port, db, path } = Object(typeof options.connection === "object" ? options.connection : {});
-  const address = typeof options.connection === "string" ? options.connection : [url, host, port, db, path];
-  const key = JSON.stringify([address, options.prefix]);
+  const holder = globalThis as { [SERVICES]?: WeakMap<object, Map<string, QueueService>> };
+  holder[SERVICES] ??= new WeakMap();
+  const { connection, ...rest } = options;
+  const owner: object = isClient(connection) ? Object(connection) : holder;
+  const services = holder[SERVICES].get(owner) ?? new Map<string, QueueService>();
+  holder[SERVICES].set(owner, services);
+  const key = JSON.stringify(isClient(connection) ? rest : options);
   const service = services.get(key) ?? new QueueService(options);
   services.set(key, service);
   return service;

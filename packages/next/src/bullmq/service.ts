@@ -4,11 +4,11 @@ import { QUEUE_OF } from "../jobs.js";
 import { JobFailedError, timedOut, type WaitOptions } from "../options.js";
 import { type OwnQueues, queueOf } from "../queues.js";
 import type { JobEvent, JobName, JobRef, JobSource, JobStatus, Payload, QueueName, Result } from "../status.js";
-import { type Connection, checkedConnection, ofProducer } from "./connection.js";
+import { type Connection, checkedConnection, ofListener, ofProducer, RedisError } from "./connection.js";
 import { type Flow, flowJob } from "./flow.js";
 import { type Follow, follower } from "./follow.js";
 import { type BullOptions, checkOptions } from "./options.js";
-import { closed, line, type Opened, within } from "./patience.js";
+import { closed, isClosed, line, type Opened, within } from "./patience.js";
 import { type Ending, eventOf, lastEvent, look, told } from "./status.js";
 
 /** The job that `add` gives for a name. */
@@ -35,6 +35,7 @@ export interface QueueServiceOptions {
 
 const TIMEOUT = 5000;
 const DEAD = "dead";
+const PRODUCER = "flow producer";
 const FIRST_LOOK = 250; // milliseconds until a followed job is looked at again; the pause doubles
 const LAST_LOOK = 5000;
 
@@ -50,7 +51,7 @@ export class QueueService implements JobSource {
   readonly #queues: Set<string>;
   readonly #opened = new Map<string, Opened>();
   readonly #followed = new Map<string, Follow>();
-  #lastError = "no connection in time";
+  #lastError: string | undefined;
 
   constructor(options: QueueServiceOptions) {
     this.#options = options;
@@ -95,7 +96,10 @@ export class QueueService implements JobSource {
     return (await this.#ask(queue, (it) => it.add(name, data, opts))) as JobOf<Name>;
   }
 
-  /** Adds many jobs, in one step for each queue. Returns them in their order. */
+  /**
+   * Adds many jobs, queue by queue. Returns them in their order. If some may have been added before Redis was away or
+   * refused one, `mayBeDone` of the RedisError is true.
+   */
   async addBulk(jobs: Addition[]): Promise<Job[]> {
     const places = new Map<string, number[]>();
     jobs.forEach(({ name, options = {} }, index) => {
@@ -106,7 +110,10 @@ export class QueueService implements JobSource {
     const bulk = jobs.map(({ name, data, options = {} }) => ({ name, data, opts: identified(options) }));
     const added: Job[] = [];
     for (const [queue, indices] of places) {
-      const some = await this.#ask(queue, (it) => it.addBulk(indices.flatMap((index) => bulk[index] ?? [])));
+      const part = indices.flatMap((index) => bulk[index] ?? []);
+      const some = await this.#ask(queue, (it) => it.addBulk(part), part.length).catch((error) => {
+        throw added.length && error instanceof RedisError ? new RedisError(error.message, true) : error;
+      });
       some.forEach((job, place) => {
         added[indices[place] as number] = job;
       });
@@ -120,8 +127,8 @@ export class QueueService implements JobSource {
    */
   async flow(tree: Flow): Promise<JobNode> {
     const job = flowJob(tree, (name) => this.#queueOf(name));
-    const producer = this.#open("flow producer", () => new FlowProducer(this.#settings()));
-    return await this.#within(producer, () => producer.add(job));
+    const producer = this.#open(PRODUCER, () => new FlowProducer(this.#settings(ofProducer)));
+    return await this.#within(PRODUCER, producer, () => producer.add(job), 1 + (job.children?.length ?? 0));
   }
 
   /** A job as it is; null: there is none (any more). */
@@ -219,10 +226,9 @@ export class QueueService implements JobSource {
     return this.#options.timeout ?? TIMEOUT;
   }
 
-  #settings(isProducer = true) {
-    const connection = checkedConnection(this.#options.connection);
-    const { prefix } = this.#options;
-    return { connection: isProducer ? ofProducer(connection) : connection, ...(prefix && { prefix }) };
+  #settings(of: typeof ofProducer) {
+    const { connection, prefix } = this.#options;
+    return { connection: of(checkedConnection(connection)), ...(prefix && { prefix }) };
   }
 
   #queueOf(name: string): string {
@@ -241,28 +247,34 @@ export class QueueService implements JobSource {
     if (known) return known as Kind;
     const opened = open();
     opened.on("error", (error) => {
-      this.#lastError = line(error);
+      // That it is closed follows the error for which it is.
+      if (!isClosed(error)) this.#lastError = line(error);
     });
     this.#opened.set(name, opened);
     return opened;
   }
 
-  #ask<Value>(name: string, call: (queue: Queue) => Promise<Value>): Promise<Value> {
-    const queue = this.#open(name, () => new Queue(name, this.#settings()));
-    return this.#within(queue, () => call(queue));
+  /** Closes in the background; the next call opens anew. */
+  #drop(name: string, opened: Opened): void {
+    if (this.#opened.get(name) !== opened) return;
+    this.#opened.delete(name);
+    void closed(opened, this.#timeout);
   }
 
-  async #within<Value>(opened: Opened, call: () => Promise<Value>): Promise<Value> {
-    return await within(this.#timeout, opened, () => this.#lastError, call);
+  #ask<Value>(name: string, call: (queue: Queue) => Promise<Value>, jobs?: number): Promise<Value> {
+    const queue = this.#open(name, () => new Queue(name, this.#settings(ofProducer)));
+    return this.#within(name, queue, () => call(queue), jobs);
+  }
+
+  async #within<Value>(name: string, opened: Opened, call: () => Promise<Value>, jobs?: number): Promise<Value> {
+    const drop = () => this.#drop(name, opened);
+    return await within(opened, call, { timeout: this.#timeout, lastError: () => this.#lastError, drop, jobs });
   }
 
   #follow(queue: string): Follow {
     const key = `events of ${queue}`;
-    const open = () => this.#open(key, () => new QueueEvents(queue, this.#settings(false)));
-    const close = (events: QueueEvents) => {
-      if (this.#opened.get(key) === events) this.#opened.delete(key);
-      void closed(events, this.#timeout);
-    };
+    const open = () => this.#open(key, () => new QueueEvents(queue, this.#settings(ofListener)));
+    const close = (events: QueueEvents) => this.#drop(key, events);
     const known = this.#followed.get(queue) ?? follower(open, close);
     this.#followed.set(queue, known);
     return known;
