@@ -20,6 +20,14 @@ class FakeEventSource extends EventTarget {
   tell(type, job = {}) {
     this.dispatchEvent(new MessageEvent(type, { data: typeof job === "string" ? job : JSON.stringify(job) }));
   }
+  /** The server answers 200, and ends its answer after so many milliseconds, with no event. */
+  endEmpty(context, after = 0) {
+    const clock = context.mock.method(Date, "now", () => 1_000_000);
+    this.onopen?.();
+    clock.mock.mockImplementation(() => 1_000_000 + after);
+    this.fail(0);
+    clock.mock.restore();
+  }
   fail(readyState) {
     this.readyState = readyState;
     this.onerror();
@@ -111,6 +119,28 @@ test("an answer that the browser gives up is asked for again, then it is an erro
   }
   opened.at(-1).fail(2);
   assert.deepEqual([opened.length, store.view().status], [4, "error"]);
+});
+
+test("an answer that ends at once without an event is asked for again, then it is an error", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { store } = followed();
+  for (const pause of [1000, 2000, 4000]) {
+    opened.at(-1).endEmpty(context);
+    assert.deepEqual([store.view().status, opened.at(-1).readyState], ["loading", 2]);
+    context.mock.timers.tick(pause);
+  }
+  opened.at(-1).endEmpty(context);
+  assert.deepEqual([opened.length, store.view().status, opened.at(-1).readyState], [4, "error", 2]);
+});
+
+test("an answer that had no news for long, and tries without an answer, are left to the browser", (context) => {
+  const { store } = followed();
+  opened[0].tell("progress", { state: "waiting" });
+  for (let again = 0; again < 10; again++) {
+    opened[0].endEmpty(context, 300_000);
+    opened[0].fail(0);
+  }
+  assert.deepEqual([opened.length, opened[0].readyState, store.view().status], [1, 0, "waiting"]);
 });
 
 test("a route that answered once gets more time, and counts anew after each event", (context) => {

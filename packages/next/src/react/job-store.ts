@@ -13,7 +13,8 @@ export interface JobView<Value = unknown> {
 
 export const LOADING: JobView<never> = { status: "loading", progress: 0, result: null, reason: null };
 const ENDS = ["completed", "failed", "gone"];
-const PAUSES = [1000, 2000, 4000, 8000, 16_000, 30_000]; // milliseconds; a route that never answered gets three
+const PAUSES = [1000, 2000, 4000, 8000, 16_000, 30_000]; // milliseconds; a route that never told anything gets three
+const SHORT = 30_000; // milliseconds; a route that has no news is silent for longer
 
 /** Follows the job at `url` while somebody listens; null: nothing. */
 export function jobStore<Value>(url: string | null) {
@@ -22,6 +23,7 @@ export function jobStore<Value>(url: string | null) {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout>;
   let failures = 0;
+  let silentSince: number | undefined; // when the route answered, until its first event
   let ended = false;
 
   const show = (next: Partial<JobView<Value>>) => {
@@ -33,10 +35,12 @@ export function jobStore<Value>(url: string | null) {
     clearTimeout(timer);
     source?.close();
     source = undefined;
+    silentSince = undefined;
   };
 
   const told = ({ type, data }: MessageEvent<string>) => {
     failures = 0;
+    silentSince = undefined;
     ended = ENDS.includes(type);
     if (ended) close();
     const { state, progress, result = null, reason = null } = parsed(data);
@@ -48,9 +52,14 @@ export function jobStore<Value>(url: string | null) {
     });
   };
 
-  /** The browser reconnects by itself after a lost connection, but never after an answer such as 503. */
+  /**
+   * The browser reconnects by itself after a lost connection, but never after an answer such as 503. After an answer
+   * that ended at once, without an event, it would do so every second for ever.
+   */
   const lost = () => {
-    if (source?.readyState !== EventSource.CLOSED) return;
+    const isEmpty = silentSince !== undefined && Date.now() - silentSince < SHORT;
+    silentSince = undefined;
+    if (source?.readyState !== EventSource.CLOSED && !isEmpty) return;
     close();
     const pause = PAUSES[failures++];
     if (pause === undefined || (view === LOADING && failures > 3)) show({ status: "error" });
@@ -61,6 +70,9 @@ export function jobStore<Value>(url: string | null) {
     if (!url || ended || typeof EventSource === "undefined") return;
     source = new EventSource(url);
     for (const type of ["progress", ...ENDS]) source.addEventListener(type, told);
+    source.onopen = () => {
+      silentSince = Date.now();
+    };
     source.onerror = lost;
   };
 
