@@ -107,9 +107,80 @@ test("a bucket that refuses or is away is an error, and the app is not told of a
 
 test("the app is told again if the connection breaks", async (context) => {
   fakeStore(204);
+  const pauses = fakeClock(context);
   const asked = fakeRoute(context, FORM, new TypeError("network"), UPLOADED);
   assert.deepEqual(await upload(), UPLOADED);
-  assert.equal(asked.length, 3);
+  assert.deepEqual([asked.length, pauses.length], [3, 1]);
+});
+
+/** A clock that goes on only by the pauses, which end at once. Returns them, in milliseconds. */
+function fakeClock(context, onPause = () => {}) {
+  let now = 1_000_000;
+  const pauses = [];
+  context.mock.method(Date, "now", () => now);
+  context.mock.method(globalThis, "setTimeout", (work, pause) => {
+    now += pause;
+    pauses.push(pause);
+    if (onPause() !== "stays") queueMicrotask(work);
+  });
+  return pauses;
+}
+
+const away = () => Response.json({ error: "it can't be processed now" }, { status: 503 });
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+
+test("the app is told again while its queue or its host is away", async (context) => {
+  fakeStore(204);
+  const pauses = fakeClock(context);
+  const asked = fakeRoute(
+    context,
+    FORM,
+    away(),
+    new TypeError("network"),
+    new Response("<html>", { status: 502 }),
+    UPLOADED,
+  );
+  assert.deepEqual(await upload(), UPLOADED);
+  assert.deepEqual([asked.length, pauses.length], [5, 3]);
+  assert.ok(asked.slice(1).every(([, method, , { key }]) => method === "PUT" && key === FORM.key));
+});
+
+for (const [name, answer, message] of [
+  ["away", away, "it can't be processed now"],
+  ["silent", () => new TypeError("Failed to fetch"), "the app answered nothing"],
+]) {
+  test(`after half a minute it is an error that the app is ${name}`, async (context) => {
+    fakeStore(204);
+    const pauses = fakeClock(context);
+    fakeRoute(context, FORM, ...Array.from({ length: 100 }, answer));
+    await assert.rejects(upload(), { message });
+    assert.ok(sum(pauses) >= 25_000 && sum(pauses) <= 40_000, String(pauses));
+  });
+}
+
+test("what the app refuses is not sent again, and neither is the question for permission", async (context) => {
+  fakeStore(204);
+  const pauses = fakeClock(context);
+  fakeRoute(context, FORM, Response.json({ error: "not yours" }, { status: 403 }));
+  await assert.rejects(upload(), { message: "not yours" });
+  fakeRoute(context, away());
+  await assert.rejects(upload(), { message: "it can't be processed now" });
+  assert.deepEqual(pauses, []);
+});
+
+test("a pause ends with the upload that is aborted", async (context) => {
+  fakeStore(204);
+  const controller = new AbortController();
+  fakeClock(context, () => {
+    queueMicrotask(() => controller.abort(new Error("enough")));
+    return "stays";
+  });
+  const asked = fakeRoute(context, FORM, away(), UPLOADED);
+  await assert.rejects(
+    upload(() => {}, controller.signal),
+    { message: "enough" },
+  );
+  assert.equal(asked.length, 2);
 });
 
 test("an upload can be aborted", async (context) => {

@@ -140,6 +140,69 @@ test("if the job can't be added, the same request adds it later", async (context
   assert.deepEqual([added.length, routes.table.rows.length], [1, 1]);
 });
 
+const OUTAGES = [
+  ["Redis is away", { name: "RedisError", mayBeDone: false }, "2"],
+  ["Redis did not answer", { name: "RedisError", mayBeDone: true }, "2"],
+  ["web.py did not answer", { name: "PushmillError", status: 0 }, "2"],
+  ["web.py takes no more", { name: "PushmillError", status: 429, retryAfter: 6.5 }, "7"],
+  ["web.py is away", { name: "PushmillError", status: 503 }, "2"],
+];
+for (const [what, fault, wait] of OUTAGES) {
+  test(`if ${what}, the answer is 503, and the same request adds the job later`, async (context) => {
+    const said = context.mock.method(console, "error", () => {});
+    const errors = [Object.assign(new Error("redis:6379 is away"), fault)];
+    const jobs = [];
+    const add = async (...job) => {
+      for (const error of errors.splice(0)) throw error;
+      jobs.push(job);
+    };
+    const table = fakeTable({ unique: ["key"] });
+    const routes = app(context, { queues: { add }, prisma: { file: table } });
+    const body = { key: await upload(routes), kind: "image" };
+    const { PUT } = uploadRoutes({ prisma: { file: table }, queues: { add }, userId, storage: STORAGE });
+    const answer = await PUT(send("PUT", body));
+    assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, wait]);
+    assert.deepEqual(await answer.json(), { error: "the file is stored, but it can't be processed now" });
+    assert.match(
+      said.mock.calls[0].arguments[0],
+      /^pushmill: job upload-[\w-]+ can't be added now: redis:6379 is away$/,
+    );
+    assert.equal((await routes.put(body)).status, 200);
+    assert.deepEqual([jobs.length, table.rows.length], [1, 1]);
+  });
+}
+
+for (const fault of [
+  { name: "RedisError" },
+  { name: "PushmillError", status: 401 },
+  { name: "TypeError", status: 503 },
+]) {
+  test(`the app sees the error ${JSON.stringify(fault)}`, async (context) => {
+    const add = () => Promise.reject(Object.assign(new Error("a fault"), fault));
+    const routes = app(context, { queues: { add } });
+    await assert.rejects(routes.put({ key: await upload(routes), kind: "image" }), /a fault/);
+  });
+}
+
+for (const [status, count] of [
+  ["processing", 1],
+  ["processed", 1],
+  ["FAILED", 1],
+  ["pending", 2],
+  ["PENDING", 2],
+  ["new", 2], // the app's own word
+  [null, 2],
+]) {
+  test(`of a file that is ${status} a repeated request adds ${count - 1} jobs`, async (context) => {
+    const routes = app(context);
+    const body = { key: await upload(routes), kind: "image" };
+    const first = await routes.put(body);
+    routes.table.rows[0].status = status;
+    assert.deepEqual(await routes.put(body), { ...first, status: 200 });
+    assert.equal(routes.jobs.length, count);
+  });
+}
+
 const STORED = [
   [409, "is not there", undefined],
   [422, "is empty", { type: "image/png", size: 0 }],

@@ -15,13 +15,20 @@ export interface NewFile {
 }
 
 interface Table {
-  findUnique(args: { where: { key: string } }): PromiseLike<{ id: unknown } | null>;
-  create(args: { data: NewFile }): PromiseLike<{ id: unknown }>;
+  findUnique(args: { where: { key: string } }): PromiseLike<Row | null>;
+  create(args: { data: NewFile }): PromiseLike<Row>;
+}
+
+interface Row {
+  id: unknown;
+  status?: unknown;
 }
 
 interface Found {
   ref: { fileId: string | number };
   isNew: boolean;
+  /** The worker has begun its job, or ended it. */
+  isBegun: boolean;
 }
 
 /** The row of an upload. It is made once: `key` is unique, so of two requests at once one finds the other's row. */
@@ -29,16 +36,21 @@ export async function fileOf(model: FileModel, file: NewFile): Promise<Found> {
   const table = model as unknown as Table;
   const find = () => table.findUnique({ where: { key: file.key } });
   const found = await find();
-  if (found) return { ref: refOf(found), isNew: false };
+  if (found) return known(found);
   try {
-    return { ref: refOf(await table.create({ data: file })), isNew: true };
+    return { ref: refOf(await table.create({ data: file })), isNew: true, isBegun: false };
   } catch (error) {
     const other = isUniqueViolation(error) ? await find() : null;
     if (!other) throw error;
-    return { ref: refOf(other), isNew: false };
+    return known(other);
   }
 }
 
-function refOf({ id }: { id: unknown }): { fileId: string | number } {
+/** The worker's words, in any case. Other ones are the app's own, and say nothing of the job. */
+function known(row: Row): Found {
+  return { ref: refOf(row), isNew: false, isBegun: /^(processing|processed|failed)$/i.test(String(row.status)) };
+}
+
+function refOf({ id }: Row): { fileId: string | number } {
   return { fileId: typeof id === "number" ? id : String(id) };
 }

@@ -1,6 +1,6 @@
 import { QUEUE_OF } from "../jobs.js";
 import type { JobName } from "../status.js";
-import { answering, json, refuse } from "./answer.js";
+import { answering, json, RouteError, refuse } from "./answer.js";
 import { type Fields, readJson } from "./body.js";
 import { type FileModel, fileOf } from "./file-table.js";
 import { signedIn, type UserId } from "./session.js";
@@ -14,6 +14,7 @@ const UPLOAD_SECONDS = 3600; // how long a browser has to begin its upload
 const LOOK_SECONDS = 60;
 const LOOK_TIMEOUT = 10_000; // milliseconds
 const MAX_NAME = 255; // characters
+const RETRY_AFTER = 2; // seconds
 
 /** A QueueService of `pushmill/bullmq`, or the client of `pushmill/http`. */
 export type JobAdder = { add: AddJob["add"] } | { submit: AddJob["add"] };
@@ -45,11 +46,12 @@ type Handler = (request: Request) => Promise<Response>;
  * - POST `{kind, type, size}`: 200 with `{key, url, method, fields}` or `{key, url, method, headers}`, the permission
  *   to store one object of this type and at most this size, within an hour, under a key that the server chose.
  * - PUT `{key, kind, name?}` when it is stored: makes the row of the file and adds the job. 201 with `{fileId, job}`;
- *   200 if it was asked for before. An avatar has no row: its `fileId` is null.
+ *   200 if it was asked for before; then the job is added only if the worker has not begun it. An avatar has no row: its
+ *   `fileId` is null.
  *
  * Refusals are `{error}`: 401 without a session, 403 from another site or for another user's key, 409 if nothing is
- * stored under the key, 413, 415, 400 and 422 for what may not be uploaded. The handlers throw a TypeError if
- * STORAGE_URL or the credentials are missing.
+ * stored under the key, 413, 415, 400 and 422 for what may not be uploaded, and 503 with Retry-After if the job can't be added now:
+ * the same PUT adds it later. The handlers throw a TypeError if STORAGE_URL or the credentials are missing.
  */
 export function uploadRoutes(options: UploadRoutesOptions): { POST: Handler; PUT: Handler } {
   return {
@@ -68,7 +70,8 @@ export function uploadRoutes(options: UploadRoutesOptions): { POST: Handler; PUT
       if (uuid === null) return refuse(403, "the key is not one of this user's uploads");
       await checkObject(options, kind, key);
       const file = kind === "avatar" ? null : await fileOf(options.prisma.file, { userId: user, key, kind, name });
-      const job = await addJob(options, kind, `upload-${uuid}`, { ...file?.ref, filePath: key, userId: user });
+      const job = { id: `upload-${uuid}`, queue: QUEUE_OF[KINDS[kind].job] };
+      if (!file?.isBegun) await addJob(options, kind, job.id, { ...file?.ref, filePath: key, userId: user });
       return json({ fileId: file?.ref.fileId ?? null, job }, file?.isNew === false ? 200 : 201);
     }),
   };
@@ -139,11 +142,27 @@ async function checkObject(options: UploadRoutesOptions, kind: UploadKind, key: 
   checkBounds(options, kind, plainType(headers.get("content-type") ?? ""), Number(headers.get("content-length")));
 }
 
-/** Add the job of an upload. Its id is the upload's, so that there is one, however often it is asked for. */
+/**
+ * Add the job of an upload. Its id is the upload's, so that there is one, however often it is asked for. Answers 503 if
+ * the queue is away.
+ */
 async function addJob({ queues, jobs }: UploadRoutesOptions, kind: UploadKind, jobId: string, upload: object) {
   const name = KINDS[kind].job;
   const work = jobs?.[kind] ?? (kind === "file" ? { operation: "extract_text" } : {});
   const data = { ...work, ...upload } as never; // it fits `name`: both are of the same kind
-  await ("add" in queues ? queues.add(name, data, { jobId }) : queues.submit(name, data, { jobId }));
-  return { id: jobId, queue: QUEUE_OF[name] };
+  try {
+    await ("add" in queues ? queues.add(name, data, { jobId }) : queues.submit(name, data, { jobId }));
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+    console.error(`pushmill: job ${jobId} can't be added now: ${error.message}`);
+    const headers = { "Retry-After": String(Math.ceil(error.retryAfter ?? RETRY_AFTER)) };
+    throw new RouteError(503, "the file is stored, but it can't be processed now", headers);
+  }
+}
+
+/** Whether it is a RedisError of `pushmill/bullmq`, or a PushmillError of `pushmill/http` after which to try again. */
+function isOutage(error: unknown): error is Error & { retryAfter?: number } {
+  const { name, status, mayBeDone } = Object(error);
+  if (name === "RedisError") return typeof mayBeDone === "boolean"; // ioredis has errors of this name, too
+  return name === "PushmillError" && [0, 429, 503].includes(status);
 }

@@ -16,6 +16,9 @@ interface Permission {
   headers?: Record<string, string>;
 }
 
+const PATIENCE = 30_000; // milliseconds
+const PAUSE = 3000;
+
 /** Ask `route` for permission, send the file to the bucket, and tell `route` that it is there. Progress is 0 to 1. */
 export async function sendFile(
   route: string,
@@ -27,16 +30,39 @@ export async function sendFile(
   const { type, size, name } = file;
   const permission = await ask<Permission>(route, "POST", { kind, type, size }, signal);
   await store(file, permission, onProgress, signal);
-  return ask(route, "PUT", { key: permission.key, kind, name }, signal);
+  return ask(route, "PUT", { key: permission.key, kind, name }, signal, PATIENCE);
 }
 
-async function ask<Answer>(route: string, method: string, body: object, signal: AbortSignal): Promise<Answer> {
-  const headers = { "Content-Type": "application/json" };
-  const send = () => fetch(route, { method, headers, body: JSON.stringify(body), signal });
-  const response = await send().catch(send); // a file that is stored must not be lost with one connection
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `the app answered ${response.status}`);
-  return answer;
+/**
+ * For `patience` milliseconds the app is asked again if it did not answer or had a fault of its own (5xx): a file that is
+ * stored must not be lost with one connection, or because Redis is away.
+ */
+async function ask<Answer>(
+  route: string,
+  method: string,
+  body: object,
+  signal: AbortSignal,
+  patience = 0,
+): Promise<Answer> {
+  const until = Date.now() + patience;
+  for (;;) {
+    const response = await fetch(route, {
+      method,
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal,
+    }).catch(() => {});
+    const answer = await response?.json().catch(() => {});
+    signal.throwIfAborted();
+    if (answer && response?.ok) return answer;
+    const { status = 500 } = response ?? {};
+    if (status < 500 || Date.now() >= until)
+      throw new Error(answer?.error ?? `the app answered ${response ? status : "nothing"}`);
+    await new Promise((resolve) => {
+      signal.onabort = resolve;
+      setTimeout(resolve, PAUSE);
+    });
+  }
 }
 
 /** XMLHttpRequest, because fetch does not tell how much was sent. */
