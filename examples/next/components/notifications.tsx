@@ -13,8 +13,8 @@ const SAYS = {
 } as const;
 
 /** Switches notifications of this device on and off. The browser asks the user only after the click. */
-export function Notifications({ publicKey }: { publicKey: string }) {
-  const { state, busy, error, subscribe, unsubscribe } = usePush({ publicKey });
+export function Notifications({ publicKey, userId }: { publicKey: string; userId: string }) {
+  const { state, busy, error, subscribe, unsubscribe } = usePush({ publicKey, userId });
   return (
     <>
       <p role="status" data-push={state}>

@@ -43,7 +43,7 @@ export async function People({ user }: { user: User }) {
           ))}
         </ul>
       </nav>
-      <PushNudge publicKey={env("VAPID_PUBLIC_KEY")} />
+      <PushNudge publicKey={env("VAPID_PUBLIC_KEY")} userId={user.id} />
     </header>
   );
 }

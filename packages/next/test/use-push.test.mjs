@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { signOutOfPush, usePush } from "pushmill/react";
 import { createElement } from "react";
@@ -21,6 +22,12 @@ async function started(browser, options) {
   store.listen(() => {});
   await settled();
   return Object.assign(here, { store });
+}
+
+function resolvers() {
+  let resolve;
+  const promise = new Promise((done) => (resolve = done));
+  return { promise, resolve };
 }
 
 const told = ({ asked }) =>
@@ -268,6 +275,51 @@ test("a subscription that the browser lost is made again", async () => {
   assert.deepEqual(here.store.view(), ON);
 });
 
+for (const file of [
+  "packages/next/templates/components/notify-me.tsx",
+  "examples/next/components/push-nudge.tsx",
+  "examples/next/components/notifications.tsx",
+]) {
+  test(`${file} says who is signed in`, () => {
+    const text = readFileSync(new globalThis.URL(`../../../${file}`, import.meta.url), "utf8");
+    assert.match(text, /\{[^}]*\buserId\b[^}]*\}: \{/);
+    assert.match(text, /usePush\(\{ publicKey, userId \}\)/);
+  });
+}
+
+describe("a page that comes again", () => {
+  test("takes the subscription back from the user in between", async () => {
+    const here = page(subscribed({ sent: sentBefore({ userId: "ada" }) }));
+    const stores = ["ada", "bob"].map((userId) => pushStore({ publicKey: KEY, userId }));
+    const shown = async (store) => {
+      const stop = store.listen(() => {});
+      await settled();
+      stop();
+      return store.view().state;
+    };
+    const [ada, bob] = stores;
+    assert.deepEqual([await shown(ada), await shown(bob), await shown(ada)], ["on", "on", "on"]);
+    assert.deepEqual(told(here), [
+      ["POST", OLD],
+      ["POST", OLD],
+    ]);
+    assert.equal(here.records.get("sent").userId, "ada");
+    assert.equal(here.watched, 2); // one listener for each store
+  });
+  test("looks once if it is mounted twice, and not for a second component", async () => {
+    const here = page(subscribed());
+    const store = pushStore({ publicKey: KEY });
+    store.listen(() => {})();
+    store.listen(() => {});
+    store.listen(() => {});
+    await settled();
+    assert.deepEqual([told(here), store.view()], [[["POST", OLD]], ON]);
+    store.listen(() => {});
+    await settled();
+    assert.equal(here.scripts.length, 1);
+  });
+});
+
 describe("the permission changes", () => {
   test("it is blocked, and given back", async () => {
     const here = await started(subscribed({ sent: sentBefore() }));
@@ -316,6 +368,34 @@ describe("signing out", () => {
     const here = await started(subscribed({ sent: sentBefore() }));
     await signOutOfPush();
     assert.deepEqual(here.store.view(), OFF);
+  });
+  for (const [name, answer] of [
+    ["is answered", new Response(null, { status: 201 })],
+    ["is not answered", new TypeError("Failed to fetch")],
+  ]) {
+    for (const sent of [undefined, sentBefore({ at: Date.now() - 8 * DAY })]) {
+      test(`while the start's POST runs, which ${name}: ${sent ? "a known one" : "a new one"}`, async () => {
+        const posted = resolvers();
+        const here = await started(subscribed({ sent, answers: [posted.promise] }));
+        const leaving = signOutOfPush();
+        await settled();
+        posted.resolve(answer);
+        await leaving;
+        await settled();
+        assert.deepEqual([here.store.view(), here.records.size, here.manager.subscription], [OFF, 0, null]);
+      });
+    }
+  }
+  test("while the start makes a lost subscription again", async () => {
+    const manager = pushManager();
+    const made = resolvers();
+    const { subscribe } = manager;
+    manager.subscribe = (options) => made.promise.then(() => subscribe(options));
+    const here = await started({ permission: "granted", sent: sentBefore(), manager });
+    await signOutOfPush();
+    made.resolve();
+    await settled();
+    assert.deepEqual([here.store.view(), here.records.size, manager.subscription], [OFF, 0, null]);
   });
   test("is never in the way", async () => {
     for (const browser of [

@@ -19,23 +19,20 @@ export const SUBSCRIPTIONS = "/api/push/subscriptions";
 const KEY = "sent";
 
 /** undefined: nothing, or the browser keeps nothing (a private window). */
-export const recall = () => inStore<Sent | undefined>("readonly", (store) => store.get(KEY));
+export const recall = () => inStore<Sent | undefined>((store) => store.get(KEY));
 
-export const remember = (sent: Sent) => inStore("readwrite", (store) => store.put(sent, KEY));
+export const remember = (sent: Sent) => inStore((store) => store.put(sent, KEY));
 
-export const forget = () => inStore("readwrite", (store) => store.delete(KEY));
+export const forget = () => inStore((store) => store.delete(KEY));
 
 /** What a request answers; undefined if the browser refuses. */
-function inStore<Value>(
-  mode: IDBTransactionMode,
-  ask: (store: IDBObjectStore) => IDBRequest,
-): Promise<Value | undefined> {
+function inStore<Value>(ask: (store: IDBObjectStore) => IDBRequest): Promise<Value | undefined> {
   return new Promise<Value | undefined>((resolve, reject) => {
     const opening = indexedDB.open("pushmill");
     opening.onupgradeneeded = () => opening.result.createObjectStore(KEY);
     opening.onerror = reject;
     opening.onsuccess = () => {
-      const transaction = opening.result.transaction(KEY, mode);
+      const transaction = opening.result.transaction(KEY, "readwrite");
       const request = ask(transaction.objectStore(KEY));
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = reject;

@@ -28,7 +28,7 @@ export interface PushActions {
 }
 
 export interface PushStore extends PushActions {
-  /** Starts with the first listener. Returns what removes it. */
+  /** Looks how it stands with the first listener. Returns what removes it. */
   listen(listener: () => void): () => void;
   view(): PushView;
 }
@@ -41,7 +41,7 @@ const signedOut = new Set<() => void>();
 export function pushStore(options: SubscribeOptions): PushStore {
   const listeners = new Set<() => void>();
   let view = LOADING;
-  let isStarted = false;
+  let isLooking: boolean | undefined; // undefined: it has not started
 
   function show(change: Partial<PushView>) {
     view = { ...view, ...change };
@@ -60,23 +60,29 @@ export function pushStore(options: SubscribeOptions): PushStore {
   }
 
   /** Asks the user nothing. */
-  const look = async () => show(await seen(options));
+  const look = async () => {
+    isLooking = true;
+    show(await seen(options));
+    isLooking = false;
+  };
 
   function start() {
-    isStarted = true;
     signedOut.add(() => show({ state: standing(), error: null }));
     navigator.permissions?.query({ name: "notifications" }).then(
-      (permission) => permission.addEventListener("change", () => view.busy || look()),
+      (permission) => {
+        permission.onchange = () => view.busy || look();
+      },
       () => {}, // not in this browser
     );
-    look();
   }
 
   return {
     view: () => view,
     listen(listener) {
       listeners.add(listener);
-      if (!isStarted) start();
+      isLooking ?? start();
+      // Since the last one another user may have had this browser. A page that is mounted twice (StrictMode) looks once.
+      if (listeners.size === 1 && !isLooking) look();
       return () => listeners.delete(listener);
     },
     subscribe: () => act(() => subscribed(options)),

@@ -18,6 +18,7 @@ export interface Refusal extends Error {
 
 const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
 const PATIENCE = 30_000; // milliseconds
+let left = 0; // how often this browser's subscription was ended
 
 /** undefined or null: there is none. */
 export const current = async (): Promise<PushSubscription | null | undefined> =>
@@ -25,7 +26,8 @@ export const current = async (): Promise<PushSubscription | null | undefined> =>
 
 /**
  * Makes sure that there is a subscription with this key and that the server knows it: sends one that is new, was made
- * with another key or for another user, or was sent a week ago. Rejects with one readable line.
+ * with another key or for another user, or was sent a week ago. Rejects with one readable line; with that of a 401 if
+ * the user signs out meanwhile.
  */
 export async function keep({
   publicKey: key = "",
@@ -34,6 +36,7 @@ export async function keep({
   userId,
 }: SubscribeOptions) {
   if (!/^B[\w-]{86}$/.test(key)) throw new Error("publicKey is not a VAPID public key");
+  const before = left;
   const sent = await recall();
   const { pushManager } = await registered(serviceWorker);
   const found = await pushManager.getSubscription();
@@ -42,11 +45,20 @@ export async function keep({
   const isKnown = sent && identity(sent) === identity(news);
   if (isKnown && news.at - sent.at < WEEK) return;
   const old = sent?.endpoint ?? found?.endpoint; // the one that the server knows
-  const save = (fresh: PushSubscription) => saved({ ...news, endpoint: fresh.endpoint }, fresh, old);
+  const save = async (fresh: PushSubscription) => {
+    news.endpoint = fresh.endpoint;
+    const oldEndpoint = old === news.endpoint ? undefined : old;
+    await post(url, { subscription: fresh, oldEndpoint }).finally(async () => {
+      if (left === before) return;
+      await fresh.unsubscribe(); // it may have been made after `leave` looked
+      throw refused(401, "signed out");
+    });
+    await remember(news);
+  };
   await save(subscription).catch(async (refusal: Refusal) => {
     // Another user's, with other keys: this browser gets a new endpoint.
     if (refusal.status === 409) return save(await made(pushManager, key, subscription));
-    if (isKnown && !(refusal.status && refusal.status < 500)) return; // not answered: next time
+    if (isKnown && (refusal.status ?? 500) >= 500) return; // not answered: next time
     throw refusal;
   });
 }
@@ -56,6 +68,7 @@ export async function keep({
  * worker that the subscription is gone. Rejects if the browser can't end it.
  */
 export async function leave(url?: string): Promise<void> {
+  left++; // what `keep` is sending must not be remembered after this
   const subscription = await current();
   const sent = await recall();
   await forget();
@@ -81,24 +94,23 @@ async function registered(script: string | null): Promise<ServiceWorkerRegistrat
 async function made(pushManager: PushManager, key: string, found: PushSubscription | null): Promise<PushSubscription> {
   await found?.unsubscribe();
   const subscribing = pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  return within(subscribing, "the push service of this browser did not answer").catch((error) => {
+  return within(subscribing, "the push service did not answer").catch((error) => {
     throw new Error(`could not subscribe: ${line(error)}`);
   });
 }
 
 function isMadeWith({ options }: PushSubscription, key: string): boolean {
-  const own = options.applicationServerKey;
-  if (!own) return true; // an old browser does not say
-  const given = atob(key.replace(/-/g, "+").replace(/_/g, "/"));
-  return given === String.fromCharCode(...new Uint8Array(own));
+  const own = options.applicationServerKey; // an old browser does not say
+  return !own || atob(key.replace(/-/g, "+").replace(/_/g, "/")) === String.fromCharCode(...new Uint8Array(own));
 }
 
-async function saved(news: Sent, subscription: PushSubscription, old: string | undefined): Promise<void> {
-  const oldEndpoint = old === news.endpoint ? undefined : old;
-  const answer = await send("POST", news.url, { subscription, oldEndpoint });
-  if (answer.ok) return void (await remember(news));
-  const reason = (await answer.json().catch(() => null))?.error ?? answer.statusText;
-  throw Object.assign(new Error(`POST ${news.url} answered ${answer.status} ${reason}`), { status: answer.status });
+const refused = (status: number, message: string): Refusal => Object.assign(new Error(message), { status });
+
+async function post(url: string, body: object): Promise<void> {
+  const answer = await send("POST", url, body);
+  if (answer.ok) return;
+  const reason = (await answer.json().catch(() => {}))?.error ?? answer.statusText;
+  throw refused(answer.status, `POST ${url} answered ${answer.status} ${reason}`);
 }
 
 function within<Value>(work: Promise<Value>, late: string): Promise<Value> {

@@ -4,9 +4,9 @@ import { usePush } from "pushmill/react";
 
 const publicKey = process.env.NEXT_PUBLIC_VAPID_PUBLIC_KEY ?? "";
 
-/** A button that switches web push on and off for this device. */
-export function NotifyMe() {
-  const { state, busy, error, subscribe, unsubscribe } = usePush({ publicKey });
+/** A button that switches web push on and off for this device. `userId`: who is signed in, if users share browsers. */
+export function NotifyMe({ userId }: { userId?: string | number }) {
+  const { state, busy, error, subscribe, unsubscribe } = usePush({ publicKey, userId });
   const on = state === "on";
   if (state === "loading") return null;
   if (state === "unsupported") return <p>This browser has no notifications.</p>;

@@ -73,7 +73,7 @@ export function server(...answers) {
   const asked = [];
   const fetch = async (url, { method, body, credentials, headers }) => {
     asked.push({ method, url, credentials, type: headers["Content-Type"], ...JSON.parse(body) });
-    const answer = answers.shift() ?? 201;
+    const answer = (await answers.shift()) ?? 201;
     if (answer instanceof Error) throw answer;
     return answer instanceof Response ? answer : new Response(null, { status: answer });
   };
@@ -117,7 +117,7 @@ export function page({
 } = {}) {
   const records = new Map(sent ? [["sent", sent]] : []);
   const { asked, fetch } = server(...answers);
-  const state = { manager, records, asked, scripts: [], questions: 0, change: null };
+  const state = { manager, records, asked, scripts: [], questions: 0, watched: 0, change: null };
   const registration = { pushManager: manager, active: {} };
   const serviceWorker = {
     getRegistration: async () => (more.unregistered && state.scripts.length === 0 ? undefined : registration),
@@ -139,7 +139,12 @@ export function page({
     notification.permission = now;
     state.change?.();
   };
-  const query = async () => ({ addEventListener: (_, listener) => (state.change = listener) });
+  const query = async () => ({
+    set onchange(listener) {
+      state.watched += 1;
+      state.change = listener;
+    },
+  });
   const navigator = { userAgent: MAC, maxTouchPoints: 0, serviceWorker, permissions: { query }, ...more.navigator };
   if (more.navigator && "serviceWorker" in more.navigator) delete navigator.serviceWorker;
   const db = more.forgetful ? database() : database(records);

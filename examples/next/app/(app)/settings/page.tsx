@@ -25,7 +25,7 @@ export default async function Page() {
         </section>
         <section aria-labelledby="notifications">
           <h2 id="notifications">Notifications</h2>
-          <Notifications publicKey={env("VAPID_PUBLIC_KEY")} />
+          <Notifications publicKey={env("VAPID_PUBLIC_KEY")} userId={user.id} />
         </section>
         <section aria-labelledby="session">
           <h2 id="session">Session</h2>

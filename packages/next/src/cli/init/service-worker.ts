@@ -31,6 +31,6 @@ function intoSource(app: App, builder: string): string[] {
   return [
     `${builder} builds the service worker; add to ${source ?? "its source"}:\n` +
       '    import { handlePush } from "pushmill/sw";\n    handlePush(self);\n' +
-      "  If its script is not at /sw.js, name it in components/notify-me.tsx: usePush({ publicKey, serviceWorker })",
+      "  If its script is not at /sw.js, name it in components/notify-me.tsx: usePush({ publicKey, userId, serviceWorker })",
   ];
 }
