@@ -7,7 +7,7 @@ NPM := $(shell command -v npm)
 NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next \
 	examples/next))
 
-.PHONY: help setup demo dashboard worker example tarball package test check fast unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard worker example tarball package test matrix check fast unit alerts bench corpus screenshots requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ package: setup ## Build the npm package (packages/next), if there is npm
 	$(if $(NPM),npm run --silent build --prefix packages/next)
 
 test: check package ## Run `make check` and all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not matrix"
 	$(if $(NPM),npm test --silent --prefix packages/next)
 
 check: setup ## Check format, lint, types and import rules
@@ -60,6 +60,9 @@ fast: setup ## Run the unit tests without golden images, property tests and slow
 
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
+
+matrix: package ## Test with further browsers, bundlers and compilers
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix tests/companion
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
 alerts: setup ## Let each alert rule fire and resolve in a real Prometheus

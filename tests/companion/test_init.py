@@ -92,7 +92,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bundler", ["--turbopack", "--webpack"])
+@pytest.mark.parametrize("bundler", ["--turbopack", pytest.param("--webpack", marks=pytest.mark.matrix)])
 async def test_the_app_builds_and_a_second_init_changes_nothing(new_app: Path, bundler: str) -> None:
     """Its types fit, no Redis is needed, all routes are there, and the code of the docs compiles in it."""
     written(new_app)
@@ -110,6 +110,7 @@ async def test_the_app_builds_and_a_second_init_changes_nothing(new_app: Path, b
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 async def test_all_parts_build(new_app: Path) -> None:
     """`--all` adds what the defaults leave out."""
     await pushmill(new_app, "init", "--yes", "--all")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.support.push_page import PushPage
     from tests.support.push_service import PushService
 
+pytestmark = pytest.mark.matrix  # tests of the example app show the same in this browser
+
 REGISTER = """async () => {
     await navigator.serviceWorker.register("/sw.js");
     await navigator.serviceWorker.ready;

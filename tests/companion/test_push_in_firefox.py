@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.support.app import App
     from tests.support.push_page import PushPage
 
+pytestmark = pytest.mark.matrix  # tests of the example app show the same in this browser
+
 SHOWN = """const registration = await navigator.serviceWorker.ready;
     return (await registration.getNotifications()).map(({title, body}) => [title, body])"""
 

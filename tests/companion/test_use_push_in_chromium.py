@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.async_api import expect
 
 from embedded.push_checks import make_vapid_keys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tests.support.app import App
     from tests.support.desktop import Desktop
     from tests.support.hook_page import HookPage
+
+pytestmark = pytest.mark.matrix  # tests of the example app show the same in this browser
 
 SHOWN = """async (expected) => {
     const registration = await navigator.serviceWorker.ready;
