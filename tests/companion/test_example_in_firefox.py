@@ -98,6 +98,7 @@ async def test_a_message_is_shown_and_a_click_opens_its_chat(
     await ada.seen("main", "are you there?")
 
 
+@pytest.mark.matrix
 async def test_signing_out_ends_the_subscription(example_app: Example, ada: Firefox, chromium: Browser) -> None:
     """Row and channel go. If the app had kept the row, the worker would prune it with the next message."""
     row = await subscribed(ada, example_app)
@@ -116,6 +117,7 @@ async def test_signing_out_ends_the_subscription(example_app: Example, ada: Fire
     assert example_app.push.passed("refused", 410)
 
 
+@pytest.mark.matrix
 async def test_a_subscription_that_the_service_ended_is_renewed(
     example_app: Example, ada: Firefox, chromium: Browser
 ) -> None:
@@ -131,6 +133,7 @@ async def test_a_subscription_that_the_service_ended_is_renewed(
     assert [["Grace", "To the new endpoint"]] == await ada.alerts()
 
 
+@pytest.mark.matrix
 async def test_a_refused_permission_is_said(example_app: Example, ada: Firefox) -> None:
     """The page says that notifications are blocked, and offers no button."""
     await ada.click(SETTINGS)
@@ -156,6 +159,7 @@ async def test_a_new_vapid_key_replaces_the_subscription(
                 await sign_in(firefox, url)
                 await switch_on(firefox)
                 earlier = endpoints(old)
+                await firefox.open("about:blank")  # an open page hears of the new key by itself
             async with serving(new, port, tmp_path, VAPID_PREVIOUS_PRIVATE_KEYS=old.vapid[0]):
                 await send(new, "With the previous key")
                 assert ["With the previous key"] == [title for title, _ in await firefox.alerts()]

@@ -92,7 +92,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bundler", ["--turbopack", pytest.param("--webpack", marks=pytest.mark.matrix)])
+@pytest.mark.matrix
+@pytest.mark.parametrize("bundler", ["--turbopack", "--webpack"])
 async def test_the_app_builds_and_a_second_init_changes_nothing(new_app: Path, bundler: str) -> None:
     """Its types fit, no Redis is needed, all routes are there, and the code of the docs compiles in it."""
     written(new_app)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psutil
+import pytest
 
 from tests.support.polling import PATIENCE, is_over
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2]
 
 
+@pytest.mark.matrix
 async def test_it_runs_beside_another_one_and_leaves_nothing(example_app: Example) -> None:
     """It finds a free port, and on Ctrl-C all its processes and files are gone."""
     process = await _start(os.environ["PATH"])  # noqa: TID251 -- Node is on it
