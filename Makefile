@@ -61,7 +61,7 @@ fast: setup ## Run the unit tests without golden images, property tests and slow
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
 
-matrix: package ## Test with further browsers, bundlers and compilers
+matrix: package ## Test the npm package with further browsers, bundlers, compilers, databases and clients
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix tests/companion
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).

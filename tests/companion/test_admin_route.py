@@ -57,7 +57,7 @@ async def enter(page: Page, user: str, base: str = "") -> None:
     await page.goto(base + MOUNT)
 
 
-@pytest.mark.parametrize("base", ["", BASE])
+@pytest.mark.parametrize("base", [pytest.param("", marks=pytest.mark.matrix), BASE])
 async def test_a_failed_job_is_retried_in_the_app(
     app: App, mess: Mess, chromium: Browser, tarball: Path, base: str
 ) -> None:

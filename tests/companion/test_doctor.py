@@ -151,7 +151,7 @@ async def test_each_fault_is_named(app: App, mess: Mess, tarball: Path) -> None:
         assert "may drop jobs (maxmemory-policy allkeys-lru): set it to noeviction" in fault
 
 
-@pytest.mark.parametrize("api", [True, False])
+@pytest.mark.parametrize("api", [True, pytest.param(False, marks=pytest.mark.matrix)])
 async def test_without_a_worker_nothing_runs(app: App, mess: Mess, tarball: Path, api: bool) -> None:
     """It is said whether the app knows Redis or the API alone."""
     process, url = web_process(mess.url, mess.folder, FULL)

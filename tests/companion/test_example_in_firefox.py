@@ -144,6 +144,7 @@ async def test_a_refused_permission_is_said(example_app: Example, ada: Firefox) 
     assert [] == example_app.sql(ROWS)
 
 
+@pytest.mark.matrix
 async def test_a_new_vapid_key_replaces_the_subscription(
     firefox_program: str, mozilla_push: MozillaPush, tmp_path: Path
 ) -> None:

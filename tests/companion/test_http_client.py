@@ -37,7 +37,7 @@ IMAGE = {"fileId": "file-1", "filePath": "uploads/file-1.png", "userId": "user-1
 GIVEN = f"const IMAGE = {json.dumps(IMAGE)};\n"
 
 
-@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+@pytest.mark.parametrize("wire", ["bullmq", pytest.param("rq", marks=pytest.mark.matrix)])
 async def test_a_job_by_way_of_the_client(app: App, newest_app: NodeApp, wire: str) -> None:
     """Submitted twice with a key, followed, waited for, and looked at; on both wires."""
     app.upload("file-1")

@@ -26,7 +26,7 @@ WRITTEN = re.findall(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.matrix)])
 def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> App:
     """A database with the tables that Prisma makes of the models."""
     script = tables(request.param)

@@ -50,7 +50,7 @@ HOSTS = (
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.matrix)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, App, str]:
     """A database with Prisma's tables: its provider, the app's side, and its URL as Prisma's adapters take it."""
     if request.param == "sqlite":

@@ -18,21 +18,18 @@ from tests.support.package import MODULES
 if TYPE_CHECKING:
     from pathlib import Path as PathType
 
+pytestmark = pytest.mark.matrix  # the apps of other tests compile with one TypeScript
+
 CONSUMER = Path(__file__).parent / "consumer"
 # Each TypeScript with each way to find modules, and each of these with both kinds of optional fields.
 WAYS = [
     ("typescript-oldest", "node16", True),
+    ("typescript-oldest", "bundler", False),
+    ("typescript", "node16", False),
+    ("typescript", "nodenext", True),
+    ("typescript", "bundler", True),
+    ("typescript-newest", "nodenext", False),
     ("typescript-newest", "bundler", False),
-    *(
-        pytest.param(*way, marks=pytest.mark.matrix)
-        for way in (
-            ("typescript-oldest", "bundler", False),
-            ("typescript", "node16", False),
-            ("typescript", "nodenext", True),
-            ("typescript", "bundler", True),
-            ("typescript-newest", "nodenext", False),
-        )
-    ),
 ]
 # Not every TypeScript takes the declarations of other packages; apps have `skipLibCheck`.
 OF_OTHERS = re.compile(r"node_modules/(?!pushmill/)[^:]*\.d\.[cm]?ts\(")
