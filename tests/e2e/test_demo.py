@@ -65,7 +65,7 @@ async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
         [url] = re.findall(r"(http://\S+)/admin/queues", said)
         [token] = re.findall(r"token: (\S+)", said)
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
-            assert 200 == (await http.get("/admin/queues/login")).status_code
+            assert 200 == (await http.get("/admin/queues/")).status_code
             done: dict[str, int] = {}
             async with asyncio.timeout(PATIENCE):
                 while min(done.values(), default=0) == 0:
