@@ -176,7 +176,7 @@ for (const [name, given, told, count = 1] of [
   [
     "no worker runs",
     { redis: redisOf({ workers: [] }), web: { workers: [] } },
-    /Worker: none has reported within a minute: start python worker\.py/,
+    /Worker: none has reported within a minute: start one \(make worker APP=\.\.\. or python worker\.py\)/,
   ],
   [
     "the worker has another prefix",
@@ -372,6 +372,14 @@ for (const [value, isAccepted] of [
     assert.equal(/self-signed certificate: .* set REDIS_TLS_INSECURE=1/.test(text), !isAccepted, text);
   });
 }
+
+test("a certificate that is not there is named", async () => {
+  webPy();
+  const env = { REDIS_URL: "rediss://redis.example:6379", REDIS_TLS_CA: "nowhere.pem" };
+  const { code, text } = await examined(app({ env }));
+  assert.equal(code, 1, text);
+  assert.match(text, /Redis: redis\.example:6379: REDIS_TLS_CA: the file can't be read \(ENOENT\)/);
+});
 
 test("an app without uploads and push is asked for neither", async () => {
   webPy({ workers: [{ ...WORKER, facts: {}, queues: ["mails"] }] });

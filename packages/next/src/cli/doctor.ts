@@ -14,11 +14,11 @@ import { version } from "./run.js";
 
 const HELP = `Usage: npx pushmill doctor
 
-Says in one line each what of the app in this folder, its Redis, web.py and the workers does not fit together. It reads
+Checks whether the app in this folder, its Redis, web.py and the workers fit together, one line for each thing. It reads
 the .env files as next dev does (NODE_ENV=production: as next start does), and changes nothing.
 The exit status is 1 if something is wrong.`;
 
-/** Says what of the app and the worker does not fit together. */
+/** Checks whether the app and the worker fit together. */
 export const doctor: Command = async (args, shell) => {
   if (args.length > 0) {
     if (args.some((arg) => !["--help", "-h"].includes(arg))) {

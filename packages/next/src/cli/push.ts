@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import type { QueueService } from "../bullmq/index.js";
 import { CliError, type Command, type Shell, UsageError } from "./command.js";
 import { variables } from "./init/dotenv.js";
+import { tlsOf } from "./redis-tls.js";
 
 const HELP = `Usage: npx pushmill push <userId> <text>
 
@@ -54,7 +55,7 @@ function options({ env, folder }: Shell): ConstructorParameters<typeof QueueServ
   const setting = (name: string) => env[name] || file.get(name);
   const url = setting("REDIS_TLS_URL") || setting("REDIS_URL");
   if (!url) throw new CliError("REDIS_URL is not set, neither in the environment nor in .env of this folder");
-  const tls = setting("REDIS_TLS_INSECURE") === "1" ? { tls: { rejectUnauthorized: false } } : {};
+  const tls = tlsOf(url, setting);
   const prefix = setting("BULLMQ_PREFIX");
   return { connection: { url, ...tls }, ...(prefix ? { prefix } : {}) };
 }

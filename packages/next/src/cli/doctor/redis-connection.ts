@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { tlsOf } from "../redis-tls.js";
 import type { Folder } from "./folder.js";
 
 const PATIENCE = 5_000; // milliseconds
@@ -40,7 +40,7 @@ export async function connect(app: Folder, url: string): Promise<Redis> {
 
 function optionsOf(app: Folder, url: string): Record<string, unknown> {
   const once = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
-  return { ...once, connectTimeout: PATIENCE, commandTimeout: PATIENCE, ...tlsOf(app, url) };
+  return { ...once, connectTimeout: PATIENCE, commandTimeout: PATIENCE, ...tlsOf(url, (name) => app.env.get(name)) };
 }
 
 /** bullmq 5 brings an ioredis that the app need not have itself. */
@@ -55,14 +55,6 @@ function besideBullmq({ folder }: Folder): unknown {
   } catch {
     return null;
   }
-}
-
-/** The worker's own settings for a certificate that no authority of Node.js' has signed. */
-function tlsOf({ env }: Folder, url: string): Record<string, unknown> {
-  if (!url.startsWith("rediss:")) return {};
-  const [ca, insecure] = [env.get("REDIS_TLS_CA"), env.get("REDIS_TLS_INSECURE")];
-  if (ca) return { tls: { ca: readFileSync(ca, "utf8") } };
-  return insecure === "1" ? { tls: { rejectUnauthorized: false } } : {};
 }
 
 function told(reason: string, url: string): string {

@@ -1,3 +1,4 @@
+import { CliError } from "../command.js";
 import { type Finding, ok, unknown, wrong } from "./finding.js";
 import type { Folder } from "./folder.js";
 import { type QueueInRedis, queuesIn } from "./queues-in-redis.js";
@@ -39,7 +40,9 @@ export async function lookIntoRedis(app: Folder): Promise<RedisReport> {
     }
   } catch (error) {
     const reason =
-      error instanceof RedisError ? error.message : `an answer was not understood (${(error as Error).message})`;
+      error instanceof RedisError || error instanceof CliError
+        ? error.message
+        : `an answer was not understood (${(error as Error).message})`;
     return report(wrong("Redis", `${where}: ${reason}`));
   }
 }

@@ -39,7 +39,12 @@ export function sameRedis(own: readonly Worker[] | null, theirs: readonly Worker
 export function workerFindings(workers: readonly Worker[], version: string): Finding[] {
   if (workers.length === 0) {
     const same = "with the same REDIS_URL and BULLMQ_PREFIX as the app";
-    return [wrong("Worker", `none has reported within a minute: start python worker.py, ${same}`)];
+    return [
+      wrong(
+        "Worker",
+        `none has reported within a minute: start one (make worker APP=... or python worker.py), ${same}`,
+      ),
+    ];
   }
   const features = [...new Set(workers.flatMap((worker) => worker.features))].join(", ");
   const told = ok("Worker", `${count(workers.length)}, serving ${features || "no feature that it names"}`);
