@@ -159,4 +159,6 @@ async def test_without_a_worker_nothing_runs(app: App, mess: Mess, tarball: Path
     del env["REDIS_URL" if api else "PUSHMILL_URL"]
     async with process:
         [fault] = await Folder(mess.folder, tarball, env).faults()
-    assert fault.startswith("Worker: none has reported within a minute: start one (make worker APP=... or python worker.py)")
+    assert fault.startswith(
+        "Worker: none has reported within a minute: start one (make worker APP=... or python worker.py)"
+    )
