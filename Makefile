@@ -85,9 +85,10 @@ screenshots: setup ## Take the screenshots of docs/dashboard.md
 # what was tested. The smaller files start as copies of requirements-dev.txt, so that all have the same versions.
 requirements: setup ## Compile requirements*.txt from pyproject.toml
 	$(PIP_COMPILE) --all-extras --output-file requirements-dev.txt pyproject.toml
-	$(call compile,requirements.txt,push media database api ffmpeg)
+	$(call compile,requirements.txt,push media email database api ffmpeg)
 	$(call compile,requirements-push.txt,push database)
 	$(call compile,requirements-media.txt,media database)
+	$(call compile,requirements-email.txt,email database)
 	$(call compile,requirements-api.txt,api)
 
 define compile

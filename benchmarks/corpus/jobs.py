@@ -15,9 +15,9 @@ from processors.media.payload import FileJob, ImagePayload, VideoPayload
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import ProcessImage
 from processors.media.process_video import ProcessVideo
-from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings, PlatformSettings
 from processors.media.video.ffmpeg_tools import find
+from processors.sandbox.client import Sandbox
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
 

@@ -24,7 +24,7 @@ from PIL import Image, ImageChops, ImageStat
 from benchmarks.media import images
 from processors.media.payload import ImageOptions
 from processors.media.process_image import LIMITS
-from processors.media.sandbox.client import Sandbox, Task
+from processors.sandbox.client import Sandbox, Task
 from queue_lib.observe import memory
 
 if TYPE_CHECKING:

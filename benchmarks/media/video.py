@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.harness import in_turn, median
 from processors.media.process_video import FILE, MAX_PIXELS
-from processors.media.sandbox.client import Sandbox, Task
-from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.ffmpeg_tools import FfmpegTools, find
+from processors.sandbox.client import Sandbox, Task
+from processors.sandbox.limits import MEBIBYTE, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

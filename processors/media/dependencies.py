@@ -12,8 +12,8 @@ from queue_lib.errors import SnoozeError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from processors.media.sandbox.client import Sandbox
     from processors.media.video.ffmpeg_tools import FfmpegTools
+    from processors.sandbox.client import Sandbox
     from storage.objects.base import ObjectStore
     from storage.ports import Avatars, Files
 

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from processors import objects
 from processors.media.payload import AvatarPayload, Upload
 from processors.media.reports import Report
-from processors.media.sandbox.client import Task
-from processors.media.sandbox.shortage import NoRoomError
 from processors.outage import PAUSE, outages_put_off
+from processors.sandbox.client import Task
+from processors.sandbox.shortage import NoRoomError
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from storage.errors import NotOwnerError, RowNotFoundError
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from processors.media.dependencies import MediaDependencies
     from processors.media.reports import Output
-    from processors.media.sandbox.client import OnProgress
-    from processors.media.sandbox.limits import Limits
+    from processors.sandbox.client import OnProgress
+    from processors.sandbox.limits import Limits
     from queue_lib.processor import Context, Model
     from storage.objects.base import Stored
 

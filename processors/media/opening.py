@@ -12,8 +12,8 @@ from processors.media.optimize_avatar import OptimizeAvatar
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import ProcessImage
 from processors.media.process_video import ProcessVideo, tools_or_reason
-from processors.media.sandbox.client import Sandbox
 from processors.media.settings import MediaSettings, PlatformSettings
+from processors.sandbox.client import Sandbox
 from queue_lib.feature import Opened
 from storage.settings import ObjectsSettings
 

@@ -16,7 +16,7 @@ from processors.media.payload import (
 from processors.media.process_image import LIMITS, MAX_UPLOAD
 from processors.media.reports import ImageReport, TextReport
 from processors.media.results import ImageFileResult, TextResult
-from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.sandbox.limits import MEBIBYTE, Limits
 
 if TYPE_CHECKING:
     from processors.media.dependencies import MediaDependencies

@@ -9,7 +9,7 @@ from processors.media.job_steps import opened_upload, read_report, row_of
 from processors.media.process_video import encode
 from processors.media.reports import ImageReport
 from processors.media.results import ImageResult, Variant
-from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.sandbox.limits import MEBIBYTE, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ import structlog
 from processors.media.job_steps import opened_upload, read_report, row_of
 from processors.media.reports import Output, VideoReport
 from processors.media.results import VideoResult
-from processors.media.sandbox.limits import MEBIBYTE, Limits
 from processors.media.video.ffmpeg_tools import FfmpegTools, NoFfmpegError, find
 from processors.media.video.plan import ENCODE
+from processors.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError
 
 if TYPE_CHECKING:

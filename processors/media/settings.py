@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from processors.media.dependencies import VideoLimits, VideoSlots
 from processors.media.payload import LARGEST_AVATAR, SMALLEST_AVATAR
-from processors.media.sandbox.limits import MEBIBYTE
+from processors.sandbox.limits import MEBIBYTE
 
 IMAGES_SHARE = 60  # MiB that a video leaves for images
 

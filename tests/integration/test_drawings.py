@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from processors.media.sandbox.client import Sandbox, Task
-from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.sandbox.client import Sandbox, Task
+from processors.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError
 from tests.support.images import RED, WHITE, bytes_of, close, opened
 from tests.support.media import image_options

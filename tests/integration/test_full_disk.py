@@ -12,7 +12,7 @@ from PIL import Image
 
 from processors.media.payload import ImagePayload
 from processors.media.process_image import ProcessImage
-from processors.media.sandbox.shortage import NoRoomError
+from processors.sandbox.shortage import NoRoomError
 from queue_lib.errors import SnoozeError, TransientError
 from tests.support.fakes import FakeContext
 from tests.support.small_disk import SIZE, fill

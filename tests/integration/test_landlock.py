@@ -13,9 +13,9 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from processors.media.sandbox import landlock
-from processors.media.sandbox.client import Sandbox, Task
-from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.sandbox import landlock
+from processors.sandbox.client import Sandbox, Task
+from processors.sandbox.limits import MEBIBYTE, Limits
 from tests.support.documents import make_docx, make_pdf
 from tests.support.images import bytes_of
 from tests.support.media import image_options

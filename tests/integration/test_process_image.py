@@ -18,9 +18,9 @@ from processors.media.payload import AvatarPayload, FileJob, ImagePayload, Video
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import MAX_UPLOAD, ProcessImage
 from processors.media.process_video import ProcessVideo
-from processors.media.sandbox.client import PROJECT, Sandbox
-from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video.ffmpeg_tools import FfmpegTools
+from processors.sandbox.client import PROJECT, Sandbox
+from processors.sandbox.limits import MEBIBYTE
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
@@ -206,7 +206,7 @@ async def test_a_store_that_is_away_is_not_permanent(
 async def test_the_encoder_loads_little() -> None:
     """A child starts fast: it imports neither queue nor storage, nor any client."""
     code = (
-        "import sys, processors.media.image.make_images, processors.media.sandbox.fork_server\n"
+        "import sys, processors.media.image.make_images, processors.sandbox.fork_server\n"
         "print(*(m for m in sys.modules if '.' not in m))"
     )
     process = await asyncio.create_subprocess_exec(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processors.media.sandbox.client import PROJECT, Task
-from processors.media.sandbox.limits import MEBIBYTE, Limits
+from processors.sandbox.client import PROJECT, Task
+from processors.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
 from tests.support.listening import listening
 from tests.support.polling import PATIENCE, is_over, until
@@ -310,7 +310,7 @@ async def test_a_child_has_no_network(sandbox: PlaySandbox, tmp_path: Path) -> N
 
 def may_leave_the_network() -> bool:
     """Whether this machine lets unprivileged processes leave the network."""
-    code = "import sys; from processors.media.sandbox import kernel; sys.exit(not kernel.disconnect())"
+    code = "import sys; from processors.sandbox import kernel; sys.exit(not kernel.disconnect())"
     return subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 
 

@@ -13,7 +13,7 @@ from docx import Document
 from pypdf import PdfReader, PdfWriter
 
 from processors.media.document import extract_text
-from processors.media.sandbox.limits import MEBIBYTE
+from processors.sandbox.limits import MEBIBYTE
 from tests.support.media import FakeParent
 
 

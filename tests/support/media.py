@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from processors.media.dependencies import MediaDependencies, VideoLimits, VideoSlots
-from processors.media.sandbox.client import Sandbox
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.client import Sandbox
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import RefusedError
 from storage.errors import NotOwnerError, ObjectNotFoundError, ObjectTooLargeError, RowNotFoundError
 from storage.objects.base import Stored
 

@@ -15,9 +15,10 @@ EXTRAS: dict[str, list[str]] = _TABLE["optional-dependencies"]
 PYTHONS = ("3.11.0", "3.11.15", "3.12.9", "3.13.9", "3.14.3")  # that the files hold for, and that CI runs
 # Which extras each file installs, beside what every process needs.
 FILES = {
-    "requirements.txt": ("push", "media", "database", "api", "ffmpeg"),
+    "requirements.txt": ("push", "media", "email", "database", "api", "ffmpeg"),
     "requirements-push.txt": ("push", "database"),
     "requirements-media.txt": ("media", "database"),
+    "requirements-email.txt": ("email", "database"),
     "requirements-api.txt": ("api",),
     "requirements-dev.txt": tuple(EXTRAS),
 }

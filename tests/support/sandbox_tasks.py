@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from processors.media.sandbox import child, fork_server, limits
-from processors.media.sandbox.client import Sandbox
-from processors.media.sandbox.protocol import FailedError, Parent, RefusedError
+from processors.sandbox import child, fork_server, limits
+from processors.sandbox.client import Sandbox
+from processors.sandbox.protocol import FailedError, Parent, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

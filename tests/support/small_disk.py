@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.shortage import ROOM
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.shortage import ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from PIL import Image
 
 from processors.media.image import make_avatars, make_images, opened_image
 from processors.media.image.gif import Gif
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 from tests.support.images import (
     BLUE,
     GREEN,

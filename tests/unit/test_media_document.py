@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from processors.media.document import extract_text
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import RefusedError
 from tests.support.documents import locked_pdf, make_docx, make_package, make_pdf, read, word
 from tests.support.media import FakeParent
 

@@ -11,7 +11,7 @@ from docx import Document
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part
 
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 from tests.support.documents import DOCUMENT, OOXML, STRICT, WORDS, make_docx, make_package, read, run_of, word
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from processors.media.sandbox.client import PROJECT
-from processors.media.sandbox.folders import Folders
+from processors.sandbox.client import PROJECT
+from processors.sandbox.folders import Folders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CODE = (
-    "import pathlib, sys; from processors.media.sandbox.folders import Folders; folders = Folders(pathlib.Path("
+    "import pathlib, sys; from processors.sandbox.folders import Folders; folders = Folders(pathlib.Path("
     "sys.argv[1])); folder = folders.new(); (folder / 'source').touch(); print(folder, flush=True); sys.stdin.read()"
 )
 

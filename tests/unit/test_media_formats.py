@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 from processors.media.image import decode, webp
 from processors.media.image.image_kind import kind_of
 from processors.media.image.opened_image import BASE
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 from tests.support.images import (
     BLUE,
     GREEN,

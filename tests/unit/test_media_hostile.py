@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from processors.media.image import decode, make_images, opened_image
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 from tests.support.images import (
     PLAIN,
     WHITE,

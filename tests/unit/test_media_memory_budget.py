@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processors.media.sandbox.memory_budget import OVERTAKEN, RETURN, MemoryBudget
+from processors.sandbox.memory_budget import OVERTAKEN, RETURN, MemoryBudget
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from processors.media.image.png import Png
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 from tests.support.images import GREEN, RED, WHITE, bytes_of, close, made, run, scene
 from tests.support.media import image_options
 from tests.support.pngs import GREY, PALETTE, RGB, animated, chunk, frame, header, packed, png

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.settings import MediaSettings, PlatformSettings
+from processors.sandbox.limits import MEBIBYTE
 
 
 def test_the_child_sees_where_programs_are_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

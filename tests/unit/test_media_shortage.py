@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from processors.media.sandbox import shortage
+from processors.sandbox import shortage
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import FailedError, RefusedError
 from processors.media.video import encode, probe
 from processors.media.video.colour import PLAIN
 from processors.media.video.packets import Packets
 from processors.media.video.plan import Plan, plan, smaller
 from processors.media.video.probe import Probe, Sound
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import FailedError, RefusedError
 
 SAFE = Probe(
     index=0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from processors.media.sandbox.protocol import ASKED_WRONG, RefusedError
+from processors.sandbox.protocol import ASKED_WRONG, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

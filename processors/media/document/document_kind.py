@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from processors.media.document import docx
 from processors.media.document.charset import CONTROL
 from processors.media.document.text import NOT_TAKEN
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from processors.media.document.damage import refuse_damage
 from processors.media.document.package import Package
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

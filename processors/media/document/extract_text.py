@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from processors.media.document import docx, text
 from processors.media.document.document_kind import kind_of
 from processors.media.document.pdf import Pages
-from processors.media.sandbox.limits import MEBIBYTE
+from processors.sandbox.limits import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.media.sandbox.protocol import Parent
+    from processors.sandbox.protocol import Parent
 
 SOURCE, RESULT = Path("source"), Path("text.txt")
 # Bytes of memory: for the library, and for each byte of the upload.

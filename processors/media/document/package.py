@@ -10,7 +10,7 @@ import posixpath
 import zipfile
 from typing import TYPE_CHECKING, Any, Self
 
-from processors.media.sandbox.limits import MEBIBYTE
+from processors.sandbox.limits import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

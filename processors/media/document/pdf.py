@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from processors.media.document.damage import refuse_damage
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from processors.media.sandbox.protocol import Parent
+    from processors.sandbox.protocol import Parent
 
 # In a PDF a soft hyphen is visible. At the end of a line it splits a word, which is joined again.
 CUT = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n(?=[^\\W\\d_])")

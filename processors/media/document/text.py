@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from processors.media.document.charset import encoding_of, is_text
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path

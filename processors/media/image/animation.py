@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from processors.media.image.opened_image import Animation, OpenedImage
-    from processors.media.sandbox.protocol import Parent
+    from processors.sandbox.protocol import Parent
 
 BYTES_A_PIXEL = {
     "GIF": COMPOSED,

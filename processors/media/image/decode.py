@@ -17,15 +17,15 @@ from processors.media.image.opened_image import optional_module
 from processors.media.image.png import Png
 from processors.media.image.still import open_still
 from processors.media.image.write import ENCODING
-from processors.media.sandbox.limits import PROBING
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.limits import PROBING
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from processors.media.image.opened_image import Box, OpenedImage, Size
-    from processors.media.sandbox.protocol import Parent
+    from processors.sandbox.protocol import Parent
 
 # Loaded here, in the process that children are forked from, so that no child has to load them again.
 Image.preinit()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from processors.media.image.opened_image import Animation, OpenedImage
-    from processors.media.sandbox.protocol import Parent
+    from processors.sandbox.protocol import Parent
 
 SOURCE = Path("source")
 

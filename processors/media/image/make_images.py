@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from processors.media.image.opened_image import Animation, OpenedImage, Size
-    from processors.media.sandbox.protocol import Parent
+    from processors.sandbox.protocol import Parent
 
 SOURCE = Path("source")
 COMPRESSED: Size = (1920, 1080)

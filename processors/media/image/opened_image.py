@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from PIL import Image, UnidentifiedImageError
 
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import ASKED_WRONG, RefusedError
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import ASKED_WRONG, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

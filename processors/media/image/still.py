@@ -22,7 +22,7 @@ from processors.media.image.opened_image import (
 )
 from processors.media.image.srgb import is_srgb
 from processors.media.image.strip_metadata import JPEG_SCAN, jpeg_segments
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

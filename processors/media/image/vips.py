@@ -14,8 +14,8 @@ import pyvips
 from PIL import Image
 
 from processors.media.image.opened_image import BASE, UPRIGHT, Box, OpenedImage
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from processors.media.image.opened_image import NO_MEMORY
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 
 HDR = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
 WIDE = frozenset({"bt2020", "smpte431", "smpte432"})  # primaries far beyond BT.709: BT.2020 and P3

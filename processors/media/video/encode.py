@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ffmpeg
 
-from processors.media.sandbox.limits import MEBIBYTE, tie
-from processors.media.sandbox.protocol import FailedError, RefusedError, one_line
 from processors.media.video.colour import PLAIN, in_bt709, in_jpeg
 from processors.media.video.plan import MAX_BIT_RATE, MAX_FPS
 from processors.media.video.probe import GUARDED
+from processors.sandbox.limits import MEBIBYTE, tie
+from processors.sandbox.protocol import FailedError, RefusedError, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from processors.media.sandbox.protocol import Parent
     from processors.media.video.colour import Colour
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
+    from processors.sandbox.protocol import Parent
 
 SOURCE, VIDEO, POSTER = "file:source", "video.mp4", "poster.jpg"
 POSTER_WIDTH = 640  # pixels

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.sandbox.protocol import RefusedError
 from processors.media.video.encode import (
     POSTER,
     STACK,
@@ -21,11 +20,12 @@ from processors.media.video.encode import run as run_ffmpeg
 from processors.media.video.packets import packets
 from processors.media.video.plan import ENCODE, plan, refuse_longer, smaller
 from processors.media.video.probe import LOCKED, probe
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
-    from processors.media.sandbox.protocol import Parent
     from processors.media.video.plan import Plan
     from processors.media.video.probe import Probe
+    from processors.sandbox.protocol import Parent
 
 CUT_SHARE, CUT_SECONDS = 0.95, 0.5  # a video that is shorter than it claims, by both, was truncated
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from processors.media.sandbox.limits import tie
 from processors.media.video.probe import guarded, number
+from processors.sandbox.limits import tie
 
 if TYPE_CHECKING:
     from pathlib import Path

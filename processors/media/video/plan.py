@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import RefusedError
 
 if TYPE_CHECKING:
     from processors.media.video.probe import Probe

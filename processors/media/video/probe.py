@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processors.media.sandbox.limits import tie
-from processors.media.sandbox.protocol import FailedError, RefusedError, one_line
 from processors.media.video.colour import Colour, colour_of
+from processors.sandbox.limits import tie
+from processors.sandbox.protocol import FailedError, RefusedError, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

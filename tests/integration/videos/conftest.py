@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video import make_video
+from processors.sandbox.limits import MEBIBYTE
 from tests.support import videos
 from tests.support.media import FakeParent
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processors.media.sandbox.protocol import RefusedError
+from processors.sandbox.protocol import RefusedError
 from tests.support import videos
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from processors.media.sandbox.limits import MEBIBYTE
-from processors.media.sandbox.protocol import RefusedError
 from processors.media.video import encode
+from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.protocol import RefusedError
 from tests.support import videos
 from tests.support.media import FakeParent
 

@@ -16,8 +16,8 @@ from processors.media.payload import FileJob, ImagePayload, VideoPayload
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import ProcessImage
 from processors.media.process_video import ProcessVideo, tools_or_reason
-from processors.media.sandbox.limits import MEBIBYTE
 from processors.media.video.plan import LEAN
+from processors.sandbox.limits import MEBIBYTE
 from queue_lib.errors import PermanentError, SnoozeError
 from tests.support import videos
 from tests.support.fakes import FakeContext

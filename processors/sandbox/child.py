@@ -10,8 +10,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.media.sandbox import landlock, limits
-from processors.media.sandbox.protocol import FailedError, RefusedError, SocketParent, one_line
+from processors.sandbox import landlock, limits
+from processors.sandbox.protocol import FailedError, RefusedError, SocketParent, one_line
 
 if TYPE_CHECKING:
     import socket

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
-from processors.media.sandbox import kernel, shortage
-from processors.media.sandbox.folders import Folders
-from processors.media.sandbox.limits import MEBIBYTE, Limits
-from processors.media.sandbox.memory_budget import MemoryBudget, Share
-from processors.media.sandbox.protocol import one_line
-from processors.media.sandbox.shortage import NoRoomError
+from processors.sandbox import kernel, shortage
+from processors.sandbox.folders import Folders
+from processors.sandbox.limits import MEBIBYTE, Limits
+from processors.sandbox.memory_budget import MemoryBudget, Share
+from processors.sandbox.protocol import one_line
+from processors.sandbox.shortage import NoRoomError
 from queue_lib.errors import FaultError, PermanentError, SnoozeError, TransientError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     OnProgress = Callable[[float], Awaitable[None]]
 
-PROJECT = Path(__file__).resolve().parents[3]  # where `python -m processors...` finds the modules
+PROJECT = Path(__file__).resolve().parents[2]  # where `python -m processors...` finds the modules
 # A forked child has no memory of its own yet: large pages avoid thousands of page faults, 5 % of the time of an image.
 # libvips would start a thread for each core, each with its own memory.
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "VIPS_CONCURRENCY": "1"}
@@ -61,7 +61,7 @@ class Sandbox:
     `kernel.hide`.
     """
 
-    server = "processors.media.sandbox.fork_server"  # the module that the fork server runs
+    server = "processors.sandbox.fork_server"  # the module that the fork server runs
 
     def __init__(self, env: Mapping[str, str] | None = None, memory: int = 350 * MEBIBYTE) -> None:
         """Nothing runs yet. `memory`: bytes that all tasks together may reserve."""

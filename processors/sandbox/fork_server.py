@@ -1,6 +1,6 @@
 """The fork server: a process with one thread, loaded encoders and no secrets, which forks a child for each task.
 
-    python -m processors.media.sandbox.fork_server CONTROL
+    python -m processors.sandbox.fork_server CONTROL
 
 CONTROL is the descriptor of a socket. The server writes a line to it when it is ready. From then on standard error is
 the null device, because children inherit it and hostile bytes may make them write anything. For each task the worker
@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from processors.media.sandbox import child, kernel
+from processors.sandbox import child, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
