@@ -19,6 +19,7 @@ from queue_lib.broker.cache import MemoryCache
 from queue_lib.feature import Served, jobs_of, routes
 from queue_lib.processor import Registry, faults
 from queue_lib.settings import WorkerSettings
+from storage.settings import ObjectsSettings
 from tests.support.push_service import make_vapid_keys
 from tests.support.queues import QUEUES
 
@@ -43,7 +44,7 @@ async def routes_of_all() -> list[Route]:
     push = PushSettings(
         vapid_private_key=SecretStr(private), vapid_public_key=public, vapid_subject="mailto:ops@pushmill.dev"
     )
-    values = (push, MediaSettings(), PlatformSettings())
+    values = (push, MediaSettings(), PlatformSettings(), ObjectsSettings(storage_url="file:///nowhere"))
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
         queues=QUEUES,
