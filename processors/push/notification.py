@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
-from processors.push.lenient import BOOLEAN, DIGITS, INTEGER, STRING, Flag, Text, Whole, one_of, tolerated
+from processors.lenient import BOOLEAN, DIGITS, INTEGER, STRING, Flag, Text, Whole, one_of, tolerated
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:

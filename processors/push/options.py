@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from processors.push.lenient import Moment, OrNull, Text, Whole, tolerated
+from processors.lenient import Moment, OrNull, Text, Whole, tolerated, without_nulls
 from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
@@ -27,11 +27,6 @@ class Urgency(enum.StrEnum):
 
 def _clamp(ttl: int) -> int:
     return min(max(ttl, 0), MAX_TTL)
-
-
-def without_nulls(value: Any) -> Any:
-    """The object without its nulls: JavaScript writes null for a missing value."""
-    return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
 
 
 def _describe(schema: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from processors.lenient import Flag, Id, OrNull, tolerated, without_nulls
 from processors.push.backoff import MAX_ATTEMPTS
-from processors.push.lenient import Flag, Id, OrNull, tolerated
 from processors.push.notification import Given  # noqa: TC001 -- pydantic reads it
-from processors.push.options import NAMES, Options, without_nulls
+from processors.push.options import NAMES, Options
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from processors.features import FEATURES
+from processors.lenient import DIGITS, MAX_TIME, MIN_TIME
 from processors.media.payload import KEY_SCHEMA
-from processors.push.lenient import DIGITS, MAX_TIME, MIN_TIME
 from queue_lib.feature import jobs_of
 from queue_lib.typescript import NULL, Schemas
 from tests.support.docs import commands

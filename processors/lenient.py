@@ -29,6 +29,11 @@ def tolerated(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "deprecated": True}
 
 
+def without_nulls(value: Any) -> Any:
+    """The object without its nulls: JavaScript writes null for a missing value."""
+    return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
+
+
 class OrNull:
     """Marks a field whose null, which JavaScript writes for a missing value, means its default."""
 
