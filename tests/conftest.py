@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.s3",
     "tests.support.push_service",
+    "tests.support.smtp_server",
     "tests.support.app",
     "tests.support.subscription_table",
     "tests.support.browser",
