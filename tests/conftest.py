@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.push_service",
     "tests.support.smtp_server",
     "tests.support.app",
+    "tests.support.own_jobs",
     "tests.support.subscription_table",
     "tests.support.browser",
     "tests.support.firefox",
