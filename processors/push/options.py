@@ -12,8 +12,6 @@ from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
 MAX_TTL = 2_419_200  # four weeks: what the `web-push` npm package asks for at most
-# All names of options; the `web-push` npm package says TTL.
-NAMES = frozenset({"ttl", "TTL", "urgency", "topic", "notBefore", "not_before", "expiresAt", "expires_at"})
 
 
 class Urgency(enum.StrEnum):
@@ -63,10 +61,15 @@ class Options(Model):
             return value
         unknown = sorted(str(name)[:50] for name in value.keys() - NAMES)
         if unknown:
-            msg = f"{unknown[:5]} mean nothing here; options are ttl (or TTL), urgency, topic, notBefore and expiresAt"
+            msg = f"{unknown[:5]} mean nothing here; options are {', '.join(ALIASES)} (ttl also as TTL)"
             raise ValueError(msg)
         given: dict[str, Any] = without_nulls(value)
         if {"ttl", "TTL"} <= given.keys():
             msg = "ttl and TTL are one option; give it once"
             raise ValueError(msg)
         return {"ttl" if name == "TTL" else name: option for name, option in given.items()}
+
+
+# Their names on the wire, in order. Python's own are taken, too, and TTL, as the `web-push` npm package says.
+ALIASES = tuple(str(field.alias) for field in Options.model_fields.values())
+NAMES = frozenset({"TTL", *ALIASES, *Options.model_fields})

@@ -291,7 +291,7 @@ def test_options_as_the_web_push_package_takes_them(fields: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"options": {"TTl": 60}}, "['TTl'] mean nothing here; options are ttl (or TTL), urgency, topic, notBefore"),
+        ({"options": {"TTl": 60}}, "['TTl'] mean nothing here; options are ttl, urgency, topic, notBefore"),
         ({"options": {"vapidDetails": {}, "timeout": None}}, "['timeout', 'vapidDetails'] mean nothing here"),
         ({"options": {"ttl": 60, "TTL": 60}}, "ttl and TTL are one option"),
         ({"options": {"ttl": 60}, "topic": "x"}, "topic: put it into options"),
