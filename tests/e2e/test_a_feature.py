@@ -31,55 +31,55 @@ if TYPE_CHECKING:
     from processors.tools import Tools
     from tests.support.wires import Mess
 
-QUEUE = "email"
+QUEUE = "letters"
 
 
-class Email(Model):
-    """A message."""
+class Letter(Model):
+    """On paper."""
 
-    send_to: str = Field(pattern="@")
+    send_to: str = Field(pattern=",")
 
 
 class Sent(Model):
     """What became of it."""
 
-    message_id: str
+    letter_id: str
     attempts: int
 
 
-class EmailSettings(BaseSettings):
+class LetterSettings(BaseSettings):
     """The feature's own variable."""
 
-    smtp_url: str = Field(description="The server.")
+    franking_machine: str = Field(description="Its address.")
 
 
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """A real feature would open a connection here, and close it behind the yield."""
-    server = served.of(EmailSettings).smtp_url
+    machine = served.of(LetterSettings).franking_machine
     assert tools.http is not None
 
-    async def send(email: Email, context: Context) -> Sent:
+    async def send(letter: Letter, context: Context) -> Sent:
         if context.job.attempt < 3:
-            msg = "the server is busy"
+            msg = "the machine is busy"
             raise TransientError(msg)
-        context.count("emails", {server: {"sent": 1}})
-        return Sent(message_id=f"{email.send_to}/{server}", attempts=context.job.attempt)
+        context.count("letters", {machine: {"sent": 1}})
+        return Sent(letter_id=f"{letter.send_to}/{machine}", attempts=context.job.attempt)
 
-    async def bounce(email: Email, _: Context) -> None:
-        msg = f"there is no address {email.send_to.partition('@')[0]}"
+    async def bounce(letter: Letter, _: Context) -> None:
+        msg = f"there is no address {letter.send_to}"
         raise PermanentError(msg)
 
-    yield Opened(processors={"send-email": send, "bounce": bounce})
+    yield Opened(processors={"send-letter": send, "bounce": bounce})
 
 
-def by_server(counts: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[tuple[str, ...], int]]:
+def by_machine(counts: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[tuple[str, ...], int]]:
     """In all."""
     return [((), sum(kinds.values())) for kinds in counts.values()]
 
 
-EMAIL = Feature(
-    name="email",
+LETTERS = Feature(
+    name="letters",
     queues=(
         Queue(
             name=QUEUE,
@@ -92,9 +92,9 @@ EMAIL = Feature(
             keep_completed=Retention(DAY),
         ),
     ),
-    jobs=(JobSchema("send-email", QUEUE, Email, result=Sent, attempts=4), JobSchema("bounce", QUEUE, Email)),
-    settings=(EmailSettings,),
-    counters=(Counter("emails", "emails", "E-mails.", QUEUE, {}, by_server),),
+    jobs=(JobSchema("send-letter", QUEUE, Letter, result=Sent, attempts=4), JobSchema("bounce", QUEUE, Letter)),
+    settings=(LetterSettings,),
+    counters=(Counter("letters", "letters", "Letters.", QUEUE, {}, by_machine),),
     open=opened,
 )
 
@@ -103,30 +103,30 @@ EMAIL = Feature(
 async def test_a_feature_runs_on_both_wires(mess: Mess) -> None:
     """With its own settings, attempts by job name, dead letters and metrics; nothing of push or media is needed."""
     port = free_port()
-    env = {"REDIS_URL": mess.url, "QUEUES": QUEUE, "SMTP_URL": "smtp://x", "METRICS_PORT": str(port)}
+    env = {"REDIS_URL": mess.url, "QUEUES": QUEUE, "FRANKING_MACHINE": "franking:7", "METRICS_PORT": str(port)}
     async with WorkerProcess(env, mess.folder, Path(__file__)) as process:
         [_, result] = await node(
             mess.url,
-            ("add", QUEUE, "send-email", {"sendTo": "ada@example.com", "tracking": 7}),
+            ("add", QUEUE, "send-letter", {"sendTo": "Ada, London", "tracking": 7}),
             ("waitUntilFinished", QUEUE, None, 20_000),
         )
-        [job_id] = mess.rq("send-email", {"sendTo": "grace@example.com"}, queue=QUEUE)
-        [dead] = mess.rq("bounce", {"sendTo": "nobody@example.com"}, queue=QUEUE)
-        [bad] = await mess.bullmq("send-email", {"sendTo": 7}, queue=QUEUE)
+        [job_id] = mess.rq("send-letter", {"sendTo": "Grace, New York"}, queue=QUEUE)
+        [dead] = mess.rq("bounce", {"sendTo": "nobody, Nowhere"}, queue=QUEUE)
+        [bad] = await mess.bullmq("send-letter", {"sendTo": 7}, queue=QUEUE)
         lines = await process.logged("job_done", 2)
         await process.logged("job_dead", 2)
         async with httpx.AsyncClient() as client:
             metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
 
-    assert {"messageId": "ada@example.com/smtp://x", "attempts": 3} == result
+    assert {"letterId": "Ada, London/franking:7", "attempts": 3} == result
     assert job_id in {line["id"] for line in lines}
-    assert 'pushmill_emails_total{name="send-email"} 2.0' in metrics
+    assert 'pushmill_letters_total{name="send-letter"} 2.0' in metrics
     letters = await mess.dead_letters()
     assert {
-        dead: "there is no address nobody",
-        bad: "bad payload for send-email: sendTo: Input should be a valid string",
+        dead: "there is no address nobody, Nowhere",
+        bad: "bad payload for send-letter: sendTo: Input should be a valid string",
     } == {job: letter["reason"] for job, letter in letters.items()}
 
 
 if __name__ == "__main__":
-    worker.main((*FEATURES, EMAIL))
+    worker.main((*FEATURES, LETTERS))
