@@ -77,6 +77,11 @@ class JobError(PushmillError):
 class TransientError(JobError):
     """Another attempt may help: a server was busy, a connection broke, time ran out."""
 
+    def __init__(self, reason: str = "", at_least: float = 0.0) -> None:
+        """The next attempt follows after the job's backoff, but not sooner than `at_least` seconds."""
+        super().__init__(reason)
+        self.at_least = at_least
+
 
 class PermanentError(JobError):
     """No attempt can help: the input is wrong, or what it names does not exist."""

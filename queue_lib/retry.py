@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, PermanentError, SnoozeError
+from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, PermanentError, SnoozeError, TransientError
 from queue_lib.outcome import Dead, Failure, Retry, Snooze, reason_of
 
 if TYPE_CHECKING:
@@ -28,4 +28,5 @@ def decide(job: Job, error: BaseException, chance: float | None = None) -> Retry
     if isinstance(error, PermanentError) or job.is_last_attempt:
         return Dead(failure)
     draw = random.random() if chance is None else chance  # noqa: S311 -- spreads retries, guards nothing
-    return Retry(job.backoff.delay(job.attempt, draw), failure)
+    least = error.at_least if isinstance(error, TransientError) else 0.0
+    return Retry(max(least, job.backoff.delay(job.attempt, draw)), failure)

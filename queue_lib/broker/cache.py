@@ -40,6 +40,16 @@ class RedisCache:
         with outages_translated():
             await self._connected().set(self._key(key), text, px=max(1, round(seconds * 1000)))
 
+    async def claim(self, key: str, text: str, seconds: float) -> str:
+        """Set it if it is missing, else read it; once more if it ends in between."""
+        while True:
+            with outages_translated():
+                milliseconds = max(1, round(seconds * 1000))
+                if await self._connected().set(self._key(key), text, px=milliseconds, nx=True):
+                    return text
+            if (kept := await self.get(key)) is not None:
+                return kept
+
     async def delete(self, key: str) -> None:
         """Delete it."""
         with outages_translated():
@@ -71,6 +81,13 @@ class MemoryCache:
     async def set(self, key: str, text: str, seconds: float) -> None:
         """Keep it."""
         self._texts[key] = (text, self._clock() + seconds)
+
+    async def claim(self, key: str, text: str, seconds: float) -> str:
+        """Keep it if there is none."""
+        if (kept := await self.get(key)) is not None:
+            return kept
+        await self.set(key, text, seconds)
+        return text
 
     async def delete(self, key: str) -> None:
         """Forget it."""

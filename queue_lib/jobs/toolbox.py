@@ -98,6 +98,9 @@ class Cache(Protocol):
     async def set(self, key: str, text: str, seconds: float) -> None:
         """Keep a text for so many seconds, in place of another one."""
 
+    async def claim(self, key: str, text: str, seconds: float) -> str:
+        """Keep a text for so many seconds, unless the key has one. Returns the text that it has then."""
+
     async def delete(self, key: str) -> None:
         """Forget a key."""
 

@@ -44,6 +44,17 @@ async def test_a_text_is_kept_until_it_is_replaced_or_deleted(cache: Cache) -> N
     assert (None, "x\ny") == (await cache.get("rate"), await cache.get("other"))
 
 
+async def test_only_the_first_claim_of_a_key_is_kept(cache: Cache) -> None:
+    """All others read it. Once it is deleted, or its time is over, the next one is the first."""
+    assert ["mine", "mine", "mine"] == [await cache.claim("key", text, 60) for text in ("mine", "yours", "mine")]
+
+    await cache.delete("key")
+    assert "yours" == await cache.claim("key", "yours", 0.01)
+    async with asyncio.timeout(5):
+        while await cache.claim("key", "theirs", 60) != "theirs":
+            await asyncio.sleep(0.01)
+
+
 async def test_a_text_expires(cache: Cache) -> None:
     """The time may be a fraction of a second."""
     await cache.set("rate", "1.08", 0.05)

@@ -21,6 +21,14 @@ def test_an_error_is_retried_with_backoff(error: Exception) -> None:
     assert (4.0, "busy") == (outcome.delay, outcome.failure.reason)
 
 
+@pytest.mark.parametrize(("at_least", "delay"), [(60.0, 60.0), (1.0, 4.0)], ids=["longer", "shorter"])
+def test_an_error_may_want_a_longer_wait_than_the_backoff(at_least: float, delay: float) -> None:
+    """Never a shorter one."""
+    outcome = decide(make_job(attempt=2), TransientError("come back later", at_least))
+    assert isinstance(outcome, Retry)
+    assert delay == outcome.delay
+
+
 def test_the_last_attempt_is_final() -> None:
     """When the last attempt fails the job is dead."""
     outcome = decide(make_job(attempt=3), TransientError("busy"))
