@@ -73,3 +73,5 @@ class Options(Model):
 # Their names on the wire, in order. Python's own are taken, too, and TTL, as the `web-push` npm package says.
 ALIASES = tuple(str(field.alias) for field in Options.model_fields.values())
 NAMES = frozenset({"TTL", *ALIASES, *Options.model_fields})
+# What apps may write beside `payload`, as for the `web-push` package. Any other field there is the app's own.
+BESIDE = frozenset({"ttl", "TTL", "urgency", "topic", "notBefore", "not_before", "expiresAt", "expires_at"})

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from processors.lenient import Flag, Id, OrNull, tolerated, without_nulls
 from processors.push.backoff import MAX_ATTEMPTS
 from processors.push.notification import Given  # noqa: TC001 -- pydantic reads it
-from processors.push.options import NAMES, Options
+from processors.push.options import BESIDE, Options
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def _without_extra(schema: dict[str, Any]) -> None:
 class Push(Model):
     """A notification, and how it is to be sent.
 
-    The options are in `options`, or beside `payload`. Other fields have no effect, and the result names them.
+    The options are in `options`; those that the `web-push` package has may stand beside `payload`. Other fields have no
+    effect, and the result names them.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_without_extra)
@@ -46,7 +47,7 @@ class Push(Model):
     @classmethod
     def _gather(cls, value: Any) -> Any:
         value = without_nulls(value)
-        beside = NAMES & value.keys() if isinstance(value, dict) else set()
+        beside = BESIDE & value.keys() if isinstance(value, dict) else set()
         if not beside:
             return value
         if value.get("options", {}) != {}:
@@ -134,16 +135,11 @@ def follow_up_data(
 
     Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
     """
-    options = push.options
+    options = push.options.model_dump(mode="json", by_alias=True, exclude={"not_before"}, exclude_defaults=True)
     return {
         "subscriptionIds": list(ids),
         "payload": push.payload.given,
-        "options": {
-            "ttl": options.ttl,
-            "urgency": options.urgency.value,
-            "topic": options.topic,
-            "expiresAt": round(deadline * 1000),
-        },
+        "options": {**options, "expiresAt": round(deadline * 1000)},
         "attempt": attempt,
         "followUpOf": of,
         "addedBy": by,
