@@ -10,6 +10,8 @@ from queue_lib.errors import PermanentError, SnoozeError, TransientError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from queue_lib.processor import Board
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -72,9 +74,10 @@ class UncertainError(TransientError):
 class Mailer(Protocol):
     """Hands mails over to a server."""
 
-    async def send(self, mail: Mail, before_data: Callable[[], Awaitable[None]]) -> Receipt:
+    async def send(self, mail: Mail, before_data: Callable[[], Awaitable[None]], board: Board) -> Receipt:
         """Send the mail to those of its recipients that the server accepts. It may wait for a free connection.
 
+        On the `board` the processes tell each other that the server is away or wants a pause.
         `before_data` is awaited when at least one recipient was accepted, before the message is sent. If it raises,
         nothing is sent. Raises ServerAwayError, SenderRefusedError, MailRefusedError, MailDeferredError and
         UncertainError.
