@@ -71,6 +71,16 @@ class Board(Protocol):
     async def claim(self, topic: str, name: str, seconds: float) -> bool:
         """Claim the right to do what `name` says. False if another process has claimed it within its `seconds`."""
 
+    async def cancel(self, key: str, seconds: float) -> None:
+        """Take back all jobs with this cancel key that were added until now, for so many seconds.
+
+        The clock of this process decides, as it does when this process adds a job: a job that it adds after this call
+        is not taken back.
+        """
+
+    async def cancelled(self, keys: Collection[str]) -> dict[str, float]:
+        """When these cancel keys were cancelled last, in seconds since the epoch; others are left out."""
+
 
 class Context(Protocol):
     """What a processor may know and do while it runs."""
@@ -103,6 +113,12 @@ class Context(Protocol):
 
     async def children(self) -> Children:
         """How the jobs ended for which this one has waited. Raises BrokerUnavailableError as `note` does."""
+
+    async def is_cancelled(self, key: str | None, since: float | None = None) -> bool:
+        """Whether `key` was cancelled after this job was added, or after `since` (seconds since the epoch).
+
+        False without a key, and then nothing is asked. Raises BrokerUnavailableError as `note` does.
+        """
 
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """Add a job to this job's queue, or to another `queue`, on this job's wire. Returns its id.

@@ -1,7 +1,10 @@
-"""The board in Redis: facts that processes share."""
+"""The board in Redis: facts that processes share, and the cancel keys whose jobs were taken back."""
 
 from __future__ import annotations
 
+import asyncio
+import math
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +13,28 @@ from queue_lib.broker.trouble import outages_translated
 from queue_lib.processor import Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import redis.asyncio
 
+_MOMENT = re.compile(r"[0-9]{1,15}")
 SCRIPT = (Path(__file__).parent / "board.lua").read_text()
 
 
 class RedisBoard:
-    """The port `Board` of `queue_lib.processor`, by the server's clock."""
+    """The port `Board` of `queue_lib.processor`. Facts last by the server's clock.
+
+    The wire of `cancel`, for other programs: set `<prefix>:pushmill:cancelled:<key>` to a text of digits, the next full
+    millisecond since the epoch by the clock of the program that calls, with an end (`SET ... PX`, or `EX`). Jobs with
+    the key whose time (BullMQ's `timestamp`, RQ's `created_at`) is not later are taken back. The call returns once that
+    millisecond has passed, so that a job that is added next has a later time.
+    """
 
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
         """`client` decodes replies; it stays the caller's to close. `prefix` is BullMQ's."""
         self._client = client
         self._prefix = f"{prefix}:board"
+        self._cancelled = f"{prefix}:pushmill:cancelled"
         self._run = client.register_script(SCRIPT)
 
     async def read(self, topic: str) -> dict[str, Fact]:
@@ -49,8 +60,30 @@ class RedisBoard:
             key = f"{self._key(topic)}:claim:{name}"
             return bool(await self._client.set(key, "1", nx=True, px=_milliseconds(seconds)))
 
+    async def cancel(self, key: str, seconds: float) -> None:
+        """Set a key of its own to the next full millisecond, and wait until that has passed."""
+        moment = math.ceil(time.time() * 1000)
+        with outages_translated():
+            await self._client.set(self._cancel_key(key), str(moment), px=_milliseconds(seconds))
+        await asyncio.sleep((moment + 2) / 1000 - time.time())
+
+    async def cancelled(self, keys: Collection[str]) -> dict[str, float]:
+        """Read their keys in one step. What is no time is none of ours."""
+        with outages_translated():
+            moments = await self._client.mget([self._cancel_key(key) for key in keys])
+        told = zip(keys, moments, strict=True)
+        return {key: int(moment) / 1000 for key, moment in told if moment and _MOMENT.fullmatch(str(moment))}
+
     def _key(self, topic: str) -> str:
         return f"{self._prefix}:{topic}"
+
+    def _cancel_key(self, key: str) -> str:
+        return f"{self._cancelled}:{_as_node_writes(key)}"
+
+
+def _as_node_writes(key: str) -> str:
+    """The key with U+FFFD in place of a lone surrogate, which UTF-8 can't have."""
+    return key.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _milliseconds(seconds: float) -> int:
@@ -65,6 +98,7 @@ class MemoryBoard:
         self._clock = clock
         self._facts: dict[tuple[str, str], tuple[str, float]] = {}
         self._claims: dict[tuple[str, str], float] = {}
+        self._cancelled: dict[str, tuple[float, float]] = {}
 
     async def read(self, topic: str) -> dict[str, Fact]:
         """What is left."""
@@ -87,3 +121,14 @@ class MemoryBoard:
             return False
         self._claims[topic, name] = now + seconds
         return True
+
+    async def cancel(self, key: str, seconds: float) -> None:
+        """Keep the moment."""
+        now = self._clock()
+        self._cancelled[key] = (now, now + seconds)
+
+    async def cancelled(self, keys: Collection[str]) -> dict[str, float]:
+        """What is left."""
+        now = self._clock()
+        kept = {key: self._cancelled[key] for key in keys if key in self._cancelled}
+        return {key: moment for key, (moment, end) in kept.items() if end > now}

@@ -75,6 +75,13 @@ class RunContext:
         """Read how the jobs have ended that this one has waited for."""
         return await through_outage(self._lease.children, PAUSES)
 
+    async def is_cancelled(self, key: str | None, since: float | None = None) -> bool:
+        """Ask the board, if there is a key."""
+        if key is None:
+            return False
+        moments = await through_outage(partial(self.board.cancelled, [key]), PAUSES)
+        return key in moments and moments[key] >= (self.job.created_at if since is None else since)
+
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """Add a job to this job's queue or to another one."""
         addition.check()

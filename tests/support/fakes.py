@@ -140,6 +140,7 @@ class FakeContext:
         self.counts: list[tuple[str, dict[str, dict[str, int]]]] = []
         self.reports: list[Any] = []
         self.seconds = 300.0
+        self.asked_cancelled = 0
         self.fault: BaseException | None = None
 
     def remaining(self) -> float:
@@ -169,6 +170,14 @@ class FakeContext:
     async def children(self) -> Children:
         """See the protocol."""
         return self.flow
+
+    async def is_cancelled(self, key: str | None, since: float | None = None) -> bool:
+        """See the protocol; notes that it was asked."""
+        if key is None:
+            return False
+        self.asked_cancelled += 1
+        moments = await self.board.cancelled([key])
+        return key in moments and moments[key] >= (self.job.created_at if since is None else since)
 
     async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
         """See the protocol."""
