@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from processors.outbound import HttpClient
     from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
-    from storage.ports import Avatars, Files, Subscriptions
+    from storage.ports import Avatars, Files, Subscriptions, Suppressions
 
 
 class Storage(Protocol):
@@ -23,6 +23,9 @@ class Storage(Protocol):
 
     def avatars(self, table: str | None, column: str) -> Avatars:
         """The users' avatars; without a table they are kept nowhere."""
+
+    def suppressions(self, table: str | None) -> Suppressions:
+        """The addresses that are not written to; without a table there are none."""
 
     def objects(self) -> ObjectStore:
         """The object store."""

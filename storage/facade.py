@@ -11,17 +11,18 @@ from storage.columns import subscription_table
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
-from storage.late import Late, LateAvatars, LateEngine, LateFiles, LateSubscriptions
-from storage.models import Avatar, File
+from storage.late import Late, LateAvatars, LateEngine, LateFiles, LateSubscriptions, LateSuppressions
+from storage.models import Avatar, EmailSuppression, File
 from storage.objects.factory import open_store
 from storage.subscriptions import SqlSubscriptions
+from storage.suppressions import NoSuppressions, SqlSuppressions
 from storage.tables import AppTable, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from storage.objects.base import ObjectStore
-    from storage.ports import Avatars, Files, Subscriptions
+    from storage.ports import Avatars, Files, Subscriptions, Suppressions
     from storage.settings import DatabaseSettings, ObjectsSettings
 
 
@@ -50,6 +51,13 @@ class Storage:
             return NoAvatars()
         make = partial(SqlAvatars, column=column)
         return LateAvatars(self._late.want(AppTable.AVATAR, Wanted.usual(Avatar, table), make))
+
+    def suppressions(self, table: str | None) -> Suppressions:
+        """The addresses that are not written to. Without a table there are none."""
+        if table is None:
+            return NoSuppressions()
+        wanted = Wanted.usual(EmailSuppression, table)
+        return LateSuppressions(self._late.want(AppTable.EMAIL_SUPPRESSION, wanted, SqlSuppressions))
 
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""

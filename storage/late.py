@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.database import Database
-    from storage.ports import Avatars, Files, Subscription, Subscriptions
+    from storage.ports import Avatars, Files, Subscription, Subscriptions, Suppressions
     from storage.tables import AppTable, Wanted
 
 PortT = TypeVar("PortT")
@@ -196,3 +196,19 @@ class LateAvatars:
     async def update(self, user_id: str, url: str) -> None:
         """See the port."""
         await (await self._port()).update(user_id, url)
+
+
+class LateSuppressions:
+    """The port `Suppressions` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Suppressions]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def among(self, addresses: Sequence[str]) -> set[str]:
+        """See the port."""
+        return await (await self._port()).among(addresses)
+
+    async def add(self, address: str, reason: str) -> None:
+        """See the port."""
+        await (await self._port()).add(address, reason)

@@ -53,3 +53,12 @@ class Avatar(SQLModel):
 
     id: Id
     updated_at: datetime | None = Field(None, alias="updatedAt")
+
+
+class EmailSuppression(SQLModel):
+    """An address that is not written to: the `id` of its row is the address itself, in lower case."""
+
+    id: str = Field(alias="address")
+    reason: str | None = None
+    created_at: datetime | None = Field(None, alias="createdAt")
+    expires_at: datetime | None = Field(None, alias="expiresAt")

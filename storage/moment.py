@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, DateTime, Text, case, func, literal
+from sqlalchemy import BigInteger, DateTime, Text, case, func, literal, select
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
+    from sqlalchemy import ColumnElement, Table
 
     from storage.database import Database
 
@@ -23,13 +23,29 @@ def now_for(database: Database, table: Table, name: str) -> Any:
     column = table.c.get(name)
     if column is None or not isinstance(column.type, DateTime):
         return None
-    now = datetime.now(UTC)
+    form = _form(table)
+    return _written(database, table, name, datetime.now(UTC), form)
+
+
+def new_row_moment(database: Database, table: Table, name: str, after: float = 0.0) -> Any:
+    """The time `after` seconds from now, for the column `name` of a new row; as `now_for` in all else.
+
+    On SQLite it takes the form that dates have in some other row.
+    """
+    column = table.c.get(name)
+    if column is None or not isinstance(column.type, DateTime):
+        return None
+    form = select(_form(table)).select_from(table).limit(1).scalar_subquery()
+    return _written(database, table, name, datetime.now(UTC) + timedelta(seconds=after), form)
+
+
+def _form(table: Table) -> ColumnElement[Any]:
+    """The type of a row's dates in SQLite."""
+    return func.typeof(func.coalesce(None, *(column for column in table.c if isinstance(column.type, DateTime))))
+
+
+def _written(database: Database, table: Table, name: str, moment: datetime, form: ColumnElement[Any]) -> Any:
     if database.is_sqlite:
-        return _as_the_row_has_it(table, now)
-    return now if column.type.timezone else now.replace(tzinfo=None)
-
-
-def _as_the_row_has_it(table: Table, now: datetime) -> Any:
-    form = func.typeof(func.coalesce(None, *(column for column in table.c if isinstance(column.type, DateTime))))
-    milliseconds = literal(int(now.timestamp() * 1000), BigInteger())
-    return case((form == "integer", milliseconds), else_=literal(now.isoformat(timespec="milliseconds"), Text()))
+        milliseconds = literal(int(moment.timestamp() * 1000), BigInteger())
+        return case((form == "integer", milliseconds), else_=literal(moment.isoformat(timespec="milliseconds"), Text()))
+    return moment if table.c[name].type.timezone else moment.replace(tzinfo=None)  # type: ignore[attr-defined]  # a date

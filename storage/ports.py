@@ -87,3 +87,13 @@ class Avatars(Protocol):
 
     async def update(self, user_id: str, url: str) -> None:
         """Set the user's avatar, if the app has a column for it. Raises RowNotFoundError."""
+
+
+class Suppressions(Protocol):
+    """The app's addresses that are not written to. All addresses are in lower case."""
+
+    async def among(self, addresses: Sequence[str]) -> set[str]:
+        """Those of the addresses that are not to be written to now."""
+
+    async def add(self, address: str, reason: str) -> None:
+        """Record that an address has bounced for good. A row that the address has already is renewed."""

@@ -25,6 +25,7 @@ class AppTable(enum.Enum):
     PUSH_SUBSCRIPTION = "PUSH_SUBSCRIPTION_TABLE"
     FILE = "FILE_TABLE"
     AVATAR = "AVATAR_TABLE"
+    EMAIL_SUPPRESSION = "EMAIL_SUPPRESSION_TABLE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from storage.columns import subscription_table
 from storage.database import Database
-from storage.models import Avatar, File
+from storage.models import Avatar, EmailSuppression, File
 from storage.tables import AppTable, Wanted
 
 if TYPE_CHECKING:
@@ -90,11 +90,14 @@ def tables(
     push_subscription_columns: str = "",
     file_table: str = "File",
     avatar_table: str | None = None,
+    email_suppression_table: str | None = None,
 ) -> dict[AppTable, Wanted]:
-    """The app's tables, as the settings of push and media name them."""
+    """The app's tables, as the settings of the features name them."""
     avatars = {AppTable.AVATAR: Wanted.usual(Avatar, avatar_table)} if avatar_table else {}
+    suppressed = {AppTable.EMAIL_SUPPRESSION: Wanted.usual(EmailSuppression, email_suppression_table or "")}
     return {
         AppTable.PUSH_SUBSCRIPTION: subscription_table(push_subscription_table, push_subscription_columns),
         AppTable.FILE: Wanted.usual(File, file_table),
         **avatars,
+        **(suppressed if email_suppression_table else {}),
     }
