@@ -64,6 +64,12 @@ WORD = {**STRING, "maxLength": 5, "description": "true, yes, on, y, t, 1, or the
 # A browser makes a string of a number.
 Text = Annotated[str, Field(coerce_numbers_to_str=True), one_of(STRING, NUMBER)]
 Id = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True), one_of({**STRING, "minLength": 1}, NUMBER)]
+# What jobs are cancelled or collapsed by.
+Key = Annotated[
+    str,
+    Field(min_length=1, max_length=200, coerce_numbers_to_str=True),
+    one_of({**STRING, "minLength": 1, "maxLength": 200}, NUMBER),
+]
 Whole = Annotated[int, one_of(INTEGER, tolerated(DIGITS), tolerated(BOOLEAN))]
 Flag = Annotated[bool, one_of(BOOLEAN, tolerated({"enum": [0, 1]}), tolerated(WORD))]
 # In seconds since the epoch.

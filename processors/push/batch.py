@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from processors.outage import outages_put_off
+from processors.push.cancelling import CANCELLED, is_cancelled
 from processors.push.fan_out import FanOut
 from processors.push.payload import PushResult
 from processors.push.processor import wait_until_due
@@ -63,7 +64,7 @@ class PushBatch:
             await pages.count()
         fan_out.other_end.read = pages.last
         async with fan_out:
-            return await _Run(fan_out, pages, context, cursor).to_the_end()
+            return await _Run(fan_out, pages, payload, context, cursor).to_the_end()
 
 
 class Pages:
@@ -113,9 +114,10 @@ class Pages:
 class _Run:
     """One run of a batch. Pages end in any order; their ends are noted in the order of the list."""
 
-    def __init__(self, fan_out: FanOut, pages: Pages, context: Context, cursor: Cursor) -> None:
+    def __init__(self, fan_out: FanOut, pages: Pages, payload: BatchPayload, context: Context, cursor: Cursor) -> None:
         self._fan_out = fan_out
         self._pages = pages
+        self._payload = payload
         self._context = context
         self._cursor = cursor
         self._under_way: deque[tuple[Cursor, list[Subscription], asyncio.Task[PushResult]]] = deque()
@@ -139,10 +141,13 @@ class _Run:
         return self._cursor.result
 
     async def _send_pages(self) -> SnoozeError | None:
-        """Begin page after page. Returns the reason if it stops before the last one."""
+        """Begin page after page. Returns the reason if another run is to go on; none follows a cancelled page."""
         try:
             async with aclosing(self._pages.read()) as pages:
                 async for position, rows in pages:
+                    if await is_cancelled(self._payload, self._context):
+                        self._cursor = self._cursor.model_copy(update={"result": self._cursor.result.plus(CANCELLED)})
+                        return None
                     self._under_way.append((position, rows, asyncio.create_task(self._fan_out.deliver(rows))))
                     if len(self._under_way) >= PAGES:
                         await self._end_first()

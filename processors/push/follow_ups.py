@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from processors.push.backoff import APART, MAX_ATTEMPTS, group_by_delay
+from processors.push.cancelling import added_at
 from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, FollowUpPayload, follow_up_data
 from queue_lib.addition import Addition
 from queue_lib.errors import SnoozeError
@@ -44,7 +45,7 @@ class FollowUps:
         self._context = context
         self._ledger = ledger
         self.deadline = ledger.fixed("deadline", push.deadline(dependencies.clock()))
-        self.attempt, self._of = 1, context.job.id
+        self.attempt, self._of, self._since = 1, context.job.id, added_at(push, context)
         if isinstance(push, FollowUpPayload):
             self.attempt, self._of = push.attempt, push.follow_up_of or self._of
 
@@ -106,6 +107,8 @@ class FollowUps:
         follow_up_id = f"push-{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:32]}"
         attempt = min(attempt, MAX_ATTEMPTS)
         data = follow_up_data(self._push, sorted(ids), attempt=attempt, of=self._of, by=job.id, deadline=self.deadline)
+        if self._push.options.cancel_key is not None:
+            data["since"] = self._since
         delay = max(0.0, due - self._dependencies.clock())
         await self._context.enqueue(Addition(job_id=follow_up_id, name=FOLLOW_UP, data=data, delay=delay))
         _log.info("push_follow_up", id=follow_up_id, of=self._of[:200], subscriptions=len(ids), delay=round(delay, 1))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from processors.lenient import Moment, OrNull, Text, Whole, tolerated, without_nulls
+from processors.lenient import Key, Moment, OrNull, Text, Whole, tolerated, without_nulls
 from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
@@ -53,6 +53,7 @@ class Options(Model):
         None, description="milliseconds as of Date.now(), or an ISO date with its zone: wait until then"
     )
     expires_at: Moment | None = Field(None, description="the same forms: do not send after this")
+    cancel_key: Key | None = Field(None, description="cancelling this key takes the message back while it is not sent")
 
     @model_validator(mode="before")
     @classmethod

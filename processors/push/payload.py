@@ -119,13 +119,15 @@ class BatchPayload(Push):
 class FollowUpPayload(Push):
     """`push-follow-up`: the subscriptions of the job `followUpOf` that are to be sent to once more.
 
-    `added_by` is the job that has added this one: the same one, or a follow-up before it.
+    `added_by` is the job that has added this one: the same one, or a follow-up before it. `since` is when the app added
+    its job, in seconds since the epoch, if the message can be cancelled.
     """
 
     subscription_ids: list[str] = Field(min_length=1, max_length=MAX_FOLLOW_UP)
     attempt: int = Field(ge=2, le=MAX_ATTEMPTS)
     follow_up_of: str
     added_by: str | None = None
+    since: float | None = None
 
 
 def follow_up_data(
@@ -158,6 +160,7 @@ class PushResult(Model):
     skipped: int = Field(0, description="settled by an earlier run of the job, or a second row of the same endpoint")
     expired: int = Field(0, description="not sent before ttl or expiresAt was over")
     total: int = Field(0, description="the sum of these")
+    cancelled: bool = Field(default=False, description="its cancelKey was cancelled before it had sent to all")
     follow_ups: tuple[str, ...] = Field((), description="ids of at most 100 follow-up jobs, in the same queue")
     ignored: tuple[str, ...] = Field((), description="at most 20 fields of the job that the worker does not know")
     origins: dict[str, dict[str, int]] = Field(
@@ -192,4 +195,5 @@ class PushResult(Model):
             origin: dict(Counter(self.origins.get(origin)) + Counter(other.origins.get(origin)))
             for origin in {**self.origins, **other.origins}
         }
-        return PushResult(**counts, ignored=self.ignored or other.ignored, origins=origins)
+        cancelled = self.cancelled or other.cancelled
+        return PushResult(**counts, cancelled=cancelled, ignored=self.ignored or other.ignored, origins=origins)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.outage import outages_put_off
+from processors.push.cancelling import CANCELLED, is_cancelled
 from processors.push.fan_out import FanOut
 from queue_lib.errors import SnoozeError
 
@@ -26,6 +27,8 @@ class PushNotification:
     async def __call__(self, payload: PushPayload, context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError for a message that no push service takes, never for one subscription."""
         wait_until_due(payload, self._dependencies)
+        if await is_cancelled(payload, context):
+            return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)
         with outages_put_off():
             rows = await self._dependencies.subscriptions.of_user(payload.user_id)
@@ -40,6 +43,8 @@ class PushFollowUp:
 
     async def __call__(self, payload: FollowUpPayload, context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError as `push-notification` does."""
+        if await is_cancelled(payload, context):
+            return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)
         with outages_put_off():
             rows = await self._dependencies.subscriptions.with_ids(payload.subscription_ids)

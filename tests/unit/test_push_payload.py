@@ -363,6 +363,7 @@ def test_the_result_is_camel_case_json_with_all_counts() -> None:
         "skipped": 0,
         "expired": 0,
         "total": 1,
+        "cancelled": False,
         "followUps": (),
         "ignored": (),
         "origins": {},

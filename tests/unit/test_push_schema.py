@@ -38,7 +38,7 @@ PATHS = [
         (name,)
         for name in ["userId", "userIds", "all", "payload", "options", "ttl", "TTL", "topic", "notBefore", "traceId"]
     ),
-    *(("options", name) for name in ["ttl", "TTL", "urgency", "topic", "notBefore", "expiresAt"]),
+    *(("options", name) for name in ["ttl", "TTL", "urgency", "topic", "notBefore", "expiresAt", "cancelKey"]),
     *(("payload", name) for name in SHOWN.split()),
     *(("payload", "actions", 0, name) for name in ("action", "title", "icon")),
     *(("payload", "notification", name) for name in SHOWN.split()),
@@ -142,7 +142,7 @@ def test_a_follow_up_is_valid() -> None:
 
 
 RESULT = (
-    '{"sent":1,"failed":0,"pruned":1,"retrying":0,"skipped":0,"expired":0,"total":2,"followUps":[],"ignored":["x"],'
+    '{"sent":1,"failed":0,"pruned":1,"retrying":0,"skipped":0,"expired":0,"total":2,"cancelled":false,"followUps":[],"ignored":["x"],'
     '"origins":{"https://push.test":{"sent":1,"gone":1}}}'
 )
 

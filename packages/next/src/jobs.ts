@@ -59,6 +59,8 @@ export interface PushOptions {
   notBefore?: number | string;
   /** the same forms: do not send after this */
   expiresAt?: number | string;
+  /** cancelling this key takes the message back while it is not sent */
+  cancelKey?: string | number;
   /** @deprecated ttl, as the web-push package calls it */
   TTL?: number;
 }
@@ -87,6 +89,8 @@ export interface PushResult {
   expired: number;
   /** the sum of these */
   total: number;
+  /** its cancelKey was cancelled before it had sent to all */
+  cancelled: boolean;
   /** ids of at most 100 follow-up jobs, in the same queue */
   followUps: string[];
   /** at most 20 fields of the job that the worker does not know */

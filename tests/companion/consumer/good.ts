@@ -31,6 +31,11 @@ export const pushes: PushNotification[] = [
     payload: { title: "Hello", url: "/inbox", data: { any: "thing" }, badge: 3, app_badge: 3, silent: true },
     options: { ttl: 60, urgency: "high", topic: 5, notBefore: Date.now(), expiresAt: new Date().toISOString() },
   },
+  {
+    userId: "u1",
+    payload: { title: "Hello" },
+    options: { cancelKey: 42 },
+  },
   { userId: "u1", payload: { title: "Hello" }, options: { TTL: 60 } },
 ];
 
