@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, RootModel, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, RootModel, WithJsonSchema, model_validator
 
+from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
-from storage.errors import InvalidKeyError
-from storage.objects.base import MAX_KEY_BYTES, check_key
 
 # The titles are the names of the types in TypeScript.
 Format = Annotated[Literal["jpeg", "webp", "avif", "png"], Field(title="Format")]
 Crop = Annotated[Literal["center", "top", "entropy"], Field(title="Crop")]
 Animation = Literal["keep", "mp4", "first-frame"]
-
-
-def _storage_key(value: str) -> str:
-    try:
-        return check_key(value)
-    except InvalidKeyError as error:
-        raise ValueError(str(error)) from error
-
-
-# As far as a pattern can say what `check_key` takes: segments that are neither empty nor `.` nor `..`.
-SEGMENT = r"(?!\.{1,2}(?:/|$))[^/\\\u0000-\u001f\u007f]+"
-KEY_SCHEMA = {
-    "type": "string",
-    "maxLength": MAX_KEY_BYTES,
-    "pattern": f"^{SEGMENT}(?:/{SEGMENT})*$",
-    "examples": ["uploads/a.jpg"],
-}
-StorageKey = Annotated[str, AfterValidator(_storage_key), WithJsonSchema(KEY_SCHEMA)]
 
 
 def _id_schema(**text: Any) -> WithJsonSchema:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from processors.features import FEATURES
 from processors.lenient import DIGITS, MAX_TIME, MIN_TIME
-from processors.media.payload import KEY_SCHEMA
+from processors.storage_key import KEY_SCHEMA
 from queue_lib.feature import jobs_of
 from queue_lib.typescript import NULL, Schemas
 from tests.support.docs import commands
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 
 JOBS = {job.name: job for job in jobs_of(FEATURES)}
 NAMES = [job.name for job in JOBS.values() if not job.internal]
-# What a type can't say: where a URL leads, that a text is JSON, that two names are one option.
-BEYOND_TYPES = ("must be http, https or relative", "is a text that is no JSON", "ttl and TTL are one option")
+# What a type can't say: where a URL leads, that a text is JSON, that two names are one option, what a mail must have.
+BEYOND_TYPES = (
+    *("must be http, https or relative", "is a text that is no JSON", "ttl and TTL are one option"),
+    *("control characters", "not one address", "have the same cid", "give one of them", "nothing to say", "subject:"),
+)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ANY = st.none() | st.booleans() | st.integers() | TEXT | st.lists(st.integers(), max_size=2)
 SEGMENTS = st.text("aB9 _-ü", min_size=1, max_size=9)
-DATES = st.datetimes().map(lambda at: f"{at.isoformat()}Z")
+FORMATS = {"date-time": st.datetimes().map(lambda at: f"{at.isoformat()}Z"), "email": st.emails()}
 
 
 @cache
@@ -97,6 +100,10 @@ def plain(of: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
             return strings(of)
         case "integer" | "number":
             return numbers(of)
+        case "object":
+            keys = strings({"pattern": ".*", **of.get("propertyNames", {})})
+            more = of.get("additionalProperties", True)
+            return st.dictionaries(keys, ANY if more is True else values(more, defs), max_size=3)
         case kind:
             return st.booleans() if kind == "boolean" else ANY
 
@@ -113,8 +120,8 @@ def strings(of: dict[str, Any]) -> st.SearchStrategy[str]:
     """Of the pattern or form that the schema names."""
     if of == DIGITS:
         return st.integers(0, 99).map(str)
-    if of.get("format") == "date-time":
-        return DATES
+    if of.get("format") in FORMATS:
+        return FORMATS[of["format"]]
     if "contentMediaType" in of:
         return st.just('{"title":"t"}')
     if of.get("pattern") == KEY_SCHEMA["pattern"]:
