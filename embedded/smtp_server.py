@@ -61,10 +61,12 @@ class Received:
 class SmtpServer:
     """The server. It offers STARTTLS if it has a `tls` context; with `is_implicit` it speaks TLS from the start.
 
-    With `user` a client must sign in. Steps are CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, `RCPT <address>`, DATA, END
-    (the final dot), RSET, NOOP and QUIT. `received` has what was taken, also if its answer was never sent.
-    `steps` counts all steps; `connections` counts all connections, `open` those of now, and `peak` is their maximum.
-    `per_connection` is how many mails a connection may bring; then the server closes it.
+    With `user` a client must sign in, with `pipelining` commands are taken in groups, and `per_connection` is how many
+    mails a connection may bring before it is closed. Steps are CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT,
+    `RCPT <address>`, DATA, END (the final dot), RSET, NOOP and QUIT.
+
+    `received` has what was taken, also if its answer was never sent. `steps` counts all steps; `connections` counts all
+    connections, `open` those of now, and `peak` is their maximum.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class SmtpServer:
         self.stopping = asyncio.Event()
         self.port = 0
         self.per_connection = 0
+        self.pipelining = True
         self.received: list[Received] = []
         self.steps: Counter[str] = Counter()
         self.connections = self.open = self.peak = 0
@@ -209,7 +212,14 @@ class Conversation(SMTP):
         self._user = given.login.decode() if is_right else None
         return AuthResult(success=is_right, handled=False)
 
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name and arguments, as below
+        self, _server: Any, session: Any, _envelope: Any, hostname: str, lines: list[str]
+    ) -> list[str]:
+        """Offer PIPELINING: commands are read one after the other anyway."""
+        session.host_name = hostname
+        return [*lines[:-1], "250-PIPELINING", lines[-1]] if self._server.pipelining else lines
+
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         """Take the mail, and answer the final dot."""
         server = self._server
         answer = server.next_answer("END")
