@@ -16,6 +16,7 @@ import structlog
 
 from processors.features import FEATURES, with_own_jobs
 from processors.outbound import HttpClient
+from processors.sandbox.shared import SharedSandbox
 from processors.tools import Tools
 from queue_lib import command_line, serving, wiring
 from queue_lib.broker.cache import RedisCache
@@ -49,7 +50,9 @@ async def open_all(served: Served, cleanup: AsyncExitStack) -> Launcher:
     http = HttpClient()
     cleanup.push_async_callback(http.close)
     cache = RedisCache()
-    tools = Tools(storage, http, cache)
+    sandbox = SharedSandbox(served)
+    cleanup.push_async_callback(sandbox.close)
+    tools = Tools(storage, http, cache, sandbox)
     opened = [await cleanup.enter_async_context(feature.open(served, tools)) for feature in served.features]
     for reason in await wiring.preflight(served.worker, storage.connect()):
         structlog.get_logger().error("started_without", reason=reason)

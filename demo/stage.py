@@ -13,7 +13,7 @@ from demo.failure import DemoError
 from demo.worker_process import WorkerProcess
 from embedded.push_service import SUBJECT, Answer, PushService
 from embedded.redis_server import RedisServer
-from processors.media.settings import PlatformSettings
+from processors.sandbox.settings import PlatformSettings
 from scripts.generate_vapid_keys import make_pair
 
 if TYPE_CHECKING:

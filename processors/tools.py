@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from processors.outbound import HttpClient
+    from processors.sandbox.shared import SharedSandbox
     from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
     from storage.ports import Avatars, Files, Subscriptions, Suppressions
@@ -41,3 +42,4 @@ class Tools:
     storage: Storage
     http: HttpClient
     cache: Cache
+    sandbox: SharedSandbox

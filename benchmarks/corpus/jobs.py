@@ -15,9 +15,10 @@ from processors.media.payload import FileJob, ImagePayload, VideoPayload
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import ProcessImage
 from processors.media.process_video import ProcessVideo
-from processors.media.settings import MediaSettings, PlatformSettings
+from processors.media.settings import MediaSettings
 from processors.media.video.ffmpeg_tools import find
 from processors.sandbox.client import Sandbox
+from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from tests.support.fakes import FakeContext
 from tests.support.media import FolderStore, MemoryAvatars, MemoryFiles
 
@@ -43,15 +44,16 @@ class Jobs:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp())
-        settings, platform = MediaSettings(), PlatformSettings()
-        self._sandbox = Sandbox(platform.child_env(), settings.memory())
+        settings, memory = MediaSettings(), SandboxSettings().memory()
+        self._sandbox = Sandbox(PlatformSettings().child_env(), memory)
+        self._sandbox.preload("image")
         dependencies = MediaDependencies(
             objects=FolderStore(self._folder),
             files=MemoryFiles(),
             avatars=MemoryAvatars(),
             sandbox=self._sandbox,
             tools=find(settings.ffmpeg_path, settings.ffprobe_path),
-            video_limits=settings.video_limits(),
+            video_limits=settings.video_limits(memory),
             video_slots=settings.video_slots(),
             avatar_sizes=settings.avatar_sizes,
         )

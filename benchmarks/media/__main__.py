@@ -156,6 +156,7 @@ def _rows(
 async def main() -> None:
     """Print the table of README.md."""
     sandbox, peer = Sandbox(), Peer()
+    sandbox.preload("image")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print("| image | | ms | to sharp | peak MiB | bytes | dB | thumbnail | dB |")

@@ -59,6 +59,7 @@ def bare(tools: FfmpegTools, source: Path, folder: Path) -> float:
 def main() -> None:
     """Print the ratio."""
     tools, sandbox, loop = find(), Sandbox(), asyncio.new_event_loop()
+    sandbox.preload("image")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "video"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from demo.failure import DemoError
 from demo.worker_process import PROJECT
-from processors.media.settings import PlatformSettings
+from processors.sandbox.settings import PlatformSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

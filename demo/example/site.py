@@ -17,7 +17,7 @@ from demo.example.parts import Parts, parts
 from demo.failure import DemoError
 from demo.worker_process import PROJECT, WorkerProcess
 from embedded.mozilla_push import MozillaPush
-from processors.media.settings import PlatformSettings
+from processors.sandbox.settings import PlatformSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.results import AvatarResult, FileResult, ImageResult, VideoResult
-from processors.media.settings import MediaSettings, PlatformSettings
+from processors.media.settings import MediaSettings
+from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
 from queue_lib.processor import JobSchema
@@ -56,7 +57,7 @@ MEDIA = Feature(
         JobSchema("process-file", QUEUE, FileJob, FileResult),
     ),
     settings=(MediaSettings, ObjectsSettings),
-    shared_settings=(DatabaseSettings, PlatformSettings),
+    shared_settings=(DatabaseSettings, PlatformSettings, SandboxSettings),
     counters=(
         Counter(
             metric="media_bytes",

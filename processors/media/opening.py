@@ -12,8 +12,8 @@ from processors.media.optimize_avatar import OptimizeAvatar
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import ProcessImage
 from processors.media.process_video import ProcessVideo, tools_or_reason
-from processors.media.settings import MediaSettings, PlatformSettings
-from processors.sandbox.client import Sandbox
+from processors.media.settings import MediaSettings
+from processors.sandbox.settings import SandboxSettings
 from queue_lib.feature import Opened
 from storage.settings import ObjectsSettings
 
@@ -28,35 +28,32 @@ OF_FILES = ("process-image", "process-video", "process-file")  # jobs whose uplo
 
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
-    """The processors of media, until the worker ends."""
+    """The processors of media, until the worker ends. The caller closes the tools."""
     settings = served.of(MediaSettings)
-    sandbox = Sandbox(served.of(PlatformSettings).child_env(), settings.memory())
-    try:
-        dependencies = MediaDependencies(
-            objects=tools.storage.objects(),
-            files=tools.storage.files(settings.file_table),
-            avatars=tools.storage.avatars(settings.avatar_table, settings.avatar_column),
-            sandbox=sandbox,
-            tools=await asyncio.to_thread(tools_or_reason, settings.ffmpeg_path, settings.ffprobe_path),
-            video_limits=settings.video_limits(),
-            video_slots=settings.video_slots(),
-            avatar_sizes=settings.avatar_sizes,
-        )
-        yield Opened(
-            processors={
-                "process-image": ProcessImage(dependencies),
-                "process-video": ProcessVideo(dependencies),
-                "optimize-avatar": OptimizeAvatar(dependencies),
-                "process-file": ProcessFile(dependencies),
-            },
-            on_dead=dict.fromkeys(OF_FILES, DeadUploads(dependencies)),
-            holds={"disk": sandbox.check},
-            facts={
-                "storage": served.of(ObjectsSettings).storage_url,
-                "fileTable": settings.file_table,
-                "avatarTable": settings.avatar_table or "",
-                "avatarColumn": settings.avatar_column,
-            },
-        )
-    finally:
-        await sandbox.close()
+    sandbox = tools.sandbox.open("image")
+    dependencies = MediaDependencies(
+        objects=tools.storage.objects(),
+        files=tools.storage.files(settings.file_table),
+        avatars=tools.storage.avatars(settings.avatar_table, settings.avatar_column),
+        sandbox=sandbox,
+        tools=await asyncio.to_thread(tools_or_reason, settings.ffmpeg_path, settings.ffprobe_path),
+        video_limits=settings.video_limits(served.of(SandboxSettings).memory()),
+        video_slots=settings.video_slots(),
+        avatar_sizes=settings.avatar_sizes,
+    )
+    yield Opened(
+        processors={
+            "process-image": ProcessImage(dependencies),
+            "process-video": ProcessVideo(dependencies),
+            "optimize-avatar": OptimizeAvatar(dependencies),
+            "process-file": ProcessFile(dependencies),
+        },
+        on_dead=dict.fromkeys(OF_FILES, DeadUploads(dependencies)),
+        holds={"disk": sandbox.check},
+        facts={
+            "storage": served.of(ObjectsSettings).storage_url,
+            "fileTable": settings.file_table,
+            "avatarTable": settings.avatar_table or "",
+            "avatarColumn": settings.avatar_column,
+        },
+    )

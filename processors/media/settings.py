@@ -1,4 +1,4 @@
-"""The settings of media, and the variables that child processes see."""
+"""The settings of media."""
 
 from __future__ import annotations
 
@@ -11,21 +11,7 @@ from processors.media.dependencies import VideoLimits, VideoSlots
 from processors.media.payload import LARGEST_AVATAR, SMALLEST_AVATAR
 from processors.sandbox.limits import MEBIBYTE
 
-IMAGES_SHARE = 60  # MiB that a video leaves for images
-
-
-class PlatformSettings(BaseSettings):
-    """The platform's variables for finding programs, the only ones that a child process sees."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
-
-    path: str | None = None
-    ld_library_path: str | None = None
-    pythonhome: str | None = None
-
-    def child_env(self) -> dict[str, str]:
-        """The environment of a child process."""
-        return {name.upper(): value for name, value in self.model_dump(exclude_none=True).items()}
+IMAGES_SHARE = 60 * MEBIBYTE  # that a video leaves for images
 
 
 class MediaSettings(BaseSettings):
@@ -33,14 +19,6 @@ class MediaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    media_memory: int = Field(
-        350,
-        ge=128,
-        description=(
-            "MiB that all encoders of this process may use together, beyond the idle worker's memory. A task that "
-            "does not fit now waits; one that can never fit fails."
-        ),
-    )
     video_concurrency: int = Field(
         1,
         ge=1,
@@ -73,18 +51,14 @@ class MediaSettings(BaseSettings):
             raise ValueError(msg)
         return sizes
 
-    def memory(self) -> int:
-        """Bytes for all encoders."""
-        return self.media_memory * MEBIBYTE
-
     def video_slots(self) -> VideoSlots:
         """The slots for videos."""
         return VideoSlots(self.video_concurrency)
 
-    def video_limits(self) -> VideoLimits:
-        """The limits of a video, which leave memory for an image beside it."""
+    def video_limits(self, memory: int) -> VideoLimits:
+        """The limits of a video: of `memory` bytes it leaves some for an image beside it."""
         return VideoLimits(
             duration=self.video_max_duration,
             upload=self.video_max_upload * MEBIBYTE,
-            memory=(self.media_memory - IMAGES_SHARE) * MEBIBYTE,
+            memory=memory - IMAGES_SHARE,
         )

@@ -71,8 +71,16 @@ class Sandbox:
         self._control: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self._preloaded: dict[str, None] = {}
         self._folders = Folders()
         self._making = asyncio.Lock()
+
+    def preload(self, *tasks: str) -> None:
+        """Have what these tasks import loaded in the fork server: a child is then there in a few milliseconds.
+
+        It has no effect on a fork server that runs already.
+        """
+        self._preloaded.update(dict.fromkeys(tasks))
 
     async def folder(self) -> Path:
         """An empty folder for a task. The caller removes it; if this process is killed, the next one does."""
@@ -133,6 +141,21 @@ class Sandbox:
             await self.check()
         return _verdict(task, report, status)
 
+    @asynccontextmanager
+    async def reserved(self, need: int, patience: float = 10.0) -> AsyncIterator[None]:
+        """Reserve `need` bytes for work in this process itself, from the budget of the tasks.
+
+        It waits at most `patience` seconds. Raises as `run` does if the memory is not to be had.
+        """
+        async with self._memory.share(patience) as share:
+            try:
+                fits = await share.take(need)
+            except TimeoutError as error:
+                raise _taken(need) from error
+            if not fits:
+                raise PermanentError(_too_much(need))
+            yield
+
     async def close(self) -> None:
         """End the fork server with all children, and remove all folders."""
         if self._control is not None:
@@ -176,7 +199,7 @@ class Sandbox:
         theirs, ours = socket.socketpair()
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self.server, str(theirs.fileno())),
+                *(sys.executable, "-m", self.server, str(theirs.fileno()), *self._preloaded),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -244,8 +267,7 @@ class Run:
         try:
             refusal = {} if await share.take(need) else {"refused": _too_much(need)}
         except TimeoutError as error:
-            msg = f"others have the {need // MEBIBYTE} MiB of memory that it needs (MEDIA_MEMORY)"
-            raise SnoozeError(msg, random.uniform(*RETRY_IN)) from error  # noqa: S311 -- spreads them
+            raise _taken(need) from error
         limit.reschedule(asyncio.get_running_loop().time() + left)
         self.say(json.dumps(refusal).encode() + b"\n")
 
@@ -275,6 +297,11 @@ class Run:
                     await self.ended()
         for writer in (self._to_child, self._end_request):
             writer.close()
+
+
+def _taken(need: int) -> SnoozeError:
+    msg = f"others have the {need // MEBIBYTE} MiB of memory that it needs (MEDIA_MEMORY)"
+    return SnoozeError(msg, random.uniform(*RETRY_IN))  # noqa: S311 -- spreads them
 
 
 def _too_much(need: int) -> str:

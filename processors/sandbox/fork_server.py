@@ -1,12 +1,12 @@
 """The fork server: a process with one thread, loaded encoders and no secrets, which forks a child for each task.
 
-    python -m processors.sandbox.fork_server CONTROL
+    python -m processors.sandbox.fork_server CONTROL TASK...
 
-CONTROL is the descriptor of a socket. The server writes a line to it when it is ready. From then on standard error is
-the null device, because children inherit it and hostile bytes may make them write anything. For each task the worker
-sends a byte and two sockets over CONTROL. The first is the child's. On the second the server reports how the child
-ended; if the worker closes it, the child is killed with all that it has started. If the worker closes CONTROL, or is
-gone, the server kills everything and ends.
+CONTROL is the descriptor of a socket. The server loads what each TASK imports, and writes a line to CONTROL when it is
+ready. From then on standard error is the null device, because children inherit it and hostile bytes may make them write
+anything. For each task the worker sends a byte and two sockets over CONTROL. The first is the child's. On the second
+the server reports how the child ended; if the worker closes it, the child is killed with all that it has started. If
+the worker closes CONTROL, or is gone, the server kills everything and ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from processors.sandbox import child, kernel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PRELOADED = ("image",)
 ROUNDS = 100  # of killing orphans, which may have started others meanwhile
 
 
@@ -152,7 +151,7 @@ def _kill(pid: int) -> None:
 def main() -> None:
     """Load what children need, drop what they must not have, and serve."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    for name in PRELOADED:
+    for name in sys.argv[2:]:
         child.task(name)
     gc.freeze()  # a collection in a child would write to all shared memory, and so copy it
     kernel.hide()

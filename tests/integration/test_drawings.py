@@ -27,6 +27,7 @@ LIMITS = Limits(cpu=3, wall=60.0, file=16 * MEBIBYTE)
 async def sandbox() -> AsyncIterator[Sandbox]:
     """The real one, with the default memory."""
     sandbox = Sandbox()
+    sandbox.preload("image")
     yield sandbox
     await sandbox.close()
 

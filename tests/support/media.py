@@ -141,6 +141,7 @@ class MemoryAvatars:
 async def sandbox() -> AsyncIterator[Sandbox]:
     """The real one, with an empty environment."""
     sandbox = Sandbox()
+    sandbox.preload("image")
     yield sandbox
     await sandbox.close()
 

@@ -203,5 +203,4 @@ PLAYS = {each.__name__: each for each in TASKS}
 
 if __name__ == "__main__":
     child.task = PLAYS.__getitem__  # type: ignore[assignment]
-    fork_server.PRELOADED = ()  # type: ignore[assignment]
     fork_server.main()

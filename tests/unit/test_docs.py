@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from processors.media.settings import PlatformSettings
+from processors.sandbox.settings import PlatformSettings
 from queue_lib.settings import env_name
 from scripts import environment_table, module_map
 from tests.support import typescript

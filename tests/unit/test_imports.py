@@ -32,6 +32,12 @@ def test_opening_a_feature_imports_its_modules() -> None:
 
 
 @pytest.mark.slow
+def test_the_fork_server_imports_what_it_is_told_to() -> None:
+    """A worker that only sends mails has no encoders in memory."""
+    assert [] == imported_by("processors.sandbox.fork_server")
+
+
+@pytest.mark.slow
 def test_an_idle_push_worker_imports_no_sender() -> None:
     """Push imports the HTTP client and pywebpush (with requests) at its first message."""
     assert {"aiohttp", "pywebpush", "regex"}.isdisjoint(imported_by("processors.push.opening"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from processors.media.settings import MediaSettings, PlatformSettings
+from processors.media.settings import MediaSettings
 from processors.sandbox.limits import MEBIBYTE
+from processors.sandbox.settings import PlatformSettings, SandboxSettings
 
 
 def test_the_child_sees_where_programs_are_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +39,6 @@ def test_malformed_avatar_sizes(monkeypatch: pytest.MonkeyPatch, sizes: str) -> 
 def test_a_video_leaves_room_for_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """One video may use all memory except that of an image."""
     monkeypatch.setenv("MEDIA_MEMORY", "200")
-    settings = MediaSettings()
+    memory = SandboxSettings().memory()
 
-    assert (200 * MEBIBYTE, 140 * MEBIBYTE) == (settings.memory(), settings.video_limits().memory)
+    assert (200 * MEBIBYTE, 140 * MEBIBYTE) == (memory, MediaSettings().video_limits(memory).memory)

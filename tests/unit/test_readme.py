@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings
 
 from processors.features import FEATURES
-from processors.media.settings import PlatformSettings
+from processors.sandbox.settings import PlatformSettings
 from scripts import environment_table
 
 PROJECT = Path(__file__).parents[2]

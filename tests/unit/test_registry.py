@@ -10,10 +10,12 @@ from pydantic import SecretStr, ValidationError
 
 from processors.features import FEATURES
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
-from processors.media.settings import MediaSettings, PlatformSettings
+from processors.media.settings import MediaSettings
 from processors.outbound import HttpClient
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.push.settings import PushSettings
+from processors.sandbox.settings import PlatformSettings, SandboxSettings
+from processors.sandbox.shared import SharedSandbox
 from processors.tools import Tools
 from queue_lib.broker.cache import MemoryCache
 from queue_lib.feature import Served, jobs_of, routes
@@ -44,7 +46,13 @@ async def routes_of_all() -> list[Route]:
     push = PushSettings(
         vapid_private_key=SecretStr(private), vapid_public_key=public, vapid_subject="mailto:ops@pushmill.dev"
     )
-    values = (push, MediaSettings(), PlatformSettings(), ObjectsSettings(storage_url="file:///nowhere"))
+    values = (
+        push,
+        MediaSettings(),
+        PlatformSettings(),
+        SandboxSettings(),
+        ObjectsSettings(storage_url="file:///nowhere"),
+    )
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
         queues=QUEUES,
@@ -52,7 +60,7 @@ async def routes_of_all() -> list[Route]:
         settings={type(each): each for each in values},
     )
     async with AsyncExitStack() as cleanup:
-        tools = Tools(cast("Any", Nothing()), HttpClient(), MemoryCache())
+        tools = Tools(cast("Any", Nothing()), HttpClient(), MemoryCache(), SharedSandbox(served))
         return routes(served, [await cleanup.enter_async_context(feature.open(served, tools)) for feature in FEATURES])
 
 

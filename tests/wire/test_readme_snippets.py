@@ -19,7 +19,7 @@ from rq.job import Job as RQJob
 
 from demo.app import PHOTO, App
 from demo.worker_process import WorkerProcess
-from processors.media.settings import PlatformSettings
+from processors.sandbox.settings import PlatformSettings
 from queue_lib.web import tokens
 from tests.support import package, typescript
 from tests.support.node import NEXT, NodeError, node, require
