@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Storage(Protocol):
     """The app's database and object store. A feature asks while it opens; they are connected when all have asked."""
 
-    def subscriptions(self, table: str, columns: str) -> Subscriptions:
-        """The push subscriptions. `columns` are as in PUSH_SUBSCRIPTION_COLUMNS."""
+    def subscriptions(self, table: str, columns: str, where: str = "") -> Subscriptions:
+        """The push subscriptions. `columns` and `where` are as in PUSH_SUBSCRIPTION_COLUMNS and PUSH_WHERE_COLUMNS."""
 
     def files(self, table: str) -> Files:
         """The uploaded files."""

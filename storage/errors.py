@@ -39,6 +39,10 @@ class StatementRefusedError(StorageError):
     """The database refuses a statement and is not away. The message has only the code, and no values of a row."""
 
 
+class ConditionRefusedError(StorageError):
+    """Rows can't be chosen by this column or this value. The message names the column, and no value."""
+
+
 class SchemaError(StorageError):
     """The database is reachable but lacks a table or a column that the worker needs; the message names it."""
 

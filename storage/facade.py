@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from storage.avatars import NoAvatars, SqlAvatars
 from storage.columns import subscription_table
+from storage.conditions import parse_where
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
@@ -36,10 +37,11 @@ class Storage:
         self._settings = objects
         self._objects: ObjectStore | None = None
 
-    def subscriptions(self, table: str, columns: str) -> Subscriptions:
-        """The push subscriptions. `columns` are as in PUSH_SUBSCRIPTION_COLUMNS."""
+    def subscriptions(self, table: str, columns: str, where: str = "") -> Subscriptions:
+        """The push subscriptions. `columns` and `where` are as in PUSH_SUBSCRIPTION_COLUMNS and PUSH_WHERE_COLUMNS."""
         wanted = subscription_table(table, columns)
-        return LateSubscriptions(self._late.want(AppTable.PUSH_SUBSCRIPTION, wanted, SqlSubscriptions))
+        make = partial(SqlSubscriptions, where=parse_where(where))
+        return LateSubscriptions(self._late.want(AppTable.PUSH_SUBSCRIPTION, wanted, make))
 
     def files(self, table: str) -> Files:
         """The uploaded files."""

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")  # as the database writes it: no space, no plus sign, no leading zero
-_MAX_BIGINT = 2**63 - 1
+MAX_BIGINT = 2**63 - 1
 
 
 def as_id(column: Column[Any], text: str) -> Any:
     """The id as a value of the column's type; None if the type can't hold it."""
     if isinstance(column.type, Integer):
-        return int(text) if _INTEGER.fullmatch(text) and abs(int(text)) <= _MAX_BIGINT else None
+        return int(text) if _INTEGER.fullmatch(text) and abs(int(text)) <= MAX_BIGINT else None
     if isinstance(column.type, Uuid):
         return _uuid(text)
     return text if _is_storable(text) else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.database import Database
-    from storage.ports import Avatars, Files, Subscription, Subscriptions, Suppressions
+    from storage.ports import Avatars, Files, Scalar, Subscription, Subscriptions, Suppressions
     from storage.tables import AppTable, Wanted
 
 PortT = TypeVar("PortT")
@@ -156,6 +156,14 @@ class LateSubscriptions:
     async def count(self) -> int:
         """See the port."""
         return await (await self._port()).count()
+
+    def where(self, conditions: Mapping[str, Sequence[Scalar]]) -> LateSubscriptions:
+        """See the port."""
+
+        async def port() -> Subscriptions:
+            return (await self._port()).where(conditions)
+
+        return LateSubscriptions(port)
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """See the port."""

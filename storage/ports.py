@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+Scalar = str | int | float | bool | None
 
 
 @dataclass(
@@ -49,6 +51,13 @@ class Subscriptions(Protocol):
 
     async def count(self) -> int:
         """The number of subscriptions of all users."""
+
+    def where(self, conditions: Mapping[str, Sequence[Scalar]]) -> Subscriptions:
+        """Those of these subscriptions whose columns have one of these values: name -> values; None is NULL.
+
+        This, or the first call, raises ConditionRefusedError for a column that PUSH_WHERE_COLUMNS does not have, and
+        for values that the column can't have.
+        """
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """Delete the rows that have not changed since they were read (a new subscription in between survives).

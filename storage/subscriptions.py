@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import TEXT, VARCHAR, Column, ColumnElement, Integer, Select, Uuid, bindparam, func, literal, or_, true
+from sqlalchemy import (
+    TEXT,
+    VARCHAR,
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    true,
+)
 from sqlalchemy import select as select_columns
 from sqlmodel import delete, select, update
 
 from storage.batcher import Batcher
+from storage.conditions import Conditions
 from storage.identity import as_id, id_type
 from storage.layout import Layout
 from storage.switch import find_switch
 from storage.tables import AppTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from storage.database import Database
-    from storage.ports import Subscription
+    from storage.ports import Scalar, Subscription
 
 PRUNE_BATCH = 100  # rows in one statement: each has four parameters, and an old SQLite allows 999
 USERS_AT_ONCE = 100
@@ -27,20 +43,25 @@ USERS_AT_ONCE = 100
 class SqlSubscriptions:
     """The port `Subscriptions` over PUSH_SUBSCRIPTION_TABLE."""
 
-    def __init__(self, database: Database) -> None:
-        """The database must have been opened with `AppTable.PUSH_SUBSCRIPTION`. Raises SchemaError as find_switch."""
+    def __init__(self, database: Database, where: Mapping[str, str] | None = None) -> None:
+        """The database must have been opened with `AppTable.PUSH_SUBSCRIPTION`. `where`: as parse_where gives.
+
+        Raises SchemaError as find_switch and Conditions do.
+        """
         self._database = database
         found = database.found(AppTable.PUSH_SUBSCRIPTION)
         self._model = found.model
         self._layout = Layout(found, in_sqlite=database.is_sqlite)
         self._switch = find_switch(database, found)
+        self._conditions = Conditions(found.table, where or {})
         self._is_on = true() if self._switch is None else self._switch.is_on()
         self._user_id, self._id = self._layout.user_id, self._layout.id
         self._all = select_columns(*self._layout.wanted()).where(self._id.is_not(None), self._is_on)
         self._all = self._all.order_by(self._id)
         users = bindparam("users", type_=id_type(self._user_id), expanding=True)
         self._of_users = database.reader(self._all.where(self._user_id.in_(users)))  # every push job asks for one
-        self._by_user = Batcher(self._look_up, USERS_AT_ONCE if _compares_as_python(self._user_id) else 1)
+        at_once = USERS_AT_ONCE if _compares_as_python(self._user_id) else 1
+        self._by_user: Batcher[Any, list[Subscription]] | None = Batcher(self._look_up, at_once)
 
     @property
     def switches_off(self) -> bool:
@@ -49,6 +70,8 @@ class SqlSubscriptions:
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, by id; an unknown user has none."""
+        if self._by_user is None:
+            return await self._read(self._of([user_id]))
         user = as_id(self._user_id, user_id)
         return [] if user is None else await self._by_user.get(user)
 
@@ -73,6 +96,15 @@ class SqlSubscriptions:
         query = select(func.count()).select_from(self._model).where(self._is_on)
         async with self._database.connection() as connection:
             return int(await connection.scalar(query) or 0)
+
+    def where(self, conditions: Mapping[str, Sequence[Scalar]]) -> Self:
+        """Those of these subscriptions whose columns have one of these values. Raises ConditionRefusedError."""
+        asked = [self._conditions.of(name, values) for name, values in conditions.items()]
+        narrowed = copy(self)
+        narrowed._is_on = and_(self._is_on, *asked)  # noqa: SLF001 -- its own class
+        narrowed._all = self._all.where(*asked)  # noqa: SLF001
+        narrowed._by_user = None  # noqa: SLF001 -- only jobs with the same conditions could share a query
+        return narrowed
 
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """Delete or switch off the rows that have not changed since they were read. Returns their number."""

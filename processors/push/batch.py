@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from processors.outage import outages_put_off
+from processors.push.audience import Audience
 from processors.push.cancelling import CANCELLED, is_cancelled
 from processors.push.fan_out import FanOut
 from processors.push.payload import PushResult
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from processors.push.dependencies import PushDependencies
     from processors.push.payload import BatchPayload
     from queue_lib.processor import Context
-    from storage.ports import Subscription, Subscriptions
+    from storage.ports import Subscription
 
 # Subscriptions in a page, users in a query, and pages under way: while one waits for a slow answer, the others go on.
 PAGE, USERS, PAGES = 500, 500, 8
@@ -59,9 +59,8 @@ class PushBatch:
         fan_out = await FanOut.open(self._dependencies, payload, context)
         noted = fan_out.ledger.others.get(_CURSOR)
         cursor = Cursor.model_validate_json(noted) if noted else Cursor()
-        pages = Pages(self._dependencies.subscriptions, payload.user_ids, cursor)
-        with outages_put_off():
-            await pages.count()
+        pages = Pages(Audience(self._dependencies.subscriptions, payload), payload.user_ids, cursor)
+        await pages.count()
         fan_out.other_end.read = pages.last
         async with fan_out:
             return await _Run(fan_out, pages, payload, context, cursor).to_the_end()
@@ -70,9 +69,9 @@ class PushBatch:
 class Pages:
     """The subscriptions of a batch in pages, by id, from the position `cursor` on."""
 
-    def __init__(self, subscriptions: Subscriptions, user_ids: Sequence[str] | None, cursor: Cursor) -> None:
+    def __init__(self, audience: Audience, user_ids: Sequence[str] | None, cursor: Cursor) -> None:
         """Read the subscriptions of these users, or of all users (None)."""
-        self._subscriptions = subscriptions
+        self._audience = audience
         self._start = cursor
         self._chunks = [None] if user_ids is None else [user_ids[i : i + USERS] for i in range(0, len(user_ids), USERS)]
         self._total = 0
@@ -81,7 +80,7 @@ class Pages:
     async def count(self) -> None:
         """Count all subscriptions, for the progress, if the batch is for all users."""
         if self._chunks == [None]:
-            self._total = await self._subscriptions.count()
+            self._total = await self._audience.count()
 
     def percent(self, cursor: Cursor) -> float:
         """The progress at a position, 0 to 99."""
@@ -102,13 +101,11 @@ class Pages:
 
     async def last(self) -> Sequence[Subscription]:
         """The last subscriptions of the list (or of its last users); none once all pages are read."""
-        with outages_put_off():
-            rows = await self._subscriptions.last(PAGE, self._chunks[-1])
+        rows = await self._audience.last(PAGE, self._chunks[-1])
         return [] if self._is_read else rows
 
     async def _page(self, chunk: int, after: str | None) -> list[Subscription]:
-        with outages_put_off():
-            return await self._subscriptions.page(after, PAGE, self._chunks[chunk])
+        return await self._audience.page(after, PAGE, self._chunks[chunk])
 
 
 class _Run:

@@ -60,7 +60,7 @@ class FanOut:
 
         Raises PermanentError for a message that no push service takes, BrokerUnavailableError.
         """
-        fan_out = cls(dependencies, push, context, await Ledger.open(context))
+        fan_out = cls(dependencies, push, context, await Ledger.open(context, push.options.exclude_endpoint))
         await fan_out._follow_ups.add_missing()
         return fan_out
 

@@ -25,14 +25,15 @@ _SUBSCRIPTION = "s:"  # before a subscription's id, to tell it from other notes
 
 
 class Ledger:
-    """The subscriptions that this job must not send to again: settled, or handed over to a follow-up job.
+    """The subscriptions that this job must not send to (again): settled, handed over to a follow-up job, or excluded.
 
     They are in the job's notes: `s:<subscription id>` is `1` if settled, else the follow-up's due time (epoch seconds).
     """
 
-    def __init__(self, context: Context, notes: Mapping[str, str]) -> None:
-        """Continue from the `notes` of earlier runs."""
+    def __init__(self, context: Context, notes: Mapping[str, str], excluded: str | None = None) -> None:
+        """Continue from the `notes` of earlier runs. `excluded` is an endpoint."""
         self._context = context
+        self._excluded = excluded
         self._known = {key.removeprefix(_SUBSCRIPTION): value for key, value in notes.items() if _is_entry(key)}
         self._unwritten: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -48,13 +49,13 @@ class Ledger:
         return number
 
     @classmethod
-    async def open(cls, context: Context) -> Self:
-        """Read what earlier runs have noted."""
-        return cls(context, await context.notes())
+    async def open(cls, context: Context, excluded: str | None = None) -> Self:
+        """Read what earlier runs have noted. `excluded` is an endpoint to which nothing is sent."""
+        return cls(context, await context.notes(), excluded)
 
     def __contains__(self, subscription: Subscription) -> bool:
-        """Whether an earlier run has settled this subscription or handed it over."""
-        return subscription.id in self._known
+        """Whether an earlier run has settled this subscription or handed it over, or it is excluded."""
+        return subscription.id in self._known or subscription.endpoint == self._excluded
 
     def handed_over(self) -> dict[float, list[str]]:
         """The subscriptions that earlier runs handed over: due time -> ids, one group a follow-up job."""

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """Push, until the worker ends. The caller closes the tools."""
     settings = served.of(PushSettings)
-    subscriptions = tools.storage.subscriptions(settings.push_subscription_table, settings.push_subscription_columns)
+    subscriptions = tools.storage.subscriptions(
+        settings.push_subscription_table, settings.push_subscription_columns, settings.push_where_columns
+    )
     sender = PushSender(signers(settings), allowed_hosts(settings), tools.http)
     queue = served.queue(QUEUE)
     origins = Origins(queue.concurrency if queue else 0)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from processors.lenient import Key, Moment, OrNull, Text, Whole, tolerated, without_nulls
+from processors.push.where import Where  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
@@ -53,6 +54,13 @@ class Options(Model):
         None, description="milliseconds as of Date.now(), or an ISO date with its zone: wait until then"
     )
     expires_at: Moment | None = Field(None, description="the same forms: do not send after this")
+    where: Where | None = Field(
+        None,
+        description="only subscriptions whose columns have these values, or one of a list: of PUSH_WHERE_COLUMNS",
+    )
+    exclude_endpoint: str | None = Field(
+        None, repr=False, description="not to the subscription with this endpoint, such as the sender's own device"
+    )
     cancel_key: Key | None = Field(None, description="cancelling this key takes the message back while it is not sent")
 
     @model_validator(mode="before")

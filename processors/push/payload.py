@@ -157,7 +157,9 @@ class PushResult(Model):
     )
     pruned: int = Field(0, description="gone: the row is deleted or switched off")
     retrying: int = Field(0, description="left to follow-up jobs")
-    skipped: int = Field(0, description="settled by an earlier run of the job, or a second row of the same endpoint")
+    skipped: int = Field(
+        0, description="settled by an earlier run of the job, a second row of the same endpoint, or excludeEndpoint"
+    )
     expired: int = Field(0, description="not sent before ttl or expiresAt was over")
     total: int = Field(0, description="the sum of these")
     cancelled: bool = Field(default=False, description="its cancelKey was cancelled before it had sent to all")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.outage import outages_put_off
+from processors.push.audience import Audience
 from processors.push.cancelling import CANCELLED, is_cancelled
 from processors.push.fan_out import FanOut
 from queue_lib.errors import SnoozeError
@@ -30,8 +30,7 @@ class PushNotification:
         if await is_cancelled(payload, context):
             return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)
-        with outages_put_off():
-            rows = await self._dependencies.subscriptions.of_user(payload.user_id)
+        rows = await Audience(self._dependencies.subscriptions, payload).of_user(payload.user_id)
         return await deliver_once(fan_out, rows)
 
 
@@ -46,8 +45,7 @@ class PushFollowUp:
         if await is_cancelled(payload, context):
             return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)
-        with outages_put_off():
-            rows = await self._dependencies.subscriptions.with_ids(payload.subscription_ids)
+        rows = await Audience(self._dependencies.subscriptions, payload).with_ids(payload.subscription_ids)
         return await deliver_once(fan_out, rows, puts_off=True)
 
 

@@ -61,6 +61,11 @@ class PushSettings(BaseSettings):
         description="The app's names for the columns of that table: `name=column` pairs, comma-separated, as in "
         "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
     )
+    push_where_columns: str = Field(
+        "",
+        description="Columns of that table by which a job may choose subscriptions (`options.where`), comma-separated:"
+        " `plan`, or `isActive=is_active` if jobs use another name.",
+    )
 
     @field_validator("vapid_private_key")
     @classmethod
@@ -114,6 +119,14 @@ class PushSettings(BaseSettings):
             msg = "not a list of host names; write names alone, as in push.example.com, without https:// and port"
             raise ValueError(msg)
         return hosts
+
+    @field_validator("push_where_columns")
+    @classmethod
+    def _where(cls, value: str) -> str:
+        from storage.conditions import parse_where
+
+        parse_where(value)
+        return value
 
     @field_validator("push_subscription_columns")
     @classmethod

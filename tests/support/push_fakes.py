@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from processors.push.delivery import Delivery, Kind, Message
 from processors.push.dependencies import PushDependencies
@@ -37,6 +37,16 @@ class FakeSubscriptions:
         self.replaced: set[str] = set()
         self.fault: Exception | None = None
         self.prunes: list[list[str]] = []
+        self.columns: dict[str, dict[str, Any]] = {}  # by id: the app's own columns
+
+    def where(self, conditions: Mapping[str, Sequence[Any]]) -> FakeSubscriptions:
+        """See the port."""
+
+        def has(row: Subscription) -> bool:
+            columns = self.columns.get(row.id, {})
+            return all(columns.get(name) in values for name, values in conditions.items())
+
+        return FakeSubscriptions([row for row in self.rows if has(row)])
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """See the port."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from storage.conditions import parse_where
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
 from tests.support.prisma import open_database
@@ -71,11 +72,11 @@ class Table:
             return int(counted[0])
 
     @asynccontextmanager
-    async def open(self, columns: str = "") -> AsyncIterator[SqlSubscriptions]:
-        """The port over this table, with these names of columns."""
+    async def open(self, columns: str = "", where: str = "") -> AsyncIterator[SqlSubscriptions]:
+        """The port over this table, with these names of columns; jobs may choose by the columns in `where`."""
         database = await open_database(self.url, {AppTable.PUSH_SUBSCRIPTION}, push_subscription_columns=columns)
         try:
-            yield SqlSubscriptions(database)
+            yield SqlSubscriptions(database, parse_where(where))
         finally:
             await database.close()
 

@@ -38,7 +38,9 @@ PATHS = [
         (name,)
         for name in ["userId", "userIds", "all", "payload", "options", "ttl", "TTL", "topic", "notBefore", "traceId"]
     ),
-    *(("options", name) for name in ["ttl", "TTL", "urgency", "topic", "notBefore", "expiresAt", "cancelKey"]),
+    *(("options", name) for name in ["ttl", "TTL", "urgency", "topic", "notBefore", "expiresAt", "cancelKey", "where"]),
+    ("options", "excludeEndpoint"),
+    ("options", "where", "plan"),
     *(("payload", name) for name in SHOWN.split()),
     *(("payload", "actions", 0, name) for name in ("action", "title", "icon")),
     *(("payload", "notification", name) for name in SHOWN.split()),
@@ -46,7 +48,7 @@ PATHS = [
 ]
 ACTIONS = [{"action": "a", "title": "t"}]
 BASES: list[dict[str, Any]] = [
-    {"userId": 1, "payload": {"title": "t", "actions": ACTIONS}, "options": {}},
+    {"userId": 1, "payload": {"title": "t", "actions": ACTIONS}, "options": {"where": {"plan": 1}}},
     {"userId": 1, "payload": {"web_push": 8030, "notification": {"title": "t"}}},
     {"userIds": [1], "payload": {"title": "t"}},
     {"all": True, "payload": {"title": "t"}},
@@ -94,6 +96,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"userId": "a", "payload": {"title": "t"}, "TTL": 0, "urgency": "high", "traceId": "x"},
     {"userId": "a", "payload": {"title": "t"}, "options": {"notBefore": "2027-01-15T08:00:00Z", "ttl": 60.0}},
     {"userId": "a", "payload": {"title": "t"}, "options": {"expiresAt": 1_800_000_000_000}},
+    {"userId": "a", "payload": {"title": "t"}, "options": {"where": {"isActive": True, "plan": ["a", None, 1]}}},
+    {"userId": "a", "payload": {"title": "t"}, "options": {"where": None, "excludeEndpoint": "https://push.test/1"}},
     {"userId": "a", "payload": {"title": "t", "badge": 3, "app_badge": "4", "silent": 1, "custom": {"x": [1]}}},
     {"userId": "a", "payload": {"title": "t", "actions": [{"action": 1, "title": 2, "icon": None}]}},
 ]

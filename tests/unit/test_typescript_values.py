@@ -103,7 +103,8 @@ def plain(of: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
         case "object":
             keys = strings({"pattern": ".*", **of.get("propertyNames", {})})
             more = of.get("additionalProperties", True)
-            return st.dictionaries(keys, ANY if more is True else values(more, defs), max_size=3)
+            made = ANY if more is True else values(more, defs)
+            return st.dictionaries(keys, made, min_size=of.get("minProperties", 0), max_size=3)
         case kind:
             return st.booleans() if kind == "boolean" else ANY
 

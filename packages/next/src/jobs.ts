@@ -59,6 +59,10 @@ export interface PushOptions {
   notBefore?: number | string;
   /** the same forms: do not send after this */
   expiresAt?: number | string;
+  /** only subscriptions whose columns have these values, or one of a list: of PUSH_WHERE_COLUMNS */
+  where?: Record<string, string | number | boolean | null | (string | number | boolean | null)[]>;
+  /** not to the subscription with this endpoint, such as the sender's own device */
+  excludeEndpoint?: string;
   /** cancelling this key takes the message back while it is not sent */
   cancelKey?: string | number;
   /** @deprecated ttl, as the web-push package calls it */
@@ -83,7 +87,7 @@ export interface PushResult {
   pruned: number;
   /** left to follow-up jobs */
   retrying: number;
-  /** settled by an earlier run of the job, or a second row of the same endpoint */
+  /** settled by an earlier run of the job, a second row of the same endpoint, or excludeEndpoint */
   skipped: number;
   /** not sent before ttl or expiresAt was over */
   expired: number;

@@ -37,6 +37,7 @@ export const pushes: PushNotification[] = [
     options: { cancelKey: 42 },
   },
   { userId: "u1", payload: { title: "Hello" }, options: { TTL: 60 } },
+  { userId: "u1", payload: { title: "Hello" }, options: { where: { isActive: true, plan: ["pro", null, 1] } } },
 ];
 
 export const batches: PushBatch[] = [
