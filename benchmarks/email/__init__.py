@@ -1,0 +1,1 @@
+"""Our mailer beside Nodemailer's pool."""
