@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.media.feature import MEDIA
+from processors.notifications.feature import NOTIFICATIONS
 from processors.own.feature import own_feature
 from processors.push.feature import PUSH
 from queue_lib.jobs.own_module import OwnJobs
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from queue_lib.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (PUSH, MEDIA)
+FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, NOTIFICATIONS)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from processors.sandbox.shared import SharedSandbox
     from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
-    from storage.ports import Avatars, Files, Subscriptions, Suppressions
+    from storage.ports import Addresses, Avatars, Files, Notifications, Subscriptions, Suppressions
 
 
 class Storage(Protocol):
@@ -27,6 +27,12 @@ class Storage(Protocol):
 
     def suppressions(self, table: str | None) -> Suppressions:
         """The addresses that are not written to; without a table there are none."""
+
+    def notifications(self, table: str) -> Notifications:
+        """What the app tells its users."""
+
+    def addresses(self, table: str | None, column: str) -> Addresses:
+        """The users' e-mail addresses; without a table there are none."""
 
     def objects(self) -> ObjectStore:
         """The object store."""

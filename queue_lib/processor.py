@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from queue_lib.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -56,6 +56,8 @@ class Children:
 class Board(Protocol):
     """What the processes that share a Redis tell each other: facts by topic and name, each kept for some seconds.
 
+    And what they say to any client that listens.
+
     Every call may raise BrokerUnavailableError. Names and texts are short, because a reader reads a whole topic.
     """
 
@@ -67,6 +69,9 @@ class Board(Protocol):
 
     async def erase(self, topic: str, name: str) -> None:
         """Delete a fact."""
+
+    async def publish(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """Send texts on channels of Redis: (channel, text). How many clients hear each; nothing is kept for others."""
 
     async def claim(self, topic: str, name: str, seconds: float) -> bool:
         """Claim the right to do what `name` says. False if another process has claimed it within its `seconds`."""

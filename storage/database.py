@@ -85,6 +85,12 @@ class Database:
         async with _in_time(self._writes if writes else self._reads), self._engine.connect() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection whose statements are one transaction. Raises as `connection` does."""
+        async with _in_time(self._writes), self.transactions.begin() as connection:
+            yield connection
+
     @property
     def transactions(self) -> AsyncEngine:
         """An engine over the same connections whose statements are in transactions, as SQLAlchemy's usually are."""
@@ -144,7 +150,7 @@ async def _in_time(lately: Lately) -> AsyncIterator[None]:
             yield
     except FAULTS as error:
         if (msg := _outage(error)) is None:
-            raise StatementRefusedError(_refused(error)) from None
+            raise StatementRefusedError(_refused(error), code_of(error)) from None
         if code_of(error) is not None:
             lately.refused(msg)
         raise StorageAwayError(msg) from None  # not chained: a driver's exception may hold values of a row

@@ -38,6 +38,11 @@ class StorageRefusedError(StorageError):
 class StatementRefusedError(StorageError):
     """The database refuses a statement and is not away. The message has only the code, and no values of a row."""
 
+    def __init__(self, message: str, code: str | None = None) -> None:
+        """`code` is Postgres's or SQLite's."""
+        super().__init__(message)
+        self.code = code
+
 
 class ConditionRefusedError(StorageError):
     """Rows can't be chosen by this column or this value. The message names the column, and no value."""

@@ -6,14 +6,25 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from storage.addresses import NoAddresses, SqlAddresses
 from storage.avatars import NoAvatars, SqlAvatars
 from storage.columns import subscription_table
 from storage.conditions import parse_where
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
-from storage.late import Late, LateAvatars, LateEngine, LateFiles, LateSubscriptions, LateSuppressions
-from storage.models import Avatar, EmailSuppression, File
+from storage.late import (
+    Late,
+    LateAddresses,
+    LateAvatars,
+    LateEngine,
+    LateFiles,
+    LateNotifications,
+    LateSubscriptions,
+    LateSuppressions,
+)
+from storage.models import Avatar, EmailSuppression, File, Notification, User
+from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
 from storage.subscriptions import SqlSubscriptions
 from storage.suppressions import NoSuppressions, SqlSuppressions
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from storage.objects.base import ObjectStore
-    from storage.ports import Avatars, Files, Subscriptions, Suppressions
+    from storage.ports import Addresses, Avatars, Files, Notifications, Subscriptions, Suppressions
     from storage.settings import DatabaseSettings, ObjectsSettings
 
 
@@ -60,6 +71,19 @@ class Storage:
             return NoSuppressions()
         wanted = Wanted.usual(EmailSuppression, table)
         return LateSuppressions(self._late.want(AppTable.EMAIL_SUPPRESSION, wanted, SqlSuppressions))
+
+    def notifications(self, table: str) -> Notifications:
+        """What the app tells its users."""
+        return LateNotifications(
+            self._late.want(AppTable.NOTIFICATION, Wanted.usual(Notification, table), SqlNotifications)
+        )
+
+    def addresses(self, table: str | None, column: str) -> Addresses:
+        """The users' e-mail addresses. Without a table there are none."""
+        if table is None:
+            return NoAddresses()
+        make = partial(SqlAddresses, column=column)
+        return LateAddresses(self._late.want(AppTable.NOTIFICATION_USER, Wanted.usual(User, table), make))
 
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.database import Database
-    from storage.ports import Avatars, Files, Scalar, Subscription, Subscriptions, Suppressions
+    from storage.ports import (
+        Addresses,
+        Avatars,
+        Files,
+        Notice,
+        Notifications,
+        Scalar,
+        Subscription,
+        Subscriptions,
+        Suppressions,
+        Told,
+    )
     from storage.tables import AppTable, Wanted
 
 PortT = TypeVar("PortT")
@@ -220,3 +231,31 @@ class LateSuppressions:
     async def add(self, address: str, reason: str) -> None:
         """See the port."""
         await (await self._port()).add(address, reason)
+
+
+class LateNotifications:
+    """The port `Notifications` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Notifications]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def add(self, notice: Notice, keys: Mapping[str, str]) -> Told:
+        """See the port."""
+        return await (await self._port()).add(notice, keys)
+
+    async def unread(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """See the port."""
+        return await (await self._port()).unread(user_ids)
+
+
+class LateAddresses:
+    """The port `Addresses` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Addresses]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def of(self, user_ids: Sequence[str]) -> dict[str, str]:
+        """See the port."""
+        return await (await self._port()).of(user_ids)

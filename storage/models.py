@@ -48,6 +48,33 @@ class File(SQLModel):
     updated_at: datetime | None = Field(None, alias="updatedAt")
 
 
+class Notification(SQLModel):
+    """What a user is told in the app, and when it was read.
+
+    The database gives an `id` that is a number itself. Such a table has `job_key`, which the worker makes of the job
+    and the user, as it makes other ids. `json_` is the column `metadata`, a name that SQLModel takes for itself.
+    """
+
+    id: Id
+    user_id: Id = Field(alias="userId")
+    title: str
+    body: str
+    read_at: datetime | None = Field(alias="readAt")
+    type: str | None = None
+    url: str | None = None
+    json_: dict[str, Any] | None = Field(None, alias="metadata")
+    dedupe_key: str | None = Field(None, alias="dedupeKey")
+    job_key: str | None = Field(None, alias="jobKey")
+    created_at: datetime | None = Field(None, alias="createdAt")
+    updated_at: datetime | None = Field(None, alias="updatedAt")
+
+
+class User(SQLModel):
+    """A user's row with a column for the e-mail address."""
+
+    id: Id
+
+
 class Avatar(SQLModel):
     """A user's row with a column for the avatar's URL."""
 

@@ -106,3 +106,47 @@ class Suppressions(Protocol):
 
     async def add(self, address: str, reason: str) -> None:
         """Record that an address has bounced for good. A row that the address has already is renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a notification says. `metadata` is JSON."""
+
+    title: str = field(repr=False)
+    body: str = field(repr=False)
+    type: str
+    url: str | None = field(default=None, repr=False)
+    metadata: Any = field(default=None, repr=False)
+    dedupe_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Which users have a row: `rows` has its id for each of them.
+
+    `unknown` are those that the database does not know. The others have an unread row with the same `dedupe_key`.
+    """
+
+    rows: Mapping[str, str]
+    unknown: frozenset[str] = frozenset()
+
+
+class Notifications(Protocol):
+    """What the app tells its users, in its database."""
+
+    async def add(self, notice: Notice, keys: Mapping[str, str]) -> Told:
+        """Add a row for each user, unless there is one with its key already: user id -> key, a UUID.
+
+        A user who has an unread row with the same `dedupe_key` gets none. At most 50 users. Texts are cut to the length
+        of their columns. Raises SchemaError for a `dedupe_key` or a `type` that the table can't have.
+        """
+
+    async def unread(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """How many unread rows each of these users (at most 50) has."""
+
+
+class Addresses(Protocol):
+    """The users' e-mail addresses in the app's database."""
+
+    async def of(self, user_ids: Sequence[str]) -> dict[str, str]:
+        """The addresses of these users (at most 50); users without one are left out."""

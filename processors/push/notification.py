@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
 from processors.lenient import BOOLEAN, DIGITS, INTEGER, STRING, Flag, Text, Whole, one_of, tolerated
+from processors.links import web_only
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
-# Browsers skip these wherever they are in a URL, or before it (https://url.spec.whatwg.org/#concept-basic-url-parser).
-_SKIPPED = re.compile(r"\A[\x00-\x20]+|[\t\n\r]")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 # Declarative Web Push's mark: the number of the RFC of web push.
 MAGIC = 8030
 # WebKit reads a number as a C int, and refuses the message otherwise.
@@ -66,11 +63,7 @@ class Shown(Model):
     @field_validator("url", "navigate")
     @classmethod
     def _web_only(cls, url: str | None) -> str | None:
-        scheme = _SCHEME.match(_SKIPPED.sub("", url or ""))
-        if scheme is not None and scheme[1].lower() not in {"http", "https"}:
-            msg = "must be http, https or relative"
-            raise ValueError(msg)
-        return url
+        return web_only(url)
 
 
 class _Declared(Model):

@@ -86,6 +86,31 @@ async def test_one_process_gets_a_claim(boards: tuple[Board, Board]) -> None:
     await until_equal(True, again)  # noqa: FBT003 -- what is expected
 
 
+async def test_messages_are_heard_by_those_who_listen(boards: tuple[Board, Board]) -> None:
+    """In memory nobody listens; tests look at what was published."""
+    one, _ = boards
+
+    assert [0] == await one.publish([("notifications:a\n*", "x")])
+    assert [0, 0] == await one.publish([("notifications:a", "1"), ("notifications:b", "2")])
+    assert [] == await one.publish([])
+
+
+async def test_a_client_of_redis_hears_a_message(redis_url: str) -> None:
+    """On the channel itself, without a prefix, in the order in which they were published."""
+    shared = client(options(redis_url), decode=True, name="board")
+    async with shared.pubsub() as listener:
+        await listener.subscribe("notifications:ada")
+        await listener.get_message(timeout=5)
+
+        heard = await RedisBoard(shared, "bull").publish([("notifications:ada", "é"), ("other", "x")])
+
+        message = await listener.get_message(ignore_subscribe_messages=True, timeout=5)
+    await shared.aclose()
+    assert [1, 0] == heard
+    assert message is not None
+    assert "é" == message["data"]
+
+
 async def test_every_key_of_the_board_expires(redis_url: str) -> None:
     """Entries that other programs have written do no harm."""
     shared = client(options(redis_url), decode=True, name="board")

@@ -12,11 +12,13 @@ from psycopg.rows import dict_row
 
 from storage.columns import subscription_table
 from storage.database import Database
-from storage.models import Avatar, EmailSuppression, File
+from storage.models import Avatar, EmailSuppression, File, Notification, User
 from storage.tables import AppTable, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from sqlmodel import SQLModel
 
 SUBSCRIPTIONS = """CREATE TABLE "PushSubscription" ("id" {id} PRIMARY KEY, "userId" {id} NOT NULL,
     "endpoint" TEXT NOT NULL, "p256dh" TEXT NOT NULL, "auth" TEXT NOT NULL, "createdAt" TIMESTAMP(3))"""
@@ -29,6 +31,13 @@ INTEGER_IDS = ("1", "2", "10", "7", "9223372036854775807")
 UUID_IDS = tuple(str(uuid.UUID(int=number)) for number in (1, 2, 3, 8, 9))
 # Ids that a job may have, and that no column of the app could hold.
 IMPOSSIBLE = ["", "x", " 1", "01", "+1", "1_0", "1.0", "9" * 30, "-" + "9" * 18, "\0", "a\0b", "\ud800", "' OR 1=1 --"]
+
+OTHERS: dict[str, type[SQLModel]] = {
+    "avatar_table": Avatar,
+    "email_suppression_table": EmailSuppression,
+    "notification_table": Notification,
+    "notification_user_table": User,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +98,11 @@ def tables(
     push_subscription_table: str = "PushSubscription",
     push_subscription_columns: str = "",
     file_table: str = "File",
-    avatar_table: str | None = None,
-    email_suppression_table: str | None = None,
+    **others: str | None,
 ) -> dict[AppTable, Wanted]:
-    """The app's tables, as the settings of the features name them."""
-    avatars = {AppTable.AVATAR: Wanted.usual(Avatar, avatar_table)} if avatar_table else {}
-    suppressed = {AppTable.EMAIL_SUPPRESSION: Wanted.usual(EmailSuppression, email_suppression_table or "")}
+    """The app's tables, as the settings of the features name them; `others` are those that an app may lack."""
     return {
         AppTable.PUSH_SUBSCRIPTION: subscription_table(push_subscription_table, push_subscription_columns),
         AppTable.FILE: Wanted.usual(File, file_table),
-        **avatars,
-        **(suppressed if email_suppression_table else {}),
+        **{AppTable(name.upper()): Wanted.usual(OTHERS[name], table) for name, table in others.items() if table},
     }

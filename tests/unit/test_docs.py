@@ -10,8 +10,10 @@ import pytest
 import typer
 import yaml
 
+from processors.features import FEATURES
 from processors.sandbox.settings import PlatformSettings
-from queue_lib.settings import env_name
+from queue_lib.feature import jobs_of
+from queue_lib.settings import env_name, queue_settings
 from scripts import environment_table, module_map
 from tests.support import typescript
 from tests.support.docs import PAGES, PROJECT, Command, anchors, commands, parser, without_code
@@ -41,7 +43,8 @@ OF_THE_PLATFORM = {name.upper() for name in PlatformSettings.model_fields}
 VARIABLES = set(re.findall(r"^\| `(\w+)` ", environment_table.table(), re.MULTILINE)) | OF_THE_PLATFORM
 # Variables of others: boto3's, Sentry's, Next.js's, and those of the app's own side.
 FOREIGN = re.compile(r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|NODE_ENV|PUSHMILL_(?:TOKEN|URL)")
-WORDS = {env_name(queue) for queue in QUEUES}  # the beginnings of a queue's variables
+# Beginnings of a queue's variables, and names of jobs.
+WORDS = {*map(env_name, QUEUES), *(job.name for job in jobs_of(FEATURES))}
 
 
 def by_page(path: Path) -> str:
@@ -184,7 +187,8 @@ def test_the_design_has_all_settings() -> None:
     """Those of a queue by their ends."""
     text = (PROJECT / "docs" / "design.md").read_text()
     section = text[text.index("## Settings") : text.index("## Layout")]
-    own = {name for name in VARIABLES if not name.startswith(("PUSH_NOTIFICATIONS_", "FILE_PROCESSING_"))}
+    of_queues = {f"{env_name(queue)}_{end.upper()}" for queue in QUEUES for end in queue_settings(queue).model_fields}
+    own = VARIABLES - of_queues
 
     assert set() == {name for name in own - OF_THE_PLATFORM if f"`{name}`" not in section}
 

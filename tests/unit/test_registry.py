@@ -11,6 +11,8 @@ from pydantic import SecretStr, ValidationError
 from processors.features import FEATURES
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.settings import MediaSettings
+from processors.notifications.payload import NotificationPayload
+from processors.notifications.settings import NotificationSettings
 from processors.outbound import HttpClient
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.push.settings import PushSettings
@@ -46,12 +48,14 @@ async def routes_of_all() -> list[Route]:
     push = PushSettings(
         vapid_private_key=SecretStr(private), vapid_public_key=public, vapid_subject="mailto:ops@pushmill.dev"
     )
+    notifications = NotificationSettings(notification_table="Notification")
     values = (
         push,
         MediaSettings(),
         PlatformSettings(),
         SandboxSettings(),
         ObjectsSettings(storage_url="file:///nowhere"),
+        notifications,
     )
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
@@ -74,6 +78,8 @@ async def test_every_job_has_its_queue_and_payload() -> None:
         ("process-video", "file-processing", VideoPayload),
         ("optimize-avatar", "file-processing", AvatarPayload),
         ("process-file", "file-processing", FileJob),
+        ("user-notification", "notifications", NotificationPayload),
+        ("USER_NOTIFICATION", "notifications", NotificationPayload),
     ]
 
     schemas = [route.schema for route in await routes_of_all()]
@@ -98,9 +104,21 @@ def test_the_follow_up_alone_is_internal() -> None:
 def test_a_reason_repeats_no_value(job: JobSchema) -> None:
     """It names the fields: reasons are logged, and values are the users'."""
     secret = "zz-holiday-with-ada"
-    names = ("fileId", "filePath", "userId", "userIds", "all", "operation", "payload", "options", "subscriptionIds")
+    names: tuple[str, ...] = (
+        "fileId",
+        "filePath",
+        "userId",
+        "userIds",
+        "all",
+        "operation",
+        "payload",
+        "options",
+        "subscriptionIds",
+    )
+    names += ("title", "url", "metadata", "channels", "email")
     wrong: list[Any] = [secret, f"/{secret}", f"https://{secret}/..", [secret], {"other": secret}, secret * 1000]
     fine = {"fileId": "f1", "filePath": "a/b.jpg", "userId": "u1", "payload": {"title": "t"}, "operation": "resize"}
+    fine |= {"title": "t"}
     nested = [{"payload": {key: value}} for key in ("title", "url", "icon", "actions") for value in wrong]
     nested += [
         {"options": {key: value}} for key in ("formats", "quality", "ttl", "urgency", "topic") for value in wrong

@@ -348,6 +348,78 @@ export interface TextResult {
   bytes: number;
 }
 
+/** `user-notification`: what one user, or each of several, is told. */
+export type UserNotification = (
+  | {
+      userId: string | number;
+      title: string | number;
+      body?: string | number;
+      /** info, success, warning, error, or the app's own word; default "info" */
+      type?: string | number;
+      /** http, https or relative */
+      url?: string | number;
+      /** the app's own: stored as it is */
+      metadata?: Record<string, unknown>;
+      /**
+       * `in-app`: a row and a live message; `realtime`: the live message alone; `push`; `email`; at least 1 of them;
+       * default ["in-app"]
+       */
+      channels?: Channel[];
+      /** a user who has not read a notification with this key is not told again */
+      dedupeKey?: string | number;
+      /** where userId gets the e-mail */
+      email?: string | number;
+      userIds?: never;
+    }
+  | {
+      /** 1 to 10,000 of them */
+      userIds: (string | number)[];
+      title: string | number;
+      body?: string | number;
+      /** info, success, warning, error, or the app's own word; default "info" */
+      type?: string | number;
+      /** http, https or relative */
+      url?: string | number;
+      /** the app's own: stored as it is */
+      metadata?: Record<string, unknown>;
+      /**
+       * `in-app`: a row and a live message; `realtime`: the live message alone; `push`; `email`; at least 1 of them;
+       * default ["in-app"]
+       */
+      channels?: Channel[];
+      /** a user who has not read a notification with this key is not told again */
+      dedupeKey?: string | number;
+      /** where userId gets the e-mail */
+      email?: string | number;
+      userId?: never;
+    }
+);
+
+/** A way on which a user is told. */
+export type Channel = "in-app" | "realtime" | "push" | "email";
+
+/** What became of a notification. */
+export interface NotificationResult {
+  /** the row's, for one userId */
+  id: string | null;
+  /** rows that this job has added */
+  created: number;
+  /** users who have an unread notification with the same dedupeKey */
+  duplicates: number;
+  /** users that the database does not know */
+  unknown: number;
+  /** users of whom a client heard the live message */
+  published: number;
+  /** id of the job in push-notifications */
+  push: string | null;
+  /** id of the job in email; with userIds, of the first one */
+  email: string | null;
+  /** jobs in email */
+  emails: number;
+  /** users who get no e-mail, for want of an address */
+  withoutAddress: number;
+}
+
 /** An entry of the queue `dead`: a job that failed for good. */
 export interface DeadLetter {
   id: string;
@@ -374,6 +446,8 @@ export interface Jobs {
   "process-video": { queue: "file-processing"; payload: ProcessVideo; result: VideoResult };
   "optimize-avatar": { queue: "file-processing"; payload: OptimizeAvatar; result: AvatarResult };
   "process-file": { queue: "file-processing"; payload: ProcessFile; result: FileResult };
+  "user-notification": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
+  "USER_NOTIFICATION": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
 }
 
 /** The queue of each job. */
@@ -384,4 +458,6 @@ export const QUEUE_OF = {
   "process-video": "file-processing",
   "optimize-avatar": "file-processing",
   "process-file": "file-processing",
+  "user-notification": "notifications",
+  "USER_NOTIFICATION": "notifications",
 } as const;

@@ -1,0 +1,35 @@
+"""Opens notifications: their processor, over the app's rows."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from processors.notifications.dependencies import NotificationDependencies
+from processors.notifications.feature import NAMES
+from processors.notifications.processor import UserNotification
+from processors.notifications.settings import NotificationSettings
+from queue_lib.feature import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from processors.tools import Tools
+    from queue_lib.feature import Served
+
+
+@asynccontextmanager
+async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
+    """Notifications, until the worker ends. The caller closes the tools."""
+    settings = served.of(NotificationSettings)
+    table = settings.notification_user_table
+    dependencies = NotificationDependencies(
+        notifications=tools.storage.notifications(settings.notification_table),
+        addresses=tools.storage.addresses(table, settings.notification_email_column),
+        has_addresses=table is not None,
+        app_url=settings.notification_app_url,
+    )
+    yield Opened(
+        processors=dict.fromkeys(NAMES, UserNotification(dependencies)),
+        facts={"notificationTable": settings.notification_table},
+    )

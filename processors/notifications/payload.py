@@ -1,0 +1,121 @@
+"""What a notification in the app carries, and what comes back."""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+
+from processors.lenient import NUMBER, STRING, Id, Key, OrNull, Text, one_of, without_nulls
+from processors.links import web_only
+from queue_lib.processor import Model
+
+MAX_USERS = 10_000
+MAX_METADATA = 64 * 1024  # characters of JSON
+TEXTS = ("title", "body", "type", "url", "metadata", "dedupeKey", "dedupe_key")
+
+
+class Channel(enum.StrEnum):
+    """A way on which a user is told."""
+
+    IN_APP = "in-app"
+    REALTIME = "realtime"
+    PUSH = "push"
+    EMAIL = "email"
+
+
+def _storable(value: Any) -> Any:
+    """The value without what no database holds: NUL, and the half of an emoji that JavaScript's `slice` leaves."""
+    match value:
+        case str():
+            return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_storable(each) for each in value]
+        case dict():
+            return {_storable(name): _storable(each) for name, each in value.items()}
+    return value
+
+
+def _small(metadata: dict[str, Any]) -> dict[str, Any]:
+    if (length := len(json.dumps(metadata, allow_nan=False))) > MAX_METADATA:
+        msg = f"has {length:,} characters of JSON, and {MAX_METADATA:,} may be stored"
+        raise ValueError(msg)
+    return metadata
+
+
+Line = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True), one_of({**STRING, "minLength": 1}, NUMBER)]
+
+
+def _either_required(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [{"required": ["userId"]}, {"required": ["userIds"]}]
+
+
+class NotificationPayload(Model):
+    """`user-notification`: what one user, or each of several, is told."""
+
+    model_config = ConfigDict(title="UserNotification", json_schema_extra=_either_required)
+
+    user_id: Id | None = None
+    user_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_USERS, fail_fast=True)] | None = None
+    title: Line
+    body: Annotated[Text, OrNull()] = ""
+    type: Annotated[Key, OrNull()] = Field("info", description="info, success, warning, error, or the app's own word")
+    url: Annotated[Text, AfterValidator(web_only)] | None = Field(None, description="http, https or relative")
+    metadata: Annotated[dict[str, Any], AfterValidator(_small)] | None = Field(
+        None, description="the app's own: stored as it is"
+    )
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1), OrNull()] = Field(
+        (Channel.IN_APP,),
+        description="`in-app`: a row and a live message; `realtime`: the live message alone; `push`; `email`",
+    )
+    dedupe_key: Key | None = Field(
+        None, description="a user who has not read a notification with this key is not told again"
+    )
+    email: Text | None = Field(None, description="where userId gets the e-mail")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        try:
+            return {name: _storable(part) if name in TEXTS else part for name, part in without_nulls(value).items()}
+        except RecursionError:
+            msg = "is nested too deeply"
+            raise ValueError(msg) from None
+
+    @field_validator("user_ids")
+    @classmethod
+    def _once(cls, user_ids: list[str] | None) -> list[str] | None:
+        return None if user_ids is None else list(dict.fromkeys(user_ids))
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.user_id is None) == (self.user_ids is None):
+            msg = "give either userId or userIds"
+            raise ValueError(msg)
+        if self.email is not None and self.user_id is None:
+            msg = "email is for one userId; the addresses of userIds come from NOTIFICATION_USER_TABLE"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def users(self) -> list[str]:
+        """All that are to be told, each once."""
+        return self.user_ids if self.user_ids is not None else [self.user_id or ""]
+
+
+class NotificationResult(Model):
+    """What became of a notification."""
+
+    id: str | None = Field(None, description="the row's, for one userId")
+    created: int = Field(0, description="rows that this job has added")
+    duplicates: int = Field(0, description="users who have an unread notification with the same dedupeKey")
+    unknown: int = Field(0, description="users that the database does not know")
+    published: int = Field(0, description="users of whom a client heard the live message")
+    push: str | None = Field(None, description="id of the job in push-notifications")
+    email: str | None = Field(None, description="id of the job in email; with userIds, of the first one")
+    emails: int = Field(0, description="jobs in email")
+    without_address: int = Field(0, description="users who get no e-mail, for want of an address")

@@ -1,0 +1,139 @@
+"""`user-notification`: a row for each user, a live message, and a push or an e-mail where the job asks for one."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from processors.notifications.channels import add_emails, add_push
+from processors.notifications.payload import Channel, NotificationResult
+from processors.outage import outages_put_off
+from queue_lib.errors import BrokerUnavailableError, PermanentError, Trouble
+from storage.errors import SchemaError
+from storage.ports import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processors.notifications.dependencies import NotificationDependencies
+    from processors.notifications.payload import NotificationPayload
+    from queue_lib.job import Job
+    from queue_lib.processor import Context
+
+PAGE = 50  # users in one statement
+LIVE = frozenset({Channel.IN_APP, Channel.REALTIME})  # channels with a live message
+SPACE = uuid.UUID("a7c1e0de-5a35-5f0b-9c52-4a2f6f2f9b3e")  # of the keys: drawn once
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class UserNotification:
+    """Tells one user, or several. The row comes first: what nobody hears is there when the app is opened again."""
+
+    def __init__(self, dependencies: NotificationDependencies) -> None:
+        self._dependencies = dependencies
+
+    async def __call__(self, payload: NotificationPayload, context: Context, /) -> NotificationResult:
+        """Run one job. A second run adds no second row, push or e-mail; a live message may come twice.
+
+        Raises PermanentError for what the app's table can't have, for a user whom the database does not know, and for
+        an e-mail without a source of addresses.
+        """
+        self._refuse_unaddressed(payload)
+        job_key, counts = key_of(context.job), Counter[str]()
+        told: dict[str, str] = {}
+        for start in range(0, len(payload.users), PAGE):
+            keys = {user: str(uuid.uuid5(job_key, user)) for user in payload.users[start : start + PAGE]}
+            page = await self._add_rows(payload, keys, counts) if Channel.IN_APP in payload.channels else keys
+            if page and LIVE & set(payload.channels):
+                counts["published"] += await self._publish(payload, page, context)
+            told |= page
+        self._count(payload, context, counts)
+        row = next(iter(told.values()), None) if counts["created"] and payload.user_id else None
+        push = await add_push(payload, told, job_key, context) if told and Channel.PUSH in payload.channels else None
+        emails = await self._add_emails(payload, list(told), job_key, context)
+        return NotificationResult(
+            id=row,
+            **counts,
+            push=push,
+            email=next(iter(emails), None),
+            emails=len(emails),
+            without_address=len(told) - len(emails) if Channel.EMAIL in payload.channels else 0,
+        )
+
+    def _refuse_unaddressed(self, payload: NotificationPayload) -> None:
+        has_addresses = payload.email is not None or self._dependencies.has_addresses
+        if Channel.EMAIL in payload.channels and not has_addresses:
+            msg = "channels: email needs an address: give email in the job, or set NOTIFICATION_USER_TABLE"
+            raise PermanentError(msg)
+
+    async def _add_rows(
+        self, payload: NotificationPayload, keys: dict[str, str], counts: Counter[str]
+    ) -> dict[str, str]:
+        """The ids of these users' rows, from this run or an earlier one."""
+        notice = Notice(payload.title, payload.body, payload.type, payload.url, payload.metadata, payload.dedupe_key)
+        try:
+            with outages_put_off():
+                told = await self._dependencies.notifications.add(notice, keys)
+        except SchemaError as error:
+            raise PermanentError(str(error)) from error
+        if payload.user_id is not None and told.unknown:
+            msg = "no user has its userId"
+            raise PermanentError(msg)
+        counts["created"] += len(told.rows)
+        counts["unknown"] += len(told.unknown)
+        counts["duplicates"] += len(keys) - len(told.rows) - len(told.unknown)
+        return dict(told.rows)
+
+    async def _publish(self, payload: NotificationPayload, ids: dict[str, str], context: Context) -> int:
+        """Tell those who listen; returns how many of the users have a client that does."""
+        with outages_put_off():
+            unread = await self._dependencies.notifications.unread(list(ids))
+        has_row = Channel.IN_APP in payload.channels
+        messages = [
+            (f"notifications:{user}", live_message(payload, row_id if has_row else None, unread[user]))
+            for user, row_id in ids.items()
+        ]
+        try:
+            return sum(heard > 0 for heard in await context.board.publish(messages))
+        except BrokerUnavailableError as error:
+            if error.trouble is not Trouble.FORBIDDEN:
+                raise
+            _log.warning("notification_unheard", id=context.job.id[:200], reason=str(error))
+            return 0
+
+    async def _add_emails(
+        self, payload: NotificationPayload, users: Sequence[str], job_key: uuid.UUID, context: Context
+    ) -> list[str]:
+        """The ids of the jobs."""
+        ids: list[str] = []
+        if Channel.EMAIL in payload.channels:
+            for start in range(0, len(users), PAGE):
+                page = users[start : start + PAGE]
+                if payload.email is not None:
+                    addresses = dict.fromkeys(page, payload.email)
+                else:
+                    with outages_put_off():
+                        addresses = await self._dependencies.addresses.of(page)
+                ids += await add_emails(payload, addresses, job_key, context, self._dependencies.app_url)
+        return ids
+
+    @staticmethod
+    def _count(payload: NotificationPayload, context: Context, counts: Counter[str]) -> None:
+        if Channel.IN_APP in payload.channels:
+            kinds = {"created": counts["created"], "duplicate": counts["duplicates"], "unknown": counts["unknown"]}
+            context.count("notifications", {"users": kinds})
+
+
+def key_of(job: Job) -> uuid.UUID:
+    """The same in every run of this job, and for no other: also not for one with its id in an emptied Redis."""
+    return uuid.uuid5(SPACE, json.dumps([job.wire, job.queue, job.id, job.created_at]))
+
+
+def live_message(payload: NotificationPayload, row_id: str | None, unread: int) -> str:
+    """What is published on `notifications:<userId>`. `id` is null without a row."""
+    return json.dumps({"id": row_id, "type": payload.type, "title": payload.title, "unread": unread})
