@@ -48,12 +48,14 @@ test: check package ## Run `make check` and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not matrix"
 	$(if $(NPM),npm test --silent --prefix packages/next)
 
+# The types of examples/next are checked by the `next build` of its tests: they need the built package and Prisma's client.
 check: setup ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary .
 	$(BIN)/lint-imports --no-logo
 	$(if $(NPM),npm run --silent check --prefix packages/next)
+	$(if $(NPM),npm run --silent lint --prefix examples/next)
 
 fast: setup ## Run the unit tests without golden images, property tests and slow ones
 	$(BIN)/python -m pytest -p no:schemathesis -m "not (golden or slow or hypothesis)" tests/unit
@@ -99,4 +101,4 @@ endef
 clean: ## Remove what these commands have installed and written
 	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules \
 		packages/next/node_modules packages/next/dist examples/next/node_modules examples/next/.next \
-		examples/next/lib/prisma demo-output*
+		examples/next/generated demo-output*

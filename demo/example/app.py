@@ -26,7 +26,7 @@ PACKAGE = PROJECT / "packages" / "next"
 INSTALLED = APP / "node_modules" / "pushmill"
 STAMP = APP / ".next" / "built-from"
 # What the build itself writes, and what is no source.
-LEFT_OUT = ("node_modules", ".next", "lib/prisma", "public/pushmill-sw.js", "next-env.d.ts", "tsconfig.tsbuildinfo")
+LEFT_OUT = ("node_modules", ".next", "generated", "public/pushmill-sw.js", "next-env.d.ts", "tsconfig.tsbuildinfo")
 PATIENCE = 600.0  # seconds for the build
 OLDEST = (20, 19)  # of Node, for Prisma
 

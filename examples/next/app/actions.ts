@@ -4,8 +4,8 @@ import { revalidatePath } from "next/cache";
 import { redirect } from "next/navigation";
 import { after } from "next/server";
 import type { JobRef } from "pushmill";
-import { prisma } from "@/lib/db";
 import { notify } from "@/lib/notify";
+import { prisma } from "@/lib/prisma";
 import { endSession, startSession } from "@/lib/session";
 import { requireUser } from "@/lib/users";
 

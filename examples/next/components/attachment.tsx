@@ -1,6 +1,6 @@
 "use client";
 
-import type { File } from "@/lib/prisma/client";
+import type { File } from "@/generated/prisma/client";
 import { JobProgress } from "./job-progress";
 import { Picture } from "./picture";
 

@@ -1,8 +1,8 @@
 import Link from "next/link";
+import type { User } from "@/generated/prisma/client";
 import { env } from "@/lib/env";
 import { people } from "@/lib/messages";
 import { preview } from "@/lib/preview";
-import type { User } from "@/lib/prisma/client";
 import { isAdmin } from "@/lib/users";
 import { Avatar } from "./avatar";
 import { PersonLink } from "./person-link";

@@ -1,7 +1,7 @@
 "use client";
 
 import { useState } from "react";
-import type { File } from "@/lib/prisma/client";
+import type { File } from "@/generated/prisma/client";
 import { Blurhash } from "./blurhash";
 
 /** The thumbnail over its BlurHash, which shows until the thumbnail has arrived. A click opens the compressed picture. */

@@ -1,4 +1,4 @@
-import { prisma } from "./db";
+import { prisma } from "./prisma";
 
 const SHOWN = 100; // messages of a chat
 

@@ -1,6 +1,6 @@
+import type { User } from "@/generated/prisma/client";
 import { preview } from "./preview";
-import type { User } from "./prisma/client";
-import { queues } from "./queues";
+import { queues } from "./pushmill";
 
 type Sent = { fromId: string; toId: string; text: string; file: { kind: string } | null };
 

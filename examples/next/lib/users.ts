@@ -1,6 +1,6 @@
 import { redirect } from "next/navigation";
 import { cache } from "react";
-import { prisma } from "./db";
+import { prisma } from "./prisma";
 import { sessionUserId } from "./session";
 
 /** The row of the user who is signed in; null: nobody is. */

@@ -1,6 +1,6 @@
 import { uploadRoutes } from "pushmill/next";
-import { prisma } from "@/lib/db";
-import { queues } from "@/lib/queues";
+import { prisma } from "@/lib/prisma";
+import { queues } from "@/lib/pushmill";
 import { sessionUserId } from "@/lib/session";
 
 const MEBIBYTE = 1024 * 1024;

@@ -4,8 +4,8 @@ import { notFound } from "next/navigation";
 import { Avatar } from "@/components/avatar";
 import { Composer } from "@/components/composer";
 import { Message } from "@/components/message";
-import { prisma } from "@/lib/db";
 import { conversation } from "@/lib/messages";
+import { prisma } from "@/lib/prisma";
 import { requireUser } from "@/lib/users";
 
 type Props = { params: Promise<{ id: string }> };

@@ -1,5 +1,5 @@
 import { subscriptionRoutes } from "pushmill/next";
-import { prisma } from "@/lib/db";
+import { prisma } from "@/lib/prisma";
 import { sessionUserId } from "@/lib/session";
 
 /** The user's devices. `make example` lets them have a push service on the same machine. */

@@ -1,5 +1,5 @@
 import { jobRoute } from "pushmill/next";
-import { queues } from "@/lib/queues";
+import { queues } from "@/lib/pushmill";
 import { sessionUserId } from "@/lib/session";
 
 /** What becomes of a job, as server-sent events: only for the user in its payload. */

@@ -1,6 +1,6 @@
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { PrismaClient } from "./prisma/client";
+import { PrismaClient } from "@/generated/prisma/client";
 
 const url = process.env.DATABASE_URL ?? "file:./dev.db";
 
