@@ -23,7 +23,7 @@ function client(...answers) {
 
 /** Lets no pause wait; the limits of an answer's time stay. */
 function hurry(context) {
-  const [later, limits] = [globalThis.setTimeout, [15_000, 40_000, 45_000]];
+  const [later, limits] = [globalThis.setTimeout, [20_000, 60_000]];
   context.mock.method(globalThis, "setTimeout", (call, ms) => later(call, limits.includes(ms) ? ms : 0));
 }
 
@@ -48,6 +48,9 @@ function stream(...pieces) {
       { headers: { "Content-Type": "text/event-stream" } },
     );
 }
+/** An answer whose body gives nothing. */
+const silent = ({ signal }) =>
+  new Response(new ReadableStream({ start: (it) => signal.addEventListener("abort", () => it.error(signal.reason)) }));
 const sse = (id, event, job) => `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(job)}\n\n`;
 
 test("a job is submitted with the token and a key of its own", async () => {
@@ -131,11 +134,10 @@ for (const [what, answer] of Object.entries({
 })) {
   test(`${what} is an error that repeats none of it`, async () => {
     const { queue } = client(answer);
-    await assert.rejects(queue.status(JOB), (error) => {
-      assert.ok(error instanceof PushmillError, String(error));
-      assert.match(error.message, /^\d+: not an answer of Pushmill's API$/);
-      return true;
-    });
+    const foreign = { name: "PushmillError", message: /^\d+: not an answer of Pushmill's API$/ };
+    await assert.rejects(queue.status(JOB), foreign);
+    await assert.rejects(queue.submitBatch([]), foreign);
+    if (!answer.ok || what.startsWith("a page")) await assert.rejects(queue.retry(JOB), foreign);
   });
 }
 
@@ -195,26 +197,32 @@ test("hostile ids stay one part of the path", async () => {
   }
 });
 
-test("wait asks until the job has ended, and gives its result", async (context) => {
+test("wait follows the job until it has ended, and gives its result", async (context) => {
   hurry(context);
-  const { asked, queue } = client(json(seen("active")), json(seen("completed", { result: { url: "u" } })));
+  const { asked, queue } = client(
+    new TypeError("fetch failed"),
+    stream(sse("a", "progress", seen("active"))),
+    stream(sse("b", "completed", seen("completed", { result: { url: "u" } }))),
+  );
   assert.deepEqual(await queue.wait({ ...JOB, wire: "bullmq" }), { url: "u" });
   assert.deepEqual(
-    asked.map(({ url }) => new URL(url).search),
-    Array(2).fill("?queue=file-processing&wire=bullmq&wait=25"),
+    asked.map(({ url }) => new URL(url).pathname + new URL(url).search),
+    Array(3).fill("/queue/jobs/17/events?queue=file-processing&wire=bullmq"),
   );
 });
 
 test("wait rejects with the reason, for a job that is gone, and after its time", async (context) => {
   hurry(context);
-  await assert.rejects(client(json(seen("failed", { reason: "no image" }))).queue.wait(JOB), (error) => {
+  const failed = sse("a", "failed", seen("failed", { reason: "no image" }));
+  await assert.rejects(client(stream(failed)).queue.wait(JOB), (error) => {
     return error instanceof JobFailedError && error.message === "no image";
   });
   await assert.rejects(client(problem(404, "no")).queue.wait(JOB), {
     name: "JobFailedError",
     message: "job 17 was removed",
   });
-  await assert.rejects(client(json(seen("active"))).queue.wait(JOB, { timeout: 0 }), { name: "TimeoutError" });
+  await assert.rejects(client(silent).queue.wait(JOB, { timeout: 30 }), { name: "TimeoutError" });
+  await assert.rejects(client(new TypeError("fetch failed")).queue.wait(JOB), { name: "PushmillError", status: 0 });
 });
 
 test("a signal ends every call with its reason", async () => {
@@ -236,7 +244,7 @@ test("a server that is silent is given up", async (context) => {
     ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
   );
   const asked = queue.retry(JOB);
-  context.mock.timers.tick(15_000);
+  context.mock.timers.tick(20_000);
   await assert.rejects(asked, { status: 0, detail: "no answer from queue.example.com" });
 });
 
@@ -251,14 +259,15 @@ test("a body that stops in the middle is no answer", async (context) => {
 });
 
 test("events are read whatever the pieces in which they come", async () => {
-  const text = `retry: 1000\r\n\r\n: hi\n\n${sse("a", "progress", seen("active", { progress: "ä€😀" }))}event: completed\r\ndata: {"id":"17",\rdata: "queue":"q","state":"completed",\r\ndata: "result":1}\r\nid: b\r\n\r\n`;
+  const active = seen("active", { progress: "ä€😀\u2028event: completed" });
+  const text = `retry: 1000\n\n: hi\n\n${sse("a", "progress", active)}${sse("b", "completed", seen("completed", { result: 1 }))}`;
   const bytes = new TextEncoder().encode(text);
   const whole = await all(client(stream(bytes)).queue.events(JOB));
   assert.deepEqual(
     whole.map(({ type, job }) => [type, job.progress, job.result]),
     [
-      ["progress", "ä€😀", undefined],
-      ["completed", undefined, 1],
+      ["progress", active.progress, undefined],
+      ["completed", 0, 1],
     ],
   );
   for (let cut = 1; cut < bytes.length; cut++) {
@@ -304,16 +313,22 @@ test("events end with a job that is gone, or whose end the client has", async ()
 test("events are given up when the API refuses, or nothing comes many times", async (context) => {
   hurry(context);
   await assert.rejects(all(client(problem(401, "a token is needed")).queue.events(JOB)), { status: 401 });
-  for (const answer of [
-    stream("<html>"),
-    new TypeError("fetch failed"),
-    stream("data: [1]\n\n"),
-    stream("data: {\n\n"),
+  for (const [times, ...answers] of [
+    [9, stream("<html>")],
+    [9, stream("data: {}\n\n")],
+    [9, stream(new Error("reset"))],
+    [3, new TypeError("fetch failed")],
+    [1, stream("event: progress\ndata: [1]\n\n")],
+    [1, stream("event: progress\ndata: {\n\n")],
   ]) {
-    const { asked, queue } = client(answer);
+    const { asked, queue } = client(...answers);
     await assert.rejects(all(queue.events(JOB)), PushmillError);
-    assert.equal(asked.length, 9);
+    assert.equal(asked.length, times);
   }
+  const begun = stream(sse("a", "progress", seen("active")));
+  const { asked, queue } = client(begun, new TypeError("fetch failed"));
+  await assert.rejects(all(queue.events(JOB)), { status: 0, detail: "no answer from queue.example.com" });
+  assert.equal(asked.length, 1 + 9);
 });
 
 test("an event without end is not kept in memory", async (context) => {
@@ -350,10 +365,6 @@ test("a signal ends events, and the connection with them", async () => {
 
 test("events whose connection is silent are asked for again", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  const silent = ({ signal }) =>
-    new Response(
-      new ReadableStream({ start: (it) => signal.addEventListener("abort", () => it.error(signal.reason)) }),
-    );
   const { asked, queue } = client(silent, stream(sse("b", "completed", seen("completed"))));
   const events = all(queue.events(JOB));
   while (asked.length < 2) {

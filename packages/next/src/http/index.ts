@@ -3,8 +3,8 @@ import type { JobEvent, JobName, JobRef, JobSource, JobStatus, Payload } from ".
 import { isGone } from "./error.js";
 import { events } from "./events.js";
 import { checked, path, type WireRef } from "./jobs.js";
-import { pause } from "./limit.js";
-import { type ClientOptions, json, type Send, sender } from "./request.js";
+import { limited } from "./limit.js";
+import { type ClientOptions, type Send, sender } from "./request.js";
 
 export type { AddOptions, WaitOptions } from "../options.js";
 export { JobFailedError } from "../options.js";
@@ -47,9 +47,6 @@ export interface Client extends JobSource {
   retry(job: JobRef, options?: { signal?: AbortSignal }): Promise<void>;
 }
 
-const LONGEST_WAIT = 25; // seconds of one request, which the API sets
-const SLACK = 15_000; // milliseconds
-
 /**
  * A client of the API (`web.py`) for Node, Edge, Workers and Bun: it needs `fetch` alone. It asks nothing before its
  * first call, which throws a TypeError for a missing url or token.
@@ -61,20 +58,24 @@ export function createClient(options: ClientOptions): Client {
   return {
     submit: async (name, data, { idempotencyKey, signal, ...rest } = {}) => {
       const headers = keyed(idempotencyKey, rest.jobId);
-      return checked<WireRef>(
-        await send("/queue/jobs", { body: { name, data, options: rest }, headers, signal }, json),
-      );
+      return checked(await send("/queue/jobs", { body: { name, data, options: rest }, headers, signal }));
     },
-    submitBatch: async (jobs, { idempotencyKey, signal } = {}) => {
-      const ask = { body: { jobs }, headers: keyed(idempotencyKey), signal };
-      const { jobs: added } = await send("/queue/jobs/batch", ask, json);
-      return [added].flat().map((each) => checked<WireRef>(Object(each)));
+    submitBatch: async (jobs, options = {}) => {
+      const ask = { ...options, body: { jobs }, headers: keyed(options.idempotencyKey) };
+      return [(await send("/queue/jobs/batch", ask)).jobs].flat().map(checked<WireRef>);
     },
-    status: (job, { signal } = {}) => look(send, job, 0, signal),
+    status: async (job, options = {}) => {
+      try {
+        return checked(await send(path(job), options));
+      } catch (error) {
+        if (isGone(error)) return null;
+        throw error;
+      }
+    },
     wait: (job, wait) => ended(send, job, wait),
-    events: (job, { signal } = {}) => events(send, job, signal),
-    retry: async (job, { signal } = {}) => {
-      await send(path(job, "/retry"), { body: {}, signal, again: false }, json);
+    events: (job, options) => events(send, job, options?.signal),
+    retry: async (job, options) => {
+      await send(path(job, "/retry"), { ...options, body: {}, tries: 1 });
     },
   };
 }
@@ -84,26 +85,17 @@ function keyed(key?: string, jobId?: string): Record<string, string> {
   return jobId && !key ? {} : { "Idempotency-Key": key ?? crypto.randomUUID() };
 }
 
-async function look<Value>(send: Send, job: JobRef, wait: number, signal?: AbortSignal) {
-  try {
-    const ask = { signal, patience: wait * 1000 + SLACK };
-    return checked<JobStatus<Value>>(await send(`${path(job)}&wait=${wait}`, ask, json));
-  } catch (error) {
-    if (isGone(error)) return null;
-    throw error;
-  }
-}
-
 async function ended<Value>(send: Send, job: JobRef, { timeout = 60_000, signal }: WaitOptions = {}) {
-  const until = Date.now() + timeout;
-  for (;;) {
-    const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
-    const seen = await look<Value>(send, job, Math.min(left, LONGEST_WAIT), signal);
-    if (!seen) throw new JobFailedError(`job ${job.id} was removed`);
-    const { state, result, reason } = seen;
-    if (state === "completed") return result as Value;
-    if (state === "failed") throw new JobFailedError(reason ?? state);
-    if (!left) throw timedOut(`job ${job.id} is ${state} after ${timeout} ms`);
-    await pause(250, signal); // a server that stops answers at once
+  const limit = limited(timeout, signal);
+  try {
+    for await (const { type, job: seen } of events<Value>(send, job, limit.signal)) {
+      const { result, reason = `job ${job.id} was removed` } = seen as JobStatus<Value>;
+      if (type === "completed") return result as Value;
+      if (type !== "progress") throw new JobFailedError(reason);
+    }
+  } finally {
+    limit.end();
   }
+  signal?.throwIfAborted();
+  throw timedOut(`job ${job.id} has not ended after ${timeout} ms`);
 }

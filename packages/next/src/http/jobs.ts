@@ -1,5 +1,5 @@
-import type { JobEvent, JobRef, JobStatus } from "../status.js";
-import { foreign } from "./error.js";
+import type { JobRef } from "../status.js";
+import { FOREIGN, PushmillError } from "./error.js";
 
 /** A job of the API: `wire` is "bullmq" or "rq". */
 export interface WireRef extends JobRef {
@@ -12,14 +12,8 @@ export function path({ id, queue, wire }: JobRef & { wire?: string }, more = "")
 }
 
 /** A job as the API shows it, or where it is. The API's further fields stay. */
-export function checked<Job extends JobRef>(answer: object): Job {
-  const job = answer as Job;
+export function checked<Job extends JobRef>(answer: unknown): Job {
+  const job = Object(answer);
   if (job.id && job.queue) return job;
-  throw foreign(200);
-}
-
-/** The event that a job's state is. */
-export function event<Value>(job: JobStatus<Value>): JobEvent<Value> {
-  const { state } = job;
-  return { type: state === "completed" || state === "failed" ? state : "progress", job };
+  throw new PushmillError(200, FOREIGN);
 }

@@ -15,82 +15,62 @@ export interface Ask {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
-  /** false: the request may not be sent again if no answer came. */
-  again?: boolean;
-  /** Milliseconds until the answer is there; `limit` of the answer can renew them. */
-  patience?: number;
+  /** How often it is sent at most; default 3. */
+  tries?: number;
 }
 
-export interface Answer {
-  response: Response;
-  /** Ends the body; to be cleared once it was read. */
-  limit: Limit;
-}
+/** What to read of an answer; default: its JSON object. The limit ends the body. */
+type Read<Value> = (response: Response, limit: Limit) => Value | Promise<Value>;
 
 /** Sends a request until it is answered. Rejects with a PushmillError, or with the reason of the signal. */
-export type Send = <Value>(path: string, ask: Ask, read: (answer: Answer) => Promise<Value>) => Promise<Value>;
+export type Send = <Value = Record<string, unknown>>(path: string, ask: Ask, read?: Read<Value>) => Promise<Value>;
 
-const TRIES = 3;
 const LONGEST_PAUSE = 10; // seconds: a route should answer before
-const PATIENCE = 15_000;
+const PATIENCE = 20_000; // milliseconds; while events are read, the API sends a comment every 15 seconds
 
-/** A request that the API asks to send again (429, 503), or that got no answer, is sent three times at most. */
+/** Sends a request again if the API asks for that (429, 503), and if it can't be reached. */
 export function sender(options: ClientOptions): Send {
   return async (path, ask, read) => {
-    const [, base = "", token = ""] = checked(options);
+    const { signal, tries = 3 } = ask;
+    const [, base, token] = checked(options);
     const init = described(ask, token);
     for (let tried = 1; ; tried++) {
+      const limit = limited(PATIENCE, signal);
+      let failure: PushmillError;
       try {
-        return await once(options.fetch ?? fetch, base + path, init, ask, read);
-      } catch (error) {
-        if (!(error instanceof PushmillError) || tried === TRIES) throw error;
-        const { status, retryAfter = tried / 2 } = error;
-        const isSafe = status ? status === 429 || status === 503 : ask.again !== false;
-        if (!isSafe || retryAfter > LONGEST_PAUSE) throw error;
-        await pause(retryAfter * 1000, ask.signal);
+        const response = await (options.fetch ?? fetch)(base + path, { ...init, signal: limit.signal });
+        if (response.ok && read) return read(response, limit);
+        const said = parsed(await response.text());
+        limit.end();
+        if (response.ok && said) return said as never;
+        failure = refusal(response, said);
+      } catch {
+        limit.end();
+        signal?.throwIfAborted();
+        // The error may have the whole address and the headers, so it is left out.
+        failure = new PushmillError(0, `no answer from ${new URL(base).host}`);
       }
+      const { status, retryAfter } = failure;
+      const isPassing = !status || status === 429 || status > 500;
+      if (!isPassing || (retryAfter ?? 0) > LONGEST_PAUSE || tried === tries) throw failure;
+      await pause(tried, signal, retryAfter);
     }
   };
 }
 
-/** The JSON object of an answer. */
-export async function json({ response, limit }: Answer): Promise<Record<string, unknown>> {
-  const text = await response.text();
-  limit.clear();
-  return parsed(text, response.status);
-}
-
-async function once<Value>(
-  send: typeof fetch,
-  address: string,
-  init: RequestInit,
-  { signal, patience = PATIENCE }: Ask,
-  read: (answer: Answer) => Promise<Value>,
-): Promise<Value> {
-  const limit = limited(patience, signal);
-  try {
-    const response = await send(address, { ...init, signal: limit.signal });
-    if (!response.ok) throw await refusal(response);
-    return await read({ response, limit });
-  } catch (error) {
-    limit.clear();
-    signal?.throwIfAborted();
-    // Another error may have the whole address and the headers, so it is left out.
-    throw error instanceof PushmillError ? error : new PushmillError(0, `no answer from ${new URL(address).host}`);
-  }
-}
-
 function described({ body, headers }: Ask, token: string): RequestInit {
-  // The API redirects nothing, and a token must not follow a redirect. (Workers do not know "error".)
-  const init = { redirect: "manual" as const, headers: { ...headers, Authorization: `Bearer ${token}` } };
-  if (!body) return init;
-  const typed = { ...init.headers, "Content-Type": "application/json" };
-  return { ...init, method: "POST", headers: typed, body: JSON.stringify(body) };
+  return {
+    method: body ? "POST" : "GET",
+    // The API redirects nothing, and a token must not follow a redirect. (Workers do not know "error".)
+    redirect: "manual",
+    headers: { ...headers, "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  };
 }
 
 /** The base address and the token. The error names neither: an address may have a password. */
-function checked({ url = "", token = "" }: ClientOptions): string[] {
+function checked({ url = "", token = "" }: ClientOptions): [string, string, string] {
   const fit = /^(https?:\/\/[^\s/?#][^\s?#]*?)\/* ([!-~]+)$/i.exec(`${url.trim()} ${token.trim()}`);
-  if (fit) return fit;
+  if (fit) return fit as unknown as [string, string, string];
   throw new TypeError("createClient: url or token is missing or wrong (PUSHMILL_URL, PUSHMILL_TOKEN)");
 }
