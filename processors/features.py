@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processors.email.feature import EMAIL
 from processors.media.feature import MEDIA
 from processors.notifications.feature import NOTIFICATIONS
 from processors.own.feature import own_feature
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from queue_lib.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, NOTIFICATIONS)
+FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:

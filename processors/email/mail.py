@@ -30,7 +30,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the server said of one recipient: `code` is SMTP's, `enhanced` is RFC 3463's, such as `5.1.1`, or empty."""
+    """What the server said of one recipient: `code` is SMTP's, `enhanced` is RFC 3463's, such as `5.1.1`, or empty.
+
+    `message` has no address in it; so it is with the words of the errors below.
+    """
 
     address: str = field(repr=False)
     code: int

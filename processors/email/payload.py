@@ -215,10 +215,10 @@ class EmailPayload(Model):
 
 
 class Rejection(Model):
-    """A recipient whom the server refused for good."""
+    """A recipient whom the server refused, for good or to the last attempt."""
 
     address: str
-    code: int = Field(description="SMTP's, such as 550")
+    code: int = Field(description="SMTP's, such as 550; 0 without an answer of the server's")
     enhanced: str = Field(description="RFC 3463's, such as 5.1.1, or empty")
     message: str
 
@@ -231,4 +231,7 @@ class EmailResult(Model):
     rejected: tuple[Rejection, ...] = ()
     response: str = Field("", description="the server's answer to the mail")
     attempts: int = 0
-    skipped: Literal["already sent", "expired"] | None = Field(None, description="why nothing was sent")
+    suppressed: tuple[str, ...] = Field(
+        (), description="the addresses that EmailSuppression names: none was sent there"
+    )
+    skipped: Literal["already sent", "expired", "suppressed"] | None = Field(None, description="why nothing was sent")

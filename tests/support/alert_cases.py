@@ -141,6 +141,23 @@ CASES = (
         summary="google refuses this server: VAPID keys, subject, or clock.",
     ),
     Case(
+        "PushmillMailRefused",
+        {'pushmill_mail_results_total{name="generic",result="refused"}': "0x2 1 2 3x40"},
+        fires=8,
+        resolves=25,
+        summary="The mail server refuses this worker: user, password, TLS or plan. Mails wait, for a day at most.",
+    ),
+    Case(
+        "PushmillMailBounces",
+        {
+            'pushmill_mail_results_total{name="generic",result="rejected"}': "0x2 40x70",
+            'pushmill_mail_results_total{name="generic",result="sent"}': "0x2 160x70",
+        },
+        fires=62,
+        resolves=64,
+        summary="20% of the recipients of mails were rejected within the hour.",
+    ),
+    Case(
         "PushmillManyGone",
         {
             'pushmill_push_results_total{name="push-batch",service="google",result="gone"}': "0x2 120x70",

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from processors.email.delivery_settings import DeliverySettings
+from processors.email.payload import EmailPayload
+from processors.email.plain_mail import SenderSettings
+from processors.email.smtp.settings import SmtpSettings
 from processors.features import FEATURES
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.settings import MediaSettings
@@ -49,14 +53,9 @@ async def routes_of_all() -> list[Route]:
         vapid_private_key=SecretStr(private), vapid_public_key=public, vapid_subject="mailto:ops@pushmill.dev"
     )
     notifications = NotificationSettings(notification_table="Notification")
-    values = (
-        push,
-        MediaSettings(),
-        PlatformSettings(),
-        SandboxSettings(),
-        ObjectsSettings(storage_url="file:///nowhere"),
-        notifications,
-    )
+    stored = ObjectsSettings(storage_url="file:///nowhere")
+    email = (SmtpSettings(smtp_host="mail.test"), SenderSettings(mail_from="app@app.example"), DeliverySettings())
+    values = (push, MediaSettings(), PlatformSettings(), SandboxSettings(), stored, *email, notifications)
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
         queues=QUEUES,
@@ -78,6 +77,10 @@ async def test_every_job_has_its_queue_and_payload() -> None:
         ("process-video", "file-processing", VideoPayload),
         ("optimize-avatar", "file-processing", AvatarPayload),
         ("process-file", "file-processing", FileJob),
+        ("password_reset", "email", EmailPayload),
+        ("generic", "email", EmailPayload),
+        ("send-email", "email", EmailPayload),
+        ("EMAIL_SEND", "email", EmailPayload),
         ("user-notification", "notifications", NotificationPayload),
         ("USER_NOTIFICATION", "notifications", NotificationPayload),
     ]

@@ -348,6 +348,85 @@ export interface TextResult {
   bytes: number;
 }
 
+/** A mail. One string is one address, so that what a user typed never becomes a list; several go into an array. */
+export interface Email {
+  to: string | Mailbox | (string | Mailbox)[];
+  /** required, unless the template has one */
+  subject?: string | number;
+  html?: string | number;
+  /** the same as html */
+  body?: string | number;
+  /** in place of html: the name of a template in EMAIL_TEMPLATES */
+  template?: string;
+  /** what the template shows; plain values, which are escaped */
+  variables?: Record<string, unknown>;
+  /** of the template: de-AT takes welcome.de-AT.html, welcome.de.html or welcome.html */
+  locale?: string;
+  /** default: made from the html, with its links */
+  text?: string | number;
+  /** default: MAIL_FROM */
+  from?: string | Mailbox;
+  /** who gets the answers */
+  replyTo?: string | Mailbox | (string | Mailbox)[];
+  cc?: string | Mailbox | (string | Mailbox)[];
+  bcc?: string | Mailbox | (string | Mailbox)[];
+  userId?: string | number;
+  /** at most 20 of them */
+  attachments?: Attachment[];
+  /** further headers, whose names begin with X- */
+  headers?: Record<string, string | number>;
+  /** https: mailboxes show a button that posts to it (RFC 8058) */
+  unsubscribeUrl?: string;
+  /** jobs with the same key send one mail within 24 hours */
+  idempotencyKey?: string | number;
+  /** milliseconds as of Date.now(), or an ISO date with its zone: do not send after this */
+  expiresAt?: number | string;
+}
+
+/** Somebody's address, and the name beside it. */
+export interface Mailbox {
+  name?: string | number;
+  address: string;
+}
+
+/** An object of the store that goes with the mail. */
+export interface Attachment {
+  /** a storage key: no URL, no leading slash */
+  path: string;
+  /** default: the last part of path */
+  filename?: string | number;
+  /** default: what its bytes and its name say */
+  contentType?: string;
+  /** an image within the html: <img src="cid:..."> */
+  cid?: string;
+}
+
+/** What became of a mail. */
+export interface EmailResult {
+  /** the Message-ID, the same in each attempt */
+  messageId: string;
+  /** the addresses that the server took the mail for */
+  accepted: string[];
+  rejected: Rejection[];
+  /** the server's answer to the mail */
+  response: string;
+  attempts: number;
+  /** the addresses that EmailSuppression names: none was sent there */
+  suppressed: string[];
+  /** why nothing was sent */
+  skipped: "already sent" | "expired" | "suppressed" | null;
+}
+
+/** A recipient whom the server refused, for good or to the last attempt. */
+export interface Rejection {
+  address: string;
+  /** SMTP's, such as 550; 0 without an answer of the server's */
+  code: number;
+  /** RFC 3463's, such as 5.1.1, or empty */
+  enhanced: string;
+  message: string;
+}
+
 /** `user-notification`: what one user, or each of several, is told. */
 export type UserNotification = (
   | {
@@ -446,6 +525,10 @@ export interface Jobs {
   "process-video": { queue: "file-processing"; payload: ProcessVideo; result: VideoResult };
   "optimize-avatar": { queue: "file-processing"; payload: OptimizeAvatar; result: AvatarResult };
   "process-file": { queue: "file-processing"; payload: ProcessFile; result: FileResult };
+  "password_reset": { queue: "email"; payload: Email; result: EmailResult };
+  "generic": { queue: "email"; payload: Email; result: EmailResult };
+  "send-email": { queue: "email"; payload: Email; result: EmailResult };
+  "EMAIL_SEND": { queue: "email"; payload: Email; result: EmailResult };
   "user-notification": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
   "USER_NOTIFICATION": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
 }
@@ -458,6 +541,10 @@ export const QUEUE_OF = {
   "process-video": "file-processing",
   "optimize-avatar": "file-processing",
   "process-file": "file-processing",
+  "password_reset": "email",
+  "generic": "email",
+  "send-email": "email",
+  "EMAIL_SEND": "email",
   "user-notification": "notifications",
   "USER_NOTIFICATION": "notifications",
 } as const;

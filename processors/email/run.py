@@ -1,0 +1,221 @@
+"""One run of a mail job: who gets the mail, what the server said, and how the job ends."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from processors.email.keys import Key
+from processors.email.mail import (
+    MailDeferredError,
+    MailRefusedError,
+    Refusal,
+    SenderRefusedError,
+    ServerAwayError,
+    UncertainError,
+)
+from processors.email.message_id import message_id
+from processors.email.outcomes import Kind, Outcomes, line
+from processors.email.payload import EmailResult, Rejection
+from processors.outage import outages_put_off
+from queue_lib.errors import PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from processors.email.dependencies import EmailDependencies
+    from processors.email.ledger import Ledger
+    from processors.email.mail import Receipt
+    from processors.email.payload import EmailPayload
+    from queue_lib.processor import Context
+
+DAY = 24 * 3600.0  # seconds for which a mail waits while the server refuses us
+# Seconds until recipients are tried again who were put off; five times as long after each attempt. Greylisting takes
+# five minutes at most servers.
+PUT_OFF, LONGEST = 60.0, 3600.0
+# The mailbox is not there, or has been closed (RFC 3463, section 3.2 and 3.3; RFC 7505).
+BOUNCES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+UNSENT: dict[type[Exception], Kind] = {
+    ServerAwayError: Kind.AWAY,
+    SenderRefusedError: Kind.REFUSED,
+    MailRefusedError: Kind.FAILED,
+    MailDeferredError: Kind.DEFERRED,
+}
+LOST = "the connection broke before the server answered: it may have taken the mail"
+_ANSWER = re.compile(r"\b([245]\d\d)[ -](?:([245]\.\d{1,3}\.\d{1,3}) )?")
+
+
+class Run:
+    """Create it with the notes of earlier runs."""
+
+    def __init__(
+        self, dependencies: EmailDependencies, payload: EmailPayload, context: Context, ledger: Ledger
+    ) -> None:
+        self._dependencies, self._payload, self._context, self._ledger = dependencies, payload, context, ledger
+        self._key = Key(dependencies.cache, payload.idempotency_key, context.job)
+        self._outcomes = Outcomes(context, payload.template)
+        self._message_id = message_id(payload, context.job, dependencies.domain)
+        self._recipients = recipients_of(payload)
+        self._has_begun = False
+
+    async def result(self) -> EmailResult:
+        """Send what is not sent yet."""
+        if await self._key.is_sent():
+            return self._skipped("already sent", Kind.ALREADY_SENT)
+        if not self._ledger.has_ended:
+            if self._is_expired():
+                await self._key.give_up()
+                return self._skipped("expired", Kind.EXPIRED)
+            await self._send_or_end()
+        await self._record_bounces()
+        return await self._finished()
+
+    def _is_expired(self) -> bool:
+        end = self._payload.expires_at
+        return end is not None and end <= self._dependencies.clock()
+
+    async def _send_or_end(self) -> None:
+        """Send; an error that would end the job ends it well if somebody has the mail."""
+        try:
+            if recipients := await self._willing():
+                await self._send(recipients)
+            else:
+                await self._ledger.end()
+        except (PermanentError, TransientError) as error:
+            is_end = isinstance(error, PermanentError) or self._context.job.is_last_attempt
+            if not is_end or not self._ledger.accepted:
+                raise
+            rest = [_as_refusal(address, error) for address in self._ledger.pending(self._recipients)]
+            await self._ledger.end(rest)
+
+    async def _willing(self) -> tuple[str, ...]:
+        """The recipients that have no end yet and are not suppressed."""
+        pending = self._ledger.pending(self._recipients)
+        with outages_put_off():
+            found = await self._dependencies.suppressions.among([address.lower() for address in pending])
+        suppressed = [address for address in pending if address.lower() in found]
+        self._outcomes.count(Kind.SUPPRESSED, suppressed)
+        self._ledger.suppress(suppressed)
+        return self._ledger.pending(self._recipients)
+
+    async def _send(self, recipients: tuple[str, ...]) -> None:
+        """Send to these, and note what the server says. Raises as the mailer does."""
+        await self._check_uncertain(recipients)
+        try:
+            receipt = await self._hand_over(recipients)
+        except UncertainError:
+            await self._check_uncertain(recipients)
+            self._outcomes.count(Kind.UNCERTAIN, recipients)
+            raise
+        except tuple(UNSENT) as error:
+            kinds = (kind for unsent, kind in UNSENT.items() if isinstance(error, unsent))
+            self._outcomes.count(next(kinds), recipients)
+            await self._nothing_sent(error)
+            raise
+        await self._settle(receipt)
+
+    async def _hand_over(self, recipients: tuple[str, ...]) -> Receipt:
+        dependencies = self._dependencies
+        await dependencies.mailer.check()  # before anything is composed in vain
+        async with dependencies.compose(self._payload, self._message_id) as mail:
+            return await dependencies.mailer.send(
+                replace(mail, recipients=recipients), self._begin, self._context.board
+            )
+
+    async def _begin(self) -> None:
+        """The server has accepted a recipient, and gets the message next."""
+        await self._key.data()
+        await self._ledger.begin()
+        self._has_begun = True
+
+    async def _nothing_sent(self, error: Exception) -> None:
+        """Note it. Raises PermanentError instead of the error if the server has refused us for a day."""
+        if self._has_begun:
+            await self._ledger.take_back()
+            await self._key.open()
+        if isinstance(error, MailDeferredError):
+            error.at_least = self._patience()
+        if isinstance(error, SenderRefusedError):
+            await self._wait_a_day(error)
+
+    async def _check_uncertain(self, recipients: tuple[str, ...]) -> None:
+        """Raise PermanentError if the server may have the mail and must not get it twice."""
+        if self._ledger.is_uncertain and self._dependencies.uncertain == "dead":
+            self._outcomes.count(Kind.UNCERTAIN, recipients)
+            await self._ledger.take_back()  # a replay sends it: an operator has decided
+            msg = f"{LOST}; EMAIL_UNCERTAIN says not to send it again"
+            raise PermanentError(msg)
+
+    async def _wait_a_day(self, error: SenderRefusedError) -> None:
+        """Raise PermanentError if the day is over."""
+        if await self._ledger.refused_for(self._dependencies.clock()) >= DAY:
+            await self._ledger.forget_refusals()
+            msg = f"{error}; it has done so for a day"
+            raise PermanentError(msg) from error
+
+    async def _settle(self, receipt: Receipt) -> None:
+        """Note what the server said. Raises TransientError if it put off a recipient who has another attempt."""
+        has_more = bool(receipt.deferred) and not self._context.job.is_last_attempt
+        final = receipt.rejected if has_more else (*receipt.rejected, *receipt.deferred)
+        self._outcomes.count(Kind.SENT, receipt.accepted)
+        self._outcomes.refused(Kind.REJECTED, receipt.rejected)
+        self._outcomes.refused(Kind.DEFERRED, receipt.deferred)
+        await self._ledger.settle(receipt, final, is_end=not has_more)
+        if has_more:
+            msg = f"{len(receipt.deferred)} of {len(self._recipients)} recipients were put off: "
+            raise TransientError(msg + line(receipt.deferred[0]), self._patience())
+
+    def _patience(self) -> float:
+        """Seconds until the next attempt, at least."""
+        return min(PUT_OFF * 5.0 ** min(self._context.job.attempt - 1, 10), LONGEST)
+
+    async def _record_bounces(self) -> None:
+        for refusal in self._ledger.rejected:
+            if refusal.enhanced in BOUNCES:
+                with outages_put_off():
+                    await self._dependencies.suppressions.add(refusal.address.lower(), line(refusal))
+
+    async def _finished(self) -> EmailResult:
+        ledger = self._ledger
+        if ledger.accepted:
+            await self._key.sent()
+            return self._told(None)
+        if not ledger.rejected:
+            await self._key.give_up()
+            return self._told("suppressed")
+        await ledger.clear()  # a replay tries again
+        msg = f"no recipient was accepted: {line(ledger.rejected[0])}"
+        raise PermanentError(msg)
+
+    def _skipped(self, reason: Literal["already sent", "expired"], kind: Kind) -> EmailResult:
+        self._outcomes.count(kind, self._ledger.pending(self._recipients))
+        return self._told(reason)
+
+    def _told(self, skipped: Literal["already sent", "expired", "suppressed"] | None) -> EmailResult:
+        ledger = self._ledger
+        order = {address: place for place, address in enumerate(self._recipients)}
+        return EmailResult(
+            message_id=self._message_id,
+            accepted=tuple(sorted(ledger.accepted, key=lambda address: order.get(address, 0))),
+            rejected=tuple(
+                Rejection(address=each.address, code=each.code, enhanced=each.enhanced, message=each.message)
+                for each in ledger.rejected
+            ),
+            suppressed=tuple(ledger.suppressed),
+            response=ledger.response,
+            attempts=self._context.job.attempt,
+            skipped=skipped,
+        )
+
+
+def recipients_of(payload: EmailPayload) -> tuple[str, ...]:
+    """Everybody who gets the mail, each once."""
+    return tuple(dict.fromkeys(mailbox.address for mailbox in (*payload.to, *payload.cc, *payload.bcc)))
+
+
+def _as_refusal(address: str, error: Exception) -> Refusal:
+    """What ended the mail, as the refusal of one recipient; the code is 0 if it was no answer of the server's."""
+    text = str(error)
+    found = _ANSWER.search(text)
+    return Refusal(address, int(found[1]) if found else 0, (found[2] or "") if found else "", text)
