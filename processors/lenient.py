@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from queue_lib.cancel_key import LONGEST_KEY
+
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
@@ -67,8 +69,8 @@ Id = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True), one_of({**S
 # What jobs are cancelled or collapsed by.
 Key = Annotated[
     str,
-    Field(min_length=1, max_length=200, coerce_numbers_to_str=True),
-    one_of({**STRING, "minLength": 1, "maxLength": 200}, NUMBER),
+    Field(min_length=1, max_length=LONGEST_KEY, coerce_numbers_to_str=True),
+    one_of({**STRING, "minLength": 1, "maxLength": LONGEST_KEY}, NUMBER),
 ]
 Whole = Annotated[int, one_of(INTEGER, tolerated(DIGITS), tolerated(BOOLEAN))]
 Flag = Annotated[bool, one_of(BOOLEAN, tolerated({"enum": [0, 1]}), tolerated(WORD))]

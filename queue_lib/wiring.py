@@ -126,6 +126,7 @@ async def admin(
             inspectors=served,
             dead_letters=letters,
             heartbeats=heartbeats,
+            board=RedisBoard(shared, settings.bullmq_prefix),
             queues=[queue.name for queue in queues],
             admission=Admission(jobs_of(features)),
         )

@@ -10,6 +10,7 @@ from queue_lib.admin.dead_letters import DeadLetterAdmin
 from queue_lib.admin.jobs import JobAdmin
 from queue_lib.admin.queues import QueueAdmin
 from queue_lib.admin.workers import WorkerAdmin
+from queue_lib.cancel_key import CANCELLED_FOR, checked
 
 if TYPE_CHECKING:
     from queue_lib.admin.backends import Backends
@@ -27,6 +28,7 @@ class Admin:
         """`by` is the operator's name."""
         log = _log.bind(by=by)
         self._backends = backends
+        self._log = log
         self.wires = tuple(inspector.wire for inspector in backends.inspectors)
         self.queues = QueueAdmin(backends, log)
         self.jobs = JobAdmin(backends, log)
@@ -36,6 +38,14 @@ class Admin:
     def acting(self, by: str) -> Admin:
         """The same for another operator."""
         return Admin(self._backends, by=by)
+
+    async def cancel(self, key: str, seconds: float = CANCELLED_FOR) -> None:
+        """Take back all jobs with this cancel key that were added until now, for so many seconds.
+
+        The log does not have the key, which may name a user. Raises PermanentError for what is no key.
+        """
+        await self._backends.board.cancel(checked(key, seconds), seconds)
+        self._log.info("jobs_cancelled")
 
     async def check(self) -> None:
         """Raise BrokerUnavailableError, which says why, unless the server takes jobs."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.dead_letters import DeadLetterStore, DeadLetterView
     from queue_lib.broker.heartbeats import Heartbeats
     from queue_lib.job import Wire
+    from queue_lib.processor import Board
 
 
 class NoSuchQueueError(PermanentError):
@@ -24,7 +25,7 @@ class NoSuchQueueError(PermanentError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """One inspector for each wire, the dead letters, the workers' statistics, and the jobs that may be added.
+    """One inspector for each wire, the dead letters, the workers' statistics, the board, and the jobs to be added.
 
     `queues` are their names. `clock` gives seconds since the epoch.
     """
@@ -32,6 +33,7 @@ class Backends:
     inspectors: Sequence[Inspector]
     dead_letters: DeadLetterStore
     heartbeats: Heartbeats
+    board: Board
     queues: Sequence[str]
     admission: Admission = field(default_factory=lambda: Admission(()))
     clock: Callable[[], float] = time.time

@@ -3,7 +3,7 @@
 from queue_lib.addition import Batch, Deduplication, NewJob
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.job import Backoff
-from queue_lib.jobs.dispatching import dispatch_many
+from queue_lib.jobs.dispatching import cancel, dispatch_many
 from queue_lib.jobs.own_job import Job
 from queue_lib.jobs.toolbox import Cache, Database, Http, Objects, Tools
 from queue_lib.processor import Context, Model
@@ -29,5 +29,6 @@ __all__ = [
     "SnoozeError",
     "Tools",
     "TransientError",
+    "cancel",
     "dispatch_many",
 ]

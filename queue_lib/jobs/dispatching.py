@@ -1,13 +1,15 @@
-"""Adds jobs from any Python program, and from a job that runs."""
+"""Adds jobs from any Python program, and from a job that runs; cancels them."""
 
 from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict
 from uuid import uuid4
 
 from queue_lib.addition import Batch
+from queue_lib.cancel_key import CANCELLED_FOR, checked
 from queue_lib.errors import PermanentError
 from queue_lib.jobs.current_run import CURRENT
 
@@ -18,7 +20,17 @@ if TYPE_CHECKING:
     from queue_lib.job import Backoff, Wire
 
 LONGEST_BATCH = 1000  # jobs
-RECORDING: ContextVar[list[NewJob] | None] = ContextVar("jobs that a test records", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a test records: jobs that were added, and keys that were cancelled, in their order."""
+
+    jobs: list[NewJob] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+
+RECORDING: ContextVar[Recording | None] = ContextVar("what a test records", default=None)
 
 
 class Options(TypedDict, total=False):
@@ -81,6 +93,27 @@ async def dispatch_many(
     return await own_connection.add_batch(new, then, even_if_failed=on == "complete")
 
 
-def _recorded(job: NewJob, recording: list[NewJob]) -> str:
-    recording.append(job)
+async def cancel(key: str | int, seconds: float = CANCELLED_FOR) -> None:
+    """Take back all jobs with this cancel key that were added until now, for so many seconds (28 days at most).
+
+    Say a longer time if such a job may wait for longer. A job that is added after this call is not taken back.
+
+    Raises PermanentError for what is no key, and otherwise as `dispatch` does.
+    """
+    text = checked(key, seconds)
+    if (recording := RECORDING.get()) is not None:
+        recording.cancelled.append(text)
+        return
+    run = CURRENT.get()
+    if run is not None:
+        cancelling = run.context.board.cancel(text, seconds)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(cancelling, run.loop))
+        return
+    from queue_lib.jobs import own_connection  # noqa: PLC0415 -- it imports bullmq and rq
+
+    await own_connection.cancel(text, seconds)
+
+
+def _recorded(job: NewJob, recording: Recording) -> str:
+    recording.jobs.append(job)
     return job.addition.job_id or uuid4().hex

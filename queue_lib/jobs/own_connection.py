@@ -1,4 +1,4 @@
-"""Adds jobs over a connection of its own, which is closed when they are added: what no worker does for its jobs."""
+"""Adds and cancels jobs over a connection of its own, which is closed at once: what no worker does for its jobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
 from queue_lib.addition import Batch, NewJob
+from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.producer import Producer
 from queue_lib.broker.connection import client, redis_options, synchronous_client
 from queue_lib.broker.rq import producer as rq
@@ -16,6 +17,8 @@ from queue_lib.settings import RedisSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    import redis.asyncio
 
 NAME = "pushmill:dispatch"  # of the connection, as the server lists it
 
@@ -39,12 +42,25 @@ async def add_batch(jobs: Sequence[NewJob], then: NewJob | None, *, even_if_fail
         return Batch(tuple(ids), last)
 
 
+async def cancel(key: str, seconds: float) -> None:
+    """Cancel a key."""
+    async with _connected() as (connection, prefix):
+        await RedisBoard(connection, prefix).cancel(key, seconds)
+
+
 @asynccontextmanager
 async def _producer() -> AsyncIterator[Producer]:
+    async with _connected() as (connection, prefix):
+        yield Producer(connection, prefix, {})
+
+
+@asynccontextmanager
+async def _connected() -> AsyncIterator[tuple[redis.asyncio.Redis, str]]:
+    """A connection, and BullMQ's prefix."""
     [settings] = load(RedisSettings)
     connection = client(redis_options(settings), decode=True, name=NAME)
     try:
-        yield Producer(connection, settings.bullmq_prefix, {})
+        yield connection, settings.bullmq_prefix
     finally:
         await connection.aclose()
 

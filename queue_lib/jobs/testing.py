@@ -14,7 +14,7 @@ from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.cache import MemoryCache
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
-from queue_lib.jobs.dispatching import RECORDING, add
+from queue_lib.jobs.dispatching import RECORDING, Recording, add
 from queue_lib.jobs.own_job import schema_of
 from queue_lib.jobs.own_processor import OwnProcessor, Threads
 from queue_lib.observe.events import JobEnded
@@ -79,10 +79,8 @@ async def run(job: type[Job[Any]], payload: BaseModel | Mapping[str, Any], tools
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """The jobs that were dispatched, in their order."""
-
-    jobs: list[NewJob] = field(default_factory=list)
+class Recorded(Recording):
+    """The jobs that were dispatched, and the keys that were cancelled, in their order."""
 
     def all(self, job: type[Job[Any]] | str) -> list[Addition]:
         """Those of one class, or of one name. Their `data` is the payload as JSON."""
@@ -103,7 +101,7 @@ class Recorded:
 def recorded() -> Iterator[Recorded]:
     """Record what this test dispatches, in place of adding it. Payloads are validated as ever."""
     found = Recorded()
-    token = RECORDING.set(found.jobs)
+    token = RECORDING.set(found)
     try:
         yield found
     finally:

@@ -20,6 +20,7 @@ from queue_lib import wiring
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
+from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.heartbeats import RedisHeartbeats
@@ -290,6 +291,7 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
             inspectors=[BullMQInspector(shared, "bull")],
             dead_letters=BullMQDeadLetters(shared, "bull"),
             heartbeats=reporter._heartbeats,
+            board=RedisBoard(shared, "bull"),
             queues=[],
         )
         admin = Admin(backends, by="ada")

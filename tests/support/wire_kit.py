@@ -18,6 +18,7 @@ from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.admin.memory_inspector import MemoryInspector
 from queue_lib.admin.rq.inspector import RQInspector
 from queue_lib.broker.base import Broker, Lease, NotNow, Setup
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options, synchronous_client
@@ -70,6 +71,7 @@ def backends(kit: WireKit, **changes: Any) -> Backends:
         "inspectors": [kit.inspector],
         "dead_letters": kit.dead_letters,
         "heartbeats": kit.heartbeats,
+        "board": MemoryBoard(),
         "queues": [QUEUE.name],
     }
     return Backends(**parts | changes)

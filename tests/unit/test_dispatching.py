@@ -10,7 +10,7 @@ import pytest
 
 from queue_lib.addition import Addition
 from queue_lib.errors import PermanentError
-from queue_lib.jobs import Backoff, Context, Job, Model, SnoozeError, TransientError, dispatch_many
+from queue_lib.jobs import Backoff, Context, Job, Model, SnoozeError, TransientError, cancel, dispatch_many
 from queue_lib.jobs.current_run import CURRENT, Run
 from queue_lib.jobs.own_processor import OwnProcessor, Threads
 from queue_lib.jobs.testing import Dead, Done, FakeTools, Retry, Snooze, recorded, run
@@ -104,6 +104,38 @@ async def test_a_tool_that_was_not_given() -> None:
             assert "the job uses self.tools.database; run it with FakeTools(database=...)" == failure.reason
         case other:
             raise AssertionError(other)
+
+
+async def test_cancelled_keys_are_recorded() -> None:
+    """By a program, or by a job; without a server."""
+    with recorded() as added:
+        await cancel("message:1")
+        await cancel(42, 60)
+
+    assert (["message:1", "42"], []) == (added.cancelled, added.jobs)
+
+
+@pytest.mark.parametrize(
+    ("key", "seconds"),
+    [("", 60), ("k" * 201, 60), (None, 60), (True, 60), ("k", 0), ("k", 28 * 86_400 + 1), ("k", float("nan"))],
+    ids=["empty", "too long", "none", "a boolean", "no time", "too long a time", "no number"],
+)
+async def test_what_can_t_be_cancelled_is_refused(key: Any, seconds: float) -> None:
+    """Before a connection is opened."""
+    with pytest.raises(PermanentError, match=r"cancelKey: not a text|seconds: not more than 0"):
+        await cancel(key, seconds)
+
+
+async def test_a_job_cancels_over_its_worker_s_connection() -> None:
+    """The board of its run has it."""
+    context = FakeContext()
+    token = CURRENT.set(Run(context, asyncio.get_running_loop(), 0))
+    try:
+        await cancel("message:1")
+    finally:
+        CURRENT.reset(token)
+
+    assert ["message:1"] == list(await context.board.cancelled(["message:1"]))
 
 
 async def test_dispatched_jobs_are_recorded() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.backends import Backends
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.heartbeats import SILENCE, Data, MemoryHeartbeats
 from queue_lib.broker.memory import MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
@@ -257,7 +258,12 @@ async def test_a_fault_that_ends_the_process_is_reported_by_others() -> None:
     stats, heartbeats = WorkerStats(clock), MemoryHeartbeats(clock)
     admin = Admin(
         Backends(
-            inspectors=[], dead_letters=MemoryDeadLetters(MemoryStore()), heartbeats=heartbeats, queues=[], clock=clock
+            inspectors=[],
+            dead_letters=MemoryDeadLetters(MemoryStore()),
+            heartbeats=heartbeats,
+            board=MemoryBoard(),
+            queues=[],
+            clock=clock,
         ),
         by="test",
     )

@@ -141,6 +141,20 @@ for (const [what, answer] of Object.entries({
   });
 }
 
+test("a cancel key is cancelled, for a day unless it says how long", async () => {
+  const { asked, queue } = client(json({ outcome: "cancelled" }));
+  assert.equal(await queue.cancel("message:42"), undefined);
+  await queue.cancel(42, { seconds: 60 });
+  assert.deepEqual(
+    asked.map(({ url, method, body }) => [url, method, body]),
+    ['{"cancelKey":"message:42"}', '{"cancelKey":42,"seconds":60}'].map((body) => [
+      "https://queue.example.com/queue/cancel",
+      "POST",
+      body,
+    ]),
+  );
+});
+
 test("a retry of a job is not sent again if no answer came, for it may have begun", async () => {
   const { asked, queue } = client(new TypeError("fetch failed"));
   await assert.rejects(queue.retry(JOB), { status: 0, detail: "no answer from queue.example.com" });

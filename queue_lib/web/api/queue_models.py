@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from pydantic import Field
+
+from queue_lib.admin.add_options import StrictModel
+from queue_lib.cancel_key import CANCELLED_FOR, LONGEST, LONGEST_KEY
 from queue_lib.job import State, Wire
 from queue_lib.processor import Model
 from queue_lib.web.api.job_models import example, milliseconds
@@ -65,6 +69,15 @@ class Stats(Model):
 
     queues: list[QueueOut]
     dead_letters: int | None
+
+
+class Cancellation(StrictModel):
+    """The cancel key whose jobs are taken back, and for how many seconds from now: longer than any of them may wait."""
+
+    model_config = example(cancelKey="message:42")
+
+    cancel_key: Annotated[str, Field(min_length=1, max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
+    seconds: Annotated[float, Field(gt=0, le=LONGEST)] = CANCELLED_FOR
 
 
 class Cleaned(Model):

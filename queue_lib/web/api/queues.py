@@ -14,6 +14,7 @@ from queue_lib.web.api.dependencies import OneQueue, Operator
 from queue_lib.web.api.job_models import Outcome
 from queue_lib.web.api.problems import described
 from queue_lib.web.api.queue_models import (
+    Cancellation,
     Cleaned,
     History,
     Retried,
@@ -56,6 +57,16 @@ async def resume(operator: Operator, queue: QueueName = None) -> Outcome:
     for name in operator.queues.chosen(queue):
         await operator.queues.resume(name)
     return Outcome(outcome="resumed")
+
+
+@router.post("/cancel", responses=described(400, 401, 403, 408, 413, 422, 503))
+async def cancel(operator: Operator, cancellation: Cancellation) -> Outcome:
+    """Take back the jobs with this `cancelKey` that were added until now: they end without doing anything.
+
+    A job that is added later is not taken back. One that runs may go on until it looks again.
+    """
+    await operator.cancel(cancellation.cancel_key, cancellation.seconds)
+    return Outcome(outcome="cancelled")
 
 
 @router.post("/clean/completed", responses=described(401, 403, 404, 422, 503))

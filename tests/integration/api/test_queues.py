@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis
+import structlog
 
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobEnded, JobStarted
@@ -33,6 +34,30 @@ async def test_pause_and_resume(ask: Client) -> None:
     await ask("POST", "/queue/resume")
     assert [False, False] == await paused()
     assert 404 == (await ask("POST", "/queue/pause?queue=mail")).status_code
+
+
+async def test_a_key_is_cancelled(ask: Client, redis_url: str) -> None:
+    """For a day, or as long as the request says. The log has the operator, and not the key."""
+    with structlog.testing.capture_logs() as lines:
+        assert {"outcome": "cancelled"} == (await ask("POST", "/queue/cancel", json={"cancelKey": "anna:1"})).json()
+        await ask("POST", "/queue/cancel", json={"cancelKey": 42, "seconds": 60.5})
+
+    with redis.Redis.from_url(redis_url) as server:
+        left: list[Any] = [server.pttl(f"bull:pushmill:cancelled:{key}") for key in ("anna:1", "42")]
+    assert [86_400, 60] == [round(each / 1000) for each in left]
+    assert [{"event": "jobs_cancelled", "by": "app", "log_level": "info"}] * 2 == lines
+
+
+async def test_what_can_t_be_cancelled_is_refused(ask: Client) -> None:
+    """Each fault is named, and a token that may only read cancels nothing."""
+    faults: list[dict[str, object]] = [{"seconds": seconds} for seconds in (0, 2_419_201, None)]
+    faults += [{"cancelKey": key} for key in ("", None, "k" * 201, ["k"])]
+
+    assert 422 == (await ask("POST", "/queue/cancel", json={})).status_code
+    faults += [{"for": "1d"}]
+    for fault in faults:
+        assert 422 == (await ask("POST", "/queue/cancel", json={"cancelKey": "k", **fault})).status_code, fault
+    assert 403 == (await ask("POST", "/queue/cancel", json={"cancelKey": "k"}, secret=READ_SECRET)).status_code
 
 
 async def test_a_queue_is_drained(ask: Client) -> None:

@@ -45,6 +45,11 @@ export interface Client extends JobSource {
   events<Value = unknown>(job: JobRef, options?: { signal?: AbortSignal }): AsyncIterable<JobEvent<Value>>;
   /** Runs a failed job again from its first attempt. */
   retry(job: JobRef, options?: { signal?: AbortSignal }): Promise<void>;
+  /**
+   * Takes back all jobs with this cancelKey that were added until now. `seconds` is how long such a job may wait: one
+   * day by default, 28 at most.
+   */
+  cancel(cancelKey: string | number, options?: { seconds?: number; signal?: AbortSignal }): Promise<void>;
 }
 
 /**
@@ -76,6 +81,9 @@ export function createClient(options: ClientOptions): Client {
     events: (job, options) => events(send, job, options?.signal),
     retry: async (job, options) => {
       await send(path(job, "/retry"), { ...options, body: {}, tries: 1 });
+    },
+    cancel: async (cancelKey, { seconds, signal } = {}) => {
+      await send("/queue/cancel", { body: { cancelKey, seconds }, signal });
     },
   };
 }
