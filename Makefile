@@ -63,8 +63,8 @@ fast: setup ## Run the unit tests without golden images, property tests and slow
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
 
-matrix: package ## Test the npm package with further browsers, bundlers, compilers, databases and clients
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix tests/companion
+matrix: package ## Test with further browsers, bundlers, compilers, databases, clients and mail servers
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix tests/companion tests/integration
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
 alerts: setup ## Let each alert rule fire and resolve in a real Prometheus

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from processors.email.smtp.dialogue import Timeouts
 from processors.email.smtp.mailer import SmtpMailer
 from processors.email.smtp.server import Server, Tls
 from queue_lib.broker.board import MemoryBoard
+from tests.support.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,9 +35,9 @@ SHORT = Timeouts(reply=0.2)  # for a server that hangs before the content
 SHORT_END = Timeouts(final=0.2)
 
 
-def mail(*recipients: str, content: bytes = CONTENT) -> Mail:
+def mail(*recipients: str, content: bytes = CONTENT, number: str = "1") -> Mail:
     """A mail to these, or to Ann."""
-    return Mail("<1@example.com>", "app@example.com", recipients or (ANN,), content)
+    return Mail(f"<{number}@example.com>", "app@example.com", recipients or (ANN,), content)
 
 
 class Sending:
@@ -44,9 +46,9 @@ class Sending:
     def __init__(self, mailer: SmtpMailer) -> None:
         self.mailer, self.board, self.noted = mailer, MemoryBoard(), 0
 
-    async def send(self, *recipients: str, content: bytes = CONTENT) -> Receipt:
+    async def send(self, *recipients: str, content: bytes = CONTENT, number: str = "1") -> Receipt:
         """Send a mail."""
-        return await self.mailer.send(mail(*recipients, content=content), self._note, self.board)
+        return await self.mailer.send(mail(*recipients, content=content, number=number), self._note, self.board)
 
     async def _note(self) -> None:
         self.noted += 1
@@ -125,12 +127,9 @@ async def test_nobody_is_accepted(server: SmtpServer, answer: str, kind: str) ->
         pytest.param("CONNECT", Answer(hang=True), ServerAwayError, 15, id="a greeting that hangs"),
         pytest.param("CONNECT", "421 4.3.2 too many connections", ServerAwayError, 60, id="421 for a greeting"),
         pytest.param("EHLO", Answer(hang=True), ServerAwayError, 15, id="EHLO hangs"),
-        pytest.param("MAIL", Answer(hang=True), ServerAwayError, 15, id="MAIL hangs"),
         pytest.param("MAIL", "421 4.7.0 slow down", ServerAwayError, 60, id="421 for MAIL"),
         pytest.param("MAIL", "454 Throttling failure: Maximum sending rate exceeded.", ServerAwayError, 60, id="SES"),
         pytest.param("RCPT", "450 4.7.28 rate limited", ServerAwayError, 60, id="Gmail's rate"),
-        pytest.param("RCPT", Answer(drop=True), ServerAwayError, 15, id="dropped at RCPT"),
-        pytest.param("DATA", Answer(drop=True), ServerAwayError, 15, id="dropped at DATA"),
         pytest.param("END", "421 4.7.0 too much", ServerAwayError, 60, id="421 for the content"),
         pytest.param("MAIL", "530 5.7.0 sign in first", SenderRefusedError, 300, id="530"),
         pytest.param("MAIL", "530 5.7.0 Must issue a STARTTLS command first", SenderRefusedError, 300, id="STARTTLS"),
@@ -153,6 +152,42 @@ async def test_what_is_no_fault_of_the_mail(
     assert (caught.value.delay, server.connections, server.received) == (delay, asked, [])
     assert delay - 5 < again.value.delay <= delay
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "answer"),
+    [
+        pytest.param("MAIL", Answer(hang=True), id="MAIL hangs"),
+        pytest.param("RCPT", Answer(drop=True), id="dropped at RCPT"),
+        pytest.param("DATA", Answer(drop=True), id="dropped at DATA"),
+    ],
+)
+async def test_a_connection_that_is_lost_before_the_content(server: SmtpServer, step: str, answer: Answer) -> None:
+    """The mail is put off without an attempt. A second mail that meets it shows that it is the server's doing."""
+    server.answer(step, answer)
+    async with sending(server, SHORT if answer.hang else None) as app:
+        for number in ("1", "2"):
+            await app.mailer.check()
+            with pytest.raises(ServerAwayError, match="lost before the mail was sent") as caught:
+                await app.send(number=number)
+            assert caught.value.delay == 15
+        with pytest.raises(ServerAwayError):
+            await app.mailer.check()
+    assert (app.noted, server.received) == (0, [])
+
+
+async def test_a_content_that_the_server_does_not_let_in(server: SmtpServer) -> None:
+    """A server that hangs up in the middle may do so for this mail: it uses an attempt, and other mails go on."""
+    content = CONTENT + b"0123456789\r\n" * 1_000_000
+    async with sending(server) as app:
+        sent = asyncio.create_task(app.send(content=content))
+        await until(lambda: server.steps["DATA"])
+        for session in list(server.sessions):
+            session.abort()
+        with pytest.raises(MailDeferredError, match="broke while the mail was sent"):
+            await sent
+        await app.send()
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize(

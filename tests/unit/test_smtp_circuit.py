@@ -8,11 +8,12 @@ import pytest
 
 from processors.email.mail import MailRefusedError, SenderRefusedError, ServerAwayError, UncertainError
 from processors.email.smtp.circuit import AGAIN, HEAR_EVERY, Circuit
-from processors.email.smtp.verdicts import FIRST_REST, PAUSE, REFUSED
+from processors.email.smtp.verdicts import FIRST_REST, PAUSE, REFUSED, DroppedError
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.errors import BrokerUnavailableError
 
 AWAY = ServerAwayError("the mail server can't be reached", FIRST_REST)
+DROPPED = DroppedError("the connection to the mail server was lost", FIRST_REST)
 WRONG = SenderRefusedError("the mail server refuses the user and password", REFUSED)
 SLOW = ServerAwayError("the mail server wants a pause", PAUSE)
 
@@ -34,11 +35,11 @@ class Process:
     def __init__(self, clock: Clock, board: MemoryBoard) -> None:
         self.circuit, self.board = Circuit("mail.example.com:587", clock), board
 
-    async def send(self, ends: Exception | None = None) -> float:
+    async def send(self, ends: Exception | None = None, mail: str = "<1@example.com>") -> float:
         """A mail that would end so. Returns for how long it was put off; 0 if it was sent."""
         self.asked = False
         try:
-            async with self.circuit.passing(self.board):
+            async with self.circuit.passing(mail, self.board):
                 self.asked = True
                 if ends is not None:
                     raise ends
@@ -102,7 +103,7 @@ async def test_one_mail_is_the_probe(clock: Clock, board: MemoryBoard) -> None:
     await here.send(AWAY)
     await there.send()
     clock.now += FIRST_REST
-    async with here.circuit.passing(board):
+    async with here.circuit.passing("<2@example.com>", board):
         assert await here.send() == AGAIN
         assert await there.send() == AGAIN
         with pytest.raises(ServerAwayError):
@@ -125,7 +126,7 @@ async def test_a_probe_that_says_nothing(clock: Clock, board: MemoryBoard, error
 async def test_only_a_probe_ends_a_rest(clock: Clock, board: MemoryBoard) -> None:
     """A mail that was under way when the rest began says nothing of now."""
     here = Process(clock, board)
-    async with here.circuit.passing(board):
+    async with here.circuit.passing("<2@example.com>", board):
         await here.send(SLOW)
     assert (await here.send(), here.asked) == (PAUSE, False)
 
@@ -133,13 +134,27 @@ async def test_only_a_probe_ends_a_rest(clock: Clock, board: MemoryBoard) -> Non
 async def test_failures_at_once_are_one(clock: Clock, board: MemoryBoard) -> None:
     """Five connections that fail together begin one rest."""
     here = Process(clock, board)
-    five = [here.circuit.passing(board) for _ in range(5)]
+    five = [here.circuit.passing("<2@example.com>", board) for _ in range(5)]
     for each in five:
         await each.__aenter__()
     for each in five:
         with pytest.raises(ServerAwayError) as caught:
             await each.__aexit__(ServerAwayError, AWAY, None)
         assert caught.value.delay == FIRST_REST
+
+
+async def test_a_mail_whose_connections_are_dropped(clock: Clock, board: MemoryBoard) -> None:
+    """It is put off alone, however often; when the next mail is dropped, too, it is the server's doing."""
+    here = Process(clock, board)
+    for _ in range(3):
+        assert await here.send(DROPPED, "<1@example.com>") == FIRST_REST
+        here.circuit.check()
+    assert await here.send(None, "<2@example.com>") == 0
+    assert await here.send(DROPPED, "<1@example.com>") == FIRST_REST
+    here.circuit.check()
+    assert await here.send(DROPPED, "<3@example.com>") == FIRST_REST
+    with pytest.raises(ServerAwayError):
+        here.circuit.check()
 
 
 async def test_a_refused_mail_shows_that_the_server_works(clock: Clock, board: MemoryBoard) -> None:

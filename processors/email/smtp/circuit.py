@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from processors.email.mail import MailDeferredError, MailRefusedError, SenderRefusedError, ServerAwayError
+from processors.email.smtp.verdicts import DroppedError
 from queue_lib.errors import BrokerUnavailableError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Circuit:
         """`name` is the server's, for the log and the board."""
         self._name, self._clock = name, clock
         self._rest: _Rest | None = None
+        self._dropped = ""  # the last mail, if its connection was dropped
         self._heard_at = -math.inf
 
     def check(self) -> None:
@@ -60,12 +62,14 @@ class Circuit:
             raise rest.error(max(rest.until - now, AGAIN))
 
     @asynccontextmanager
-    async def passing(self, board: Board) -> AsyncIterator[None]:
-        """Let a mail through, and learn from how it ends."""
+    async def passing(self, mail: str, board: Board) -> AsyncIterator[None]:
+        """Let the mail of this id through, and learn from how it ends."""
         probed = await self._enter(board)
         try:
             yield
         except (ServerAwayError, SenderRefusedError) as error:
+            if self._may_be_the_mail(error, mail) and probed is None:
+                raise
             raise await self._failed(error, probed, board) from error
         except (MailRefusedError, MailDeferredError):  # the server works
             await self._worked(probed, board)
@@ -95,8 +99,14 @@ class Circuit:
             raise rest.error(AGAIN)
         return rest
 
+    def _may_be_the_mail(self, error: Exception, mail: str) -> bool:
+        """Whether only this mail's connections were dropped: a server may do so for a recipient that it knows."""
+        before, self._dropped = self._dropped, mail if isinstance(error, DroppedError) else ""
+        return bool(self._dropped) and before in {"", mail}
+
     async def _worked(self, probed: _Rest | None, board: Board) -> None:
         """Only a probe ends a rest: an older mail may be answered during it."""
+        self._dropped = ""
         if probed is None or self._rest is not probed:
             return
         self._rest = None

@@ -67,8 +67,8 @@ class Reply:
 class Dialogue(asyncio.Protocol):
     """The connection. `extensions` are what the server answered to EHLO, in lower case.
 
-    `is_clean`: no mail is under way, so it can be used again. `is_sent`: the whole content of the last mail was handed
-    to the connection.
+    `is_clean`: no mail is under way, so it can be used again. `is_sending`, `is_sent`: a part of the last mail's
+    content, or all of it, was handed to the connection.
     """
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str], timeouts: Timeouts) -> None:
@@ -85,7 +85,7 @@ class Dialogue(asyncio.Protocol):
         self.extensions = extensions
         self.mails = 0
         self.is_clean = True
-        self.is_sent = False
+        self.is_sending = self.is_sent = False
         transport.set_protocol(self)
 
     @property
@@ -104,7 +104,7 @@ class Dialogue(asyncio.Protocol):
 
     async def send_content(self, content: bytes) -> Reply:
         """Send a mail's content and the final dot, and wait for the answer. Raises BrokenConnectionError."""
-        self.is_sent, self._expected = False, self._expected + 1
+        self.is_sending, self._expected = True, self._expected + 1
         view = memoryview(content)
         for start in range(0, len(content), PIECE):
             if self._replies:  # the server does not want the rest
@@ -112,8 +112,8 @@ class Dialogue(asyncio.Protocol):
                 return self._replies.popleft()
             self._write(view[start : start + PIECE])
             await self._written()
-        self.is_sent = True
         self._write(b".\r\n")
+        self.is_sent = True
         return await self._reply(self._timeouts.final)
 
     def close(self) -> None:

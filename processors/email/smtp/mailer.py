@@ -8,7 +8,8 @@ from processors.email.smtp.circuit import Circuit
 from processors.email.smtp.connect import Connector
 from processors.email.smtp.dialogue import Timeouts
 from processors.email.smtp.pool import Pool
-from processors.email.smtp.transaction import StaleError, transact
+from processors.email.smtp.transaction import transact
+from processors.email.smtp.verdicts import StaleError
 
 if TYPE_CHECKING:
     import ssl
@@ -34,7 +35,7 @@ class SmtpMailer:
 
     async def send(self, mail: Mail, before_data: Callable[[], Awaitable[None]], board: Board) -> Receipt:
         """Send over a connection of the pool; if the server has ended that meanwhile, over a new one."""
-        async with self._pool.slot(), self._circuit.passing(board):
+        async with self._pool.slot(), self._circuit.passing(mail.message_id, board):
             async with self._pool.lend() as dialogue:
                 is_used = dialogue.mails > 0
                 try:

@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from processors.email.mail import MailRefusedError, Receipt, ServerAwayError, UncertainError
+from processors.email.mail import MailDeferredError, MailRefusedError, Receipt, UncertainError
 from processors.email.smtp.dialogue import CLOSING, BrokenConnectionError, as_sent
 from processors.email.smtp.verdicts import (
     FIRST_REST,
     PAUSE,
+    DroppedError,
+    StaleError,
     Step,
     is_final,
     refusal,
@@ -31,10 +33,6 @@ READY = 354  # to DATA: the content may come
 _PATH = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"|[^\s"<>@\x00-\x1f\x7f]+)@[^\s"<>@\x00-\x1f\x7f]+')
 
 
-class StaleError(ServerAwayError):
-    """The server ended the connection. Nothing was sent, so another connection may be tried at once."""
-
-
 @dataclass(slots=True)
 class _Replies:
     """To MAIL FROM, to each RCPT TO, and to DATA. What was not asked has no reply."""
@@ -50,11 +48,11 @@ class _Replies:
 
 
 async def transact(dialogue: Dialogue, mail: Mail, before_data: Callable[[], Awaitable[None]]) -> Receipt:
-    """Send the mail. Raises what `Mailer.send` raises, and StaleError.
+    """Send the mail. Raises what `Mailer.send` raises; StaleError is one of them.
 
     Then the dialogue is clean if it can be used again.
     """
-    dialogue.is_sent = False
+    dialogue.is_sending = dialogue.is_sent = False
     dialogue.mails += 1
     try:
         return await _transact(dialogue, mail, before_data)
@@ -62,8 +60,11 @@ async def transact(dialogue: Dialogue, mail: Mail, before_data: Callable[[], Awa
         if dialogue.is_sent:
             msg = f"the mail was sent and not acknowledged, so the server may have taken it: {error}"
             raise UncertainError(msg) from error
+        if dialogue.is_sending:  # it may be the content that the server does not like
+            msg = f"the connection broke while the mail was sent: {error}"
+            raise MailDeferredError(msg) from error
         msg = f"the connection to the mail server was lost before the mail was sent: {error}"
-        raise StaleError(msg, FIRST_REST) from error
+        raise DroppedError(msg, FIRST_REST) from error
 
 
 async def _transact(dialogue: Dialogue, mail: Mail, before_data: Callable[[], Awaitable[None]]) -> Receipt:

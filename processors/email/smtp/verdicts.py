@@ -26,6 +26,14 @@ FINAL = 5  # hundreds of a reply
 _MOST = 300  # characters of a server's line
 
 
+class StaleError(ServerAwayError):
+    """The server ended the connection before the mail was sent, so another connection may be tried at once."""
+
+
+class DroppedError(StaleError):
+    """It ended it without a word, or said nothing for long. That may be due to this mail."""
+
+
 class Step(enum.Enum):
     """Where a server refuses."""
 
