@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from demo.clock import show
 from demo.example.app import APP, build, node_env
 from demo.example.parts import Parts, parts
+from demo.example.ports import HOST, held_port
 from demo.failure import DemoError
 from demo.worker_process import PROJECT, WorkerProcess
 from embedded.mozilla_push import MozillaPush
@@ -66,11 +66,11 @@ async def running(logs: Path, **env: str) -> AsyncIterator[Site]:
         worker_env = base | made.worker_env() | env
         worker = await cleanup.enter_async_context(WorkerProcess(worker_env, made.folder, logs / "worker.log"))
         cleanup.push_async_callback(_stop, worker)
-        web_port = _free_port()
+        web_port = cleanup.enter_context(held_port())
         web_url = f"http://127.0.0.1:{web_port}"
         web = Process("web", (sys.executable, str(PROJECT / "web.py")), made.folder, logs)
         await cleanup.enter_async_context(web.started(base | made.web_env() | {"PORT": str(web_port)}))
-        port = _free_port(USUAL_PORT)
+        port = cleanup.enter_context(held_port(USUAL_PORT))
         app = Process("app", ("node", "node_modules/next/dist/bin/next", "start", *_address(port)), APP, logs)
         await cleanup.enter_async_context(app.started(node_env() | made.app_env(web_url)))
         await worker.until_started()
@@ -136,15 +136,4 @@ class Process:
 
 
 def _address(port: int) -> tuple[str, ...]:
-    return ("--hostname", "127.0.0.1", "--port", str(port))
-
-
-def _free_port(wanted: int = 0) -> int:
-    """The wanted port, or another one if it is taken."""
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may just have been in use
-        try:
-            free.bind(("127.0.0.1", wanted))
-        except OSError:
-            return _free_port()
-        return int(free.getsockname()[1])
+    return ("--hostname", HOST, "--port", str(port))
