@@ -129,6 +129,23 @@ test("an app in which all fits is told so in short lines", async () => {
   assert.ok(text.split("\n").every((line) => line.length <= 120));
 });
 
+test("the docs show all that it says of an app in which three things are wrong", async () => {
+  webPy();
+  const redis = redisOf({
+    info: INFO.replace("noeviction", "allkeys-lru"),
+    workers: [{ ...WORKER, facts: { ...FACTS, vapidPublicKey: OTHER.publicKey } }],
+    "bull:push-notification:meta": {},
+    "bull:push-notification:wait": ["1", "2"],
+  });
+  const { text } = await examined(app({ redis, env: { STORAGE_URL: "s3://bucket/app" } }));
+  const [, page] = /It may say:\n\n```text\n(.*?)\n```/s.exec(shipped("../../docs/next.js.md"));
+  const shown = page
+    .replaceAll(/\n +/g, " ") // a long line is broken
+    .replace("22.12.0", process.versions.node)
+    .replace("BG3OGHrl3YJ5", OTHER.publicKey.slice(0, 12));
+  assert.equal(text, shown);
+});
+
 const schema = (change) => ({ files: { "prisma/schema.prisma": change(shipped("models.prisma")) } });
 const facts = (more) => redisOf({ workers: [{ ...WORKER, facts: { ...FACTS, ...more } }] });
 
