@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from processors.sandbox.shared import SharedSandbox
     from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
-    from storage.ports import Addresses, Avatars, Files, Notifications, Subscriptions, Suppressions
+    from storage.ports import Addresses, Avatars, Files, Locales, Notifications, Subscriptions, Suppressions
 
 
 class Storage(Protocol):
@@ -18,6 +18,9 @@ class Storage(Protocol):
 
     def subscriptions(self, table: str, columns: str, where: str = "") -> Subscriptions:
         """The push subscriptions. `columns` and `where` are as in PUSH_SUBSCRIPTION_COLUMNS and PUSH_WHERE_COLUMNS."""
+
+    def locales(self, table: str | None, column: str) -> Locales | None:
+        """The users' locales, if there is a table that has them."""
 
     def files(self, table: str) -> Files:
         """The uploaded files."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST = 8192  # characters: an endpoint may have 2,048, and pages of rows must fit into memory
-LONGEST_MOMENT = 64  # characters
+LONGEST_MOMENT, LONGEST_LOCALE = 64, 100  # characters
 # Seconds since the epoch, in 2015: no browser had web push before. An earlier value was stored in seconds or days
 # instead of milliseconds, or is no time. It must not prune a row.
 FIRST_PUSH = 1_420_070_400.0

@@ -19,10 +19,12 @@ from storage.late import (
     LateAvatars,
     LateEngine,
     LateFiles,
+    LateLocales,
     LateNotifications,
     LateSubscriptions,
     LateSuppressions,
 )
+from storage.locales import SqlLocales
 from storage.models import Avatar, EmailSuppression, File, Notification, User
 from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from storage.objects.base import ObjectStore
-    from storage.ports import Addresses, Avatars, Files, Notifications, Subscriptions, Suppressions
+    from storage.ports import Addresses, Avatars, Files, Locales, Notifications, Subscriptions, Suppressions
     from storage.settings import DatabaseSettings, ObjectsSettings
 
 
@@ -53,6 +55,13 @@ class Storage:
         wanted = subscription_table(table, columns)
         make = partial(SqlSubscriptions, where=parse_where(where))
         return LateSubscriptions(self._late.want(AppTable.PUSH_SUBSCRIPTION, wanted, make))
+
+    def locales(self, table: str | None, column: str) -> Locales | None:
+        """The users' locales, if there is a table that has them."""
+        if table is None:
+            return None
+        make = partial(SqlLocales, column=column)
+        return LateLocales(self._late.want(AppTable.LOCALE, Wanted.usual(User, table), make))
 
     def files(self, table: str) -> Files:
         """The uploaded files."""

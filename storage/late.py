@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Addresses,
         Avatars,
         Files,
+        Locales,
         Notice,
         Notifications,
         Scalar,
@@ -179,6 +180,18 @@ class LateSubscriptions:
     async def prune(self, subscriptions: Sequence[Subscription]) -> int:
         """See the port."""
         return await (await self._port()).prune(subscriptions)
+
+
+class LateLocales:
+    """The port `Locales` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Locales]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def of_users(self, user_ids: Collection[str]) -> dict[str, str]:
+        """See the port."""
+        return await (await self._port()).of_users(user_ids)
 
 
 class LateFiles:

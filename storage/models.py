@@ -35,6 +35,7 @@ class PushSubscription(SQLModel):
     disabled: bool | None = None
     disabled_at: datetime | None = Field(None, alias="disabledAt")
     updated_at: datetime | None = Field(None, alias="updatedAt")
+    locale: str | None = None
 
 
 class File(SQLModel):
@@ -70,7 +71,7 @@ class Notification(SQLModel):
 
 
 class User(SQLModel):
-    """A user's row with a column for the e-mail address."""
+    """A user's row. Settings name the columns for the e-mail address and the locale."""
 
     id: Id
 

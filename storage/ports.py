@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Scalar = str | int | float | bool | None
 
@@ -19,7 +19,8 @@ class Subscription:
 
     `endpoint` is a secret URL (anyone who knows it can push): never log it. `p256dh` and `auth` are base64url. All
     three are empty if the row lacks them. `expires_at` is the browser's `expirationTime`, in seconds since the epoch.
-    `stored` has the values of the row's columns, to find out later whether the row has changed.
+    `stored` has the values of the row's columns, to find out later whether the row has changed. `locale` is what the
+    app's column has, or empty.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Subscription:
     auth: str
     expires_at: float | None = None
     stored: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    locale: str = ""
 
 
 class Subscriptions(Protocol):
@@ -64,6 +66,13 @@ class Subscriptions(Protocol):
 
         If the app has a switch, the rows are switched off instead. Returns the number of rows.
         """
+
+
+class Locales(Protocol):
+    """The users' locales."""
+
+    async def of_users(self, user_ids: Collection[str]) -> dict[str, str]:
+        """User -> locale, of those of the users that have one."""
 
 
 class Files(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from processors.outage import outages_put_off
@@ -11,6 +12,7 @@ from storage.errors import ConditionRefusedError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from processors.push.dependencies import PushDependencies
     from processors.push.payload import Push
     from storage.ports import Subscription, Subscriptions
 
@@ -20,13 +22,15 @@ T = TypeVar("T")
 class Audience:
     """The subscriptions that are on, without those that `options.where` leaves out.
 
+    Where a message has texts by locale, a subscription without one has its user's.
     Every call raises SnoozeError while the database is away, and PermanentError if it can't choose by `where`.
     """
 
-    def __init__(self, subscriptions: Subscriptions, push: Push) -> None:
-        """Choose among all `subscriptions`."""
-        where = push.options.where
-        self._subscriptions = subscriptions if where is None else subscriptions.where(where)
+    def __init__(self, dependencies: PushDependencies, push: Push) -> None:
+        """The audience of this job."""
+        everyone, where = dependencies.subscriptions, push.options.where
+        self._subscriptions: Subscriptions = everyone if where is None else everyone.where(where)
+        self._locales = dependencies.locales if push.payloads else None
 
     async def of_user(self, user_id: str) -> list[Subscription]:
         """See the port `Subscriptions`."""
@@ -49,7 +53,12 @@ class Audience:
         return await _asked(self._subscriptions.count())
 
     async def _read(self, rows: Awaitable[list[Subscription]]) -> list[Subscription]:
-        return await _asked(rows)
+        found = await _asked(rows)
+        unknown = {row.user_id for row in found if not row.locale} if self._locales else None
+        if not unknown or self._locales is None:
+            return found
+        locales = await _asked(self._locales.of_users(unknown))
+        return [row if row.locale else replace(row, locale=locales.get(row.user_id, "")) for row in found]
 
 
 async def _asked(answer: Awaitable[T]) -> T:

@@ -59,7 +59,7 @@ class PushBatch:
         fan_out = await FanOut.open(self._dependencies, payload, context)
         noted = fan_out.ledger.others.get(_CURSOR)
         cursor = Cursor.model_validate_json(noted) if noted else Cursor()
-        pages = Pages(Audience(self._dependencies.subscriptions, payload), payload.user_ids, cursor)
+        pages = Pages(Audience(self._dependencies, payload), payload.user_ids, cursor)
         await pages.count()
         fan_out.other_end.read = pages.last
         async with fan_out:

@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from processors.push.delivery import Sender
     from processors.push.message import PayloadStyle
     from processors.push.origins import Origins
-    from storage.ports import Subscriptions
+    from storage.ports import Locales, Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
 class PushDependencies:
-    """What all push jobs share. `clock` gives seconds since the epoch, `chance` a number in [0, 1)."""
+    """What all push jobs share.
+
+    `locales` are the users', if the app has them. `clock` gives seconds since the epoch, `chance` a number in [0, 1).
+    """
 
     subscriptions: Subscriptions
     sender: Sender
     origins: Origins
     style: PayloadStyle
+    locales: Locales | None = None
     refusals: Refusals = field(default_factory=Refusals)
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random

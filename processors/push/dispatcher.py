@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from processors.locales import lookup
 from processors.push.circuit_breaker import CircuitBreaker, Turn
 from processors.push.delivery import UNASKED, Delivery, End, Kind, Message
 from processors.push.flight import Flight
@@ -14,7 +15,7 @@ from processors.push.lines import Line, Lines
 from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from processors.push.dependencies import PushDependencies
     from processors.push.ledger import Ledger
@@ -31,7 +32,10 @@ _SETTLED = frozenset({Kind.SENT, Kind.MESSAGE, Kind.REDIRECT})
 
 @dataclass(eq=False)  # each run is one, and takes its turn as such
 class Dispatcher:
-    """What one run sends, and what it has learned of push services. `message` is worth nothing after `deadline`."""
+    """What one run sends, and what it has learned of push services. `message` is worth nothing after `deadline`.
+
+    `bodies` has the message's texts by locale.
+    """
 
     dependencies: PushDependencies
     board: Board
@@ -40,6 +44,7 @@ class Dispatcher:
     other_end: OtherEnd
     message: Message
     deadline: float  # seconds since the epoch
+    bodies: Mapping[str, bytes]
     _circuit: CircuitBreaker = field(default_factory=CircuitBreaker)
     _flight: Flight = field(default_factory=Flight)
 
@@ -122,12 +127,16 @@ class Dispatcher:
         if self.message.ttl > left:
             self.message = replace(self.message, ttl=math.ceil(max(1.0, left)))
         try:
-            delivery = await self.dependencies.sender.send(row, self.message)
+            delivery = await self.dependencies.sender.send(row, self._message_for(row))
         except Exception as error:  # noqa: BLE001 -- an unexpected fault must stay with its subscription
             delivery = Delivery(Kind.MESSAGE, f"unexpected {type(error).__name__}")
         if delivery.kind not in UNASKED:
             self._circuit.saw(origin, delivery)
         return delivery
+
+    def _message_for(self, row: Subscription) -> Message:
+        body = lookup(row.locale, self.bodies) if self.bodies else None
+        return self.message if body is None else replace(self.message, body=body)
 
     async def _settle(self, row: Subscription) -> None:
         try:

@@ -12,7 +12,7 @@ from processors.push.dispatcher import Dispatcher
 from processors.push.follow_ups import FollowUps
 from processors.push.ledger import Ledger
 from processors.push.lines import Lines
-from processors.push.message import message_of
+from processors.push.message import bodies_of, message_of
 from processors.push.other_end import OtherEnd
 from processors.push.payload import Push, PushResult
 from processors.push.report import Report
@@ -52,6 +52,7 @@ class FanOut:
             self.other_end,
             message_of(push, dependencies.style),
             self._follow_ups.deadline,
+            bodies_of(push, dependencies.style),
         )
 
     @classmethod

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from processors.locales import plain
 from processors.push.delivery import DEFAULT_LIMIT, MAX_PLAINTEXT, Message
 from processors.push.notification import MAGIC, MAX_BADGE
 from processors.push.payload import BatchPayload
@@ -36,7 +37,7 @@ class PayloadStyle:
 
 
 def message_of(push: Push, style: PayloadStyle) -> Message:
-    """What is to be sent, the same for every subscription. Raises PermanentError as `encode` does."""
+    """What is sent to every subscription without a text in its locale. Raises PermanentError as `encode` does."""
     return Message(
         body=encode(push.payload, style),
         ttl=push.options.ttl,
@@ -44,6 +45,18 @@ def message_of(push: Push, style: PayloadStyle) -> Message:
         topic=topic_header(push.options.topic),
         is_batch=isinstance(push, BatchPayload),
     )
+
+
+def bodies_of(push: Push, style: PayloadStyle) -> dict[str, bytes]:
+    """The texts of a message by locale, for `lookup`. Raises PermanentError as `encode` does, and names the locale."""
+    bodies = {}
+    for locale, notification in (push.payloads or {}).items():
+        try:
+            bodies[plain(locale)] = encode(notification, style)
+        except PermanentError as error:
+            msg = f"payloads.{locale}: {error}"
+            raise PermanentError(msg) from error
+    return bodies
 
 
 def topic_header(topic: str | None) -> str | None:

@@ -34,10 +34,11 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     subscriptions = tools.storage.subscriptions(
         settings.push_subscription_table, settings.push_subscription_columns, settings.push_where_columns
     )
+    locales = tools.storage.locales(settings.push_locale_table, settings.push_locale_column)
     sender = PushSender(signers(settings), allowed_hosts(settings), tools.http)
     queue = served.queue(QUEUE)
     origins = Origins(queue.concurrency if queue else 0)
-    dependencies = PushDependencies(subscriptions, sender, origins, payload_style(settings))
+    dependencies = PushDependencies(subscriptions, sender, origins, payload_style(settings), locales)
     yield Opened(
         processors={
             "push-notification": PushNotification(dependencies),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from processors.lenient import Flag, Id, OrNull, tolerated, without_nulls
+from processors.locales import PATTERN, check_locales
 from processors.push.backoff import MAX_ATTEMPTS
-from processors.push.notification import Given  # noqa: TC001 -- pydantic reads it
+from processors.push.notification import Given
 from processors.push.options import BESIDE, Options
 from queue_lib.processor import Model
 
@@ -31,6 +33,14 @@ def _without_extra(schema: dict[str, Any]) -> None:
     del schema["additionalProperties"]
 
 
+# The notification for each locale.
+Payloads = Annotated[
+    Mapping[str, Given],
+    AfterValidator(check_locales),
+    Field(json_schema_extra={"propertyNames": {"pattern": PATTERN}}),
+]
+
+
 class Push(Model):
     """A notification, and how it is to be sent.
 
@@ -41,6 +51,9 @@ class Push(Model):
     model_config = ConfigDict(extra="allow", json_schema_extra=_without_extra)
 
     payload: Given = Field(description="a text is the JSON of one")
+    payloads: Payloads | None = Field(
+        None, description="texts by locale, as of de or pt-BR; payload is for all other people"
+    )
     options: Annotated[Options, OrNull()] = Options()
 
     @model_validator(mode="before")
@@ -141,6 +154,7 @@ def follow_up_data(
     return {
         "subscriptionIds": list(ids),
         "payload": push.payload.given,
+        **({"payloads": {locale: text.given for locale, text in push.payloads.items()}} if push.payloads else {}),
         "options": {**options, "expiresAt": round(deadline * 1000)},
         "attempt": attempt,
         "followUpOf": of,

@@ -30,7 +30,7 @@ class PushNotification:
         if await is_cancelled(payload, context):
             return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)
-        rows = await Audience(self._dependencies.subscriptions, payload).of_user(payload.user_id)
+        rows = await Audience(self._dependencies, payload).of_user(payload.user_id)
         return await deliver_once(fan_out, rows)
 
 
@@ -45,7 +45,7 @@ class PushFollowUp:
         if await is_cancelled(payload, context):
             return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)
-        rows = await Audience(self._dependencies.subscriptions, payload).with_ids(payload.subscription_ids)
+        rows = await Audience(self._dependencies, payload).with_ids(payload.subscription_ids)
         return await deliver_once(fan_out, rows, puts_off=True)
 
 

@@ -67,6 +67,13 @@ class PushSettings(BaseSettings):
         " `plan`, or `isActive=is_active` if jobs use another name.",
     )
 
+    push_locale_table: str | None = Field(
+        None,
+        description="The table of users, if a message with `payloads` is to be in the locale of the row with the user's"
+        " `id` where the subscription has none.",
+    )
+    push_locale_column: str = Field("locale", min_length=1, description="The column of that table for the locale.")
+
     @field_validator("vapid_private_key")
     @classmethod
     def _private_key(cls, value: SecretStr) -> SecretStr:

@@ -36,7 +36,18 @@ SHOWN = "title body url icon badge image tag data silent requireInteraction muta
 PATHS = [
     *(
         (name,)
-        for name in ["userId", "userIds", "all", "payload", "options", "ttl", "TTL", "topic", "notBefore", "traceId"]
+        for name in [
+            "userId",
+            "userIds",
+            "all",
+            "payload",
+            "options",
+            "ttl",
+            "TTL",
+            "topic",
+            "notBefore",
+            "traceId",
+        ]
     ),
     *(("options", name) for name in ["ttl", "TTL", "urgency", "topic", "notBefore", "expiresAt", "cancelKey", "where"]),
     ("options", "excludeEndpoint"),
@@ -45,12 +56,14 @@ PATHS = [
     *(("payload", "actions", 0, name) for name in ("action", "title", "icon")),
     *(("payload", "notification", name) for name in SHOWN.split()),
     ("payload", "web_push"),
+    ("payloads",),
+    *(("payloads", name) for name in ("de", "pt-BR", "x y")),
 ]
 ACTIONS = [{"action": "a", "title": "t"}]
 BASES: list[dict[str, Any]] = [
     {"userId": 1, "payload": {"title": "t", "actions": ACTIONS}, "options": {"where": {"plan": 1}}},
     {"userId": 1, "payload": {"web_push": 8030, "notification": {"title": "t"}}},
-    {"userIds": [1], "payload": {"title": "t"}},
+    {"userIds": [1], "payload": {"title": "t"}, "payloads": {"de": {"title": "t"}}},
     {"all": True, "payload": {"title": "t"}},
 ]
 

@@ -4,6 +4,8 @@
 export interface Push {
   /** a text is the JSON of one */
   payload: Notification | DeclarativeNotification | string;
+  /** texts by locale, as of de or pt-BR; payload is for all other people */
+  payloads?: Record<string, Notification | DeclarativeNotification | string>;
   options?: PushOptions;
 }
 

@@ -36,6 +36,7 @@ export const pushes: PushNotification[] = [
     payload: { title: "Hello" },
     options: { cancelKey: 42 },
   },
+  { userId: "u1", payload: { title: "Hello" }, payloads: { de: { title: "Hallo" }, fr: '{"title":"Salut"}' } },
   { userId: "u1", payload: { title: "Hello" }, options: { TTL: 60 } },
   { userId: "u1", payload: { title: "Hello" }, options: { where: { isActive: true, plan: ["pro", null, 1] } } },
 ];
