@@ -103,9 +103,7 @@ async def test_an_enum_takes_its_own_spelling(postgres_url: str) -> None:
 @pytest.mark.parametrize(
     ("others", "kind"), [("1764480000000", int), ("'2026-11-30T00:00:00.000+00:00'", str)], ids=["number", "text"]
 )
-async def test_dates_on_sqlite_have_the_form_of_the_others(
-    tmp_path: Any, others: str, kind: type[int | str]
-) -> None:
+async def test_dates_on_sqlite_have_the_form_of_the_others(tmp_path: Any, others: str, kind: type[int | str]) -> None:
     """Prisma 6 writes numbers, Prisma 7 text; a list in the order of time needs one form."""
     app = App(f"sqlite:///{tmp_path}/dev.db", ())
     app.sql("VACUUM")
