@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from processors.sandbox.shared import SharedSandbox
     from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
-    from storage.ports import Addresses, Avatars, Files, Locales, Notifications, Subscriptions, Suppressions
+    from storage.ports import (
+        Addresses,
+        Avatars,
+        Files,
+        Locales,
+        Notifications,
+        Preferences,
+        Subscriptions,
+        Suppressions,
+    )
 
 
 class Storage(Protocol):
@@ -36,6 +45,9 @@ class Storage(Protocol):
 
     def addresses(self, table: str | None, column: str) -> Addresses:
         """The users' e-mail addresses; without a table there are none."""
+
+    def preferences(self, table: str) -> Preferences:
+        """What users want to receive, from this table."""
 
     def objects(self) -> ObjectStore:
         """The object store."""

@@ -21,13 +21,15 @@ from storage.late import (
     LateFiles,
     LateLocales,
     LateNotifications,
+    LatePreferences,
     LateSubscriptions,
     LateSuppressions,
 )
 from storage.locales import SqlLocales
-from storage.models import Avatar, EmailSuppression, File, Notification, User
+from storage.models import Avatar, EmailSuppression, File, Notification, NotificationPreference, User
 from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
+from storage.preferences import SqlPreferences
 from storage.subscriptions import SqlSubscriptions
 from storage.suppressions import NoSuppressions, SqlSuppressions
 from storage.tables import AppTable, Wanted
@@ -36,7 +38,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from storage.objects.base import ObjectStore
-    from storage.ports import Addresses, Avatars, Files, Locales, Notifications, Subscriptions, Suppressions
+    from storage.ports import (
+        Addresses,
+        Avatars,
+        Files,
+        Locales,
+        Notifications,
+        Preferences,
+        Subscriptions,
+        Suppressions,
+    )
     from storage.settings import DatabaseSettings, ObjectsSettings
 
 
@@ -93,6 +104,11 @@ class Storage:
             return NoAddresses()
         make = partial(SqlAddresses, column=column)
         return LateAddresses(self._late.want(AppTable.NOTIFICATION_USER, Wanted.usual(User, table), make))
+
+    def preferences(self, table: str) -> Preferences:
+        """What users want to receive."""
+        wanted = Wanted.usual(NotificationPreference, table)
+        return LatePreferences(self._late.want(AppTable.PREFERENCE, wanted, SqlPreferences))
 
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""

@@ -6,7 +6,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Integer, Uuid, false, literal
+from sqlalchemy import TEXT, VARCHAR, BigInteger, Column, ColumnElement, Integer, Uuid, false, literal
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
@@ -21,7 +21,7 @@ def as_id(column: Column[Any], text: str) -> Any:
         return int(text) if _INTEGER.fullmatch(text) and abs(int(text)) <= MAX_BIGINT else None
     if isinstance(column.type, Uuid):
         return _uuid(text)
-    return text if _is_storable(text) else None
+    return text if is_storable(text) else None
 
 
 def id_type(column: Column[Any]) -> TypeEngine[Any]:
@@ -35,13 +35,20 @@ def has_id(column: Column[Any], text: str) -> ColumnElement[bool]:
     return false() if value is None else column == literal(value, id_type(column))
 
 
+def compares_as_python(column: Column[Any]) -> bool:
+    """Whether the database compares as Python does: not with CITEXT, CHAR, or a special collation."""
+    if type(column.type) in {TEXT, VARCHAR}:
+        return column.type.collation is None  # type: ignore[attr-defined]  # it is one of the two
+    return isinstance(column.type, Integer | Uuid)
+
+
+def is_storable(text: str) -> bool:
+    """Whether Postgres can hold the text: no NUL character and no lone surrogate, which JSON allows."""
+    return "\0" not in text and text == text.encode(errors="replace").decode()
+
+
 def _uuid(text: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(text)
     except ValueError:
         return None
-
-
-def _is_storable(text: str) -> bool:
-    """Whether Postgres can hold the text: no NUL character and no lone surrogate, which JSON allows."""
-    return "\0" not in text and text == text.encode(errors="replace").decode()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         Locales,
         Notice,
         Notifications,
+        Preference,
+        Preferences,
         Scalar,
         Subscription,
         Subscriptions,
@@ -272,3 +274,15 @@ class LateAddresses:
     async def of(self, user_ids: Sequence[str]) -> dict[str, str]:
         """See the port."""
         return await (await self._port()).of(user_ids)
+
+
+class LatePreferences:
+    """The port `Preferences` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Preferences]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def of_users(self, user_ids: Collection[str], type_: str | None) -> Mapping[str, Sequence[Preference]]:
+        """See the port."""
+        return await (await self._port()).of_users(user_ids, type_)

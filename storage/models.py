@@ -90,3 +90,16 @@ class EmailSuppression(SQLModel):
     reason: str | None = None
     created_at: datetime | None = Field(None, alias="createdAt")
     expires_at: datetime | None = Field(None, alias="expiresAt")
+
+
+class NotificationPreference(SQLModel):
+    """What a user wants of some messages. Without a `type` or a `channel` the row is for all of them."""
+
+    user_id: Id = Field(alias="userId")
+    id: Id | None = None
+    channel: str | None = None
+    type: str | None = None
+    enabled: bool | None = None
+    quiet_from: str | int | None = Field(None, alias="quietFrom")
+    quiet_to: str | int | None = Field(None, alias="quietTo")
+    time_zone: str | None = Field(None, alias="timeZone")

@@ -159,3 +159,29 @@ class Addresses(Protocol):
 
     async def of(self, user_ids: Sequence[str]) -> dict[str, str]:
         """The addresses of these users (at most 50); users without one are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """What a user wants of some messages: a row of the app's PREFERENCE_TABLE. What it lacks is empty or None.
+
+    `channel` and `type` say which messages. `quiet_from` and `quiet_to` are times of day in the time zone `time_zone`.
+    Texts are as the app has them.
+    """
+
+    channel: str = ""
+    type: str = ""
+    enabled: bool | None = None
+    quiet_from: str = ""
+    quiet_to: str = ""
+    time_zone: str = ""
+
+
+class Preferences(Protocol):
+    """What the app's users want to receive, and when."""
+
+    async def of_users(self, user_ids: Collection[str], type_: str | None) -> Mapping[str, Sequence[Preference]]:
+        """The rows of each of these users that are for all types of messages, or for this one.
+
+        A user without any may be missing.
+        """

@@ -5,27 +5,13 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import (
-    TEXT,
-    VARCHAR,
-    Column,
-    ColumnElement,
-    Integer,
-    Select,
-    Uuid,
-    and_,
-    bindparam,
-    func,
-    literal,
-    or_,
-    true,
-)
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, func, literal, or_, true
 from sqlalchemy import select as select_columns
 from sqlmodel import delete, select, update
 
 from storage.batcher import Batcher
 from storage.conditions import Conditions
-from storage.identity import as_id, id_type
+from storage.identity import as_id, compares_as_python, id_type
 from storage.layout import Layout
 from storage.switch import find_switch
 from storage.tables import AppTable
@@ -60,7 +46,7 @@ class SqlSubscriptions:
         self._all = self._all.order_by(self._id)
         users = bindparam("users", type_=id_type(self._user_id), expanding=True)
         self._of_users = database.reader(self._all.where(self._user_id.in_(users)))  # every push job asks for one
-        at_once = USERS_AT_ONCE if _compares_as_python(self._user_id) else 1
+        at_once = USERS_AT_ONCE if compares_as_python(self._user_id) else 1
         self._by_user: Batcher[Any, list[Subscription]] | None = Batcher(self._look_up, at_once)
 
     @property
@@ -145,10 +131,3 @@ class SqlSubscriptions:
         )
         async with self._database.connection(writes=True) as connection:
             return (await connection.execute(statement)).rowcount
-
-
-def _compares_as_python(column: Column[Any]) -> bool:
-    """Whether the database compares as Python does: not with CITEXT, CHAR, or a special collation."""
-    if type(column.type) in {TEXT, VARCHAR}:
-        return column.type.collation is None  # type: ignore[attr-defined]  # it is one of the two
-    return isinstance(column.type, Integer | Uuid)

@@ -29,6 +29,7 @@ class AppTable(enum.Enum):
     EMAIL_SUPPRESSION = "EMAIL_SUPPRESSION_TABLE"
     NOTIFICATION = "NOTIFICATION_TABLE"
     NOTIFICATION_USER = "NOTIFICATION_USER_TABLE"
+    PREFERENCE = "PREFERENCE_TABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _columns(connection: Connection, name: str, schema: str | None) -> dict[str,
 def _found(want: Wanted, columns: Mapping[str, Column[Any]], schema: str | None) -> Found:
     """Make the model a SQLModel table. If two fields share a column, the table has only the first."""
     fields = {field: columns[name] for field, name in want.columns.items() if name in columns}
-    fields["id"].primary_key = True
+    fields.get("id", fields[want.required[0]]).primary_key = True  # a model must have one
     distinct = {column.name: field for field, column in reversed(fields.items())}
     mapped = {field: fields[field] for field in distinct.values()}
     namespace = {

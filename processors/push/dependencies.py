@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from processors.push.delivery import Sender
     from processors.push.message import PayloadStyle
     from processors.push.origins import Origins
+    from processors.reach.reach import Reach
     from storage.ports import Locales, Subscriptions
 
 
@@ -30,6 +31,7 @@ class PushDependencies:
     origins: Origins
     style: PayloadStyle
     locales: Locales | None = None
+    reach: Reach | None = None
     refusals: Refusals = field(default_factory=Refusals)
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from processors.push.admission import Admission
 from processors.push.delivery import Kind
 from processors.push.dispatcher import Dispatcher
 from processors.push.follow_ups import FollowUps
@@ -43,7 +44,8 @@ class FanOut:
         self._report = Report(context.job.id)
         self._follow_ups = FollowUps(dependencies, push, context, ledger)
         lines = Lines(dependencies.sender)
-        self.other_end = OtherEnd(lines, ledger)
+        self._admission = Admission(dependencies.reach, push.options)
+        self.other_end = OtherEnd(lines, ledger, self._admission.now)
         self._dispatcher = Dispatcher(
             dependencies,
             context.board,
@@ -80,27 +82,32 @@ class FanOut:
         """Send to each row that no run of this job has settled. Returns what became of the rows.
 
         Raises BrokerUnavailableError when Redis stays away and nothing more can be noted, in this call or another one
-        of the run; SnoozeError when this is a follow-up and its push services are left alone.
+        of the run; SnoozeError when this is a follow-up and its push services are left alone, and while the database
+        is away.
         """
+        wanted = [row for row in _distinct(rows) if row not in self.ledger]
         ends: list[End] = []
         try:
-            await self._send([row for row in _distinct(rows) if row not in self.ledger], ends)
+            withheld = await self._send(wanted, ends)
         finally:
             counts = self._report.add(ends)
             self._dependencies.refusals.note(counts)
+        waiting = await self._follow_ups.wait(withheld)
         added = await self._follow_ups.add([end for end in ends if self._is_retried(end)])
         pruned = await self._prune([end.row for end in ends if end.delivery.kind is Kind.GONE])
         sent = sum(end.delivery.kind is Kind.SENT for end in ends)
         expired = added.expired + sum(end.delivery.kind is Kind.EXPIRED for end in ends)
         return PushResult(
             sent=sent,
-            failed=len(ends) - sent - pruned - added.retrying - expired,
+            failed=len(ends) - sent - pruned - added.rows - expired,
             pruned=pruned,
-            retrying=added.retrying,
-            skipped=len(rows) - len(ends),
-            expired=expired,
+            retrying=added.rows,
+            skipped=len(rows) - len(wanted),
+            expired=expired + waiting.expired,
+            muted=len(withheld) - waiting.rows - waiting.expired,
+            waiting=waiting.rows,
             total=len(rows),
-            follow_ups=added.ids,
+            follow_ups=(*waiting.ids, *added.ids),
             ignored=self._push.ignored,
             origins=counts,
         )
@@ -128,16 +135,21 @@ class FanOut:
             msg = f"the push services refuse this server, and took its messages within the hour ({origins})"
             raise SnoozeError(msg, REFUSED_PAUSE)
 
-    async def _send(self, wanted: Sequence[Subscription], ends: list[End]) -> None:
-        """Send to these rows, and add how they ended to `ends`."""
+    async def _send(self, wanted: Sequence[Subscription], ends: list[End]) -> dict[str, float]:
+        """Send to those of these rows that may be sent to now, and add how they ended to `ends`.
+
+        Returns the ids of the others, and until when they are withheld.
+        """
+        withheld = await self._admission.withheld(wanted)
         async with self.other_end.turn(wanted) as (rows, early):
             ends.extend(early)
-            await self._dispatcher.send_all(rows, ends)
+            await self._dispatcher.send_all([row for row in rows if row.id not in withheld], ends)
             if ends and all(end.delivery.kind is Kind.CONFIGURATION for end in ends):
                 await self._dispatcher.ask_the_other_end({end.origin for end in ends})
             if (pause := self._follow_ups.put_off(ends)) is not None:
                 ends.clear()  # nothing has happened
                 raise pause
+        return {row.id: withheld[row.id] for row in rows if row.id in withheld}
 
     def _is_retried(self, end: End) -> bool:
         """Whether another attempt may help. A refusal is retried if the push service has recently taken our key.

@@ -8,6 +8,7 @@ from processors.push.delivery import Kind
 from processors.push.payload import FOLLOW_UP, BatchPayload, FollowUpPayload, PushPayload, PushResult
 from processors.push.services import OTHER, REFUSED, SERVICES, service_of
 from processors.push.settings import PushSettings
+from processors.reach.settings import ReachSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
 from queue_lib.processor import JobSchema
@@ -64,7 +65,7 @@ PUSH = Feature(
         JobSchema(FOLLOW_UP, QUEUE, FollowUpPayload, PushResult, internal=True),
     ),
     settings=(PushSettings,),
-    shared_settings=(DatabaseSettings,),
+    shared_settings=(DatabaseSettings, ReachSettings),
     counters=(
         Counter(
             metric="push_deliveries",

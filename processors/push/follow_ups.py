@@ -12,11 +12,13 @@ import structlog
 from processors.push.backoff import APART, MAX_ATTEMPTS, group_by_delay
 from processors.push.cancelling import added_at
 from processors.push.payload import FOLLOW_UP, MAX_FOLLOW_UP, FollowUpPayload, follow_up_data
+from processors.reach.choice import MUTED
+from processors.reach.reach import SPREAD
 from queue_lib.addition import Addition
 from queue_lib.errors import SnoozeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from processors.push.delivery import Delivery, End
     from processors.push.dependencies import PushDependencies
@@ -31,7 +33,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 class Added:
     """The `ids` of follow-up jobs, how many subscriptions are in them, and how many have no time left for one."""
 
-    retrying: int = 0
+    rows: int = 0
     expired: int = 0
     ids: tuple[str, ...] = ()
 
@@ -57,10 +59,27 @@ class FollowUps:
 
     async def add(self, ends: Sequence[End]) -> Added:
         """Enqueue follow-ups for these, as long as attempts and the message's time last."""
-        now, expired, handed, dues = self._dependencies.clock(), 0, dict[str, int](), set[float]()
-        last = self.deadline if self._push.options.ttl else now
-        for delay, ids, attempt in self._groups(ends):
-            due = now + delay
+        now = self._dependencies.clock()
+        return await self._hand_over((now + delay, ids, attempt) for delay, ids, attempt in self._groups(ends))
+
+    async def wait(self, withheld: Mapping[str, float]) -> Added:
+        """Enqueue follow-ups for those that wait until quiet hours end: id -> epoch seconds. It uses up no attempt."""
+        by_end: dict[float, list[str]] = defaultdict(list)
+        for subscription_id, end in withheld.items():
+            by_end[end].append(subscription_id)
+        by_end.pop(MUTED, None)
+        return await self._hand_over(
+            (end + SPREAD * self._dependencies.chance(), ids[start : start + MAX_FOLLOW_UP], max(2, self.attempt))
+            for end, ids in by_end.items()
+            for start in range(0, len(ids), MAX_FOLLOW_UP)
+        )
+
+    async def _hand_over(self, groups: Iterable[tuple[float, Sequence[str], int]]) -> Added:
+        """Enqueue a follow-up for each group: due time (epoch seconds), ids, and the number of the next attempt."""
+        expired, handed, dues = 0, dict[str, int](), set[float]()
+        last = self.deadline if self._push.options.ttl else self._dependencies.clock()
+        for wanted, ids, attempt in groups:
+            due = wanted
             while due in dues:  # a group is identified by its due time
                 due += APART
             dues.add(due)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from processors.lenient import Key, Moment, OrNull, Text, Whole, tolerated, without_nulls
 from processors.push.where import Where  # noqa: TC001 -- pydantic reads it
+from processors.reach.choice import Quiet
 from queue_lib.processor import Model
 
 DEFAULT_TTL = 86_400
@@ -36,7 +37,7 @@ def _describe(schema: dict[str, Any]) -> None:
 
 
 class Options(Model):
-    """How the push services are to treat the message. An unknown name fails the job.
+    """How the message is to be sent. An unknown name fails the job.
 
     `ttl` is clamped to 0..2,419,200. With 0, no push is tried again. `not_before` and `expires_at` are in seconds since
     the epoch; on the wire, and for the constructor, milliseconds or ISO dates. null means the default. An unknown name
@@ -62,6 +63,10 @@ class Options(Model):
         None, repr=False, description="not to the subscription with this endpoint, such as the sender's own device"
     )
     cancel_key: Key | None = Field(None, description="cancelling this key takes the message back while it is not sent")
+    type: Text | None = Field(None, description="what kind of message it is, in the words of the users' preferences")
+    quiet: Annotated[Quiet, OrNull()] = Field(
+        Quiet.WAIT, description="in the user's quiet hours: wait until they end, or drop it; urgency high passes"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from storage.ports import Subscription
 
     Send = Callable[[Sequence[Subscription]], Awaitable[list[End]]]
+    Admit = Callable[[Sequence[Subscription]], Awaitable[Sequence[Subscription]]]
 
 # The number of last subscriptions that are asked before the first ones decide that the server is refused.
 MOST = 5
@@ -27,13 +28,15 @@ async def _nobody() -> Sequence[Subscription]:
 class OtherEnd:
     """Asks the last subscriptions early where the first ones are refused: those may be of an older key.
 
-    `read` gives the last rows of the whole list; a list that is sent to at once has none.
+    `read` gives the last rows of the whole list; a list that is sent to at once has none. `admit` leaves out those that
+    must not be sent to now.
     """
 
-    def __init__(self, lines: Lines, ledger: Ledger) -> None:
+    def __init__(self, lines: Lines, ledger: Ledger, admit: Admit) -> None:
         self.read: Callable[[], Awaitable[Sequence[Subscription]]] = _nobody
         self._lines = lines
         self._ledger = ledger
+        self._admit = admit
         self._lock = asyncio.Lock()
         self._refused: set[str] = set()  # origins for which it has asked
         self._early: dict[str, End] = {}  # by id: ends of rows whose turn has not come
@@ -64,7 +67,7 @@ class OtherEnd:
         async with self._lock:  # another page may do it
             if refused := set(refusing) - self._refused:
                 self._refused |= refused
-                ends = await send(self._choose(await self.read(), refused))
+                ends = await send(self._choose(await self._admit(await self.read()), refused))
                 self._early |= {end.row.id: end for end in ends if end.delivery.tried}
 
     def _choose(self, rows: Sequence[Subscription], refused: Collection[str]) -> list[Subscription]:

@@ -25,6 +25,7 @@ MAX_USERS = 100_000
 MAX_FOLLOW_UP = 1000  # subscriptions of one follow-up job
 # A result stays in Redis, so it is bounded: a batch has a follow-up for each page, and Windows and Apple many hosts.
 MAX_FOLLOW_UPS, MAX_ORIGINS = 100, 50
+COUNTS = ("sent", "failed", "pruned", "retrying", "skipped", "expired", "muted", "waiting", "total")  # of a result
 OTHER = "other"  # the rest of them
 
 
@@ -175,6 +176,8 @@ class PushResult(Model):
         0, description="settled by an earlier run of the job, a second row of the same endpoint, or excludeEndpoint"
     )
     expired: int = Field(0, description="not sent before ttl or expiresAt was over")
+    muted: int = Field(0, description="the user does not want it: by a preference, or in quiet hours with quiet: drop")
+    waiting: int = Field(0, description="left to follow-up jobs that run when the user's quiet hours end")
     total: int = Field(0, description="the sum of these")
     cancelled: bool = Field(default=False, description="its cancelKey was cancelled before it had sent to all")
     follow_ups: tuple[str, ...] = Field((), description="ids of at most 100 follow-up jobs, in the same queue")
@@ -203,10 +206,7 @@ class PushResult(Model):
 
     def plus(self, other: PushResult) -> PushResult:
         """Both together."""
-        counts = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in ("sent", "failed", "pruned", "retrying", "skipped", "expired", "total", "follow_ups")
-        }
+        counts = {name: getattr(self, name) + getattr(other, name) for name in (*COUNTS, "follow_ups")}
         origins = {
             origin: dict(Counter(self.origins.get(origin)) + Counter(other.origins.get(origin)))
             for origin in {**self.origins, **other.origins}

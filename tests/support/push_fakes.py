@@ -9,10 +9,13 @@ from processors.push.delivery import Delivery, Kind, Message
 from processors.push.dependencies import PushDependencies
 from processors.push.message import PayloadStyle
 from processors.push.origins import Origins
+from processors.reach.reach import Reach
 from storage.ports import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from storage.ports import Preference
 
 
 ORIGIN = "https://push.test"
@@ -138,11 +141,31 @@ class Clock:
         return self.now
 
 
+class FakePreferences:
+    """The port over the rows of each user; `asked` has the users of each call."""
+
+    def __init__(self, rows: Mapping[str, Sequence[Preference]]) -> None:
+        self.rows = dict(rows)
+        self.asked: list[list[str]] = []
+        self.fault: Exception | None = None
+
+    async def of_users(self, user_ids: Collection[str], type_: str | None) -> Mapping[str, Sequence[Preference]]:
+        """See the port."""
+        self.asked.append(sorted(user_ids))
+        if self.fault is not None:
+            raise self.fault
+        return {user_id: self.rows[user_id] for user_id in user_ids if user_id in self.rows}
+
+
 def make_dependencies(
-    subscriptions: FakeSubscriptions, sender: FakeSender, clock: Clock | None = None
+    subscriptions: FakeSubscriptions,
+    sender: FakeSender,
+    clock: Clock | None = None,
+    preferences: FakePreferences | None = None,
 ) -> PushDependencies:
     """Dependencies over fakes; random numbers are always the middle."""
     clock = clock or Clock()
+    reach = None if preferences is None else Reach(preferences, clock, lambda: 0.5)
     return PushDependencies(
-        subscriptions, sender, Origins(SLOTS, clock), PayloadStyle(), clock=clock, chance=lambda: 0.5
+        subscriptions, sender, Origins(SLOTS, clock), PayloadStyle(), reach=reach, clock=clock, chance=lambda: 0.5
     )

@@ -362,6 +362,8 @@ def test_the_result_is_camel_case_json_with_all_counts() -> None:
         "retrying": 0,
         "skipped": 0,
         "expired": 0,
+        "muted": 0,
+        "waiting": 0,
         "total": 1,
         "cancelled": False,
         "followUps": (),

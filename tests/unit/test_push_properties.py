@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,54 +17,10 @@ from processors.push.processor import PushFollowUp
 from queue_lib.errors import PermanentError
 from tests.support.fakes import FakeContext, make_job
 from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_dependencies
-
-if TYPE_CHECKING:
-    from queue_lib.addition import Addition
+from tests.support.push_mortal import Killed, MortalContext
 
 ENDS = st.sampled_from([Kind.SENT, Kind.GONE, Kind.MESSAGE, Kind.TRANSIENT, Kind.THROTTLED, Kind.KEY_MISMATCH])
 FINAL = {Kind.SENT, Kind.GONE, Kind.MESSAGE, Kind.KEY_MISMATCH}
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after it happens."""
-
-
-class MortalContext(FakeContext):
-    """Dies at a given write, before or after it has reached Redis."""
-
-    def __init__(self, job: Any, life: deque[tuple[int, bool]]) -> None:
-        """Die after this many writes; the last one is still written, or not."""
-        super().__init__(job)
-        self._life = life
-        self._writes = 0
-        self.dead = False
-
-    async def note(self, entries: Any, forget: Any = ()) -> None:
-        """Write, or die."""
-        written = self._mortal()
-        if written:
-            await super().note(entries, forget)
-        self._die()
-
-    async def enqueue(self, addition: Addition, queue: str | None = None) -> str:
-        """Enqueue, or die."""
-        job_id = await super().enqueue(addition, queue) if self._mortal() else ""
-        self._die()
-        return job_id
-
-    def _mortal(self) -> bool:
-        if self.dead:
-            raise Killed
-        self._writes += 1
-        if self._life and self._writes > self._life[0][0]:
-            self.dead, (_, written) = True, self._life.popleft()
-            self._writes = 0
-            return written
-        return True
-
-    def _die(self) -> None:
-        if self.dead:
-            raise Killed
 
 
 async def run_to_the_end(sender: FakeSender, count: int, deaths: list[tuple[int, bool]]) -> tuple[Counter[str], int]:

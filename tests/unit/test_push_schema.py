@@ -26,7 +26,7 @@ SCHEMAS: dict[type[Push], Draft202012Validator] = {
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 10).map(float)
 DIGITS = st.from_regex(r"\A\s?[+-]?[0-9_]{1,9}(\.0+)?\s?\Z")
-WORDS = st.sampled_from(["true", "FALSE", "Yes", "no", "on", "off", "t", "0", "high", "very-low", "", "\ud83d"])
+WORDS = st.sampled_from(["true", "FALSE", "Yes", "no", "on", "off", "t", "0", "high", "very-low", "drop", "", "\ud83d"])
 TIMES = st.integers(10**11 - 5, 10**14 + 5) | st.datetimes().map(lambda at: f"{at.isoformat()}Z")
 SCALARS = st.none() | st.booleans() | NUMBERS | DIGITS | WORDS | TIMES | st.text(max_size=5)
 ODD = st.one_of(SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.text(max_size=3), SCALARS, max_size=2))
@@ -50,6 +50,8 @@ PATHS = [
         ]
     ),
     *(("options", name) for name in ["ttl", "TTL", "urgency", "topic", "notBefore", "expiresAt", "cancelKey", "where"]),
+    ("options", "type"),
+    ("options", "quiet"),
     ("options", "excludeEndpoint"),
     ("options", "where", "plan"),
     *(("payload", name) for name in SHOWN.split()),
@@ -159,7 +161,8 @@ def test_a_follow_up_is_valid() -> None:
 
 
 RESULT = (
-    '{"sent":1,"failed":0,"pruned":1,"retrying":0,"skipped":0,"expired":0,"total":2,"cancelled":false,"followUps":[],"ignored":["x"],'
+    '{"sent":1,"failed":0,"pruned":1,"retrying":0,"skipped":0,"expired":0,"muted":0,"waiting":0,'
+    '"total":2,"cancelled":false,"followUps":[],"ignored":["x"],'
     '"origins":{"https://push.test":{"sent":1,"gone":1}}}'
 )
 

@@ -31,9 +31,9 @@ async def test_a_push(app: App, push_service: PushService) -> None:
             ("getJob", PUSHES, None),
         )
 
-    counts = {"sent": 1, "failed": 0, "pruned": 0, "retrying": 0, "skipped": 0, "expired": 0, "total": 1}
-    rest = {"cancelled": False, "followUps": [], "ignored": []}
-    assert counts | rest | {"origins": {push_service.origin: {"sent": 1}}} == result
+    none = dict.fromkeys(("failed", "pruned", "retrying", "skipped", "expired", "muted", "waiting"), 0)
+    rest = {"total": 1, "cancelled": False, "followUps": [], "ignored": []}
+    assert {"sent": 1} | none | rest | {"origins": {push_service.origin: {"sent": 1}}} == result
     assert [payload] == [push.json for push in push_service.received]
     assert ("completed", result, 1) == (job["state"], job["returnvalue"], job["attemptsMade"])
 

@@ -49,7 +49,7 @@ export interface DeclarativeNotification {
   [more: string]: unknown;
 }
 
-/** How the push services are to treat the message. An unknown name fails the job. */
+/** How the message is to be sent. An unknown name fails the job. */
 export interface PushOptions {
   /** seconds, at most 2,419,200 (4 weeks); 0: only if the device is online; default 86,400 */
   ttl?: number;
@@ -67,12 +67,19 @@ export interface PushOptions {
   excludeEndpoint?: string;
   /** cancelling this key takes the message back while it is not sent */
   cancelKey?: string | number;
+  /** what kind of message it is, in the words of the users' preferences */
+  type?: string | number;
+  /** in the user's quiet hours: wait until they end, or drop it; urgency high passes; default "wait" */
+  quiet?: Quiet;
   /** @deprecated ttl, as the web-push package calls it */
   TTL?: number;
 }
 
 /** How soon a device should be woken (RFC 8030, section 5.3). */
 export type Urgency = "very-low" | "low" | "normal" | "high";
+
+/** What becomes of a message in quiet hours. */
+export type Quiet = "wait" | "drop";
 
 /** `push-notification`: one notification for all devices of a user. `userId` may be a number. */
 export interface PushNotification extends Push {
@@ -93,6 +100,10 @@ export interface PushResult {
   skipped: number;
   /** not sent before ttl or expiresAt was over */
   expired: number;
+  /** the user does not want it: by a preference, or in quiet hours with quiet: drop */
+  muted: number;
+  /** left to follow-up jobs that run when the user's quiet hours end */
+  waiting: number;
   /** the sum of these */
   total: number;
   /** its cancelKey was cancelled before it had sent to all */
