@@ -41,7 +41,7 @@ async def test_a_message_is_shown_and_pushed_to_the_other_user(chromium: Browser
         await write(ada, "Grace", "Are you there?")
 
         await grace.get_by_role("listitem").filter(has_text="Are you there?").wait_for()
-        [push] = await until(lambda: _jobs(example_app, "push-notifications"))
+        [push] = await until(lambda: _jobs(example_app, "push-notifications", "Are you there?"))
         assert example_app.user("Grace") == push["userId"]
         assert ("Ada", "Are you there?") == (push["payload"]["title"], push["payload"]["body"])
         assert f"/chat/{example_app.user('Ada')}" == push["payload"]["url"]
@@ -53,11 +53,13 @@ async def test_a_picture_is_uploaded_followed_and_shown(chromium: Browser, examp
     async with signed_in(chromium, example_app, "Ada") as page:
         await open_chat(page, "Grace")
         await page.evaluate(WATCH)
+        others = {row["key"] for row in example_app.sql('SELECT * FROM "File"')}
         async with _paused(example_app, "file-processing"):
             await page.get_by_label("Send a picture or a video").set_input_files(PHOTO)
             await page.get_by_text("Compressing the image").wait_for()
-            [job] = await until(lambda: _jobs(example_app, "file-processing"))
-        [row] = await until(lambda: example_app.sql('SELECT * FROM "File" WHERE "processed"'))
+            [key] = {row["key"] for row in example_app.sql('SELECT * FROM "File"')} - others
+            [job] = await until(lambda: _jobs(example_app, "file-processing", key))
+        [row] = await until(lambda: example_app.sql('SELECT * FROM "File" WHERE "processed" AND "key" = ?', key))
 
         thumbnail = page.locator(f'img[src="{row["thumbnailUrl"]}"]')
         await thumbnail.wait_for()
@@ -194,11 +196,11 @@ async def _paused(app: Example, name: str) -> AsyncIterator[None]:
         await queue.close()
 
 
-def _jobs(app: Example, queue: str) -> list[dict[str, Any]]:
-    """The payloads of the queue's jobs."""
+def _jobs(app: Example, queue: str, words: str) -> list[dict[str, Any]]:
+    """The payloads of those of the queue's jobs that have these words in them."""
     with redis.Redis.from_url(app.parts.redis.url, decode_responses=True) as client:
         keys = [key for key in client.scan_iter(f"bull:{queue}:*") if client.type(key) == "hash"]
-        return [json.loads(data) for key in keys if (data := client.hget(key, "data"))]
+        return [json.loads(data) for key in keys if words in (data := client.hget(key, "data") or "")]
 
 
 def _job(app: Example, queue: str, job_id: str) -> dict[str, Any]:
