@@ -63,8 +63,8 @@ fast: setup ## Run the unit tests without golden images, property tests and slow
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
 
-matrix: package ## Test with further browsers, bundlers, compilers, databases, clients and mail servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix tests/companion tests/integration
+matrix: package ## Run the tests that `make test` leaves out: further browsers, bundlers, databases, ffmpegs and clients
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
 alerts: setup ## Let each alert rule fire and resolve in a real Prometheus

@@ -27,6 +27,7 @@ from tests.support.api_client import FULL, SECRET
 from tests.support.docs import PROJECT, Command, commands
 from tests.support.polling import until
 from tests.support.ports import free_port
+from tests.support.scripts import run_script
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
@@ -110,10 +111,15 @@ class Reader:
             words.append("--help")
         if "--watch" in words:
             return await self.watch(words)
-        fault = await self.run(sys.executable, *words)
+        fault = await self.script(command.script, *words[2:])
         if fault is not None and "can't ask for confirmation" in fault:
-            return await self.run(sys.executable, *words, "--yes")
+            return await self.script(command.script, *words[2:], "--yes")
         return fault
+
+    async def script(self, name: str, *arguments: str) -> str | None:
+        """Run a script; its status must be 0."""
+        answer = await run_script(name, *arguments, env=self.env)
+        return None if answer.status == 0 else f"status {answer.status}: {(answer.out + answer.err)[-500:]}"
 
     async def watch(self, words: list[str]) -> str | None:
         """It shows something, and goes on until it is ended."""

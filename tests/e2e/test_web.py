@@ -153,14 +153,20 @@ async def test_clients_that_go_away_leave_nothing_behind(app: App) -> None:
     assert [] == process.lines("api_fault")
 
 
-async def test_the_openapi_document_is_true(app: App) -> None:
+@pytest.mark.parametrize(
+    ("phases", "examples"),
+    [("examples,fuzzing", "5"), pytest.param("examples,coverage,fuzzing,stateful", "15", marks=pytest.mark.matrix)],
+    ids=["some", "all"],
+)
+async def test_the_openapi_document_is_true(app: App, phases: str, examples: str) -> None:
     """Requests made from the document, valid or not, get no server fault, and only answers that it names."""
     process, url = web(app, API_RATE="1000000")
     conformance = "status_code_conformance,content_type_conformance,response_schema_conformance"
     options = {
         "-H": f"Authorization: Bearer {SECRET}",
         "--checks": f"not_a_server_error,ignored_auth,{conformance}",
-        "--max-examples": "15",
+        "--phases": phases,
+        "--max-examples": examples,
         "--seed": "1",
         "--exclude-path": "/queue/jobs/{job_id}/events",  # it may last five minutes
     }
@@ -172,7 +178,7 @@ async def test_the_openapi_document_is_true(app: App) -> None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        told, _ = await asyncio.wait_for(fuzzer.communicate(), 120)
+        told, _ = await asyncio.wait_for(fuzzer.communicate(), 240)
     assert 0 == fuzzer.returncode, told.decode()
     assert "Tested: 23" in told.decode()
     assert [] == process.lines("api_fault")

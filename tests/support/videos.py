@@ -99,9 +99,11 @@ def tools_on_path() -> FfmpegTools | None:
     return find(*found) if all(found) else None
 
 
-@pytest.fixture(params=["wheel", *(["path"] if tools_on_path() else [])])
+@pytest.fixture(
+    params=["path", pytest.param("wheel", marks=pytest.mark.matrix)] if tools_on_path() else ["wheel"],
+)
 def kit(request: pytest.FixtureRequest) -> FfmpegTools:
-    """The ffmpeg that is tested: the wheel's, and that of PATH if there is one."""
+    """The ffmpeg that is tested: the one that a worker on this machine uses. `make matrix` tests the wheel's, too."""
     return (tools_on_path() if request.param == "path" else None) or tools()
 
 
