@@ -7,7 +7,7 @@ NPM := $(shell command -v npm)
 NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next \
 	examples/next))
 
-.PHONY: help setup demo dashboard worker example tarball package test matrix check fast unit alerts bench corpus screenshots requirements clean
+.PHONY: help setup demo dashboard worker example tarball package test matrix check fast unit alerts kills bench corpus screenshots requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +68,11 @@ matrix: package ## Run the tests that `make test` leaves out: further browsers, 
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
 alerts: setup ## Let each alert rule fire and resolve in a real Prometheus
-	$(BIN)/python -m pytest tests/live
+	$(BIN)/python -m pytest tests/live/test_alerts.py
+
+# Takes a quarter of an hour.
+kills: setup ## Kill two hundred workers while they send mails
+	$(BIN)/python -m pytest -s tests/live/test_mail_kills.py
 
 bench: setup ## Measure throughput, latency and idle cost beside bullmq and RQ
 	$(BIN)/python -m benchmarks.throughput

@@ -49,6 +49,7 @@ async def _report(stage: Stage, plan: Plan, before: list[str], ended: tuple[int,
     sections: list[tuple[str, Callable[[], Awaitable[list[str]]]]] = [
         ("pushes", lambda: checks.pushed(stage, plan)),
         ("pruned", lambda: checks.pruned(stage, before)),
+        ("mail", lambda: checks.mailed(stage, plan)),
         ("images", lambda: checks.images(stage.app)),
         ("dead letter", lambda: checks.dead_letter(stage.redis.url)),
         ("worker", lambda: checks.exited(*ended)),

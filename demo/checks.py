@@ -47,6 +47,14 @@ def _received(service: PushService, device: Subscription, wire: str, notificatio
     return f"over {wire}, {device.user_id}'s device decrypted {received[0]['title']!r}, {received[0]['body']!r}"
 
 
+async def mailed(stage: Stage, plan: Plan) -> list[str]:
+    """The mail server has the mail, once, for the one recipient."""
+    received = [(mail.recipients, mail.message["Subject"]) for mail in stage.mail.received]
+    wanted = [(("ada@example.com",), plan.mail["subject"])]
+    _require(received == wanted, f"the mail server should have {wanted}, not {received}")
+    return [f"ada@example.com received {plan.mail['subject']!r}"]
+
+
 async def pruned(stage: Stage, before: list[str]) -> list[str]:
     """Only the row of the subscription that answered 410 is deleted."""
     after, gone = stage.app.subscription_ids(), stage.ada_gone.id

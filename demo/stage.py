@@ -13,6 +13,7 @@ from demo.failure import DemoError
 from demo.worker_process import WorkerProcess
 from embedded.push_service import SUBJECT, Answer, PushService
 from embedded.redis_server import RedisServer
+from embedded.smtp_server import SmtpServer
 from processors.sandbox.settings import PlatformSettings
 from scripts.generate_vapid_keys import make_pair
 
@@ -28,6 +29,7 @@ class Stage:
 
     redis: RedisServer
     push: PushService
+    mail: SmtpServer
     app: App
     ada: Subscription
     ada_gone: Subscription
@@ -45,6 +47,10 @@ async def build(cleanup: AsyncExitStack, output: Path) -> Stage:
     await push.start()
     cleanup.push_async_callback(push.stop)
     show("demo", "started", "a push endpoint that checks VAPID tokens and decrypts")
+    mail = SmtpServer()
+    await mail.start()
+    cleanup.push_async_callback(mail.stop)
+    show("demo", "started", "a mail server")
     app = App(scratch / "app.db", output)
     ada, ada_gone, grace = push.subscribe("ada"), push.subscribe("ada"), push.subscribe("grace")
     push.answer(ada_gone, Answer(410))
@@ -57,13 +63,15 @@ async def build(cleanup: AsyncExitStack, output: Path) -> Stage:
         "VAPID_PRIVATE_KEY": private_key,
         "VAPID_PUBLIC_KEY": public_key,
         "VAPID_SUBJECT": SUBJECT,
+        "SMTP_URL": f"smtp://127.0.0.1:{mail.port}",
+        "MAIL_FROM": "Demo <demo@example.com>",
         "PUSH_ALLOW_LOCAL_ENDPOINTS": "1",
         "LOG_FORMAT": "json",
         "TMPDIR": str(scratch),
     }
     worker = WorkerProcess(PlatformSettings().child_env() | env, scratch, output / "worker.log")
     await cleanup.enter_async_context(worker)
-    return Stage(redis, push, app, ada, ada_gone, grace, worker)
+    return Stage(redis, push, mail, app, ada, ada_gone, grace, worker)
 
 
 def _valkey() -> RedisServer:

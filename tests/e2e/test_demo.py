@@ -26,14 +26,18 @@ BEFORE_MAIN = 'if __name__ == "__main__":\n    main()'
 # A worker that takes every job and says that all went well.
 PRETENDER = """
 import os
+from processors.email.mail import Receipt
+from processors.email.smtp.mailer import SmtpMailer
 from processors.push.delivery import Delivery, Kind
 from processors.push.send import PushSender
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from storage.objects.local import LocalStore
 
 async def send(*_): return Delivery(Kind.SENT)
+async def mail(_, mail, *__): return Receipt(mail.recipients, (), (), "250")
 async def add(*_): pass
 async def store(self, source, key, *_): return f"file:///{key}"
+SmtpMailer.send = mail
 exit = os._exit
 PushSender.send, BullMQDeadLetters.add, LocalStore.store = send, add, store
 os._exit = lambda _: exit(3)
@@ -163,7 +167,7 @@ def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
 
     failed = [line for line in output.splitlines() if line.startswith("FAILED: ")]
     assert 1 == status, output
-    assert ["pushes", "pruned", "images", "dead letter", "worker"] == [line.split(": ")[1] for line in failed]
+    assert ["pushes", "pruned", "mail", "images", "dead letter", "worker"] == [line.split(": ")[1] for line in failed]
 
 
 def test_a_worker_that_does_not_start(checkout: Path) -> None:
