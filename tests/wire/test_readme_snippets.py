@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -131,6 +132,30 @@ async def test_next_js(
     [push] = push_service.received
     assert {"title": "Ada", "body": "Are you there?", "url": "/chat/7", "icon": "/icons/chat.png"} == push.json
     assert ("3600", "high") == (push.headers["TTL"], push.headers["Urgency"])
+
+
+def test_the_tests_of_an_app(redis_url: str, node_modules: Path, tarball: Path, tmp_path: Path) -> None:
+    """Those of docs/testing.md pass, and fail if the app adds another job."""
+    require("next")
+    package.install(tarball, tmp_path, *(path.name for path in node_modules.iterdir()), modules=node_modules)
+    files = typescript.files()
+    typescript.write(tmp_path, {**files, "tsconfig.json": TSCONFIG})
+
+    for name in ("routes", "queue"):
+        assert "# fail 0" in tested(tmp_path, name, redis_url)
+
+    route = "app/api/messages/route.ts"
+    typescript.write(tmp_path, {route: files[route].replace('"user-1"', '"user-2"')})
+    assert "# fail 1" in tested(tmp_path, "routes", redis_url)
+
+
+def tested(folder: Path, name: str, redis_url: str) -> str:
+    """What Node says of these tests, which are one process."""
+    command = (shutil.which("node") or "", "--import", TSX, "--test-reporter", "tap", f"tests/{name}.test.ts")
+    env = {"REDIS_URL": redis_url}
+    return subprocess.run(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
+    ).stdout
 
 
 async def test_heroku(site: Site, node_modules: Path, tarball: Path, redis_server: RedisServer) -> None:
