@@ -53,6 +53,19 @@ class Children:
     failures: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What has become of a gathered event.
+
+    `events` are those that this member takes, the oldest first, and `left_out` counts older ones that were not kept.
+    Without events `wait` are the seconds until this member is to ask again; without that another member takes it.
+    """
+
+    events: Sequence[str] = ()
+    left_out: int = 0
+    wait: float | None = None
+
+
 class Board(Protocol):
     """What the processes that share a Redis tell each other: facts by topic and name, each kept for some seconds.
 
@@ -85,6 +98,16 @@ class Board(Protocol):
 
     async def cancelled(self, keys: Collection[str]) -> dict[str, float]:
         """When these cancel keys were cancelled last, in seconds since the epoch; others are left out."""
+
+    async def gather(self, gathering: str, member: str, event: str, seconds: float) -> Gathered:
+        """Add an event to a gathering, which its first event opens for so many seconds.
+
+        Then the first member that asks takes all events, and the next event opens another gathering. A member that asks
+        again adds nothing: one that has taken events gets them again, until it calls `forget`, a week at most.
+        """
+
+    async def forget(self, gathering: str, member: str) -> None:
+        """The events that this member has taken are dealt with."""
 
 
 class Context(Protocol):

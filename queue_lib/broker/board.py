@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from queue_lib.broker.gatherings import MemoryGatherings, RedisGatherings
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.processor import Fact
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     import redis.asyncio
+
+    from queue_lib.processor import Gathered
 
 _MOMENT = re.compile(r"[0-9]{1,15}")
 SCRIPT = (Path(__file__).parent / "board.lua").read_text()
@@ -35,6 +38,7 @@ class RedisBoard:
         self._client = client
         self._prefix = f"{prefix}:board"
         self._cancelled = f"{prefix}:pushmill:cancelled"
+        self._gatherings = RedisGatherings(client, prefix)
         self._run = client.register_script(SCRIPT)
 
     async def read(self, topic: str) -> dict[str, Fact]:
@@ -77,6 +81,14 @@ class RedisBoard:
             await self._client.set(self._cancel_key(key), str(moment), px=_milliseconds(seconds))
         await asyncio.sleep((moment + 2) / 1000 - time.time())
 
+    async def gather(self, gathering: str, member: str, event: str, seconds: float) -> Gathered:
+        """Run the script."""
+        return await self._gatherings.gather(gathering, member, event, seconds)
+
+    async def forget(self, gathering: str, member: str) -> None:
+        """Delete the events."""
+        await self._gatherings.forget(gathering, member)
+
     async def cancelled(self, keys: Collection[str]) -> dict[str, float]:
         """Read their keys in one step. What is no time is none of ours."""
         with outages_translated():
@@ -109,6 +121,7 @@ class MemoryBoard:
         self._facts: dict[tuple[str, str], tuple[str, float]] = {}
         self._claims: dict[tuple[str, str], float] = {}
         self._cancelled: dict[str, tuple[float, float]] = {}
+        self._gatherings = MemoryGatherings(clock)
         self.published: list[tuple[str, str]] = []
 
     async def read(self, topic: str) -> dict[str, Fact]:
@@ -148,3 +161,11 @@ class MemoryBoard:
         now = self._clock()
         kept = {key: self._cancelled[key] for key in keys if key in self._cancelled}
         return {key: moment for key, (moment, end) in kept.items() if end > now}
+
+    async def gather(self, gathering: str, member: str, event: str, seconds: float) -> Gathered:
+        """Keep it."""
+        return self._gatherings.gather(gathering, member, event, seconds)
+
+    async def forget(self, gathering: str, member: str) -> None:
+        """Forget it."""
+        self._gatherings.forget(gathering, member)
