@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.push.payload import FollowUpPayload, PushResult
+from processors.push.payload import CollapsedPush, FollowUpPayload, PushResult
 
 if TYPE_CHECKING:
     from processors.push.payload import Push
@@ -20,5 +20,5 @@ async def is_cancelled(push: Push, context: Context) -> bool:
 
 def added_at(push: Push, context: Context) -> float:
     """When the app added the job of this message, in seconds since the epoch."""
-    since = push.since if isinstance(push, FollowUpPayload) else None
+    since = push.since if isinstance(push, FollowUpPayload | CollapsedPush) else None
     return context.job.created_at if since is None else since

@@ -104,6 +104,13 @@ class Notification(Shown):
         return self._is_declarative
 
 
+def merged(given: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    """The object that an app gave, in either shape, with other fields in place of its own."""
+    if given.get("web_push") == MAGIC:
+        return {**given, "notification": {**given["notification"], **fields}}
+    return {**given, **fields}
+
+
 class _AnyForm:
     """The JSON Schema of a notification in all its forms."""
 

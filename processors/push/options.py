@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from processors.collapse import Collapse  # noqa: TC001 -- pydantic reads it
 from processors.lenient import Key, Moment, OrNull, Text, Whole, tolerated, without_nulls
 from processors.push.where import Where  # noqa: TC001 -- pydantic reads it
 from processors.reach.choice import Quiet
@@ -67,6 +68,7 @@ class Options(Model):
     quiet: Annotated[Quiet, OrNull()] = Field(
         Quiet.WAIT, description="in the user's quiet hours: wait until they end, or drop it; urgency high passes"
     )
+    collapse: Collapse | None = Field(None, description="one message for several events; not in a push-batch")
 
     @model_validator(mode="before")
     @classmethod

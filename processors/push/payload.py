@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from processors.lenient import Flag, Id, OrNull, tolerated, without_nulls
 from processors.locales import PATTERN, check_locales
 from processors.push.backoff import MAX_ATTEMPTS
-from processors.push.notification import Given
+from processors.push.notification import Given, Notification, merged
 from processors.push.options import BESIDE, Options
 from queue_lib.processor import Model
 
@@ -71,6 +71,12 @@ class Push(Model):
         return {**value, "options": options}
 
     @property
+    def content(self) -> dict[str, Any]:
+        """What the app wants to be shown, as it gave it."""
+        locales = {name: each.given for name, each in (self.payloads or {}).items()}
+        return {"payload": self.payload.given, **({"payloads": locales} if locales else {})}
+
+    @property
     def ignored(self) -> tuple[str, ...]:
         """Names of fields that have no effect, 20 at most."""
         return tuple(name[:50] for name in islice(self.model_extra or (), 20))
@@ -94,6 +100,32 @@ class PushPayload(Push):
     model_config = ConfigDict(title="PushNotification")
 
     user_id: Id
+
+    @model_validator(mode="after")
+    def _check_template(self) -> Self:
+        if self.options.collapse is not None:
+            try:
+                Notification.model_validate(self.collapsed_content(2)["payload"])
+            except ValidationError as error:
+                names = sorted({str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]})
+                msg = f"options.collapse.template makes no notification: {', '.join(names)[:100]}"
+                raise ValueError(msg) from None
+        return self
+
+    def collapsed_content(self, count: int, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The `content` of the newest of so many events (by default this job's) as one message for all of them."""
+        content = content or self.content
+        if count == 1 or self.options.collapse is None:
+            return content
+        fields = self.options.collapse.fields(count, "body")
+        locales = {name: merged(each, fields) for name, each in content.get("payloads", {}).items()}
+        return {"payload": merged(content["payload"], fields), **({"payloads": locales} if locales else {})}
+
+
+class CollapsedPush(PushPayload):
+    """What one job sends for several. `since` is as a follow-up's."""
+
+    since: float | None = None
 
 
 # A list of a wrong kind is one fault, not 100,000 of them.
@@ -124,6 +156,9 @@ class BatchPayload(Push):
 
     @model_validator(mode="after")
     def _either(self) -> Self:
+        if self.options.collapse is not None:
+            msg = "options.collapse: not in a push-batch; add a push-notification for each user"
+            raise ValueError(msg)
         if self.everyone == (self.user_ids is not None):
             msg = "give either userIds or all: true"
             raise ValueError(msg)
@@ -151,11 +186,12 @@ def follow_up_data(
 
     Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
     """
-    options = push.options.model_dump(mode="json", by_alias=True, exclude={"not_before"}, exclude_defaults=True)
+    options = push.options.model_dump(
+        mode="json", by_alias=True, exclude={"not_before", "collapse"}, exclude_defaults=True
+    )
     return {
         "subscriptionIds": list(ids),
-        "payload": push.payload.given,
-        **({"payloads": {locale: text.given for locale, text in push.payloads.items()}} if push.payloads else {}),
+        **push.content,
         "options": {**options, "expiresAt": round(deadline * 1000)},
         "attempt": attempt,
         "followUpOf": of,
@@ -179,6 +215,9 @@ class PushResult(Model):
     muted: int = Field(0, description="the user does not want it: by a preference, or in quiet hours with quiet: drop")
     waiting: int = Field(0, description="left to follow-up jobs that run when the user's quiet hours end")
     total: int = Field(0, description="the sum of these")
+    collapsed: int | None = Field(
+        None, description="with options.collapse: for how many events its message is; 0: another job sends it"
+    )
     cancelled: bool = Field(default=False, description="its cancelKey was cancelled before it had sent to all")
     follow_ups: tuple[str, ...] = Field((), description="ids of at most 100 follow-up jobs, in the same queue")
     ignored: tuple[str, ...] = Field((), description="at most 20 fields of the job that the worker does not know")

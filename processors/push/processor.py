@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from processors.push.audience import Audience
 from processors.push.cancelling import CANCELLED, is_cancelled
+from processors.push.collapsing import send_collapsed
 from processors.push.fan_out import FanOut
 from queue_lib.errors import SnoozeError
 
@@ -27,6 +28,11 @@ class PushNotification:
     async def __call__(self, payload: PushPayload, context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError for a message that no push service takes, never for one subscription."""
         wait_until_due(payload, self._dependencies)
+        if payload.options.collapse is not None:
+            return await send_collapsed(payload, context, self._send)
+        return await self._send(payload, context)
+
+    async def _send(self, payload: PushPayload, context: Context) -> PushResult:
         if await is_cancelled(payload, context):
             return CANCELLED
         fan_out = await FanOut.open(self._dependencies, payload, context)

@@ -96,7 +96,7 @@ async def test_every_key_expires(redis_url: str) -> None:
     await board.gather("hall", "2", "event", SOON)
     await connection.aclose()
     with Redis.from_url(redis_url, decode_responses=True) as redis:
-        left: dict[Any, Any] = {key: redis.pttl(key) for key in redis.keys("*")}  # type: ignore[union-attr]
+        left: dict[Any, Any] = {key: redis.pttl(key) for key in redis.keys("*")}
 
     prefix = "bull:pushmill:gathered"
     assert {f"{prefix}:room", f"{prefix}:room:members", f"{prefix}:hall:by:2", f"{prefix}:hall:members"} == set(left)

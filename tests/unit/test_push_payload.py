@@ -365,6 +365,7 @@ def test_the_result_is_camel_case_json_with_all_counts() -> None:
         "muted": 0,
         "waiting": 0,
         "total": 1,
+        "collapsed": None,
         "cancelled": False,
         "followUps": (),
         "ignored": (),

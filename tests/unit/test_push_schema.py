@@ -162,7 +162,7 @@ def test_a_follow_up_is_valid() -> None:
 
 RESULT = (
     '{"sent":1,"failed":0,"pruned":1,"retrying":0,"skipped":0,"expired":0,"muted":0,"waiting":0,'
-    '"total":2,"cancelled":false,"followUps":[],"ignored":["x"],'
+    '"total":2,"collapsed":null,"cancelled":false,"followUps":[],"ignored":["x"],'
     '"origins":{"https://push.test":{"sent":1,"gone":1}}}'
 )
 

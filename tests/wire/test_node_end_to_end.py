@@ -32,7 +32,7 @@ async def test_a_push(app: App, push_service: PushService) -> None:
         )
 
     none = dict.fromkeys(("failed", "pruned", "retrying", "skipped", "expired", "muted", "waiting"), 0)
-    rest = {"total": 1, "cancelled": False, "followUps": [], "ignored": []}
+    rest: dict[str, object] = {"total": 1, "collapsed": None, "cancelled": False, "followUps": [], "ignored": []}
     assert {"sent": 1} | none | rest | {"origins": {push_service.origin: {"sent": 1}}} == result
     assert [payload] == [push.json for push in push_service.received]
     assert ("completed", result, 1) == (job["state"], job["returnvalue"], job["attemptsMade"])

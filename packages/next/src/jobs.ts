@@ -71,6 +71,8 @@ export interface PushOptions {
   type?: string | number;
   /** in the user's quiet hours: wait until they end, or drop it; urgency high passes; default "wait" */
   quiet?: Quiet;
+  /** one message for several events; not in a push-batch */
+  collapse?: Collapse;
   /** @deprecated ttl, as the web-push package calls it */
   TTL?: number;
 }
@@ -80,6 +82,16 @@ export type Urgency = "very-low" | "low" | "normal" | "high";
 
 /** What becomes of a message in quiet hours. */
 export type Quiet = "wait" | "drop";
+
+/** Which events become one message, and what that says. */
+export interface Collapse {
+  /** events with the same key, for the same user */
+  key: string | number;
+  /** seconds from the first event until the message is sent; at most 86,400 */
+  window: number;
+  /** for two or more: the text, or fields that replace the newest event's; {{count}} is their number */
+  template: string | Record<string, unknown>;
+}
 
 /** `push-notification`: one notification for all devices of a user. `userId` may be a number. */
 export interface PushNotification extends Push {
@@ -106,6 +118,8 @@ export interface PushResult {
   waiting: number;
   /** the sum of these */
   total: number;
+  /** with options.collapse: for how many events its message is; 0: another job sends it */
+  collapsed: number | null;
   /** its cancelKey was cancelled before it had sent to all */
   cancelled: boolean;
   /** ids of at most 100 follow-up jobs, in the same queue */
