@@ -6,6 +6,7 @@ Without TLS, for that of Debian's 6.8 fails with OpenSSL 3; test_smtp_pool.py ha
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -43,7 +44,9 @@ CONTENT = b"From: app@example.com\r\nSubject: Hello\r\n\r\n" + BODY.replace(b"\n
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """OpenSMTPD's port. It needs root, for it changes users, and its spool is Debian's: no other one may run."""
+    """OpenSMTPD's port. It changes users, and its spool is Debian's, so no other one may run."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can start OpenSMTPD")
     smtpd = find_program(CiSettings(), "OpenSMTPD is not installed: apt-get install opensmtpd", "/usr/sbin/smtpd")
     shutil.rmtree(FOLDER, ignore_errors=True)
     mails = FOLDER / "mails"
