@@ -6,7 +6,7 @@ import enum
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from processors.lenient import NUMBER, STRING, Id, Key, OrNull, Text, one_of, without_nulls
 from processors.links import web_only
@@ -45,7 +45,12 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Line = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True), one_of({**STRING, "minLength": 1}, NUMBER)]
+def _text(least: int, most: int) -> WithJsonSchema:
+    return one_of({**STRING, "minLength": least, "maxLength": most}, NUMBER)
+
+
+Title = Annotated[Text, Field(min_length=1, max_length=1000), _text(1, 1000)]
+Body = Annotated[Text, Field(max_length=100_000), _text(0, 100_000)]
 
 
 def _either_required(schema: dict[str, Any]) -> None:
@@ -59,8 +64,8 @@ class NotificationPayload(Model):
 
     user_id: Id | None = None
     user_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_USERS, fail_fast=True)] | None = None
-    title: Line
-    body: Annotated[Text, OrNull()] = ""
+    title: Title
+    body: Annotated[Body, OrNull()] = ""
     type: Annotated[Key, OrNull()] = Field("info", description="info, success, warning, error, or the app's own word")
     url: Annotated[Text, AfterValidator(web_only)] | None = Field(None, description="http, https or relative")
     metadata: Annotated[dict[str, Any], AfterValidator(_small)] | None = Field(

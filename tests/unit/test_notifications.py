@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from processors.features import FEATURES
@@ -16,6 +18,7 @@ from queue_lib.feature import jobs_of
 from storage.errors import SchemaError, StorageAwayError
 from tests.support.notification_fakes import World
 
+TEXTS = st.text(st.characters(), min_size=1)  # lone surrogates, too
 ADMISSION = Admission(jobs_of(FEATURES))
 
 
@@ -82,9 +85,21 @@ async def test_pushes_and_mails_are_jobs_that_their_queues_take() -> None:
     assert ("ada", "ada", "ada@example.com") == (push.data["userId"], mail.data["userId"], mail.data["to"])
     assert ("Hello", "You have mail\n\nhttps://app.example.com/mail") == (mail.data["subject"], mail.data["text"])
     assert (push.job_id, mail.job_id, 1, 0) == (result.push, result.email, result.emails, result.without_address)
-    known = {job.name for job in jobs_of(FEATURES)}
-    assert "push-notifications" == ADMISSION.queue_of(push)
-    assert "send-email" not in known or "email" == ADMISSION.queue_of(mail)
+    assert ("push-notifications", "email") == (ADMISSION.queue_of(push), ADMISSION.queue_of(mail))
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, st.one_of(st.just(""), TEXTS), st.sampled_from([None, "/x", "https://x.example/?a=b", "x y", "\n//h"]))
+async def test_whatever_is_said_its_jobs_are_taken(title: str, body: str, url: str | None) -> None:
+    """Texts may have any characters: half an emoji, line breaks, controls. None makes a push or a mail die."""
+    world = World(addresses={"ada": "ada@example.com"}, app_url="https://app.example.com")
+    try:
+        await world.run(title=title, body=body, url=url, channels=["push", "email"])
+    except ValidationError:
+        assert "" == title.replace("\0", "")
+        return
+
+    assert ["push-notifications", "email"] == [ADMISSION.queue_of(job) for job in world.context.enqueued.values()]
 
 
 async def test_channels_without_the_app_leave_no_row() -> None:
@@ -189,6 +204,7 @@ def _deep() -> Any:
         ({"userIds": ["a"]}, "either userId or userIds"),
         ({"userId": None, "userIds": ["a"], "email": "a@b.c"}, "one userId"),
         ({"title": "\0"}, "title"),
+        ({"title": "t" * 1001}, "1000"),
         ({"url": "java\tscript:alert(1)"}, "http, https or relative"),
         ({"channels": ["sms"]}, "channels"),
         ({"channels": []}, "channels"),
@@ -196,7 +212,19 @@ def _deep() -> Any:
         ({"metadata": _deep()}, "nested too deeply"),
         ({"metadata": {"x": float("nan")}}, "not JSON compliant"),
     ],
-    ids=["nobody", "both", "one-address", "no-title", "script", "channel", "no-channel", "large", "deep", "nan"],
+    ids=[
+        "nobody",
+        "both",
+        "one-address",
+        "no-title",
+        "long",
+        "script",
+        "channel",
+        "no-channel",
+        "large",
+        "deep",
+        "nan",
+    ],
 )
 def test_bad_payloads_are_refused(change: dict[str, Any], reason: str) -> None:
     """With the field and what to do."""
