@@ -42,6 +42,7 @@ TROUBLES = {
     "OUTDATED": Trouble.OUTDATED,  # a script's of ours
 }
 CROWDED = "max number of clients reached"  # an answer without a word of its own
+DENIED = ("ACL failure in script", "The user executing the script can't")  # of Redis 7, of Redis 6: without one, too
 # About the command, and not about the server's state.
 FINAL = frozenset({Trouble.WRONG_TYPE, Trouble.OUTDATED, Trouble.REFUSED})
 # Redis 6 puts what a command in a script has answered behind the script's name and line, and every Redis puts why a
@@ -132,6 +133,8 @@ def trouble_of(error: Exception) -> Trouble:
         return TROUBLES[code]
     if CROWDED in str(error):
         return Trouble.CROWDED
+    if any(words in str(error) for words in DENIED):
+        return Trouble.FORBIDDEN
     return Trouble.AWAY if isinstance(error, OSError | RedisConnectionError | RedisTimeoutError) else Trouble.REFUSED
 
 

@@ -9,6 +9,7 @@ from redis import Redis
 
 from queue_lib.broker.board import MemoryBoard, RedisBoard
 from queue_lib.broker.connection import client, options
+from queue_lib.errors import BrokerUnavailableError, Trouble
 from tests.support.polling import until
 
 if TYPE_CHECKING:
@@ -97,18 +98,32 @@ async def test_messages_are_heard_by_those_who_listen(boards: tuple[Board, Board
 
 async def test_a_client_of_redis_hears_a_message(redis_url: str) -> None:
     """On the channel itself, without a prefix, in the order in which they were published."""
-    shared = client(options(redis_url), decode=True, name="board")
-    async with shared.pubsub() as listener:
+    shared, listening = (client(options(redis_url), decode=True, name=name) for name in ("board", "listener"))
+    async with listening.pubsub() as listener:
         await listener.subscribe("notifications:ada")
         await listener.get_message(timeout=5)
 
-        heard = await RedisBoard(shared, "bull").publish([("notifications:ada", "é"), ("other", "x")])
+        heard = await RedisBoard(shared, "bull").publish([("other", "x"), ("notifications:ada", "é")])
 
-        message = await listener.get_message(ignore_subscribe_messages=True, timeout=5)
+        message = await listener.get_message(timeout=5)
     await shared.aclose()
-    assert [1, 0] == heard
+    await listening.aclose()
+    assert [0, 1] == heard
     assert message is not None
     assert "é" == message["data"]
+
+
+async def test_a_user_without_channels_is_told_apart(redis_url: str) -> None:
+    """An ACL without channels is Redis 7's default for a new user."""
+    with Redis.from_url(redis_url) as redis:
+        redis.execute_command("ACL", "SETUSER", "mute", "on", ">secret", "~*", "+@all", "resetchannels")
+        shared = client(options(redis_url.replace("://", "://mute:secret@")), decode=True, name="mute")
+        with pytest.raises(BrokerUnavailableError) as refusal:
+            await RedisBoard(shared, "bull").publish([("notifications:ada", "x")])
+        await shared.aclose()
+        redis.execute_command("ACL", "DELUSER", "mute")
+
+    assert Trouble.FORBIDDEN is refusal.value.trouble
 
 
 async def test_every_key_of_the_board_expires(redis_url: str) -> None:
