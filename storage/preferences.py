@@ -67,6 +67,8 @@ class SqlPreferences:
             for user, *cells in await connection.execute(self._query, parameters):
                 # What is found for one user is that user's, however the database compares.
                 rows[users[0] if len(users) == 1 else user].append(self._read(cells))
+        if rows.keys() - set(users):  # it compares otherwise than Python after all, as SQLite does with NOCASE
+            return {key: (await self._look_up([key]))[key] for key in keys}
         return {(user, kind): [row for row in rows[user] if row.type in {*ANY, kind}] for user, kind in keys}
 
     def _read(self, cells: Sequence[Any]) -> Preference:
