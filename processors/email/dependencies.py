@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from processors.email.delivery_settings import Uncertain
     from processors.email.mail import Mail, Mailer
     from processors.email.payload import EmailPayload
+    from processors.reach.reach import Reach
     from queue_lib.jobs.toolbox import Cache
     from storage.ports import Suppressions
 
@@ -34,4 +35,5 @@ class EmailDependencies:
     cache: Cache
     domain: str
     uncertain: Uncertain = "send"
+    reach: Reach | None = None
     clock: Callable[[], float] = time.time

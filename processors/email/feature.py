@@ -9,6 +9,7 @@ from processors.email.outcomes import METRIC, Kind
 from processors.email.payload import EmailPayload, EmailResult
 from processors.email.plain_mail import SenderSettings
 from processors.email.smtp.settings import SmtpSettings
+from processors.reach.settings import ReachSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
 from queue_lib.processor import JobSchema
@@ -54,7 +55,7 @@ EMAIL = Feature(
     ),
     jobs=tuple(JobSchema(name, QUEUE, EmailPayload, EmailResult, attempts=ATTEMPTS.get(name)) for name in NAMES),
     settings=(SmtpSettings, SenderSettings),
-    shared_settings=(DeliverySettings,),
+    shared_settings=(DeliverySettings, ReachSettings),
     optional_settings=(DatabaseSettings,),
     counters=(
         Counter(

@@ -12,6 +12,7 @@ from processors.email.plain_mail import PlainComposer, SenderSettings
 from processors.email.processor import SendEmail
 from processors.email.smtp.mailer import SmtpMailer
 from processors.email.smtp.settings import SmtpSettings
+from processors.reach.reach import open_reach
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import Opened
 from storage.settings import DatabaseSettings
@@ -38,6 +39,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         cache=tools.cache,
         domain=sender.rpartition("@")[2].rstrip(">"),
         uncertain=delivery.email_uncertain,
+        reach=open_reach(tools.storage, served),
     )
     processor = SendEmail(dependencies)
     try:

@@ -33,6 +33,7 @@ class Kind(enum.StrEnum):
     REJECTED = "rejected"
     DEFERRED = "deferred"
     SUPPRESSED = "suppressed"
+    MUTED = "muted"
     EXPIRED = "expired"
     ALREADY_SENT = "alreadySent"
     AWAY = "away"  # the server

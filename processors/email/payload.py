@@ -17,6 +17,7 @@ from pydantic import (
 
 from processors.email import addresses
 from processors.lenient import NUMBER, STRING, Id, Moment, OrNull, Text, without_nulls
+from processors.reach.choice import Quiet
 from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
 
@@ -167,7 +168,11 @@ class EmailPayload(Model):
     reply_to: Annotated[Mailboxes, OrNull()] = Field(default_factory=list, description="who gets the answers")
     cc: Annotated[Mailboxes, OrNull()] = Field(default_factory=list)
     bcc: Annotated[Mailboxes, OrNull()] = Field(default_factory=list)
-    user_id: Id | None = None
+    user_id: Id | None = Field(None, description="whose preferences and quiet hours count")
+    type: Line | None = Field(None, description="what kind of mail it is, in the words of the users' preferences")
+    quiet: Annotated[Quiet, OrNull()] = Field(
+        Quiet.WAIT, description="in quiet hours of userId: wait until they end, or drop it"
+    )
     attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), OrNull()] = ()
     headers: Annotated[Headers, OrNull()] = Field(
         default_factory=dict, description="further headers, whose names begin with X-"
@@ -234,4 +239,6 @@ class EmailResult(Model):
     suppressed: tuple[str, ...] = Field(
         (), description="the addresses that EmailSuppression names: none was sent there"
     )
-    skipped: Literal["already sent", "expired", "suppressed"] | None = Field(None, description="why nothing was sent")
+    skipped: Literal["already sent", "expired", "suppressed", "muted"] | None = Field(
+        None, description="why nothing was sent"
+    )

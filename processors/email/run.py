@@ -19,6 +19,7 @@ from processors.email.message_id import message_id
 from processors.email.outcomes import Kind, Outcomes, line
 from processors.email.payload import EmailResult, Rejection
 from processors.outage import outages_put_off
+from processors.reach.choice import Channel, Occasion
 from queue_lib.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from processors.email.payload import EmailPayload
     from queue_lib.processor import Context
 
+URGENT = "password_reset"  # nobody can do without it
 DAY = 24 * 3600.0  # seconds for which a mail waits while the server refuses us
 # Seconds until recipients are tried again who were put off; five times as long after each attempt. Greylisting takes
 # five minutes at most servers.
@@ -60,7 +62,10 @@ class Run:
         self._has_begun = False
 
     async def result(self) -> EmailResult:
-        """Send what is not sent yet."""
+        """Send what is not sent yet. Raises SnoozeError until quiet hours end, before it claims its key."""
+        if not await self._is_wanted():
+            await self._key.give_up()
+            return self._skipped("muted", Kind.MUTED)
         if await self._key.is_sent():
             return self._skipped("already sent", Kind.ALREADY_SENT)
         if not self._ledger.has_ended:
@@ -70,6 +75,14 @@ class Run:
             await self._send_or_end()
         await self._record_bounces()
         return await self._finished()
+
+    async def _is_wanted(self) -> bool:
+        """Whether the user wants it now. Mails without a user, and those that reset a password, are always wanted."""
+        reach, payload = self._dependencies.reach, self._payload
+        has_begun = self._ledger.has_ended or self._ledger.accepted
+        if reach is None or payload.user_id is None or has_begun or self._context.job.name == URGENT:
+            return True
+        return await reach.is_wanted(payload.user_id, Occasion(Channel.EMAIL, payload.type, payload.quiet))
 
     def _is_expired(self) -> bool:
         end = self._payload.expires_at
@@ -188,11 +201,11 @@ class Run:
         msg = f"no recipient was accepted: {line(ledger.rejected[0])}"
         raise PermanentError(msg)
 
-    def _skipped(self, reason: Literal["already sent", "expired"], kind: Kind) -> EmailResult:
+    def _skipped(self, reason: Literal["already sent", "expired", "muted"], kind: Kind) -> EmailResult:
         self._outcomes.count(kind, self._ledger.pending(self._recipients))
         return self._told(reason)
 
-    def _told(self, skipped: Literal["already sent", "expired", "suppressed"] | None) -> EmailResult:
+    def _told(self, skipped: Literal["already sent", "expired", "suppressed", "muted"] | None) -> EmailResult:
         ledger = self._ledger
         order = {address: place for place, address in enumerate(self._recipients)}
         return EmailResult(

@@ -25,7 +25,8 @@ async def add_push(payload: NotificationPayload, ids: Mapping[str, str], job_key
     if payload.user_id is not None:
         to, name, tag = {"userId": payload.user_id}, "push-notification", ids[payload.user_id]
     shown = {"title": payload.title, "body": payload.body or None, "url": payload.url, "tag": tag}
-    data = {**to, "payload": {field: value for field, value in shown.items() if value is not None}}
+    shown = {field: value for field, value in shown.items() if value is not None}
+    data = {**to, "payload": shown, "options": {"type": payload.type}}
     return await context.enqueue(Addition(name=name, data=data, job_id=f"{job_key}-push"), PUSHES)
 
 
@@ -40,7 +41,7 @@ async def add_emails(
     ids = []
     for user, address in addresses.items():
         key = f"{uuid.uuid5(job_key, user)}-email"
-        data = {**_mail(payload, app_url), "to": address, "userId": user, "idempotencyKey": key}
+        data = {**_mail(payload, app_url), "to": address, "userId": user, "type": payload.type, "idempotencyKey": key}
         ids.append(await context.enqueue(Addition(name="send-email", data=data, job_id=key), EMAILS))
     return ids
 

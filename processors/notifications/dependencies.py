@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from processors.reach.reach import Reach
     from storage.ports import Addresses, Notifications
 
 
@@ -17,3 +18,4 @@ class NotificationDependencies:
     addresses: Addresses
     has_addresses: bool
     app_url: str | None
+    reach: Reach | None = None

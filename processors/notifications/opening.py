@@ -9,6 +9,7 @@ from processors.notifications.dependencies import NotificationDependencies
 from processors.notifications.feature import NAMES
 from processors.notifications.processor import UserNotification
 from processors.notifications.settings import NotificationSettings
+from processors.reach.reach import open_reach
 from queue_lib.feature import Opened
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         addresses=tools.storage.addresses(table, settings.notification_email_column),
         has_addresses=table is not None,
         app_url=settings.notification_app_url,
+        reach=open_reach(tools.storage, served),
     )
     yield Opened(
         processors=dict.fromkeys(NAMES, UserNotification(dependencies)),

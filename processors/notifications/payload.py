@@ -119,6 +119,7 @@ class NotificationResult(Model):
     created: int = Field(0, description="rows that this job has added")
     duplicates: int = Field(0, description="users who have an unread notification with the same dedupeKey")
     unknown: int = Field(0, description="users that the database does not know")
+    muted: int = Field(0, description="users who do not want it in the app: PREFERENCE_TABLE says so")
     published: int = Field(0, description="users of whom a client heard the live message")
     push: str | None = Field(None, description="id of the job in push-notifications")
     email: str | None = Field(None, description="id of the job in email; with userIds, of the first one")

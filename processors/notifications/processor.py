@@ -12,6 +12,7 @@ import structlog
 from processors.notifications.channels import add_emails, add_push
 from processors.notifications.payload import Channel, NotificationResult
 from processors.outage import outages_put_off
+from processors.reach.choice import Occasion
 from queue_lib.errors import BrokerUnavailableError, PermanentError, Trouble
 from storage.errors import SchemaError
 from storage.ports import Notice
@@ -48,10 +49,14 @@ class UserNotification:
         told: dict[str, str] = {}
         for start in range(0, len(payload.users), PAGE):
             keys = {user: str(uuid.uuid5(job_key, user)) for user in payload.users[start : start + PAGE]}
-            page = await self._add_rows(payload, keys, counts) if Channel.IN_APP in payload.channels else keys
+            muted = await self._muted(payload, keys)
+            counts["muted"] += len(muted)
+            page = {user: key for user, key in keys.items() if user not in muted}
+            if page and Channel.IN_APP in payload.channels:
+                page = await self._add_rows(payload, page, counts)
             if page and LIVE & set(payload.channels):
                 counts["published"] += await self._publish(payload, page, context)
-            told |= page
+            told |= page | muted
         self._count(payload, context, counts)
         row = next(iter(told.values()), None) if counts["created"] and payload.user_id else None
         push = await add_push(payload, told, job_key, context) if told and Channel.PUSH in payload.channels else None
@@ -70,6 +75,14 @@ class UserNotification:
         if Channel.EMAIL in payload.channels and not has_addresses:
             msg = "channels: email needs an address: give email in the job, or set NOTIFICATION_USER_TABLE"
             raise PermanentError(msg)
+
+    async def _muted(self, payload: NotificationPayload, keys: dict[str, str]) -> dict[str, str]:
+        """Those who do not want it in the app. Quiet hours do not matter: a row disturbs nobody."""
+        reach = self._dependencies.reach
+        if reach is None or not LIVE & set(payload.channels):
+            return {}
+        muted = await reach.withheld(list(keys), Occasion(Channel.IN_APP, payload.type, passes=True))
+        return {user: keys[user] for user in muted}
 
     async def _add_rows(
         self, payload: NotificationPayload, keys: dict[str, str], counts: Counter[str]

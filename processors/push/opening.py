@@ -19,7 +19,6 @@ from processors.push.send import PushSender
 from processors.push.settings import PushSettings
 from processors.push.vapid import VapidSigner, listed, parse_private_key
 from processors.reach.reach import open_reach
-from processors.reach.settings import ReachSettings
 from queue_lib.feature import Opened
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     sender = PushSender(signers(settings), allowed_hosts(settings), tools.http)
     queue = served.queue(QUEUE)
     origins = Origins(queue.concurrency if queue else 0)
-    reach = open_reach(tools.storage, served.of(ReachSettings))
+    reach = open_reach(tools.storage, served)
     dependencies = PushDependencies(subscriptions, sender, origins, payload_style(settings), locales, reach)
     yield Opened(
         processors={

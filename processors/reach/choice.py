@@ -43,7 +43,7 @@ class Occasion:
     `passes`: they do nothing to it.
     """
 
-    channel: Channel
+    channel: str
     type: str | None = None
     quiet: Quiet = Quiet.WAIT
     passes: bool = False

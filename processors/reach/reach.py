@@ -11,14 +11,16 @@ import structlog
 
 from processors.outage import outages_put_off
 from processors.reach.choice import MUTED, choose
-from queue_lib.errors import SnoozeError
+from processors.reach.settings import ReachSettings
+from queue_lib.errors import ConfigurationError, SnoozeError
+from storage.settings import DatabaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from processors.reach.choice import Occasion
-    from processors.reach.settings import ReachSettings
     from processors.tools import Storage
+    from queue_lib.feature import Served
     from storage.ports import Preferences
 
 # Seconds after the end of quiet hours over which messages are spread: many people's end at the same time.
@@ -65,8 +67,15 @@ class Reach:
         raise SnoozeError(msg, until - self.clock() + SPREAD * self.chance())
 
 
-def open_reach(storage: Storage, settings: ReachSettings) -> Reach | None:
-    """None if the app has no table of preferences: then everybody may be written to, and nobody asks."""
-    if settings.preference_table is None:
+def open_reach(storage: Storage, served: Served) -> Reach | None:
+    """None if the app has no table of preferences: then everybody may be written to, and nobody asks.
+
+    Raises ConfigurationError if there is a table and no database.
+    """
+    table = served.of(ReachSettings).preference_table
+    if table is None:
         return None
-    return Reach(storage.preferences(settings.preference_table))
+    if served.find(DatabaseSettings) is None:
+        msg = "PREFERENCE_TABLE: needs DATABASE_URL, where the table is"
+        raise ConfigurationError(msg)
+    return Reach(storage.preferences(table))

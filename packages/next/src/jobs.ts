@@ -397,7 +397,12 @@ export interface Email {
   replyTo?: string | Mailbox | (string | Mailbox)[];
   cc?: string | Mailbox | (string | Mailbox)[];
   bcc?: string | Mailbox | (string | Mailbox)[];
+  /** whose preferences and quiet hours count */
   userId?: string | number;
+  /** what kind of mail it is, in the words of the users' preferences */
+  type?: string | number;
+  /** in quiet hours of userId: wait until they end, or drop it; default "wait" */
+  quiet?: Quiet;
   /** at most 20 of them */
   attachments?: Attachment[];
   /** further headers, whose names begin with X- */
@@ -441,7 +446,7 @@ export interface EmailResult {
   /** the addresses that EmailSuppression names: none was sent there */
   suppressed: string[];
   /** why nothing was sent */
-  skipped: "already sent" | "expired" | "suppressed" | null;
+  skipped: "already sent" | "expired" | "suppressed" | "muted" | null;
 }
 
 /** A recipient whom the server refused, for good or to the last attempt. */
@@ -514,6 +519,8 @@ export interface NotificationResult {
   duplicates: number;
   /** users that the database does not know */
   unknown: number;
+  /** users who do not want it in the app: PREFERENCE_TABLE says so */
+  muted: number;
   /** users of whom a client heard the live message */
   published: number;
   /** id of the job in push-notifications */
