@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "processors/": (),
     "processors/outbound_session.py": ("push",),  # it is imported by features that call others, at the first request
     "processors/push/": ("push",),
+    "processors/email/": ("email",),
     "processors/media/": ("media",),
     "storage/": ("database",),
     "storage/objects/": ("media",),
