@@ -35,6 +35,7 @@ class Kind(enum.StrEnum):
     SUPPRESSED = "suppressed"
     MUTED = "muted"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
     ALREADY_SENT = "alreadySent"
     AWAY = "away"  # the server
     REFUSED = "refused"  # it refuses us

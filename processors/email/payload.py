@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from processors.email import addresses
-from processors.lenient import NUMBER, STRING, Id, Moment, OrNull, Text, without_nulls
+from processors.lenient import NUMBER, STRING, Id, Key, Moment, OrNull, Text, without_nulls
 from processors.reach.choice import Quiet
 from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
@@ -183,6 +183,7 @@ class EmailPayload(Model):
     idempotency_key: Annotated[Line, Field(min_length=1, max_length=256)] | None = Field(
         None, description="jobs with the same key send one mail within 24 hours"
     )
+    cancel_key: Key | None = Field(None, description="cancelling this key takes the mail back while it is not sent")
     expires_at: Moment | None = Field(
         None, description="milliseconds as of Date.now(), or an ISO date with its zone: do not send after this"
     )
@@ -239,6 +240,6 @@ class EmailResult(Model):
     suppressed: tuple[str, ...] = Field(
         (), description="the addresses that EmailSuppression names: none was sent there"
     )
-    skipped: Literal["already sent", "expired", "suppressed", "muted"] | None = Field(
+    skipped: Literal["already sent", "expired", "cancelled", "suppressed", "muted"] | None = Field(
         None, description="why nothing was sent"
     )

@@ -72,6 +72,9 @@ class Run:
             if self._is_expired():
                 await self._key.give_up()
                 return self._skipped("expired", Kind.EXPIRED)
+            if await self._context.is_cancelled(self._payload.cancel_key):
+                await self._key.give_up()
+                return self._skipped("cancelled", Kind.CANCELLED)
             await self._send_or_end()
         await self._record_bounces()
         return await self._finished()
@@ -201,11 +204,13 @@ class Run:
         msg = f"no recipient was accepted: {line(ledger.rejected[0])}"
         raise PermanentError(msg)
 
-    def _skipped(self, reason: Literal["already sent", "expired", "muted"], kind: Kind) -> EmailResult:
+    def _skipped(self, reason: Literal["already sent", "expired", "cancelled", "muted"], kind: Kind) -> EmailResult:
         self._outcomes.count(kind, self._ledger.pending(self._recipients))
         return self._told(reason)
 
-    def _told(self, skipped: Literal["already sent", "expired", "suppressed", "muted"] | None) -> EmailResult:
+    def _told(
+        self, skipped: Literal["already sent", "expired", "cancelled", "suppressed", "muted"] | None
+    ) -> EmailResult:
         ledger = self._ledger
         order = {address: place for place, address in enumerate(self._recipients)}
         return EmailResult(

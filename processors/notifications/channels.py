@@ -26,7 +26,7 @@ async def add_push(payload: NotificationPayload, ids: Mapping[str, str], job_key
         to, name, tag = {"userId": payload.user_id}, "push-notification", ids[payload.user_id]
     shown = {"title": payload.title, "body": payload.body or None, "url": payload.url, "tag": tag}
     shown = {field: value for field, value in shown.items() if value is not None}
-    data = {**to, "payload": shown, "options": {"type": payload.type}}
+    data = {**to, "payload": shown, "options": {"type": payload.type, **_cancel_key(payload)}}
     return await context.enqueue(Addition(name=name, data=data, job_id=f"{job_key}-push"), PUSHES)
 
 
@@ -49,7 +49,15 @@ async def add_emails(
 def _mail(payload: NotificationPayload, app_url: str | None) -> dict[str, Any]:
     parts = [payload.body or payload.title, _link(payload.url, app_url)]
     subject = "".join(letter if letter.isprintable() else " " for letter in payload.title)
-    return {"subject": " ".join(subject.split())[:MAX_SUBJECT], "text": "\n\n".join(filter(None, parts))}
+    return {
+        **_cancel_key(payload),
+        "subject": " ".join(subject.split())[:MAX_SUBJECT],
+        "text": "\n\n".join(filter(None, parts)),
+    }
+
+
+def _cancel_key(payload: NotificationPayload) -> dict[str, str]:
+    return {} if payload.cancel_key is None else {"cancelKey": payload.cancel_key}
 
 
 def _link(url: str | None, app_url: str | None) -> str | None:

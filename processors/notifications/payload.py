@@ -78,6 +78,9 @@ class NotificationPayload(Model):
     dedupe_key: Key | None = Field(
         None, description="a user who has not read a notification with this key is not told again"
     )
+    cancel_key: Key | None = Field(
+        None, description="cancelling this key takes it back while it waits, and its push and e-mail as well"
+    )
     email: Text | None = Field(None, description="where userId gets the e-mail")
 
     @model_validator(mode="before")
@@ -124,4 +127,5 @@ class NotificationResult(Model):
     push: str | None = Field(None, description="id of the job in push-notifications")
     email: str | None = Field(None, description="id of the job in email; with userIds, of the first one")
     emails: int = Field(0, description="jobs in email")
+    cancelled: bool = Field(default=False, description="its cancelKey was cancelled, so nobody was told")
     without_address: int = Field(0, description="users who get no e-mail, for want of an address")

@@ -45,6 +45,8 @@ class UserNotification:
         an e-mail without a source of addresses.
         """
         self._refuse_unaddressed(payload)
+        if await context.is_cancelled(payload.cancel_key):
+            return NotificationResult(cancelled=True)
         job_key, counts = key_of(context.job), Counter[str]()
         told: dict[str, str] = {}
         for start in range(0, len(payload.users), PAGE):

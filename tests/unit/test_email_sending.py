@@ -232,6 +232,21 @@ async def test_an_expired_mail_is_not_sent() -> None:
     assert 1 == len(world.mailer.sent)
 
 
+async def test_a_cancelled_mail_is_not_sent() -> None:
+    """Its key was cancelled while it waited; the job is done."""
+    world = World()
+    job = world.mail(ADA, cancelKey="order:1")
+    await job.context.board.cancel("order:1", 60)
+    result = await job.run()
+
+    assert isinstance(result, EmailResult)
+    assert ("cancelled", ()) == (result.skipped, result.accepted)
+    assert [] == world.composed
+    assert {"cancelled": 1} == job.counts()
+    assert isinstance(await world.mail(ADA, cancelKey="order:2").run(), EmailResult)
+    assert 1 == len(world.mailer.sent)
+
+
 async def test_suppressed_addresses_get_nothing() -> None:
     """The others do, and the result names them. Without others the job is done, too."""
     world = World()

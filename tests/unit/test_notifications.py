@@ -102,6 +102,20 @@ async def test_whatever_is_said_its_jobs_are_taken(title: str, body: str, url: s
     assert ["push-notifications", "email"] == [ADMISSION.queue_of(job) for job in world.context.enqueued.values()]
 
 
+async def test_a_cancelled_notification_tells_nobody() -> None:
+    """Its push and its mail can be taken back with the same key, as long as they wait."""
+    world = World()
+    job: dict[str, Any] = {"channels": ["in-app", "push", "email"], "email": "ada@example.com", "cancelKey": 7}
+    await world.run(**job)
+    push, mail = (each.data for each in world.context.enqueued.values())
+    assert ("7", "7") == (push["options"]["cancelKey"], mail["cancelKey"])
+
+    world = World()
+    await world.context.board.cancel("7", 60)
+    assert NotificationResult(cancelled=True) == await world.run(**job)
+    assert ({}, {}) == (world.notifications.rows, world.context.enqueued)
+
+
 async def test_channels_without_the_app_leave_no_row() -> None:
     """`realtime` is the live message alone, which then has no id; `push` alone says nothing live."""
     world = World()

@@ -411,6 +411,8 @@ export interface Email {
   unsubscribeUrl?: string;
   /** jobs with the same key send one mail within 24 hours */
   idempotencyKey?: string | number;
+  /** cancelling this key takes the mail back while it is not sent */
+  cancelKey?: string | number;
   /** milliseconds as of Date.now(), or an ISO date with its zone: do not send after this */
   expiresAt?: number | string;
 }
@@ -446,7 +448,7 @@ export interface EmailResult {
   /** the addresses that EmailSuppression names: none was sent there */
   suppressed: string[];
   /** why nothing was sent */
-  skipped: "already sent" | "expired" | "suppressed" | "muted" | null;
+  skipped: "already sent" | "expired" | "cancelled" | "suppressed" | "muted" | null;
 }
 
 /** A recipient whom the server refused, for good or to the last attempt. */
@@ -478,6 +480,8 @@ export type UserNotification = (
       channels?: Channel[];
       /** a user who has not read a notification with this key is not told again */
       dedupeKey?: string | number;
+      /** cancelling this key takes it back while it waits, and its push and e-mail as well */
+      cancelKey?: string | number;
       /** where userId gets the e-mail */
       email?: string | number;
       userIds?: never;
@@ -500,6 +504,8 @@ export type UserNotification = (
       channels?: Channel[];
       /** a user who has not read a notification with this key is not told again */
       dedupeKey?: string | number;
+      /** cancelling this key takes it back while it waits, and its push and e-mail as well */
+      cancelKey?: string | number;
       /** where userId gets the e-mail */
       email?: string | number;
       userId?: never;
@@ -529,6 +535,8 @@ export interface NotificationResult {
   email: string | null;
   /** jobs in email */
   emails: number;
+  /** its cancelKey was cancelled, so nobody was told */
+  cancelled: boolean;
   /** users who get no e-mail, for want of an address */
   withoutAddress: number;
 }
