@@ -20,6 +20,7 @@ from processors.notifications.settings import NotificationSettings
 from processors.outbound import HttpClient
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.push.settings import PushSettings
+from processors.reach.settings import ReachSettings
 from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from processors.sandbox.shared import SharedSandbox
 from processors.tools import Tools
@@ -55,7 +56,16 @@ async def routes_of_all() -> list[Route]:
     notifications = NotificationSettings(notification_table="Notification")
     stored = ObjectsSettings(storage_url="file:///nowhere")
     email = (SmtpSettings(smtp_host="mail.test"), SenderSettings(mail_from="app@app.example"), DeliverySettings())
-    values = (push, MediaSettings(), PlatformSettings(), SandboxSettings(), stored, *email, notifications)
+    values = (
+        push,
+        MediaSettings(),
+        PlatformSettings(),
+        SandboxSettings(),
+        stored,
+        *email,
+        notifications,
+        ReachSettings(),
+    )
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
         queues=QUEUES,
