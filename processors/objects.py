@@ -23,11 +23,15 @@ FOR_A_DAY = "public, max-age=86400"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
+class TooLargeError(PermanentError):
+    """The object has more bytes than may be fetched."""
+
+
 async def fetch(objects: ObjectStore, key: str, target: Path, max_bytes: int, field: str = "filePath") -> int:
     """Download the object `key`, which the payload names in `field`, to the file `target`. Returns its size.
 
-    Raises PermanentError if there is no such object, if it has more than `max_bytes`, or if the key is not valid;
-    SnoozeError while the store is away.
+    Raises PermanentError if there is no such object or if the key is not valid; TooLargeError if it has more than
+    `max_bytes`; SnoozeError while the store is away.
     """
     try:
         with outages_put_off():
@@ -37,7 +41,7 @@ async def fetch(objects: ObjectStore, key: str, target: Path, max_bytes: int, fi
         raise PermanentError(msg) from error
     except ObjectTooLargeError as error:
         msg = f"the upload under its {field} is larger than {max_bytes // MEBIBYTE} MiB"
-        raise PermanentError(msg) from error
+        raise TooLargeError(msg) from error
     except InvalidKeyError as error:
         raise PermanentError(str(error)) from error
 

@@ -29,9 +29,10 @@ def split(text: str) -> tuple[str, str]:
 
 
 def address(text: str) -> str:
-    """The address, in Unicode's composed form. Raises ValueError unless it is exactly one, without name and quotes.
+    """The address, as SMTP takes it. Raises ValueError unless it is exactly one, without name and quotes.
 
-    An address may have other letters than ASCII's on both sides (RFC 6531). Those that only look like ASCII's, such as
+    An address may have other letters than ASCII's on both sides (RFC 6531). Those of the domain are turned into ASCII
+    (IDNA 2008), where `idna` is installed: a worker that sends mails has it. Those that only look like ASCII's, such as
     full-width ones, are refused: servers that fold them would send the mail to somebody else.
     """
     if not _is_plain(text):
@@ -41,7 +42,10 @@ def address(text: str) -> str:
     if '"' in local:
         msg = "an address with a quoted part before the @ can't be sent to"
         raise ValueError(msg)
-    if not (_is_local(local) and _is_domain(domain)) or len(text.encode()) > MAX_ADDRESS:
+    if not (_is_local(local) and _is_domain(domain)):
+        raise ValueError(NO_ADDRESS)
+    text = f"{local}@{_as_ascii(domain)}"
+    if len(text.encode()) > MAX_ADDRESS:
         raise ValueError(NO_ADDRESS)
     return text
 
@@ -53,10 +57,23 @@ def _is_local(local: str) -> bool:
 
 
 def _is_domain(domain: str) -> bool:
-    """Labels of letters, digits and hyphens. `idna` decides later about those beyond ASCII."""
+    """Labels of letters, digits and hyphens. `idna` decides about those beyond ASCII."""
     ascii_only = "".join(character if character.isascii() else "a" for character in domain)
     labels = ascii_only.split(".")
     return all(_LABEL.fullmatch(label) and len(label) <= MAX_LABEL for label in labels) and _is_plain(domain)
+
+
+def _as_ascii(domain: str) -> str:
+    if domain.isascii():
+        return domain
+    try:
+        import idna  # noqa: PLC0415 -- few need it
+    except ImportError:
+        return domain
+    try:
+        return idna.encode(domain.lower()).decode()
+    except idna.IDNAError as error:
+        raise ValueError(NO_ADDRESS) from error
 
 
 def _is_plain(text: str) -> bool:

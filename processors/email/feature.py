@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from processors.email.delivery_settings import DeliverySettings
 from processors.email.outcomes import METRIC, Kind
 from processors.email.payload import EmailPayload, EmailResult
-from processors.email.plain_mail import SenderSettings
+from processors.email.settings import EmailSettings
 from processors.email.smtp.settings import SmtpSettings
 from processors.reach.settings import ReachSettings
+from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
 from queue_lib.processor import JobSchema
 from queue_lib.queues import DAY, Queue, Retention
-from storage.settings import DatabaseSettings
+from storage.settings import DatabaseSettings, ObjectsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,9 +55,9 @@ EMAIL = Feature(
         ),
     ),
     jobs=tuple(JobSchema(name, QUEUE, EmailPayload, EmailResult, attempts=ATTEMPTS.get(name)) for name in NAMES),
-    settings=(SmtpSettings, SenderSettings),
-    shared_settings=(DeliverySettings, ReachSettings),
-    optional_settings=(DatabaseSettings,),
+    settings=(SmtpSettings, EmailSettings),
+    shared_settings=(DeliverySettings, ReachSettings, PlatformSettings, SandboxSettings),
+    optional_settings=(DatabaseSettings, ObjectsSettings),
     counters=(
         Counter(
             metric=METRIC,

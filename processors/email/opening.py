@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from processors.email.compose import composer_of, mailbox
 from processors.email.delivery_settings import DeliverySettings
 from processors.email.dependencies import EmailDependencies
 from processors.email.feature import NAMES
-from processors.email.plain_mail import PlainComposer, SenderSettings
 from processors.email.processor import SendEmail
+from processors.email.settings import EmailSettings
 from processors.email.smtp.mailer import SmtpMailer
 from processors.email.smtp.settings import SmtpSettings
 from processors.reach.reach import open_reach
@@ -30,14 +31,13 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """E-mail, until the worker ends. The caller closes the tools."""
     settings = served.of(SmtpSettings)
     mailer = SmtpMailer(settings.server, settings.smtp_pool)
-    sender = served.of(SenderSettings).mail_from
     delivery = served.of(DeliverySettings)
     dependencies = EmailDependencies(
         mailer=mailer,
-        compose=PlainComposer(sender),
+        compose=composer_of(served, tools),
         suppressions=_suppressions(served, tools, delivery.email_suppression_table),
         cache=tools.cache,
-        domain=sender.rpartition("@")[2].rstrip(">"),
+        domain=mailbox(served.of(EmailSettings).mail_from).address.rpartition("@")[2],
         uncertain=delivery.email_uncertain,
         reach=open_reach(tools.storage, served),
     )

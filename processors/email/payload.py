@@ -202,6 +202,16 @@ class EmailPayload(Model):
             raise ValueError(msg)
         return attachments
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The address of everybody who gets the mail, each once."""
+        return tuple(dict.fromkeys(mailbox.address for mailbox in (*self.to, *self.cc, *self.bcc)))
+
+    @property
+    def markup(self) -> str | None:
+        """The html that the app gave."""
+        return self.body if self.html is None else self.html
+
     @model_validator(mode="after")
     def _has_content(self) -> Self:
         given = [name for name in CONTENTS if getattr(self, name) is not None]

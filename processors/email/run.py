@@ -58,7 +58,7 @@ class Run:
         self._key = Key(dependencies.cache, payload.idempotency_key, context.job)
         self._outcomes = Outcomes(context, payload.template)
         self._message_id = message_id(payload, context.job, dependencies.domain)
-        self._recipients = recipients_of(payload)
+        self._recipients = payload.recipients
         self._has_begun = False
 
     async def result(self) -> EmailResult:
@@ -225,11 +225,6 @@ class Run:
             attempts=self._context.job.attempt,
             skipped=skipped,
         )
-
-
-def recipients_of(payload: EmailPayload) -> tuple[str, ...]:
-    """Everybody who gets the mail, each once."""
-    return tuple(dict.fromkeys(mailbox.address for mailbox in (*payload.to, *payload.cc, *payload.bcc)))
 
 
 def _as_refusal(address: str, error: Exception) -> Refusal:

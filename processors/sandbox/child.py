@@ -23,6 +23,7 @@ TASKS = {
     "avatar": "processors.media.image.make_avatars",
     "video": "processors.media.video.make_video",
     "document": "processors.media.document.extract_text",
+    "mail": "processors.email.render",
 }
 
 FRAMES = 4  # frames of the stack that an error is reported with

@@ -24,8 +24,8 @@ TAKEN = {
     "o'brien+news/x@mail.example.co.uk": ("", "o'brien+news/x@mail.example.co.uk"),
     "root@localhost": ("", "root@localhost"),
     "a..b.@docomo.ne.jp": ("", "a..b.@docomo.ne.jp"),
-    "用户@例え.example": ("", "用户@例え.example"),
-    "u\u0308ber@bu\u0308cher.example": ("", "über@bücher.example"),
+    "用户@例え.example": ("", "用户@xn--r8jz45g.example"),
+    "u\u0308ber@bu\u0308cher.example": ("", "über@xn--bcher-kva.example"),
 }
 
 

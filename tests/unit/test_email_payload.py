@@ -158,6 +158,7 @@ def test_the_result_is_what_apps_read() -> None:
         "messageId": "<1@b.example>",
         "accepted": ["a@b.example"],
         "rejected": [{"address": "c@b.example", "code": 550, "enhanced": "5.1.1", "message": "no such user"}],
+        "suppressed": [],
         "response": "250 ok",
         "attempts": 1,
         "skipped": None,

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from processors.email.delivery_settings import DeliverySettings
 from processors.email.payload import EmailPayload
-from processors.email.plain_mail import SenderSettings
+from processors.email.settings import EmailSettings
 from processors.email.smtp.settings import SmtpSettings
 from processors.features import FEATURES
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
@@ -55,7 +55,7 @@ async def routes_of_all() -> list[Route]:
     )
     notifications = NotificationSettings(notification_table="Notification")
     stored = ObjectsSettings(storage_url="file:///nowhere")
-    email = (SmtpSettings(smtp_host="mail.test"), SenderSettings(mail_from="app@app.example"), DeliverySettings())
+    email = (SmtpSettings(smtp_host="mail.test"), EmailSettings(mail_from="app@app.example"), DeliverySettings())
     values = (
         push,
         MediaSettings(),
