@@ -6,6 +6,8 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --q
 NPM := $(shell command -v npm)
 NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next \
 	examples/next))
+# Of make matrix alone: it has 500 MB.
+PREVIOUS_READY := $(if $(NPM),tests/next/previous/node_modules/.ready)
 
 .PHONY: help setup demo dashboard worker example tarball package test matrix check fast unit alerts kills bench corpus screenshots requirements clean
 
@@ -63,7 +65,7 @@ fast: setup ## Run the unit tests without golden images, property tests and slow
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
 
-matrix: package ## Run the tests that `make test` leaves out: further browsers, bundlers, databases, ffmpegs and clients
+matrix: package $(PREVIOUS_READY) ## Run the tests that `make test` leaves out: further browsers, bundlers, databases, ffmpegs and clients
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
@@ -104,5 +106,6 @@ endef
 
 clean: ## Remove what these commands have installed and written
 	rm -rf .venv tests/node/node_modules tests/node/bullmq5/node_modules tests/next/node_modules \
+		tests/next/previous/node_modules \
 		packages/next/node_modules packages/next/dist examples/next/node_modules examples/next/.next \
 		examples/next/generated demo-output*

@@ -23,7 +23,7 @@ export interface AdminOptions {
   basePath?: string;
 }
 
-type Handler = (request: Request, context?: Context) => Promise<Response>;
+type Handler = (request: Request, context: Context) => Promise<Response>;
 
 export interface AdminRoute {
   GET: Handler;
