@@ -123,9 +123,9 @@ async def test_all_parts_build(new_app: Path) -> None:
 
 def migrate(folder: Path) -> None:
     """Make the tables as `prisma migrate dev` does it, whose engine would have to be downloaded."""
-    [file] = MIGRATION.glob("*/migration.sql")
+    script = "\n".join(file.read_text() for file in sorted(MIGRATION.glob("*/migration.sql")))
     wanted = re.compile(r'CREATE (?:TABLE|(?:UNIQUE )?INDEX "\w+" ON) "(?:PushSubscription|File)" ?\([^;]*;')
-    statements = wanted.findall(file.read_text())
+    statements = wanted.findall(script)
     assert 2 + 4 == len(statements)
     with closing(sqlite3.connect(folder / "dev.db")) as connection:
         connection.executescript("\n".join(statements))

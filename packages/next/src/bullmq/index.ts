@@ -3,10 +3,12 @@ import { QueueService, type QueueServiceOptions } from "./service.js";
 
 export type { WaitOptions } from "../options.js";
 export { JobFailedError } from "../options.js";
+export type { JobOf } from "./adds.js";
+export type { CancelOptions } from "./cancel.js";
 export { type Connection, RedisError } from "./connection.js";
 export type { Flow, FlowChild } from "./flow.js";
 export type { BullOptions, ChildOptions } from "./options.js";
-export { type Addition, type Followable, type JobOf, QueueService, type QueueServiceOptions } from "./service.js";
+export { type Addition, type Followable, QueueService, type QueueServiceOptions } from "./service.js";
 
 const SERVICES = Symbol.for("pushmill/bullmq");
 

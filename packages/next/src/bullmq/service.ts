@@ -3,7 +3,9 @@ import { FlowProducer, type Job, type JobNode, type JobsOptions, Queue, QueueEve
 import { QUEUE_OF } from "../jobs.js";
 import { JobFailedError, timedOut, type WaitOptions } from "../options.js";
 import { type OwnQueues, queueOf } from "../queues.js";
-import type { JobEvent, JobName, JobRef, JobSource, JobStatus, Payload, QueueName, Result } from "../status.js";
+import type { JobEvent, JobName, JobRef, JobSource, JobStatus, Payload, QueueName } from "../status.js";
+import { type JobOf, TypedAdds } from "./adds.js";
+import { type CancelOptions, markOf, passed, set } from "./cancel.js";
 import { type Connection, checkedConnection, ofListener, ofProducer, RedisError } from "./connection.js";
 import { type Flow, flowJob } from "./flow.js";
 import { type Follow, follower } from "./follow.js";
@@ -11,8 +13,6 @@ import { type BullOptions, checkOptions } from "./options.js";
 import { closed, isClosed, line, type Opened, within } from "./patience.js";
 import { type Ending, eventOf, lastEvent, look, told } from "./status.js";
 
-/** The job that `add` gives for a name. */
-export type JobOf<Name extends JobName> = Job<Payload<Name>, Result<Name>, Name>;
 /** A job to be added. */
 export type Addition = { [Name in JobName]: { name: Name; data: Payload<Name>; options?: BullOptions } }[JobName];
 /** A job of bullmq, or where it is. */
@@ -35,6 +35,7 @@ export interface QueueServiceOptions {
 
 const TIMEOUT = 5000;
 const DEAD = "dead";
+const ANY = "push-notifications"; // whose connection serves what is of no queue
 const PRODUCER = "flow producer";
 const FIRST_LOOK = 250; // milliseconds until a followed job is looked at again; the pause doubles
 const LAST_LOOK = 5000;
@@ -46,7 +47,7 @@ const LAST_LOOK = 5000;
  * job. If `mayBeDone` of the error is true, the job may still be added; to be sure of one, add it again with the same
  * `jobId`.
  */
-export class QueueService implements JobSource {
+export class QueueService extends TypedAdds implements JobSource {
   readonly #options: QueueServiceOptions;
   readonly #queues: Set<string>;
   readonly #opened = new Map<string, Opened>();
@@ -54,38 +55,9 @@ export class QueueService implements JobSource {
   #lastError: string | undefined;
 
   constructor(options: QueueServiceOptions) {
+    super();
     this.#options = options;
     this.#queues = new Set(Object.values({ ...QUEUE_OF, ...options.queues }));
-  }
-
-  /** Adds a push to all devices of a user. */
-  addPushNotification(data: Payload<"push-notification">, options?: BullOptions): Promise<JobOf<"push-notification">> {
-    return this.add("push-notification", data, options);
-  }
-
-  /** Adds a push to many users, or to all. */
-  addBatchPushNotification(data: Payload<"push-batch">, options?: BullOptions): Promise<JobOf<"push-batch">> {
-    return this.add("push-batch", data, options);
-  }
-
-  /** Adds the compression of an uploaded image. */
-  addImageProcessing(data: Payload<"process-image">, options?: BullOptions): Promise<JobOf<"process-image">> {
-    return this.add("process-image", data, options);
-  }
-
-  /** Adds the encoding of an uploaded video. */
-  addVideoProcessing(data: Payload<"process-video">, options?: BullOptions): Promise<JobOf<"process-video">> {
-    return this.add("process-video", data, options);
-  }
-
-  /** Adds the sizes of an avatar. */
-  addAvatarOptimization(data: Payload<"optimize-avatar">, options?: BullOptions): Promise<JobOf<"optimize-avatar">> {
-    return this.add("optimize-avatar", data, options);
-  }
-
-  /** Adds the conversion of an uploaded file, or the extraction of its text. */
-  addFileProcessing(data: Payload<"process-file">, options?: BullOptions): Promise<JobOf<"process-file">> {
-    return this.add("process-file", data, options);
   }
 
   /** Adds a job of any name. Throws a TypeError for an unknown name or option, RedisError if Redis is away. */
@@ -212,6 +184,16 @@ export class QueueService implements JobSource {
     if (!(await this.status({ id, queue }))) throw new TypeError(`there is no job ${id} in ${queue}`);
     await this.#ask(queue, async (it) => (await it.getJob(id))?.retry("failed", { resetAttemptsMade: true }));
     await this.#ask(DEAD, (it) => it.remove(`bullmq-${queue}-${id}`.replaceAll(":", "-")));
+  }
+
+  /**
+   * Takes back all jobs with this cancelKey that were added until now, in every queue. The call is over once a job that
+   * is added next is not taken back. Throws a TypeError for a key or a time that the worker would refuse.
+   */
+  async cancel(cancelKey: string | number, options?: CancelOptions): Promise<void> {
+    const mark = markOf(cancelKey, options, this.#options.prefix);
+    await this.#ask(ANY, (queue) => set(queue, mark));
+    await passed(mark);
   }
 
   /** Closes all connections, so that a script can end. The next call opens new ones. */

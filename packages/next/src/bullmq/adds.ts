@@ -1,0 +1,65 @@
+import type { Job } from "bullmq";
+import type { JobName, Payload, Result } from "../status.js";
+import type { BullOptions } from "./options.js";
+
+/** The job that `add` gives for a name. */
+export type JobOf<Name extends JobName> = Job<Payload<Name>, Result<Name>, Name>;
+
+// A job of the queue without a priority would run before all that have one.
+const PASSWORD_RESET = { priority: 1 };
+const OTHER_MAIL = { priority: 5 };
+
+/** A method for each job of the worker, over `add`. */
+export abstract class TypedAdds {
+  abstract add<Name extends JobName>(name: Name, data: Payload<Name>, options?: BullOptions): Promise<JobOf<Name>>;
+
+  /** Adds a push to all devices of a user. */
+  addPushNotification(data: Payload<"push-notification">, options?: BullOptions): Promise<JobOf<"push-notification">> {
+    return this.add("push-notification", data, options);
+  }
+
+  /** Adds a push to many users, or to all. */
+  addBatchPushNotification(data: Payload<"push-batch">, options?: BullOptions): Promise<JobOf<"push-batch">> {
+    return this.add("push-batch", data, options);
+  }
+
+  /** Adds the compression of an uploaded image. */
+  addImageProcessing(data: Payload<"process-image">, options?: BullOptions): Promise<JobOf<"process-image">> {
+    return this.add("process-image", data, options);
+  }
+
+  /** Adds the encoding of an uploaded video. */
+  addVideoProcessing(data: Payload<"process-video">, options?: BullOptions): Promise<JobOf<"process-video">> {
+    return this.add("process-video", data, options);
+  }
+
+  /** Adds the sizes of an avatar. */
+  addAvatarOptimization(data: Payload<"optimize-avatar">, options?: BullOptions): Promise<JobOf<"optimize-avatar">> {
+    return this.add("optimize-avatar", data, options);
+  }
+
+  /** Adds the conversion of an uploaded file, or the extraction of its text. */
+  addFileProcessing(data: Payload<"process-file">, options?: BullOptions): Promise<JobOf<"process-file">> {
+    return this.add("process-file", data, options);
+  }
+
+  /** Adds an e-mail, with priority 5. */
+  sendEmail(data: Payload<"send-email">, options?: BullOptions): Promise<JobOf<"send-email">> {
+    return this.add("send-email", data, { ...OTHER_MAIL, ...options });
+  }
+
+  /** Adds an e-mail that a person waits for: priority 1, and 5 attempts. */
+  passwordReset(data: Payload<"password_reset">, options?: BullOptions): Promise<JobOf<"password_reset">> {
+    return this.add("password_reset", data, { ...PASSWORD_RESET, ...options });
+  }
+
+  /** The same as `sendEmail`, by the name that other producers use. */
+  generic(data: Payload<"generic">, options?: BullOptions): Promise<JobOf<"generic">> {
+    return this.add("generic", data, { ...OTHER_MAIL, ...options });
+  }
+
+  /** Tells a user, or several, something in the app, and by `channels` with a push or an e-mail. */
+  notify(data: Payload<"user-notification">, options?: BullOptions): Promise<JobOf<"user-notification">> {
+    return this.add("user-notification", data, options);
+  }
+}
