@@ -141,7 +141,10 @@ async def test_nothing_set(app: App) -> None:
     """Without any variable the worker names each required one in a line of its own."""
     lines = await _refusal(app, **dict.fromkeys(app.env, ""))
 
-    names = ["REDIS_URL", "VAPID_PRIVATE_KEY", "VAPID_PUBLIC_KEY", "VAPID_SUBJECT", "DATABASE_URL", "STORAGE_URL"]
+    names = [
+        *("REDIS_URL", "VAPID_PRIVATE_KEY", "VAPID_PUBLIC_KEY", "VAPID_SUBJECT", "DATABASE_URL", "STORAGE_URL"),
+        *("SMTP_HOST", "MAIL_FROM", "NOTIFICATION_TABLE"),
+    ]
     assert names == [line.split(":")[0] for line in lines]
 
 

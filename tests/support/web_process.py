@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from queue_lib.web import tokens
@@ -18,9 +17,9 @@ WEB = PROJECT / "web.py"
 
 
 def web_process(
-    redis_url: str, folder: Path, *known: Token, python: str | Path = sys.executable, **more: str
+    redis_url: str, folder: Path, *known: Token, python: str | Path | None = None, **more: str
 ) -> tuple[WorkerProcess, str]:
-    """The web process with these tokens, and its URL. `python` is that of the environment it runs in."""
+    """The web process with these tokens, and its URL. `python` is as for WorkerProcess."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -6,11 +6,11 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.support.forked import Forked, fork
 from tests.support.polling import PATIENCE, until
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ class WorkerProcess:
 
     As a context manager it is started, has logged `started` when the body begins, and is killed at the end; its
     output is shown with a failed test. `folder` is its working directory: not the project, whose `.env` it would read.
-    `python` is that of the environment it runs in, by default the tests' own.
+    It is forked from a process that has the packages loaded, unless `python` is the one to start for it.
     """
 
     def __init__(
-        self, env: Mapping[str, str], folder: Path, script: Path = WORKER, python: str | Path = sys.executable
+        self, env: Mapping[str, str], folder: Path, script: Path = WORKER, python: str | Path | None = None
     ) -> None:
         """Nothing runs before `start`."""
         self._env = {"PATH": os.defpath, "PYTHONPATH": str(PROJECT), "LOG_FORMAT": "json", **env}
         self._folder = folder
         self._script = script
         self._python = python
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._readers: list[asyncio.Task[None]] = []
         self._written = {"stdout": b"", "stderr": b""}
 
@@ -59,10 +59,13 @@ class WorkerProcess:
 
     async def start(self) -> None:
         """Start the process."""
-        pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(
-            self._python, str(self._script), cwd=self._folder, env=self._env, stdout=pipe, stderr=pipe
-        )
+        if self._python is None:
+            self._process = await fork(self._script, env=self._env, folder=self._folder)
+        else:
+            pipe = asyncio.subprocess.PIPE
+            self._process = await asyncio.create_subprocess_exec(
+                self._python, str(self._script), cwd=self._folder, env=self._env, stdout=pipe, stderr=pipe
+            )
         self._readers = [
             asyncio.create_task(self._read(name, stream))
             for name, stream in (("stdout", self._process.stdout), ("stderr", self._process.stderr))
@@ -74,7 +77,7 @@ class WorkerProcess:
             self._written[name] += chunk
 
     @property
-    def process(self) -> asyncio.subprocess.Process:
+    def process(self) -> asyncio.subprocess.Process | Forked:
         """The process, once it was started."""
         assert self._process is not None
         return self._process
