@@ -39,6 +39,12 @@ export interface JobSource {
   events(job: JobRef, options?: { signal?: AbortSignal }): AsyncIterable<JobEvent>;
 }
 
+/** Where live messages come from: a QueueService. */
+export interface MessageSource {
+  /** Hears a channel; null: the connection is lost, and nothing more comes. Resolves to what ends it. */
+  listen(channel: string, hear: (message: string | null) => void): Promise<() => void>;
+}
+
 /**
  * Names for `options.priority`. In bullmq 1 comes first; a job without a priority comes before all jobs that have one.
  */

@@ -3,9 +3,11 @@ import { FlowProducer, type Job, type JobNode, type JobsOptions, Queue, QueueEve
 import { QUEUE_OF } from "../jobs.js";
 import { JobFailedError, timedOut, type WaitOptions } from "../options.js";
 import { type OwnQueues, queueOf } from "../queues.js";
-import type { JobEvent, JobName, JobRef, JobSource, JobStatus, Payload, QueueName } from "../status.js";
+import type { JobEvent, JobName, JobRef, JobSource, JobStatus, MessageSource, Payload, QueueName } from "../status.js";
 import { type JobOf, TypedAdds } from "./adds.js";
 import { type CancelOptions, markOf, passed, set } from "./cancel.js";
+import { Channels, type Hear } from "./channels.js";
+import { clientOf, listening } from "./client.js";
 import { type Connection, checkedConnection, ofListener, ofProducer, RedisError } from "./connection.js";
 import { type Flow, flowJob } from "./flow.js";
 import { type Follow, follower } from "./follow.js";
@@ -47,11 +49,12 @@ const LAST_LOOK = 5000;
  * job. If `mayBeDone` of the error is true, the job may still be added; to be sure of one, add it again with the same
  * `jobId`.
  */
-export class QueueService extends TypedAdds implements JobSource {
+export class QueueService extends TypedAdds implements JobSource, MessageSource {
   readonly #options: QueueServiceOptions;
   readonly #queues: Set<string>;
   readonly #opened = new Map<string, Opened>();
   readonly #followed = new Map<string, Follow>();
+  readonly #channels = new Channels();
   #lastError: string | undefined;
 
   constructor(options: QueueServiceOptions) {
@@ -196,11 +199,31 @@ export class QueueService extends TypedAdds implements JobSource {
     await passed(mark);
   }
 
+  /**
+   * Hears what is published on a channel of Redis. `hear` gets each message, and null when the connection is lost: then
+   * nothing more comes. Returns what ends it. All who listen share one connection.
+   */
+  async listen(channel: string, hear: Hear): Promise<() => void> {
+    const leave = () => this.#channels.leave(channel, hear);
+    const begin = async (queue: Queue) => {
+      const client = await clientOf(queue);
+      await this.#channels.listen(channel, hear, () => listening(client));
+    };
+    try {
+      await this.#ask(ANY, begin);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return leave;
+  }
+
   /** Closes all connections, so that a script can end. The next call opens new ones. */
   async close(): Promise<void> {
     const opened = [...this.#opened.values()];
     this.#opened.clear();
     this.#followed.clear();
+    this.#channels.close();
     await Promise.all(opened.map((each) => closed(each, this.#timeout)));
   }
 

@@ -1,5 +1,6 @@
 import type { JobEvent, JobRef, JobSource, JobStatus } from "../status.js";
 import { answering, json, refuse } from "./answer.js";
+import { eventStream, type Send } from "./event-stream.js";
 import { signedIn, type UserId } from "./session.js";
 
 export interface JobRouteOptions {
@@ -15,15 +16,7 @@ export interface JobContext {
 /** What the browser learns of a job: never its payload. */
 export type PublicJob = Omit<JobStatus, "data">;
 
-const HEARTBEAT = 15_000; // milliseconds: proxies cut answers that are silent for a minute
-const LIFETIME = 300_000; // the browser comes back, and its session is looked at again
-const RETRY = 1000; // milliseconds after which the browser comes back
 const LONGEST = 500; // characters of an id
-const HEADERS = {
-  "Content-Type": "text/event-stream",
-  "Cache-Control": "no-store, no-transform", // a proxy, and Next.js itself, would compress and so hold it back
-  "X-Accel-Buffering": "no",
-};
 
 /**
  * The handler for `app/api/jobs/[queue]/[id]/route.ts`: a job's progress and end as server-sent events, or with
@@ -48,7 +41,7 @@ async function answer({ source, userId }: JobRouteOptions, request: Request, con
   const last = request.headers.get("last-event-id");
   const isEnded = job.state === "completed" || job.state === "failed";
   if (isEnded && last === fingerprint(job)) return new Response(null, { status: 204 }); // do not come back
-  return new Response(stream(source, ref, last, request.signal), { headers: HEADERS });
+  return eventStream(request.signal, (send, signal) => follow(source, ref, last, send, signal));
 }
 
 /** A part of the path; Next.js may leave it encoded. */
@@ -84,46 +77,13 @@ function text(event: JobEvent): string {
   return `id: ${fingerprint(event.job)}\nevent: ${event.type}\ndata: ${JSON.stringify(publicJob(event.job))}\n\n`;
 }
 
-function stream(source: JobSource, ref: JobRef, last: string | null, signal: AbortSignal): ReadableStream<Uint8Array> {
-  const aborter = new AbortController();
-  const stop = () => aborter.abort();
-  const encoder = new TextEncoder();
-  const lifetime = setTimeout(stop, LIFETIME);
-  let heartbeat: ReturnType<typeof setInterval>;
-
-  const run = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    const send = (line: string) => aborter.signal.aborted || controller.enqueue(encoder.encode(line));
-    send(`retry: ${RETRY}\n\n`);
-    heartbeat = setInterval(() => send(": no news\n\n"), HEARTBEAT);
-    try {
-      for await (const event of source.events(ref, { signal: aborter.signal })) {
-        if (event.type === "gone" || fingerprint(event.job) !== last) send(text(event));
-      }
-    } catch (error) {
-      // The browser comes back, and then gets the reason if it is still so.
-      console.error(
-        `pushmill: the events of job ${ref.id} broke off: ${error instanceof Error ? error.message : error}`,
-      );
+async function follow(source: JobSource, ref: JobRef, last: string | null, send: Send, signal: AbortSignal) {
+  try {
+    for await (const event of source.events(ref, { signal })) {
+      if (event.type === "gone" || fingerprint(event.job) !== last) send(text(event));
     }
-    end();
-    if (!cancelled) controller.close();
-  };
-  let cancelled = false;
-  const end = () => {
-    clearTimeout(lifetime);
-    clearInterval(heartbeat);
-    signal.removeEventListener("abort", stop);
-  };
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop);
-  return new ReadableStream({
-    start: (controller) => {
-      void run(controller);
-    },
-    cancel: () => {
-      cancelled = true;
-      stop();
-      end();
-    },
-  });
+  } catch (error) {
+    // The browser comes back, and then gets the reason if it is still so.
+    console.error(`pushmill: the events of job ${ref.id} broke off: ${error instanceof Error ? error.message : error}`);
+  }
 }

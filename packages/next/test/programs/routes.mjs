@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { QueueService } from "pushmill/bullmq";
-import { subscriptionRoutes, uploadRoutes } from "pushmill/next";
+import { notificationRoutes, subscriptionRoutes, uploadRoutes } from "pushmill/next";
 import { PrismaClient } from "./client/index.js";
 
 const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD, MAX_BYTES } = process.env;
@@ -18,6 +18,7 @@ const queues = new QueueService({ connection: { url: REDIS_URL } }); // it conne
 const maxBytes = MAX_BYTES ? { image: Number(MAX_BYTES) } : {};
 
 const routes = {
+  "/api/notifications": notificationRoutes({ prisma, userId, source: queues }),
   "/api/push/subscriptions": subscriptionRoutes({ prisma, userId, allowLocalEndpoints: true }),
   "/api/uploads": uploadRoutes({ prisma, userId, queues, method: UPLOAD_METHOD, maxBytes }),
 };

@@ -35,14 +35,18 @@ export function fakeTable({ unique, rows = [] }) {
       const row = rows.find((one) => fits(one, where));
       return row ? { ...row } : null;
     },
-    async findMany({ where, orderBy = [], skip = 0 }) {
+    async findMany({ where, orderBy = [], skip = 0, take }) {
       await turn();
       const found = rows.filter((row) => fits(row, where));
       const keys = orderBy.flatMap(Object.entries).reverse();
       for (const [name, direction] of keys) {
         found.sort((a, b) => (direction === "desc" ? -1 : 1) * (a[name] < b[name] ? -1 : a[name] > b[name] ? 1 : 0));
       }
-      return found.slice(skip).map((row) => ({ ...row }));
+      return found.slice(skip, take && skip + take).map((row) => ({ ...row }));
+    },
+    async count({ where }) {
+      await turn();
+      return rows.filter((row) => fits(row, where)).length;
     },
     async create({ data }) {
       await turn();
