@@ -74,14 +74,15 @@ def member(context: Context) -> str:
     return hashlib.sha256(json.dumps([job.wire, job.id, job.created_at]).encode()).hexdigest()[:32]
 
 
-async def collapsed(context: Context, user_id: str, collapse: Collapse, event: Event) -> Collapsed | None:
+async def collapsed(context: Context, user_id: str, key: str, window: float, event: Event) -> Collapsed | None:
     """What this job sends for itself and for others; None if another job sends for it.
 
-    Events that were cancelled do not count. Raises SnoozeError until the window is over, and BrokerUnavailableError.
+    Its event opens a window of so many seconds, unless one is open for this user and key. Events that were cancelled do
+    not count. Raises SnoozeError until the window is over, and BrokerUnavailableError.
     """
-    board, name = context.board, gathering(context, user_id, collapse.key)
+    board, name = context.board, gathering(context, user_id, key)
     told = json.dumps([event.content, event.cancel_key, event.since])
-    gathered = await board.gather(name, member(context), told, collapse.window)
+    gathered = await board.gather(name, member(context), told, window)
     if gathered.wait is not None:
         msg = "waits for more events of its collapse key"
         raise SnoozeError(msg, gathered.wait)
@@ -94,9 +95,9 @@ async def collapsed(context: Context, user_id: str, collapse: Collapse, event: E
     return Collapsed(len(left) + (gathered.left_out if left else 0), left[-1] if left else None)
 
 
-async def forget(context: Context, user_id: str, collapse: Collapse) -> None:
+async def forget(context: Context, user_id: str, key: str) -> None:
     """The message was sent: no later run of this job needs the events."""
-    await context.board.forget(gathering(context, user_id, collapse.key), member(context))
+    await context.board.forget(gathering(context, user_id, key), member(context))
 
 
 def _filled(value: Any, count: str) -> Any:

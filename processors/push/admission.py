@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.push.options import Urgency
-from processors.reach.choice import Channel, Occasion
+from processors.reach.choice import MUTED, Channel, Occasion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,11 @@ class Admission:
             return {}
         users = await self._reach.withheld({row.user_id for row in rows}, self._occasion)
         return {row.id: users[row.user_id] for row in rows if row.user_id in users}
+
+    async def wait(self, user_id: str) -> float:
+        """Seconds until the user's quiet hours end; 0 if the message does not wait for them. Raises as `withheld`."""
+        wait = 0.0 if self._reach is None else await self._reach.wait(user_id, self._occasion)
+        return wait if wait < MUTED else 0.0
 
     async def now(self, rows: Sequence[Subscription]) -> list[Subscription]:
         """Those of the rows that are admitted now."""

@@ -106,15 +106,24 @@ class PushPayload(Push):
         if self.options.collapse is not None:
             try:
                 Notification.model_validate(self.collapsed_content(2)["payload"])
+            except RecursionError:
+                msg = "options.collapse.template is nested too deeply"
+                raise ValueError(msg) from None
             except ValidationError as error:
                 names = sorted({str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]})
                 msg = f"options.collapse.template makes no notification: {', '.join(names)[:100]}"
                 raise ValueError(msg) from None
         return self
 
-    def collapsed_content(self, count: int, content: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The `content` of the newest of so many events (by default this job's) as one message for all of them."""
-        content = content or self.content
+    @property
+    def event(self) -> dict[str, Any]:
+        """What a later job needs to send this message, as the app gave it."""
+        collapse = {} if self.options.collapse is None else {"collapse": dict(self.options.collapse)}
+        return {**self.content, "options": {**_options_data(self.options, self.options.expires_at), **collapse}}
+
+    def collapsed_content(self, count: int) -> dict[str, Any]:
+        """The content of this event, if it is the newest of so many, as one message for all of them."""
+        content = self.content
         if count == 1 or self.options.collapse is None:
             return content
         fields = self.options.collapse.fields(count, "body")
@@ -186,17 +195,24 @@ def follow_up_data(
 
     Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
     """
-    options = push.options.model_dump(
-        mode="json", by_alias=True, exclude={"not_before", "collapse"}, exclude_defaults=True
-    )
+    # The ids say who gets it, so the secret endpoint of who does not is left out.
+    options = _options_data(push.options.model_copy(update={"exclude_endpoint": None}), deadline)
     return {
         "subscriptionIds": list(ids),
         **push.content,
-        "options": {**options, "expiresAt": round(deadline * 1000)},
+        "options": options,
         "attempt": attempt,
         "followUpOf": of,
         "addedBy": by,
     }
+
+
+def _options_data(options: Options, expires_at: float | None) -> dict[str, Any]:
+    """Options on the wire, to be sent from now until `expires_at` (epoch seconds), and not to be collapsed."""
+    data = options.model_dump(
+        mode="json", by_alias=True, exclude={"not_before", "expires_at", "collapse"}, exclude_defaults=True
+    )
+    return data if expires_at is None else {**data, "expiresAt": round(expires_at * 1000)}
 
 
 class PushResult(Model):

@@ -28,8 +28,8 @@ class PushNotification:
     async def __call__(self, payload: PushPayload, context: Context, /) -> PushResult:
         """Run one job. Raises PermanentError for a message that no push service takes, never for one subscription."""
         wait_until_due(payload, self._dependencies)
-        if payload.options.collapse is not None:
-            return await send_collapsed(payload, context, self._send)
+        if (collapse := payload.options.collapse) is not None:
+            return await send_collapsed(payload, collapse, self._dependencies, context, self._send)
         return await self._send(payload, context)
 
     async def _send(self, payload: PushPayload, context: Context) -> PushResult:

@@ -60,11 +60,18 @@ class Reach:
 
     async def is_wanted(self, user_id: str, occasion: Occasion) -> bool:
         """Whether this user wants it, for a job of one user. Raises SnoozeError until quiet hours end."""
+        if (wait := await self.wait(user_id, occasion)) not in {0.0, MUTED}:
+            msg = "quiet hours: it waits until they end"
+            raise SnoozeError(msg, wait)
+        return wait == 0
+
+    async def wait(self, user_id: str, occasion: Occasion) -> float:
+        """Seconds until this user's quiet hours end, and somewhat more; 0 without, MUTED if it is not wanted at all.
+
+        Raises SnoozeError while the database is away.
+        """
         until = (await self.withheld([user_id], occasion)).get(user_id)
-        if until is None or until == MUTED:
-            return until is None
-        msg = "quiet hours: it waits until they end"
-        raise SnoozeError(msg, until - self.clock() + SPREAD * self.chance())
+        return 0.0 if until is None else until - self.clock() + SPREAD * self.chance()
 
 
 def open_reach(storage: Storage, served: Served) -> Reach | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 
 import pytest
@@ -11,57 +10,8 @@ from pydantic import ValidationError
 
 from processors.push.delivery import Kind
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload, PushResult
-from processors.push.processor import PushNotification
-from queue_lib.broker.board import MemoryBoard
-from queue_lib.errors import SnoozeError
-from tests.support.fakes import FakeContext, make_job
-from tests.support.push_fakes import NOW, Clock, FakeSender, FakeSubscriptions, make_dependencies, make_row
-
-COLLAPSE = {"key": "general", "window": 60, "template": "{{count}} new messages in General"}
-
-
-def push(n: int, user: str = "1", cancel_key: str | None = None, **collapse: Any) -> PushPayload:
-    """The push for message n."""
-    return PushPayload.model_validate(
-        {
-            "userId": user,
-            "payload": {"title": "General", "body": f"message {n}", "url": f"/m/{n}"},
-            "options": {"collapse": COLLAPSE | collapse, "cancelKey": cancel_key},
-        }
-    )
-
-
-class Line:
-    """A queue over fakes: each job keeps its context, and one that is put off runs again when it is due."""
-
-    def __init__(self, script: Any = None) -> None:
-        self.clock = Clock()
-        self.board = MemoryBoard(self.clock)
-        self.sender = FakeSender(script)
-        self.sent: list[dict[str, Any]] = []
-        rows = FakeSubscriptions([make_row(1, user_id="1"), make_row(2, user_id="2")])
-        self.processor = PushNotification(make_dependencies(rows, self.sender, self.clock))
-        self.contexts: dict[int, FakeContext] = {}
-        send = self.sender.send
-
-        async def keep(subscription: Any, message: Any) -> Any:
-            self.sent.append(json.loads(message.body))
-            return await send(subscription, message)
-
-        self.sender.send = keep  # type: ignore[method-assign]
-
-    def context(self, n: int) -> FakeContext:
-        """The context of job n, which is added now."""
-        job = make_job(id=str(n), created_at=self.clock.now)
-        return self.contexts.setdefault(n, FakeContext(job, self.board))
-
-    async def run(self, n: int, payload: PushPayload | None = None) -> PushResult | float:
-        """The result of job n, or for how many seconds it is put off."""
-        context = self.context(n)
-        try:
-            return await self.processor(payload or push(n), context)
-        except SnoozeError as pause:
-            return pause.delay
+from tests.support.push_fakes import NOW
+from tests.support.push_line import COLLAPSE, Line, push
 
 
 async def test_several_events_become_one_push() -> None:
