@@ -127,5 +127,5 @@ class NotificationResult(Model):
     push: str | None = Field(None, description="id of the job in push-notifications")
     email: str | None = Field(None, description="id of the job in email; with userIds, of the first one")
     emails: int = Field(0, description="jobs in email")
-    cancelled: bool = Field(default=False, description="its cancelKey was cancelled, so nobody was told")
+    cancelled: bool = Field(default=False, description="its cancelKey was cancelled before all were told")
     without_address: int = Field(0, description="users who get no e-mail, for want of an address")

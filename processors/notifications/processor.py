@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PAGE = 50  # users in one statement
 LIVE = frozenset({Channel.IN_APP, Channel.REALTIME})  # channels with a live message
+OTHER_JOBS = frozenset({Channel.PUSH, Channel.EMAIL})  # channels with jobs of their own
 SPACE = uuid.UUID("a7c1e0de-5a35-5f0b-9c52-4a2f6f2f9b3e")  # of the keys: drawn once
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -45,22 +46,19 @@ class UserNotification:
         an e-mail without a source of addresses.
         """
         self._refuse_unaddressed(payload)
-        if await context.is_cancelled(payload.cancel_key):
-            return NotificationResult(cancelled=True)
-        job_key, counts = key_of(context.job), Counter[str]()
+        job_key, counts, is_cancelled = key_of(context.job), Counter[str](), False
         told: dict[str, str] = {}
         for start in range(0, len(payload.users), PAGE):
+            if is_cancelled := await context.is_cancelled(payload.cancel_key):
+                break
             keys = {user: str(uuid.uuid5(job_key, user)) for user in payload.users[start : start + PAGE]}
-            muted = await self._muted(payload, keys)
-            counts["muted"] += len(muted)
-            page = {user: key for user, key in keys.items() if user not in muted}
-            if page and Channel.IN_APP in payload.channels:
-                page = await self._add_rows(payload, page, counts)
-            if page and LIVE & set(payload.channels):
-                counts["published"] += await self._publish(payload, page, context)
-            told |= page | muted
+            told |= await self._tell(payload, keys, counts, context)
         self._count(payload, context, counts)
         row = next(iter(told.values()), None) if counts["created"] and payload.user_id else None
+        if told and OTHER_JOBS & set(payload.channels):  # which are of a later time than a call until now
+            is_cancelled = is_cancelled or await context.is_cancelled(payload.cancel_key)
+        if is_cancelled:
+            told = {}
         push = await add_push(payload, told, job_key, context) if told and Channel.PUSH in payload.channels else None
         emails = await self._add_emails(payload, list(told), job_key, context)
         return NotificationResult(
@@ -69,8 +67,22 @@ class UserNotification:
             push=push,
             email=next(iter(emails), None),
             emails=len(emails),
+            cancelled=is_cancelled,
             without_address=len(told) - len(emails) if Channel.EMAIL in payload.channels else 0,
         )
+
+    async def _tell(
+        self, payload: NotificationPayload, keys: dict[str, str], counts: Counter[str], context: Context
+    ) -> dict[str, str]:
+        """Tell these users in the app. Returns who may get a push and an e-mail: user -> id of the row, or key."""
+        muted = await self._muted(payload, keys)
+        counts["muted"] += len(muted)
+        page = {user: key for user, key in keys.items() if user not in muted}
+        if page and Channel.IN_APP in payload.channels:
+            page = await self._add_rows(payload, page, counts)
+        if page and LIVE & set(payload.channels):
+            counts["published"] += await self._publish(payload, page, context)
+        return page | muted
 
     def _refuse_unaddressed(self, payload: NotificationPayload) -> None:
         has_addresses = payload.email is not None or self._dependencies.has_addresses

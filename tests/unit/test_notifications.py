@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from processors.features import FEATURES
 from processors.notifications.payload import NotificationPayload, NotificationResult
+from processors.notifications.processor import PAGE
 from queue_lib.admin.admission import Admission
 from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError, Trouble
 from queue_lib.feature import jobs_of
@@ -114,6 +115,24 @@ async def test_a_cancelled_notification_tells_nobody() -> None:
     await world.context.board.cancel("7", 60)
     assert NotificationResult(cancelled=True) == await world.run(**job)
     assert ({}, {}) == (world.notifications.rows, world.context.enqueued)
+
+
+@pytest.mark.parametrize("users", [1, 200], ids=["before its push and mail", "between pages"])
+async def test_a_notification_that_is_cancelled_while_it_runs_stops(users: int) -> None:
+    """Its push and its mails would be of a later time than the call, which would not take them back."""
+    world = World(addresses={f"u{n}": f"u{n}@example.com" for n in range(users)})
+    add = world.notifications.add
+
+    async def add_and_cancel(*given: Any) -> Any:
+        await world.context.board.cancel("7", 60)
+        return await add(*given)
+
+    world.notifications.add = add_and_cancel  # type: ignore[method-assign,assignment]
+    told = {"userIds": [f"u{n}" for n in range(users)], "channels": ["in-app", "push", "email"], "cancelKey": "7"}
+    result = await world.run(**told)
+
+    assert {} == world.context.enqueued
+    assert NotificationResult(created=min(users, PAGE), cancelled=True) == result
 
 
 async def test_channels_without_the_app_leave_no_row() -> None:

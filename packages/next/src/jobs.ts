@@ -535,7 +535,7 @@ export interface NotificationResult {
   email: string | null;
   /** jobs in email */
   emails: number;
-  /** its cancelKey was cancelled, so nobody was told */
+  /** its cancelKey was cancelled before all were told */
   cancelled: boolean;
   /** users who get no e-mail, for want of an address */
   withoutAddress: number;
