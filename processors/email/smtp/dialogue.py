@@ -75,7 +75,8 @@ class Dialogue(asyncio.Protocol):
         """Take over a connection on which nothing is under way."""
         self._transport, self._timeouts = transport, timeouts
         self._buffer = bytearray()
-        self._lines: list[str] = []
+        self._lines: list[str] = []  # of a reply that has more of them
+        self._size = 0  # bytes of these
         self._replies: deque[Reply] = deque()
         self._expected = 0
         self._broken = ""
@@ -151,8 +152,7 @@ class Dialogue(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 await event.wait()
         except TimeoutError:
-            self._break(reason)
-            self._transport.abort()
+            self._give_up(reason)
             raise BrokenConnectionError(reason) from None
 
     def _break(self, reason: str) -> None:
@@ -160,28 +160,36 @@ class Dialogue(asyncio.Protocol):
         self._woken.set()
         self._writable.set()
 
+    def _give_up(self, reason: str) -> None:
+        """End a connection that is of no use: the server might send on and on."""
+        self._break(reason)
+        self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         """Read lines, and make replies of them."""
+        if self._broken:
+            return
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0 and not self._broken:
             line = bytes(self._buffer[:end]).rstrip(b"\r")
             del self._buffer[: end + 1]
             self._read(line)
-        if len(self._buffer) + sum(map(len, self._lines)) > LONGEST:
-            self._break("the server's answer has no end")
+        if len(self._buffer) + self._size > LONGEST:
+            self._give_up("the server's answer has no end")
 
     def _read(self, line: bytes) -> None:
         if not line[:3].isdigit() or line[3:4] not in {b"", b" ", b"-"}:
-            self._break("the server's answer is no SMTP")
+            self._give_up("the server's answer is no SMTP")
             return
         self._lines.append(line[4:].decode(errors="replace"))
+        self._size += len(line) + 1
         if line[3:4] == b"-":
             return
         if len(self._replies) >= self._expected:
-            self._break("the server spoke without being asked")
+            self._give_up("the server spoke without being asked")
         else:
             self._replies.append(Reply.of(int(line[:3]), self._lines))
-        self._lines = []
+        self._lines, self._size = [], 0
         self._woken.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
