@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from queue_lib.jobs.toolbox import Cache
 
 DAY = 24 * 3600.0  # seconds
-HELD = 3600.0  # seconds that a job holds its key; each of its runs begins them anew
+HELD = 3600.0  # seconds that a job holds its key before somebody may have the mail; each run begins them anew
 PAUSE = 30.0  # seconds until a job looks again at a key that another one holds
 OPEN, DATA, SENT = "open", "data", "sent"
 
@@ -20,8 +20,8 @@ OPEN, DATA, SENT = "open", "data", "sent"
 class Key:
     """The key of one job, as all jobs with the same key see it: `<state> <job>`.
 
-    The state is `open` until the message is sent, `data` while the server's answer is awaited, and then `sent`. Without
-    a key nothing is asked and nothing is written.
+    The state is `open` until the message is sent, `data` while the server's answer is awaited or a part of the
+    recipients has the mail, and then `sent`. Without a key nothing is asked and nothing is written.
     """
 
     def __init__(self, cache: Cache, key: str | None, job: Job) -> None:
@@ -37,7 +37,7 @@ class Key:
         text = await self._cache.claim(self._name, f"{OPEN} {self._job}", HELD)
         state, _, job = text.partition(" ")
         if job == self._job:
-            await self._cache.set(self._name, text, DAY if state == SENT else HELD)
+            await self._cache.set(self._name, text, HELD if state == OPEN else DAY)
             return False
         if state != SENT:
             msg = "another job with its idempotencyKey is sending the mail"
@@ -46,10 +46,10 @@ class Key:
 
     async def data(self) -> None:
         """The message is about to be sent."""
-        await self._set(DATA, HELD)
+        await self._set(DATA, DAY)
 
     async def open(self) -> None:
-        """The server has refused the message."""
+        """The server has refused the message, and nobody has it."""
         await self._set(OPEN, HELD)
 
     async def sent(self) -> None:

@@ -149,7 +149,8 @@ class Run:
         """Note it. Raises PermanentError instead of the error if the server has refused us for a day."""
         if self._has_begun:
             await self._ledger.take_back()
-            await self._key.open()
+            if not self._ledger.accepted:
+                await self._key.open()
         if isinstance(error, MailDeferredError):
             error.at_least = self._patience()
         if isinstance(error, SenderRefusedError):

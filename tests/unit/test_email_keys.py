@@ -9,7 +9,7 @@ import pytest
 from processors.email.mail import MailDeferredError, MailRefusedError, UncertainError
 from processors.email.payload import EmailResult
 from queue_lib.outcome import Dead, Retry, Snooze
-from tests.support.email_fakes import ADA, World
+from tests.support.email_fakes import ADA, GRACE, World, deferred
 
 KEY: dict[str, Any] = {"idempotencyKey": "order 7"}
 
@@ -85,3 +85,28 @@ async def test_a_job_that_sent_nothing_leaves_the_mail_to_the_next(ending: str) 
     world.suppressions.rows.clear()
     assert not is_skipped(await world.mail(ADA, job_id="2", **KEY).run())
     assert 1 == len(world.mailer.sent)
+
+
+async def test_who_has_the_mail_gets_no_other_from_a_second_job() -> None:
+    """Although the first job waits for another recipient, for hours where the worker was down."""
+    world = World([deferred(GRACE)])
+    first, second = world.mail(ADA, GRACE, job_id="1", **KEY), world.mail(ADA, GRACE, job_id="2", **KEY)
+    assert isinstance(await first.run(), Retry)
+
+    world.now += 2 * 3600
+    assert isinstance(await second.run(), Snooze)
+    await first.run()
+    assert is_skipped(await second.run())
+    assert [(ADA,), (GRACE,)] == world.mailer.sent
+
+
+async def test_a_refusal_does_not_take_back_what_somebody_has() -> None:
+    """The rest of the mail is refused for now, and expires."""
+    world = World([deferred(GRACE)], MailDeferredError("451 later"))
+    first = world.mail(ADA, GRACE, job_id="1", expiresAt=int(world.now * 1000) + 60_000, **KEY)
+    assert isinstance(await first.run(), Retry)
+    assert isinstance(await first.run(), Retry)
+    world.now += 61
+    assert isinstance(await first.run(), EmailResult)
+
+    assert is_skipped(await world.mail(ADA, GRACE, job_id="2", **KEY).run())
