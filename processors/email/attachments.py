@@ -30,6 +30,7 @@ SIGNATURES = {
     b"GIF89a": "image/gif",
 }
 UNKNOWN = "application/octet-stream"
+COMPOSITE = ("message/", "multipart/")  # these may not be in base64: mailboxes would show nothing (RFC 2046, 5.2.1)
 
 
 async def fetch(store: ObjectStore, payload: EmailPayload, folder: Path, most: int) -> list[Path]:
@@ -61,7 +62,10 @@ def encoded(attachment: Attachment, file: Path) -> File:
                 out += binascii.b2a_base64(chunk[start : start + LINE], newline=False)
                 out += b"\r\n"
     name = attachment.filename or attachment.path.rpartition("/")[2]
-    return File(name, attachment.content_type or kind_of(name, first), attachment.cid, out)
+    kind = attachment.content_type or kind_of(name, first)
+    if kind.lower().startswith(COMPOSITE):
+        kind = UNKNOWN
+    return File(name, kind, attachment.cid, out)
 
 
 def kind_of(name: str, first: bytes) -> str:

@@ -1,7 +1,7 @@
 """The message: headers, text, html and attachments, as bytes that any server takes. Pure.
 
-Everything is 7 bit, but for headers with addresses that need SMTPUTF8. No header can end early: EmailMessage refuses
-line breaks, and so do the payload's models.
+Everything is 7 bit, but for headers with addresses that need SMTPUTF8. No header can end early: the payload's models
+refuse line breaks, and what is written here has none.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from processors.email.payload import EmailPayload, Mailbox
 
@@ -51,10 +52,11 @@ def build(
     people = (sender, *payload.to, *payload.cc, *payload.bcc, *payload.reply_to)
     utf8 = not all(each.address.isascii() for each in people)
     message = EmailMessage((SMTPUTF8 if utf8 else SMTP).clone(cte_type="7bit"))
-    _address(message, payload, sender)
-    message["Subject"] = plain(words.subject)
     message["Date"] = datetime.now(UTC)
-    lines = "".join(_lines(message, {"Message-ID": message_id, **_more(payload), **extra}))
+    further = {name: _encoded(value) for name, value in {**payload.headers, **extra}.items()}
+    headers = {"Message-ID": message_id, **_addressed(payload, sender), "Subject": _encoded(words.subject), **further}
+    # EmailMessage would cut a long URL into encoded words.
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {**headers, **_one_click(payload)}.items())
     _fill(message, words)
     marks = {_attach(message, file): file.encoded for file in files}
     return lines.encode() + b"".join(_filled(message.as_bytes(), marks)), utf8
@@ -66,37 +68,34 @@ def clean(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The same for a header, where nothing of it may be read as an encoded word (RFC 2047)."""
-    return clean(text).replace("=?", "= ?")
+    """The same in one line, for a header, where nothing of it may be read as an encoded word (RFC 2047)."""
+    return re.sub(r"[\r\n]+", " ", clean(text)).replace("=?", "= ?")
 
 
-def _address(message: EmailMessage, payload: EmailPayload, sender: Mailbox) -> None:
-    message["From"] = _listed([sender])
-    for header, mailboxes in (("To", payload.to), ("Cc", payload.cc), ("Reply-To", payload.reply_to)):
-        if mailboxes:
-            message[header] = _listed(mailboxes)
+def _addressed(payload: EmailPayload, sender: Mailbox) -> dict[str, str]:
+    people = {"From": [sender], "To": payload.to, "Cc": payload.cc, "Reply-To": payload.reply_to}
+    return {header: ",\r\n ".join(map(_written, mailboxes)) for header, mailboxes in people.items() if mailboxes}
 
 
-def _listed(mailboxes: Iterable[Mailbox]) -> tuple[Address, ...]:
-    split = ((plain(each.name or ""), each.address.rpartition("@")) for each in mailboxes)
-    return tuple(Address(name, user, domain) for name, (user, _, domain) in split)
+def _written(mailbox: Mailbox) -> str:
+    user, _, domain = mailbox.address.rpartition("@")
+    name = plain(mailbox.name or "")
+    if name.isascii():
+        return str(Address(name, user, domain))
+    return f"{_encoded(name)} {Address('', user, domain).addr_spec.join('<>')}"
 
 
-def _more(payload: EmailPayload) -> dict[str, str]:
-    """The headers that the app asks for."""
+def _encoded(text: str) -> str:
+    """Words of a header. The policies of EmailMessage lose and add spaces in long ones, and commas between names."""
+    text = plain(text)
+    return text if text.isascii() else Header(text, "utf-8", maxlinelen=64).encode(linesep="\r\n")
+
+
+def _one_click(payload: EmailPayload) -> dict[str, str]:
+    """The headers of RFC 8058."""
     if payload.unsubscribe_url is None:
-        return payload.headers
-    one_click = {"List-Unsubscribe": f"<{payload.unsubscribe_url}>", "List-Unsubscribe-Post": ONE_CLICK}
-    return {**payload.headers, **one_click}
-
-
-def _lines(message: EmailMessage, headers: dict[str, str]) -> Iterator[str]:
-    """Headers on one line each: the library would cut a long URL into encoded words. Others become part of it."""
-    for name, value in headers.items():
-        if value.isascii():
-            yield f"{name}: {value}\r\n"
-        else:
-            message[name] = plain(value)
+        return {}
+    return {"List-Unsubscribe": f"<{payload.unsubscribe_url}>", "List-Unsubscribe-Post": ONE_CLICK}
 
 
 def _fill(message: EmailMessage, words: Words) -> None:
@@ -115,7 +114,7 @@ def _attach(message: EmailMessage, file: File) -> bytes:
     mark = secrets.token_hex(16)
     kind, _, subtype = file.content_type.partition("/")
     named: dict[str, Any] = {"filename": clean(file.name), "maintype": kind, "subtype": subtype}
-    html = _html_part(message) if file.cid else None
+    html = message.get_body(("related", "html")) if file.cid else None
     if html is None:
         message.add_attachment(b"", **named)
     else:
@@ -123,14 +122,6 @@ def _attach(message: EmailMessage, file: File) -> bytes:
     parts: Any = (message if html is None else html).get_payload()  # a list: it is multipart now
     parts[-1].set_payload(mark)
     return mark.encode()
-
-
-def _html_part(message: EmailMessage) -> EmailMessage | None:
-    """Where inline images belong: the html, or the part that already has it with other images."""
-    for part in message.walk():
-        if part.get_content_type() in {"multipart/related", "text/html"} and isinstance(part, EmailMessage):
-            return part
-    return None
 
 
 def _filled(message: bytes, marks: dict[bytes, bytes | bytearray]) -> Iterator[bytes | bytearray]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processors.email.message import Words
+from processors.email.payload import MAX_LINE
 from processors.sandbox.client import Task
 from processors.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError, TransientError
@@ -46,7 +47,11 @@ class Writer:
             msg = f"subject: give one, or add the template {payload.template}.subject.txt"
             raise PermanentError(msg)
         text = payload.text if payload.text is not None else made.get("text")
-        return Words(" ".join(subject.split()), payload.markup or made.get("html"), text)
+        subject = " ".join(subject.split())
+        if len(subject) > MAX_LINE:  # a variable may have any length
+            msg = f"subject: the template {payload.template}.subject.txt makes one of more than {MAX_LINE} characters"
+            raise PermanentError(msg)
+        return Words(subject, payload.markup or made.get("html"), text)
 
     def _template(self, payload: EmailPayload) -> dict[str, Any]:
         if self.templates is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.policy import default
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,13 @@ def test_images_of_the_html_are_related_to_it() -> None:
     assert ["logo.png", "logo.png", "bill ü.png"] == [part.get_filename() for part in images]
     assert ["<logo>", "<other>", None] == [part["Content-ID"] for part in images]
     assert ["inline", "inline", "attachment"] == [part.get_content_disposition() for part in images]
+
+
+def test_an_attachment_of_html_is_not_the_mails_own() -> None:
+    """No image goes into it, and nothing takes it for what the mail says."""
+    report = File("report.html", "text/html", None, b"PGI+aGk8L2I+\r\n")
+    message, _ = made(Words("s", None, "t"), report, image())
+    assert kinds(message) == ["mixed", "text/plain", "text/html", "image/png"]
 
 
 def test_an_image_without_html_is_attached() -> None:
@@ -151,6 +159,39 @@ def test_whatever_the_words_and_names_are_the_message_is_the_same(
     assert " ".join(clean(words.subject).replace("=?", "= ?").split()) == " ".join(message["Subject"].split())
     expected = clean(text).replace("\r\n", "\n").replace("\r", "\n")
     assert expected.rstrip("\n") == text_of(message, "plain").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("Müller-Lüdenscheidt, Dr. rer. nat. habil. Hans-Jürgen von und zu Straße", id="long"),
+        pytest.param("José @ home", id="at"),
+        pytest.param("漢\u202e)\U0001f600é<,:;(", id="signs"),
+        pytest.param("Ada, B", id="comma"),
+    ],
+)
+def test_names_and_subjects_are_read_as_they_are_written(name: str) -> None:
+    """As RFC 2047 says, and each recipient is one."""
+    people = [{"name": name, "address": "ada@b.example"}, {"name": name, "address": "bob@b.example"}]
+    subject = " ".join([name] * 4)
+    _, content = made(Words(subject, None, "t"), to=people)
+
+    plainly = message_from_bytes(content)  # this parser decodes nothing by itself
+    ada, bob = plainly["To"].split(",\r\n ")
+    for line, address in ((ada, "ada@b.example"), (bob, "bob@b.example")):
+        assert str(make_header(decode_header(line))).replace('"', "") == f"{name} <{address}>"
+    assert str(make_header(decode_header(plainly["Subject"]))) == subject
+    assert all(len(line) <= 78 for line in content.splitlines() if b"=?" in line)  # RFC 2047, section 2
+
+
+@pytest.mark.parametrize("content_type", [None, "Message/RFC822", "multipart/mixed"])
+def test_a_mail_can_be_attached(tmp_path: Path, content_type: str | None) -> None:
+    """As a file: what has parts of its own may not be in base64 (RFC 2046, section 5.2.1)."""
+    file = tmp_path / "0"
+    file.write_bytes(b"Subject: inner\r\n\r\nhello\r\n")
+    attached = encoded(Attachment(path="mails/inner.eml", content_type=content_type), file)
+    (part,) = made(Words("s", None, "t"), attached)[0].iter_attachments()
+    assert (part.get_filename(), part.get_content()) == ("inner.eml", file.read_bytes())
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from processors.email.payload import EmailPayload
 from processors.email.render import run, text_of
-from processors.email.words import locales
+from processors.email.words import Writer, locales
 from processors.sandbox.protocol import RefusedError
+from queue_lib.errors import PermanentError
 
 PARTS = {"html": ".html", "text": ".txt", "subject": ".subject.txt"}
 
@@ -153,3 +155,24 @@ def test_text_of_given_html() -> None:
 def test_scripts_and_styles_are_no_text() -> None:
     """They would be the first lines of many mails."""
     assert text_of("<style>p{color:red}</style><script>x</script><p>Hi</p>") == "Hi\n"
+
+
+class InThisProcess:
+    """A sandbox that is none."""
+
+    async def run(self, task: Any) -> None:
+        """Run the task here."""
+        run(task.arguments, FakeParent())
+
+
+async def test_a_subject_has_a_most(folder: Path) -> None:
+    """As that of a payload: what a variable holds may be very long, and a header of it takes minutes to write."""
+    write(folder, welcome_html="<p>Hello</p>", welcome_subject_txt="{{ title }}")
+    writer = Writer(InThisProcess(), folder)  # type: ignore[arg-type]
+
+    def payload(title: str) -> EmailPayload:
+        return EmailPayload.model_validate({"to": "a@b.example", "template": "welcome", "variables": {"title": title}})
+
+    assert "é" * 900 == (await writer.words(payload("é" * 900), Path())).subject
+    with pytest.raises(PermanentError, match=r"subject: the template welcome\.subject\.txt makes"):
+        await writer.words(payload("é" * 901), Path())
