@@ -11,14 +11,13 @@ if TYPE_CHECKING:
     from queue_lib.jobs.toolbox import Cache, Database
     from storage.objects.base import ObjectStore
     from storage.ports import (
-        Addresses,
         Avatars,
         Files,
-        Locales,
         Notifications,
         Preferences,
         Subscriptions,
         Suppressions,
+        UserTexts,
     )
 
 
@@ -28,7 +27,7 @@ class Storage(Protocol):
     def subscriptions(self, table: str, columns: str, where: str = "") -> Subscriptions:
         """The push subscriptions. `columns` and `where` are as in PUSH_SUBSCRIPTION_COLUMNS and PUSH_WHERE_COLUMNS."""
 
-    def locales(self, table: str | None, column: str) -> Locales | None:
+    def locales(self, table: str | None, column: str) -> UserTexts | None:
         """The users' locales, if there is a table that has them."""
 
     def files(self, table: str) -> Files:
@@ -43,8 +42,8 @@ class Storage(Protocol):
     def notifications(self, table: str) -> Notifications:
         """What the app tells its users."""
 
-    def addresses(self, table: str | None, column: str) -> Addresses:
-        """The users' e-mail addresses; without a table there are none."""
+    def addresses(self, table: str | None, column: str) -> UserTexts | None:
+        """The users' e-mail addresses, if there is a table that has them."""
 
     def preferences(self, table: str) -> Preferences:
         """What users want to receive, from this table."""

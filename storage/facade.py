@@ -6,26 +6,22 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from storage.addresses import NoAddresses, SqlAddresses
 from storage.avatars import NoAvatars, SqlAvatars
 from storage.columns import subscription_table
 from storage.conditions import parse_where
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
 from storage.files import SqlFiles
-from storage.late import (
-    Late,
-    LateAddresses,
+from storage.late import Late, LateEngine
+from storage.late_ports import (
     LateAvatars,
-    LateEngine,
     LateFiles,
-    LateLocales,
     LateNotifications,
     LatePreferences,
     LateSubscriptions,
     LateSuppressions,
+    LateUserTexts,
 )
-from storage.locales import SqlLocales
 from storage.models import Avatar, EmailSuppression, File, Notification, NotificationPreference, User
 from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
@@ -33,20 +29,20 @@ from storage.preferences import SqlPreferences
 from storage.subscriptions import SqlSubscriptions
 from storage.suppressions import NoSuppressions, SqlSuppressions
 from storage.tables import AppTable, Wanted
+from storage.user_texts import SqlUserTexts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from storage.objects.base import ObjectStore
     from storage.ports import (
-        Addresses,
         Avatars,
         Files,
-        Locales,
         Notifications,
         Preferences,
         Subscriptions,
         Suppressions,
+        UserTexts,
     )
     from storage.settings import DatabaseSettings, ObjectsSettings
 
@@ -67,12 +63,9 @@ class Storage:
         make = partial(SqlSubscriptions, where=parse_where(where))
         return LateSubscriptions(self._late.want(AppTable.PUSH_SUBSCRIPTION, wanted, make))
 
-    def locales(self, table: str | None, column: str) -> Locales | None:
+    def locales(self, table: str | None, column: str) -> UserTexts | None:
         """The users' locales, if there is a table that has them."""
-        if table is None:
-            return None
-        make = partial(SqlLocales, column=column)
-        return LateLocales(self._late.want(AppTable.LOCALE, Wanted.usual(User, table), make))
+        return self._user_texts(AppTable.LOCALE, table, column, "PUSH_LOCALE_COLUMN")
 
     def files(self, table: str) -> Files:
         """The uploaded files."""
@@ -98,12 +91,9 @@ class Storage:
             self._late.want(AppTable.NOTIFICATION, Wanted.usual(Notification, table), SqlNotifications)
         )
 
-    def addresses(self, table: str | None, column: str) -> Addresses:
-        """The users' e-mail addresses. Without a table there are none."""
-        if table is None:
-            return NoAddresses()
-        make = partial(SqlAddresses, column=column)
-        return LateAddresses(self._late.want(AppTable.NOTIFICATION_USER, Wanted.usual(User, table), make))
+    def addresses(self, table: str | None, column: str) -> UserTexts | None:
+        """The users' e-mail addresses, if there is a table that has them."""
+        return self._user_texts(AppTable.NOTIFICATION_USER, table, column, "NOTIFICATION_EMAIL_COLUMN")
 
     def preferences(self, table: str) -> Preferences:
         """What users want to receive."""
@@ -125,6 +115,12 @@ class Storage:
             msg = "DATABASE_URL: not set, and a job uses the database"
             raise StorageUnavailableError(msg)
         return LateEngine(self._late)
+
+    def _user_texts(self, app_table: AppTable, table: str | None, column: str, setting: str) -> UserTexts | None:
+        if table is None:
+            return None
+        make = partial(SqlUserTexts, table=app_table, column=column, setting=setting)
+        return LateUserTexts(self._late.want(app_table, Wanted.usual(User, table), make))
 
     async def connect(self) -> tuple[str, ...]:
         """Connect and check. Returns the reasons of servers that do not answer; they are opened when they are back.

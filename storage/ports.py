@@ -68,11 +68,11 @@ class Subscriptions(Protocol):
         """
 
 
-class Locales(Protocol):
-    """The users' locales."""
+class UserTexts(Protocol):
+    """A text of each of the app's users: the locale, or the e-mail address."""
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, str]:
-        """User -> locale, of those of the users that have one."""
+        """User -> text, of those of the users (at most 500) that have one."""
 
 
 class Files(Protocol):
@@ -152,13 +152,6 @@ class Notifications(Protocol):
 
     async def unread(self, user_ids: Sequence[str]) -> dict[str, int]:
         """How many unread rows each of these users (at most 50) has."""
-
-
-class Addresses(Protocol):
-    """The users' e-mail addresses in the app's database."""
-
-    async def of(self, user_ids: Sequence[str]) -> dict[str, str]:
-        """The addresses of these users (at most 50); users without one are left out."""
 
 
 @dataclass(frozen=True, slots=True)

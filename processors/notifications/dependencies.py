@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processors.reach.reach import Reach
-    from storage.ports import Addresses, Notifications
+    from storage.ports import Notifications, UserTexts
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationDependencies:
-    """The app's rows. `has_addresses`: a table has the users' e-mail addresses. `app_url`: for links in e-mails."""
+    """The app's rows. `addresses`: of the users' mailboxes, if a table has them. `app_url`: for links in e-mails."""
 
     notifications: Notifications
-    addresses: Addresses
-    has_addresses: bool
+    addresses: UserTexts | None
     app_url: str | None
     reach: Reach | None = None

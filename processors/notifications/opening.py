@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """Notifications, until the worker ends. The caller closes the tools."""
     settings = served.of(NotificationSettings)
-    table = settings.notification_user_table
     dependencies = NotificationDependencies(
         notifications=tools.storage.notifications(settings.notification_table),
-        addresses=tools.storage.addresses(table, settings.notification_email_column),
-        has_addresses=table is not None,
+        addresses=tools.storage.addresses(settings.notification_user_table, settings.notification_email_column),
         app_url=settings.notification_app_url,
         reach=open_reach(tools.storage, served),
     )

@@ -85,7 +85,7 @@ class UserNotification:
         return page | muted
 
     def _refuse_unaddressed(self, payload: NotificationPayload) -> None:
-        has_addresses = payload.email is not None or self._dependencies.has_addresses
+        has_addresses = payload.email is not None or self._dependencies.addresses is not None
         if Channel.EMAIL in payload.channels and not has_addresses:
             msg = "channels: email needs an address: give email in the job, or set NOTIFICATION_USER_TABLE"
             raise PermanentError(msg)
@@ -140,14 +140,18 @@ class UserNotification:
         ids: list[str] = []
         if Channel.EMAIL in payload.channels:
             for start in range(0, len(users), PAGE):
-                page = users[start : start + PAGE]
-                if payload.email is not None:
-                    addresses = dict.fromkeys(page, payload.email)
-                else:
-                    with outages_put_off():
-                        addresses = await self._dependencies.addresses.of(page)
+                addresses = await self._addresses(payload, users[start : start + PAGE])
                 ids += await add_emails(payload, addresses, job_key, context, self._dependencies.app_url)
         return ids
+
+    async def _addresses(self, payload: NotificationPayload, users: Sequence[str]) -> dict[str, str]:
+        """The addresses of these users; users without one are left out."""
+        if payload.email is not None:
+            return dict.fromkeys(users, payload.email)
+        if self._dependencies.addresses is None:
+            return {}
+        with outages_put_off():
+            return await self._dependencies.addresses.of_users(users)
 
     @staticmethod
     def _count(payload: NotificationPayload, context: Context, counts: Counter[str]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processors.push.message import PayloadStyle
     from processors.push.origins import Origins
     from processors.reach.reach import Reach
-    from storage.ports import Locales, Subscriptions
+    from storage.ports import Subscriptions, UserTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class PushDependencies:
     sender: Sender
     origins: Origins
     style: PayloadStyle
-    locales: Locales | None = None
+    locales: UserTexts | None = None
     reach: Reach | None = None
     refusals: Refusals = field(default_factory=Refusals)
     clock: Callable[[], float] = time.time

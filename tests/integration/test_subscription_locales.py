@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from storage.database import Database
 from storage.errors import SchemaError
-from storage.locales import SqlLocales
 from storage.models import User
 from storage.tables import AppTable, Wanted
+from storage.user_texts import SqlUserTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,10 +84,11 @@ async def test_the_locales_of_users(table_of: Callable[[str, str], Table], serve
     table.sql(f"INSERT INTO \"User\" VALUES ('{table.id(1)}', 'DE'), ('{table.id(2)}', NULL)")  # noqa: S608
 
     database = await Database.open(table.url, {AppTable.LOCALE: Wanted.usual(User, "User")})
+    texts = partial(SqlUserTexts, database, AppTable.LOCALE, setting="PUSH_LOCALE_COLUMN")
     try:
-        found = await SqlLocales(database, "lang").of_users([table.id(n) for n in (1, 2, 3)] + ["\0", "no id"])
+        found = await texts(column="lang").of_users([table.id(n) for n in (1, 2, 3)] + ["\0", "no id"])
         with pytest.raises(SchemaError, match=r'^PUSH_LOCALE_COLUMN: table "User" has no column "locale"$'):
-            SqlLocales(database, "locale")
+            texts(column="locale")
     finally:
         await database.close()
 

@@ -12,7 +12,7 @@ from storage.ports import Notice, Told
 from tests.support.fakes import FakeContext, make_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 @dataclass
@@ -45,7 +45,7 @@ class FakeAddresses:
 
     known: dict[str, str] = field(default_factory=dict)
 
-    async def of(self, user_ids: Sequence[str]) -> dict[str, str]:
+    async def of_users(self, user_ids: Collection[str]) -> dict[str, str]:
         """See the port."""
         return {user: self.known[user] for user in user_ids if user in self.known}
 
@@ -58,7 +58,9 @@ class World:
         self.notifications = FakeNotifications()
         self.context = FakeContext(make_job(name="user-notification", queue="notifications"))
         self.processor = UserNotification(
-            NotificationDependencies(self.notifications, FakeAddresses(addresses or {}), addresses is not None, app_url)
+            NotificationDependencies(
+                self.notifications, None if addresses is None else FakeAddresses(addresses), app_url
+            )
         )
 
     async def run(self, **data: Any) -> NotificationResult:

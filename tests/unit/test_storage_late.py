@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from storage.errors import SchemaError, StorageAwayError, StorageUnavailableError
-from storage.late import PAUSE, Late, LateEngine, LateFiles
+from storage.late import PAUSE, Late, LateEngine
+from storage.late_ports import LateFiles
 from storage.models import File
 from storage.tables import AppTable, Wanted
 

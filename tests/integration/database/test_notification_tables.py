@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage.addresses import SqlAddresses
 from storage.errors import SchemaError
 from storage.notifications import SqlNotifications
 from storage.ports import Notice
 from storage.tables import AppTable
+from storage.user_texts import SqlUserTexts
 from tests.support.prisma import App, open_database
 
 if TYPE_CHECKING:
@@ -120,9 +121,10 @@ async def test_addresses_come_from_the_table_of_users(empty: App) -> None:
     empty.sql('CREATE TABLE "User" ("id" INTEGER PRIMARY KEY, "mail" TEXT)')
     empty.sql("INSERT INTO \"User\" VALUES (1, 'ada@example.com'), (2, NULL), (3, '')")
     database = await open_database(empty.url, {AppTable.NOTIFICATION_USER}, notification_user_table="User")
+    texts = partial(SqlUserTexts, database, AppTable.NOTIFICATION_USER, setting="NOTIFICATION_EMAIL_COLUMN")
     try:
-        assert {"1": "ada@example.com"} == await SqlAddresses(database, "mail").of(["1", "2", "3", "4", "x", "\0"])
+        assert {"1": "ada@example.com"} == await texts(column="mail").of_users(["1", "2", "3", "4", "x", "\0"])
         with pytest.raises(SchemaError, match='NOTIFICATION_EMAIL_COLUMN: table "User" has no column "email"'):
-            SqlAddresses(database, "email")
+            texts(column="email")
     finally:
         await database.close()

@@ -1,0 +1,155 @@
+"""The ports of storage over a database that may come late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+    from storage.ports import (
+        Avatars,
+        Files,
+        Notice,
+        Notifications,
+        Preference,
+        Preferences,
+        Scalar,
+        Subscription,
+        Subscriptions,
+        Suppressions,
+        Told,
+        UserTexts,
+    )
+
+
+class LateSubscriptions:
+    """The port `Subscriptions` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Subscriptions]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def of_user(self, user_id: str) -> list[Subscription]:
+        """See the port."""
+        return await (await self._port()).of_user(user_id)
+
+    async def with_ids(self, ids: Sequence[str]) -> list[Subscription]:
+        """See the port."""
+        return await (await self._port()).with_ids(ids)
+
+    async def page(self, after: str | None, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """See the port."""
+        return await (await self._port()).page(after, limit, user_ids)
+
+    async def last(self, limit: int, user_ids: Sequence[str] | None = None) -> list[Subscription]:
+        """See the port."""
+        return await (await self._port()).last(limit, user_ids)
+
+    async def count(self) -> int:
+        """See the port."""
+        return await (await self._port()).count()
+
+    def where(self, conditions: Mapping[str, Sequence[Scalar]]) -> LateSubscriptions:
+        """See the port."""
+
+        async def port() -> Subscriptions:
+            return (await self._port()).where(conditions)
+
+        return LateSubscriptions(port)
+
+    async def prune(self, subscriptions: Sequence[Subscription]) -> int:
+        """See the port."""
+        return await (await self._port()).prune(subscriptions)
+
+
+class LateUserTexts:
+    """The port `UserTexts` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[UserTexts]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def of_users(self, user_ids: Collection[str]) -> dict[str, str]:
+        """See the port."""
+        return await (await self._port()).of_users(user_ids)
+
+
+class LateFiles:
+    """The port `Files` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Files]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def check_owner(self, file_id: str, user_id: str) -> None:
+        """See the port."""
+        await (await self._port()).check_owner(file_id, user_id)
+
+    async def mark_processing(self, file_id: str) -> None:
+        """See the port."""
+        await (await self._port()).mark_processing(file_id)
+
+    async def mark_processed(self, file_id: str, values: dict[str, Any]) -> None:
+        """See the port."""
+        await (await self._port()).mark_processed(file_id, values)
+
+    async def mark_failed(self, file_id: str, user_id: str, reason: str) -> None:
+        """See the port."""
+        await (await self._port()).mark_failed(file_id, user_id, reason)
+
+
+class LateAvatars:
+    """The port `Avatars` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Avatars]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def update(self, user_id: str, url: str) -> None:
+        """See the port."""
+        await (await self._port()).update(user_id, url)
+
+
+class LateSuppressions:
+    """The port `Suppressions` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Suppressions]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def among(self, addresses: Sequence[str]) -> set[str]:
+        """See the port."""
+        return await (await self._port()).among(addresses)
+
+    async def add(self, address: str, reason: str) -> None:
+        """See the port."""
+        await (await self._port()).add(address, reason)
+
+
+class LateNotifications:
+    """The port `Notifications` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Notifications]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def add(self, notice: Notice, keys: Mapping[str, str]) -> Told:
+        """See the port."""
+        return await (await self._port()).add(notice, keys)
+
+    async def unread(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """See the port."""
+        return await (await self._port()).unread(user_ids)
+
+
+class LatePreferences:
+    """The port `Preferences` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Preferences]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def of_users(self, user_ids: Collection[str], type_: str | None) -> Mapping[str, Sequence[Preference]]:
+        """See the port."""
+        return await (await self._port()).of_users(user_ids, type_)
