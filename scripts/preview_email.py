@@ -18,8 +18,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from processors.email.compose import Composer, mailbox
-from processors.email.payload import EmailPayload
+from processors.email.compose import Composer
+from processors.email.payload import EmailPayload, Mailbox
 from processors.email.settings import EmailSettings
 from processors.email.signing import signer_of
 from processors.email.words import Writer
@@ -83,7 +83,7 @@ async def _content(payload: EmailPayload) -> bytes:
         most=settings.max_attachments(),
         signer=signer_of(settings),
     )
-    domain = mailbox(settings.mail_from).address.rpartition("@")[2]
+    domain = Mailbox.model_validate(settings.mail_from).address.rpartition("@")[2]
     try:
         async with compose(payload, f"<preview@{domain}>") as mail:
             return mail.content

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from processors.email import addresses, attachments
+from processors.email import attachments
 from processors.email.mail import Mail
 from processors.email.message import build
 from processors.email.payload import Mailbox
@@ -91,7 +91,7 @@ class Composer:
         ]
 
     def _mail(self, payload: EmailPayload, message_id: str, words: Words, files: list[File]) -> Mail:
-        sender = payload.sender or mailbox(self.sender)
+        sender = payload.sender or Mailbox.model_validate(self.sender)
         extra = {RESEND_KEY: payload.idempotency_key or message_id} if self.is_resend else {}
         content, utf8 = build(payload, sender, message_id, words, files, extra)
         if self.signer is not None:
@@ -110,9 +110,3 @@ def composer_of(served: Served, tools: Tools) -> Composer:
         signer=signer_of(settings),
         is_resend=served.of(SmtpSettings).server.host.endswith("resend.com"),
     )
-
-
-def mailbox(text: str) -> Mailbox:
-    """One address, with its name or without."""
-    name, address = addresses.split(text)
-    return Mailbox(name=name, address=address)

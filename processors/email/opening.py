@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from processors.email.compose import composer_of, mailbox
+from processors.email.compose import composer_of
 from processors.email.delivery_settings import DeliverySettings
 from processors.email.dependencies import EmailDependencies
 from processors.email.feature import NAMES
+from processors.email.payload import Mailbox
 from processors.email.processor import SendEmail
 from processors.email.settings import EmailSettings
 from processors.email.smtp.mailer import SmtpMailer
@@ -37,7 +38,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         compose=composer_of(served, tools),
         suppressions=_suppressions(served, tools, delivery.email_suppression_table),
         cache=tools.cache,
-        domain=mailbox(served.of(EmailSettings).mail_from).address.rpartition("@")[2],
+        domain=Mailbox.model_validate(served.of(EmailSettings).mail_from).address.rpartition("@")[2],
         uncertain=delivery.email_uncertain,
         reach=open_reach(tools.storage, served),
     )
