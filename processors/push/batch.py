@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from processors.push.audience import Audience
 from processors.push.cancelling import CANCELLED, is_cancelled
 from processors.push.fan_out import FanOut
-from processors.push.payload import PushResult
 from processors.push.processor import wait_until_due
+from processors.push.result import PushResult
 from queue_lib.errors import SnoozeError
 from queue_lib.processor import Model
 

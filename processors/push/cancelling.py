@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.push.payload import CollapsedPush, FollowUpPayload, PushResult
+from processors.push.payload import CollapsedPush, FollowUpPayload
+from processors.push.result import PushResult
 
 if TYPE_CHECKING:
     from processors.push.payload import Push

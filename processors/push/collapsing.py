@@ -10,7 +10,8 @@ from processors.push.admission import Admission
 from processors.push.cancelling import CANCELLED
 from processors.push.message import bodies_of, message_of
 from processors.push.options import Urgency
-from processors.push.payload import CollapsedPush, PushPayload, PushResult
+from processors.push.payload import CollapsedPush, PushPayload
+from processors.push.result import PushResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,8 +15,8 @@ from processors.push.ledger import Ledger
 from processors.push.lines import Lines
 from processors.push.message import bodies_of, message_of
 from processors.push.other_end import OtherEnd
-from processors.push.payload import Push, PushResult
 from processors.push.report import Report
+from processors.push.result import PushResult
 from queue_lib.errors import PermanentError, SnoozeError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from processors.push.delivery import End
     from processors.push.dependencies import PushDependencies
+    from processors.push.payload import Push
     from queue_lib.processor import Context
     from storage.ports import Subscription
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.push.delivery import Kind
-from processors.push.payload import FOLLOW_UP, BatchPayload, FollowUpPayload, PushPayload, PushResult
+from processors.push.payload import FOLLOW_UP, BatchPayload, FollowUpPayload, PushPayload
+from processors.push.result import PushResult
 from processors.push.services import OTHER, REFUSED, SERVICES, service_of
 from processors.push.settings import PushSettings
 from processors.reach.settings import ReachSettings

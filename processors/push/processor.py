@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from processors.push.dependencies import PushDependencies
-    from processors.push.payload import FollowUpPayload, Push, PushPayload, PushResult
+    from processors.push.payload import FollowUpPayload, Push, PushPayload
+    from processors.push.result import PushResult
     from queue_lib.processor import Context
     from storage.ports import Subscription
 

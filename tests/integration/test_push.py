@@ -19,8 +19,9 @@ from processors.push.dependencies import PushDependencies
 from processors.push.endpoints import AllowedHosts
 from processors.push.message import PayloadStyle, message_of
 from processors.push.origins import Origins
-from processors.push.payload import PushPayload, PushResult
+from processors.push.payload import PushPayload
 from processors.push.processor import PushNotification
+from processors.push.result import PushResult
 from processors.push.send import PushSender
 from processors.push.vapid import VapidSigner, parse_private_key
 from queue_lib.errors import PermanentError

@@ -15,7 +15,7 @@ from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_depende
 from tests.support.showcase import PUSH, PUSHES, claim, working
 
 if TYPE_CHECKING:
-    from processors.push.payload import PushResult
+    from processors.push.result import PushResult
     from queue_lib.broker.base import Lease
     from tests.support.wires import Mess
 

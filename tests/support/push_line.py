@@ -13,7 +13,7 @@ from tests.support.fakes import FakeContext, make_job
 from tests.support.push_fakes import Clock, FakeSender, FakeSubscriptions, make_dependencies, make_row
 
 if TYPE_CHECKING:
-    from processors.push.payload import PushResult
+    from processors.push.result import PushResult
     from tests.support.push_fakes import FakePreferences
 
 COLLAPSE = {"key": "general", "window": 60, "template": "{{count}} new messages in General"}

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from processors.push.delivery import Kind
-from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload, PushResult
+from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
+from processors.push.result import PushResult
 from tests.support.push_fakes import NOW
 from tests.support.push_line import COLLAPSE, Line, push
 

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from processors.push.batch import PushBatch
 from processors.push.delivery import Kind
-from processors.push.payload import COUNTS, BatchPayload, FollowUpPayload, PushResult
+from processors.push.payload import BatchPayload, FollowUpPayload
 from processors.push.processor import PushFollowUp
+from processors.push.result import COUNTS, PushResult
 from processors.reach.reach import SPREAD
 from queue_lib.errors import PermanentError
 from storage.ports import Preference

@@ -16,15 +16,8 @@ from pydantic import ValidationError
 from processors.push.delivery import MAX_PLAINTEXT
 from processors.push.message import PayloadStyle, message_of, topic_header
 from processors.push.notification import Notification
-from processors.push.payload import (
-    MAX_FOLLOW_UPS,
-    MAX_ORIGINS,
-    BatchPayload,
-    FollowUpPayload,
-    PushPayload,
-    PushResult,
-    follow_up_data,
-)
+from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload, follow_up_data
+from processors.push.result import MAX_FOLLOW_UPS, MAX_ORIGINS, PushResult
 from queue_lib.processor import faults
 
 MINIMAL = {"title": "Title", "body": "Body"}

@@ -35,7 +35,7 @@ from tests.support.push_run import job
 
 if TYPE_CHECKING:
     from processors.push.dependencies import PushDependencies
-    from processors.push.payload import PushResult
+    from processors.push.result import PushResult
 
 HOUR = 3600
 MORNING = Preference(quiet_from="06:00", quiet_to="12:00")  # NOW is 08:00

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from processors.push.batch import PushBatch
 from processors.push.delivery import Kind
-from processors.push.payload import BatchPayload, FollowUpPayload, Push, PushPayload, PushResult, follow_up_data
+from processors.push.payload import BatchPayload, FollowUpPayload, Push, PushPayload, follow_up_data
 from processors.push.processor import PushFollowUp, PushNotification
+from processors.push.result import PushResult
 from tests.support.fakes import FakeContext
 from tests.support.push_fakes import FakeSender, FakeSubscriptions, make_dependencies
 
