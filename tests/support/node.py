@@ -160,9 +160,14 @@ def _results(stdout: str, stderr: str, expected: int) -> list[Any]:
 @pytest.fixture(params=sorted(KITS))
 def node_modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Node and the packages of each kit in turn. Without them a test is skipped at home and fails in CI."""
-    require(request.param)
-    monkeypatch.setenv(FOLDER, str(KITS[request.param]))
-    return KITS[request.param] / "node_modules"
+    return use(request.param, monkeypatch)
+
+
+def use(kit: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the test run with this kit; returns the folder of its packages."""
+    require(kit)
+    monkeypatch.setenv(FOLDER, str(KITS[kit]))
+    return KITS[kit] / "node_modules"
 
 
 def require(kit: str) -> None:

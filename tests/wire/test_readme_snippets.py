@@ -23,7 +23,7 @@ from demo.worker_process import WorkerProcess
 from processors.sandbox.settings import PlatformSettings
 from queue_lib.web import tokens
 from tests.support import package, typescript
-from tests.support.node import NEXT, NodeError, node, require
+from tests.support.node import NEXT, NodeError, node, require, use
 from tests.support.push_service import SUBJECT, PushService
 from tests.support.tls import make_certificate, tls_in_front_of
 from tests.support.worker_process import WorkerProcess as WebProcess
@@ -40,6 +40,12 @@ PATIENCE = 60.0  # seconds
 TSX = (NEXT / "node_modules" / "tsx" / "dist" / "loader.mjs").as_uri()
 # As much of a Next.js app's own as the files need.
 TSCONFIG = '{"compilerOptions": {"target": "ES2017", "module": "esnext", "paths": {"@/*": ["./*"]}}}'
+
+
+@pytest.fixture(params=["bullmq6", pytest.param("bullmq5", marks=pytest.mark.matrix)])
+def node_modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The packages of an app; other tests show that both majors speak with the worker."""
+    return use(request.param, monkeypatch)
 
 
 def snippet(name: str) -> str:
@@ -142,14 +148,14 @@ def test_the_tests_of_an_app(redis_url: str, node_modules: Path, tarball: Path, 
     typescript.write(tmp_path, {**files, "tsconfig.json": TSCONFIG})
 
     for name in ("routes", "queue"):
-        assert "# fail 0" in tested(tmp_path, name, redis_url)
+        assert "# fail 0" in ran_tests(tmp_path, name, redis_url)
 
     route = "app/api/messages/route.ts"
     typescript.write(tmp_path, {route: files[route].replace('"user-1"', '"user-2"')})
-    assert "# fail 1" in tested(tmp_path, "routes", redis_url)
+    assert "# fail 1" in ran_tests(tmp_path, "routes", redis_url)
 
 
-def tested(folder: Path, name: str, redis_url: str) -> str:
+def ran_tests(folder: Path, name: str, redis_url: str) -> str:
     """What Node says of these tests, which are one process."""
     command = (shutil.which("node") or "", "--import", TSX, "--test-reporter", "tap", f"tests/{name}.test.ts")
     env = {"REDIS_URL": redis_url}
