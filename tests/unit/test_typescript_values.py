@@ -114,8 +114,9 @@ def numbers(of: dict[str, Any]) -> st.SearchStrategy[float]:
     """Between the bounds, if there are any."""
     if "exclusiveMaximum" in of:
         return st.integers(MIN_TIME, MAX_TIME - 1)
-    whole = st.integers(of.get("minimum"), of.get("maximum"))
-    return whole if of["type"] == "integer" else whole | st.floats(0, 9)
+    least = of["exclusiveMinimum"] + 1 if "exclusiveMinimum" in of else of.get("minimum")
+    whole = st.integers(least, of.get("maximum"))
+    return whole if of["type"] == "integer" else whole | st.floats(max(0, least or 0), 9)
 
 
 def strings(of: dict[str, Any]) -> st.SearchStrategy[str]:
