@@ -70,7 +70,7 @@ class Forked:
 async def fork(program: Path | str, *arguments: str, env: Mapping[str, str], folder: Path) -> Forked:
     """Run a file, or a module, in `folder`, with this environment alone and no standard input."""
     ours, theirs = zip(*(_forks.Pipe(duplex=False) for _ in ("stdout", "stderr")), strict=True)
-    process = _forks.Process(target=_be, args=(program, arguments, dict(env), folder, *theirs), daemon=True)
+    process = _forks.Process(target=_be, args=(program, arguments, dict(env), folder, *theirs))
     process.start()
     for end in theirs:
         end.close()
