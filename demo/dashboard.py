@@ -87,7 +87,7 @@ async def _until_it_listens(process: asyncio.subprocess.Process, port: int) -> N
 async def _feed(url: str, stop: asyncio.Event) -> None:
     """Enqueue on both wires in turn until `stop` is set: redis-py may swallow a cancellation."""
     plan = Plan.draw()
-    [push, image], [other, invalid] = plan.by_bullmq(), plan.by_rq()
+    (push, image, _), (other, invalid) = plan.by_bullmq(), plan.by_rq()
     with redis.Redis.from_url(url) as connection:
         for number in itertools.count(1):
             if stop.is_set():

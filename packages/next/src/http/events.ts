@@ -39,7 +39,7 @@ export async function* events<Value>(
         limit.end();
       }
       failures = Date.now() - began > LIVED ? 0 : failures + 1;
-      if (failures === TRIES) throw new PushmillError(0, "the events break off");
+      if (failures === TRIES) throw new PushmillError(0, "events break off");
       await pause(failures, signal);
     }
   } catch (error) {

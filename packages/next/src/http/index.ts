@@ -65,8 +65,8 @@ export function createClient(options: ClientOptions): Client {
       const headers = keyed(idempotencyKey, rest.jobId);
       return checked(await send("/queue/jobs", { body: { name, data, options: rest }, headers, signal }));
     },
-    submitBatch: async (jobs, options = {}) => {
-      const ask = { ...options, body: { jobs }, headers: keyed(options.idempotencyKey) };
+    submitBatch: async (jobs, options) => {
+      const ask = { ...options, body: { jobs }, headers: keyed(options?.idempotencyKey) };
       return [(await send("/queue/jobs/batch", ask)).jobs].flat().map(checked<WireRef>);
     },
     status: async (job, options = {}) => {
@@ -82,8 +82,8 @@ export function createClient(options: ClientOptions): Client {
     retry: async (job, options) => {
       await send(path(job, "/retry"), { ...options, body: {}, tries: 1 });
     },
-    cancel: async (cancelKey, { seconds, signal } = {}) => {
-      await send("/queue/cancel", { body: { cancelKey, seconds }, signal });
+    cancel: async (cancelKey, options) => {
+      await send("/queue/cancel", { ...options, body: { cancelKey, seconds: options?.seconds } });
     },
   };
 }
