@@ -202,12 +202,12 @@ def test_ci_knows_all_folders_of_nodes_packages() -> None:
     """Dependabot updates them, and the cache of CI depends on those that `make test` installs."""
     folders = {str(path.parent.relative_to(PROJECT)) for path in files("package-lock.json")}
     updates = yaml.safe_load((PROJECT / ".github" / "dependabot.yml").read_text())["updates"]
-    [watched] = [each["directories"] for each in updates if each["package-ecosystem"] == "npm"]
+    watched = {each for one in updates if one["package-ecosystem"] == "npm" for each in one["directories"]}
     workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
     node = next(step["with"] for step in workflow["jobs"]["test"]["steps"] if "setup-node" in step.get("uses", ""))
     patterns = node["cache-dependency-path"].split()
 
-    assert {f"/{folder}" for folder in folders} <= set(watched)
+    assert {f"/{folder}" for folder in folders} <= watched
     assert [] == [
         folder
         for folder in folders
