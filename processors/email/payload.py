@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from processors.email import addresses
-from processors.lenient import NUMBER, STRING, Id, Key, Moment, OrNull, Text, without_nulls
+from processors.lenient import NUMBER, STRING, Id, Key, Moment, OrNull, Text, one_of, without_nulls
 from processors.reach.choice import Quiet
 from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
@@ -66,6 +66,9 @@ def _checked_names(headers: Any) -> Any:
 
 
 Line = Annotated[Text, Field(max_length=MAX_LINE), AfterValidator(_single_line)]
+IdempotencyKey = Annotated[
+    Line, Field(min_length=1, max_length=256), one_of({**STRING, "minLength": 1, "maxLength": 256}, NUMBER)
+]
 Headers = Annotated[
     dict[str, Line],
     BeforeValidator(_checked_names),
@@ -180,7 +183,7 @@ class EmailPayload(Model):
     unsubscribe_url: Annotated[str, Field(pattern=HTTPS)] | None = Field(
         None, description="https: mailboxes show a button that posts to it (RFC 8058)"
     )
-    idempotency_key: Annotated[Line, Field(min_length=1, max_length=256)] | None = Field(
+    idempotency_key: IdempotencyKey | None = Field(
         None, description="jobs with the same key send one mail within 24 hours"
     )
     cancel_key: Key | None = Field(None, description="cancelling this key takes the mail back while it is not sent")
