@@ -29,7 +29,7 @@ NAMES = [job.name for job in JOBS.values() if not job.internal]
 BEYOND_TYPES = (
     *("must be http, https or relative", "is a text that is no JSON", "ttl and TTL are one option"),
     *("control characters", "not one address", "have the same cid", "give one of them", "nothing to say", "subject:"),
-    "email is for one userId",
+    *("email is for one userId", "not in a push-batch"),
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ANY = st.none() | st.booleans() | st.integers() | TEXT | st.lists(st.integers(), max_size=2)
