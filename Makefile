@@ -47,7 +47,7 @@ package: setup ## Build the npm package (packages/next), if there is npm
 	$(if $(NPM),npm run --silent build --prefix packages/next)
 
 test: check package ## Run `make check` and all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not matrix"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not matrix"
 	$(if $(NPM),npm test --silent --prefix packages/next)
 
 # The types of examples/next are checked by the `next build` of its tests: they need the built package and Prisma's client.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tests.support.wires import Mess
     from tests.support.worker_process import WorkerProcess
 
+pytestmark = pytest.mark.matrix  # too slow for `make test`; tests of the package with Node alone show the most of it
 BASE = "/base"
 
 

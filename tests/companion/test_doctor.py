@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tests.support.wires import Mess
 
 
+pytestmark = pytest.mark.matrix  # too slow for `make test`; tests of the package with Node alone show the most of it
+
+
 class Folder:
     """A Next.js app's folder, as `npx pushmill init` leaves it, with the worker's settings in `.env`."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SECRET, TOKEN = tokens.make("next-app", may_write=True)
 VIEWER, READ_ONLY = tokens.make("viewer", may_write=False)
+pytestmark = pytest.mark.matrix  # too slow for `make test`; tests of the package with Node alone show the most of it
 OPEN = """
 import { createClient } from "pushmill/http";
 const client = (token = process.env.TOKEN) => createClient({ url: process.env.URL, token });

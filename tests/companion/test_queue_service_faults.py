@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tests.support.node_app import NodeApp
 
 
+pytestmark = pytest.mark.matrix  # too slow for `make test`; tests of the package with Node alone show the most of it
+
+
 async def test_redis_that_is_not_there_is_an_error_in_time(node_app: NodeApp) -> None:
     """The job is not added later: nothing was kept to be sent. Closing does not hang."""
     [add, bulk, flow, status] = await node_app.run(

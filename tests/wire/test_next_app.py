@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+pytestmark = pytest.mark.matrix  # the build of the example shows the same of the package
 ROUTES = ("/api/stock", "/api/messages")  # with bullmq alone, and with the package
 
 
