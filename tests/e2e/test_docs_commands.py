@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HEROKU = {"addons:attach", "buildpacks:add", "config:set", "logs", "ps", "ps:scale", "run", "stack:set"}
 QUEUE = "push-notifications"
-KNOWN = {("git", "clone"), ("npx", "web-push"), ("npx", "pushmill"), ("npx", "prisma")}
+KNOWN = {("git", "clone"), ("npx", "tsx"), ("npx", "web-push"), ("npx", "pushmill"), ("npx", "prisma")}
 BAD = {"userId": "u"}
 MANY = 8  # letters: each command has one of its own
 WELL = ("no such key", "No scripts in execution")  # what there is to mend on the page is well here
