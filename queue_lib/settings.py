@@ -251,8 +251,8 @@ def load(*models: type[BaseSettings]) -> tuple[Any, ...]:
 
 
 def is_required(field: FieldInfo) -> bool:
-    """Whether a variable must be set: it has no default, or one that is refused."""
-    return field.is_required() or bool(field.validate_default)
+    """Whether a variable must be set: it has no default, or nothing in its place, which is refused."""
+    return field.is_required() or (bool(field.validate_default) and field.default in {None, ""})
 
 
 def is_configured(models: Sequence[type[BaseSettings]], optional: Sequence[type[BaseSettings]] = ()) -> bool:

@@ -55,8 +55,8 @@ EMAIL = Feature(
         ),
     ),
     jobs=tuple(JobSchema(name, QUEUE, EmailPayload, EmailResult, attempts=ATTEMPTS.get(name)) for name in NAMES),
-    settings=(SmtpSettings, EmailSettings),
-    shared_settings=(DeliverySettings, ReachSettings, PlatformSettings, SandboxSettings),
+    settings=(SmtpSettings, EmailSettings, DeliverySettings),
+    shared_settings=(ReachSettings, PlatformSettings, SandboxSettings),
     optional_settings=(DatabaseSettings, ObjectsSettings),
     counters=(
         Counter(

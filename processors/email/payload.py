@@ -66,6 +66,7 @@ def _checked_names(headers: Any) -> Any:
 
 
 Line = Annotated[Text, Field(max_length=MAX_LINE), AfterValidator(_single_line)]
+Skipped = Literal["already sent", "expired", "cancelled", "suppressed", "muted"]
 IdempotencyKey = Annotated[
     Line, Field(min_length=1, max_length=256), one_of({**STRING, "minLength": 1, "maxLength": 256}, NUMBER)
 ]
@@ -253,6 +254,4 @@ class EmailResult(Model):
     suppressed: tuple[str, ...] = Field(
         (), description="the addresses that EmailSuppression names: none was sent there"
     )
-    skipped: Literal["already sent", "expired", "cancelled", "suppressed", "muted"] | None = Field(
-        None, description="why nothing was sent"
-    )
+    skipped: Skipped | None = Field(None, description="why nothing was sent")

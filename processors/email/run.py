@@ -23,12 +23,10 @@ from processors.reach.choice import Channel, Occasion
 from queue_lib.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from processors.email.dependencies import EmailDependencies
     from processors.email.ledger import Ledger
     from processors.email.mail import Receipt
-    from processors.email.payload import EmailPayload
+    from processors.email.payload import EmailPayload, Skipped
     from queue_lib.processor import Context
 
 URGENT = "password_reset"  # nobody can do without it
@@ -205,13 +203,11 @@ class Run:
         msg = f"no recipient was accepted: {line(ledger.rejected[0])}"
         raise PermanentError(msg)
 
-    def _skipped(self, reason: Literal["already sent", "expired", "cancelled", "muted"], kind: Kind) -> EmailResult:
+    def _skipped(self, reason: Skipped, kind: Kind) -> EmailResult:
         self._outcomes.count(kind, self._ledger.pending(self._recipients))
         return self._told(reason)
 
-    def _told(
-        self, skipped: Literal["already sent", "expired", "cancelled", "suppressed", "muted"] | None
-    ) -> EmailResult:
+    def _told(self, skipped: Skipped | None) -> EmailResult:
         ledger = self._ledger
         order = {address: place for place, address in enumerate(self._recipients)}
         return EmailResult(
