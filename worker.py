@@ -21,6 +21,7 @@ from processors.tools import Tools
 from queue_lib import command_line, serving, wiring
 from queue_lib.broker.cache import RedisCache
 from queue_lib.errors import ConfigurationError
+from queue_lib.feature import open_features
 from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
 from queue_lib.runner.process import Stop, run, serve, unless_stopped
@@ -53,7 +54,7 @@ async def open_all(served: Served, cleanup: AsyncExitStack) -> Launcher:
     sandbox = SharedSandbox(served)
     cleanup.push_async_callback(sandbox.close)
     tools = Tools(storage, http, cache, sandbox)
-    opened = [await cleanup.enter_async_context(feature.open(served, tools)) for feature in served.features]
+    opened = await open_features(served, tools, cleanup)
     for reason in await wiring.preflight(served.worker, storage.connect()):
         structlog.get_logger().error("started_without", reason=reason)
     for feature in opened:

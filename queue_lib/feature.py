@@ -14,7 +14,7 @@ from queue_lib.processor import Route
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
     from queue_lib.processor import JobSchema, OnDead, Processor
     from queue_lib.queues import Queue
@@ -117,6 +117,18 @@ class Served:
     def queue(self, name: str) -> Queue | None:
         """The queue of that name, if this process serves it."""
         return next((queue for queue in self.queues if queue.name == name), None)
+
+
+async def open_features(served: Served, tools: Any, cleanup: AsyncExitStack) -> list[Opened]:
+    """Open the served features, in their order; `cleanup` closes them. ConfigurationError names a missing package."""
+    opened = []
+    for feature in served.features:
+        try:
+            opened.append(await cleanup.enter_async_context(feature.open(served, tools)))
+        except ModuleNotFoundError as error:
+            msg = f"{feature.name}: the package of {error.name} is not installed; README says what each feature needs"
+            raise ConfigurationError(msg) from error
+    return opened
 
 
 def queues_of(features: Sequence[Feature]) -> tuple[Queue, ...]:

@@ -25,7 +25,8 @@ from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from processors.sandbox.shared import SharedSandbox
 from processors.tools import Tools
 from queue_lib.broker.cache import MemoryCache
-from queue_lib.feature import Served, jobs_of, routes
+from queue_lib.errors import ConfigurationError
+from queue_lib.feature import Feature, Served, jobs_of, open_features, routes
 from queue_lib.processor import Registry, faults
 from queue_lib.settings import WorkerSettings
 from storage.settings import ObjectsSettings
@@ -74,7 +75,7 @@ async def routes_of_all() -> list[Route]:
     )
     async with AsyncExitStack() as cleanup:
         tools = Tools(cast("Any", Nothing()), HttpClient(), MemoryCache(), SharedSandbox(served))
-        return routes(served, [await cleanup.enter_async_context(feature.open(served, tools)) for feature in FEATURES])
+        return routes(served, await open_features(served, tools, cleanup))
 
 
 async def test_every_job_has_its_queue_and_payload() -> None:
@@ -151,3 +152,17 @@ def _reason(job: JobSchema, data: dict[str, Any]) -> str:
     except ValidationError as error:
         return faults(error)
     return ""
+
+
+async def test_a_package_that_is_missing_is_named() -> None:
+    """As where only the packages of pushes are installed, and the variables of e-mail are set."""
+
+    def opened(*_: object) -> Any:
+        raise ModuleNotFoundError(name="aiosmtplib")
+
+    feature = Feature(name="email", jobs=(), open=opened)
+    served = Served(worker=WorkerSettings(redis_url="redis://unused"), queues=(), features=(feature,), settings={})
+
+    async with AsyncExitStack() as cleanup:
+        with pytest.raises(ConfigurationError, match=r"^email: the package of aiosmtplib is not installed"):
+            await open_features(served, None, cleanup)
