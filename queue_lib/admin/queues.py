@@ -46,6 +46,11 @@ class QueueStats:
         """How many jobs of both wires are in a state."""
         return sum(counts[state] for counts in self.counts.values())
 
+    @property
+    def empty(self) -> bool:
+        """Whether it is known that no job waits or runs."""
+        return not self.trouble and not any(map(self.total, set(State) - {State.COMPLETED, State.FAILED}))
+
 
 class QueueAdmin:
     """Looks at queues, and acts on them as a whole."""

@@ -47,6 +47,31 @@ CASES = (
         summary="No worker that serves file-processing has reported for a minute.",
     ),
     Case(
+        "PushmillNoWorker",
+        {
+            'pushmill_workers{queue="email"}': "0x13",
+            f"pushmill_workers{{queue={PUSHES}}}": "1x13",
+            'pushmill_queue_jobs{queue="email",wire="bullmq",state="failed"}': "3x13",
+            'pushmill_queue_jobs{queue="email",wire="bullmq",state="waiting"}': "0x2 1x5 0x5",
+        },
+        fires=6,
+        resolves=10,
+        labels={"queue": "email"},
+        summary="No worker that serves email has reported for a minute.",
+    ),
+    Case(
+        "PushmillNoWorker",
+        {
+            f"pushmill_workers{{queue={FILES}}}": "1x2 0x5 1x5",
+            f"pushmill_workers{{queue={PUSHES}}}": "1x13",
+            f'pushmill_queue_jobs{{queue={FILES},wire="bullmq",state="waiting"}}': "0x13",
+        },
+        fires=6,
+        resolves=10,
+        labels={"queue": "file-processing"},
+        summary="No worker that serves file-processing has reported for a minute.",
+    ),
+    Case(
         "PushmillQueueNotServed",
         {
             f'pushmill_loop_ready{{queue={FILES},wire="rq"}}': "1x2 0x5 1x5",

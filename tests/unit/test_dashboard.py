@@ -242,7 +242,6 @@ def worker(queue: str, *wires: Wire) -> WorkerView:
     ("workers", "told"),
     [
         ([], ["No worker serves this queue."]),
-        ([worker("other", Wire.RQ, Wire.BULLMQ)], ["No worker serves this queue."]),
         ([worker("work", Wire.RQ)], ["No worker serves BullMQ jobs of this queue."]),
         ([worker("work", Wire.RQ), worker("work", Wire.BULLMQ)], []),
     ],
@@ -251,6 +250,18 @@ def test_alarms(workers: list[WorkerView], told: list[str]) -> None:
     """A queue, or one of its wires, that no worker serves."""
     counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
     assert told == alarms(QueueStats(queue="work", paused=False, counts=counts, oldest=None), workers)
+
+
+def test_a_queue_that_the_app_does_not_use_is_no_alarm() -> None:
+    """While another queue has a worker: until a job is in it, or where its keys can't be read."""
+    counts = {wire: dict.fromkeys(State, 0) | {State.COMPLETED: 5, State.FAILED: 5} for wire in Wire}
+    stats = QueueStats(queue="work", paused=False, counts=counts, oldest=None)
+    others = [worker("other", *Wire)]
+    assert [] == alarms(stats, others)
+    for state in (State.WAITING, State.DELAYED, State.ACTIVE, State.WAITING_CHILDREN):
+        used = replace(stats, counts=counts | {Wire.RQ: counts[Wire.RQ] | {state: 1}})
+        assert ["No worker serves this queue."] == alarms(used, others)
+    assert "No worker serves this queue." in alarms(replace(stats, trouble=Trouble.WRONG_TYPE), others)
 
 
 def test_an_alarm_for_what_redis_says() -> None:

@@ -88,7 +88,10 @@ async def overview(request: Request, operator: Operator) -> Response:
 
 
 def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    """What is wrong with a queue: its keys, workers that are missing, schedulers that have stopped."""
+    """What is wrong with a queue: its keys, workers that are missing, schedulers that have stopped.
+
+    While any worker runs, a queue that none serves is one that the app does not use, until a job is in it.
+    """
     trouble = stats.trouble.value if stats.trouble else ""
     told = [f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []
     stopped = [
@@ -102,7 +105,7 @@ def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
 def _unserved(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
     serving = [worker for worker in workers if stats.queue in worker.queues]
     if not serving:
-        return ["No worker serves this queue."]
+        return [] if workers and stats.empty else ["No worker serves this queue."]
     served = {wire for worker in serving for wire in worker.wires}
     return [
         f"No worker serves {formats.WIRES[wire]} jobs of this queue." for wire in stats.counts if wire not in served
