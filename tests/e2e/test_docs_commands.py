@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from tests.support.app import App
+    from tests.support.push_service import PushService
 
 HEROKU = {"addons:attach", "buildpacks:add", "config:set", "logs", "ps", "ps:scale", "run", "stack:set"}
 QUEUE = "push-notifications"
@@ -111,6 +112,8 @@ class Reader:
             words.append("--help")
         if "--watch" in words:
             return await self.watch(words)
+        if command.script == "preview_email":
+            words.append("--no-open")
         fault = await self.script(command.script, *words[2:])
         if fault is not None and "can't ask for confirmation" in fault:
             return await self.script(command.script, *words[2:], "--yes")
@@ -172,8 +175,9 @@ class Reader:
 
     @property
     def env(self) -> dict[str, str]:
-        """The worker's environment, because some scripts need it."""
-        return {"PATH": os.environ["PATH"], **self.app.env}  # noqa: TID251 -- make is found on it
+        """The worker's environment, because some scripts need it, and what `preview_email` needs."""
+        mails = {"MAIL_FROM": "app@example.com", "EMAIL_TEMPLATES": str(self.app.folder)}
+        return {"PATH": os.environ["PATH"], **self.app.env, **mails}  # noqa: TID251 -- make is found on it
 
     async def run(self, *words: str) -> str | None:
         """Run a program in the project; its status must be 0."""
@@ -189,11 +193,14 @@ class Reader:
         return None if process.returncode == 0 else f"status {process.returncode}: {out.decode()[-500:]}"
 
 
-async def test_every_command_of_the_docs(app: App) -> None:
+async def test_every_command_of_the_docs(app: App, push_service: PushService) -> None:
     """It runs, and does not end with an error."""
     port = free_port()
     web, url = web_process(app.env["REDIS_URL"], app.folder, FULL)
     app.upload("f1")
+    app.subscribe(push_service.subscribe())
+    (app.folder / "welcome.html").write_text("<p>Hello</p>")
+    (app.folder / "welcome.subject.txt").write_text("Welcome")
     reader = Reader(app, port, url)
     async with app.worker(METRICS_PORT=str(port)) as worker, web:
         queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})

@@ -12,7 +12,14 @@ PROJECT = Path(__file__).parents[2]
 PRISMA = PROJECT / "examples" / "next" / "prisma"
 SCHEMA = PRISMA / "schema.prisma"
 MODELS = PROJECT / "packages" / "next" / "models.prisma"
-SQLITE = {"String": "TEXT", "Int": "INTEGER", "Float": "REAL", "Boolean": "BOOLEAN", "DateTime": "DATETIME"}
+SQLITE = {
+    "String": "TEXT",
+    "Int": "INTEGER",
+    "Float": "REAL",
+    "Boolean": "BOOLEAN",
+    "DateTime": "DATETIME",
+    "Json": "JSONB",
+}
 POSTGRES = SQLITE | {"Float": "DOUBLE PRECISION", "DateTime": "TIMESTAMP(3)"}
 MODEL = re.compile(r"^model (\w+) \{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
 FIELD = re.compile(r"^  (\w+)\s+(\w+)(\?|\[\])?( .*)?$", re.MULTILINE)
