@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+    from prometheus_client.registry import Collector
+
+    from queue_lib.bridge import Bridge
+    from queue_lib.chore import Chore, Post
     from queue_lib.processor import JobSchema, OnDead, Processor
     from queue_lib.queues import Queue
     from queue_lib.schedule import Schedule
@@ -27,6 +31,10 @@ Check = Callable[[], Awaitable[None]]
 
 async def _nothing_to_do() -> None:
     pass
+
+
+def _no_chores(_post: Post) -> Sequence[Chore]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +62,18 @@ class Opened:
     servers of others are: `/readyz` says what they raise, and no job waits for it. `holds` ask, by name, for what this
     process itself must have: while one of them raises, no job of a queue that needs it is claimed. `at_start` runs
     once, when the servers have been checked. `facts` are what the app must agree with, by name; the worker reports
-    them, so they are no secrets.
+    them, so they are no secrets. `chores` makes what runs beside the jobs, from the start to the end of the process.
+    `collectors` are Prometheus metrics of the feature's own.
     """
 
-    processors: Mapping[str, Processor[Any]]
+    processors: Mapping[str, Processor[Any]] = field(default_factory=dict)
     on_dead: Mapping[str, OnDead] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
     holds: Mapping[str, Check] = field(default_factory=dict)
     at_start: Callable[[], Awaitable[None]] = _nothing_to_do
     facts: Mapping[str, str] = field(default_factory=dict)
+    chores: Callable[[Post], Sequence[Chore]] = _no_chores
+    collectors: Sequence[Collector] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +84,20 @@ class Feature:
     is set. `shared_settings` are read as well, and other features read them too. `optional_settings` are read if one of
     their variables is set. `open` makes the processors, over what this process serves and the tools that features
     share. What it imports is in memory only where the feature is served.
+
+    A feature without jobs has chores. It is served where it is configured, whatever queues a worker has.
+    `bridges` are in force where the feature that has them is configured.
     """
 
     name: str
     queues: tuple[Queue, ...] = ()
-    jobs: tuple[JobSchema, ...]
+    jobs: tuple[JobSchema, ...] = ()
     settings: tuple[type[BaseSettings], ...] = ()
     shared_settings: tuple[type[BaseSettings], ...] = ()
     optional_settings: tuple[type[BaseSettings], ...] = ()
     counters: tuple[Counter, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
 
 
@@ -91,7 +106,8 @@ class Served:
     """What one process serves: its `queues` with the environment's numbers, the features with jobs in them, settings.
 
     `not_configured` names the features that have no variable set, and so are not served. `schedules` are those of the
-    queues, by the queue's name, also of features that this process does not serve.
+    queues, by the queue's name, also of features that this process does not serve. `jobs` are those of all features,
+    and `bridges` those of all features that are configured: a job may be added here that another process runs.
     """
 
     worker: WorkerSettings
@@ -100,6 +116,8 @@ class Served:
     settings: Mapping[type[BaseSettings], BaseSettings] = field(repr=False)
     not_configured: tuple[str, ...] = ()
     schedules: Mapping[str, tuple[Schedule, ...]] = field(default_factory=dict)
+    jobs: tuple[JobSchema, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
 
     def of(self, model: type[SettingsT]) -> SettingsT:
         """The settings of a class that one of the features names. LookupError if none does."""
@@ -167,6 +185,20 @@ def schedules_of(features: Sequence[Feature]) -> dict[str, tuple[Schedule, ...]]
     for schedules in found.values():
         _refuse_twice("schedule", [(schedule.key, schedule.job) for schedule in schedules])
     return found
+
+
+def bridges_of(features: Sequence[Feature]) -> tuple[Bridge, ...]:
+    """All bridges. One to a job that nobody may add is a ConfigurationError, with a line for each fault."""
+    known = {job.name for job in jobs_of(features) if not job.internal}
+    faults = [
+        f"the bridge of {bridge.topic!r} of {feature.name}: no such job: {bridge.job!r}"
+        for feature in features
+        for bridge in feature.bridges
+        if bridge.job not in known
+    ]
+    if faults:
+        raise ConfigurationError(*faults)
+    return tuple(bridge for feature in features for bridge in feature.bridges)
 
 
 def _queue_of(schedule: Schedule, jobs: Mapping[str, JobSchema]) -> str:

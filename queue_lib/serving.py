@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.feature import Served, queues_of, schedules_of
+from queue_lib.feature import Served, bridges_of, jobs_of, queues_of, schedules_of
 from queue_lib.queues import Retries
 from queue_lib.settings import QueueChoice, Reading, WorkerSettings, apply, is_configured, misspelt, queue_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pydantic_settings import BaseSettings
 
     from queue_lib.feature import Feature
     from queue_lib.queues import Queue
-    from queue_lib.schedule import Schedule
 
+T = TypeVar("T")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
@@ -29,18 +29,20 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
 
     A feature is served if it has a job in a queue that QUEUES or WORKER_TYPE names, and is configured: one of its
     variables is set, or none has to be. A queue that QUEUES names must be served, so its features must be configured.
-    Raises ConfigurationError with the faults of all settings together, and those that `reading` has already.
+    A feature without jobs is served if it is configured. Raises ConfigurationError with the faults of all settings
+    together, and those that `reading` has already.
     """
     reading = reading or Reading()
     has_all_jobs = not reading.faults  # else a team's own jobs could not be read
     choice, worker = reading.read(QueueChoice) or QueueChoice.model_construct(), reading.read(WorkerSettings)
-    schedules, all_queues = _schedules(features, reading), queues_of(features)
+    schedules, all_queues = _named(schedules_of, features, reading), queues_of(features)
+    _named(bridges_of, features, reading)
     if has_all_jobs:
         reading.faults += _queue_faults(choice, features)
     choice = choice.without_unknown(all_queues)
     chosen = choice.among(all_queues)
     wanted = [feature for feature in features if _has_job_in(feature, chosen)]
-    ready = _ready(choice, wanted) or (wanted if has_all_jobs else [])
+    ready = [*(_ready(choice, wanted) or (wanted if has_all_jobs else [])), *_without_jobs(features)]
     table = [queue for queue in chosen if any(_has_job_in(feature, [queue]) for feature in ready)]
     models = dict.fromkeys(model for feature in ready for model in _settings_of(feature))
     settings = {model: reading.read(model) for model in models}
@@ -55,6 +57,8 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         settings={model: values for model, values in settings.items() if values is not None},
         schedules={name: found for name, found in schedules.items() if name in {queue.name for queue in table}},
         not_configured=tuple(feature.name for feature in wanted if feature not in ready),
+        jobs=jobs_of(features),
+        bridges=tuple(bridge for feature in features if _is_configured(feature) for bridge in feature.bridges),
     )
 
 
@@ -71,10 +75,14 @@ def _ready(choice: QueueChoice, wanted: Sequence[Feature]) -> Sequence[Feature]:
     return [feature for feature in wanted if choice.queues or _is_configured(feature)]
 
 
-def _schedules(features: Sequence[Feature], reading: Reading) -> Mapping[str, tuple[Schedule, ...]]:
-    """All schedules. Raises ConfigurationError for names that are taken, with the faults that were found so far."""
+def _without_jobs(features: Sequence[Feature]) -> Sequence[Feature]:
+    return [feature for feature in features if not feature.jobs and _is_configured(feature)]
+
+
+def _named(all_of: Callable[[Sequence[Feature]], T], features: Sequence[Feature], reading: Reading) -> T:
+    """All schedules or bridges. Raises ConfigurationError for wrong names, with the faults that were found so far."""
     try:
-        return schedules_of(features)
+        return all_of(features)
     except ConfigurationError as error:
         raise ConfigurationError(*reading.faults, *error.faults) from None
 
@@ -127,7 +135,9 @@ def _share(served: Served, number: int) -> Served:
         served,
         worker=served.worker.model_copy(update={"metrics_port": port}),
         queues=queues,
-        features=tuple(feature for feature in served.features if _has_job_in(feature, queues)),
+        features=tuple(
+            feature for feature in served.features if _has_job_in(feature, queues) or (number == 0 and not feature.jobs)
+        ),
     )
 
 

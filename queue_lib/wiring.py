@@ -22,7 +22,7 @@ from queue_lib.admin.admission import Admission
 from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
 from queue_lib.admin.rq.inspector import RQInspector
-from queue_lib.broker.base import Chore, Setup
+from queue_lib.broker.base import Setup
 from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq import own_schedules
 from queue_lib.broker.bullmq.broker import BullMQBroker
@@ -32,6 +32,7 @@ from queue_lib.broker.connection import client, redis_options, synchronous_clien
 from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.preflight import check_redis
 from queue_lib.broker.rq.broker import RQBroker
+from queue_lib.chore import Chore
 from queue_lib.errors import BrokerRefusedError, ConfigurationError
 from queue_lib.feature import jobs_of, queues_of, routes
 from queue_lib.job import Wire

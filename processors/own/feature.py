@@ -30,6 +30,7 @@ def own_feature(own: OwnJobs) -> Feature:
         queues=own.queues,
         jobs=tuple(map(schema_of, own.jobs)),
         schedules=own.schedules,
+        bridges=own.bridges,
         optional_settings=(DatabaseSettings, ObjectsSettings),
         open=partial(_open, own),
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from queue_lib.addition import Addition
+    from queue_lib.chore import Chore
     from queue_lib.job import Job, Wire
     from queue_lib.observe.events import Observer
     from queue_lib.outcome import Failure
@@ -113,15 +114,6 @@ class Lease(Protocol):
         In the same queue it has this job's priority (BullMQ) or lane (RQ), unless it says its own. Raises
         PermanentError, which names the option, for what the wire can't do.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Chore:
-    """Housekeeping that a broker needs done: `run` at start and then every `every` seconds."""
-
-    name: str
-    every: float
-    run: Callable[[], Awaitable[None]]
 
 
 class Broker(Protocol):

@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow
+from queue_lib.broker.base import CRASH_CAP, Lease, NotNow
+from queue_lib.chore import Chore
 from queue_lib.errors import LeaseLostError, PermanentError
 from queue_lib.job import Backoff, Job, State, Wire
 from queue_lib.processor import Children

@@ -1,6 +1,7 @@
 """All that a team's own jobs need, in one place; docs/own-jobs.md shows how they are written."""
 
 from queue_lib.addition import Batch, Deduplication, NewJob
+from queue_lib.bridge import AppEvent, Bridge
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.job import Backoff
 from queue_lib.jobs.dispatching import cancel, dispatch_many
@@ -11,8 +12,10 @@ from queue_lib.queues import Queue, Retention
 from queue_lib.schedule import Schedule
 
 __all__ = [
+    "AppEvent",
     "Backoff",
     "Batch",
+    "Bridge",
     "Cache",
     "Context",
     "Database",

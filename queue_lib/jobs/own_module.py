@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from queue_lib.bridge import Bridge
 from queue_lib.broker.bullmq.own_schedules import pattern_fault
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Backoff
@@ -45,6 +46,7 @@ class OwnJobs:
     queues: tuple[Queue, ...] = ()
     jobs: tuple[type[Job[Any]], ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
 
 
 def own_jobs(reading: Reading) -> OwnJobs:
@@ -68,6 +70,7 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     queues: list[Queue] = []
     jobs: list[type[Job[Any]]] = []
     schedules: list[Schedule] = []
+    bridges: list[Bridge] = []
     for name in names:
         if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
             faults.append(f"JOBS: {name}: it is no name of a module; write JOBS=jobs for the file jobs.py")
@@ -81,9 +84,10 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
         queues += _listed(module, "QUEUES")
         jobs += _listed(module, "JOBS")
         schedules += _listed(module, "SCHEDULES")
+        bridges += _listed(module, "BRIDGES")
     if faults:
         raise ConfigurationError(*faults)
-    return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules))
+    return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules), tuple(bridges))
 
 
 def fault_of(error: BaseException) -> str:
@@ -101,7 +105,7 @@ def _listed(module: ModuleType, name: str) -> Sequence[Any]:
 
 
 def _faults(module: ModuleType) -> Iterator[str]:
-    for name in ("QUEUES", "JOBS", "SCHEDULES"):
+    for name in ("QUEUES", "JOBS", "SCHEDULES", "BRIDGES"):
         if not isinstance(getattr(module, name, ()), (tuple, list)):
             yield f"{name} is no tuple; write {name} = (..., )"
     if not hasattr(module, "JOBS"):
@@ -113,6 +117,8 @@ def _faults(module: ModuleType) -> Iterator[str]:
         yield from _job_faults(job)
     for schedule in _listed(module, "SCHEDULES"):
         yield from _schedule_faults(schedule)
+    for bridge in _listed(module, "BRIDGES"):
+        yield from _bridge_faults(bridge)
 
 
 def _queue_faults(queue: object) -> Iterator[str]:
@@ -183,6 +189,17 @@ def _schedule_faults(schedule: object) -> Iterator[str]:
             yield f"{where} has a cron that can't be read, {schedule.cron!r}: {fault}"
     elif not 1 <= (schedule.every or 0) < LONGEST_INTERVAL:
         yield f"{where} is every {schedule.every} s: it needs 1 s at least, and less than a year"
+
+
+def _bridge_faults(bridge: object) -> Iterator[str]:
+    if not isinstance(bridge, Bridge):
+        yield f"BRIDGES: {_short(bridge)} is no Bridge"
+        return
+    where = f"the bridge of {bridge.topic!r}"
+    if not isinstance(bridge.topic, str) or not isinstance(bridge.job, str):
+        yield f"{where} has a wrong type: topic and job are texts"
+    if not callable(bridge.data) or not (bridge.deduplication is None or callable(bridge.deduplication)):
+        yield f"{where}: data and deduplication are functions of an event; write lambda event: {{...}}"
 
 
 def _is_backoff(value: object) -> bool:

@@ -13,7 +13,7 @@ from queue_lib.outcome import reason_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from queue_lib.broker.base import Chore
+    from queue_lib.chore import Chore
 
 
 async def keep(chore: Chore, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

@@ -17,7 +17,8 @@ from queue_lib.runner.slots import Slots
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from queue_lib.broker.base import Broker, Chore
+    from queue_lib.broker.base import Broker
+    from queue_lib.chore import Chore
     from queue_lib.observe.events import Observer
     from queue_lib.queues import Queue
     from queue_lib.runner.consumer import LoopState

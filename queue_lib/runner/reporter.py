@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from queue_lib.broker.base import Chore
+from queue_lib.chore import Chore
 from queue_lib.errors import BrokerUnavailableError, DataLostError
 from queue_lib.observe.events import InternalFault
 from queue_lib.outcome import Failure, reason_of

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_settings import BaseSettings
 
 from queue_lib import serving, wiring
-from queue_lib.broker.base import Chore
+from queue_lib.chore import Chore
 from queue_lib.errors import ConfigurationError, PermanentError, SnoozeError, TransientError
 from queue_lib.feature import Feature, Opened
 from queue_lib.observe import log

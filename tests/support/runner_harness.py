@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from queue_lib.broker.base import Chore
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.memory import MemoryBroker, MemoryStore
 from queue_lib.broker.memory_dead_letters import MemoryDeadLetters
+from queue_lib.chore import Chore
 from queue_lib.job import Backoff, State
 from queue_lib.observe.events import Event, JobStarted
 from queue_lib.processor import JobSchema, Registry, Route

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queue_lib.broker.base import Chore
+from queue_lib.chore import Chore
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.runner.housekeeping import keep
 

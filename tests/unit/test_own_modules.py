@@ -153,6 +153,16 @@ def test_a_faulty_class_is_one_line(tmp_path: Path, old: str, new: str, expected
     assert [f"JOBS: own: {expected}"] == faults("own")
 
 
+def test_a_faulty_bridge_is_refused(tmp_path: Path) -> None:
+    """At the start, not when its event comes."""
+    bridge = 'Bridge("message.*", "index_doc", {"id": 1})'
+    (tmp_path / "own.py").write_text(f"from queue_lib.jobs import Bridge\nBRIDGES = ({bridge}, 7)\nJOBS = ()")
+
+    [no_function, no_bridge] = faults("own")
+    assert no_function.startswith("JOBS: own: the bridge of 'message.*': data and deduplication are functions")
+    assert "JOBS: own: BRIDGES: 7 is no Bridge" == no_bridge
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [

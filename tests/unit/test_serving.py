@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from structlog.testing import capture_logs
 
 from processors.features import FEATURES
+from queue_lib.bridge import Bridge
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import Feature, Opened, Served, jobs_of
 from queue_lib.job import Backoff
@@ -95,6 +96,35 @@ def served() -> tuple[list[str], list[str]]:
     """The names of features and queues."""
     chosen = choose(ALL)
     return [feature.name for feature in chosen.features], [queue.name for queue in chosen.queues]
+
+
+def test_a_feature_without_jobs_is_served_where_it_is_configured_whatever_the_queues(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the first process of a worker alone, with the bridges of all features that are configured."""
+    bridge = Bridge("message.*", "mail-0", lambda event: {"id": event.aggregate_id})
+    other = Bridge("video.*", "videos-0", lambda _: None)
+    publisher, mail = Feature(name="publisher", settings=(Letters,), open=opened), replace(MAIL, bridges=(bridge,))
+    features = (publisher, mail, replace(VIDEOS, bridges=(other,)))
+    monkeypatch.setenv("SHOP_DATABASE", "x")
+    monkeypatch.setenv("QUEUES", "videos")
+
+    assert ("videos",) == tuple(feature.name for feature in choose(features).features)
+    monkeypatch.setenv("SMTP_KEY", "12345678")
+    monkeypatch.setenv("VIDEOS_PROCESSES", "2")
+    served = choose(features)
+
+    assert ("videos", "publisher") == tuple(feature.name for feature in served.features)
+    assert (bridge, other) == served.bridges
+    assert [["videos", "publisher"], ["videos"]] == [[each.name for each in share.features] for share in shares(served)]
+
+
+def test_a_bridge_to_a_job_that_there_is_not_is_refused() -> None:
+    """At the start, in a line with its feature."""
+    mail = replace(MAIL, bridges=(Bridge("message.*", "mial-0", lambda _: None),))
+
+    with pytest.raises(ConfigurationError, match=r"the bridge of 'message\.\*' of mail: no such job: 'mial-0'"):
+        choose((mail, VIDEOS))
 
 
 def test_configured_features_are_served(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bullmq import Job as BullJob
 
-from queue_lib.broker.base import CRASH_CAP, Chore, Lease, NotNow, Setup
+from queue_lib.broker.base import CRASH_CAP, Lease, NotNow, Setup
 from queue_lib.broker.bullmq.ahead import Ahead
 from queue_lib.broker.bullmq.lease import BullLease, Session
 from queue_lib.broker.bullmq.listener import Listener
@@ -23,6 +23,7 @@ from queue_lib.broker.held import Held
 from queue_lib.broker.refused import refused
 from queue_lib.broker.trouble import for_each, outages_translated, run
 from queue_lib.broker.unacknowledged import UnacknowledgedClaims
+from queue_lib.chore import Chore
 from queue_lib.errors import BrokerUnavailableError, LeaseLostError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from rq.serializers import JSONSerializer
 
-from queue_lib.broker.base import Chore, Lease, NotNow, Setup
+from queue_lib.broker.base import Lease, NotNow, Setup
 from queue_lib.broker.connection import BLOCK, client
 from queue_lib.broker.held import Held
 from queue_lib.broker.refused import refused
@@ -38,6 +38,7 @@ from queue_lib.broker.rq.scripts import source
 from queue_lib.broker.rq.session import Session
 from queue_lib.broker.trouble import for_each, outages_translated, run
 from queue_lib.broker.unacknowledged import UnacknowledgedClaims
+from queue_lib.chore import Chore
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import JobsRecovered

@@ -1,0 +1,45 @@
+"""What a process does beside its jobs: chores, and what they send jobs and messages with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from queue_lib.addition import NewJob
+    from queue_lib.processor import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Work that recurs: `run` at start and then every `every` seconds."""
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[None]]
+
+
+class Post(Protocol):
+    """What a chore of a feature sends with, over the worker's connections. It needs the wire bullmq.
+
+    Every call may raise BrokerUnavailableError.
+    """
+
+    @property
+    def board(self) -> Board:
+        """The board of the processes that share a Redis; it publishes messages, too."""
+
+    async def add(self, jobs: Sequence[NewJob]) -> None:
+        """Add jobs in one step, in this order. A job whose id there is in its queue is not added again.
+
+        Raises PermanentError for an option that BullMQ can't do; then none is added.
+        """
+
+    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, bytes]]]:
+        """Listen to the channels that match, over a connection of its own: (channel, message), as they come.
+
+        What is published while nobody listens is lost. The iterator raises BrokerUnavailableError if it hears no more.
+        """
