@@ -91,7 +91,7 @@ class Ledger:
         await self._write({ENDED: "1"} | {_REJECTED + each.address: _written(each) for each in final}, DATA)
 
     async def refused_for(self, now: float) -> float:
-        """The server refuses us: for how many seconds by now. `now` is in seconds since the epoch."""
+        """The server refuses us, or this mail: for how many seconds by now. `now` is in seconds since the epoch."""
         since = float(self._notes.get(REFUSED_SINCE, now))
         await self._write({REFUSED_SINCE: repr(since)})  # again each time: notes are kept for a day from the last one
         return now - since

@@ -58,6 +58,10 @@ class ServerAwayError(SnoozeError):
     """The server can't be reached, or wants to be left alone for `delay` seconds. Nothing was sent."""
 
 
+class DroppedError(ServerAwayError):
+    """The server ended this mail's connection before the message, without a word. It may do so for this mail alone."""
+
+
 class SenderRefusedError(SnoozeError):
     """The server refuses us, not the mail: a wrong password, no TLS, a plan that is used up. Operators are alerted."""
 
@@ -83,7 +87,7 @@ class Mailer(Protocol):
         On the `board` the processes tell each other that the server is away or wants a pause.
         `before_data` is awaited when at least one recipient was accepted, before the message is sent. If it raises,
         nothing is sent. Raises ServerAwayError, SenderRefusedError, MailRefusedError, MailDeferredError and
-        UncertainError.
+        UncertainError; DroppedError is a ServerAwayError that may be due to this mail.
         """
 
     async def check(self) -> None:

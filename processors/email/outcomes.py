@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from processors.email.mail import Refusal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.email.mail import Refusal
     from queue_lib.processor import Context
 
 METRIC = "mails"
@@ -22,6 +23,7 @@ PROVIDERS = {
     "yahoo": re.compile(r"(yahoo\.[a-z.]+|ymail\.com|rocketmail\.com|aol\.com)"),
 }
 OTHER = "other"
+_ANSWER = re.compile(r"\b([245]\d\d)[ -](?:([245]\.\d{1,3}\.\d{1,3}) )?")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -52,6 +54,13 @@ def provider(address: str) -> str:
 def line(refusal: Refusal) -> str:
     """What the server said, in one line."""
     return " ".join(filter(None, [str(refusal.code or ""), refusal.enhanced, refusal.message]))
+
+
+def as_refusal(address: str, error: Exception) -> Refusal:
+    """What ended a mail, as the refusal of one recipient; the code is 0 if it was no answer of the server's."""
+    text = str(error)
+    found = _ANSWER.search(text)
+    return Refusal(address, int(found[1]) if found else 0, (found[2] or "") if found else "", text)
 
 
 class Outcomes:

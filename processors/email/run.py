@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from processors.email.bounces import record_bounces
 from processors.email.keys import Key
 from processors.email.mail import (
+    DroppedError,
     MailDeferredError,
     MailRefusedError,
-    Refusal,
     SenderRefusedError,
     ServerAwayError,
     UncertainError,
 )
 from processors.email.message_id import message_id
-from processors.email.outcomes import Kind, Outcomes, line
+from processors.email.outcomes import Kind, Outcomes, as_refusal, line
 from processors.email.payload import EmailResult, Rejection
 from processors.outage import outages_put_off
 from processors.reach.choice import Channel, Occasion
@@ -30,20 +30,27 @@ if TYPE_CHECKING:
     from queue_lib.processor import Context
 
 URGENT = "password_reset"  # nobody can do without it
-DAY = 24 * 3600.0  # seconds for which a mail waits while the server refuses us
+DAY = 24 * 3600.0  # seconds for which a mail waits while the server refuses us, or drops its connections
+LONGEST_SNOOZE = 300.0  # seconds; waits for a server that drops a mail's connections double up to this
 # Seconds until recipients are tried again who were put off; five times as long after each attempt. Greylisting takes
 # five minutes at most servers.
 PUT_OFF, LONGEST = 60.0, 3600.0
-# The mailbox is not there, or has been closed (RFC 3463, section 3.2 and 3.3; RFC 7505).
-BOUNCES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 UNSENT: dict[type[Exception], Kind] = {
     ServerAwayError: Kind.AWAY,
     SenderRefusedError: Kind.REFUSED,
     MailRefusedError: Kind.FAILED,
     MailDeferredError: Kind.DEFERRED,
 }
+TOO_LATE: dict[Kind, Skipped] = {Kind.EXPIRED: "expired", Kind.CANCELLED: "cancelled"}
 LOST = "the connection broke before the server answered: it may have taken the mail"
-_ANSWER = re.compile(r"\b([245]\d\d)[ -](?:([245]\.\d{1,3}\.\d{1,3}) )?")
+
+
+class _TooLateError(Exception):
+    """The mail must not be sent any more: `kind` is one of TOO_LATE."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class Run:
@@ -66,15 +73,15 @@ class Run:
             return self._skipped("muted", Kind.MUTED)
         if await self._key.is_sent():
             return self._skipped("already sent", Kind.ALREADY_SENT)
+        await self._record_bounces()  # of an earlier run
         if not self._ledger.has_ended:
-            if self._is_expired():
+            try:
+                await self._check_time()
+                await self._send_or_end()
+            except _TooLateError as error:
                 await self._key.give_up()
-                return self._skipped("expired", Kind.EXPIRED)
-            if await self._context.is_cancelled(self._payload.cancel_key):
-                await self._key.give_up()
-                return self._skipped("cancelled", Kind.CANCELLED)
-            await self._send_or_end()
-        await self._record_bounces()
+                return self._skipped(TOO_LATE[error.kind], error.kind)
+            await self._record_bounces()
         return await self._finished()
 
     async def _is_wanted(self) -> bool:
@@ -85,9 +92,13 @@ class Run:
             return True
         return await reach.is_wanted(payload.user_id, Occasion(Channel.EMAIL, payload.type, payload.quiet))
 
-    def _is_expired(self) -> bool:
+    async def _check_time(self) -> None:
+        """Raise _TooLateError if the mail has expired, or was taken back."""
         end = self._payload.expires_at
-        return end is not None and end <= self._dependencies.clock()
+        if end is not None and end <= self._dependencies.clock():
+            raise _TooLateError(Kind.EXPIRED)
+        if await self._context.is_cancelled(self._payload.cancel_key):
+            raise _TooLateError(Kind.CANCELLED)
 
     async def _send_or_end(self) -> None:
         """Send; an error that would end the job ends it well if somebody has the mail."""
@@ -100,7 +111,7 @@ class Run:
             is_end = isinstance(error, PermanentError) or self._context.job.is_last_attempt
             if not is_end or not self._ledger.accepted:
                 raise
-            rest = [_as_refusal(address, error) for address in self._ledger.pending(self._recipients)]
+            rest = [as_refusal(address, error) for address in self._ledger.pending(self._recipients)]
             await self._ledger.end(rest)
 
     async def _willing(self) -> tuple[str, ...]:
@@ -138,20 +149,21 @@ class Run:
             )
 
     async def _begin(self) -> None:
-        """The server has accepted a recipient, and gets the message next."""
+        """The server has accepted a recipient, and gets the message next, unless too much time has gone by."""
+        await self._check_time()
         await self._key.data()
         await self._ledger.begin()
         self._has_begun = True
 
     async def _nothing_sent(self, error: Exception) -> None:
-        """Note it. Raises PermanentError instead of the error if the server has refused us for a day."""
+        """Note it. Raises PermanentError instead of the error if the server has done so for a day."""
         if self._has_begun:
             await self._ledger.take_back()
             if not self._ledger.accepted:
                 await self._key.open()
         if isinstance(error, MailDeferredError):
             error.at_least = self._patience()
-        if isinstance(error, SenderRefusedError):
+        if isinstance(error, SenderRefusedError | DroppedError):
             await self._wait_a_day(error)
 
     async def _check_uncertain(self, recipients: tuple[str, ...]) -> None:
@@ -162,12 +174,15 @@ class Run:
             msg = f"{LOST}; EMAIL_UNCERTAIN says not to send it again"
             raise PermanentError(msg)
 
-    async def _wait_a_day(self, error: SenderRefusedError) -> None:
+    async def _wait_a_day(self, error: SenderRefusedError | DroppedError) -> None:
         """Raise PermanentError if the day is over."""
-        if await self._ledger.refused_for(self._dependencies.clock()) >= DAY:
+        seconds = await self._ledger.refused_for(self._dependencies.clock())
+        if seconds >= DAY:
             await self._ledger.forget_refusals()
             msg = f"{error}; it has done so for a day"
             raise PermanentError(msg) from error
+        if isinstance(error, DroppedError):
+            error.delay = max(error.delay, min(seconds, LONGEST_SNOOZE))
 
     async def _settle(self, receipt: Receipt) -> None:
         """Note what the server said. Raises TransientError if it put off a recipient who has another attempt."""
@@ -178,6 +193,7 @@ class Run:
         self._outcomes.refused(Kind.DEFERRED, receipt.deferred)
         await self._ledger.settle(receipt, final, is_end=not has_more)
         if has_more:
+            await self._record_bounces()
             msg = f"{len(receipt.deferred)} of {len(self._recipients)} recipients were put off: "
             raise TransientError(msg + line(receipt.deferred[0]), self._patience())
 
@@ -186,10 +202,7 @@ class Run:
         return min(PUT_OFF * 5.0 ** min(self._context.job.attempt - 1, 10), LONGEST)
 
     async def _record_bounces(self) -> None:
-        for refusal in self._ledger.rejected:
-            if refusal.enhanced in BOUNCES:
-                with outages_put_off():
-                    await self._dependencies.suppressions.add(refusal.address.lower(), line(refusal))
+        await record_bounces(self._dependencies.suppressions, self._ledger.rejected)
 
     async def _finished(self) -> EmailResult:
         ledger = self._ledger
@@ -222,10 +235,3 @@ class Run:
             attempts=self._context.job.attempt,
             skipped=skipped,
         )
-
-
-def _as_refusal(address: str, error: Exception) -> Refusal:
-    """What ended the mail, as the refusal of one recipient; the code is 0 if it was no answer of the server's."""
-    text = str(error)
-    found = _ANSWER.search(text)
-    return Refusal(address, int(found[1]) if found else 0, (found[2] or "") if found else "", text)

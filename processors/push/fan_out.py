@@ -155,10 +155,10 @@ class FanOut:
     def _is_retried(self, end: End) -> bool:
         """Whether another attempt may help. A refusal is retried if the push service has recently taken our key.
 
-        If it took other messages of a first attempt, it refuses this subscription; a follow-up is put off as a whole.
+        If it took other messages of the job, it refuses this subscription; a follow-up is put off as a whole.
         """
         delivery, is_proven = end.delivery, self._dependencies.sender.is_proven(end.origin)
-        is_outage = self._follow_ups.attempt == 1 and not self._report.has_sent(end.origin)
+        is_outage = self._follow_ups.is_first and not self._report.has_sent(end.origin)
         refused = delivery.kind is Kind.CONFIGURATION and is_proven and is_outage
         return end.was_left_alone or delivery.kind in _RETRIED or refused or (not delivery.tried and is_proven)
 

@@ -39,7 +39,11 @@ class Added:
 
 
 class FollowUps:
-    """Enqueues the follow-ups of one job; `attempt` is the number of this one: 1, unless it is a follow-up itself."""
+    """Enqueues the follow-ups of one job.
+
+    `attempt` is the number of this one: 1, unless it is a follow-up that comes after an attempt. `is_first`: it is the
+    app's own job.
+    """
 
     def __init__(self, dependencies: PushDependencies, push: Push, context: Context, ledger: Ledger) -> None:
         self._dependencies = dependencies
@@ -48,6 +52,7 @@ class FollowUps:
         self._ledger = ledger
         self.deadline = ledger.fixed("deadline", push.deadline(dependencies.clock()))
         self.attempt, self._of, self._since = 1, context.job.id, added_at(push, context)
+        self.is_first = not isinstance(push, FollowUpPayload)
         if isinstance(push, FollowUpPayload):
             self.attempt, self._of = push.attempt, push.follow_up_of or self._of
 
@@ -69,7 +74,7 @@ class FollowUps:
             by_end[end].append(subscription_id)
         by_end.pop(MUTED, None)
         return await self._hand_over(
-            (end + SPREAD * self._dependencies.chance(), ids[start : start + MAX_FOLLOW_UP], max(2, self.attempt))
+            (end + SPREAD * self._dependencies.chance(), ids[start : start + MAX_FOLLOW_UP], self.attempt)
             for end, ids in by_end.items()
             for start in range(0, len(ids), MAX_FOLLOW_UP)
         )
@@ -93,7 +98,7 @@ class FollowUps:
 
     def put_off(self, ends: Sequence[End]) -> SnoozeError | None:
         """Why to run this follow-up again unchanged, if nothing was sent because its push services are left alone."""
-        if self.attempt == 1 or not ends or not all(end.was_left_alone for end in ends):
+        if self.is_first or not ends or not all(end.was_left_alone for end in ends):
             return None
         delay = min(self._dependencies.origins.due(origin, seconds) for origin, seconds in _soonest(ends).items())
         if self._dependencies.clock() + delay >= self.deadline:

@@ -177,7 +177,7 @@ class FollowUpPayload(Push):
     """
 
     subscription_ids: list[str] = Field(min_length=1, max_length=MAX_FOLLOW_UP)
-    attempt: int = Field(ge=2, le=MAX_ATTEMPTS)
+    attempt: int = Field(ge=1, le=MAX_ATTEMPTS)
     follow_up_of: str
     added_by: str | None = None
     since: float | None = None
@@ -188,7 +188,7 @@ def follow_up_data(
 ) -> dict[str, Any]:
     """A FollowUpPayload on the wire: `push` as the app gave it, not to be sent after `deadline` (epoch seconds).
 
-    Attempt number `attempt` (2 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
+    Attempt number `attempt` (1 to 5) of the job `of`, for the subscriptions `ids` (1 to 1,000), added by the job `by`.
     """
     # The ids say who gets it, so the secret endpoint of who does not is left out.
     options = _options_data(push.options.model_copy(update={"exclude_endpoint": None}), deadline)

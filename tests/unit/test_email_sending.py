@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.email.mail import (
+    DroppedError,
     MailDeferredError,
     MailRefusedError,
     SenderRefusedError,
@@ -112,9 +113,10 @@ async def test_nothing_is_composed_while_the_server_is_away() -> None:
     assert [] == world.composed
 
 
-async def test_a_refusal_of_us_ends_a_mail_after_a_day() -> None:
-    """Counted from the first one; a replay has another day."""
-    world = World(*[SenderRefusedError("535 5.7.8 bad password", 300.0)] * 4, after_data=False)
+@pytest.mark.parametrize("error", [SenderRefusedError, DroppedError], ids=["refused", "dropped"])
+async def test_a_refusal_of_us_ends_a_mail_after_a_day(error: type[SenderRefusedError | DroppedError]) -> None:
+    """Or of its connections. Counted from the first one; a replay has another day."""
+    world = World(*[error("535 5.7.8 bad password", 300.0) for _ in range(4)], after_data=False)
     job = world.mail(ADA, attempts=1)
 
     assert isinstance(await job.run(), Snooze)
@@ -125,6 +127,18 @@ async def test_a_refusal_of_us_ends_a_mail_after_a_day() -> None:
     assert isinstance(outcome, Dead)
     assert "535 5.7.8 bad password; it has done so for a day" == outcome.failure.reason
     assert isinstance(await job.run(), Snooze)
+
+
+async def test_a_mail_whose_connections_are_dropped_waits_longer_and_longer() -> None:
+    """Twice as long each time, up to five minutes: no server likes to be asked every 15 seconds for a day."""
+    world = World(*[DroppedError("the connection was lost", 15.0) for _ in range(8)], after_data=False)
+    job, delays = world.mail(ADA), []
+    for _ in range(8):
+        outcome = await job.run()
+        assert isinstance(outcome, Snooze)
+        delays.append(outcome.delay)
+        world.now += outcome.delay
+    assert [15.0, 15.0, 30.0, 60.0, 120.0, 240.0, 300.0, 300.0] == delays
 
 
 async def test_a_mail_that_is_refused_is_dead() -> None:
@@ -232,6 +246,30 @@ async def test_an_expired_mail_is_not_sent() -> None:
     assert 1 == len(world.mailer.sent)
 
 
+@pytest.mark.parametrize("reason", ["expired", "cancelled"])
+async def test_a_mail_that_waits_too_long_for_a_connection_is_not_sent(reason: str) -> None:
+    """It is asked once more when the server has accepted its recipients. Its idempotency key is free again."""
+    world = World()
+    fields = {"expiresAt": int(world.now * 1000) + 1000, "cancelKey": "order:1", "idempotencyKey": "k"}
+    job = world.mail(ADA, **fields)
+
+    async def hang() -> None:
+        if reason == "expired":
+            world.now += 1
+        else:
+            await job.context.board.cancel("order:1", 60)
+
+    world.mailer.check = hang  # type: ignore[method-assign]  # it comes after the first look, and before the message
+    result = await job.run()
+
+    assert isinstance(result, EmailResult)
+    assert (reason, (), {}) == (result.skipped, result.accepted, job.context.kept)
+    assert ([(ADA,)], []) == (world.mailer.asked, world.mailer.sent)
+    assert {reason: 1} == job.counts()
+    assert isinstance(await world.mail(ADA, job_id="2", idempotencyKey="k").run(), EmailResult)
+    assert 1 == len(world.mailer.sent)
+
+
 async def test_a_cancelled_mail_is_not_sent() -> None:
     """Its key was cancelled while it waited; the job is done."""
     world = World()
@@ -274,3 +312,19 @@ async def test_bounces_are_recorded(enhanced: str, *, is_recorded: bool) -> None
     await world.mail(ADA, "Bob@Example.com").run()
     rows = {"bob@example.com": f"550 {enhanced} <address>: no such user"} if is_recorded else {}
     assert rows == world.suppressions.rows
+
+
+async def test_a_bounce_is_recorded_in_its_own_run() -> None:
+    """Whatever becomes of the others later. One that a crash or an outage left out is recorded by the next run."""
+    world = World([rejected(ADA), deferred(GRACE)], MailRefusedError("554 5.7.1 no spam"))
+    job = world.mail(ADA, GRACE)
+    world.suppressions.fault = BrokerUnavailableError("crashed here")
+    assert isinstance(await job.run(), Snooze)
+    world.suppressions.fault = None
+
+    assert isinstance(await job.run(), Dead)
+    assert [ADA] == list(world.suppressions.rows)
+
+    world = World([rejected(ADA), deferred(GRACE)])
+    assert isinstance(await world.mail(ADA, GRACE).run(), Retry)
+    assert [ADA] == list(world.suppressions.rows)

@@ -81,7 +81,7 @@ async def test_a_type_that_is_switched_off_is_not_sent() -> None:
 
 
 async def test_quiet_hours_end_before_the_push() -> None:
-    """One follow-up for the user's devices, within a minute of the end; it uses up no attempt."""
+    """One follow-up for the user's devices, within a minute of the end; it is the first attempt."""
     world = World(MORNING)
 
     result = await world.push()
@@ -89,6 +89,7 @@ async def test_quiet_hours_end_before_the_push() -> None:
     [follow_up] = world.context.enqueued.values()
     assert result.follow_ups == (follow_up.job_id,)
     assert END <= NOW + follow_up.delay < END + SPREAD
+    assert follow_up.data["attempt"] == 1
     assert (await world.follow()).sent == 3
     assert world.sender.taken == ["000000", "000001", "000002"]
 

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from processors.email.mail import MailDeferredError, MailRefusedError, SenderRefusedError, ServerAwayError
-from processors.email.smtp.verdicts import DroppedError
+from processors.email.mail import (
+    DroppedError,
+    MailDeferredError,
+    MailRefusedError,
+    SenderRefusedError,
+    ServerAwayError,
+)
 from queue_lib.errors import BrokerUnavailableError
 
 if TYPE_CHECKING:
@@ -70,7 +75,8 @@ class Circuit:
         except (ServerAwayError, SenderRefusedError) as error:
             if self._may_be_the_mail(error, mail) and probed is None:
                 raise
-            raise await self._failed(error, probed, board) from error
+            seconds = await self._failed(error, probed, board)
+            raise type(error)(str(error), seconds) from error
         except (MailRefusedError, MailDeferredError):  # the server works
             await self._worked(probed, board)
             raise
@@ -114,13 +120,11 @@ class Circuit:
         with suppress(BrokerUnavailableError):
             await board.erase(TOPIC, self._name)
 
-    async def _failed(
-        self, error: ServerAwayError | SenderRefusedError, probed: _Rest | None, board: Board
-    ) -> ServerAwayError | SenderRefusedError:
-        """Begin a rest, or a longer one. Returns the error, with the rest's delay."""
+    async def _failed(self, error: ServerAwayError | SenderRefusedError, probed: _Rest | None, board: Board) -> float:
+        """Begin a rest, or a longer one. Returns for how many seconds."""
         now = self._clock()
         if self._rest is not None and self._rest is not probed:  # others have found out, too
-            return self._rest.error(max(self._rest.until - now, error.delay))
+            return max(self._rest.until - now, error.delay)
         seconds = error.delay if probed is None else min(max(error.delay, 2 * probed.seconds), LONGEST)
         is_refusal = isinstance(error, SenderRefusedError)
         self._rest = rest = _Rest(now + seconds, seconds, str(error), is_refusal)
@@ -130,7 +134,7 @@ class Circuit:
         with suppress(BrokerUnavailableError):
             await board.write(TOPIC, self._name, text, seconds + KEPT)
             rest.is_told = True
-        return rest.error(seconds)
+        return seconds
 
     async def _hear(self, board: Board) -> None:
         """Read what other processes have found out."""

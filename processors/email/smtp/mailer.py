@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processors.email.mail import DroppedError
 from processors.email.smtp.circuit import Circuit
 from processors.email.smtp.connect import Connector
 from processors.email.smtp.dialogue import Timeouts
@@ -40,7 +41,7 @@ class SmtpMailer:
                 is_used = dialogue.mails > 0
                 try:
                     return await transact(dialogue, mail, before_data)
-                except StaleError:
+                except (StaleError, DroppedError):
                     if not is_used:
                         raise
             async with self._pool.lend(is_new=True) as dialogue:

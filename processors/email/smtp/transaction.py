@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from processors.email.mail import MailDeferredError, MailRefusedError, Receipt, UncertainError
+from processors.email.mail import DroppedError, MailDeferredError, MailRefusedError, Receipt, UncertainError
 from processors.email.smtp.dialogue import CLOSING, BrokenConnectionError, as_sent
 from processors.email.smtp.verdicts import (
     FIRST_REST,
     PAUSE,
-    DroppedError,
     StaleError,
     Step,
     is_final,
@@ -48,7 +47,7 @@ class _Replies:
 
 
 async def transact(dialogue: Dialogue, mail: Mail, before_data: Callable[[], Awaitable[None]]) -> Receipt:
-    """Send the mail. Raises what `Mailer.send` raises; StaleError is one of them.
+    """Send the mail. Raises what `Mailer.send` raises, and StaleError.
 
     Then the dialogue is clean if it can be used again.
     """

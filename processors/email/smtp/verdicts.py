@@ -17,7 +17,9 @@ PAUSE = 60.0  # seconds for one that wants to be asked less often
 REFUSED = 300.0  # seconds for one that refuses us, until an operator has seen to it
 # 421 is any server's "not now". 454 is SES's "Maximum sending rate exceeded", and a sign-in that can't be checked.
 _SLOW_CODES = frozenset({421, 454})
-_SLOW_ENHANCED = frozenset({"4.7.0", "4.7.28"})  # 4.7.28: Gmail's limits of rate
+# 4.7.28: Gmail's limits of rate. 4.7.0 is any policy of now; said of a recipient, it is about that one alone.
+_SLOW_ENHANCED = frozenset({"4.7.0", "4.7.28"})
+_OF_A_RECIPIENT = frozenset({"4.7.0"})
 # Sign in first; use TLS first; a wrong password or one that is too weak a way to sign in (RFC 4954, RFC 3207).
 _REFUSED_CODES = frozenset({530, 534, 535, 538})
 _REFUSED_ENHANCED = frozenset({"5.4.5"})  # Gmail's daily limit
@@ -29,10 +31,6 @@ _MOST = 300  # characters of a server's line
 
 class StaleError(ServerAwayError):
     """The server ended the connection before the mail was sent, so another connection may be tried at once."""
-
-
-class DroppedError(StaleError):
-    """It ended it without a word, or said nothing for long. That may be due to this mail."""
 
 
 class Step(enum.Enum):
@@ -59,7 +57,8 @@ def refusal(address: str, reply: Reply) -> Refusal:
 def refusal_of_us(step: Step, reply: Reply) -> ServerAwayError | SenderRefusedError | None:
     """What the answer means for all mails; None if it is about this one."""
     text = f"the mail server refuses {step.value}: {without_addresses(str(reply))}"
-    if reply.code in _SLOW_CODES or reply.enhanced in _SLOW_ENHANCED:
+    slow = _SLOW_ENHANCED - _OF_A_RECIPIENT if step is Step.RECIPIENT else _SLOW_ENHANCED
+    if reply.code in _SLOW_CODES or reply.enhanced in slow:
         return ServerAwayError(f"the mail server wants a pause: {without_addresses(str(reply))}", PAUSE)
     if reply.code in _REFUSED_CODES or reply.enhanced in _REFUSED_ENHANCED:
         return SenderRefusedError(text, REFUSED)
