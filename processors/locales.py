@@ -20,7 +20,10 @@ def check_locales(texts: Mapping[str, T]) -> Mapping[str, T]:
     """The same texts by locale. Raises ValueError for a key that is no locale, or the same as another one."""
     known: set[str] = set()
     for locale in texts:
-        if _LOCALE.fullmatch(locale) is None or plain(locale) == "default":
+        if plain(locale) == "default":
+            msg = "default is no locale: the text for all others is `payload`, beside `payloads`"
+            raise ValueError(msg)
+        if _LOCALE.fullmatch(locale) is None:
             msg = f"{locale[:50]!r} is no locale, such as de or pt-BR"
             raise ValueError(msg)
         if plain(locale) in known:

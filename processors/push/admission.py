@@ -10,7 +10,7 @@ from processors.reach.choice import MUTED, Channel, Occasion
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processors.push.options import Options
+    from processors.push.options import BatchOptions
     from processors.reach.reach import Reach
     from storage.ports import Subscription
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Admission:
     """What the preferences of the app's users say of one message. Without a table of them, all rows are admitted."""
 
-    def __init__(self, reach: Reach | None, options: Options) -> None:
+    def __init__(self, reach: Reach | None, options: BatchOptions) -> None:
         self._reach = reach
         passes = options.urgency is Urgency.HIGH
         self._occasion = Occasion(Channel.PUSH, options.type, options.quiet, passes=passes)

@@ -37,7 +37,7 @@ def _describe(schema: dict[str, Any]) -> None:
     schema["additionalProperties"] = False
 
 
-class Options(Model):
+class BatchOptions(Model):
     """How the message is to be sent. An unknown name fails the job.
 
     `ttl` is clamped to 0..2,419,200. With 0, no push is tried again. `not_before` and `expires_at` are in seconds since
@@ -45,7 +45,7 @@ class Options(Model):
     is most likely an option misspelt, or one that has no effect here.
     """
 
-    model_config = ConfigDict(title="PushOptions", json_schema_extra=_describe)
+    model_config = ConfigDict(title="PushBatchOptions", json_schema_extra=_describe)
 
     ttl: Annotated[Whole, AfterValidator(_clamp), OrNull()] = Field(
         DEFAULT_TTL, description="seconds, at most 2,419,200 (4 weeks); 0: only if the device is online"
@@ -68,16 +68,19 @@ class Options(Model):
     quiet: Annotated[Quiet, OrNull()] = Field(
         Quiet.WAIT, description="in the user's quiet hours: wait until they end, or drop it; urgency high passes"
     )
-    collapse: Collapse | None = Field(None, description="one message for several events; not in a push-batch")
 
     @model_validator(mode="before")
     @classmethod
     def _check_names(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        unknown = sorted(str(name)[:50] for name in value.keys() - NAMES)
+        aliases = [str(field.alias) for field in cls.model_fields.values()]  # Python's own names are taken, too
+        unknown = sorted(str(name)[:50] for name in value.keys() - {"TTL", *aliases, *cls.model_fields})
+        if unknown == ["collapse"]:
+            msg = "collapse: not in a push-batch; add a push-notification for each user"
+            raise ValueError(msg)
         if unknown:
-            msg = f"{unknown[:5]} mean nothing here; options are {', '.join(ALIASES)} (ttl also as TTL)"
+            msg = f"{unknown[:5]} mean nothing here; options are {', '.join(aliases)} (ttl also as TTL)"
             raise ValueError(msg)
         given: dict[str, Any] = without_nulls(value)
         if {"ttl", "TTL"} <= given.keys():
@@ -86,8 +89,13 @@ class Options(Model):
         return {"ttl" if name == "TTL" else name: option for name, option in given.items()}
 
 
-# Their names on the wire, in order. Python's own are taken, too, and TTL, as the `web-push` npm package says.
-ALIASES = tuple(str(field.alias) for field in Options.model_fields.values())
-NAMES = frozenset({"TTL", *ALIASES, *Options.model_fields})
+class Options(BatchOptions):
+    """How a message to one user is to be sent."""
+
+    model_config = ConfigDict(title="PushOptions")
+
+    collapse: Collapse | None = Field(None, description="one message for several events")
+
+
 # What apps may write beside `payload`, as for the `web-push` package. Any other field there is the app's own.
 BESIDE = frozenset({"ttl", "TTL", "urgency", "topic", "notBefore", "not_before", "expiresAt", "expires_at"})

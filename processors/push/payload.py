@@ -13,7 +13,7 @@ from processors.lenient import Flag, Id, OrNull, tolerated, without_nulls
 from processors.locales import PATTERN, check_locales
 from processors.push.backoff import MAX_ATTEMPTS
 from processors.push.notification import Given, Notification, merged
-from processors.push.options import BESIDE, Options
+from processors.push.options import BESIDE, BatchOptions, Options
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Push(Model):
     payloads: Payloads | None = Field(
         None, description="texts by locale, as of de or pt-BR; payload is for all other people"
     )
-    options: Annotated[Options, OrNull()] = Options()
+    options: Annotated[BatchOptions, OrNull()] = BatchOptions()
 
     @model_validator(mode="before")
     @classmethod
@@ -95,6 +95,7 @@ class PushPayload(Push):
     model_config = ConfigDict(title="PushNotification")
 
     user_id: Id
+    options: Annotated[Options, OrNull()] = Options()
 
     @model_validator(mode="after")
     def _check_template(self) -> Self:
@@ -160,9 +161,6 @@ class BatchPayload(Push):
 
     @model_validator(mode="after")
     def _either(self) -> Self:
-        if self.options.collapse is not None:
-            msg = "options.collapse: not in a push-batch; add a push-notification for each user"
-            raise ValueError(msg)
         if self.everyone == (self.user_ids is not None):
             msg = "give either userIds or all: true"
             raise ValueError(msg)
@@ -202,7 +200,7 @@ def follow_up_data(
     }
 
 
-def _options_data(options: Options, expires_at: float | None) -> dict[str, Any]:
+def _options_data(options: BatchOptions, expires_at: float | None) -> dict[str, Any]:
     """Options on the wire, to be sent from now until `expires_at` (epoch seconds), and not to be collapsed."""
     data = options.model_dump(
         mode="json", by_alias=True, exclude={"not_before", "expires_at", "collapse"}, exclude_defaults=True

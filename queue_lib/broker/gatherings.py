@@ -10,11 +10,11 @@ from queue_lib.broker.trouble import outages_translated
 from queue_lib.processor import Gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import redis.asyncio
 
-KEPT = 1000  # events; older ones are only counted
+KEPT, KEPT_BYTES = 1000, 1024 * 1024  # of the events of a gathering; older ones are only counted
 SCRIPT = (Path(__file__).parent / "gather.lua").read_text()
 
 
@@ -32,7 +32,8 @@ class RedisGatherings:
         key = f"{self._prefix}:{gathering}"
         with outages_translated():
             word, *told = await self._run(
-                keys=[key, f"{key}:by:{member}", f"{key}:members"], args=[member, event, round(seconds * 1000), KEPT]
+                keys=[key, f"{key}:by:{member}", f"{key}:members"],
+                args=[member, event, round(seconds * 1000), KEPT, KEPT_BYTES],
             )
         if word == "take":
             return Gathered(told[1:], int(told[0]))
@@ -88,5 +89,10 @@ class MemoryGatherings:
 
     def _add(self, opened: _Open, event: str) -> None:
         opened.events.append(event)
-        opened.left_out += len(opened.events) - len(opened.events[-KEPT:])
-        opened.events = opened.events[-KEPT:]
+        while len(opened.events) > 1 and (len(opened.events) > KEPT or _bytes(opened.events) > KEPT_BYTES):
+            del opened.events[0]
+            opened.left_out += 1
+
+
+def _bytes(events: Sequence[str]) -> int:
+    return sum(len(event.encode()) for event in events)

@@ -86,6 +86,20 @@ async def test_the_newest_events_are_kept(board: Board, monkeypatch: pytest.Monk
     assert Gathered(["event 3", "event 4"], 3) == await board.gather("room", "0", "", SOON)
 
 
+@pytest.mark.parametrize("bound", [3, 0], ids=["some bytes", "not even one event"])
+async def test_the_events_of_a_gathering_have_a_bound(
+    board: Board, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    """In bytes: mails may be large. The newest is kept whatever its size, and the older ones are counted."""
+    monkeypatch.setattr(gatherings, "KEPT_BYTES", bound)
+    for n, event in enumerate(("a", "ü", "b", "c")):
+        await board.gather("room", str(n), event, SOON)
+    await asyncio.sleep(SOON + 0.01)
+
+    kept = ["b", "c"] if bound else ["c"]
+    assert Gathered(kept, 4 - len(kept)) == await board.gather("room", "0", "", SOON)
+
+
 async def test_every_key_expires(redis_url: str) -> None:
     """In a week at most, whatever becomes of the jobs."""
     connection = client(options(redis_url), decode=True, name="board")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from processors.email.mail import (
@@ -250,7 +252,7 @@ async def test_an_expired_mail_is_not_sent() -> None:
 async def test_a_mail_that_waits_too_long_for_a_connection_is_not_sent(reason: str) -> None:
     """It is asked once more when the server has accepted its recipients. Its idempotency key is free again."""
     world = World()
-    fields = {"expiresAt": int(world.now * 1000) + 1000, "cancelKey": "order:1", "idempotencyKey": "k"}
+    fields: dict[str, Any] = {"expiresAt": int(world.now * 1000) + 1000, "cancelKey": "order:1", "idempotencyKey": "k"}
     job = world.mail(ADA, **fields)
 
     async def hang() -> None:

@@ -49,7 +49,7 @@ def test_what_is_found_is_a_beginning_and_none_is_longer(tags: list[str], locale
 @pytest.mark.parametrize(
     ("locales", "reason"),
     [
-        (["default"], "'default' is no locale, such as de or pt-BR"),
+        (["default"], "default is no locale: the text for all others is `payload`, beside `payloads`"),
         (["de", "x y"], "'x y' is no locale"),
         (["de\n"], "is no locale"),
         (["de-AT", "de_at"], "de_at is there twice"),

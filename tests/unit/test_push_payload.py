@@ -152,7 +152,7 @@ def test_a_follow_up_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"attempt": 1}, {"attempt": 6}, {"subscriptionIds": []}, {"subscriptionIds": ["x"] * 1001}]
+    "fields", [{"attempt": 0}, {"attempt": 6}, {"subscriptionIds": []}, {"subscriptionIds": ["x"] * 1001}]
 )
 def test_a_follow_up_that_the_worker_does_not_write_is_refused(fields: dict[str, Any]) -> None:
     """Attempts are 2 to 5, subscriptions 1 to 1,000."""

@@ -6,7 +6,7 @@ export interface Push {
   payload: Notification | DeclarativeNotification | string;
   /** texts by locale, as of de or pt-BR; payload is for all other people */
   payloads?: Record<string, Notification | DeclarativeNotification | string>;
-  options?: PushOptions;
+  options?: PushBatchOptions;
 }
 
 /** What the app's service worker receives. Fields of other names are passed on unchanged. */
@@ -50,7 +50,7 @@ export interface DeclarativeNotification {
 }
 
 /** How the message is to be sent. An unknown name fails the job. */
-export interface PushOptions {
+export interface PushBatchOptions {
   /** seconds, at most 2,419,200 (4 weeks); 0: only if the device is online; default 86,400 */
   ttl?: number;
   /** default "normal" */
@@ -71,8 +71,6 @@ export interface PushOptions {
   type?: string | number;
   /** in the user's quiet hours: wait until they end, or drop it; urgency high passes; default "wait" */
   quiet?: Quiet;
-  /** one message for several events; not in a push-batch */
-  collapse?: Collapse;
   /** @deprecated ttl, as the web-push package calls it */
   TTL?: number;
 }
@@ -83,6 +81,18 @@ export type Urgency = "very-low" | "low" | "normal" | "high";
 /** What becomes of a message in quiet hours. */
 export type Quiet = "wait" | "drop";
 
+/** `push-notification`: one notification for all devices of a user. `userId` may be a number. */
+export interface PushNotification extends Push {
+  options?: PushOptions;
+  userId: string | number;
+}
+
+/** How a message to one user is to be sent. */
+export interface PushOptions extends PushBatchOptions {
+  /** one message for several events */
+  collapse?: Collapse;
+}
+
 /** Which events become one message, and what that says. */
 export interface Collapse {
   /** events with the same key, for the same user */
@@ -91,11 +101,6 @@ export interface Collapse {
   window: number;
   /** for two or more: the text, or fields that replace the newest event's; {{count}} is their number */
   template: string | Record<string, unknown>;
-}
-
-/** `push-notification`: one notification for all devices of a user. `userId` may be a number. */
-export interface PushNotification extends Push {
-  userId: string | number;
 }
 
 /** What became of each subscription. */

@@ -29,6 +29,8 @@ export const none: PushBatch = { payload };
 export const both: PushBatch = { userIds: [1], all: true, payload };
 // @ts-expect-error: to nobody
 export const neither: PushBatch = { all: false, payload };
+// @ts-expect-error: only a message to one user collapses
+export const collapsed: PushBatch = { all: true, payload, options: { collapse: { key: 1, window: 9, template: "t" } } };
 
 // @ts-expect-error: there is no such format
 export const format: ProcessImage = { ...upload, options: { formats: ["bmp"] } };
