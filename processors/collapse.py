@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from processors.lenient import Key  # noqa: TC001 -- pydantic reads it
 from queue_lib.errors import SnoozeError
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from queue_lib.processor import Context
 
 LONGEST_WINDOW = 86_400  # seconds
@@ -31,8 +34,18 @@ class Collapse(Model):
         description="seconds from the first event until the message is sent"
     )
     template: str | dict[str, Any] = Field(
-        description="for two or more: the text, or fields that replace the newest event's; {{count}} is their number"
+        description=(
+            "for two or more: a text (the body; of a mail the subject), or fields that replace the newest event's; "
+            "{{count}} is their number"
+        )
     )
+
+    def check_fields(self, allowed: Collection[str]) -> None:
+        """Raise ValueError for a template with fields that are not allowed."""
+        given = self.template if isinstance(self.template, dict) else {}
+        if others := sorted(name[:50] for name in given.keys() - allowed):
+            msg = f"collapse.template: {', '.join(others[:5])}: it may have {', '.join(allowed)}"
+            raise ValueError(msg)
 
     def fields(self, count: int, text: str) -> dict[str, Any]:
         """The template for so many events; a template that is a text is the field `text`."""
@@ -40,6 +53,20 @@ class Collapse(Model):
             {text: self.template} if isinstance(self.template, str) else self.template, str(count)
         )
         return filled
+
+
+@contextmanager
+def template_checked(what: str) -> Iterator[None]:
+    """Says of an error that the template is at fault: it makes no `what`. Raises ValueError, without values."""
+    try:
+        yield
+    except RecursionError:
+        msg = "collapse.template is nested too deeply"
+        raise ValueError(msg) from None
+    except ValidationError as error:
+        names = sorted({str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]})
+        msg = f"collapse.template makes no {what}: {', '.join(names)[:100]}"
+        raise ValueError(msg) from None
 
 
 @dataclass(frozen=True, slots=True)

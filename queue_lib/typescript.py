@@ -32,6 +32,7 @@ TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
 PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
 FORMATS = {"date": "an ISO date", "date-time": "an ISO date and time", "duration": "an ISO duration"}
 NULL: Schema = {"type": "null"}
+NEVER: Schema = {"not": {}}  # of a property that an alternative has not
 
 
 class Schemas(GenerateJsonSchema):
@@ -123,10 +124,14 @@ class Types:
         return {key for key, each in base.get("properties", {}).items() if schema["properties"].get(key) == each}
 
     def _alternatives(self, schema: Schema, properties: Schema) -> Iterator[str]:
-        """The members, for each list of `required` in the `anyOf` of a model: those, and none that another requires."""
-        lists: list[list[str]] = [each["required"] for each in schema["anyOf"]]
-        for required in lists:
-            others = [key for each in lists for key in each if key not in required]
+        """The members, for each alternative in the `anyOf` of a model.
+
+        It has those that it requires, none that another one requires, and none that it says are never there.
+        """
+        for alternative in schema["anyOf"]:
+            required: list[str] = alternative["required"]
+            others = [key for each in schema["anyOf"] for key in each["required"] if key not in required]
+            others += [key for key, each in alternative.get("properties", {}).items() if each == NEVER]
             kept = {key: _without_null(each) for key, each in properties.items() if key not in others}
             whole = {**schema, "required": [*schema.get("required", []), *required]}
             yield self._members(whole, kept, " " * 6) + "".join(f"      {_key(key)}?: never;\n" for key in others)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from processors.email.delivery_settings import DeliverySettings
 from processors.email.outcomes import METRIC, Kind
-from processors.email.payload import EmailPayload, EmailResult
+from processors.email.payload import EmailPayload
+from processors.email.result import EmailResult
 from processors.email.settings import EmailSettings
 from processors.email.smtp.settings import SmtpSettings
 from processors.reach.settings import ReachSettings

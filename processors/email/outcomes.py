@@ -38,6 +38,7 @@ class Kind(enum.StrEnum):
     MUTED = "muted"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    COLLAPSED = "collapsed"  # into another job's mail
     ALREADY_SENT = "alreadySent"
     AWAY = "away"  # the server
     REFUSED = "refused"  # it refuses us

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from processors.collapse import Collapse, template_checked
 from processors.email import addresses
+from processors.email.summary import FIELDS, summed_up
 from processors.lenient import NUMBER, STRING, Id, Key, Moment, OrNull, Text, one_of, without_nulls
 from processors.reach.choice import Quiet
 from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
@@ -66,7 +69,6 @@ def _checked_names(headers: Any) -> Any:
 
 
 Line = Annotated[Text, Field(max_length=MAX_LINE), AfterValidator(_single_line)]
-Skipped = Literal["already sent", "expired", "cancelled", "suppressed", "muted"]
 IdempotencyKey = Annotated[
     Line, Field(min_length=1, max_length=256), one_of({**STRING, "minLength": 1, "maxLength": 256}, NUMBER)
 ]
@@ -191,6 +193,7 @@ class EmailPayload(Model):
     expires_at: Moment | None = Field(
         None, description="milliseconds as of Date.now(), or an ISO date with its zone: do not send after this"
     )
+    collapse: Collapse | None = Field(None, description="one mail for several events to the same recipients")
 
     @model_validator(mode="before")
     @classmethod
@@ -233,25 +236,15 @@ class EmailPayload(Model):
             raise ValueError(msg)
         return self
 
-
-class Rejection(Model):
-    """A recipient whom the server refused, for good or to the last attempt."""
-
-    address: str
-    code: int = Field(description="SMTP's, such as 550; 0 without an answer of the server's")
-    enhanced: str = Field(description="RFC 3463's, such as 5.1.1, or empty")
-    message: str
-
-
-class EmailResult(Model):
-    """What became of a mail."""
-
-    message_id: str = Field(description="the Message-ID, the same in each attempt")
-    accepted: tuple[str, ...] = Field((), description="the addresses that the server took the mail for")
-    rejected: tuple[Rejection, ...] = ()
-    response: str = Field("", description="the server's answer to the mail")
-    attempts: int = 0
-    suppressed: tuple[str, ...] = Field(
-        (), description="the addresses that EmailSuppression names: none was sent there"
-    )
-    skipped: Skipped | None = Field(None, description="why nothing was sent")
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_collapse(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        payload = handler(value)
+        if payload.collapse is not None and isinstance(value, dict):
+            if payload.idempotency_key is not None:
+                msg = "collapse and idempotencyKey: give one of them"
+                raise ValueError(msg)
+            payload.collapse.check_fields(FIELDS)
+            with template_checked("mail"):
+                handler(summed_up(value, payload.collapse, 2))
+        return payload

@@ -17,19 +17,19 @@ from processors.email.mail import (
 )
 from processors.email.message_id import message_id
 from processors.email.outcomes import Kind, Outcomes, as_refusal, line
-from processors.email.payload import EmailResult, Rejection
+from processors.email.result import EmailResult, Rejection
+from processors.email.wanted import is_wanted
 from processors.outage import outages_put_off
-from processors.reach.choice import Channel, Occasion
 from queue_lib.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     from processors.email.dependencies import EmailDependencies
     from processors.email.ledger import Ledger
     from processors.email.mail import Receipt
-    from processors.email.payload import EmailPayload, Skipped
+    from processors.email.payload import EmailPayload
+    from processors.email.result import Skipped
     from queue_lib.processor import Context
 
-URGENT = "password_reset"  # nobody can do without it
 DAY = 24 * 3600.0  # seconds for which a mail waits while the server refuses us, or drops its connections
 LONGEST_SNOOZE = 300.0  # seconds; waits for a server that drops a mail's connections double up to this
 # Seconds until recipients are tried again who were put off; five times as long after each attempt. Greylisting takes
@@ -54,12 +54,18 @@ class _TooLateError(Exception):
 
 
 class Run:
-    """Create it with the notes of earlier runs."""
+    """Create it with the notes of earlier runs. `since` is when the app added the mail, if that was another job."""
 
     def __init__(
-        self, dependencies: EmailDependencies, payload: EmailPayload, context: Context, ledger: Ledger
+        self,
+        dependencies: EmailDependencies,
+        payload: EmailPayload,
+        context: Context,
+        ledger: Ledger,
+        since: float | None = None,
     ) -> None:
         self._dependencies, self._payload, self._context, self._ledger = dependencies, payload, context, ledger
+        self._since = since
         self._key = Key(dependencies.cache, payload.idempotency_key, context.job)
         self._outcomes = Outcomes(context, payload.template)
         self._message_id = message_id(payload, context.job, dependencies.domain)
@@ -85,19 +91,16 @@ class Run:
         return await self._finished()
 
     async def _is_wanted(self) -> bool:
-        """Whether the user wants it now. Mails without a user, and those that reset a password, are always wanted."""
-        reach, payload = self._dependencies.reach, self._payload
-        has_begun = self._ledger.has_ended or self._ledger.accepted
-        if reach is None or payload.user_id is None or has_begun or self._context.job.name == URGENT:
-            return True
-        return await reach.is_wanted(payload.user_id, Occasion(Channel.EMAIL, payload.type, payload.quiet))
+        """Whether the user wants it now, or it has begun."""
+        has_begun = self._ledger.has_ended or bool(self._ledger.accepted)
+        return has_begun or await is_wanted(self._payload, self._context.job.name, self._dependencies.reach)
 
     async def _check_time(self) -> None:
         """Raise _TooLateError if the mail has expired, or was taken back."""
         end = self._payload.expires_at
         if end is not None and end <= self._dependencies.clock():
             raise _TooLateError(Kind.EXPIRED)
-        if await self._context.is_cancelled(self._payload.cancel_key):
+        if await self._context.is_cancelled(self._payload.cancel_key, self._since):
             raise _TooLateError(Kind.CANCELLED)
 
     async def _send_or_end(self) -> None:

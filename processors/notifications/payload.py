@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import enum
 import json
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
 
+from processors.collapse import Collapse, template_checked
 from processors.lenient import NUMBER, STRING, Id, Key, OrNull, Text, one_of, without_nulls
 from processors.links import web_only
 from queue_lib.processor import Model
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MAX_USERS = 10_000
 MAX_METADATA = 64 * 1024  # characters of JSON
+OF_ONE_USER = ("email", "collapse")  # what makes no sense for several
+FIELDS = ("title", "body", "url", "metadata")  # what a collapse template may replace of the newest event
 TEXTS = ("title", "body", "type", "url", "metadata", "dedupeKey", "dedupe_key")
 
 
@@ -54,7 +69,8 @@ Body = Annotated[Text, Field(max_length=100_000), _text(0, 100_000)]
 
 
 def _either_required(schema: dict[str, Any]) -> None:
-    schema["anyOf"] = [{"required": ["userId"]}, {"required": ["userIds"]}]
+    never: dict[str, Any] = {key: {"not": {}} for key in OF_ONE_USER}
+    schema["anyOf"] = [{"required": ["userId"]}, {"required": ["userIds"], "properties": never}]
 
 
 class NotificationPayload(Model):
@@ -82,6 +98,7 @@ class NotificationPayload(Model):
         None, description="cancelling this key takes it back while it waits, and its push and e-mail as well"
     )
     email: Text | None = Field(None, description="where userId gets the e-mail")
+    collapse: Collapse | None = Field(None, description="one notification for several events, with its push and e-mail")
 
     @model_validator(mode="before")
     @classmethod
@@ -107,12 +124,31 @@ class NotificationPayload(Model):
         if self.email is not None and self.user_id is None:
             msg = "email is for one userId; the addresses of userIds come from NOTIFICATION_USER_TABLE"
             raise ValueError(msg)
+        if self.collapse is not None and self.user_id is None:
+            msg = "collapse is for one userId; add a job for each of userIds"
+            raise ValueError(msg)
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_collapse(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        payload = handler(value)
+        if payload.collapse is not None and isinstance(value, dict):
+            payload.collapse.check_fields(FIELDS)
+            with template_checked("notification"):
+                handler(summed_up(value, payload.collapse, 2))
+        return payload
 
     @property
     def users(self) -> list[str]:
         """All that are to be told, each once."""
         return self.user_ids if self.user_ids is not None else [self.user_id or ""]
+
+
+def summed_up(newest: Mapping[str, Any], collapse: Collapse, count: int) -> dict[str, Any]:
+    """The data of a notification for so many events, of which the newest has this data."""
+    data = {to_camel(name): value for name, value in newest.items()}
+    return data if count == 1 else data | collapse.fields(count, "body")
 
 
 class NotificationResult(Model):
@@ -129,3 +165,6 @@ class NotificationResult(Model):
     emails: int = Field(0, description="jobs in email")
     cancelled: bool = Field(default=False, description="its cancelKey was cancelled before all were told")
     without_address: int = Field(0, description="users who get no e-mail, for want of an address")
+    collapsed: int | None = Field(
+        None, description="with collapse: for how many events it is; 0: another job tells the user"
+    )

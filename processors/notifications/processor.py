@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from processors.notifications.channels import add_emails, add_push
+from processors.notifications.collapsing import tell_collapsed
 from processors.notifications.payload import Channel, NotificationResult
 from processors.outage import outages_put_off
 from processors.reach.choice import Occasion
@@ -46,17 +47,25 @@ class UserNotification:
         an e-mail without a source of addresses.
         """
         self._refuse_unaddressed(payload)
+        if payload.collapse is not None:
+            return await tell_collapsed(payload, payload.collapse, context, self._tell_all)
+        return await self._tell_all(payload, context)
+
+    async def _tell_all(
+        self, payload: NotificationPayload, context: Context, since: float | None = None
+    ) -> NotificationResult:
+        """Tell all users; `since` is when the app added the notification, if that was another job."""
         job_key, counts, is_cancelled = key_of(context.job), Counter[str](), False
         told: dict[str, str] = {}
         for start in range(0, len(payload.users), PAGE):
-            if is_cancelled := await context.is_cancelled(payload.cancel_key):
+            if is_cancelled := await context.is_cancelled(payload.cancel_key, since):
                 break
             keys = {user: str(uuid.uuid5(job_key, user)) for user in payload.users[start : start + PAGE]}
             told |= await self._tell(payload, keys, counts, context)
         self._count(payload, context, counts)
         row = next(iter(told.values()), None) if counts["created"] and payload.user_id else None
         if told and OTHER_JOBS & set(payload.channels):  # which are of a later time than a call until now
-            is_cancelled = is_cancelled or await context.is_cancelled(payload.cancel_key)
+            is_cancelled = is_cancelled or await context.is_cancelled(payload.cancel_key, since)
         if is_cancelled:
             told = {}
         push = await add_push(payload, told, job_key, context) if told and Channel.PUSH in payload.channels else None

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from processors.collapse import template_checked
 from processors.lenient import Flag, Id, OrNull, tolerated, without_nulls
 from processors.locales import PATTERN, check_locales
 from processors.push.backoff import MAX_ATTEMPTS
@@ -100,15 +101,8 @@ class PushPayload(Push):
     @model_validator(mode="after")
     def _check_template(self) -> Self:
         if self.options.collapse is not None:
-            try:
+            with template_checked("notification"):
                 Notification.model_validate(self.collapsed_content(2)["payload"])
-            except RecursionError:
-                msg = "options.collapse.template is nested too deeply"
-                raise ValueError(msg) from None
-            except ValidationError as error:
-                names = sorted({str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]})
-                msg = f"options.collapse.template makes no notification: {', '.join(names)[:100]}"
-                raise ValueError(msg) from None
         return self
 
     @property

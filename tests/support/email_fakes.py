@@ -10,6 +10,7 @@ from processors.email.dependencies import EmailDependencies
 from processors.email.mail import Mail, Receipt, Refusal
 from processors.email.payload import EmailPayload
 from processors.email.processor import SendEmail
+from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.cache import MemoryCache
 from queue_lib.errors import BrokerUnavailableError, JobError
 from queue_lib.outcome import Dead, Retry
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from processors.email.delivery_settings import Uncertain
-    from processors.email.payload import EmailResult
+    from processors.email.result import EmailResult
     from queue_lib.job import Job
     from queue_lib.outcome import Snooze
     from queue_lib.processor import Board
@@ -107,9 +108,11 @@ class World:
         self, *script: Sequence[Refusal] | BaseException, after_data: bool = True, uncertain: Uncertain = "send"
     ) -> None:
         self.now = NOW
+        self.board = MemoryBoard(lambda: self.now)
         self.mailer = FakeMailer(*script, after_data=after_data)
         self.suppressions = FakeSuppressions()
         self.composed: list[str] = []
+        self.subjects: list[str | None] = []
         self.dependencies = EmailDependencies(
             mailer=self.mailer,
             compose=self._compose,
@@ -124,12 +127,14 @@ class World:
     @asynccontextmanager
     async def _compose(self, payload: EmailPayload, message_id: str) -> AsyncIterator[Mail]:
         self.composed.append(message_id)
-        yield Mail(message_id, "app@app.example", ("everybody@example.com",), payload.subject.encode())  # type: ignore[union-attr]  # it has one
+        self.subjects.append(payload.subject)
+        yield Mail(message_id, "app@app.example", ("everybody@example.com",), b"")
 
     def mail(self, *to: str, attempts: int = 3, job_id: str = "1", **payload: Any) -> MailJob:
         """A job that sends a mail to these."""
         data = {"to": list(to), "subject": "Hello", "html": "<p>Hello</p>", **payload}
-        return MailJob(self, make_job(id=job_id, name="generic", queue="email", data=data, max_attempts=attempts))
+        job = make_job(id=job_id, name="generic", queue="email", data=data, max_attempts=attempts, created_at=self.now)
+        return MailJob(self, job)
 
 
 class MailJob:
@@ -137,7 +142,7 @@ class MailJob:
 
     def __init__(self, world: World, job: Job) -> None:
         self._world = world
-        self.context = FakeContext(job)
+        self.context = FakeContext(job, world.board)
 
     async def run(self) -> EmailResult | Retry | Snooze | Dead:
         """Run it once; what the error means, if there is one. A death is told to the processor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from processors.notifications.dependencies import NotificationDependencies
@@ -66,4 +66,5 @@ class World:
     async def run(self, **data: Any) -> NotificationResult:
         """One run of a job with this payload: a title is added, and a user if it has none."""
         whole = {"title": "Hello", **({} if "userIds" in data else {"userId": "ada"}), **data}
+        self.context.job = replace(self.context.job, data=whole)
         return await self.processor(NotificationPayload.model_validate(whole), self.context)

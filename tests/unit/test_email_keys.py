@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from processors.email.mail import MailDeferredError, MailRefusedError, UncertainError
-from processors.email.payload import EmailResult
+from processors.email.result import EmailResult
 from queue_lib.outcome import Dead, Retry, Snooze
 from tests.support.email_fakes import ADA, GRACE, World, deferred
 

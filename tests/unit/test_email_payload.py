@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from processors.email.payload import EmailPayload, EmailResult, Mailbox, Rejection
+from processors.email.payload import EmailPayload, Mailbox
+from processors.email.result import EmailResult, Rejection
 from queue_lib.processor import faults
 
 SCHEMA = Draft202012Validator(EmailPayload.model_json_schema())
@@ -162,4 +163,5 @@ def test_the_result_is_what_apps_read() -> None:
         "response": "250 ok",
         "attempts": 1,
         "skipped": None,
+        "collapsed": None,
     }

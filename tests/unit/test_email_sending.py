@@ -14,7 +14,7 @@ from processors.email.mail import (
     ServerAwayError,
     UncertainError,
 )
-from processors.email.payload import EmailResult
+from processors.email.result import EmailResult
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.outcome import Dead, Retry, Snooze
 from tests.support.email_fakes import ADA, ALAN, GRACE, World, deferred, rejected

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from processors.email.payload import EmailResult
 from processors.email.processor import SendEmail
+from processors.email.result import EmailResult
 from processors.notifications.payload import NotificationResult
 from processors.notifications.processor import UserNotification
 from processors.reach.reach import Reach, open_reach

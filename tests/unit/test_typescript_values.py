@@ -17,7 +17,7 @@ from processors.features import FEATURES
 from processors.lenient import DIGITS, MAX_TIME, MIN_TIME
 from processors.storage_key import KEY_SCHEMA
 from queue_lib.feature import jobs_of
-from queue_lib.typescript import NULL, Schemas
+from queue_lib.typescript import NEVER, NULL, Schemas
 from tests.support.docs import commands
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 JOBS = {job.name: job for job in jobs_of(FEATURES)}
 NAMES = [job.name for job in JOBS.values() if not job.internal]
-# What a type can't say: where a URL leads, that a text is JSON, that two names are one option, what a mail must have.
+# What a type can't say: where a URL leads, that a text is JSON, that two names are one option, what a mail must have,
+# or what a template makes.
 BEYOND_TYPES = (
     *("must be http, https or relative", "is a text that is no JSON", "ttl and TTL are one option"),
     *("control characters", "not one address", "have the same cid", "give one of them", "nothing to say", "subject:"),
-    "email is for one userId",
+    "collapse.template",
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ANY = st.none() | st.booleans() | st.integers() | TEXT | st.lists(st.integers(), max_size=2)
@@ -67,18 +68,19 @@ def merged(parts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
 def objects(of: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
     """With some of the optional properties, and one of the `required` lists of an `anyOf`."""
     properties = {key: values(without_null(each), defs) for key, each in of["properties"].items()}
-    lists = [each["required"] for each in of.get("anyOf", [{"required": []}])]
-    choices = {key for each in lists for key in each}
+    alternatives = of.get("anyOf", [{"required": []}])
+    choices = {key for each in alternatives for key in each["required"]}
     optional = {key: each for key, each in properties.items() if key not in choices}
 
-    def one(required: list[str]) -> st.SearchStrategy[Any]:
-        needed = {*of.get("required", ()), *required}
+    def one(alternative: dict[str, Any]) -> st.SearchStrategy[Any]:
+        needed = {*of.get("required", ()), *alternative["required"]}
+        never = {key for key, each in alternative.get("properties", {}).items() if each == NEVER}
         return st.fixed_dictionaries(
             {key: properties[key] for key in properties if key in needed},
-            optional={key: each for key, each in optional.items() if key not in needed},
+            optional={key: each for key, each in optional.items() if key not in needed | never},
         )
 
-    return st.one_of([one(each) for each in lists])
+    return st.one_of([one(each) for each in alternatives])
 
 
 def without_null(of: dict[str, Any]) -> dict[str, Any]:
@@ -106,10 +108,8 @@ def plain(of: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
             more = of.get("additionalProperties", True)
             made = ANY if more is True else values(more, defs)
             return st.dictionaries(keys, made, min_size=of.get("minProperties", 0), max_size=3)
-        case "null":
-            return st.none()
         case kind:
-            return st.booleans() if kind == "boolean" else ANY
+            return {"boolean": st.booleans(), "null": st.none()}.get(str(kind), ANY)
 
 
 def numbers(of: dict[str, Any]) -> st.SearchStrategy[float]:

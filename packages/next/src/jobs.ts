@@ -99,7 +99,10 @@ export interface Collapse {
   key: string | number;
   /** seconds from the first event until the message is sent; at most 86,400 */
   window: number;
-  /** for two or more: the text, or fields that replace the newest event's; {{count}} is their number */
+  /**
+   * for two or more: a text (the body; of a mail the subject), or fields that replace the newest event's; {{count}} is
+   * their number
+   */
   template: string | Record<string, unknown>;
 }
 
@@ -420,6 +423,8 @@ export interface Email {
   cancelKey?: string | number;
   /** milliseconds as of Date.now(), or an ISO date with its zone: do not send after this */
   expiresAt?: number | string;
+  /** one mail for several events to the same recipients */
+  collapse?: Collapse;
 }
 
 /** Somebody's address, and the name beside it. */
@@ -453,7 +458,9 @@ export interface EmailResult {
   /** the addresses that EmailSuppression names: none was sent there */
   suppressed: string[];
   /** why nothing was sent */
-  skipped: "already sent" | "expired" | "cancelled" | "suppressed" | "muted" | null;
+  skipped: "already sent" | "expired" | "cancelled" | "suppressed" | "muted" | "collapsed" | null;
+  /** with collapse: for how many events its mail is; 0: another job sends it */
+  collapsed: number | null;
 }
 
 /** A recipient whom the server refused, for good or to the last attempt. */
@@ -489,6 +496,8 @@ export type UserNotification = (
       cancelKey?: string | number;
       /** where userId gets the e-mail */
       email?: string | number;
+      /** one notification for several events, with its push and e-mail */
+      collapse?: Collapse;
       userIds?: never;
     }
   | {
@@ -511,9 +520,9 @@ export type UserNotification = (
       dedupeKey?: string | number;
       /** cancelling this key takes it back while it waits, and its push and e-mail as well */
       cancelKey?: string | number;
-      /** where userId gets the e-mail */
-      email?: string | number;
       userId?: never;
+      email?: never;
+      collapse?: never;
     }
 );
 
@@ -544,6 +553,8 @@ export interface NotificationResult {
   cancelled: boolean;
   /** users who get no e-mail, for want of an address */
   withoutAddress: number;
+  /** with collapse: for how many events it is; 0: another job tells the user */
+  collapsed: number | null;
 }
 
 /** An entry of the queue `dead`: a job that failed for good. */
