@@ -16,7 +16,7 @@ import pytest
 from tests.support.polling import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 SCRIPTS = Path(__file__).parents[1] / "node"
 # The majors of bullmq that apps may have, each with its packages.
@@ -112,13 +112,25 @@ async def node_worker(url: str, queue: str, *, prefix: str = "bull", **options: 
 @contextlib.asynccontextmanager
 async def bull_board(url: str, *queues: str, prefix: str = "bull") -> AsyncIterator[str]:
     """Run Bull Board (tests/node/board.mjs) over these queues; yields its address."""
-    async with _serving("board.mjs", url, prefix, *queues) as port:
+    async with _serving("board.mjs", url, prefix, *queues) as (port, _):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.asynccontextmanager
-async def _serving(script: str, *arguments: str) -> AsyncIterator[str]:
-    """Run a script that prints one line when it serves, which is yielded, and ends when its input does."""
+async def node_mailbox(certificate: Path, key: Path) -> AsyncIterator[tuple[int, Callable[[], Awaitable[Any]]]]:
+    """Run Nodemailer's mail server (tests/node/mailbox.mjs); yields its port, and what waits for the next mail."""
+    async with _serving("mailbox.mjs", str(certificate), str(key)) as (port, lines):
+
+        async def next_mail() -> Any:
+            async with asyncio.timeout(PATIENCE):
+                return json.loads(await lines.readline())
+
+        yield int(port), next_mail
+
+
+@contextlib.asynccontextmanager
+async def _serving(script: str, *arguments: str) -> AsyncIterator[tuple[str, asyncio.StreamReader]]:
+    """Run a script that prints one line when it serves, and ends when its input does. Yields it, and what follows."""
     process = await _start(script, *arguments)
     assert process.stdout is not None
     try:
@@ -128,7 +140,7 @@ async def _serving(script: str, *arguments: str) -> AsyncIterator[str]:
             _, stderr = await process.communicate(b"")
             msg = f"{script} did not start"
             raise NodeError(msg, [], stderr.decode())
-        yield began.decode().strip()
+        yield began.decode().strip(), process.stdout
         async with asyncio.timeout(PATIENCE):
             await process.communicate(b"")  # the end of its input makes it close
     finally:
