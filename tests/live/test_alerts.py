@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
+    from embedded.smtp_server import SmtpServer
     from tests.support.app import App
 
 FAULTY_WEB = PROJECT / "tests" / "support" / "faulty_web.py"
@@ -196,6 +197,25 @@ async def test_rows_that_can_not_be_used(app: App, push_service: PushService) ->
         await stage.prometheus.fires(*names)
         assert [(len(rows),)] == app.sql('SELECT count(*) FROM "PushSubscription"')
         await stage.prometheus.resolved(*names)
+
+
+async def test_mails_that_are_refused(app: App, smtp_server: SmtpServer) -> None:
+    """Every second recipient is unknown, which somebody should look into. Then the mail server refuses the worker."""
+    smtp_server.answer("RCPT nobody@example.com", "550 5.1.1 no such user")
+    mail = {"to": ["ada@example.com", "nobody@example.com"], "subject": "Hello", "text": "Hello"}
+    server = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp_server.port), "MAIL_FROM": "app@app.example"}
+    async with staged(app) as stage, stage.worker(0, **server, EMAIL_RATE_MAX="0") as worker:
+        await stage.is_calm()
+        await stage.mess.bullmq("generic", *[mail] * (3 * MANY), queue="email")
+        await stage.prometheus.fires("MailBounces")
+        assert {"MailBounces"} == await stage.prometheus.firing()
+        await worker.logged("job_done", 3 * MANY)
+        smtp_server.answer("MAIL", "530 5.7.0 sign in first")
+        for _ in range(MANY):
+            await stage.mess.bullmq("generic", mail, queue="email")
+            await asyncio.sleep(MINUTE)
+        await stage.prometheus.fires("MailRefused", "ServerAway mail_server")
+        await stage.prometheus.resolved("MailRefused", "MailBounces")
 
 
 async def test_a_queue_without_workers(app: App) -> None:
