@@ -14,7 +14,7 @@ from processors.email.processor import SendEmail
 from processors.email.settings import EmailSettings
 from processors.email.smtp.mailer import SmtpMailer
 from processors.email.smtp.settings import SmtpSettings
-from processors.reach.reach import open_reach
+from processors.reach.reach import facts_of_reach, open_reach
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import Opened
 from storage.settings import DatabaseSettings
@@ -48,6 +48,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
             processors=dict.fromkeys(NAMES, processor),
             on_dead=dict.fromkeys(NAMES, processor.on_dead),
             checks={"mail_server": mailer.check},
+            facts=facts_of_reach(served),
         )
     finally:
         await mailer.close()

@@ -9,7 +9,7 @@ from processors.notifications.dependencies import NotificationDependencies
 from processors.notifications.feature import NAMES
 from processors.notifications.processor import UserNotification
 from processors.notifications.settings import NotificationSettings
-from processors.reach.reach import open_reach
+from processors.reach.reach import facts_of_reach, open_reach
 from queue_lib.feature import Opened
 
 if TYPE_CHECKING:
@@ -31,5 +31,10 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     )
     yield Opened(
         processors=dict.fromkeys(NAMES, UserNotification(dependencies)),
-        facts={"notificationTable": settings.notification_table},
+        facts={
+            "notificationTable": settings.notification_table,
+            "notificationUserTable": settings.notification_user_table or "",
+            "notificationEmailColumn": settings.notification_email_column,
+            **facts_of_reach(served),
+        },
     )

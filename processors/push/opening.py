@@ -18,7 +18,7 @@ from processors.push.processor import PushFollowUp, PushNotification
 from processors.push.send import PushSender
 from processors.push.settings import PushSettings
 from processors.push.vapid import VapidSigner, listed, parse_private_key
-from processors.reach.reach import open_reach
+from processors.reach.reach import facts_of_reach, open_reach
 from queue_lib.feature import Opened
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
             "vapidPublicKey": settings.vapid_public_key,
             "subscriptionTable": settings.push_subscription_table,
             "subscriptionColumns": settings.push_subscription_columns,
+            **facts_of_reach(served),
         },
     )
 

@@ -86,3 +86,8 @@ def open_reach(storage: Storage, served: Served) -> Reach | None:
         msg = "PREFERENCE_TABLE: needs DATABASE_URL, where the table is"
         raise ConfigurationError(msg)
     return Reach(storage.preferences(table))
+
+
+def facts_of_reach(served: Served) -> dict[str, str]:
+    """What the app must agree with: the table of preferences, empty without one."""
+    return {"preferenceTable": served.of(ReachSettings).preference_table or ""}

@@ -148,6 +148,7 @@ test("the docs show all that it says of an app in which three things are wrong",
 
 const schema = (change) => ({ files: { "prisma/schema.prisma": change(shipped("models.prisma")) } });
 const facts = (more) => redisOf({ workers: [{ ...WORKER, facts: { ...FACTS, ...more } }] });
+const TOLD = { redis: facts({ notificationTable: "Notification" }) };
 
 for (const [name, given, told, count = 1] of [
   [
@@ -273,7 +274,44 @@ for (const [name, given, told, count = 1] of [
     schema((text) => text.replace(/ {2}@@index\(\[userId\]\)\n/, "")),
     /model PushSubscription: it needs @@index\(\[userId\]\)/,
   ],
-  ["the worker has another table", { redis: facts({ subscriptionTable: "devices" }) }, /has the table devices/],
+  [
+    "the worker has another table",
+    { redis: facts({ subscriptionTable: "devices" }) },
+    /model PushSubscription has the table PushSubscription, and the worker wants devices: set PUSH_SUBSCRIPTION_TABLE=/,
+  ],
+  [
+    "nobody serves the app's notifications",
+    { env: { NOTIFICATION_TABLE: "Notification" } },
+    /Queue notifications: no worker serves it: set NOTIFICATION_TABLE for the worker/,
+  ],
+  [
+    "there is no model of notifications",
+    { ...TOLD, ...schema((text) => text.replace(/model Notification \{[^}]*\}/, "")) },
+    /no model of prisma\/schema\.prisma has the table Notification: npx pushmill init adds it/,
+  ],
+  [
+    "a notification can't be read",
+    { ...TOLD, ...schema((text) => text.replace(/ {2}readAt .*\n/, "").replace(/@@index\(\[userId, .*\n/g, "")) },
+    /model Notification: it lacks readAt; it needs @@index\(\[userId\]\): without it each job reads all rows/,
+  ],
+  [
+    "users have no address",
+    { redis: facts({ notificationUserTable: "File", notificationEmailColumn: "mail" }) },
+    /model File: it lacks mail/,
+  ],
+  [
+    "preferences say nothing",
+    {
+      env: { PREFERENCE_TABLE: "NotificationPreference" },
+      ...schema((text) => text.replace(/ {2}(enabled|quietTo) .*\n/g, "")),
+    },
+    /model NotificationPreference: it lacks enabled, or quietFrom and quietTo/,
+  ],
+  [
+    "there is no model of preferences, and no worker that has found the table",
+    { env: { PREFERENCE_TABLE: "Wishes" } },
+    /model NotificationPreference has the table NotificationPreference, and the worker wants Wishes: set PREFERENCE_TABLE=/,
+  ],
   [
     "the worker writes avatars into a column that is not there",
     { redis: facts({ avatarTable: "File", avatarColumn: "face" }) },
@@ -357,6 +395,11 @@ for (const [name, given] of [
       bullmq: "5.81.5",
       redis: redisOf({ "bull:push-notifications:meta": { version: "bullmq:5.81.5" }, "bull:file-processing:meta": {} }),
     },
+  ],
+  ["preferences in a view that a worker has found", { redis: facts({ preferenceTable: "wishes" }) }],
+  [
+    "preferences and notifications as the models have them",
+    { ...TOLD, env: { PREFERENCE_TABLE: "NotificationPreference" } },
   ],
   ["a queue that nobody serves, and that has no jobs", { redis: redisOf({ "bull:other:meta": {} }) }],
   ["dead letters, which no worker runs", { redis: redisOf({ "bull:dead:meta": {}, "bull:dead:wait": ["1"] }) }],

@@ -221,6 +221,45 @@ test("a model of the same name is kept, and what it lacks is said", async (t) =>
   assert.ok(text(folder, "prisma/schema.prisma").startsWith(`${schema}\n/// An upload`));
 });
 
+test("notifications and preferences are added where they are asked for, and once", async (t) => {
+  const folder = makeApp(t);
+  await init(folder);
+  assert.doesNotMatch(text(folder, "prisma/schema.prisma"), /model Notification/);
+  const { code, said } = await init(folder, [], ["notifications preferences", ""]);
+  assert.equal(code, 0, said);
+  assert.match(text(folder, "prisma/schema.prisma"), /model Notification \{[\s\S]*model NotificationPreference \{/);
+  assert.match(text(folder, ".env"), /^NOTIFICATION_TABLE="Notification"\nPREFERENCE_TABLE="NotificationPreference"$/m);
+  assert.match(
+    text(folder, "app/api/notifications/route.ts"),
+    /notificationRoutes\(\{ prisma, userId, source: queues \}\)/,
+  );
+  assert.match(text(folder, "app/api/preferences/route.ts"), /preferenceRoutes\(\{ prisma, userId \}\)/);
+  assert.match(said, /import \{ Bell \} from "@\/components\/bell"; and put <Bell \/> where the bell shall be$/m);
+  const made = tree(folder);
+  assert.match((await init(folder, [], ["all"])).said, /new: app\/admin/);
+  assert.match((await init(folder, ["--yes", "--all"])).said, /^Nothing to do: all files are there\.$/m);
+  for (const [path, before] of Object.entries(made))
+    if (path !== ".env") assert.equal(text(folder, path), before, path);
+});
+
+test("the app's own notifications are kept, and what they lack is said", async (t) => {
+  const schema = `${HEAD}model Notification {\n  id Int @id\n  userId String\n  title String\n  message String\n}\n`;
+  const files = {
+    "package.json": packageJson(PRISMA_7),
+    "prisma/schema.prisma": schema,
+    "components/bell.tsx": "mine",
+  };
+  const folder = makeApp(t, { ...files, ".env": "NOTIFICATION_TABLE=notes\n" });
+  const { said } = await init(folder, [], ["notifications", ""]);
+  assert.match(said, /model Notification \(prisma\/schema\.prisma\) is kept; it needs body, readAt, createdAt$/m);
+  assert.match(said, /type, url, metadata, dedupeKey would be used/);
+  assert.match(said, /it needs @@index\(\[userId\]\)/);
+  assert.equal(text(folder, "prisma/schema.prisma"), schema);
+  assert.equal(text(folder, "components/bell.tsx"), "mine");
+  assert.match(text(folder, ".env"), /^NOTIFICATION_TABLE=notes\n/);
+  assert.doesNotMatch(text(folder, ".env"), /NOTIFICATION_TABLE="/);
+});
+
 for (const [path, code, words] of [
   ["lib/prisma.ts", "new PrismaClient(); export const prisma = 1", null],
   ["lib/prisma.ts", "new PrismaClient();\nexport const prisma = 1", '{ prisma } from "@/lib/prisma"'],

@@ -6,5 +6,11 @@ export {
   type Notifications,
   notificationRoutes,
 } from "./notification-routes.js";
+export {
+  type Preference,
+  type PreferenceRoutesOptions,
+  type Preferences,
+  preferenceRoutes,
+} from "./preference-routes.js";
 export { type SubscriptionRoutesOptions, subscriptionRoutes } from "./subscription-routes.js";
 export { type JobAdder, type UploadRoutesOptions, uploadRoutes } from "./upload-routes.js";

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { QueueService } from "pushmill/bullmq";
-import { notificationRoutes, subscriptionRoutes, uploadRoutes } from "pushmill/next";
+import { notificationRoutes, preferenceRoutes, subscriptionRoutes, uploadRoutes } from "pushmill/next";
 import { PrismaClient } from "./client/index.js";
 
 const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD, MAX_BYTES } = process.env;
@@ -19,6 +19,7 @@ const maxBytes = MAX_BYTES ? { image: Number(MAX_BYTES) } : {};
 
 const routes = {
   "/api/notifications": notificationRoutes({ prisma, userId, source: queues }),
+  "/api/preferences": preferenceRoutes({ prisma, userId }),
   "/api/push/subscriptions": subscriptionRoutes({ prisma, userId, allowLocalEndpoints: true }),
   "/api/uploads": uploadRoutes({ prisma, userId, queues, method: UPLOAD_METHOD, maxBytes }),
 };

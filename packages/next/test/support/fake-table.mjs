@@ -10,12 +10,14 @@ const matches = (value, wanted) => {
 const fits = (row, where = {}) => Object.entries(where).every(([name, wanted]) => matches(row[name], wanted));
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-export function fakeTable({ unique, rows = [] }) {
+/** `unique` has names of columns, and lists of those that are unique together. */
+export function fakeTable({ unique, rows = [], defaults = {} }) {
   let moment = 0;
   let lastId = 0;
 
   const refuseTwins = (row, others) => {
-    const isTwin = others.some((other) => unique.some((name) => other[name] === row[name]));
+    const isSame = (other, names) => [names].flat().every((name) => other[name] === row[name]);
+    const isTwin = others.some((other) => unique.some((names) => isSame(other, names)));
     if (isTwin) throw Object.assign(new Error("Unique constraint failed"), { code: "P2002" });
   };
 
@@ -50,7 +52,7 @@ export function fakeTable({ unique, rows = [] }) {
     },
     async create({ data }) {
       await turn();
-      const row = { id: `row-${++lastId}`, ...data, updatedAt: ++moment };
+      const row = { id: `row-${++lastId}`, ...defaults, ...data, updatedAt: ++moment };
       refuseTwins(row, rows);
       rows.push(row);
       return { ...row };

@@ -5,6 +5,8 @@ declare module "@/generated/prisma/client" {
     constructor(options: { adapter: unknown });
     pushSubscription: import("../../src/next/subscription-table.js").PushSubscriptionModel;
     file: import("../../src/next/file-table.js").FileModel;
+    notification: import("../../src/next/notification-table.js").NotificationModel;
+    notificationPreference: import("../../src/next/preference-table.js").PreferenceModel;
   }
 }
 declare module "@prisma/client" {

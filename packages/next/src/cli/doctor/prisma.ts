@@ -1,33 +1,18 @@
 import { findSchema } from "../init/prisma.js";
-import { type Model, models } from "../init/schema.js";
+import { type Model, mapped, models, tableOf } from "../init/schema.js";
 import { type Finding, ok, unknown, wrong } from "./finding.js";
 import type { Folder } from "./folder.js";
-import { factsOf, type Worker } from "./workers.js";
+import { type Table, wantedTables } from "./tables.js";
+import type { Worker } from "./workers.js";
 
-const SUBSCRIPTION = ["id", "userId", "endpoint", "p256dh", "auth"];
-const FILE = ["id", "compressedUrl", "thumbnailUrl", "processed"];
-// Columns that the worker reads from JSON, if PUSH_SUBSCRIPTION_COLUMNS names a column for that.
-const WITHIN: Record<string, string[]> = {
-  keys: ["p256dh", "auth"],
-  subscription: ["endpoint", "p256dh", "auth"],
-};
-
-interface Table {
-  name: string;
-  columns: string[];
-  /** The column that must be indexed. */
-  indexed?: string | undefined;
-}
-
-/** Whether the Prisma schema has the tables, columns and the index that the worker wants (docs/next.js.md). */
+/** Whether the Prisma schema has the tables, columns and indexes that the worker wants (docs/next.js.md). */
 export function prismaFindings(app: Folder, workers: readonly Worker[]): Finding[] {
   const schema = findSchema(app);
   if (schema === null) return [unknown("Prisma", "there is no schema: compare the tables with docs/next.js.md")];
   const known = models(schema.text);
-  return wanted(app, workers).map((table) => {
+  return wantedTables(app, workers).map((table) => {
     const model = known.find((each) => tableOf(each) === table.name);
-    if (!model)
-      return wrong("Prisma", `no model of ${schema.path} has the table ${table.name}: npx pushmill init adds it`);
+    if (!model) return missing(table, known, schema.path);
     const faults = faultsOf(model, table);
     return faults.length > 0
       ? wrong("Prisma", `model ${model.name}: ${faults.join("; ")}`)
@@ -35,49 +20,28 @@ export function prismaFindings(app: Folder, workers: readonly Worker[]): Finding
   });
 }
 
-/** The tables of the features that app or worker have set up. */
-function wanted({ env }: Folder, workers: readonly Worker[]): Table[] {
-  const told = (fact: string, variable: string) => factsOf(workers, fact).find(Boolean) ?? env.get(variable);
-  const has = (fact: string, ...variables: string[]) => factsOf(workers, fact).length > 0 || variables.some(env.get);
-  const tables: Table[] = [];
-  if (has("vapidPublicKey", "NEXT_PUBLIC_VAPID_PUBLIC_KEY", "VAPID_PUBLIC_KEY")) {
-    const renamed = renamedBy(told("subscriptionColumns", "PUSH_SUBSCRIPTION_COLUMNS") ?? "");
-    tables.push({ name: told("subscriptionTable", "PUSH_SUBSCRIPTION_TABLE") ?? "PushSubscription", ...renamed });
+function missing({ name, ours, isFound }: Table, known: readonly Model[], path: string): Finding {
+  if (isFound) return unknown("Prisma", `no model of ${path} has the table ${name}, which a worker has found: a view?`);
+  const own = known.find((each) => each.name === ours?.model);
+  if (own && ours) {
+    const set = `set ${ours.setting}=${tableOf(own)} for the worker`;
+    return wrong("Prisma", `model ${own.name} has the table ${tableOf(own)}, and the worker wants ${name}: ${set}`);
   }
-  if (has("storage", "STORAGE_URL")) {
-    tables.push({ name: told("fileTable", "FILE_TABLE") ?? "File", columns: FILE });
-    const avatars = told("avatarTable", "AVATAR_TABLE");
-    if (avatars) tables.push({ name: avatars, columns: ["id", told("avatarColumn", "AVATAR_COLUMN") ?? "image"] });
-  }
-  return tables;
+  return wrong("Prisma", `no model of ${path} has the table ${name}${ours ? ": npx pushmill init adds it" : ""}`);
 }
 
-/** The columns of subscriptions, with the names that `name=column` pairs give them. */
-function renamedBy(pairs: string): { columns: string[]; indexed: string } {
-  const given = new Map(pairs.split(",").map((pair) => pair.split("=").map((part) => part.trim()) as [string, string]));
-  const inside = Object.keys(WITHIN).filter((name) => given.has(name));
-  const names = SUBSCRIPTION.filter((name) => given.has(name) || !inside.some((each) => WITHIN[each]?.includes(name)));
-  const columnOf = (name: string) => given.get(name) || name;
-  return { columns: [...names, ...inside].map(columnOf), indexed: columnOf("userId") };
-}
-
-function tableOf({ name, attributes }: Model): string {
-  return mapped(attributes.find((line) => line.startsWith("@@map(")) ?? "") ?? name;
-}
-
-function faultsOf(model: Model, { columns, indexed }: Table): string[] {
+function faultsOf(model: Model, { columns, oneOf = [], indexed }: Table): string[] {
   const fields = new Map([...model.fields].map(([name, rest]) => [mapped(rest) ?? name, name]));
-  const missing = columns.filter((column) => !fields.has(column));
-  const faults = missing.length > 0 ? [`it lacks ${missing.join(", ")}`] : [];
+  const lacking = columns.filter((column) => !fields.has(column));
+  const faults = lacking.length > 0 ? [`it lacks ${lacking.join(", ")}`] : [];
+  if (oneOf.length > 0 && !oneOf.some((group) => group.every((column) => fields.has(column)))) {
+    faults.push(`it lacks ${oneOf.map((group) => group.join(" and ")).join(", or ")}`);
+  }
   const field = indexed === undefined ? undefined : fields.get(indexed);
-  if (field && !isIndexed(model, field))
-    faults.push(`it needs @@index([${field}]): without it each push reads all rows`);
+  if (field && !isIndexed(model, field)) {
+    faults.push(`it needs @@index([${field}]): without it each job reads all rows`);
+  }
   return faults;
-}
-
-/** The name in `@map("name")` or `@@map(name: "name")`. */
-function mapped(text: string): string | null {
-  return /@map\(\s*(?:name:\s*)?"([^"]+)"/.exec(text)?.[1] ?? null;
 }
 
 function isIndexed({ fields, attributes }: Model, field: string): boolean {

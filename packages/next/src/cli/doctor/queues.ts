@@ -3,6 +3,16 @@ import type { Folder } from "./folder.js";
 import type { QueueInRedis } from "./queues-in-redis.js";
 import type { Worker } from "./workers.js";
 
+/** The variable with which the app wants a queue, and those with which the worker serves it. */
+const NEEDS: Record<string, { app: string; worker: string }> = {
+  "push-notifications": {
+    app: "NEXT_PUBLIC_VAPID_PUBLIC_KEY",
+    worker: "VAPID_PRIVATE_KEY and the other VAPID variables",
+  },
+  "file-processing": { app: "STORAGE_URL", worker: "STORAGE_URL" },
+  notifications: { app: "NOTIFICATION_TABLE", worker: "NOTIFICATION_TABLE" },
+};
+
 /** Whether each queue that has jobs, or will have them, is served. `queues` is null where only the API was asked. */
 export function queueFindings(app: Folder, workers: readonly Worker[], queues: QueueInRedis[] | null): Finding[] {
   if (workers.length === 0) return [];
@@ -17,8 +27,7 @@ export function queueFindings(app: Folder, workers: readonly Worker[], queues: Q
 
 /** The queues of what the app has set up. */
 function expected({ env }: Folder): string[] {
-  const push = env.get("NEXT_PUBLIC_VAPID_PUBLIC_KEY") ? ["push-notifications"] : [];
-  return env.get("STORAGE_URL") ? [...push, "file-processing"] : push;
+  return Object.keys(NEEDS).filter((queue) => env.get(NEEDS[queue]?.app ?? ""));
 }
 
 function findingOf(name: string, served: string[], isNeeded: boolean, queue: QueueInRedis | undefined): Finding {
@@ -32,7 +41,7 @@ function findingOf(name: string, served: string[], isNeeded: boolean, queue: Que
 }
 
 function missing(name: string): string {
-  const variables = name === "push-notifications" ? "VAPID_PRIVATE_KEY and the other VAPID variables" : "STORAGE_URL";
+  const variables = NEEDS[name]?.worker;
   return `no worker serves it: set ${variables} for the worker, and leave QUEUES out or name it there`;
 }
 

@@ -77,6 +77,8 @@ function sections(text: string, { parts, subject, newDatabase }: Wishes, keys: V
     ["# The worker reads this file, too.", newDatabase ? { ...REDIS, ...SQLITE } : REDIS],
   ];
   if (keys) all.push(["# Web push. The last line is for the browser.", pushed(keys, subject)]);
+  const tables = Object.entries(TABLES).filter(([part]) => parts.includes(part));
+  all.push(["# Tables that the worker serves.", Object.fromEntries(tables.map(([, setting]) => setting))]);
   if (parts.includes("admin")) all.push(["# The worker's web.py, which serves the dashboard.", WEB]);
   const lines = all.flatMap(([comment, values]) => {
     const missing = Object.entries(values).filter(([name]) => !there.has(name));
@@ -87,6 +89,10 @@ function sections(text: string, { parts, subject, newDatabase }: Wishes, keys: V
 
 const REDIS = { REDIS_URL: "redis://127.0.0.1:6379" };
 const SQLITE = { DATABASE_URL: "file:./dev.db" };
+const TABLES: Record<string, [variable: string, table: string]> = {
+  notifications: ["NOTIFICATION_TABLE", "Notification"],
+  preferences: ["PREFERENCE_TABLE", "NotificationPreference"],
+};
 const WEB = { PUSHMILL_URL: "http://127.0.0.1:8080", PUSHMILL_TOKEN: "" };
 
 // As comments: the worker serves a feature as soon as one of its variables is set.

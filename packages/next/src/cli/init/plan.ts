@@ -11,6 +11,8 @@ import { fromTemplate, type Stands } from "./templates.js";
 export const PARTS = [
   { name: "push", about: "web push: route, service worker, button", byDefault: true },
   { name: "uploads", about: "uploads from the browser to your bucket, which the worker compresses", byDefault: true },
+  { name: "notifications", about: "what users are told in the app, live: route, bell", byDefault: false },
+  { name: "preferences", about: "what users want to receive, and their quiet hours", byDefault: false },
   { name: "jobs", about: "a job's progress in the browser, with useJob", byDefault: false },
   { name: "admin", about: "Pushmill's dashboard behind the app's own sign-in", byDefault: false },
 ] as const;
@@ -25,6 +27,8 @@ export interface Answers {
 const ROUTES: Record<PartName, string> = {
   push: "app/api/push/subscriptions/route.ts",
   uploads: "app/api/uploads/route.ts",
+  notifications: "app/api/notifications/route.ts",
+  preferences: "app/api/preferences/route.ts",
   jobs: "app/api/jobs/[queue]/[id]/route.ts",
   admin: "app/admin/queues/[[...path]]/route.ts",
 };
@@ -32,6 +36,8 @@ const ROUTES: Record<PartName, string> = {
 const MODELS: [PartName, string][] = [
   ["push", "PushSubscription"],
   ["uploads", "File"],
+  ["notifications", "Notification"],
+  ["preferences", "NotificationPreference"],
 ];
 
 /** All that is missing in the app, in the order in which it is shown and written. */
@@ -45,7 +51,8 @@ export function plan(app: App, { parts, subject }: Answers): Part {
     userIdOf(app),
     queuesOf(app),
     ...parts.map((part) => routeOf(app, part, stands)),
-    ...(has("push") ? [serviceWorkerOf(app), buttonOf(app)] : []),
+    ...(has("push") ? [serviceWorkerOf(app), componentOf(app, "notify-me")] : []),
+    ...(has("notifications") ? [componentOf(app, "bell")] : []),
     nextConfigOf(app),
     gitignoreOf(app, [".env", ...(prisma?.ignored ?? [])]),
     environmentOf(app, { parts, subject, newDatabase: prisma?.isNew ?? false }),
@@ -63,7 +70,7 @@ function routeOf(app: App, part: PartName, stands: Stands): Part {
   return { ...nothing(), changes: fromTemplate(app, path, `${app.source}${path}`, stands) };
 }
 
-function buttonOf(app: App): Part {
-  const path = "components/notify-me.tsx";
+function componentOf(app: App, name: string): Part {
+  const path = `components/${name}.tsx`;
   return { ...nothing(), changes: fromTemplate(app, path, `${app.source}${path}`) };
 }

@@ -25,14 +25,25 @@ function blocks(schema: string): Block[] {
   });
 }
 
+/** The models of a schema, and its views, which are written like them. */
 export function models(schema: string): Model[] {
   return blocks(schema)
-    .filter(({ kind }) => kind === "model")
+    .filter(({ kind }) => kind === "model" || kind === "view")
     .map(({ name, lines }) => ({
       name,
       fields: new Map(lines.filter((line) => !line.startsWith("@@")).map(split)),
       attributes: lines.filter((line) => line.startsWith("@@")),
     }));
+}
+
+/** The table of a model: its own name, unless `@@map` gives another. */
+export function tableOf({ name, attributes }: Model): string {
+  return mapped(attributes.find((line) => line.startsWith("@@map(")) ?? "") ?? name;
+}
+
+/** The name in `@map("name")` or `@@map(name: "name")`. */
+export function mapped(text: string): string | null {
+  return /@map\(\s*(?:name:\s*)?"([^"]+)"/.exec(text)?.[1] ?? null;
 }
 
 function split(line: string): [string, string] {
@@ -47,11 +58,26 @@ export function setting(schema: string, kind: "datasource" | "generator", name: 
   return found?.[2] ?? null;
 }
 
+/** Columns without which the worker does not serve a table, by the name of our model. */
+export const REQUIRED: Record<string, readonly string[]> = {
+  PushSubscription: ["id", "userId", "endpoint", "p256dh", "auth"],
+  File: ["id", "compressedUrl", "thumbnailUrl", "processed"],
+  Notification: ["id", "userId", "title", "body", "readAt"],
+  NotificationPreference: ["userId"],
+};
+// The same of the package's routes, and with @default in our models.
+const BY_ROUTES: Record<string, readonly string[]> = {
+  Notification: ["createdAt"],
+  NotificationPreference: ["channel", "type", "enabled", "quietFrom", "quietTo", "timeZone"],
+};
+
 /** What an app's own model lacks of ours: fields that every row needs, and those that are used if they are there. */
 export function lacks(own: Model, ours: Model): { needed: string[]; useful: string[] } {
   const missing = [...ours.fields].filter(([name]) => !own.fields.has(name));
+  const required = [...(REQUIRED[ours.name] ?? []), ...(BY_ROUTES[ours.name] ?? [])];
   const needed = missing.filter(
-    ([, rest]) => !rest.split(" ")[0]?.endsWith("?") && !/@(default|updatedAt)\b/.test(rest),
+    ([name, rest]) =>
+      required.includes(name) || (!rest.split(" ")[0]?.endsWith("?") && !/@(default|updatedAt)\b/.test(rest)),
   );
   const useful = missing.filter((field) => !needed.includes(field));
   return { needed: needed.map(([name]) => name), useful: useful.map(([name]) => name) };

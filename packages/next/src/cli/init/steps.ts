@@ -27,13 +27,18 @@ function migrating({ changes }: Part): string[] {
   return ["npx prisma migrate dev --name pushmill && npx prisma generate"];
 }
 
-/** The tag that asks for the permission. */
+const COMPONENTS = { "notify-me": ["NotifyMe", "button"], bell: ["Bell", "bell"] } as const;
+
+/** The tags that the developer puts into pages. */
 function placing(app: App, { changes }: Part): string[] {
-  const button = changes.find(({ path }) => path.endsWith("components/notify-me.tsx"));
-  if (!button) return [];
   const page = `${app.source}app/page.tsx`;
-  const from = importPath(app, page, button.path);
-  return [`${page}: import { NotifyMe } from "${from}"; and put <NotifyMe /> where the button shall be`];
+  return Object.entries(COMPONENTS).flatMap(([file, [tag, what]]) => {
+    const made = changes.find(({ path }) => path.endsWith(`components/${file}.tsx`));
+    if (!made) return [];
+    return [
+      `${page}: import { ${tag} } from "${importPath(app, page, made.path)}"; and put <${tag} /> where the ${what} shall be`,
+    ];
+  });
 }
 
 const running = () => [
