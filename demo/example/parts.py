@@ -55,6 +55,8 @@ class Parts:
         private, public = self.vapid
         return self._shared() | {
             "AVATAR_TABLE": "User",
+            "NOTIFICATION_TABLE": "Notification",
+            "PREFERENCE_TABLE": "NotificationPreference",
             "VAPID_PRIVATE_KEY": private,
             "VAPID_PUBLIC_KEY": public,
             "VAPID_SUBJECT": SUBJECT,

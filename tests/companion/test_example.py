@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
-import redis
 from bullmq import Queue
+from playwright.async_api import expect
 
 from demo.app import PHOTO
-from tests.support.example_page import open_chat, signed_in, write
+from tests.support.axe import violations
+from tests.support.example_page import bell, fits, listening, open_chat, signed_in, write
 from tests.support.polling import until
 from tests.support.videos import make
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Browser, FilePayload, Page
+    from playwright.async_api import Browser, FilePayload
 
     from tests.support.example import Example
 
 BROKEN: FilePayload = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+PREFERENCES = 'SELECT * FROM "NotificationPreference" WHERE "userId" = ? ORDER BY "channel"'
+WISHES = ("channel", "type", "enabled", "quietFrom", "quietTo", "timeZone")
 # Keeps what the page has shown for a moment only.
 WATCH = """window.seen = {bars: [], hashes: []};
     new MutationObserver(() => {
@@ -41,11 +41,11 @@ async def test_a_message_is_shown_and_pushed_to_the_other_user(chromium: Browser
         await write(ada, "Grace", "Are you there?")
 
         await grace.get_by_role("listitem").filter(has_text="Are you there?").wait_for()
-        [push] = await until(lambda: _jobs(example_app, "push-notifications", "Are you there?"))
+        [push] = await until(lambda: example_app.jobs("push-notifications", "Are you there?"))
         assert example_app.user("Grace") == push["userId"]
         assert ("Ada", "Are you there?") == (push["payload"]["title"], push["payload"]["body"])
         assert f"/chat/{example_app.user('Ada')}" == push["payload"]["url"]
-        assert await _fits(ada)
+        assert await fits(ada)
 
 
 async def test_a_picture_is_uploaded_followed_and_shown(chromium: Browser, example_app: Example) -> None:
@@ -54,11 +54,11 @@ async def test_a_picture_is_uploaded_followed_and_shown(chromium: Browser, examp
         await open_chat(page, "Grace")
         await page.evaluate(WATCH)
         others = {row["key"] for row in example_app.sql('SELECT * FROM "File"')}
-        async with _paused(example_app, "file-processing"):
+        async with example_app.paused("file-processing"):
             await page.get_by_label("Send a picture or a video").set_input_files(PHOTO)
             await page.get_by_text("Compressing the image").wait_for()
             [key] = {row["key"] for row in example_app.sql('SELECT * FROM "File"')} - others
-            [job] = await until(lambda: _jobs(example_app, "file-processing", key))
+            [job] = await until(lambda: example_app.jobs("file-processing", key))
         [row] = await until(lambda: example_app.sql('SELECT * FROM "File" WHERE "processed" AND "key" = ?', key))
 
         thumbnail = page.locator(f'img[src="{row["thumbnailUrl"]}"]')
@@ -72,7 +72,7 @@ async def test_a_picture_is_uploaded_followed_and_shown(chromium: Browser, examp
         assert {"Upload", "Progress of the image"} <= set(seen["bars"])
         assert row["blurhash"] in seen["hashes"]
         assert (200, "image/jpeg") == (opened.status_code, opened.headers["Content-Type"])
-        assert await _fits(page)
+        assert await fits(page)
 
 
 async def test_a_video_is_encoded_and_shown(chromium: Browser, example_app: Example, tmp_path: Path) -> None:
@@ -115,7 +115,83 @@ async def test_an_avatar_is_made_square_and_small(chromium: Browser, example_app
         await until(lambda: avatar.evaluate("image => image.naturalWidth"))
         sides = await avatar.evaluate("image => [image.naturalWidth, image.naturalHeight]")
         assert [512, 512] == sides
-        assert await _fits(page)
+        assert await fits(page)
+
+
+async def test_the_bell_counts_what_the_worker_tells(chromium: Browser, example_app: Example) -> None:
+    """From the click to the count, live; each user sees, and marks as read, the own ones alone."""
+    example_app.sql('DELETE FROM "Notification"')
+    async with signed_in(chromium, example_app, "Ada") as ada, signed_in(chromium, example_app, "Grace") as grace:
+        for page in (ada, grace):
+            await listening(page, "/settings")
+        await ada.get_by_role("button", name="Ring the bell").click()
+        await bell(ada, "Notifications, 1 unread").wait_for()
+        await ada.get_by_role("status").filter(has_text="The bell works, 1 unread").wait_for(state="attached")
+        [row] = example_app.sql('SELECT "id", "userId", "type" FROM "Notification"')
+        theirs = {"ids": [row["id"]]}
+        marked = await grace.request.patch("/api/notifications", data=theirs, headers={"Origin": example_app.url})
+        unread = await marked.json()
+        await grace.get_by_role("button", name="Ring the bell").click()
+        await bell(grace, "Notifications, 1 unread").wait_for()
+        told = await (await grace.request.get("/api/notifications")).json()
+        assert await fits(ada)
+
+    assert (example_app.user("Ada"), "success") == (row["userId"], row["type"])
+    assert (200, {"unread": 0}) == (marked.status, unread)
+    assert 1 == told["unread"] == len(told["notifications"])
+    assert row["id"] != told["notifications"][0]["id"]
+    assert 2 == len(example_app.sql('SELECT 1 FROM "Notification" WHERE "readAt" IS NULL'))
+
+
+async def test_the_bell_works_with_the_keyboard(chromium: Browser, example_app: Example) -> None:
+    """It opens, marks one or all as read without losing the focus, and Escape closes it. axe finds nothing."""
+    example_app.sql('DELETE FROM "Notification"')
+    rows = [(f"n{number}", example_app.user("Ada"), f"News {number}") for number in range(3)]
+    for row in rows:
+        example_app.sql('INSERT INTO "Notification" ("id", "userId", "title", "body") VALUES (?, ?, ?, \'\')', *row)
+    async with signed_in(chromium, example_app, "Ada") as page:
+        await page.emulate_media(color_scheme="dark")
+        await page.goto("/settings/preferences")
+        await bell(page, "Notifications, 3 unread").press("Enter")
+        await page.get_by_role("button", name="Mark as read: News 1").press("Enter")
+        await bell(page, "Notifications, 2 unread").wait_for()
+        await expect(page.get_by_role("heading", name="Notifications")).to_be_focused()
+        assert await fits(page)
+        assert [] == await violations(page)
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("button", name="Mark all as read")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await bell(page, "Notifications").wait_for()
+        await page.keyboard.press("Escape")
+        await expect(bell(page, "Notifications")).to_be_focused()
+        await expect(page.get_by_role("heading", name="Notifications")).to_be_hidden()
+        await page.emulate_media(color_scheme="light")
+        assert [] == await violations(page)
+    await until(lambda: 3 == len(example_app.sql('SELECT 1 FROM "Notification" WHERE "readAt" IS NOT NULL')))
+
+
+async def test_the_worker_follows_the_preferences_of_the_page(chromium: Browser, example_app: Example) -> None:
+    """A switch mutes a channel, and quiet hours have the browser's time zone."""
+    grace = example_app.user("Grace")
+    async with signed_in(chromium, example_app, "Grace") as page:
+        await page.goto("/settings/preferences")
+        await page.get_by_label("In the app, at the bell").click()
+        await expect(page.get_by_label("In the app, at the bell")).not_to_be_checked()
+        await page.get_by_label("From").fill("21:30")
+        await page.get_by_role("button", name="Turn on").click()
+        await page.get_by_role("button", name="Turn off").wait_for()
+        zone = await page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+        rows = example_app.sql(PREFERENCES, grace)
+        await page.goto("/settings")
+        await page.get_by_role("button", name="Ring the bell").click()
+        [told] = await until(
+            lambda: [result for result in example_app.results("notifications", grace) if result["muted"]]
+        )
+    example_app.sql('DELETE FROM "NotificationPreference"')
+
+    wishes = [tuple(row[name] for name in WISHES) for row in rows]
+    assert [("*", "*", 1, "21:30", "07:00", zone), ("in-app", "*", 0, None, None, None)] == wishes
+    assert (0, 1) == (told["created"], told["muted"])
 
 
 async def test_the_dashboard_opens_for_an_admin_only(chromium: Browser, example_app: Example) -> None:
@@ -162,7 +238,7 @@ async def test_the_edge_route_submits_a_push(chromium: Browser, example_app: Exa
         refused = await nobody.post("/api/edge/test-push")
 
     assert (202, 401) == (answer.status, refused.status_code)
-    assert example_app.user("Grace") == _job(example_app, job["queue"], job["id"])["userId"]
+    assert example_app.user("Grace") == example_app.job(job["queue"], job["id"])["userId"]
 
 
 async def test_what_a_phone_needs_to_install_it(example_app: Example) -> None:
@@ -177,33 +253,3 @@ async def test_what_a_phone_needs_to_install_it(example_app: Example) -> None:
     assert [200, 200, 200] == icons
     assert 'rel="apple-touch-icon"' in page
     assert [(200, "no-cache")] * 2 == [(script.status_code, script.headers["Cache-Control"]) for script in scripts]
-
-
-async def _fits(page: Page) -> bool:
-    """Whether the page needs no scrolling to the side."""
-    return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
-
-
-@asynccontextmanager
-async def _paused(app: Example, name: str) -> AsyncIterator[None]:
-    """Hold the jobs of a queue back, so that what a page shows of a waiting job does not depend on speed."""
-    queue = Queue(name, {"connection": app.parts.redis.url})
-    await queue.pause()
-    try:
-        yield
-    finally:
-        await queue.resume()
-        await queue.close()
-
-
-def _jobs(app: Example, queue: str, words: str) -> list[dict[str, Any]]:
-    """The payloads of those of the queue's jobs that have these words in them."""
-    with redis.Redis.from_url(app.parts.redis.url, decode_responses=True) as client:
-        keys = [key for key in client.scan_iter(f"bull:{queue}:*") if client.type(key) == "hash"]
-        return [json.loads(data) for key in keys if words in (data := client.hget(key, "data") or "")]
-
-
-def _job(app: Example, queue: str, job_id: str) -> dict[str, Any]:
-    with redis.Redis.from_url(app.parts.redis.url, decode_responses=True) as client:
-        payload: dict[str, Any] = json.loads(client.hget(f"bull:{queue}:{job_id}", "data") or "{}")
-        return payload

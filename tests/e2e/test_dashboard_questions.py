@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import expect
 
+from tests.support.axe import violations
 from tests.support.dashboard_browser import HOME, opened, operating, sign_in
 from tests.support.dashboard_client import FULL
-from tests.support.node import KITS, require
 from tests.support.showcase import FILES, fill
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
     from tests.support.wires import Mess
 
 FAILED = f"{HOME}/queue/{FILES.name}?state=failed"
 PLACE = "document.activeElement.closest('dialog')?.id ?? document.activeElement.localName"
 OLDER = """for (const each of document.querySelectorAll("[commandfor]")) each.removeAttribute("commandfor")"""
-AXE = """async () => (await axe.run()).violations.map(({ id, nodes }) => [id, ...nodes.map((node) => node.html)])"""
 
 
 async def test_a_question_keeps_the_keyboard(mess: Mess, chromium: Browser) -> None:
@@ -65,28 +64,20 @@ async def test_an_older_browser_asks_in_a_popover(mess: Mess, chromium: Browser)
 async def test_axe_finds_nothing(mess: Mess, chromium: Browser, look: dict[str, Any]) -> None:
     """On any page, with a question open or not, in either theme."""
     await fill(mess)
-    require("bullmq6")
-    axe = (KITS["bullmq6"] / "node_modules" / "axe-core" / "axe.min.js").read_text()
     process, url = web_process(mess.url, mess.folder, FULL)
     async with process, opened(chromium, url, **look) as page:
         await page.goto(HOME)
-        assert [] == await _violations(page, axe)
+        assert [] == await violations(page)
         await sign_in(page)
         for path in ("/", "/letters", "/workers", f"/queue/{FILES.name}?state=failed"):
             await page.goto(f"{HOME}{path}")
-            assert [] == await _violations(page, axe), path
+            assert [] == await violations(page), path
         await page.get_by_role("button", name="Clean").click()
-        assert [] == await _violations(page, axe)
+        assert [] == await violations(page)
         await page.get_by_role("button", name="Cancel").click()
         await page.get_by_role("link", name="process-image").first.click()
         await expect(page.get_by_role("region", name="Stack trace")).to_be_visible()
-        assert [] == await _violations(page, axe)
+        assert [] == await violations(page)
         await page.get_by_role("link", name="Dead letter", exact=True).click()
         await expect(page.get_by_role("button", name="Replay")).to_be_visible()
-        assert [] == await _violations(page, axe)
-
-
-async def _violations(page: Page, axe: str) -> Any:
-    """The rules that the page breaks, and where."""
-    await page.evaluate(axe)
-    return await page.evaluate(AXE)
+        assert [] == await violations(page)

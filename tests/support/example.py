@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
+from bullmq import Queue
 
 from demo.example import site
 from demo.example.app import APP, PACKAGE
 from tests.support.programs import CiSettings, find_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
 
     from demo.example.site import Site
@@ -41,6 +44,37 @@ class Example:
     def forget_browsers(self) -> None:
         """Let the push service lose its data."""
         self._run(self.push.forget())
+
+    @asynccontextmanager
+    async def paused(self, name: str) -> AsyncIterator[None]:
+        """Hold the jobs of a queue back, so that what a page shows of a waiting job does not depend on speed."""
+        queue = Queue(name, {"connection": self.parts.redis.url})
+        await queue.pause()
+        try:
+            yield
+        finally:
+            await queue.resume()
+            await queue.close()
+
+    def jobs(self, queue: str, words: str) -> list[dict[str, Any]]:
+        """The payloads of those of the queue's jobs that have these words in them."""
+        with redis.Redis.from_url(self.parts.redis.url, decode_responses=True) as client:
+            keys = [key for key in client.scan_iter(f"bull:{queue}:*") if client.type(key) == "hash"]
+            return [json.loads(data) for key in keys if words in (data := client.hget(key, "data") or "")]
+
+    def job(self, queue: str, job_id: str) -> dict[str, Any]:
+        """The payload of a job."""
+        with redis.Redis.from_url(self.parts.redis.url, decode_responses=True) as client:
+            payload: dict[str, Any] = json.loads(client.hget(f"bull:{queue}:{job_id}", "data") or "{}")
+            return payload
+
+    def results(self, queue: str, words: str) -> list[dict[str, Any]]:
+        """The results of those of the queue's jobs that are done, and have these words in their payloads."""
+        with redis.Redis.from_url(self.parts.redis.url, decode_responses=True) as client:
+            jobs = [
+                client.hgetall(f"bull:{queue}:{job_id}") for job_id in client.zrange(f"bull:{queue}:completed", 0, -1)
+            ]
+        return [json.loads(job["returnvalue"]) for job in jobs if words in job["data"]]
 
     def user(self, name: str) -> str:
         """The id of a user."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Locator, Page
 
     from tests.support.example import Example
 
@@ -30,6 +30,23 @@ async def signed_in(chromium: Browser, app: Example, name: str) -> AsyncIterator
     yield page
     await context.close()
     assert [] == faults
+
+
+def bell(page: Page, name: str) -> Locator:
+    """The bell in the bar of what is chosen, while it has this name."""
+    return page.get_by_role("main").get_by_role("button", name=name, exact=True)
+
+
+async def listening(page: Page, path: str) -> None:
+    """Open a page, and wait until it hears live messages."""
+    stream = "text/event-stream"
+    async with page.expect_response(lambda answer: stream in answer.headers.get("content-type", "")):
+        await page.goto(path)
+
+
+async def fits(page: Page) -> bool:
+    """Whether the page needs no scrolling to the side."""
+    return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 async def open_chat(page: Page, name: str) -> None:

@@ -6,6 +6,7 @@ import { after } from "next/server";
 import type { JobRef } from "pushmill";
 import { notify } from "@/lib/notify";
 import { prisma } from "@/lib/prisma";
+import { queues } from "@/lib/pushmill";
 import { endSession, startSession } from "@/lib/session";
 import { requireUser } from "@/lib/users";
 
@@ -24,6 +25,14 @@ export async function signIn(_: string | null, form: FormData): Promise<string |
 export async function signOut(): Promise<void> {
   await endSession();
   redirect("/sign-in");
+}
+
+/** Adds the job of a notification to the user. Returns what to say of it. */
+export async function tellMe(): Promise<string> {
+  const { id: userId } = await requireUser();
+  const words = { title: "The bell works", body: "The worker wrote this, and told your open pages.", url: "/settings" };
+  await queues.notify({ userId, type: "success", ...words });
+  return "The worker has the job.";
 }
 
 /** Saves a message, and pushes it to the other user's devices once the page has its answer. */

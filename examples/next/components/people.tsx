@@ -5,6 +5,7 @@ import { people } from "@/lib/messages";
 import { preview } from "@/lib/preview";
 import { isAdmin } from "@/lib/users";
 import { Avatar } from "./avatar";
+import { Bell } from "./bell";
 import { PersonLink } from "./person-link";
 import { PushNudge } from "./push-nudge";
 import { Time } from "./time";
@@ -23,6 +24,7 @@ export async function People({ user }: { user: User }) {
           </span>
         </Link>
         {isAdmin(user) && <a href="/admin/queues">Queues</a>}
+        <Bell />
       </div>
       <nav aria-label="People">
         {others.length === 0 && <p className="note">Nobody else is here yet. Sign in with another name elsewhere.</p>}

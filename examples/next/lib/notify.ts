@@ -15,6 +15,6 @@ export async function notify(from: User, message: Sent): Promise<void> {
       icon: from.image ?? "/icons/192.png",
       tag: `chat-${from.id}`, // a newer message replaces the notification
     },
-    options: { ttl: 24 * 3600, urgency: "high" },
+    options: { ttl: 24 * 3600, type: "message" }, // with urgency: "high" it would pass quiet hours
   });
 }

@@ -1,8 +1,10 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { AvatarUpload } from "@/components/avatar-upload";
+import { Bell } from "@/components/bell";
 import { Notifications } from "@/components/notifications";
 import { SignOut } from "@/components/sign-out";
+import { TellMe } from "@/components/tell-me";
 import { env } from "@/lib/env";
 import { requireUser } from "@/lib/users";
 
@@ -17,6 +19,7 @@ export default async function Page() {
           ‹
         </Link>
         <h1>Settings</h1>
+        <Bell />
       </div>
       <div className="cards">
         <section aria-labelledby="picture">
@@ -26,6 +29,8 @@ export default async function Page() {
         <section aria-labelledby="notifications">
           <h2 id="notifications">Notifications</h2>
           <Notifications publicKey={env("VAPID_PUBLIC_KEY")} userId={user.id} />
+          <TellMe />
+          <Link href="/settings/preferences">What reaches you, and quiet hours</Link>
         </section>
         <section aria-labelledby="session">
           <h2 id="session">Session</h2>

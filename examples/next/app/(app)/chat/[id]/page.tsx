@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { notFound } from "next/navigation";
 import { Avatar } from "@/components/avatar";
+import { Bell } from "@/components/bell";
 import { Composer } from "@/components/composer";
 import { Message } from "@/components/message";
 import { conversation } from "@/lib/messages";
@@ -30,6 +31,7 @@ export default async function Page(props: Props) {
         </Link>
         <Avatar user={other} />
         <h1>{other.name}</h1>
+        <Bell />
       </div>
       <div className="scroll">
         <ol className="messages" aria-label={`Messages with ${other.name}`} aria-live="polite">
