@@ -180,6 +180,7 @@ async def test_the_worker_follows_the_preferences_of_the_page(chromium: Browser,
         await page.get_by_label("From").fill("21:30")
         await page.get_by_role("button", name="Turn on").click()
         await page.get_by_role("button", name="Turn off").wait_for()
+        assert await fits(page)
         zone = await page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
         rows = example_app.sql(PREFERENCES, grace)
         await page.goto("/settings")

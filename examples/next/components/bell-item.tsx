@@ -21,8 +21,8 @@ export function BellItem({ notification, onRead, onOpen }: Props) {
         <Time at={new Date(createdAt)} />
       </div>
       {readAt === null && (
-        <button type="button" aria-label={`Mark as read: ${title}`} onClick={onRead}>
-          Read
+        <button type="button" title="Mark as read" aria-label={`Mark as read: ${title}`} onClick={onRead}>
+          ✓
         </button>
       )}
     </li>
