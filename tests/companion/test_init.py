@@ -113,12 +113,15 @@ async def test_the_app_builds_and_a_second_init_changes_nothing(new_app: Path, b
 @pytest.mark.slow
 @pytest.mark.matrix
 async def test_all_parts_build(new_app: Path) -> None:
-    """`--all` adds what the defaults leave out."""
+    """`--all` adds what the defaults leave out, and the docs' code for that compiles."""
     await pushmill(new_app, "init", "--yes", "--all")
+    await run(new_app, "prisma", "generate", **NO_DOWNLOAD)
+    typescript.write(new_app, typescript.files(typescript.OF_ALL_PARTS))
 
     said = await run(new_app, "next", "build")
 
     assert {"/admin/queues/[[...path]]", "/api/jobs/[queue]/[id]", "/api/uploads"} <= set(said.split())
+    assert {"/api/notifications", "/api/preferences"} <= set(said.split())
 
 
 def migrate(folder: Path) -> None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 # Pages for an app in which `npx pushmill init` ran.
 OF_INIT = (PROJECT / "docs" / "quick-start.md", PROJECT / "packages" / "next" / "README.md")
-BY_HAND = tuple(page for page in PAGES if page not in OF_INIT)
+# Those that need more parts of it than the defaults.
+OF_ALL_PARTS = (PROJECT / "docs" / "notifications.md", PROJECT / "docs" / "preferences.md")
+BY_HAND = tuple(page for page in PAGES if page not in (*OF_INIT, *OF_ALL_PARTS))
 BLOCK = re.compile(r"^```(?:tsx?|jsx?|mjs|javascript|typescript)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PATH = re.compile(r"// ([\w./\[\]-]+\.m?tsx?)(?:, (in place of) its (\w+))?")
 

@@ -171,6 +171,12 @@ def test_json_is_bounded(value: Any) -> None:
         assert value == json.loads(told)
 
 
+def test_a_glance_shows_short_values_first() -> None:
+    """Of a mail its recipient and subject, however long the body before them is."""
+    mail = {"html": "<p>" * 100, "to": "ada@example.com", "subject": "Your export"}
+    assert formats.glance(mail).startswith('{"to": "ada@example.com", "subject": "Your export", "html": "<p>')
+
+
 def test_json_that_is_nested_too_deeply() -> None:
     """It raises nothing."""
     deep: list[Any] = []

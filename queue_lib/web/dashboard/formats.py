@@ -13,6 +13,7 @@ from queue_lib.job import Wire
 LONGEST = 20_000  # characters of a text
 LONGEST_JSON = 50_000  # characters of a payload or a result
 LONGEST_GLANCE = 160  # characters of it in a list
+LONG_VALUE = 60  # characters of a text that come after the others there
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
 KIB = 1024
 NONE = "\N{EN DASH}"
@@ -47,7 +48,9 @@ def pretty(value: Any) -> str:
 
 
 def glance(value: Any) -> str:
-    """JSON, the beginning of it, in one line."""
+    """JSON, the beginning of it, in one line. Long texts come last: a mail shows its subject before its body."""
+    if isinstance(value, dict):
+        value = dict(sorted(value.items(), key=lambda item: isinstance(item[1], str) and len(item[1]) > LONG_VALUE))
     return _json(value, LONGEST_GLANCE, " …")
 
 
