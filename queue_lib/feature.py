@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from queue_lib.errors import ConfigurationError, PermanentError
 from queue_lib.processor import Route
+from queue_lib.schedule import PREFIX, TEAM, schedule_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -86,7 +87,7 @@ class Feature:
     share. What it imports is in memory only where the feature is served.
 
     A feature without jobs has chores. It is served where it is configured, whatever queues a worker has.
-    `bridges` are in force where the feature that has them is configured.
+    `bridges` are in force where the feature that has them is configured. `of_team` marks a team's own jobs.
     """
 
     name: str
@@ -98,7 +99,13 @@ class Feature:
     counters: tuple[Counter, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     bridges: tuple[Bridge, ...] = ()
+    of_team: bool = False
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
+
+    @property
+    def owner(self) -> str:
+        """Whose its schedules are."""
+        return TEAM if self.of_team else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +113,9 @@ class Served:
     """What one process serves: its `queues` with the environment's numbers, the features with jobs in them, settings.
 
     `not_configured` names the features that have no variable set, and so are not served. `schedules` are those of the
-    queues, by the queue's name, also of features that this process does not serve. `jobs` are those of all features,
-    and `bridges` those of all features that are configured: a job may be added here that another process runs.
+    queues, by the queue's name and their ids, also of features that this process does not serve; `owners` are all of
+    whom this process knows the schedules. `jobs` are those of all features, and `bridges` those of all features that
+    are configured: a job may be added here that another process runs.
     """
 
     worker: WorkerSettings
@@ -115,7 +123,8 @@ class Served:
     features: tuple[Feature, ...]
     settings: Mapping[type[BaseSettings], BaseSettings] = field(repr=False)
     not_configured: tuple[str, ...] = ()
-    schedules: Mapping[str, tuple[Schedule, ...]] = field(default_factory=dict)
+    schedules: Mapping[str, Mapping[str, Schedule]] = field(default_factory=dict)
+    owners: frozenset[str] = frozenset()
     jobs: tuple[JobSchema, ...] = ()
     bridges: tuple[Bridge, ...] = ()
 
@@ -167,10 +176,10 @@ def jobs_of(features: Sequence[Feature]) -> tuple[JobSchema, ...]:
     return jobs
 
 
-def schedules_of(features: Sequence[Feature]) -> dict[str, tuple[Schedule, ...]]:
-    """All schedules, by their queue. What can't be added is a ConfigurationError, with a line for each fault."""
+def schedules_of(features: Sequence[Feature]) -> dict[str, dict[str, Schedule]]:
+    """All schedules, by queue and id. What can't be added is a ConfigurationError, with a line for each fault."""
     jobs = {job.name: job for job in jobs_of(features)}
-    found: dict[str, tuple[Schedule, ...]] = {}
+    found: dict[str, list[tuple[str, Schedule]]] = {}
     faults = []
     for feature in features:
         for schedule in feature.schedules:
@@ -179,12 +188,12 @@ def schedules_of(features: Sequence[Feature]) -> dict[str, tuple[Schedule, ...]]
             except PermanentError as error:
                 faults.append(f"the schedule {schedule.key!r} of {feature.name}: {error}")
             else:
-                found[queue] = (*found.get(queue, ()), schedule)
+                found.setdefault(queue, []).append((schedule_id(feature.owner, schedule.key), schedule))
     if faults:
         raise ConfigurationError(*faults)
     for schedules in found.values():
-        _refuse_twice("schedule", [(schedule.key, schedule.job) for schedule in schedules])
-    return found
+        _refuse_twice("schedule", [(each.removeprefix(PREFIX), schedule.job) for each, schedule in schedules])
+    return {queue: dict(schedules) for queue, schedules in found.items()}
 
 
 def bridges_of(features: Sequence[Feature]) -> tuple[Bridge, ...]:

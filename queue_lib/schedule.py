@@ -1,4 +1,4 @@
-"""A job that is added again and again."""
+"""A job that is added again and again, and the id by which Redis knows it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PREFIX = "pushmill:"  # of the ids of all schedules that workers keep: the app's own have others
+TEAM = ""  # the owner of the schedules in the modules that JOBS names
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,13 @@ class Schedule:
     cron: str | None = None
     tz: str = "UTC"
     every: float | None = None
+
+
+def schedule_id(owner: str, key: str) -> str:
+    """The id of a schedule: `pushmill:<key>` for the team's, `pushmill:<feature>:<key>` for a feature's."""
+    return f"{PREFIX}{owner}:{key}" if owner else f"{PREFIX}{key}"
+
+
+def owner_of(found: str) -> str | None:
+    """Whose schedule it is, by its id: TEAM, a feature's name, or None for the app's own. Keys have no colon."""
+    return found.removeprefix(PREFIX).rpartition(":")[0] if found.startswith(PREFIX) else None

@@ -56,6 +56,7 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         features=tuple(ready),
         settings={model: values for model, values in settings.items() if values is not None},
         schedules={name: found for name, found in schedules.items() if name in {queue.name for queue in table}},
+        owners=frozenset(feature.owner for feature in features),
         not_configured=tuple(feature.name for feature in wanted if feature not in ready),
         jobs=jobs_of(features),
         bridges=tuple(bridge for feature in features if _is_configured(feature) for bridge in feature.bridges),

@@ -93,7 +93,7 @@ async def keep_schedules(served: Served) -> None:
         for queue in served.queues:
             try:
                 shared = SharedQueue(queue.name, connection, served.worker.bullmq_prefix)
-                await own_schedules.keep_schedules(shared, served.schedules.get(queue.name, ()))
+                await own_schedules.keep_schedules(shared, served.schedules.get(queue.name, {}), served.owners)
             except BrokerRefusedError as error:
                 structlog.get_logger().warning("schedules_refused", queue=queue.name, reason=reason_of(error))
     finally:

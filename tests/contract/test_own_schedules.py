@@ -16,7 +16,7 @@ from queue_lib.broker.bullmq.own_schedules import keep_schedules
 from queue_lib.broker.connection import client, options
 from queue_lib.feature import Served
 from queue_lib.queues import Queue
-from queue_lib.schedule import Schedule
+from queue_lib.schedule import TEAM, Schedule, schedule_id
 from queue_lib.settings import WorkerSettings
 from tests.support.node import node_session
 
@@ -38,9 +38,10 @@ async def connection(redis_url: str) -> AsyncIterator[Redis]:
     await made.aclose()
 
 
-async def keep(connection: Redis, *schedules: Schedule, queue: str = QUEUE) -> None:
-    """As a worker does at its start."""
-    await keep_schedules(SharedQueue(queue, connection, "bull"), schedules)
+async def keep(connection: Redis, *schedules: Schedule, queue: str = QUEUE, owner: str = TEAM) -> None:
+    """As a worker does at its start that has the schedules of this owner."""
+    wanted = {schedule_id(owner, schedule.key): schedule for schedule in schedules}
+    await keep_schedules(SharedQueue(queue, connection, "bull"), wanted, {owner})
 
 
 async def seen(url: str, kit: str) -> dict[str, dict[str, Any]]:
@@ -137,12 +138,29 @@ async def test_deleted_schedules_are_removed(redis_url: str, connection: Redis) 
     assert 0 == await connection.zcard(f"bull:{QUEUE}:delayed")
 
 
+async def test_only_who_knows_a_schedule_removes_it(redis_url: str, connection: Redis) -> None:
+    """A worker without the team's modules leaves the team's, and one without a feature leaves that feature's."""
+    await keep(connection, NIGHTLY)
+    await keep(connection, HOURLY, owner="reports")
+    await keep(connection, owner="mails")
+    assert {"pushmill:nightly", "pushmill:reports:hourly"} == (await seen(redis_url, "bullmq6")).keys()
+    with capture_logs() as lines:
+        await keep(connection, owner="reports")
+
+    assert {"pushmill:nightly"} == (await seen(redis_url, "bullmq6")).keys()
+    assert [("schedule_removed", QUEUE, "pushmill:reports:hourly")] == [
+        (line["event"], line["queue"], line["schedule"]) for line in lines
+    ]
+
+
 async def test_a_broken_queue_keeps_no_other_from_its_schedules(redis_url: str, connection: Redis) -> None:
     """The log has the error. RQ's wire alone has no schedules."""
     await connection.set("bull:broken:repeat", "x")
     queues = (Queue(name="broken"), Queue(name=QUEUE))
     worker = WorkerSettings(redis_url=redis_url)
-    served = Served(worker=worker, queues=queues, features=(), settings={}, schedules={QUEUE: (HOURLY,)})
+    served = Served(
+        worker=worker, queues=queues, features=(), settings={}, schedules={QUEUE: {"pushmill:hourly": HOURLY}}
+    )
     with capture_logs() as lines:
         await wiring.keep_schedules(served)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.features import FEATURES, with_own_jobs
+from processors.own.feature import own_feature
 from queue_lib.errors import ConfigurationError, SnoozeError
 from queue_lib.feature import Feature, jobs_of, queues_of, schedules_of
 from queue_lib.job import Backoff as JobBackoff
@@ -100,11 +101,11 @@ def test_a_schedule_names_a_known_job() -> None:
         schedules_of(with_own_jobs(OwnJobs(queues, (Plain,), (good, good))))
     push = Schedule("news", "push-notification", {"userId": "u", "payload": {"title": "News", "body": "."}}, every=60)
     found = schedules_of(with_own_jobs(OwnJobs(queues, (Plain,), (good, push))))
-    assert {"invoices": (good,), "push-notifications": (push,)} == found
+    assert {"invoices": {"pushmill:a": good}, "push-notifications": {"pushmill:news": push}} == found
 
 
 def test_a_process_has_the_schedules_of_its_queues(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those of a feature that it does not serve: otherwise it would delete another process's."""
+    """Also those of a feature that it does not serve: otherwise it would delete another process's. Owners are all."""
     every = Schedule("a", "two", every=60)
     one = Feature(name="one", queues=(Queue(name="x"),), jobs=(JobSchema("one", "x", Invoice),), open=_never)
     two = Feature(
@@ -118,7 +119,9 @@ def test_a_process_has_the_schedules_of_its_queues(monkeypatch: pytest.MonkeyPat
     chosen = choose([one, two])
 
     assert [one] == list(chosen.features)
-    assert {"x": (Schedule("b", "one", {"invoiceId": "i"}, every=60),)} == chosen.schedules
+    assert {"x": {"pushmill:two:b": Schedule("b", "one", {"invoiceId": "i"}, every=60)}} == chosen.schedules
+    assert {"one", "two"} == chosen.owners
+    assert {"one", ""} == choose([one, own_feature(OwnJobs())]).owners
 
 
 def test_names_are_unique() -> None:

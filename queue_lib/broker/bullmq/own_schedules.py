@@ -6,18 +6,21 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from queue_lib.broker.bullmq.cron import next_time
 from queue_lib.broker.bullmq.parse import MALFORMED, MS
 from queue_lib.broker.bullmq.pattern import PatternError
 from queue_lib.broker.bullmq.schedulers import Scheduler
 from queue_lib.broker.trouble import outages_translated
+from queue_lib.schedule import PREFIX, owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping
 
     from queue_lib.schedule import Schedule
 
-PREFIX = "pushmill:"  # of the ids: the app's own schedulers have others
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 def pattern_fault(cron: str, tz: str) -> str | None:
@@ -29,18 +32,20 @@ def pattern_fault(cron: str, tz: str) -> str | None:
     return None
 
 
-async def keep_schedules(queue: Any, schedules: Sequence[Schedule]) -> None:
-    """Add and change schedulers of the package's Queue as `schedules` say, and remove those of ours that are gone.
+async def keep_schedules(queue: Any, wanted: Mapping[str, Schedule], owners: Collection[str]) -> None:
+    """Add and change schedulers of the package's Queue as `wanted` says, by id, and remove those that are gone.
 
-    One that is as it should be goes on undisturbed, so that several workers may start at once. Raises
+    Only those of these `owners` are removed: a worker that was started without the team's modules must not stop the
+    team's schedules. One that is as it should be goes on undisturbed, so that several workers may start at once. Raises
     BrokerUnavailableError.
     """
-    scheduler, wanted = Scheduler(queue), {PREFIX + schedule.key: schedule for schedule in schedules}
+    scheduler = Scheduler(queue)
     with outages_translated():
         client, repeat = queue.backend.conn, queue.backend.toKey("repeat")
-        ours = [scheduler_id async for scheduler_id, _ in client.zscan_iter(repeat, f"{PREFIX}*")]
+        ours = [found async for found, _ in client.zscan_iter(repeat, f"{PREFIX}*") if owner_of(found) in owners]
         for gone in set(ours) - wanted.keys():
             await scheduler.removeJobScheduler(gone)
+            _log.info("schedule_removed", queue=queue.name, schedule=gone[:200])
         for scheduler_id, schedule in wanted.items():
             record = await client.hgetall(queue.backend.toKey(f"repeat:{scheduler_id}"))
             if _said(record) != _fields(schedule):
