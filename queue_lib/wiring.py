@@ -21,6 +21,7 @@ from queue_lib.admin.admin import Admin
 from queue_lib.admin.admission import Admission
 from queue_lib.admin.backends import Backends
 from queue_lib.admin.bullmq.inspector import BullMQInspector
+from queue_lib.admin.bullmq.schedules import BullMQSchedules
 from queue_lib.admin.rq.inspector import RQInspector
 from queue_lib.broker.base import Setup
 from queue_lib.broker.board import RedisBoard
@@ -130,6 +131,7 @@ async def admin(
             board=RedisBoard(shared, settings.bullmq_prefix),
             queues=[queue.name for queue in queues],
             admission=Admission(jobs_of(features)),
+            schedules=BullMQSchedules(switch.queue) if Wire.BULLMQ in settings.wires else None,
         )
         yield Admin(backends, by=by)
     finally:

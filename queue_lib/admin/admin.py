@@ -9,6 +9,7 @@ import structlog
 from queue_lib.admin.dead_letters import DeadLetterAdmin
 from queue_lib.admin.jobs import JobAdmin
 from queue_lib.admin.queues import QueueAdmin
+from queue_lib.admin.schedules import ScheduleAdmin
 from queue_lib.admin.workers import WorkerAdmin
 from queue_lib.cancel_key import CANCELLED_FOR, checked
 
@@ -19,7 +20,9 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Admin:
-    """One operator's queues, jobs, dead letters and workers. Each action is a line in the log with the operator's name.
+    """One operator's queues, jobs, schedules, dead letters and workers.
+
+    Each action is a line in the log with the operator's name.
 
     Every call may raise BrokerUnavailableError; one that acts on a wire may raise PermanentError if it is not served.
     """
@@ -33,6 +36,7 @@ class Admin:
         self.queues = QueueAdmin(backends, log)
         self.jobs = JobAdmin(backends, log)
         self.dead_letters = DeadLetterAdmin(backends, log)
+        self.schedules = ScheduleAdmin(backends, log)
         self.workers = WorkerAdmin(backends)
 
     def acting(self, by: str) -> Admin:

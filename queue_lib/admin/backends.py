@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from queue_lib.admin.ports import Inspector, JobView
+    from queue_lib.admin.schedules import ScheduleStore
     from queue_lib.broker.dead_letters import DeadLetterStore, DeadLetterView
     from queue_lib.broker.heartbeats import Heartbeats
     from queue_lib.job import Wire
@@ -27,7 +28,8 @@ class NoSuchQueueError(PermanentError):
 class Backends:
     """One inspector for each wire, the dead letters, the workers' statistics, the board, and the jobs to be added.
 
-    `queues` are their names. `clock` gives seconds since the epoch.
+    `schedules` are None where BullMQ's wire is not served. `queues` are their names. `clock` gives seconds since the
+    epoch.
     """
 
     inspectors: Sequence[Inspector]
@@ -36,6 +38,7 @@ class Backends:
     board: Board
     queues: Sequence[str]
     admission: Admission = field(default_factory=lambda: Admission(()))
+    schedules: ScheduleStore | None = None
     clock: Callable[[], float] = time.time
 
     def on(self, wire: Wire) -> Inspector:

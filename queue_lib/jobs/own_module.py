@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from queue_lib.bridge import Bridge
-from queue_lib.broker.bullmq.own_schedules import pattern_fault
+from queue_lib.broker.bullmq.own_schedules import schedule_fault
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Backoff
 from queue_lib.jobs.own_job import Job
 from queue_lib.outcome import Failure, reason_of
-from queue_lib.queues import DAY, DEAD_QUEUE, Profile, Queue, Retention
+from queue_lib.queues import DEAD_QUEUE, Profile, Queue, Retention
 from queue_lib.schedule import Schedule
 from queue_lib.settings import JobsSettings
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
 KEY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.IGNORECASE)
-LONGEST_INTERVAL = 366 * DAY
 BACKOFF = "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"
 HANDLE = "write async def handle(self, payload, context)"
 LIBRARIES = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))  # "<": as in <frozen os>
@@ -182,13 +181,8 @@ def _schedule_faults(schedule: object) -> Iterator[str]:
         return
     if not KEY.fullmatch(schedule.key):
         yield f"{where} needs another key: letters and digits, with -, _ or . between them"
-    if (schedule.cron is None) == (schedule.every is None):
-        yield f"{where} needs either cron or every"
-    elif schedule.cron is not None:
-        if (fault := pattern_fault(schedule.cron, schedule.tz)) is not None:
-            yield f"{where} has a cron that can't be read, {schedule.cron!r}: {fault}"
-    elif not 1 <= (schedule.every or 0) < LONGEST_INTERVAL:
-        yield f"{where} is every {schedule.every} s: it needs 1 s at least, and less than a year"
+    if (fault := schedule_fault(schedule)) is not None:
+        yield f"{where} {fault}"
 
 
 def _bridge_faults(bridge: object) -> Iterator[str]:

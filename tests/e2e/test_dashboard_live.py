@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from queue_lib.outcome import Failure
 from tests.support.dashboard_browser import AGAIN, HOME, operating, refreshed
-from tests.support.showcase import FILES, IMAGE, STACK, bury, claim, fill, tell, working
+from tests.support.showcase import FILES, IMAGE, STACK, bury, claim, fill, schedule, tell, working
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
@@ -294,12 +294,13 @@ async def test_updates_can_be_paused(mess: Mess, chromium: Browser) -> None:
 async def test_each_part_that_can_change_has_a_name(mess: Mess, chromium: Browser) -> None:
     """Each link, button and row of an updated part can be told from the ones in its place before."""
     await fill(mess)
+    await schedule(mess)
     nameless = """() => [...document.querySelectorAll(
         "[data-live] :is(a, button, input, select, details, pre, section, tbody tr)")].filter((each) =>
         !each.closest("dialog") && !each.id && !each.dataset.key && !each.getAttribute("href")
         && !each.getAttribute("commandfor")).map((each) => each.outerHTML)"""
     async with operating(chromium, mess) as page:
-        for path in ("/", "/letters", "/workers", f"/queue/{FILES.name}?state=failed"):
+        for path in ("/", "/letters", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
             await page.goto(f"{HOME}{path}")
             assert 0 < await page.locator("[data-live] :is(a, pre)").count()
             assert [] == await page.evaluate(nameless), path

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from tests.support.axe import violations
 from tests.support.dashboard_browser import HOME, opened, operating, sign_in
 from tests.support.dashboard_client import FULL
-from tests.support.showcase import FILES, fill
+from tests.support.showcase import FILES, fill, schedule
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
@@ -64,12 +64,13 @@ async def test_an_older_browser_asks_in_a_popover(mess: Mess, chromium: Browser)
 async def test_axe_finds_nothing(mess: Mess, chromium: Browser, look: dict[str, Any]) -> None:
     """On any page, with a question open or not, in either theme."""
     await fill(mess)
+    await schedule(mess)
     process, url = web_process(mess.url, mess.folder, FULL)
     async with process, opened(chromium, url, **look) as page:
         await page.goto(HOME)
         assert [] == await violations(page)
         await sign_in(page)
-        for path in ("/", "/letters", "/workers", f"/queue/{FILES.name}?state=failed"):
+        for path in ("/", "/letters", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
             await page.goto(f"{HOME}{path}")
             assert [] == await violations(page), path
         await page.get_by_role("button", name="Clean").click()

@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from tests.support.dashboard_browser import HOME, opened, operating, sign_in
 from tests.support.dashboard_client import FULL
 from tests.support.queues import QUEUES
-from tests.support.showcase import FILES, IMAGE, STACK, bury, fill, working
+from tests.support.showcase import FILES, IMAGE, STACK, bury, fill, schedule, working
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.support.wires import Mess
 
 SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1180, "height": 820}, "phone": {"width": 390, "height": 844}}
+TABLES = (("schedules", "/schedules"), ("workers", "/workers"))
 SHOWN = ("overview", "job-")  # in docs/dashboard.md
 LARGEST = 100 * 1024  # bytes of a screenshot
 FAILED = f"{HOME}/queue/{FILES.name}?state=failed"
@@ -64,7 +65,7 @@ async def _tour(page: Page, folder: Path, name: str) -> None:
     await sign_in(page)
     await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
     failed = f"/queue/{FILES.name}?state=failed"
-    for kind, path in (("overview", "/"), ("letters", "/letters"), ("workers", "/workers"), ("jobs", failed)):
+    for kind, path in (("overview", "/"), ("letters", "/letters"), *TABLES, ("jobs", failed)):
         await page.goto(f"{HOME}{path}")
         await _look(page, folder / f"{kind}-{name}")
     await page.get_by_role("link", name="process-image").first.click()
@@ -146,12 +147,13 @@ async def test_forced_colours(mess: Mess, chromium: Browser, theme: str) -> None
 async def test_text_is_as_large_as_the_reader_wants(mess: Mess, chromium: Browser) -> None:
     """Twice as large, if the browser is set to it, and nothing is wider than the screen."""
     await fill(mess)
+    await schedule(mess)
     size = "parseFloat(getComputedStyle(document.body).fontSize)"
     async with operating(chromium, mess) as page:
         usual = await page.evaluate(size)
         browser = await page.context.new_cdp_session(page)
         await browser.send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
-        for path in ("/", "/letters", "/workers", f"/queue/{FILES.name}?state=failed"):
+        for path in ("/", "/letters", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
             await page.goto(f"{HOME}{path}")
             assert 2 * usual == await page.evaluate(size)
             assert 0 == await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"), path

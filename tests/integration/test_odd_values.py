@@ -148,10 +148,10 @@ async def look_at_the_rest(api: Api, browser: Browser, written: Written) -> None
     for letter_id in ids:
         await api(f"/queue/dead-letters/{letter_id}")
         good(await browser.get("/letter", params={"id": letter_id}))
-    for path in ("/queue/stats", "/queue/workers"):
+    for path in ("/queue/stats", "/queue/schedules", "/queue/workers"):
         await api(path)
     await api("/queue/history", queue=FILES)
-    for path in ("/", "/letters", "/letters?start=50", "/workers", f"/queue/{FILES}"):
+    for path in ("/", "/letters", "/letters?start=50", "/schedules", "/workers", f"/queue/{FILES}"):
         good(await browser.get(path))
     metrics = await browser.http.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"})
     assert "pushmill_redis_up 1.0" in metrics.text

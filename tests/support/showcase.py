@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from queue_lib.admin.bullmq.schedules import BullMQSchedules
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
+from queue_lib.broker.bullmq.library import SharedQueue
+from queue_lib.broker.bullmq.own_schedules import add_schedule, keep_schedules
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.heartbeats import RedisHeartbeats
@@ -19,6 +22,7 @@ from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.job import Wire
 from queue_lib.observe.worker_stats import BOUNDS, MINUTE, RunningJob, WorkerView, bucket
 from queue_lib.outcome import Failure
+from queue_lib.schedule import TEAM, Schedule
 from tests.support.queues import QUEUES
 
 if TYPE_CHECKING:
@@ -51,6 +55,22 @@ async def fill(mess: Mess, *, jobs: int = 40, dead: int = 2) -> None:
             await bury(mess, broker, dead)
             await _work(broker, FILES, done=6)
     await tell(mess)
+
+
+async def schedule(mess: Mess) -> None:
+    """Three schedules: one of the team's, one of the app's that is paused, and one that has stopped."""
+    connection = client(options(mess.url), decode=True, name="showcase")
+    source = SharedQueue(FILES.name, connection, "bull")
+    nightly = Schedule("nightly", "process-image", IMAGE, cron="0 3 * * *", tz="Europe/Berlin")
+    await keep_schedules(source, {"pushmill:nightly": nightly}, {TEAM})
+    await add_schedule(source, "weekly", Schedule("weekly", "process-image", IMAGE, cron="0 9 * * 1"))
+    await BullMQSchedules(lambda _: source).pause(FILES.name, "weekly")
+    await connection.zadd(source.toKey("repeat"), {"mondays": time.time() * 1000 - 90_000_000})
+    broken = {"name": "process-image", "ic": 7, "pattern": "0 9 * * 8", "tz": "Europe/Berlin"}
+    await connection.hset(source.toKey("repeat:mondays"), mapping=broken)
+    last = f"completed {time.time() * 1000 - 7_200_000:.0f} repeat:pushmill:nightly:1"
+    await connection.hset(source.toKey("schedules:last"), "pushmill:nightly", last)
+    await connection.aclose()
 
 
 @asynccontextmanager

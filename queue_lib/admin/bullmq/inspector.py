@@ -50,7 +50,7 @@ class BullMQInspector:
         self._prefix = prefix
         self._queues: dict[str, SharedQueue] = {}
 
-    def _queue(self, name: str) -> SharedQueue:
+    def queue(self, name: str) -> SharedQueue:
         """The package's Queue, made once: each reads all scripts from files and holds 270 KiB."""
         if name not in self._queues:
             self._queues[name] = SharedQueue(name, self._client, self._prefix)
@@ -59,20 +59,20 @@ class BullMQInspector:
     async def check(self, queue: str) -> None:
         """Refused if the app's bullmq is too old."""
         with outages_translated():
-            await self._queue(queue).check()
+            await self.queue(queue).check()
 
     async def counts(self, queue: str) -> dict[State, int]:
         """Jobs by state; prioritized ones, and those that are set aside, count as waiting."""
         elsewhere = [state.value for state in State if state is not State.WAITING]
         with outages_translated():
-            counts = await self._queue(queue).getJobCounts(*elsewhere, *IN_LINE)
+            counts = await self.queue(queue).getJobCounts(*elsewhere, *IN_LINE)
         counts[State.WAITING.value] = sum(counts.pop(place) for place in IN_LINE)
         return {state: counts[state.value] for state in State}
 
     async def find(self, queue: str, job_id: str) -> JobView | None:
         """One job."""
         with outages_translated():
-            source = self._queue(queue)
+            source = self.queue(queue)
             job = await self._job(source, job_id)
             if job is None:
                 return None
@@ -115,7 +115,7 @@ class BullMQInspector:
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
         """Jobs of a state, list after list."""
         views: list[JobView] = []
-        source = self._queue(queue)
+        source = self.queue(queue)
         with outages_translated():
             for name in LISTS.get(state, (state.value,)):
                 left = count - len(views)
@@ -139,7 +139,7 @@ class BullMQInspector:
 
     async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Made of the fields that BullMQ's scripts write at each step."""
-        source = self._queue(queue)
+        source = self.queue(queue)
         with outages_translated():
             async with self._client.pipeline(transaction=False) as pipe:
                 for job_id in job_ids:
@@ -150,7 +150,7 @@ class BullMQInspector:
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its queue. Its crashes are reset first, while no worker runs it."""
         with outages_translated():
-            source = self._queue(queue)
+            source = self.queue(queue)
             job = await self._job(source, job_id)
             if job is None or job[0] != State.FAILED:
                 return False
@@ -164,7 +164,7 @@ class BullMQInspector:
     async def remove(self, queue: str, job_id: str) -> bool:
         """Delete it; its children stay."""
         with outages_translated():
-            source = self._queue(queue)
+            source = self.queue(queue)
             if await self._job(source, job_id) is None:  # BullMQ would remove any key of this name
                 return False
             return bool(await source.backend.remove(job_id, remove_children=False))
@@ -172,12 +172,12 @@ class BullMQInspector:
     async def clean(self, queue: str, state: State, older: float, most: int) -> int:
         """Delete old jobs, as BullMQ's `clean` does."""
         with outages_translated():
-            return len(await self._queue(queue).backend.cleanJobsInSet(state.value, round(older * MS), most))
+            return len(await self.queue(queue).backend.cleanJobsInSet(state.value, round(older * MS), most))
 
     async def promote(self, queue: str, job_id: str) -> bool:
         """As BullMQ's own `promote`."""
         with outages_translated():
-            source = self._queue(queue)
+            source = self.queue(queue)
             try:
                 await source.backend.promote(job_id)
             except TypeError:  # the package's way to say that it is not delayed
@@ -186,7 +186,7 @@ class BullMQInspector:
 
     async def drain(self, queue: str, *, delayed: bool, most: int) -> int:
         """By BullMQ's `clean`, in steps: its `drain` is one script, during which the server answers no other client."""
-        source, deleted = self._queue(queue), 0
+        source, deleted = self.queue(queue), 0
         for place in (*IN_LINE, "delayed") if delayed else IN_LINE:
             if deleted < most:
                 with outages_translated():
@@ -200,11 +200,11 @@ class BullMQInspector:
     async def add(self, queue: str, addition: Addition) -> str:
         """Add it; BullMQ leaves one with this id as it is."""
         with outages_translated():
-            return str((await self._queue(queue).add(addition.name, addition.data, options(addition))).id)
+            return str((await self.queue(queue).add(addition.name, addition.data, options(addition))).id)
 
     async def add_all(self, queue: str, additions: Sequence[Addition]) -> list[str]:
         """Add so many in one transaction."""
-        source, ids = self._queue(queue), list[str]()
+        source, ids = self.queue(queue), list[str]()
         with outages_translated():
             for start in range(0, len(additions), ADDED_AT_ONCE):
                 some = [
@@ -217,7 +217,7 @@ class BullMQInspector:
     async def stopped(self, queue: str) -> list[StoppedScheduler]:
         """Schedulers whose last job has run or is gone, and no job follows."""
         with outages_translated():
-            return [scheduler for scheduler, _ in await find_stopped(self._queue(queue))]
+            return [scheduler for scheduler, _ in await find_stopped(self.queue(queue))]
 
     async def check_server(self) -> None:
         """Ask the server."""
@@ -226,17 +226,17 @@ class BullMQInspector:
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""
         with outages_translated():
-            return bool(await self._queue(queue).isPaused())
+            return bool(await self.queue(queue).isPaused())
 
     async def pause(self, queue: str) -> None:
         """Pause; RQ's jobs of the queue stop with it."""
         with outages_translated():
-            await self._queue(queue).pause()
+            await self.queue(queue).pause()
 
     async def resume(self, queue: str) -> None:
         """Resume."""
         with outages_translated():
-            await self._queue(queue).resume()
+            await self.queue(queue).resume()
 
 
 def _state(name: str) -> State:

@@ -7,13 +7,15 @@
     ARGV[1]  job id
     ARGV[2]  now, in milliseconds
     ARGV[5]  'completed' | 'failed'
-    ARGV[7]  keys prefix; <prefix>retained:<completed | failed> is a sorted set of the ids that the queue keeps
+    ARGV[7]  keys prefix; <prefix>retained:<completed | failed> is a sorted set of the ids that the queue keeps,
+             <prefix>schedules:last a hash of how the last job of each scheduler has ended (set_aside.py)
     ARGV[8]  msgpacked options; keepJobs.of_queue: how many jobs the queue keeps, where the job asked for nothing
 ]]
 FOLLOW
 local function finish()
 PACKAGE
 end
+local scheduler = redis.pcall('HGET', ARGV[7] .. ARGV[1], 'rjk')
 local answer = finish()
 local limit = cmsgpack.unpack(ARGV[8])['keepJobs']['of_queue']
 local retained = ARGV[7] .. 'retained:' .. ARGV[5]
@@ -31,5 +33,8 @@ elseif has_ended then
         key .. ':unsuccessful')
     end
   end
+end
+if has_ended and type(scheduler) == 'string' and redis.call('ZSCORE', ARGV[7] .. 'repeat', scheduler) then
+  redis.pcall('HSET', ARGV[7] .. 'schedules:last', scheduler, ARGV[5] .. ' ' .. ARGV[2] .. ' ' .. ARGV[1])
 end
 return follow(answer, ARGV[7], ARGV[2])

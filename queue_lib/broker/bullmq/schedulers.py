@@ -124,21 +124,34 @@ def _told(scheduler_id: str, due: str, record: Mapping[str, str], reason: str) -
     return StoppedScheduler(scheduler_id, schedule, reason, float(due) / MS)
 
 
-def _again(scheduler_id: str, due: str, record: Mapping[str, str]) -> dict[str, Any]:
-    """What adds the next job, as the claim of the last one would have. Raises EndedError, PatternError, MALFORMED."""
+def repeat_of(record: Mapping[str, str]) -> dict[str, Any]:
+    """BullMQ's repeat options, as a scheduler's record has them. Raises MALFORMED."""
+    repeat: dict[str, Any] = {name: int(record[name]) for name in NUMBERS if record.get(name)}
+    return repeat | {name: record[name] for name in ("pattern", "tz") if record.get(name)}
+
+
+def template_of(record: Mapping[str, str]) -> dict[str, Any]:
+    """What `upsertJobScheduler` takes of a scheduler with this record. Raises PatternError, MALFORMED."""
     if "ic" not in record:  # BullMQ 5 writes it, and the data beside it, with the second job
         raise PatternError(MIGRATE)
-    count = int(record["ic"])
-    repeat: dict[str, Any] = {name: int(record[name]) for name in NUMBERS if record.get(name)}
-    repeat |= {name: record[name] for name in ("pattern", "tz") if record.get(name)} | {"count": count}
+    return {
+        "repeat_opts": repeat_of(record) | {"count": int(record["ic"])},
+        "job_name": record["name"],
+        "job_data": json.loads(record.get("data") or "{}"),
+        "opts": optsFromJSON(json.loads(record.get("opts") or "{}")),
+    }
+
+
+def _again(scheduler_id: str, due: str, record: Mapping[str, str]) -> dict[str, Any]:
+    """What adds the next job, as the claim of the last one would have. Raises EndedError, PatternError, MALFORMED."""
+    made = template_of(record)
+    repeat = made["repeat_opts"]
     if "pattern" in repeat and next_due(round(_now()), {"hashSeed": scheduler_id, **repeat}) is None:
         raise EndedError
     return {
+        **made,
         "job_scheduler_id": scheduler_id,
-        "repeat_opts": repeat,
-        "job_name": record["name"],
-        "job_data": json.loads(record.get("data") or "{}"),
-        "opts": {**optsFromJSON(json.loads(record.get("opts") or "{}")), "prevMillis": round(float(due))},
+        "opts": {**made["opts"], "prevMillis": round(float(due))},
         "override": False,
         "producer_id": f"repeat:{scheduler_id}:{due}",
     }

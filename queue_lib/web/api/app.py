@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from queue_lib.observe.events import to_all
-from queue_lib.web.api import dead_letters, events, health, jobs, metrics, problems, queues, submissions
+from queue_lib.web.api import dead_letters, events, health, jobs, metrics, problems, queues, schedules, submissions
 from queue_lib.web.api.watch import Watch
 from queue_lib.web.body_limit import BodyLimit
 from queue_lib.web.headers import WithHeaders
@@ -66,7 +66,7 @@ def build(
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
     app.add_middleware(WithHeaders)
-    for part in (submissions, jobs, events, queues, dead_letters, metrics, health):
+    for part in (submissions, jobs, events, queues, schedules, dead_letters, metrics, health):
         app.include_router(part.router)
     return app
 

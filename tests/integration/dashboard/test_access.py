@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import READ_SECRET, Browser, csrf
-from tests.support.showcase import FILES, fill
+from tests.support.showcase import FILES, fill, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,7 @@ async def test_a_token_that_may_only_read_sees_all_and_does_nothing(
 ) -> None:
     """Every action is refused, whatever its target, and no page has a button for one."""
     await fill(mess)
+    await schedule(mess)
     await stranger.sign_in(READ_SECRET)
     token = csrf(await stranger.get("/"))
     actions = [
@@ -63,7 +64,14 @@ async def test_a_token_that_may_only_read_sees_all_and_does_nothing(
         answer = await stranger.post(path, {"csrf": token})
         assert (403, True) == (answer.status_code, "may only read" in answer.text), path
     assert len(actions) >= 10
-    for path in ("/", f"/queue/{FILES.name}?state=failed", "/letters", "/workers", *await _links(stranger)):
+    for path in (
+        "/",
+        f"/queue/{FILES.name}?state=failed",
+        "/letters",
+        "/schedules",
+        "/workers",
+        *await _links(stranger),
+    ):
         page = await stranger.get(path)
         assert 200 == page.status_code
         assert {f"{PREFIX}/logout"} == set(re.findall(r'method="post" action="([^"]+)"', page.text)), path

@@ -43,7 +43,7 @@ async def test_pages_say_that_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> 
             await browser.sign_in()
             await browser.get("/")
             server.stop()
-            for path in ("/", f"/queue/{FILES.name}", "/letters", "/workers"):
+            for path in ("/", f"/queue/{FILES.name}", "/letters", "/schedules", "/workers"):
                 page = await browser.get(path)
                 assert (503, "5") == (page.status_code, page.headers["retry-after"])
                 assert "Redis can&#39;t be reached" in page.text or "Redis can't be reached" in page.text

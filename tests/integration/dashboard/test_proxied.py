@@ -27,7 +27,7 @@ def by(secret: str = SECRET, **more: str) -> dict[str, str]:
 async def test_a_token_is_a_session(stranger: Browser, mess: Mess) -> None:
     """There is no form to sign in, no cookie, and nothing to sign out of."""
     await fill(mess)
-    for path in ("/", FAILED, "/letters", "/workers"):
+    for path in ("/", FAILED, "/letters", "/schedules", "/workers"):
         page = await stranger.get(path, headers=by())
         assert 200 == page.status_code
         assert ("set-cookie" in page.headers, "Sign out" in page.text, FULL.name in page.text) == (False, False, True)
@@ -44,7 +44,17 @@ async def test_all_links_are_below_the_apps_path(stranger: Browser, mess: Mess) 
     await fill(mess)
     job = re.findall(r'href="[^"]+(/job\?[^"]+)"', (await stranger.get(FAILED, headers=by())).text)[0]
     letter = re.findall(r'href="[^"]+(/letter\?[^"]+)"', (await stranger.get("/letters", headers=by())).text)[0]
-    for path in ("/", FAILED, "/letters", "/workers", job.replace("&amp;", "&"), letter, "/nothing", "/queue/none"):
+    for path in (
+        "/",
+        FAILED,
+        "/letters",
+        "/schedules",
+        "/workers",
+        job.replace("&amp;", "&"),
+        letter,
+        "/nothing",
+        "/queue/none",
+    ):
         page = await stranger.get(path, headers=by())
         assert page.status_code == (404 if path in {"/nothing", "/queue/none"} else 200), path
         links = re.findall(r'(?:href|action|src|data-key)="(/[^"]+)"', page.text)
