@@ -73,6 +73,23 @@ async def test_failed_jobs_are_retried(app: App) -> None:
     assert (0, "1 of 1 retried") == (rest.status, rest.out.strip())
 
 
+async def test_schedules_are_steered(app: App) -> None:
+    """Listed, run now, paused, resumed and removed by their id; what is not there is status 4."""
+    queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
+    await queue.upsertJobScheduler("own", {"pattern": "0 3 * * *", "tz": "Europe/Berlin"}, HOSTILE, {"userId": "u"})
+    await queue.close()
+    listed = await run(app, "schedules", "list", "--json")
+    table = await run(app, "schedules", "list", "--queue", QUEUE)
+    done = [await run(app, "schedules", verb, "own", "--json") for verb in ("run", "pause", "resume", "remove")]
+    nothing = await run(app, "schedules", "pause", "own")
+
+    assert ("own", QUEUE, "0 3 * * *") == tuple(listed.json[key] for key in ("id", "queue", "cron"))
+    assert 5 == len(listed.json["next"])
+    assert ("\x1b" not in table.out, "schedules: 1" in table.out) == (True, True)
+    assert ["added", "paused", "resumed", "removed"] == [next(iter(each.json)) for each in done]
+    assert (4, "nothing was done") == (nothing.status, nothing.err[:16])
+
+
 async def test_dead_letters_are_read(app: App) -> None:
     """They are listed, shown and exported, whichever wire their jobs came by."""
     async with app.worker() as worker:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from queue_lib.admin.ports import LISTED
 from queue_lib.admin.schedules import ScheduleRun, ScheduleView
 from queue_lib.broker.bullmq.parse import MALFORMED, MS
-from queue_lib.broker.bullmq.pattern import PatternError
 from queue_lib.broker.bullmq.schedulers import LAST_DATE, next_due, repeat_of
 from queue_lib.broker.refused import NAME
 from queue_lib.job import State
@@ -33,10 +32,7 @@ def view(
     reason: str | None = None,
 ) -> ScheduleView:
     """The schedule with this record. `due` is None if it is paused, and `reason` says why it has stopped."""
-    try:
-        repeat = repeat_of(record)
-    except MALFORMED:
-        repeat = {}
+    repeat = _repeat(record)
     every = repeat.get("every")
     return ScheduleView(
         id=schedule_id,
@@ -52,6 +48,14 @@ def view(
         last=_run(*last),
         owner=owner_of(schedule_id),
     )
+
+
+def _repeat(record: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        found = repeat_of(record)
+    except MALFORMED:
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, str) or abs(value) <= LAST_DATE}
 
 
 def _times(schedule_id: str, due: float, repeat: Mapping[str, Any], count: str | None) -> Iterator[float]:
@@ -71,7 +75,7 @@ def _following(schedule_id: str, at: float, repeat: Mapping[str, Any]) -> float 
         try:
             # After a stop the job is late, and those that were missed are not made up for.
             return next_due(round(max(at, time.time() * MS)), {"hashSeed": schedule_id, **repeat})
-        except PatternError:
+        except MALFORMED:  # a PatternError, or a time beyond all dates
             return None
     every, end = repeat.get("every"), repeat.get("endDate")
     if not every:
