@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from queue_lib.addition import Addition
     from queue_lib.admin.backends import Backends
     from queue_lib.admin.filters import JobFilter
+    from queue_lib.admin.flows import FlowNode
     from queue_lib.job import Wire
 
 SEARCHED = 1000  # jobs that one search looks at
@@ -121,6 +122,10 @@ class JobAdmin:
                 if len(found) == count:
                     return Search(found, page_start + place + 1)
         return Search(found, end if end < total else None)
+
+    async def flow(self, job: JobView) -> FlowNode | None:
+        """The whole flow that the job belongs to, 100 jobs of it at most; None if there is none, as always on RQ."""
+        return await self._on(job.wire).flow(job.queue, job.id)
 
     async def fingerprints(self, queue: str, wire: Wire, job_ids: Sequence[str]) -> list[str | None]:
         """For each job a short text that changes whenever the job does; None for a job that is gone."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.addition import Addition
+    from queue_lib.admin.flows import FlowNode
+    from queue_lib.admin.ports import JobRef
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.memory import MemoryStore, Record
 
@@ -141,6 +143,14 @@ class MemoryInspector:
     async def stopped(self, queue: str) -> list[StoppedScheduler]:  # noqa: ARG002 -- the port's
         """None: there are no schedulers."""
         return []
+
+    async def stuck(self, queue: str) -> list[JobRef]:  # noqa: ARG002 -- the port's
+        """None: there are no flows."""
+        return []
+
+    async def flow(self, queue: str, job_id: str) -> FlowNode | None:  # noqa: ARG002 -- the port's
+        """None."""
+        return None
 
     async def check_server(self) -> None:
         """Memory takes everything."""

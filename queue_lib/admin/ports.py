@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.addition import Addition
+    from queue_lib.admin.flows import FlowNode
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.job import State, Wire
 
@@ -46,8 +47,9 @@ class JobView:
     started, and until it ended. `due_at` is when a delayed job will be ready. What is not known is None: `max_attempts`
     where the queue's number holds, `wait` of a BullMQ job after its first run. `priority` is BullMQ's number, or RQ's
     lane. `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at
-    most 100 of them. `stack`, `result`, `log`, `failures` and `children` may be missing where many jobs are listed;
-    there, what has more than 64 Ki characters is a note.
+    most 100 of them. `dead_children` are those for which it waits for ever: they have failed for good, or are gone.
+    `stack`, `result`, `log`, `failures` and `children` may be missing where many jobs are listed; there, what has more
+    than 64 Ki characters is a note.
     """
 
     id: str
@@ -74,6 +76,7 @@ class JobView:
     failures: tuple[AttemptFailure, ...] = ()
     parents: tuple[JobRef, ...] = ()
     children: tuple[JobRef, ...] = ()
+    dead_children: tuple[JobRef, ...] = ()
 
 
 class Inspector(Protocol):
@@ -134,6 +137,15 @@ class Inspector(Protocol):
 
     async def stopped(self, queue: str) -> list[StoppedScheduler]:
         """The job schedulers that stopped before their end; RQ has none."""
+
+    async def stuck(self, queue: str) -> list[JobRef]:
+        """The jobs that wait for a child that has failed for good, or is gone; RQ has none.
+
+        The 100 that wait longest are looked at.
+        """
+
+    async def flow(self, queue: str, job_id: str) -> FlowNode | None:
+        """The whole flow that a job belongs to, 100 jobs of it at most; None if there is none, as always on RQ."""
 
     async def check_server(self) -> None:
         """Raise BrokerUnavailableError unless the broker's server takes writes."""

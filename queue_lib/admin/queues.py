@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from queue_lib.admin.backends import Backends
-    from queue_lib.admin.ports import Inspector
+    from queue_lib.admin.ports import Inspector, JobRef
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.errors import Trouble
     from queue_lib.job import Wire
@@ -32,7 +32,7 @@ class QueueStats:
     """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds.
 
     `trouble` says why a part could not be read, because of what its keys hold: that part is missing.
-    `stopped` are the app's job schedulers that stopped before their end.
+    `stopped` are the app's job schedulers that stopped before their end, `stuck` the jobs that wait for a dead child.
     """
 
     queue: str
@@ -41,6 +41,7 @@ class QueueStats:
     oldest: float | None
     trouble: Trouble | None = None
     stopped: Sequence[StoppedScheduler] = ()
+    stuck: Sequence[JobRef] = ()
 
     def total(self, state: State) -> int:
         """How many jobs of both wires are in a state."""
@@ -83,6 +84,7 @@ class QueueAdmin:
             oldest=max((now - job.enqueued_at for job in first if job.enqueued_at), default=None),
             trouble=read.trouble,
             stopped=[one for each in self._inspectors for one in await read(each.stopped(queue)) or ()],
+            stuck=[one for each in self._inspectors for one in await read(each.stuck(queue)) or ()],
         )
 
     async def history(self, queue: str, minutes: int = 60) -> list[Minute]:

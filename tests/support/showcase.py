@@ -66,7 +66,7 @@ async def schedule(mess: Mess) -> None:
     await add_schedule(source, "weekly", Schedule("weekly", "process-image", IMAGE, cron="0 9 * * 1"))
     await BullMQSchedules(lambda _: source).pause(FILES.name, "weekly")
     await connection.zadd(source.toKey("repeat"), {"mondays": time.time() * 1000 - 90_000_000})
-    broken = {"name": "process-image", "ic": 7, "pattern": "0 9 * * 8", "tz": "Europe/Berlin"}
+    broken: dict[Any, Any] = {"name": "process-image", "ic": 7, "pattern": "0 9 * * 8", "tz": "Europe/Berlin"}
     await connection.hset(source.toKey("repeat:mondays"), mapping=broken)
     last = f"completed {time.time() * 1000 - 7_200_000:.0f} repeat:pushmill:nightly:1"
     await connection.hset(source.toKey("schedules:last"), "pushmill:nightly", last)

@@ -40,6 +40,14 @@ for (const [what, options, reason] of [
   });
 }
 
+test("a job of a flow has at most 1,000 children", async () => {
+  const children = Array.from({ length: 1001 }, () => ({ name: "process-image", data: IMAGE }));
+  await assert.rejects(queues.flow({ name: "push-batch", data: { all: true }, children }), {
+    name: "TypeError",
+    message: "push-batch: a job of a flow has at most 1,000 children, and this one 1001",
+  });
+});
+
 test("a job that nobody serves is refused", async () => {
   for (const name of ["proces-image", "__proto__", ""]) {
     await assert.rejects(queues.add(name, {}), { name: "TypeError", message: /no queue is known for the job/ });

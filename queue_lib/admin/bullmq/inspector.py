@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from queue_lib.admin.bullmq.flow import dead_children, flow_of, stuck_parents
 from queue_lib.admin.bullmq.view import bull_job, ref, view
 from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from queue_lib.addition import Addition
+    from queue_lib.admin.flows import FlowNode
+    from queue_lib.admin.ports import JobRef
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 
 # Where waiting jobs are, in the order in which they are served. `paused` has those that bullmq 5 has set aside.
@@ -79,7 +82,8 @@ class BullMQInspector:
             state, fields = job
             found = view(source, job_id, fields, _state(state))
             [found] = await self._with_due(source, [found])
-            return await self._whole(source, found)
+            [found] = await self._with_dead(source, [await self._whole(source, found)])
+            return found
 
     async def _job(self, source: SharedQueue, job_id: str) -> tuple[str, dict[str, str]] | None:
         """A job's state and hash; None if there is none, or the key of this name holds something else.
@@ -112,6 +116,11 @@ class BullMQInspector:
         scores = dict(zip(delayed, await self._client.zmscore(source.toKey("delayed"), delayed), strict=True))
         return [replace(each, due_at=score / DUE / MS) if (score := scores.get(each.id)) else each for each in views]
 
+    async def _with_dead(self, source: SharedQueue, views: list[JobView]) -> list[JobView]:
+        """The children for which those wait that would wait for ever."""
+        dead = await dead_children(source, [each.id for each in views if each.state is State.WAITING_CHILDREN])
+        return [replace(each, dead_children=dead[each.id]) if each.id in dead else each for each in views]
+
     async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
         """Jobs of a state, list after list."""
         views: list[JobView] = []
@@ -123,7 +132,7 @@ class BullMQInspector:
                     break
                 views += await self._read(source, name, state, start, left)
                 start = max(0, start - (await source.getJobCounts(name))[name])
-            return await self._with_due(source, views)
+            return await self._with_dead(source, await self._with_due(source, views))
 
     async def _read(self, source: SharedQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
         """A part of one list, in steps."""
@@ -218,6 +227,16 @@ class BullMQInspector:
         """Schedulers whose last job has run or is gone, and no job follows."""
         with outages_translated():
             return [scheduler for scheduler, _ in await find_stopped(self.queue(queue))]
+
+    async def stuck(self, queue: str) -> list[JobRef]:
+        """Parents with a dead child."""
+        with outages_translated():
+            return await stuck_parents(self.queue(queue))
+
+    async def flow(self, queue: str, job_id: str) -> FlowNode | None:
+        """Its parents' and its children's flow."""
+        with outages_translated():
+            return await flow_of(self.queue(queue), job_id)
 
     async def check_server(self) -> None:
         """Ask the server."""

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
     from queue_lib.addition import Addition
+    from queue_lib.admin.flows import FlowNode
+    from queue_lib.admin.ports import JobRef
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.rq.parse import Raw
 
@@ -300,6 +302,14 @@ class RQInspector:
     async def stopped(self, queue: str) -> list[StoppedScheduler]:  # noqa: ARG002 -- the port's
         """None: RQ's own scheduler is no part of its queues."""
         return []
+
+    async def stuck(self, queue: str) -> list[JobRef]:  # noqa: ARG002 -- the port's
+        """None: RQ says nothing of a failed dependency."""
+        return []
+
+    async def flow(self, queue: str, job_id: str) -> FlowNode | None:  # noqa: ARG002 -- the port's
+        """None."""
+        return None
 
     async def check_server(self) -> None:
         """Both wires have one server."""

@@ -153,8 +153,9 @@ class JobOut(JobNews):
     """A job in full. Each failed attempt has its stack trace; `stack` is the last one's.
 
     `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at most 100
-    of them. `followUps` are the jobs that it has added, as its result names them; `followUpOf` the one that has added
-    it, and the first of them all.
+    of them. `deadChildren` are those for which it waits for ever, because they have failed for good or are gone: it
+    goes on when they are retried with success, or removed. `followUps` are the jobs that it has added, as its result
+    names them; `followUpOf` the one that has added it, and the first of them all.
     """
 
     model_config = example(
@@ -166,6 +167,7 @@ class JobOut(JobNews):
         failures=[],
         parents=[],
         children=[],
+        deadChildren=[],
         followUps=[],
         followUpOf=[],
     )
@@ -176,6 +178,7 @@ class JobOut(JobNews):
     failures: list[FailureOut]
     parents: list[RefOut]
     children: list[RefOut]
+    dead_children: list[RefOut]
     follow_ups: list[RefOut]
     follow_up_of: list[RefOut]
 
@@ -219,6 +222,7 @@ def job_out(view: JobView) -> JobOut:
         failures=[_failure(each) for each in view.failures],
         parents=_refs(view.parents),
         children=_refs(view.children),
+        dead_children=_refs(view.dead_children),
         follow_ups=_refs(follow_ups(view)),
         follow_up_of=_refs(follow_up_of(view)),
     )

@@ -51,7 +51,8 @@ class StoppedOut(Model):
 class QueueOut(Model):
     """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds.
 
-    `stoppedSchedulers` are the app's job schedulers that stopped before their end.
+    `stoppedSchedulers` are the app's job schedulers that stopped before their end, `stuckParents` the ids of jobs that
+    wait for a child that has failed for good, or is gone.
     `trouble` says why a part can't be read, such as a key of another type; `wires` and `counts` are then incomplete.
     """
 
@@ -59,6 +60,7 @@ class QueueOut(Model):
     paused: bool
     oldest: int | None
     stopped_schedulers: list[StoppedOut]
+    stuck_parents: list[str]
     trouble: str | None
     counts: WireCounts
     wires: dict[Wire, WireCounts]
@@ -222,6 +224,7 @@ def queue_out(stats: QueueStats) -> QueueOut:
             StoppedOut(id=each.id, schedule=each.schedule, reason=each.reason, due_at=milliseconds(each.due_at))
             for each in stats.stopped
         ],
+        stuck_parents=[each.id for each in stats.stuck],
         trouble=stats.trouble and stats.trouble.value,
         counts=_counts(totals),
         wires={wire: _counts(dict(counts)) for wire, counts in stats.counts.items()},

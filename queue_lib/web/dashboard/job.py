@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from queue_lib.admin.follow_ups import follow_up_of, follow_ups
-from queue_lib.admin.ports import JobView
+from queue_lib.admin.ports import JobRef, JobView
 from queue_lib.job import State, Wire
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.pages import done, page
@@ -37,13 +37,24 @@ FoundJob = Annotated[JobView, Depends(job_of)]
 async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
     """All that is known of a job."""
     letter = await operator.dead_letters.of(job) if job.state is State.FAILED else None
-    relatives = {
-        "Parents": job.parents,
-        "Children": job.children,
+    flow = await operator.jobs.flow(job)
+    related = {} if flow is not None else {"Parents": job.parents, "Children": job.children}
+    relatives = related | {
         "Follow-up of": follow_up_of(job),
         "Follow-ups": follow_ups(job),
     }
-    return page(request, "job.html", job=job, letter=letter, relatives=relatives, refresh=5, here="overview")
+    blocks = flow is not None and any(node.blocks for node in flow if node.ref == JobRef(job.id, job.queue))
+    return page(
+        request,
+        "job.html",
+        job=job,
+        letter=letter,
+        flow=flow,
+        blocks=blocks,
+        relatives=relatives,
+        refresh=5,
+        here="overview",
+    )
 
 
 @router.post("/job/retry")

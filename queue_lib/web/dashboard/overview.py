@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MINUTES = 60  # of history
 SCHEDULERS = 10  # that have stopped, and are shown
+STUCK = 5  # parents that are named
 RECENT = 15  # minutes for which the page says that Redis lost data
 
 router = APIRouter()
@@ -99,7 +100,16 @@ def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
     ]
     if more := len(stopped[SCHEDULERS:]):
         stopped[SCHEDULERS:] = [f"So have {more} more schedulers of this queue."]
-    return [*told, *_unserved(stats, workers), *stopped]
+    return [*told, *_unserved(stats, workers), *stopped, *_stuck(stats)]
+
+
+def _stuck(stats: QueueStats) -> list[str]:
+    """Which parents wait for a dead child, and what to do."""
+    if not stats.stuck:
+        return []
+    ids = ", ".join(each.id[:100] for each in stats.stuck[:STUCK])
+    more = f" and {len(stats.stuck) - STUCK} more" if len(stats.stuck) > STUCK else ""
+    return [f"These jobs wait for a child that has failed for good: {ids}{more}. Retry or remove the child."]
 
 
 def _unserved(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
