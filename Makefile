@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+# Pytest's rewritten tests and what programs import are compiled once, also where the environment is against it.
+unexport PYTHONDONTWRITEBYTECODE
 NPM := $(shell command -v npm)
 NODE_READY := $(if $(NPM),$(addsuffix /node_modules/.ready,tests/node tests/node/bullmq5 tests/next packages/next \
 	examples/next))
@@ -17,9 +19,10 @@ help: ## List these commands
 setup: ## Install the packages of Python and, with npm, of Node
 	@$(MAKE) --no-print-directory --jobs=3 .venv/.ready $(NODE_READY)
 
+# The file has all packages: there is nothing to resolve.
 .venv/.ready: requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
 	touch $@
 
 %/node_modules/.ready: %/package-lock.json
@@ -44,29 +47,43 @@ tarball: packages/next/node_modules/.ready ## Pack the npm package, for an app t
 	npm run --silent tarball --prefix packages/next
 
 package: setup ## Build the npm package (packages/next), if there is npm
-	$(if $(NPM),npm run --silent build --prefix packages/next)
+	@$(MAKE) --no-print-directory .package
 
-test: check package ## Run `make check` and all tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not matrix"
-	$(if $(NPM),npm test --silent --prefix packages/next)
+# The order of the files is that of pyproject.toml: the slow ones first, so that no process is alone with one at the end.
+test: setup ## Run `make check` and all tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target .check-python .check-node .test-node
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not matrix"
 
 # The types of examples/next are checked by the `next build` of its tests: they need the built package and Prisma's client.
 check: setup ## Check format, lint, types and import rules
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target .check-python .check-node
+
+# Half a minute of one processor, most of it for mypy: what needs Node runs beside it.
+.check-python:
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary .
 	$(BIN)/lint-imports --no-logo
+
+.check-node:
 	$(if $(NPM),npm run --silent check --prefix packages/next)
 	$(if $(NPM),npm run --silent lint --prefix examples/next)
 
+.test-node: .package
+	$(if $(NPM),npm test --silent --prefix packages/next)
+
+.package:
+	$(if $(NPM),npm run --silent build --prefix packages/next)
+
 fast: setup ## Run the unit tests without golden images, property tests and slow ones
-	$(BIN)/python -m pytest -p no:schemathesis -m "not (golden or slow or hypothesis)" tests/unit
+	$(BIN)/python -m pytest -m "not (golden or slow or hypothesis)" tests/unit
 
 unit: setup ## Run the unit tests only: they need no server
 	$(BIN)/python -m pytest tests/unit
 
-matrix: package $(PREVIOUS_READY) ## Run the tests that `make test` leaves out: further browsers, bundlers, databases, ffmpegs and clients
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix
+# Property tests run again, with the number of examples that tests/conftest.py has for it.
+matrix: package $(PREVIOUS_READY) ## Run the tests that `make test` leaves out: further browsers, databases, ffmpegs and clients
+	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile=matrix -m "matrix or hypothesis"
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
 alerts: setup ## Let each alert rule fire and resolve in a real Prometheus
