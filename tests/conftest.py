@@ -2,6 +2,9 @@
 
 import re
 
+import structlog
+from hypothesis import settings
+
 pytest_plugins = [
     "tests.support.redis_server",
     "tests.support.small_disk",
@@ -25,6 +28,18 @@ pytest_plugins = [
     "tests.support.videos",
 ]
 
+
+# By itself structlog shows the variables of each frame: one fault then takes 16 seconds of a processor.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+# Built on Hypothesis's own: in CI its examples are the same each time.
+settings.register_profile("test", settings(), max_examples=40, deadline=None)
+settings.register_profile("matrix", settings(), max_examples=1000, deadline=None)
+settings.load_profile("test")
 
 KEY = re.compile(r"\s*[\w+/=;:.!-]{18,}\s*")
 

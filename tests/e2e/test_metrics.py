@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,12 +18,14 @@ from queue_lib import VERSION
 from queue_lib.web import tokens
 from tests.support.api_client import FULL, SECRET
 from tests.support.exposition import Exposition
+from tests.support.forked import fork
 from tests.support.polling import PATIENCE, until
 from tests.support.ports import free_port
 from tests.support.push_service import Answer, PushService
 from tests.support.redis_server import RedisServer
 from tests.support.web_process import web_process
 from tests.support.wires import Mess
+from tests.support.worker_process import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -186,10 +187,9 @@ async def test_a_port_that_is_taken(app: App) -> None:
 @pytest.mark.parametrize("script", ["worker.py", "web.py"])
 async def test_sentry_is_not_imported_by_default(script: str) -> None:
     """It is an extra: neither process imports what it does not use."""
-    project = Path(__file__).parents[2]
     code = f"import sys, {script.removesuffix('.py')}; print('sentry_sdk' in sys.modules)"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, cwd=project, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", code, cwd=PROJECT, stdout=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
     assert b"False" == out.strip()
@@ -206,14 +206,11 @@ async def test_sentry_is_not_imported_by_default(script: str) -> None:
 )
 async def test_arguments_start_nothing(script: str, word: str, status: int, text: bytes, app: App) -> None:
     """They are answered, and no process takes jobs."""
-    project = Path(__file__).parents[2]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(project / script), word),
-        env={"API_TOKENS": tokens.entry(FULL), **app.env},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    env = {"API_TOKENS": tokens.entry(FULL), **app.env}
+    process = await fork(PROJECT / script, word, env=env, folder=app.folder)
+    async with asyncio.timeout(PATIENCE):
+        out, err = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        ended = await process.wait()
 
-    assert status == process.returncode
+    assert status == ended
     assert text in out + err

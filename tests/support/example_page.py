@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from tests.support.polling import until
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 PHONE = {"width": 390, "height": 844}
 NARROW = "[...document.querySelectorAll('html, .cards')].every((each) => each.scrollWidth <= each.clientWidth)"
 PATIENCE = 60_000.0  # milliseconds
+# What React has put to the elements whose events it hears.
+HEARD = (
+    """selector => Object.keys(document.querySelector(selector) ?? {}).some(key => key.startsWith("__reactProps$"))"""
+)
 
 
 @asynccontextmanager
@@ -55,6 +61,12 @@ async def open_chat(page: Page, name: str) -> None:
     await page.goto("/")
     await page.get_by_role("navigation", name="People").get_by_role("link").filter(has_text=name).click()
     await page.get_by_role("heading", name=name).wait_for()
+    await hydrated(page)
+
+
+async def hydrated(page: Page, selector: str = "input[type=file]") -> None:
+    """Wait until the page hears this element: what is chosen or clicked before, on a busy machine, is lost."""
+    await until(lambda: page.evaluate(HEARD, selector), why=f"nothing hears {selector}")
 
 
 async def write(page: Page, name: str, text: str) -> None:
