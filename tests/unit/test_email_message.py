@@ -9,7 +9,7 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.email.attachments import LINE, MEMORY_PER_BYTE, encoded, kind_of
@@ -141,7 +141,6 @@ TEXT = st.text(max_size=60)
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
 @given(NAMES, NAMES, TEXT, TEXT, st.lists(st.emails(domains=st.just("b.example")), min_size=1, max_size=4))
 def test_whatever_the_words_and_names_are_the_message_is_the_same(
     name: str, header: str, subject: str, text: str, to: list[str]

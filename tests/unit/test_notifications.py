@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -89,7 +89,6 @@ async def test_pushes_and_mails_are_jobs_that_their_queues_take() -> None:
     assert ("push-notifications", "email") == (ADMISSION.queue_of(push), ADMISSION.queue_of(mail))
 
 
-@settings(max_examples=60, deadline=None)
 @given(TEXTS, st.one_of(st.just(""), TEXTS), st.sampled_from([None, "/x", "https://x.example/?a=b", "x y", "\n//h"]))
 async def test_whatever_is_said_its_jobs_are_taken(title: str, body: str, url: str | None) -> None:
     """Texts may have any characters: half an emoji, line breaks, controls. None makes a push or a mail die."""

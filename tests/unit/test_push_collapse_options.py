@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -131,7 +131,6 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(KINDS, ROWS, st.booleans()), min_size=1, max_size=12), OPTIONS)
 async def test_whatever_is_combined_the_counts_add_up(devices: list[Any], options: dict[str, Any]) -> None:
     """Of a batch with texts by locale, and of its follow-ups, which send to nobody that it has settled."""

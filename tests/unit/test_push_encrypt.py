@@ -9,7 +9,7 @@ import http_ece
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pywebpush import WebPusher
 
@@ -128,7 +128,6 @@ def test_the_example_of_the_rfc() -> None:
 
 
 @given(st.binary(min_size=1, max_size=MAX_PLAINTEXT), st.booleans())
-@settings(max_examples=50, deadline=None)
 def test_every_text_comes_back(plaintext: bytes, is_batch: bool) -> None:
     """Encrypted by either, in one record that is 103 bytes longer."""
     body = encrypt(subscription(), message(plaintext, is_batch=is_batch))
@@ -138,7 +137,6 @@ def test_every_text_comes_back(plaintext: bytes, is_batch: bool) -> None:
 
 
 @given(st.binary(min_size=1, max_size=MAX_PLAINTEXT))
-@settings(max_examples=50, deadline=None)
 def test_our_own_encryption_is_pywebpushs(plaintext: bytes) -> None:
     """With the same key pair and salt, both make the same bytes."""
     sender, salt = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.push.endpoints import AllowedHosts, EndpointRefusedError, log_fields
@@ -157,7 +157,6 @@ BITS = [
 ]
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(BITS) | st.text(max_size=3)))
 def test_any_text_is_an_endpoint_or_refused(parts: list[str]) -> None:
     """No text makes the parser, or the name for the log, fail in another way."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -93,7 +93,6 @@ def test_no_style_asks_for_more_than_a_push_message_holds() -> None:
 
 
 @given(TEXT, st.integers(100, 300), st.booleans())
-@settings(max_examples=300, deadline=None)
 @example(body="\x00" * 300, limit=100, declarative=False)
 def test_a_long_body_is_shortened_to_what_fits(body: str, limit: int, declarative: bool) -> None:
     """The result is JSON within the limit; its body is whole, or a beginning with an ellipsis."""

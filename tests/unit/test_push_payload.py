@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -113,7 +113,6 @@ def test_a_batch_without_clear_users_is_refused(target: dict[str, Any]) -> None:
     st.integers(1, 2_419_200),
     st.none() | st.text(max_size=10),
 )
-@settings(max_examples=100, deadline=None)
 def test_a_follow_up_says_the_same(more: dict[str, Any], ttl: int, topic: str | None) -> None:
     """It has the app's object and options, and the message expires as before."""
     push = parse(
@@ -183,7 +182,6 @@ def times(result: PushResult) -> Counter[str]:
 
 
 @given(RESULTS, RESULTS)
-@settings(max_examples=100, deadline=None)
 def test_nothing_is_lost_when_results_are_added(one: PushResult, other: PushResult) -> None:
     """Also if they are serialized in between; neither of them is changed."""
     before = one.model_dump_json(by_alias=True)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.push.batch import PAGE, PushBatch
@@ -208,7 +208,6 @@ ROWS = st.sampled_from(
 DEATHS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=5)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=20), DEATHS)
 def test_a_crash_wakes_nobody_and_forgets_nobody(choices: list[tuple[Preference, ...]], deaths: Any) -> None:
     """Wherever the process dies: each push comes, outside of quiet hours; nobody gets it twice but for a crash."""

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.push.backoff import MAX_ATTEMPTS
@@ -50,7 +50,6 @@ async def run_to_the_end(sender: FakeSender, count: int, deaths: list[tuple[int,
     return Counter(sender.taken), died
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.integers(0, 29), st.lists(ENDS, min_size=1, max_size=6), max_size=30))
 def test_without_a_crash_each_subscription_is_settled_once(script: dict[int, list[Kind]]) -> None:
     """Each is tried until its first final answer, five times at most."""
@@ -67,7 +66,6 @@ def test_without_a_crash_each_subscription_is_settled_once(script: dict[int, lis
         assert tried[f"{number:06}"] == min(needed, MAX_ATTEMPTS)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.integers(0, 29), st.lists(ENDS, min_size=1, max_size=6), max_size=30),
     st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=4),
@@ -86,7 +84,6 @@ def test_a_crash_repeats_only_what_was_not_noted(script: dict[int, list[Kind]], 
 
 
 @given(st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=40))
-@settings(max_examples=200, deadline=None)
 def test_the_counts_always_add_up(kinds: list[Kind]) -> None:
     """Each subscription is in one of the counts, and in one of its origin's."""
     sender = FakeSender({n: Delivery(kind, kind.value) for n, kind in enumerate(kinds)})

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
@@ -81,7 +81,6 @@ def change(push: Any, path: tuple[Any, ...], value: Any) -> None:
         push[last] = value
 
 
-@settings(max_examples=1000, deadline=None)
 @given(
     st.sampled_from(BASES).map(copy.deepcopy),
     st.lists(st.tuples(st.sampled_from(PATHS), ODD), min_size=1, max_size=3),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.push.shorten import shortened
@@ -42,7 +42,6 @@ def size(text: str) -> int:
 
 
 @given(TEXT, st.integers(3, 300))
-@settings(max_examples=300, deadline=None)
 def test_no_cut_splits_a_grapheme(text: str, room: int) -> None:
     """Nor is more cut than needed: the next one would not have fitted."""
     if size(text) <= room:

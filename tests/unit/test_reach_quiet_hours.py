@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from processors.reach.quiet_hours import DAY, QuietHours, find_zone, parse_time
@@ -63,7 +63,6 @@ MINUTES = st.integers(0, 1440).map(lambda minute: minute * 60)
 NIGHT = (22 * 3600, 7 * 3600)
 
 
-@settings(max_examples=200, deadline=None)
 @given(moments(), MINUTES, MINUTES)
 @example(("Europe/Berlin", int(datetime(2026, 3, 28, 23, tzinfo=ZoneInfo("Europe/Berlin")).timestamp())), *NIGHT)
 @example(("Europe/Berlin", int(datetime(2026, 10, 24, 23, tzinfo=ZoneInfo("Europe/Berlin")).timestamp())), *NIGHT)

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from queue_lib.job import Wire
@@ -91,7 +91,6 @@ class Loops:
         self.slots.release()
 
 
-@settings(deadline=None)
 @given(
     count=st.integers(1, 6),
     claims=st.tuples(st.integers(0, 9), st.integers(0, 9)),
