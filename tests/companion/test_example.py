@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from demo.app import PHOTO
 from tests.support.axe import violations
-from tests.support.example_page import bell, fits, listening, open_chat, signed_in, write
+from tests.support.example_page import bell, fits, hydrated, listening, open_chat, signed_in, write
 from tests.support.polling import until
 from tests.support.videos import make
 
@@ -107,6 +107,7 @@ async def test_an_avatar_is_made_square_and_small(chromium: Browser, example_app
     """The worker writes its URL into the user's row, and the page shows it."""
     async with signed_in(chromium, example_app, "Grace") as page:
         await page.goto("/settings")
+        await hydrated(page)
 
         await page.get_by_label("Choose a picture").set_input_files(PHOTO)
 
