@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import tarfile
@@ -40,13 +41,20 @@ def run(*command: str | Path, cwd: Path, may_fail: bool = False) -> str:
 
 
 @pytest.fixture(scope="session")
-def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built and packed from a copy of its sources: other test processes do so at the same time."""
+def tarball(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built and packed from a copy of its sources, once for all processes of this run."""
     program = npm()
-    copy = tmp_path_factory.mktemp("pack") / "pushmill"
-    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "*.tgz"))
-    (copy / "node_modules").symlink_to(MODULES)
-    run(program, "run", "tarball", cwd=copy)
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):  # one of several: the folder above is that of the run
+        folder = folder.parent
+    copy = folder / "packed" / "pushmill"
+    with (folder / "packing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(copy.glob("*.tgz")):
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "*.tgz"))
+            (copy / "node_modules").symlink_to(MODULES)
+            run(program, "run", "tarball", cwd=copy)
     return next(copy.glob("*.tgz"))
 
 

@@ -19,14 +19,12 @@ from redis import Redis
 from rq.job import Job as RQJob
 
 from demo.app import PHOTO, App
-from demo.worker_process import WorkerProcess
-from processors.sandbox.settings import PlatformSettings
 from queue_lib.web import tokens
 from tests.support import package, typescript
 from tests.support.node import NEXT, NodeError, node, require, use
 from tests.support.push_service import SUBJECT, PushService
 from tests.support.tls import make_certificate, tls_in_front_of
-from tests.support.worker_process import WorkerProcess as WebProcess
+from tests.support.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -107,8 +105,7 @@ async def site(
         "VAPID_SUBJECT": SUBJECT,
         "PUSH_ALLOW_LOCAL_ENDPOINTS": "1",
     }
-    async with WorkerProcess(PlatformSettings().child_env() | env, tmp_path, tmp_path / "worker.log") as worker:
-        await worker.until_started()
+    async with WorkerProcess(env, tmp_path):
         yield Site(tmp_path, redis_url, device, app)
 
 
@@ -202,7 +199,7 @@ async def test_api(site: Site, tarball: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     env = {"REDIS_URL": site.redis_url, "API_TOKENS": tokens.entry(token), "PORT": port}
-    async with WebProcess(env, site.folder, PROJECT / "web.py"):
+    async with WorkerProcess(env, site.folder, PROJECT / "web.py"):
         access = {"PUSHMILL_URL": f"http://127.0.0.1:{port}", "PUSHMILL_TOKEN": secret, "REDIS_URL": ""}
         routed = await site.tsx("follow.mts", **access)
         printed = await site.tsx("scripts/image.mts", **access)
