@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from processors.email.feature import EMAIL
 from processors.media.feature import MEDIA
 from processors.notifications.feature import NOTIFICATIONS
+from processors.outbox.feature import BRIDGES, OUTBOX
 from processors.own.feature import own_feature
 from processors.push.feature import PUSH
 from queue_lib.jobs.own_module import OwnJobs
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from queue_lib.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS)
+FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:

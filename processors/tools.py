@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Avatars,
         Files,
         Notifications,
+        Outbox,
         Preferences,
         Subscriptions,
         Suppressions,
@@ -47,6 +48,9 @@ class Storage(Protocol):
 
     def preferences(self, table: str) -> Preferences:
         """What users want to receive, from this table."""
+
+    def outbox(self, table: str) -> Outbox:
+        """What the app has written into its outbox."""
 
     def objects(self) -> ObjectStore:
         """The object store."""

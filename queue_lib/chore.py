@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from queue_lib.addition import NewJob
+    from queue_lib.addition import Addition, NewJob
     from queue_lib.processor import Board
 
 
@@ -32,14 +32,18 @@ class Post(Protocol):
     def board(self) -> Board:
         """The board of the processes that share a Redis; it publishes messages, too."""
 
+    def check(self, addition: Addition) -> None:
+        """Raise PermanentError, which names the option, for what BullMQ can't do."""
+
     async def add(self, jobs: Sequence[NewJob]) -> None:
         """Add jobs in one step, in this order. A job whose id there is in its queue is not added again.
 
-        Raises PermanentError for an option that BullMQ can't do; then none is added.
+        Raises PermanentError as `check` does; then none is added.
         """
 
-    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, bytes]]]:
+    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, str]] | None]:
         """Listen to the channels that match, over a connection of its own: (channel, message), as they come.
 
-        What is published while nobody listens is lost. The iterator raises BrokerUnavailableError if it hears no more.
+        None while another process listens: one does at a time. What is published while none listens is lost. The
+        iterator raises BrokerUnavailableError if it hears no more.
         """

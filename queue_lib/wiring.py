@@ -29,6 +29,7 @@ from queue_lib.broker.bullmq import own_schedules
 from queue_lib.broker.bullmq.broker import BullMQBroker
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.bullmq.library import SharedQueue
+from queue_lib.broker.bullmq.post import BullMQPost
 from queue_lib.broker.connection import client, redis_options, synchronous_client
 from queue_lib.broker.heartbeats import RedisHeartbeats
 from queue_lib.broker.preflight import check_redis
@@ -156,15 +157,16 @@ async def worker(
         if (reports := sentry(served.worker)) is not None:
             cleanup.push_async_callback(asyncio.to_thread, reports.close)
             observers.append(reports)
+        chores = await cleanup.enter_async_context(_chores(served.worker, opened))
         if served.worker.metrics_port is None:
-            runner = launcher(served.worker, served.queues, registry, observers, cache=cache)
+            runner = launcher(served.worker, served.queues, registry, observers, chores, cache)
             yield _held(_telling(runner, served, opened), holds)
             return
-        collectors = CollectorRegistry()
+        collectors = _collectors(opened)
         process_metrics = ProcessMetrics(collectors)
         observers.append(_metrics(served, registry, collectors))
-        chore = Chore("measure lag", LAG_EVERY, partial(_woke, process_metrics))
-        runner = launcher(served.worker, served.queues, registry, observers, [chore], cache)
+        chores.append(Chore("measure lag", LAG_EVERY, partial(_woke, process_metrics)))
+        runner = launcher(served.worker, served.queues, registry, observers, chores, cache)
         _held(_telling(runner, served, opened), holds)
         needs = {queue.name: ("redis", *queue.needs) for queue in served.queues}
         health = Health(runner.states, {"redis": runner.ping, **checks, **called, **holds}, needs)
@@ -172,6 +174,24 @@ async def worker(
         site = http.serve(served.worker.metrics_host, served.worker.metrics_port, pages(health, collectors))
         await cleanup.enter_async_context(site)
         yield runner
+
+
+@contextlib.asynccontextmanager
+async def _chores(settings: WorkerSettings, opened: Sequence[Opened]) -> AsyncIterator[list[Chore]]:
+    """The features' chores. They have a connection of their own, which is opened with its first command."""
+    post = BullMQPost(redis_options(settings), settings.bullmq_prefix, "pushmill:chores")
+    try:
+        yield [chore for feature in opened for chore in feature.chores(post)]
+    finally:
+        await post.close()
+
+
+def _collectors(opened: Sequence[Opened]) -> CollectorRegistry:
+    """With the features' own metrics."""
+    registry = CollectorRegistry()
+    for collector in (collector for feature in opened for collector in feature.collectors):
+        registry.register(collector)
+    return registry
 
 
 def _metrics(served: Served, registry: Registry, collectors: CollectorRegistry) -> Metrics:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,7 +23,7 @@ from storage.reader import BROKEN, Reader
 from storage.tables import look_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from sqlalchemy import Select
 
@@ -121,6 +122,21 @@ class Database:
 
         return read
 
+    async def notifications(self, channel: str) -> AsyncGenerator[None]:
+        """One at once, when it listens, then one each time that Postgres notifies the channel.
+
+        The connection is its own. Raises StorageAwayError if there is none, or it is cut.
+        """
+        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with _cut_of_own():
+            async with await psycopg.AsyncConnection.connect(
+                url, autocommit=True, prepare_threshold=None
+            ) as connection:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                yield
+                async for _ in connection.notifies():
+                    yield
+
     async def check(self) -> None:
         """Raise StorageAwayError if the database does not answer, or refused a job's read within the last minute."""
         self._reads.check()
@@ -141,6 +157,14 @@ class Database:
         for reader in self._readers:
             await reader.close()
         await self._engine.dispose()
+
+
+@contextmanager
+def _cut_of_own() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.Error, OSError) as error:
+        raise StorageAwayError(_outage(error) or _refused(error)) from None  # not chained: it may have the URL
 
 
 @asynccontextmanager

@@ -17,14 +17,17 @@ from storage.late_ports import (
     LateAvatars,
     LateFiles,
     LateNotifications,
+    LateOutbox,
     LatePreferences,
     LateSubscriptions,
     LateSuppressions,
     LateUserTexts,
 )
 from storage.models import Avatar, EmailSuppression, File, Notification, NotificationPreference, User
+from storage.models import Outbox as OutboxTable
 from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
+from storage.outbox import SqlOutbox
 from storage.preferences import SqlPreferences
 from storage.subscriptions import SqlSubscriptions
 from storage.suppressions import NoSuppressions, SqlSuppressions
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         Avatars,
         Files,
         Notifications,
+        Outbox,
         Preferences,
         Subscriptions,
         Suppressions,
@@ -99,6 +103,10 @@ class Storage:
         """What users want to receive."""
         wanted = Wanted.usual(NotificationPreference, table)
         return LatePreferences(self._late.want(AppTable.PREFERENCE, wanted, SqlPreferences))
+
+    def outbox(self, table: str) -> Outbox:
+        """What the app has written into its outbox."""
+        return LateOutbox(self._late.want(AppTable.OUTBOX, Wanted.usual(OutboxTable, table), SqlOutbox))
 
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 
     from storage.ports import (
         Avatars,
+        Backlog,
         Files,
         Notice,
         Notifications,
+        Outbox,
         Preference,
         Preferences,
+        Round,
         Scalar,
         Subscription,
         Subscriptions,
@@ -153,3 +157,39 @@ class LatePreferences:
     async def of_users(self, user_ids: Collection[str], type_: str | None) -> Mapping[str, Sequence[Preference]]:
         """See the port."""
         return await (await self._port()).of_users(user_ids, type_)
+
+
+class LateOutbox:
+    """The port `Outbox` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Outbox]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[Round | None]:
+        """See the port."""
+        async with (await self._port()).round() as round_:
+            yield round_
+
+    async def backlog(self) -> Backlog:
+        """See the port."""
+        return await (await self._port()).backlog()
+
+    async def clear(self, age: float) -> int:
+        """See the port."""
+        return await (await self._port()).clear(age)
+
+    async def replay(self, ids: Sequence[int]) -> int:
+        """See the port."""
+        return await (await self._port()).replay(ids)
+
+    async def skip(self, ids: Sequence[int]) -> int:
+        """See the port."""
+        return await (await self._port()).skip(ids)
+
+    async def heard(self, channel: str) -> AsyncGenerator[None]:
+        """See the port."""
+        async with aclosing((await self._port()).heard(channel)) as found:
+            async for _ in found:
+                yield

@@ -103,3 +103,16 @@ class NotificationPreference(SQLModel):
     quiet_from: str | int | None = Field(None, alias="quietFrom")
     quiet_to: str | int | None = Field(None, alias="quietTo")
     time_zone: str | None = Field(None, alias="timeZone")
+
+
+class Outbox(SQLModel):
+    """An event of the app, or a job that it adds, written in the transaction that it belongs to."""
+
+    id: int
+    topic: str
+    aggregate_type: str = Field(alias="aggregateType")
+    aggregate_id: Id = Field(alias="aggregateId")
+    payload: dict[str, Any]
+    created_at: datetime = Field(alias="createdAt")
+    published_at: datetime | None = Field(alias="publishedAt")
+    error: str | None

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 
-def now_for(database: Database, table: Table, name: str) -> Any:
-    """The value for the column `name`; None if the table has no such column of dates and times.
+def now_for(database: Database, table: Table, name: str, after: float = 0.0) -> Any:
+    """The time `after` seconds from now for the column `name`; None if the table has no such column of dates and times.
 
     Prisma's timestamps without a zone are UTC. On SQLite Prisma writes text (`2026-11-29T09:46:34.089+00:00`), or
     milliseconds up to Prisma 6 and if its adapter is configured so. SQLite compares text only with text, so the value
@@ -24,7 +24,7 @@ def now_for(database: Database, table: Table, name: str) -> Any:
     if column is None or not isinstance(column.type, DateTime):
         return None
     form = _form(table)
-    return _written(database, table, name, datetime.now(UTC), form)
+    return _written(database, table, name, datetime.now(UTC) + timedelta(seconds=after), form)
 
 
 def new_row_moment(database: Database, table: Table, name: str, after: float = 0.0) -> Any:

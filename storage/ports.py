@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
 Scalar = str | int | float | bool | None
 
@@ -178,3 +179,71 @@ class Preferences(Protocol):
 
         A user without any may be missing.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A row of the app's OUTBOX_TABLE. `payload` is JSON's text; None if it has more than 512 KiB.
+
+    Texts are cut to 201 characters, one more than they may have. Times are in seconds since the epoch; `created_at` is
+    0.0 if the row does not say. `error` says why it can't be published.
+    """
+
+    id: int
+    topic: str
+    aggregate_type: str
+    aggregate_id: str
+    payload: str | None = field(repr=False)
+    created_at: float = 0.0
+    published_at: float | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Round:
+    """Rows to publish, in the order of their ids. `is_last`: there are no more. `bad`: id -> why it can't be."""
+
+    rows: Sequence[OutboxRow]
+    is_last: bool
+    bad: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is in an outbox: how many rows are `unpublished` (10,000 at most), and how many are `bad`.
+
+    `oldest` is when the first unpublished row was written, in seconds since the epoch. `last` are the last rows, and
+    `bad_rows` the first bad ones, all without their payloads.
+    """
+
+    unpublished: int
+    bad: int
+    oldest: float | None
+    last: Sequence[OutboxRow]
+    bad_rows: Sequence[OutboxRow]
+
+
+class Outbox(Protocol):
+    """The app's outbox. Every call may raise StorageAwayError and StatementRefusedError."""
+
+    def round(self) -> AbstractAsyncContextManager[Round | None]:
+        """The next rows to publish; None while another process publishes.
+
+        When the block ends they are marked: as published, or as bad with the reason that the block has noted. An error
+        in the block leaves them as they are.
+        """
+
+    async def backlog(self) -> Backlog:
+        """What is in it."""
+
+    async def clear(self, age: float) -> int:
+        """Delete up to 1,000 rows that were published more than `age` seconds ago. Returns how many."""
+
+    async def replay(self, ids: Sequence[int]) -> int:
+        """Have these rows, or all bad ones if none is named, published again. Returns how many there are."""
+
+    async def skip(self, ids: Sequence[int]) -> int:
+        """Mark these rows as published without publishing them. Returns how many there are."""
+
+    def heard(self, channel: str) -> AsyncGenerator[None]:
+        """Each time that Postgres notifies this channel, once it listens. It keeps a connection of its own."""

@@ -30,6 +30,7 @@ class AppTable(enum.Enum):
     NOTIFICATION = "NOTIFICATION_TABLE"
     NOTIFICATION_USER = "NOTIFICATION_USER_TABLE"
     PREFERENCE = "PREFERENCE_TABLE"
+    OUTBOX = "OUTBOX_TABLE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from storage.columns import subscription_table
 from storage.database import Database
-from storage.models import Avatar, EmailSuppression, File, Notification, User
+from storage.models import Avatar, EmailSuppression, File, Notification, Outbox, User
 from storage.tables import AppTable, Wanted
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ OTHERS: dict[str, type[SQLModel]] = {
     "email_suppression_table": EmailSuppression,
     "notification_table": Notification,
     "notification_user_table": User,
+    "outbox_table": Outbox,
 }
 
 

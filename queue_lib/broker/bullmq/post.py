@@ -1,0 +1,98 @@
+"""What chores send jobs and messages with, over a connection of their own: a long pipeline delays no claim."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from redis.asyncio.lock import Lock
+from redis.exceptions import LockError
+
+from queue_lib.broker.board import RedisBoard
+from queue_lib.broker.bullmq.producer import Producer, options
+from queue_lib.broker.connection import client
+from queue_lib.broker.trouble import outages_translated
+from queue_lib.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from redis.asyncio.client import PubSub
+
+    from queue_lib.addition import Addition, NewJob
+
+LISTENS = 15.0  # seconds for which a process that has gone silent keeps others from listening
+RENEWED = 5.0  # seconds
+
+
+class BullMQPost:
+    """The port `Post` of `queue_lib.chore`."""
+
+    def __init__(self, redis: dict[str, Any], prefix: str, name: str) -> None:
+        """`redis` are connection options; `name` is what the server lists. Nothing is connected yet."""
+        self._redis, self._name = redis, name
+        self._client = client(redis, decode=True, name=name)
+        self._producer = Producer(self._client, prefix, {})
+        self._lock = f"{prefix}:pushmill:listener"
+        self.board = RedisBoard(self._client, prefix)
+
+    @staticmethod
+    def check(addition: Addition) -> None:
+        """Make the options."""
+        options(addition)
+
+    async def add(self, jobs: Sequence[NewJob]) -> None:
+        """Add them in one transaction."""
+        await self._producer.add_all(jobs)
+
+    @asynccontextmanager
+    async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[tuple[str, str]] | None]:
+        """Subscribe, under a lock that is renewed."""
+        lock = Lock(self._client, self._lock, timeout=LISTENS)
+        with outages_translated():
+            is_ours = await lock.acquire(blocking=False)
+        if not is_ours:
+            yield None
+            return
+        listener = client(self._redis, decode=True, name=f"{self._name}:listener")
+        try:
+            with outages_translated():
+                channels = listener.pubsub(ignore_subscribe_messages=True)
+                await channels.psubscribe(pattern)
+            yield self._heard(channels, lock)
+        finally:
+            await listener.aclose()
+            await self._let_go(lock)
+
+    async def _heard(self, channels: PubSub, lock: Lock) -> AsyncIterator[tuple[str, str]]:
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            with outages_translated():
+                message = await channels.get_message(timeout=RENEWED)
+                if loop.time() - renewed >= RENEWED:
+                    await _renew(lock)
+                    renewed = loop.time()
+            if message is not None:
+                yield message["channel"], message["data"]
+
+    @staticmethod
+    async def _let_go(lock: Lock) -> None:
+        try:
+            with outages_translated():
+                await lock.release()
+        except (LockError, BrokerUnavailableError):
+            pass  # another has it by now, or it runs out
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+
+async def _renew(lock: Lock) -> None:
+    try:
+        await lock.reacquire()
+    except LockError:
+        msg = "another process listens by now"
+        raise BrokerUnavailableError(msg) from None

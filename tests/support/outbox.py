@@ -1,0 +1,27 @@
+"""The app's table of events, as Prisma makes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.support.prisma import App
+
+POSTGRES = """CREATE TABLE "Outbox" ("id" BIGSERIAL PRIMARY KEY, "topic" TEXT NOT NULL, "aggregateType" TEXT NOT NULL,
+    "aggregateId" TEXT NOT NULL, "payload" JSONB NOT NULL, "createdAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "publishedAt" TIMESTAMP(3), "error" TEXT)"""
+SQLITE = """CREATE TABLE "Outbox" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "topic" TEXT NOT NULL,
+    "aggregateType" TEXT NOT NULL, "aggregateId" TEXT NOT NULL, "payload" JSONB NOT NULL,
+    "createdAt" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, "publishedAt" DATETIME, "error" TEXT)"""
+INDEX = 'CREATE INDEX "Outbox_open" ON "Outbox" ("id") WHERE "publishedAt" IS NULL'
+
+
+def add_outbox(app: App) -> None:
+    """Create the table, with its index."""
+    app.sql(SQLITE if app.url.startswith("sqlite") else POSTGRES)
+    app.sql(INDEX)
+
+
+def event(number: int, topic: str = "message.created", payload: str = "{}") -> dict[str, Any]:
+    """A row about the message `number`."""
+    return {"topic": topic, "aggregateType": "message", "aggregateId": number, "payload": payload}
