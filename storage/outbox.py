@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Integer,
     LargeBinary,
     Text,
+    any_,
     bindparam,
     case,
     cast,
@@ -32,7 +34,7 @@ from storage.tables import AppTable
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-    from sqlalchemy import BindParameter, ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
     from sqlalchemy.sql.dml import Update
 
@@ -135,7 +137,7 @@ class SqlOutbox:
         sizes = select(row_id, size).where(self._is_open).order_by(row_id).limit(ROUND)
         ids, is_all = _that_fit((await connection.execute(sizes)).all())
         kept = case((size <= literal(MAX_PAYLOAD), payload), else_=null())
-        rows = select(*self._cells(), kept).where(row_id.in_(_listed(ids))).order_by(row_id)
+        rows = select(*self._cells(), kept).where(self._among(ids)).order_by(row_id)
         found = [_row(cells) for cells in await connection.execute(rows)] if ids else []
         return found, is_all and len(ids) < ROUND
 
@@ -144,7 +146,7 @@ class SqlOutbox:
             values = {self._columns["error"].name: reason[:MAX_ERROR].replace("\0", "")}
             await connection.execute(update(self._table).where(self._columns["id"] == row_id).values(values))
         if published := [row.id for row in round_.rows if row.id not in round_.bad]:
-            await connection.execute(self._published(self._columns["id"].in_(_listed(published))))
+            await connection.execute(self._published(self._among(published)))
 
     def _published(self, rows: ColumnElement[bool]) -> Update:
         name = self._columns["published_at"].name
@@ -155,7 +157,10 @@ class SqlOutbox:
             return (await connection.execute(statement)).rowcount
 
     def _among(self, ids: Sequence[int]) -> ColumnElement[bool]:
-        return self._columns["id"].in_(_listed(ids))
+        if self._database.is_sqlite:
+            return self._columns["id"].in_(ids)
+        # One parameter: the driver takes a tenth of a millisecond for each hundred of them.
+        return self._columns["id"] == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger())))
 
     def _shown(self) -> Select[Any]:
         """Rows of a list, without their payloads."""
@@ -174,10 +179,6 @@ class SqlOutbox:
         if self._database.is_sqlite:
             return func.length(cast(payload, LargeBinary()))
         return func.octet_length(payload)
-
-
-def _listed(ids: Sequence[int]) -> BindParameter[Any]:
-    return bindparam(None, list(ids), type_=BigInteger(), expanding=True)
 
 
 def _that_fit(found: Sequence[Sequence[int]]) -> tuple[list[int], bool]:

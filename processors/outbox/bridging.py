@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from queue_lib.addition import Addition, NewJob
@@ -43,10 +42,9 @@ class Bridging:
         made: list[NewJob] = []
         for bridge in self._for(event.topic):
             try:
-                addition = _addition(bridge, event)
-                if addition is not None:
-                    job_id = _job_id(key, bridge.job, sum(job.addition.name == bridge.job for job in made))
-                    made.append(self.checked(replace(addition, job_id=job_id)))
+                job_id = _job_id(key, bridge.job, sum(job.addition.name == bridge.job for job in made))
+                if (addition := _addition(bridge, event, job_id)) is not None:
+                    made.append(self.checked(addition))
             except Exception as error:  # a function of the team's may raise any
                 msg = f"the bridge of {bridge.topic} to {bridge.job}: {reason_of(error)}"
                 raise PermanentError(msg) from error
@@ -71,12 +69,12 @@ def _with_prefix(pattern: str, prefix: str) -> str:
     return pattern if pattern.startswith(f"{prefix}.") else f"{prefix}.{pattern}"
 
 
-def _addition(bridge: Bridge, event: AppEvent) -> Addition | None:
+def _addition(bridge: Bridge, event: AppEvent, job_id: str) -> Addition | None:
     data = bridge.data(event)
     if data is None:
         return None
     deduplication = bridge.deduplication(event) if bridge.deduplication is not None else None
-    return Addition(name=bridge.job, data=data, deduplication=deduplication)
+    return Addition(name=bridge.job, data=data, job_id=job_id, deduplication=deduplication)
 
 
 def _job_id(key: str, name: str, earlier: int) -> str:

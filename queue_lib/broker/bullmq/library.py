@@ -34,6 +34,15 @@ def script(file: str) -> str:
     return "\n".join([*parts, loadScript(file)])
 
 
+@cache
+def adding_many() -> str:
+    """The script that adds many jobs to a queue; the package's pipeline takes four times the processor time."""
+    file = "addStandardJob-9.lua"
+    refusing = f"local refused = refusal(KEYS[{REFUSED[file]}])\nif refused then return refused end"
+    one = f"local function add_one(KEYS, ARGV)\n{loadScript(file)}\nend"
+    return "\n".join([_own("around.lua"), refusing, one, _own("add_many.lua")])
+
+
 def _own(file: str) -> str:
     return (HERE / file).read_text()
 

@@ -44,7 +44,7 @@ class BullMQPost:
 
     async def add(self, jobs: Sequence[NewJob]) -> None:
         """Add them in one transaction."""
-        await self._producer.add_all(jobs)
+        await self._producer.add_many(jobs)
 
     @asynccontextmanager
     async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[tuple[str, str]] | None]:

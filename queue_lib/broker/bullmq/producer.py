@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from bullmq import Job as BullJob
 
-from queue_lib.broker.bullmq.library import SharedQueue
+from queue_lib.broker.bullmq.library import SharedQueue, adding_many
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import PermanentError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from queue_lib.addition import Addition, Deduplication, Kept, NewJob
     from queue_lib.job import Backoff
 
+KEYS_OF_ADDING = ["wait", "paused", "meta", "id", "completed", "delayed", "active", "events", "marker"]
+
 
 class Producer:
     """Adds to any queue, over one connection."""
@@ -31,6 +33,7 @@ class Producer:
         self._client = client
         self._prefix = prefix
         self._queues = dict(queues)
+        self._add_many = client.register_script(adding_many())
 
     async def add(self, queue: str, addition: Addition) -> str:
         """Add a job, unless there is one with its id; returns the id of the job that is there now.
@@ -44,6 +47,25 @@ class Producer:
     async def add_all(self, jobs: Sequence[NewJob]) -> list[str]:
         """Add jobs in one step; returns their ids as `add` does. Raises as it does, and then adds none."""
         return await self._add_flow([self._job(job, {}) for job in jobs]) if jobs else []
+
+    async def add_many(self, jobs: Sequence[NewJob]) -> None:
+        """Add jobs in one step, and those of a queue in their order. Raises as `add` does, and then adds none."""
+        if not jobs:
+            return
+        made = [self._job(job, {}) for job in jobs]
+        plain: dict[str, list[Any]] = {}
+        with outages_translated():
+            async with self._client.pipeline(transaction=True) as pipe:
+                for new, job in zip(jobs, made, strict=True):
+                    if new.addition.delay or new.addition.priority:
+                        await job.queue.backend.scripts.addJob(job, pipe)
+                    else:
+                        scripts = job.queue.backend.scripts
+                        plain.setdefault(new.queue, []).extend((*scripts.addJobArgs(job), job.timestamp))
+                for name, arguments in plain.items():
+                    keys = self._queue(name).backend.scripts.getKeys(KEYS_OF_ADDING)
+                    await self._add_many(keys=keys, args=arguments, client=pipe)
+                await pipe.execute()
 
     async def add_batch(self, jobs: Sequence[NewJob], then: NewJob, *, even_if_failed: bool) -> list[str]:
         """Add jobs in one step, as children of `then`, which runs when all have ended; returns the ids, its own last.
