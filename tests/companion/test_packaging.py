@@ -32,7 +32,7 @@ def test_publint_finds_nothing(tarball: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "entries"), [("node16", [".", "bullmq"]), ("esm-only", ["http", "next", "react", "sw"])]
+    ("profile", "entries"), [("node16", [".", "bullmq"]), ("esm-only", ["http", "next", "outbox", "react", "sw"])]
 )
 def test_the_types_are_not_wrong(tarball: Path, tmp_path: Path, profile: str, entries: list[str]) -> None:
     """As `attw` sees them. Two entries can be required, too; the others are ES modules alone."""

@@ -286,6 +286,31 @@ CASES = (
         summary="The event loop of w:9464 is late by 970ms.",
     ),
     Case(
+        "PushmillOutboxStands",
+        {
+            'pushmill_outbox_oldest_seconds{instance="w:9464"}': "0x2 61 121 181 241 0x9",
+            'pushmill_outbox_oldest_seconds{instance="w:9465"}': "0x15",
+        },
+        fires=6,
+        resolves=9,
+        summary="A row of the outbox has waited for 4m 1s.",
+    ),
+    Case(
+        "PushmillOutboxBadRows",
+        {'pushmill_outbox_bad_rows{instance="w:9464"}': "0x2 3x3 0x9"},
+        fires=4,
+        resolves=8,
+        summary="Rows of the outbox that can't be published: 3.",
+    ),
+    Case(
+        "PushmillBridgeLoses",
+        {'pushmill_bridge_lost_total{reason="bad"}': "0x2 15x30", 'pushmill_bridge_lost_total{reason="away"}': "0x33"},
+        fires=4,
+        resolves=22,
+        labels={"reason": "bad"},
+        summary="Messages that became no job (bad): 15.",
+    ),
+    Case(
         "PushmillMemory",
         {'pushmill_tree_memory_bytes{instance="w:9464"}': "524288000x8 104857600x5"},
         fires=7,

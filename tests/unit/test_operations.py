@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from processors.features import FEATURES
+from processors.outbox.metrics import BridgeMetrics, OutboxMetrics
 from queue_lib.admin.queues import QueueStats
 from queue_lib.feature import jobs_of
 from queue_lib.job import State, Wire
@@ -24,6 +25,7 @@ from queue_lib.observe.worker_stats import WorkerView
 from queue_lib.runner.consumer import LoopState
 from queue_lib.runner.health import Health
 from queue_lib.web.api.metrics import Scraped
+from storage.ports import Backlog
 from tests.support.alert_cases import CASES, Case
 from tests.support.promql import MATCHER, Selector, grouped_by, selectors
 from tests.support.queues import QUEUES
@@ -85,6 +87,10 @@ async def worker() -> CollectorRegistry:
     await health.report()
     registry.register(health)
     names = {queue.name: [job.name for job in jobs_of(FEATURES) if job.queue == queue.name] for queue in QUEUES}
+    outbox = OutboxMetrics()
+    outbox.saw(Backlog(0, 0, None, (), ()))
+    for collector in (outbox, BridgeMetrics()):
+        registry.register(collector)
     Metrics(registry, names, [counter for feature in FEATURES for counter in feature.counters])
     return registry
 

@@ -6,6 +6,7 @@ import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { QueueService } from "pushmill/bullmq";
 import { notificationRoutes, preferenceRoutes, subscriptionRoutes, uploadRoutes } from "pushmill/next";
+import { outbox } from "pushmill/outbox";
 import { PrismaClient } from "./client/index.js";
 
 const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD, MAX_BYTES } = process.env;
@@ -17,7 +18,21 @@ const userId = (request) => request.headers.get("x-user");
 const queues = new QueueService({ connection: { url: REDIS_URL } }); // it connects with the first job
 const maxBytes = MAX_BYTES ? { image: Number(MAX_BYTES) } : {};
 
+// Writes what the request has, in one transaction, which fails if the request says so.
+async function write(request) {
+  const { job, event, fails } = await request.json();
+  const ids = await prisma
+    .$transaction(async (tx) => {
+      const written = [await outbox(tx).add(...job), await outbox(tx).event(...event)];
+      if (fails) throw new Error("rolled back");
+      return written;
+    })
+    .catch((error) => [error.message]);
+  return Response.json(ids);
+}
+
 const routes = {
+  "/api/outbox": { POST: write },
   "/api/notifications": notificationRoutes({ prisma, userId, source: queues }),
   "/api/preferences": preferenceRoutes({ prisma, userId }),
   "/api/push/subscriptions": subscriptionRoutes({ prisma, userId, allowLocalEndpoints: true }),

@@ -1,0 +1,136 @@
+"""Fakes for unit tests of the outbox: rows and a post in memory."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from processors.outbox.bridging import Bridging
+from processors.outbox.metrics import OutboxMetrics
+from processors.outbox.pace import Pace
+from processors.outbox.publisher import Publisher
+from queue_lib.admin.admission import Admission
+from queue_lib.broker.board import MemoryBoard
+from queue_lib.broker.bullmq.post import BullMQPost
+from queue_lib.processor import JobSchema, Model
+from storage.ports import Backlog, OutboxRow, Round
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from queue_lib.addition import NewJob
+    from queue_lib.bridge import Bridge
+
+
+class IndexDoc(Model):
+    """A payload."""
+
+    id: str
+
+
+ADMISSION = Admission(
+    [
+        JobSchema("index_doc", "search", IndexDoc),
+        JobSchema("count", "reports", IndexDoc),
+        JobSchema("own", "search", IndexDoc, internal=True),
+    ]
+)
+
+
+def row(number: int, topic: str = "message.created", payload: str | None = '{"n": 1}', **fields: Any) -> OutboxRow:
+    """A row of the outbox."""
+    whole = {"aggregate_type": "message", "aggregate_id": "42", "created_at": 1_800_000_000.0, **fields}
+    return OutboxRow(number, topic, payload=payload, **whole)
+
+
+@dataclass
+class FakeOutbox:
+    """The port: rows, and what has become of them."""
+
+    rows: list[OutboxRow] = field(default_factory=list)
+    published: list[int] = field(default_factory=list)
+    bad: dict[int, str] = field(default_factory=dict)
+    fault: Exception | None = None
+    is_mine: bool = True
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[Round | None]:
+        """See the port."""
+        if self.fault is not None:
+            raise self.fault
+        if not self.is_mine:
+            yield None
+            return
+        known = {*self.published, *self.bad}
+        found = Round([each for each in self.rows if each.id not in known], is_last=True)
+        yield found
+        self.bad |= found.bad
+        self.published += [each.id for each in found.rows if each.id not in found.bad]
+
+    async def backlog(self) -> Backlog:
+        """See the port."""
+        if self.fault is not None:
+            raise self.fault
+        return Backlog(len(self.rows), len(self.bad), None, self.rows, ())
+
+    async def clear(self, age: float) -> int:
+        """See the port."""
+        return 0
+
+    async def replay(self, ids: Sequence[int]) -> int:
+        """See the port."""
+        raise NotImplementedError
+
+    skip = replay
+
+    def heard(self, channel: str) -> Any:
+        """See the port."""
+        raise NotImplementedError
+
+
+@dataclass
+class FakePost:
+    """The port: what was sent, and messages to hear."""
+
+    board: MemoryBoard = field(default_factory=MemoryBoard)
+    jobs: list[NewJob] = field(default_factory=list)
+    fault: Exception | None = None
+    messages: Iterable[tuple[str, str]] = ()
+    check = staticmethod(BullMQPost.check)
+
+    async def add(self, jobs: Sequence[NewJob]) -> None:
+        """See the port."""
+        if self.fault is not None:
+            raise self.fault
+        self.jobs += jobs
+
+    @asynccontextmanager
+    async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[tuple[str, str]] | None]:
+        """See the port."""
+
+        async def heard() -> AsyncIterator[tuple[str, str]]:
+            for message in self.messages:
+                yield message
+
+        yield heard()
+
+
+class World:
+    """A publisher over fakes. A turn of it does not wait."""
+
+    def __init__(self, *bridges: Bridge, rows: Sequence[OutboxRow] = ()) -> None:
+        """With these bridges."""
+        self.outbox, self.post, self.metrics, self.pace = FakeOutbox(list(rows)), FakePost(), OutboxMetrics(), Pace()
+        self.waited: list[float] = []
+        self.pace.wait = self._wait  # type: ignore[method-assign]
+        bridging = Bridging(bridges, ADMISSION, "epop", self.post.check)
+        self.publisher = Publisher(self.outbox, self.post, bridging, "epop", self.pace, self.metrics)
+
+    async def _wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+    @property
+    def ids(self) -> list[str | None]:
+        """Of the jobs that were added."""
+        return [job.addition.job_id for job in self.post.jobs]
