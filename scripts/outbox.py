@@ -2,8 +2,8 @@
 
 `python -m scripts.outbox` shows how far it is and which rows are bad. `... replay 17 18` has these rows published
 again, and all bad ones without ids; `... skip 17` marks a row as published without publishing it. Run it in the
-worker's own environment: it needs DATABASE_URL and OUTBOX_TABLE, and no Redis. scripts/README.md has the exit codes; 3 means the
-database.
+worker's own environment: it needs DATABASE_URL and OUTBOX_TABLE, and no Redis. scripts/README.md has the exit codes; 3
+means the database.
 """
 
 from __future__ import annotations

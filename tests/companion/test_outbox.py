@@ -28,19 +28,23 @@ WRITTEN = {
 }
 
 
+def migrated(provider: str, folder: Path, request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A database with the package's tables: its URL for the worker, and for Prisma."""
+    if provider == "sqlite":
+        with closing(sqlite3.connect(folder / "app.db")) as connection:
+            connection.executescript(tables("sqlite"))
+        return f"sqlite:///{folder}/app.db", f"file:{folder}/app.db"
+    url = request.getfixturevalue("postgres_url")
+    App(url, ()).sql(tables(provider))
+    return url, url
+
+
 @pytest.mark.parametrize("provider", ["sqlite", pytest.param("postgresql", marks=pytest.mark.matrix)])
 async def test_what_a_transaction_wrote_is_published(
     prisma_client: Callable[[str], Path], tmp_path: Path, request: pytest.FixtureRequest, provider: str
 ) -> None:
     """And nothing of one that was rolled back."""
-    if provider == "sqlite":
-        with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
-            connection.executescript(tables("sqlite"))
-        ours, theirs = f"sqlite:///{tmp_path}/app.db", f"file:{tmp_path}/app.db"
-    else:
-        ours = theirs = request.getfixturevalue("postgres_url")
-        App(ours, ()).sql(tables(provider))
-
+    ours, theirs = migrated(provider, tmp_path, request)
     async with serving(prisma_client(provider), DATABASE_URL=theirs, REDIS_URL="redis://127.0.0.1:1") as routes:
         rolled_back = await routes.send("POST", "/api/outbox", WRITTEN | {"fails": True})
         written = await routes.send("POST", "/api/outbox", WRITTEN)

@@ -59,8 +59,8 @@ def test_the_migrations_make_the_schemas_tables(provider: str, types: dict[str, 
 
 
 def test_the_schema_has_the_packages_models() -> None:
-    """As `npx pushmill init` adds them."""
-    package = models(MODELS)
+    """As `npx pushmill init` adds them. The example has no outbox."""
+    package = {name: columns for name, columns in models(MODELS).items() if name != "Outbox"}
 
     assert package == {name: columns for name, columns in models(SCHEMA).items() if name in package}
 

@@ -18,6 +18,8 @@ from processors.media.settings import MediaSettings
 from processors.notifications.payload import NotificationPayload
 from processors.notifications.settings import NotificationSettings
 from processors.outbound import HttpClient
+from processors.outbox.feature import BRIDGES
+from processors.outbox.settings import OutboxSettings
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.push.settings import PushSettings
 from processors.reach.settings import ReachSettings
@@ -29,7 +31,7 @@ from queue_lib.errors import ConfigurationError
 from queue_lib.feature import Feature, Served, jobs_of, open_features, routes
 from queue_lib.processor import Registry, faults
 from queue_lib.settings import WorkerSettings
-from storage.settings import ObjectsSettings
+from storage.settings import DatabaseSettings, ObjectsSettings
 from tests.support.push_service import make_vapid_keys
 from tests.support.queues import QUEUES
 
@@ -66,11 +68,13 @@ async def routes_of_all() -> list[Route]:
         *email,
         notifications,
         ReachSettings(),
+        OutboxSettings(outbox_table="Outbox"),
+        DatabaseSettings(database_url="postgresql://app@db/app"),
     )
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
         queues=QUEUES,
-        features=FEATURES,
+        features=tuple(feature for feature in FEATURES if feature is not BRIDGES),  # for apps without an outbox
         settings={type(each): each for each in values},
     )
     async with AsyncExitStack() as cleanup:
