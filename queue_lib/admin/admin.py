@@ -8,6 +8,7 @@ import structlog
 
 from queue_lib.admin.dead_letters import DeadLetterAdmin
 from queue_lib.admin.jobs import JobAdmin
+from queue_lib.admin.outbox import reported
 from queue_lib.admin.queues import QueueAdmin
 from queue_lib.admin.schedules import ScheduleAdmin
 from queue_lib.admin.workers import WorkerAdmin
@@ -15,6 +16,7 @@ from queue_lib.cancel_key import CANCELLED_FOR, checked
 
 if TYPE_CHECKING:
     from queue_lib.admin.backends import Backends
+    from queue_lib.admin.outbox import OutboxView
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -50,6 +52,10 @@ class Admin:
         """
         await self._backends.board.cancel(checked(key, seconds), seconds)
         self._log.info("jobs_cancelled")
+
+    async def outbox(self) -> OutboxView | None:
+        """The app's outbox, as a publisher has seen it within the last minute; None if none has told of one."""
+        return await reported(self._backends.board)
 
     async def check(self) -> None:
         """Raise BrokerUnavailableError, which says why, unless the server takes jobs."""

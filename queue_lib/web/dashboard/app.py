@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from queue_lib.errors import BrokerUnavailableError, PermanentError
-from queue_lib.web.dashboard import dead_letters, job, login, overview, queue, schedules, workers
+from queue_lib.web.dashboard import dead_letters, job, login, outbox, overview, queue, schedules, workers
 from queue_lib.web.dashboard.addresses import PREFIX
 from queue_lib.web.dashboard.dependencies import SignInNeededError, UnknownTokenError, allowed
 from queue_lib.web.dashboard.login_attempts import LoginAttempts
@@ -40,7 +40,7 @@ def install(web: FastAPI, tokens: Sequence[Token], secret: str) -> FastAPI:
     pages.state.sessions, pages.state.tokens = Sessions(tokens, secret), tuple(tokens)
     pages.state.attempts = LoginAttempts()
     pages.include_router(login.router)
-    for part in (overview, queue, job, schedules, dead_letters, workers):
+    for part in (overview, queue, job, schedules, dead_letters, workers, outbox):
         pages.include_router(part.router, dependencies=[Depends(allowed)])
     _answer_errors(pages)
 

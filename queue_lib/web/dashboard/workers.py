@@ -18,4 +18,7 @@ async def workers(request: Request, operator: Operator) -> Response:
     """The worker processes that have been heard of within a minute."""
     found, stats = await asyncio.gather(operator.workers.alive(), operator.queues.stats())
     unserved = [(each.queue, alarm) for each in stats for alarm in alarms(each, found)]
-    return page(request, "workers.html", workers=found, unserved=unserved, refresh=5, here="workers")
+    has_outbox = any("outbox" in worker.features for worker in found)
+    return page(
+        request, "workers.html", workers=found, unserved=unserved, has_outbox=has_outbox, refresh=5, here="workers"
+    )
