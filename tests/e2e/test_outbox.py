@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -78,12 +78,12 @@ def write(app: App, count: int) -> None:
             first.commit()
 
 
-def waiting(server: redis.Redis) -> list[dict[str, object]]:
+def waiting(server: redis.Redis) -> list[dict[str, Any]]:
     """The payloads of the jobs in the order in which they were added."""
-    ids = server.lrange("bull:seen:wait", 0, -1)
+    ids: list[Any] = server.lrange("bull:seen:wait", 0, -1)
     pipe = server.pipeline()
     for job_id in reversed(ids):
-        pipe.hget(f"bull:seen:{job_id}", "data")
+        pipe.hget("bull:seen:" + str(job_id), "data")
     return [json.loads(data) for data in pipe.execute()]
 
 
