@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from tests.support.chaos_worker import PUSHES
-from tests.support.polling import PATIENCE, until
+from tests.support.polling import EVERY, PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.support.wires import Mess
@@ -139,7 +140,7 @@ async def test_connections(mess: Mess) -> None:
         end = time.monotonic() + 20.0
         while len(worker.lines("job_done")) < 40 and time.monotonic() < end:
             most = max(most, len(mess.redis.client_list()) - 1)  # but for this test's own
-            await worker.logged("started")
+            await asyncio.sleep(EVERY)
         await worker.logged("job_done", 40)
         await worker.logged("job_dead", 3)
     assert most <= 10
