@@ -1,46 +1,32 @@
 import { randomUUID } from "node:crypto";
-import { FlowProducer, type Job, type JobNode, type JobsOptions, Queue, QueueEvents } from "bullmq";
+import type { Job, JobNode, JobsOptions, Queue } from "bullmq";
 import { QUEUE_OF } from "../jobs.js";
-import { JobFailedError, timedOut, type WaitOptions } from "../options.js";
+import type { WaitOptions } from "../options.js";
 import { type OwnQueues, queueOf } from "../queues.js";
 import type { JobEvent, JobName, JobRef, JobSource, JobStatus, MessageSource, Payload, QueueName } from "../status.js";
 import { type JobOf, TypedAdds } from "./adds.js";
 import { type CancelOptions, markOf, passed, set } from "./cancel.js";
+import { changes, result } from "./changes.js";
 import { Channels, type Hear } from "./channels.js";
 import { clientOf, listening } from "./client.js";
-import { type Connection, checkedConnection, ofListener, ofProducer, RedisError } from "./connection.js";
+import { RedisError } from "./connection.js";
+import { Connections, type ConnectionsOptions } from "./connections.js";
 import { type Flow, flowJob } from "./flow.js";
-import { type Follow, follower } from "./follow.js";
 import { type BullOptions, checkOptions } from "./options.js";
-import { closed, isClosed, line, type Opened, within } from "./patience.js";
-import { type Ending, eventOf, lastEvent, look, told } from "./status.js";
+import { look, told } from "./status.js";
 
 /** A job to be added. */
 export type Addition = { [Name in JobName]: { name: Name; data: Payload<Name>; options?: BullOptions } }[JobName];
 /** A job of bullmq, or where it is. */
 export type Followable<Value = unknown> = JobRef | { id?: string | undefined; queueName: string; returnvalue: Value };
 
-export interface QueueServiceOptions {
-  /**
-   * `{ url: process.env.REDIS_URL }`, with more of ioredis' options if needed: Heroku's `rediss://` has a self-signed
-   * certificate, so it takes `tls: { rejectUnauthorized: false }`. Each queue has a connection of its own; a client of
-   * ioredis in place of options is shared by all of them.
-   */
-  connection: Connection;
-  /** BullMQ's key prefix, as in the worker's BULLMQ_PREFIX. Default "bull". */
-  prefix?: string;
-  /** Milliseconds that a call waits for Redis; default 5,000. A route must answer, and bullmq would wait for ever. */
-  timeout?: number;
+export interface QueueServiceOptions extends ConnectionsOptions {
   /** The queues of the team's own jobs: OWN_QUEUES of the file that `scripts.typescript_types` prints. */
   queues?: OwnQueues;
 }
 
-const TIMEOUT = 5000;
 const DEAD = "dead";
 const ANY = "push-notifications"; // whose connection serves what is of no queue
-const PRODUCER = "flow producer";
-const FIRST_LOOK = 250; // milliseconds until a followed job is looked at again; the pause doubles
-const LAST_LOOK = 5000;
 
 /**
  * Adds jobs for the worker and follows them, over the stock `bullmq`. It connects with the first job, so a module that
@@ -52,15 +38,14 @@ const LAST_LOOK = 5000;
 export class QueueService extends TypedAdds implements JobSource, MessageSource {
   readonly #options: QueueServiceOptions;
   readonly #queues: Set<string>;
-  readonly #opened = new Map<string, Opened>();
-  readonly #followed = new Map<string, Follow>();
+  readonly #connections: Connections;
   readonly #channels = new Channels();
-  #lastError: string | undefined;
 
   constructor(options: QueueServiceOptions) {
     super();
     this.#options = options;
     this.#queues = new Set(Object.values({ ...QUEUE_OF, ...options.queues }));
+    this.#connections = new Connections(options);
   }
 
   /** Adds a job of any name. Throws a TypeError for an unknown name or option, RedisError if Redis is away. */
@@ -102,8 +87,7 @@ export class QueueService extends TypedAdds implements JobSource, MessageSource 
    */
   async flow(tree: Flow): Promise<JobNode> {
     const job = flowJob(tree, (name) => this.#queueOf(name));
-    const producer = this.#open(PRODUCER, () => new FlowProducer(this.#settings(ofProducer)));
-    return await this.#within(PRODUCER, producer, () => producer.add(job), 1 + (job.children?.length ?? 0));
+    return await this.#connections.askProducer((producer) => producer.add(job), 1 + (job.children?.length ?? 0));
   }
 
   /** A job as it is; null: there is none (any more). */
@@ -123,47 +107,13 @@ export class QueueService extends TypedAdds implements JobSource, MessageSource 
   ): AsyncGenerator<JobEvent<Value>, void> {
     const ref = refOf(job);
     if (!this.#knows(ref.queue)) return yield { type: "gone", job: ref };
-    const followed = this.#follow(ref.queue)(ref.id);
-    let [last, seen, pause] = ["", null as JobStatus<Value> | null, FIRST_LOOK];
-    try {
-      for (let ending: Ending | undefined; !signal?.aborted; ending = await followed.news(pause, signal)) {
-        const now = await this.status<Value>(ref);
-        // bullmq may tell of the end after it has removed the job.
-        for (let tries = 0; !now && seen && !ending && tries < 4; tries++)
-          ending = await followed.news(FIRST_LOOK, signal);
-        if (!now) return yield lastEvent(ref, seen, ending);
-        const event = eventOf(now);
-        const facts = JSON.stringify([now.state, now.progress]);
-        pause = facts === last ? Math.min(2 * pause, LAST_LOOK) : FIRST_LOOK;
-        if (facts !== last) yield event;
-        if (event.type !== "progress") return;
-        [last, seen] = [facts, now];
-      }
-    } finally {
-      followed.stop();
-    }
+    yield* changes(ref, this.#connections.follow(ref.queue)(ref.id), () => this.status<Value>(ref), signal);
   }
 
   /** Waits for a job's result. Rejects with JobFailedError if it failed or was removed, and with a TimeoutError. */
-  async wait<Value = unknown>(job: Followable<Value>, { timeout = 60_000, signal }: WaitOptions = {}): Promise<Value> {
+  async wait<Value = unknown>(job: Followable<Value>, options: WaitOptions = {}): Promise<Value> {
     const ref = refOf(job);
-    const aborter = new AbortController();
-    const stop = () => aborter.abort();
-    const timer = setTimeout(stop, timeout);
-    signal?.addEventListener("abort", stop, { once: true });
-    try {
-      signal?.throwIfAborted();
-      for await (const event of this.events<Value>(ref, { signal: aborter.signal })) {
-        if (event.type === "completed") return event.job.result as Value;
-        if (event.type === "failed") throw new JobFailedError(event.job.reason);
-        if (event.type === "gone") throw new JobFailedError(`job ${ref.id} was removed`);
-      }
-      signal?.throwIfAborted();
-      throw timedOut(`job ${ref.id} has not ended in ${timeout} ms`);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
-    }
+    return await result(ref.id, (signal) => this.events<Value>(ref, { signal }), options);
   }
 
   /** How many jobs each queue has in each state. */
@@ -220,20 +170,8 @@ export class QueueService extends TypedAdds implements JobSource, MessageSource 
 
   /** Closes all connections, so that a script can end. The next call opens new ones. */
   async close(): Promise<void> {
-    const opened = [...this.#opened.values()];
-    this.#opened.clear();
-    this.#followed.clear();
     this.#channels.close();
-    await Promise.all(opened.map((each) => closed(each, this.#timeout)));
-  }
-
-  get #timeout(): number {
-    return this.#options.timeout ?? TIMEOUT;
-  }
-
-  #settings(of: typeof ofProducer) {
-    const { connection, prefix } = this.#options;
-    return { connection: of(checkedConnection(connection)), ...(prefix && { prefix }) };
+    await this.#connections.close();
   }
 
   #queueOf(name: string): string {
@@ -244,45 +182,8 @@ export class QueueService extends TypedAdds implements JobSource, MessageSource 
     return queue === DEAD || this.#queues.has(queue);
   }
 
-  #open<Kind extends Opened & { on(event: "error", listener: (error: Error) => void): unknown }>(
-    name: string,
-    open: () => Kind,
-  ): Kind {
-    const known = this.#opened.get(name);
-    if (known) return known as Kind;
-    const opened = open();
-    opened.on("error", (error) => {
-      // That it is closed follows the error for which it is.
-      if (!isClosed(error)) this.#lastError = line(error);
-    });
-    this.#opened.set(name, opened);
-    return opened;
-  }
-
-  /** Closes in the background; the next call opens anew. */
-  #drop(name: string, opened: Opened): void {
-    if (this.#opened.get(name) !== opened) return;
-    this.#opened.delete(name);
-    void closed(opened, this.#timeout);
-  }
-
   #ask<Value>(name: string, call: (queue: Queue) => Promise<Value>, jobs?: number): Promise<Value> {
-    const queue = this.#open(name, () => new Queue(name, this.#settings(ofProducer)));
-    return this.#within(name, queue, () => call(queue), jobs);
-  }
-
-  async #within<Value>(name: string, opened: Opened, call: () => Promise<Value>, jobs?: number): Promise<Value> {
-    const drop = () => this.#drop(name, opened);
-    return await within(opened, call, { timeout: this.#timeout, lastError: () => this.#lastError, drop, jobs });
-  }
-
-  #follow(queue: string): Follow {
-    const key = `events of ${queue}`;
-    const open = () => this.#open(key, () => new QueueEvents(queue, this.#settings(ofListener)));
-    const close = (events: QueueEvents) => this.#drop(key, events);
-    const known = this.#followed.get(queue) ?? follower(open, close);
-    this.#followed.set(queue, known);
-    return known;
+    return this.#connections.ask(name, call, jobs);
   }
 }
 
