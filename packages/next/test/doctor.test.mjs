@@ -232,6 +232,11 @@ for (const [name, given, told, count = 1] of [
     { env: { VAPID_PRIVATE_KEY: OTHER.privateKey } },
     /VAPID_PRIVATE_KEY is of another pair/,
   ],
+  [
+    "the contact is at no public host",
+    { env: { VAPID_SUBJECT: "mailto:ann@my-laptop.local" } },
+    /VAPID_SUBJECT: Apple's push service refuses it/,
+  ],
   ["the private key is none", { env: { VAPID_PRIVATE_KEY: "abc" } }, /VAPID_PRIVATE_KEY is no private key/],
   [
     "browsers have another key",

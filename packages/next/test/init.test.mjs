@@ -109,13 +109,32 @@ test("without a terminal it wants --yes", async (t) => {
 test("the answers choose, and a no writes nothing", async (t) => {
   const folder = makeApp(t);
   const before = tree(folder);
-  const { code, said, asked } = await init(folder, [], ["rockets", "push", "not an address", "ops@shop.example", "n"]);
+  const { code, said, asked } = await init(
+    folder,
+    [],
+    ["rockets", "push", "ops@my-laptop.local", "ops@your-domain.com", "n"],
+  );
   assert.equal(code, 1);
   assert.equal(asked.length, 5);
-  assert.match(said, /VAPID_SUBJECT="mailto:ops@shop\.example"/);
+  assert.match(said, /VAPID_SUBJECT="mailto:ops@your-domain\.com"/);
+  assert.match(said, /^Apple's push service refuses this: it is no address at a public host\.$/m);
   assert.match(said, /Nothing was changed\.$/);
   assert.deepEqual(tree(folder), before);
 });
+
+for (const [known, subject, byHand] of [
+  ["ann@your-domain.com", "ann@your-domain.com", false],
+  ["ann@my-laptop.local", "you@example.com", true],
+]) {
+  test(`git's address ${known} is the contact only if a worker starts with it`, async (t) => {
+    const folder = makeApp(t);
+    git(folder, "init", "--quiet");
+    git(folder, "config", "user.email", known);
+    const { said } = await init(folder);
+    assert.ok(text(folder, ".env").includes(`VAPID_SUBJECT="mailto:${subject}"\n`));
+    assert.equal(/in VAPID_SUBJECT write your address in place of/.test(said), byHand);
+  });
+}
 
 test("the private key is written and not shown", async (t) => {
   const folder = makeApp(t);

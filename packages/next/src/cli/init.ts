@@ -1,7 +1,9 @@
 import { parseArgs } from "node:util";
 import { CliError, type Command, type Shell, UsageError } from "./command.js";
+import { isContact } from "./contact.js";
 import { type App, readApp } from "./init/app.js";
 import { type Change, checkInside, shown, write } from "./init/changes.js";
+import { PLACEHOLDER } from "./init/environment.js";
 import { mailAddress } from "./init/git.js";
 import { PARTS, type PartName, plan } from "./init/plan.js";
 import { nextSteps } from "./init/steps.js";
@@ -27,7 +29,7 @@ export const init: Command = async (args, shell) => {
   const app = readApp(shell.folder);
   const ask = yes ? null : asking(shell);
   const parts = all ? PARTS.map((part) => part.name) : await askParts(ask, shell);
-  const part = plan(app, { parts, subject: await askSubject(app, parts, ask) });
+  const part = plan(app, { parts, subject: await askSubject(app, parts, ask, shell) });
   const { changes } = part;
   checkInside(app.folder, changes);
   for (const change of changes) shell.print(`${shown(change)}\n`);
@@ -77,12 +79,14 @@ async function askParts(ask: Ask | null, shell: Shell): Promise<PartName[]> {
 }
 
 /** Push services write to this address if something is wrong. Apple and Mozilla refuse a message without one. */
-async function askSubject(app: App, parts: PartName[], ask: Ask | null): Promise<string> {
-  const known = mailAddress(app.folder) ?? "you@example.com";
+async function askSubject(app: App, parts: PartName[], ask: Ask | null, shell: Shell): Promise<string> {
+  const git = mailAddress(app.folder) ?? "";
+  const known = isContact(git) ? git : PLACEHOLDER;
   if (!ask || !parts.includes("push") || /^\s*VAPID_SUBJECT=/m.test(app.read(".env") ?? "")) return `mailto:${known}`;
   for (;;) {
     const answer = (await ask(`Contact for push services, an e-mail address [${known}] `)).trim() || known;
-    if (/^[^\s"@:]+@[^\s"@]+$/.test(answer)) return `mailto:${answer}`;
+    if (isContact(answer)) return `mailto:${answer}`;
+    shell.print("Apple's push service refuses this: it is no address at a public host.");
   }
 }
 

@@ -1,4 +1,5 @@
 import { createECDH, createPrivateKey } from "node:crypto";
+import { isContact } from "../contact.js";
 import type { Environment } from "./environment.js";
 import { type Finding, ok, unknown, wrong } from "./finding.js";
 import { factsOf, type Worker } from "./workers.js";
@@ -16,10 +17,17 @@ export function vapidFindings(env: Environment, workers: readonly Worker[]): Fin
   const faults = [
     browsers && own && !same(browsers, own) && `${BROWSERS} and VAPID_PUBLIC_KEY differ: set both to the same key`,
     secret && pairFault(secret, used),
+    subjectFault(env.get("VAPID_SUBJECT")),
     ...theirs.map((key) => !same(key, used) && workerFault(key)),
   ].filter((fault) => typeof fault === "string");
   if (faults.length > 0) return faults.map((fault) => wrong("VAPID keys", fault));
   return [ok("VAPID keys", theirs.length > 0 ? "the app's key is the worker's" : "no worker sends web push yet")];
+}
+
+/** Of an address alone: of an https URL a worker judges better. */
+function subjectFault(subject: string | undefined): string | null {
+  if (!subject?.startsWith("mailto:") || isContact(subject.slice("mailto:".length))) return null;
+  return "VAPID_SUBJECT: Apple's push service refuses it, and no worker starts: mailto: and an address at a public host";
 }
 
 function workerFault(key: string): string {

@@ -7,6 +7,8 @@ import { type VapidKeys, vapidKeys } from "./vapid.js";
 
 const FILE = ".env"; // the worker reads it, too, and no other
 const PRIVATE = 0o600;
+/** The contact if nobody names one: a worker starts with it. */
+export const PLACEHOLDER = "you@example.com";
 
 export interface Wishes {
   parts: readonly string[];
@@ -23,13 +25,19 @@ export function environmentOf(app: App, wishes: Wishes): Part {
   if (isCommitted(app.folder, FILE)) return { ...nothing(), byHand: committed(there) };
   const keys = wishes.parts.includes("push") ? keysFor(there, variables(app.read(".env.local") ?? "")) : null;
   const lines = sections(before ?? "", wishes, keys);
-  const after = appended(before ?? "", lines.map((line) => `${line}\n`).join(""));
+  const after = appended(before ?? "", lines.map((each) => `${each}\n`).join(""));
   const secrets = keys ? [keys.privateKey] : [];
   const change: Change = { path: FILE, before, after, secrets, mode: PRIVATE };
   return {
     ...nothing(),
     changes: lines.length > 0 ? [change] : [],
-    byHand: [...elsewhere(app, there, wishes), ...(wishes.parts.includes("push") ? keyFaults(there) : [])],
+    byHand: [
+      ...elsewhere(app, there, wishes),
+      ...(wishes.parts.includes("push") ? keyFaults(there) : []),
+      ...(lines.includes(line("VAPID_SUBJECT", `mailto:${PLACEHOLDER}`))
+        ? [`${FILE}: in VAPID_SUBJECT write your address in place of ${PLACEHOLDER}: push services write to it`]
+        : []),
+    ],
   };
 }
 
@@ -82,10 +90,12 @@ function sections(text: string, { parts, subject, newDatabase }: Wishes, keys: V
   if (parts.includes("admin")) all.push(["# The worker's web.py, which serves the dashboard.", WEB]);
   const lines = all.flatMap(([comment, values]) => {
     const missing = Object.entries(values).filter(([name]) => !there.has(name));
-    return missing.length > 0 ? [comment, ...missing.map(([name, value]) => `${name}="${value}"`)] : [];
+    return missing.length > 0 ? [comment, ...missing.map(([name, value]) => line(name, value))] : [];
   });
   return parts.includes("uploads") && !text.includes("STORAGE_URL") ? [...lines, ...BUCKET] : lines;
 }
+
+const line = (name: string, value: string) => `${name}="${value}"`;
 
 const REDIS = { REDIS_URL: "redis://127.0.0.1:6379" };
 const SQLITE = { DATABASE_URL: "file:./dev.db" };
