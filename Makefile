@@ -25,6 +25,12 @@ setup: ## Install the packages of Python and, with npm, of Node
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
 	touch $@
 
+# Half of what the tests need: a newcomer waits for it.
+.venv/.worker: requirements.txt requirements-local.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	touch $@
+
 %/node_modules/.ready: %/package-lock.json
 	npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	touch $@
@@ -37,7 +43,7 @@ dashboard: .venv/.ready ## Serve the dashboard over the demo's worker until Ctrl
 	$(BIN)/python -m demo.dashboard
 
 APP ?= .
-worker: .venv/.ready ## Run the worker for the Next.js app in the folder APP, with a Valkey if none runs
+worker: .venv/.worker ## Run the worker for the Next.js app in the folder APP, with a Valkey if none runs
 	@$(BIN)/python -m demo.beside "$(APP)"
 
 example: package ## Serve the Next.js app of examples/next, with all that it needs, until Ctrl-C
@@ -115,6 +121,7 @@ requirements: setup ## Compile requirements*.txt from pyproject.toml
 	$(call compile,requirements-media.txt,media database)
 	$(call compile,requirements-email.txt,email database)
 	$(call compile,requirements-api.txt,api)
+	$(call compile,requirements-local.txt,local)
 
 define compile
 cp requirements-dev.txt $(1)

@@ -20,6 +20,7 @@ FILES = {
     "requirements-media.txt": ("media", "database"),
     "requirements-email.txt": ("email", "database"),
     "requirements-api.txt": ("api",),
+    "requirements-local.txt": ("local",),
     "requirements-dev.txt": tuple(EXTRAS),
 }
 
