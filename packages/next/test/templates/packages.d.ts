@@ -1,5 +1,5 @@
-// What the templates use of packages and modules that an app has. Those of Prisma are also compiled for real, by the
-// `next build` in tests/companion/test_init.py; those for sign-in are not.
+// What the templates use of packages and modules that an app has. `make matrix` compiles them with the real ones: those of
+// Prisma in tests/companion/test_init.py, those for sign-in in tests/companion/test_sign_in.py.
 declare module "@/generated/prisma/client" {
   export class PrismaClient {
     constructor(options: { adapter: unknown });
