@@ -1,0 +1,1 @@
+"""Events a second from the outbox to Redis, beside a Node publisher that does the same."""
