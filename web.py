@@ -22,7 +22,7 @@ import uvicorn
 from processors.features import with_own_jobs
 from queue_lib import command_line, serving, wiring
 from queue_lib.errors import ConfigurationError
-from queue_lib.feature import queues_of, schedules_of
+from queue_lib.feature import queues_of, routers_of, schedules_of
 from queue_lib.jobs.own_module import own_jobs
 from queue_lib.observe import log
 from queue_lib.settings import JobsSettings, QueueChoice, Reading, WorkerSettings
@@ -88,7 +88,8 @@ def main() -> None:
         observe = wiring.sentry(queue)
     except ConfigurationError as error:
         sys.exit(str(error))
-    app = build(partial(wiring.admin, queue, features, by="api", choice=choice), api.api_tokens, api.api_rate, observe)
+    opened = partial(wiring.admin, queue, features, by="api", choice=choice)
+    app = build(opened, api.api_tokens, api.api_rate, observe, routers_of(features))
     install(app, api.api_tokens, secret=queue.redis)
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(

@@ -10,6 +10,7 @@ from processors.notifications.feature import NOTIFICATIONS
 from processors.outbox.feature import BRIDGES, OUTBOX
 from processors.own.feature import own_feature
 from processors.push.feature import PUSH
+from processors.search.feature import SEARCH
 from queue_lib.jobs.own_module import OwnJobs
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from queue_lib.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES)
+FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES, SEARCH)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:

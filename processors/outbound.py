@@ -1,4 +1,4 @@
-"""HTTP requests to hosts on the public internet, for all features of a process.
+"""HTTP requests to hosts on the public internet, and to those that settings name, for all features of a process.
 
 aiohttp is imported at the first request: it takes memory, and many workers send no request.
 """
@@ -49,7 +49,7 @@ class HttpClient:
     """One HTTP session for all features. It follows no redirect, keeps no cookie and uses no proxy."""
 
     def __init__(self) -> None:
-        self._sessions: dict[bool, OutboundSession] = {}
+        self._sessions: dict[tuple[bool, bool], OutboundSession] = {}
 
     async def request(  # noqa: PLR0913 -- what a request is made of
         self,
@@ -60,14 +60,16 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         loopback: bool = False,
+        trusted: bool = False,
         max_body: int = MAX_BODY,
     ) -> Answer:
         """Send a request, and return the answer with at most `max_body` bytes of its body.
 
-        It may take `seconds`, half of them to connect. `loopback`: this machine may be called as well. Raises
-        NoAnswerError, also if the host's name leads to an address that is not public.
+        It may take `seconds`, half of them to connect. `loopback`: this machine may be called as well. `trusted`: any
+        address may be called, because a setting names the host. Raises NoAnswerError, also if the host's name leads to
+        an address that must not be called.
         """
-        session = self._sessions.get(loopback) or self._open(loopback=loopback)
+        session = self._sessions.get((loopback, trusted)) or self._open(loopback=loopback, trusted=trusted)
         return await session.request(method, url, seconds, headers, body, max_body)
 
     async def close(self) -> None:
@@ -76,8 +78,9 @@ class HttpClient:
         for session in sessions.values():
             await session.close()
 
-    def _open(self, *, loopback: bool) -> OutboundSession:
+    def _open(self, *, loopback: bool, trusted: bool) -> OutboundSession:
         from processors.outbound_session import OutboundSession  # noqa: PLC0415 -- it imports aiohttp
 
-        session = self._sessions[loopback] = OutboundSession(most_connections(), loopback=loopback)
+        session = OutboundSession(most_connections(), loopback=loopback, trusted=trusted)
+        self._sessions[loopback, trusted] = session
         return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from asyncio import sslproto
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 MAX_LINE, MAX_LINES = 32_768, 500
 # Bytes that a connection over TLS reads into: one record. asyncio sets 256 KiB aside for each, 75 MiB for 300 of them.
 TLS_BUFFER = 16_384
+LARGE = 2**20 - 1  # bytes of a body
 KEEP = 60  # seconds for which an idle connection and an answer of the DNS are kept
 
 
 class OutboundSession:
-    """Connections to public hosts and, with `loopback`, to this machine."""
+    """Connections to public hosts and, with `loopback`, to this machine; with `trusted` to any host."""
 
-    def __init__(self, most: int, *, loopback: bool) -> None:
+    def __init__(self, most: int, *, loopback: bool, trusted: bool = False) -> None:
         """Keep at most `most` connections in use; a request beyond them waits for one."""
         sslproto.SSLProtocol.max_size = TLS_BUFFER
         self._session = aiohttp.ClientSession(
@@ -35,7 +37,7 @@ class OutboundSession:
                 limit=most,
                 keepalive_timeout=KEEP,
                 ttl_dns_cache=KEEP,
-                socket_factory=socket_factory(loopback=loopback),
+                socket_factory=None if trusted else socket_factory(loopback=loopback),
             ),
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -58,7 +60,7 @@ class OutboundSession:
         """See HttpClient."""
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, timeout=_limits(seconds), allow_redirects=False
+                method, url, data=_sent(body), headers=headers, timeout=_limits(seconds), allow_redirects=False
             ) as response:
                 return Answer(response.status, response.headers, *await _beginning(response, max_body))
         except TimeoutError:
@@ -74,6 +76,11 @@ class OutboundSession:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+def _sent(body: bytes | None) -> bytes | io.BytesIO | None:
+    """The body as aiohttp is to send it: a large one in parts, between which other jobs go on."""
+    return io.BytesIO(body) if body is not None and len(body) > LARGE else body
 
 
 @lru_cache(maxsize=100)

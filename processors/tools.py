@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Notifications,
         Outbox,
         Preferences,
+        SearchRows,
         Subscriptions,
         Suppressions,
         UserTexts,
@@ -51,6 +52,9 @@ class Storage(Protocol):
 
     def outbox(self, table: str) -> Outbox:
         """What the app has written into its outbox."""
+
+    def search_rows(self) -> SearchRows:
+        """The rows that are to be found by search."""
 
     def objects(self) -> ObjectStore:
         """The object store."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+    from fastapi import APIRouter
     from prometheus_client.registry import Collector
 
     from queue_lib.bridge import Bridge
@@ -84,7 +85,7 @@ class Feature:
     `settings` are the classes of its own variables: a feature with a required variable is served only if one of them
     is set. `shared_settings` are read as well, and other features read them too. `optional_settings` are read if one of
     their variables is set. `open` makes the processors, over what this process serves and the tools that features
-    share. What it imports is in memory only where the feature is served.
+    share. What it imports is in memory only where the feature is served. `routes` makes those of its own in the API.
 
     A feature without jobs has chores. It is served where it is configured, whatever queues a worker has.
     `bridges` are in force where the feature that has them is configured. `of_team` marks a team's own jobs.
@@ -101,6 +102,7 @@ class Feature:
     bridges: tuple[Bridge, ...] = ()
     of_team: bool = False
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
+    routes: Callable[[], APIRouter] | None = None
 
     @property
     def owner(self) -> str:
@@ -225,6 +227,11 @@ def _refuse_twice(kind: str, names: Sequence[tuple[str, str]]) -> None:
             where = " and ".join(dict.fromkeys(feature for given, feature in names if given == name))
             msg = f"the {kind} name {name!r} is taken: it is there {count} times, in {where}"
             raise ConfigurationError(msg)
+
+
+def routers_of(features: Sequence[Feature]) -> list[APIRouter]:
+    """The routes that features have in the API."""
+    return [feature.routes() for feature in features if feature.routes is not None]
 
 
 def routes(served: Served, opened: Sequence[Opened]) -> list[Route]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import dotenv
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_lib.errors import ConfigurationError
@@ -282,7 +282,7 @@ def _names(models: Iterable[type[BaseSettings]]) -> set[str]:
 def _lines(model: type[BaseSettings], error: ValidationError) -> Iterable[str]:
     prefix = model.model_config.get("env_prefix", "")
     for fault in error.errors(include_input=False, include_url=False):
-        name = prefix + "_".join(str(part) for part in fault["loc"][:1])
+        name = prefix + "_".join(str(part) for part in fault["loc"][:1]).upper().removeprefix(prefix)
         text = "not set, and required" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
         yield f"{name.upper()}: {text}"
 
@@ -294,7 +294,16 @@ def queue_settings(queue: Queue) -> type[BaseSettings]:
         __base__=_QueueSettings,
         __cls_kwargs__={"env_prefix": f"{env_name(queue)}_"},
         processes=(int, Field(queue.processes, ge=1, le=32, description=PROCESSES)),
-        concurrency=(int, Field(queue.concurrency, ge=1, le=1000, description="Jobs that one process runs at once.")),
+        concurrency=(
+            int,
+            Field(
+                queue.concurrency,
+                ge=1,
+                le=1000,
+                validation_alias=_also_of_workers(queue),
+                description="Jobs that one process runs at once.",
+            ),
+        ),
         rate_max=(int, Field(queue.rate_max, ge=0, description="Jobs in one window, in all processes; 0: no limit.")),
         rate_duration=(float, Field(queue.rate_duration, ge=0.001, description="Length of that window in seconds.")),
         attempts=(int, Field(queue.attempts, ge=1, description="Attempts, unless the producer sets a number.")),
@@ -304,6 +313,11 @@ def queue_settings(queue: Queue) -> type[BaseSettings]:
         ),
         timeout=(float, Field(queue.timeout, gt=0, description="Seconds that one attempt may take.")),
     )
+
+
+def _also_of_workers(queue: Queue) -> AliasChoices:
+    """`<QUEUE>_CONCURRENCY` or, as many apps with BullMQ call it, `<QUEUE>_WORKER_CONCURRENCY`."""
+    return AliasChoices(*(f"{env_name(queue)}_{name}".lower() for name in ("concurrency", "worker_concurrency")))
 
 
 def env_name(queue: Queue) -> str:

@@ -44,9 +44,10 @@ FAULTS = (*AWAY, SQLAlchemyError, psycopg.Error)
 class Database:
     """The app's database. Create it with `open`."""
 
-    def __init__(self, engine: AsyncEngine, tables: Mapping[AppTable, Found]) -> None:
-        """The engine's connections must autocommit."""
+    def __init__(self, engine: AsyncEngine, tables: Mapping[AppTable, Found], schema: str | None = None) -> None:
+        """The engine's connections must autocommit. `schema` has the tables; None: the usual one."""
         self._engine = engine
+        self.schema = schema
         self._tables = tables
         self.is_sqlite = engine.dialect.name == "sqlite"  # else it is Postgres
         self._readers: list[Reader] = []
@@ -63,7 +64,7 @@ class Database:
         _refuse_missing_file(url)
         engine = _engine(url)
         try:
-            return cls(engine, await _look(engine, wanted, url.schema))
+            return cls(engine, await _look(engine, wanted, url.schema), url.schema)
         except BaseException as error:
             await engine.dispose()
             if isinstance(error, (SQLAlchemyError, OSError)):

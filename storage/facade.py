@@ -19,6 +19,7 @@ from storage.late_ports import (
     LateNotifications,
     LateOutbox,
     LatePreferences,
+    LateSearchRows,
     LateSubscriptions,
     LateSuppressions,
     LateUserTexts,
@@ -29,6 +30,7 @@ from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
 from storage.outbox import SqlOutbox
 from storage.preferences import SqlPreferences
+from storage.search_rows import SqlSearchRows
 from storage.subscriptions import SqlSubscriptions
 from storage.suppressions import NoSuppressions, SqlSuppressions
 from storage.tables import AppTable, Wanted
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         Notifications,
         Outbox,
         Preferences,
+        SearchRows,
         Subscriptions,
         Suppressions,
         UserTexts,
@@ -107,6 +110,10 @@ class Storage:
     def outbox(self, table: str) -> Outbox:
         """What the app has written into its outbox."""
         return LateOutbox(self._late.want(AppTable.OUTBOX, Wanted.usual(OutboxTable, table), SqlOutbox))
+
+    def search_rows(self) -> SearchRows:
+        """The rows that are to be found by search."""
+        return LateSearchRows(self._late.want_database(SqlSearchRows))
 
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""

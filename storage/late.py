@@ -33,8 +33,8 @@ class Late:
         self._open = open_
         self._clock = clock
         self._wanted: dict[AppTable, Wanted] = {}
-        self._makers: dict[AppTable, Callable[[Database], Any]] = {}
-        self._ports: dict[AppTable, Any] = {}
+        self._makers: dict[object, Callable[[Database], Any]] = {}
+        self._ports: dict[object, Any] = {}
         self._database: Database | None = None
         self._failed: tuple[str, float] | None = None
         self._turn = asyncio.Lock()
@@ -43,19 +43,25 @@ class Late:
         self, table: AppTable, wanted: Wanted, make: Callable[[Database], PortT]
     ) -> Callable[[], Awaitable[PortT]]:
         """Ask for a table before `open`. Returns a function that returns its port, or raises as `get` does."""
-        self._wanted[table], self._makers[table] = wanted, make
+        self._wanted[table] = wanted
+        return self.want_database(make, table)
+
+    def want_database(self, make: Callable[[Database], PortT], key: object = None) -> Callable[[], Awaitable[PortT]]:
+        """Ask for a port that finds its tables by itself, as `want` does."""
+        key = make if key is None else key
+        self._makers[key] = make
 
         async def port() -> PortT:
             await self.get()
-            made: PortT = self._ports[table]
+            made: PortT = self._ports[key]
             return made
 
         return port
 
     @property
     def is_wanted(self) -> bool:
-        """Whether any table was asked for."""
-        return bool(self._wanted)
+        """Whether anything was asked for."""
+        return bool(self._makers)
 
     async def open(self) -> None:
         """Open it at start. Raises the error of opening: a fault that somebody must correct ends the process."""
@@ -91,7 +97,7 @@ class Late:
 
     async def _make_ports(self, database: Database) -> None:
         try:
-            self._ports = {table: make(database) for table, make in self._makers.items()}
+            self._ports = {key: make(database) for key, make in self._makers.items()}
         except SchemaError:
             await database.close()
             raise

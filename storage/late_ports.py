@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         Preferences,
         Round,
         Scalar,
+        SearchRow,
+        SearchRows,
+        Span,
         Subscription,
         Subscriptions,
         Suppressions,
@@ -193,3 +196,23 @@ class LateOutbox:
         async with aclosing((await self._port()).heard(channel)) as found:
             async for _ in found:
                 yield
+
+
+class LateSearchRows:
+    """The port `SearchRows` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[SearchRows]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def with_ids(self, entity: str, ids: Sequence[str]) -> dict[str, SearchRow]:
+        """See the port."""
+        return await (await self._port()).with_ids(entity, ids)
+
+    async def page(self, entity: str, after: str | None, limit: int, span: Span) -> list[SearchRow]:
+        """See the port."""
+        return await (await self._port()).page(entity, after, limit, span)
+
+    async def count(self, entity: str, span: Span) -> tuple[int, int]:
+        """See the port."""
+        return await (await self._port()).count(entity, span)

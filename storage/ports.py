@@ -247,3 +247,45 @@ class Outbox(Protocol):
 
     def heard(self, channel: str) -> AsyncGenerator[None]:
         """Each time that Postgres notifies this channel, once it listens. It keeps a connection of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRow:
+    """A row of a view `search_<entity>`.
+
+    `document` is a JSON object in one line. It is None for a row that is marked as deleted, and for a document that is
+    too large to be read. `size` is its length in bytes. `version` grows with each change of the row, if it has one.
+    """
+
+    id: str
+    document: str | None = field(repr=False)
+    version: int | None = None
+    size: int = 0
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When rows were changed: from `start` on, and before `end`, in seconds since the epoch."""
+
+    start: float | None = None
+    end: float | None = None
+
+
+class SearchRows(Protocol):
+    """The rows that are to be found by search. An id that the database can't hold counts as gone.
+
+    Every call raises SchemaError, whose message names what is missing, if there is no fit view for the entity.
+    """
+
+    async def with_ids(self, entity: str, ids: Sequence[str]) -> dict[str, SearchRow]:
+        """The rows with these ids (at most 500); those that are gone are left out."""
+
+    async def page(self, entity: str, after: str | None, limit: int, span: Span) -> list[SearchRow]:
+        """The next rows by id: at most `limit`, and as many as fit into memory together; none at the end."""
+
+    async def count(self, entity: str, span: Span) -> tuple[int, int]:
+        """How many rows there are, and how many of them are not marked as deleted.
+
+        The columns of the view are read anew; else they are remembered for a minute.
+        """

@@ -68,3 +68,23 @@ async def test_a_cancelled_key_is_what_the_worker_looks_for(redis_url: str, node
     assert set(keys) == set(told)
     assert all(before <= moment * 1000 < after for moment in told.values())
     assert 0 < left <= 60_000
+
+
+async def test_one_job_of_a_row_waits(redis_url: str, node_app: NodeApp) -> None:
+    """What changes while it waits needs no second job: the row is read as it runs."""
+    [ids, options] = await node_app.run(
+        script(
+            """
+            const changes = [{ entity: "Post", id: 1 }, { entity: "Post", id: "1" }, { entity: "Post", id: 2 }];
+            const jobs = [];
+            for (const change of changes) jobs.push(await queues.indexDoc(change));
+            jobs.push(await queues.backfill({ entity: "Post", rebuild: true }));
+            print(jobs.map(({ id }) => jobs.findIndex((job) => job.id === id)));
+            print([jobs[0].opts.deduplication, jobs[3].queueName]);
+            await queues.close();
+            """
+        ),
+        REDIS_URL=redis_url,
+    )
+    assert [0, 0, 2, 3] == ids
+    assert [{"id": "Post:1", "keepLastIfActive": True}, "search"] == options

@@ -183,6 +183,20 @@ CASES = (
         summary="20% of the recipients of mails were rejected within the hour.",
     ),
     Case(
+        "PushmillSearchRefused",
+        {'pushmill_search_documents_total{name="index_doc",result="refused"}': "0x2 1 2 3x40"},
+        fires=8,
+        resolves=25,
+        summary="The search engine refuses this worker: SEARCH_URL, its user or its rights. Documents wait.",
+    ),
+    Case(
+        "PushmillSearchLost",
+        {'pushmill_search_documents_total{name="backfill",result="lost"}': "0x2 4x70"},
+        fires=3,
+        resolves=65,
+        summary="4.068 documents are missing in the search engine after a backfill.",
+    ),
+    Case(
         "PushmillManyGone",
         {
             'pushmill_push_results_total{name="push-batch",service="google",result="gone"}': "0x2 120x70",

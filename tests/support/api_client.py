@@ -11,6 +11,7 @@ import httpx
 
 from processors.features import FEATURES
 from queue_lib import wiring
+from queue_lib.feature import routers_of
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web import tokens
 from queue_lib.web.api.app import build
@@ -67,4 +68,5 @@ def api(redis_url: str, monkeypatch: pytest.MonkeyPatch, rate: int = 2000, obser
     """The application on this Redis."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     [settings] = load(WorkerSettings)
-    return build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL, READ], rate, observe)
+    admin = partial(wiring.admin, settings, FEATURES, by="api")
+    return build(admin, [FULL, READ], rate, observe, routers_of(FEATURES))

@@ -28,7 +28,7 @@ def test_examples_name_no_feature() -> None:
     }
 
     assert len(names) > 5
-    assert [] == [name for name in names if name in text]
+    assert [] == [name for name in names if f'"{name}"' in text]
 
 
 def test_a_job_is_named_by_name_or_type() -> None:

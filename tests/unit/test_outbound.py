@@ -28,7 +28,7 @@ async def test_an_unused_client_has_nothing_to_close() -> None:
 async def test_a_connection_sets_little_memory_aside() -> None:
     """Hundreds are open at once: asyncio's own buffer of 256 KiB each would be most of the worker's memory."""
     client = HttpClient()
-    client._open(loopback=False)
+    client._open(loopback=False, trusted=False)
     await client.close()
 
     assert (TLS_BUFFER, 16_384) == (sslproto.SSLProtocol.max_size, TLS_BUFFER)

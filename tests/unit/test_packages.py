@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "processors/push/": ("push",),
     "processors/email/": ("email", "dkim"),
     "processors/media/": ("media",),
+    "processors/search/api.py": ("api",),
     "storage/": ("database",),
     "storage/objects/": ("media",),
     "scripts/": (),

@@ -25,6 +25,8 @@ from processors.push.settings import PushSettings
 from processors.reach.settings import ReachSettings
 from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from processors.sandbox.shared import SharedSandbox
+from processors.search.payload import BackfillPayload, IndexPayload
+from processors.search.settings import SearchSettings
 from processors.tools import Tools
 from queue_lib.broker.cache import MemoryCache
 from queue_lib.errors import ConfigurationError
@@ -70,6 +72,7 @@ async def routes_of_all() -> list[Route]:
         ReachSettings(),
         OutboxSettings(outbox_table="Outbox"),
         DatabaseSettings(database_url="postgresql://app@db/app"),
+        SearchSettings(search_url=SecretStr("http://search.test")),
     )
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
@@ -98,6 +101,8 @@ async def test_every_job_has_its_queue_and_payload() -> None:
         ("EMAIL_SEND", "email", EmailPayload),
         ("user-notification", "notifications", NotificationPayload),
         ("USER_NOTIFICATION", "notifications", NotificationPayload),
+        ("index_doc", "search", IndexPayload),
+        ("backfill", "search", BackfillPayload),
     ]
 
     schemas = [route.schema for route in await routes_of_all()]

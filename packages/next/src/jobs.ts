@@ -557,6 +557,54 @@ export interface NotificationResult {
   collapsed: number | null;
 }
 
+/** `index_doc`: a row has changed. */
+export interface IndexDoc {
+  /** the view search_<entity> has its rows */
+  entity: string;
+  id: string | number;
+  /** default "upsert" */
+  action?: "upsert" | "delete";
+  /** of the document, or of a delete; a row brings its own; 0 to 9,223,372,036,854,775,807 */
+  version?: number;
+  /** in place of the row, as it is */
+  document?: Record<string, unknown>;
+}
+
+/** What became of a document. */
+export interface IndexResult {
+  index: string;
+  id: string;
+  /** stale: the index has a newer version; missing: there was none to delete */
+  result: "indexed" | "deleted" | "stale" | "missing";
+}
+
+/** `backfill`: all rows of an entity, or those that were changed in a span. */
+export interface Backfill {
+  /** the view search_<entity> has its rows */
+  entity: string;
+  /** only rows whose updatedAt is not before it */
+  from?: number | string;
+  /** only rows whose updatedAt is before it */
+  to?: number | string;
+  /** 1 to 500; default 500 */
+  pageSize?: number;
+  /** fill a new index, and let it take the place of the old one */
+  rebuild?: boolean;
+}
+
+/** What a backfill has done. */
+export interface BackfillResult {
+  index: string;
+  indexed: number;
+  /** rows that the engine refused, or that are too large */
+  failed: number;
+  pages: number;
+  /** of its runs, without the waits between them */
+  seconds: number;
+  /** the first 100 */
+  failedIds: string[];
+}
+
 /** An entry of the queue `dead`: a job that failed for good. */
 export interface DeadLetter {
   id: string;
@@ -589,6 +637,8 @@ export interface Jobs {
   "EMAIL_SEND": { queue: "email"; payload: Email; result: EmailResult };
   "user-notification": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
   "USER_NOTIFICATION": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
+  "index_doc": { queue: "search"; payload: IndexDoc; result: IndexResult };
+  "backfill": { queue: "search"; payload: Backfill; result: BackfillResult };
 }
 
 /** The queue of each job. */
@@ -605,4 +655,6 @@ export const QUEUE_OF = {
   "EMAIL_SEND": "email",
   "user-notification": "notifications",
   "USER_NOTIFICATION": "notifications",
+  "index_doc": "search",
+  "backfill": "search",
 } as const;

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from fastapi import APIRouter
+
     from queue_lib.admin.admin import Admin
     from queue_lib.observe.events import Observer
     from queue_lib.web.tokens import Token
@@ -35,10 +37,11 @@ def build(
     tokens: Sequence[Token],
     rate: int,
     observe: Observer | None = None,
+    routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token.
 
-    `observe` gets the application's faults.
+    `observe` gets the application's faults. `routers` are those of features.
     """
 
     @asynccontextmanager
@@ -66,8 +69,9 @@ def build(
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
     app.add_middleware(WithHeaders)
-    for part in (submissions, jobs, events, queues, schedules, dead_letters, metrics, health):
-        app.include_router(part.router)
+    parts = (submissions, jobs, events, queues, schedules, dead_letters, metrics, health)
+    for router in (*(part.router for part in parts), *routers):
+        app.include_router(router)
     return app
 
 

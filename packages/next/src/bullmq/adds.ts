@@ -5,6 +5,9 @@ import type { BullOptions } from "./options.js";
 /** The job that `add` gives for a name. */
 export type JobOf<Name extends JobName> = Job<Payload<Name>, Result<Name>, Name>;
 
+/** What changed, for the search engine. A `document` would be lost where the job is not the last of its row. */
+export type RowChange = Omit<Payload<"index_doc">, "document">;
+
 // A job of the queue without a priority would run before all that have one.
 const PASSWORD_RESET = { priority: 1 };
 const OTHER_MAIL = { priority: 5 };
@@ -61,5 +64,19 @@ export abstract class TypedAdds {
   /** Tells a user, or several, something in the app, and by `channels` with a push or an e-mail. */
   notify(data: Payload<"user-notification">, options?: BullOptions): Promise<JobOf<"user-notification">> {
     return this.add("user-notification", data, options);
+  }
+
+  /**
+   * Brings a row's document up to date. While such a job of the row waits, no second one is added, and of those that
+   * come while it runs, the last one follows: the worker reads the row when the job runs.
+   */
+  indexDoc(data: RowChange, options?: BullOptions): Promise<JobOf<"index_doc">> {
+    const deduplication = { id: `${data.entity}:${data.id}`, keepLastIfActive: true };
+    return this.add("index_doc", data, { deduplication, ...options });
+  }
+
+  /** Fills the search index of an entity; with `rebuild`, a new one that takes the place of the old one. */
+  backfill(data: Payload<"backfill">, options?: BullOptions): Promise<JobOf<"backfill">> {
+    return this.add("backfill", data, options);
   }
 }

@@ -3,7 +3,7 @@ import { QueueService, type QueueServiceOptions } from "./service.js";
 
 export type { WaitOptions } from "../options.js";
 export { JobFailedError } from "../options.js";
-export type { JobOf } from "./adds.js";
+export type { JobOf, RowChange } from "./adds.js";
 export type { CancelOptions } from "./cancel.js";
 export { type Connection, RedisError } from "./connection.js";
 export type { Flow, FlowChild } from "./flow.js";

@@ -1,0 +1,1 @@
+"""Search: ours beside a Node worker that does the same."""

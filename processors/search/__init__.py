@@ -1,0 +1,1 @@
+"""Search: the app's rows as documents of Elasticsearch, OpenSearch or ZincSearch."""
