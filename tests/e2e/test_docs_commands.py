@@ -25,8 +25,10 @@ from rq.registry import FailedJobRegistry
 
 from tests.support.api_client import FULL, SECRET
 from tests.support.docs import PROJECT, Command, commands
+from tests.support.outbox import add_outbox
 from tests.support.polling import until
 from tests.support.ports import free_port
+from tests.support.prisma import App as Database
 from tests.support.scripts import run_script
 from tests.support.web_process import web_process
 
@@ -175,9 +177,9 @@ class Reader:
 
     @property
     def env(self) -> dict[str, str]:
-        """The worker's environment, because some scripts need it, and what `preview_email` needs."""
-        mails = {"MAIL_FROM": "app@example.com", "EMAIL_TEMPLATES": str(self.app.folder)}
-        return {"PATH": os.environ["PATH"], **self.app.env, **mails}  # noqa: TID251 -- make is found on it
+        """The worker's environment, because some scripts need it, and what `preview_email` and `outbox` need."""
+        more = {"MAIL_FROM": "app@example.com", "EMAIL_TEMPLATES": str(self.app.folder), "OUTBOX_TABLE": "Outbox"}
+        return {"PATH": os.environ["PATH"], **self.app.env, **more}  # noqa: TID251 -- make is found on it
 
     async def run(self, *words: str) -> str | None:
         """Run a program in the project; its status must be 0."""
@@ -197,6 +199,7 @@ async def test_every_command_of_the_docs(app: App, push_service: PushService) ->
     """It runs, and does not end with an error."""
     port = free_port()
     web, url = web_process(app.env["REDIS_URL"], app.folder, FULL)
+    add_outbox(Database(app.env["DATABASE_URL"], ()))
     app.upload("f1")
     app.subscribe(push_service.subscribe())
     (app.folder / "welcome.html").write_text("<p>Hello</p>")
