@@ -40,8 +40,8 @@ class Client:
     def __init__(self, app: FastAPI, http: httpx.AsyncClient) -> None:
         self.app = app
         self.http = http
-        app.openapi_schema = Client._document = Client._document or app.openapi()
-        self._paths = app.openapi()["paths"]
+        Client._document = Client._document or app.openapi()
+        self._paths = Client._document["paths"]
 
     async def __call__(self, method: str, path: str, *, secret: str = SECRET, **options: Any) -> httpx.Response:
         """Ask."""
