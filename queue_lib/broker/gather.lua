@@ -39,9 +39,12 @@ local function add()
 end
 
 if redis.call('EXISTS', KEYS[2]) == 0 then
-  local has_come = redis.call('ZSCORE', KEYS[3], member)
-  if not has_come then add() end
   local due, _, _, first = head()
+  local has_come = first == member or redis.call('ZSCORE', KEYS[3], member)  -- the first one may come days late
+  if not has_come then
+    add()
+    due, _, _, first = head()
+  end
   if has_come and first ~= member then return {'left'} end
   if now < tonumber(due) then
     if first == member then return {'wait', string.format('%.0f', due - now)} end

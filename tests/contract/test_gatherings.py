@@ -76,6 +76,18 @@ async def test_whoever_comes_late_takes_all(board: Board) -> None:
     assert LEFT == await board.gather("room", "1", "event 1", SOON)
 
 
+async def test_the_first_member_may_come_days_late(redis_url: str) -> None:
+    """The workers were away for so long that the members are forgotten: its event counts once."""
+    connection = client(options(redis_url), decode=True, name="board")
+    board = RedisBoard(connection, "bull")
+    await board.gather("room", "1", "event 1", 0.001)
+    assert 1 == await connection.delete("bull:pushmill:gathered:room:members")
+    await asyncio.sleep(0.01)
+
+    assert Gathered(["event 1"]) == await board.gather("room", "1", "event 1", 0.001)
+    await connection.aclose()
+
+
 async def test_the_newest_events_are_kept(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """Older ones are counted."""
     monkeypatch.setattr(gatherings, "KEPT", 2)
