@@ -67,11 +67,18 @@ class SenderRefusedError(SnoozeError):
 
 
 class MailRefusedError(PermanentError):
-    """The server refuses this mail for good (5xx to MAIL FROM or DATA): too large, a sender that it does not allow."""
+    """The server refuses this mail for good (5xx to MAIL FROM or DATA): too large, a sender that it does not allow.
+
+    `rejected` are recipients that it had rejected before.
+    """
+
+    rejected: tuple[Refusal, ...] = ()
 
 
 class MailDeferredError(TransientError):
-    """The server refuses the whole mail for now (4xx to MAIL FROM or DATA)."""
+    """The server refuses the whole mail for now (4xx to MAIL FROM or DATA). `rejected` is as above."""
+
+    rejected: tuple[Refusal, ...] = ()
 
 
 class UncertainError(TransientError):

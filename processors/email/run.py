@@ -159,13 +159,18 @@ class Run:
         self._has_begun = True
 
     async def _nothing_sent(self, error: Exception) -> None:
-        """Note it. Raises PermanentError instead of the error if the server has done so for a day."""
+        """Note it. Raises PermanentError instead of the error if the server has done so for a day.
+
+        Raises SnoozeError while bounces can't be recorded.
+        """
         if self._has_begun:
             await self._ledger.take_back()
             if not self._ledger.accepted:
                 await self._key.open()
         if isinstance(error, MailDeferredError):
             error.at_least = self._patience()
+        if isinstance(error, MailDeferredError | MailRefusedError):
+            await record_bounces(self._dependencies.suppressions, error.rejected)
         if isinstance(error, SenderRefusedError | DroppedError):
             await self._wait_a_day(error)
 

@@ -216,6 +216,17 @@ async def test_a_mail_that_is_refused(server: SmtpServer, step: str, answer: str
     assert (len(server.received), server.connections) == (1, 1)
 
 
+@pytest.mark.parametrize("step", ["DATA", "END"])
+async def test_a_refused_mail_tells_who_was_rejected_before(server: SmtpServer, step: str) -> None:
+    """What a bounce is does not depend on the content."""
+    server.answer(f"RCPT {BOB}", "550 5.1.1 no such user")
+    server.answer(step, "554 5.7.1 spam")
+    async with sending(server) as app:
+        with pytest.raises(MailRefusedError) as caught:
+            await app.send(ANN, BOB)
+    assert [BOB] == [refusal.address for refusal in caught.value.rejected]
+
+
 @pytest.mark.parametrize("answer", [Answer(drop=True), Answer(hang=True)], ids=["drops", "says nothing"])
 async def test_after_the_final_dot_nobody_knows(server: SmtpServer, answer: Answer) -> None:
     """A server that says nothing more after the final dot may have taken the mail. It is not said to be away."""

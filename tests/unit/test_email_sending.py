@@ -316,6 +316,16 @@ async def test_bounces_are_recorded(enhanced: str, *, is_recorded: bool) -> None
     assert rows == world.suppressions.rows
 
 
+@pytest.mark.parametrize("kind", [MailRefusedError, MailDeferredError])
+async def test_bounces_of_a_mail_that_is_refused_are_recorded(kind: type[MailRefusedError | MailDeferredError]) -> None:
+    """The server has rejected a recipient before it refused the content."""
+    error = kind("554 5.7.1 no spam")
+    error.rejected = (rejected(ADA),)
+    world = World(error)
+    await world.mail(ADA, GRACE).run()
+    assert [ADA] == list(world.suppressions.rows)
+
+
 async def test_a_bounce_is_recorded_in_its_own_run() -> None:
     """Whatever becomes of the others later. One that a crash or an outage left out is recorded by the next run."""
     world = World([rejected(ADA), deferred(GRACE)], MailRefusedError("554 5.7.1 no spam"))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from processors.email.mail import Mail
     from processors.email.smtp.dialogue import Dialogue, Reply
+    from queue_lib.errors import JobError
 
 READY = 354  # to DATA: the content may come
 # An address as a command takes it: nothing in it can end the command or add to it.
@@ -80,14 +81,14 @@ async def _transact(dialogue: Dialogue, mail: Mail, before_data: Callable[[], Aw
             dialogue.is_clean = True
             return replace(receipt, response=str(answer))
         await _begin_again(dialogue, answer)
-        raise refused(Step.CONTENT, answer)
+        raise _refused(answer, receipt)
     if replies.is_ready:  # although nobody is to get it: an empty mail ends it (RFC 2920, 3.1)
         await dialogue.ask(b".")
     await _begin_again(dialogue, replies.data or replies.sender)
     if not replies.sender.is_good:
         raise refused(Step.MAIL, replies.sender)
     if receipt.accepted and replies.data is not None:
-        raise refused(Step.CONTENT, replies.data)
+        raise _refused(replies.data, receipt)
     return receipt
 
 
@@ -131,6 +132,14 @@ def _receipt(mail: Mail, replies: _Replies) -> Receipt:
         deferred=tuple(each for each in refusals if not is_final(each.code)),
         response="",
     )
+
+
+def _refused(reply: Reply, receipt: Receipt) -> JobError:
+    """What it means that DATA or the content is refused after the recipients have had their replies."""
+    error = refused(Step.CONTENT, reply)
+    if isinstance(error, MailRefusedError | MailDeferredError):
+        error.rejected = receipt.rejected
+    return error
 
 
 async def _begin_again(dialogue: Dialogue, last: Reply) -> None:
