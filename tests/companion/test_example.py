@@ -192,7 +192,7 @@ async def test_the_worker_follows_the_preferences_of_the_page(chromium: Browser,
     example_app.sql('DELETE FROM "NotificationPreference"')
 
     wishes = [tuple(row[name] for name in WISHES) for row in rows]
-    assert [("*", "*", 1, "21:30", "07:00", zone), ("in-app", "*", 0, None, None, None)] == wishes
+    assert [("*", "*", None, "21:30", "07:00", zone), ("in-app", "*", 0, None, None, None)] == wishes
     assert (0, 1) == (told["created"], told["muted"])
 
 

@@ -27,14 +27,15 @@ MORNING = MIDNIGHT + 7 * 3600
 
 
 async def test_the_worker_reads_what_a_page_stores(prisma_client: Callable[[str], Path], tmp_path: Path) -> None:
-    """Also of requests that come at once. Nobody changes another user's rows."""
+    """Also of requests at once. Quiet hours for one channel switch nothing on. Nobody changes another user's rows."""
     database = tmp_path / "app.db"
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript(tables("sqlite"))
 
     env = {"DATABASE_URL": f"file:{database}", "REDIS_URL": "redis://127.0.0.1:1"}
     async with serving(prisma_client("sqlite"), **env) as routes:
-        await routes.send("PATCH", PATH, {"channel": "push", "enabled": False}, user="bob")
+        for body in ({"enabled": False}, {"channel": "push", **NIGHT}):
+            await routes.send("PATCH", PATH, body, user="bob")
         mention = {"channel": "push", "type": "mention", "enabled": False}
         answers = await asyncio.gather(
             *(routes.send("PATCH", PATH, body) for body in (NIGHT, {"enabled": True}, mention))

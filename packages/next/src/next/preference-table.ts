@@ -20,7 +20,8 @@ export interface About {
 
 /** What a row says of them. */
 export interface Choice {
-  enabled: boolean;
+  /** null: a row that is for more messages decides; if there is none, they are wanted. */
+  enabled: boolean | null;
   /** Both ends as HH:MM, or null: this row has no quiet hours. */
   quietFrom: string | null;
   quietTo: string | null;

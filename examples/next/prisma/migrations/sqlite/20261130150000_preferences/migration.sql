@@ -4,7 +4,7 @@ CREATE TABLE "NotificationPreference" (
     "userId" TEXT NOT NULL,
     "channel" TEXT NOT NULL DEFAULT '*',
     "type" TEXT NOT NULL DEFAULT '*',
-    "enabled" BOOLEAN NOT NULL DEFAULT true,
+    "enabled" BOOLEAN,
     "quietFrom" TEXT,
     "quietTo" TEXT,
     "timeZone" TEXT
