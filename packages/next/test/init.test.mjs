@@ -244,8 +244,9 @@ test("notifications and preferences are added where they are asked for, and once
   const folder = makeApp(t);
   await init(folder);
   assert.doesNotMatch(text(folder, "prisma/schema.prisma"), /model Notification/);
-  const { code, said } = await init(folder, [], ["notifications preferences", ""]);
+  const { code, said, asked } = await init(folder, [], ["notifications preferences", ""]);
   assert.equal(code, 0, said);
+  assert.match(asked[0], /^ {2}push {11}web push[^\n]*\n[\s\S]*^ {2}notifications {2}what users are told/m);
   assert.match(text(folder, "prisma/schema.prisma"), /model Notification \{[\s\S]*model NotificationPreference \{/);
   assert.match(text(folder, ".env"), /^NOTIFICATION_TABLE="Notification"\nPREFERENCE_TABLE="NotificationPreference"$/m);
   assert.match(
@@ -277,6 +278,16 @@ test("the app's own notifications are kept, and what they lack is said", async (
   assert.equal(text(folder, "components/bell.tsx"), "mine");
   assert.match(text(folder, ".env"), /^NOTIFICATION_TABLE=notes\n/);
   assert.doesNotMatch(text(folder, ".env"), /NOTIFICATION_TABLE="/);
+});
+
+test("the worker is told the table of the app's own model", async (t) => {
+  const schema = `${HEAD}model Notification {\n  id Int @id\n  userId String\n  @@map("notifications")\n}\n`;
+  const folder = makeApp(t, { "package.json": packageJson(PRISMA_7), "prisma/schema.prisma": schema });
+  await init(folder, [], ["notifications preferences", ""]);
+  assert.match(
+    text(folder, ".env"),
+    /^NOTIFICATION_TABLE="notifications"\nPREFERENCE_TABLE="NotificationPreference"$/m,
+  );
 });
 
 for (const [path, code, words] of [

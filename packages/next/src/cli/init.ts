@@ -67,7 +67,8 @@ function asking({ ask }: Shell): Ask {
 async function askParts(ask: Ask | null, shell: Shell): Promise<PartName[]> {
   const defaults = PARTS.filter((part) => part.byDefault).map((part) => part.name);
   if (!ask) return defaults;
-  const names = PARTS.map((part) => `  ${part.name.padEnd(9)}${part.about}`).join("\n");
+  const width = Math.max(...PARTS.map(({ name }) => name.length)) + 2;
+  const names = PARTS.map(({ name, about }) => `  ${name.padEnd(width)}${about}`).join("\n");
   for (;;) {
     const answer = (await ask(`${names}\nWhich parts? [${defaults.join(" ")}] `)).toLowerCase();
     const words = answer.split(/[\s,]+/).filter(Boolean);

@@ -16,6 +16,8 @@ export interface Wishes {
   subject: string;
   /** Whether the database is to be made: SQLite's file. */
   newDatabase: boolean;
+  /** The tables of the app's own models, by the model's name. */
+  tables: ReadonlyMap<string, string>;
 }
 
 /** The variables that app and worker lack, with fresh keys. A variable that is there keeps its value. */
@@ -79,14 +81,15 @@ function keyFaults(there: Map<string, string>): string[] {
 }
 
 /** The lines to add. A comment comes with the first variable of its section. */
-function sections(text: string, { parts, subject, newDatabase }: Wishes, keys: VapidKeys | null): string[] {
+function sections(text: string, { parts, subject, newDatabase, tables }: Wishes, keys: VapidKeys | null): string[] {
   const there = variables(text);
   const all: [string, Record<string, string>][] = [
     ["# The worker reads this file, too.", newDatabase ? { ...REDIS, ...SQLITE } : REDIS],
   ];
   if (keys) all.push(["# Web push. The last line is for the browser.", pushed(keys, subject)]);
-  const tables = Object.entries(TABLES).filter(([part]) => parts.includes(part));
-  all.push(["# Tables that the worker serves.", Object.fromEntries(tables.map(([, setting]) => setting))]);
+  const served = Object.entries(TABLES).filter(([part]) => parts.includes(part));
+  const names = served.map(([, [variable, model]]) => [variable, tables.get(model) ?? model]);
+  all.push(["# Tables that the worker serves.", Object.fromEntries(names)]);
   if (parts.includes("admin")) all.push(["# The worker's web.py, which serves the dashboard.", WEB]);
   const lines = all.flatMap(([comment, values]) => {
     const missing = Object.entries(values).filter(([name]) => !there.has(name));
@@ -99,7 +102,7 @@ const line = (name: string, value: string) => `${name}="${value}"`;
 
 const REDIS = { REDIS_URL: "redis://127.0.0.1:6379" };
 const SQLITE = { DATABASE_URL: "file:./dev.db" };
-const TABLES: Record<string, [variable: string, table: string]> = {
+const TABLES: Record<string, [variable: string, model: string]> = {
   notifications: ["NOTIFICATION_TABLE", "Notification"],
   preferences: ["PREFERENCE_TABLE", "NotificationPreference"],
 };

@@ -55,7 +55,7 @@ export function plan(app: App, { parts, subject }: Answers): Part {
     ...(has("notifications") ? [componentOf(app, "bell")] : []),
     nextConfigOf(app),
     gitignoreOf(app, [".env", ...(prisma?.ignored ?? [])]),
-    environmentOf(app, { parts, subject, newDatabase: prisma?.isNew ?? false }),
+    environmentOf(app, { parts, subject, newDatabase: prisma?.isNew ?? false, tables: prisma?.tables ?? new Map() }),
   ]);
 }
 

@@ -4,7 +4,7 @@ import { CliError } from "../command.js";
 import { type App, majorOf } from "./app.js";
 import { appended } from "./changes.js";
 import { nothing, type Part } from "./part.js";
-import { lacks, type Model, models, setting, textOfModel } from "./schema.js";
+import { lacks, type Model, models, setting, tableOf, textOfModel } from "./schema.js";
 import { fromTemplate, type Stand, shipped } from "./templates.js";
 
 export interface Prisma extends Part {
@@ -12,6 +12,8 @@ export interface Prisma extends Part {
   client: Stand;
   /** Whether the app had no schema. */
   isNew: boolean;
+  /** The tables of the app's own models, by the model's name. */
+  tables: ReadonlyMap<string, string>;
 }
 
 interface Schema {
@@ -41,6 +43,7 @@ export function prismaOf(app: App, names: string[]): Prisma {
     byHand: [...byHand, ...added.byHand],
     client: client ?? ownClient(app),
     isNew: false,
+    tables: new Map(models(schema.text).map((model) => [model.name, tableOf(model)])),
   };
 }
 
@@ -65,6 +68,7 @@ function newPrisma(app: App, names: string[]): Prisma {
     ignored: [`${app.source}generated`, "dev.db"],
     client: ownClient(app),
     isNew: true,
+    tables: new Map(),
   };
 }
 
