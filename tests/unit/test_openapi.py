@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
+import re
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from processors.features import FEATURES
+from queue_lib.feature import routers_of
 from queue_lib.web.api.app import build
 
 if TYPE_CHECKING:
@@ -29,6 +33,16 @@ def test_examples_name_no_feature() -> None:
 
     assert len(names) > 5
     assert [] == [name for name in names if f'"{name}"' in text]
+
+
+def test_all_references_lead_somewhere() -> None:
+    """Clients and generators resolve them from the document's root."""
+    document = build(never, (), rate=1, routers=routers_of(FEATURES)).openapi()
+    references = set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)))
+
+    assert references
+    for each in references:
+        assert reduce(operator.getitem, each.split("/"), document)
 
 
 def test_a_job_is_named_by_name_or_type() -> None:

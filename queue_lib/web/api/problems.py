@@ -60,9 +60,6 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
-SCHEMA = Problem.model_json_schema()
-
-
 class UnfitError(PermanentError):
     """Some fields or jobs are invalid; `faults` says which."""
 
@@ -71,6 +68,17 @@ class UnfitError(PermanentError):
         more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         super().__init__("; ".join(f"{fault.field}: {fault.detail}" for fault in faults[:SHOWN]) + more)
         self.faults = faults
+
+
+def _schema() -> dict[str, Any]:
+    """The JSON Schema of a problem in one piece: an OpenAPI document resolves no `#/$defs/`."""
+    schema = Problem.model_json_schema()
+    [faults, _] = schema["properties"]["errors"]["anyOf"]
+    faults["items"] = schema.pop("$defs")["Fault"]
+    return schema
+
+
+SCHEMA = _schema()
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
