@@ -72,6 +72,8 @@ async def test_the_focus_stays_with_its_link(mess: Mess, chromium: Browser) -> N
     """Also outside tables: a job gets another child, listed before the one that has the focus."""
     async with operating(chromium, mess) as page:
         [parent] = await mess.bullmq("process-image", IMAGE, queue=FILES.name)
+        for child in ("ada", "zoe"):
+            await mess.bullmq("process-image", IMAGE, queue=FILES.name, jobId=child)
         key = f"bull:{FILES.name}:{parent}:dependencies"
         mess.redis.sadd(key, f"bull:{FILES.name}:zoe")
         await page.goto(f"{HOME}/job?queue={FILES.name}&wire=bullmq&id={parent}")
