@@ -117,7 +117,7 @@ def contrast(one: float, other: float) -> float:
 
 async def shows(page: Page, place: Locator) -> bool:
     """Whether something is visible at a place: pixels that differ clearly from those just outside its corner."""
-    await place.scroll_into_view_if_needed()
+    await place.evaluate("each => each.scrollIntoView({block: 'center', behavior: 'instant'})")  # not at the edge
     box = await place.bounding_box()
     assert box is not None
     around: FloatRect = {"x": box["x"] - 2, "y": box["y"] - 2, "width": box["width"] + 4, "height": box["height"] + 4}

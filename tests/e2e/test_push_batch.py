@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.app import App
     from tests.support.push_service import PushService
 
-DEVICES = 5000
+DEVICES = 2000
 LONG = 240.0  # seconds that all this may take on a machine with much else to do
 QUEUE = "push-notifications"
 BATCH = {"all": True, "payload": {"title": "News", "body": "for everybody"}}
