@@ -194,7 +194,7 @@ CASES = (
         {'pushmill_search_documents_total{name="backfill",result="lost"}': "0x2 4x70"},
         fires=3,
         resolves=65,
-        summary="4.068 documents are missing in the search engine after a backfill.",
+        summary="4 documents are missing in the search engine after a backfill.",
     ),
     Case(
         "PushmillManyGone",
