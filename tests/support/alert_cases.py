@@ -112,6 +112,14 @@ CASES = (
         summary="1 job schedulers of file-processing have stopped. Their jobs no longer run.",
     ),
     Case(
+        "PushmillParentsStuck",
+        {f"pushmill_parents_stuck{{queue={PUSHES}}}": "0x2 2x8 0x5"},
+        fires=9,
+        resolves=13,
+        labels={"queue": "push-notifications"},
+        summary="2 jobs of push-notifications wait for a child that has failed for good.",
+    ),
+    Case(
         "PushmillDeadLetters",
         {"pushmill_dead_letters": "0x2 3x20"},
         fires=17,

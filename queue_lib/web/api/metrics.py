@@ -123,8 +123,10 @@ class Scraped(Collector):
         stopped = GaugeMetricFamily(
             "pushmill_schedulers_stopped", "Job schedulers of the app that no job follows.", labels=["queue"]
         )
+        stuck = GaugeMetricFamily("pushmill_parents_stuck", "Jobs that wait for a dead child.", labels=["queue"])
         for queue in self._stats:
             stopped.add_metric([queue.queue], len(queue.stopped))
+            stuck.add_metric([queue.queue], len(queue.stuck))
             oldest.add_metric([queue.queue], queue.oldest or 0.0)
             paused.add_metric([queue.queue], float(queue.paused))
             for wire, counts in queue.counts.items():
@@ -141,4 +143,4 @@ class Scraped(Collector):
             faults.add_metric([word], count)
         up = GaugeMetricFamily("pushmill_redis_up", "Whether the API reaches Redis.")
         up.add_metric([], float(self._read_at > -math.inf and Trouble.AWAY not in self._troubles))
-        return [jobs, oldest, paused, stopped, workers, letters, faults, up, troubles_metric(self._troubles)]
+        return [jobs, oldest, paused, stopped, stuck, workers, letters, faults, up, troubles_metric(self._troubles)]
