@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from bullmq import FlowProducer
 from rq import Queue as RQQueue
 from rq.registry import FailedJobRegistry, FinishedJobRegistry
 
+from queue_lib.job import State
 from queue_lib.outcome import Failure
 from queue_lib.queues import Retention
 from tests.support.wire_kit import QUEUE, WireKit, queue
@@ -125,6 +127,31 @@ async def test_a_job_that_is_run_again_is_not_deleted(client: redis.Redis, bullm
     for lease in claimed:
         await lease.done(None)
     assert client.exists(f"bull:{QUEUE.name}:{first}")
+
+
+@pytest.mark.parametrize("deleted_by", ["count", "age", "an operator"])
+async def test_a_parent_outlives_its_dead_child(
+    redis_url: str, client: redis.Redis, bullmq: WireKit, deleted_by: str
+) -> None:
+    """It runs without the child's result, as with bullmq's own worker: also a parent in the child's queue."""
+    flows: Any = FlowProducer({"connection": redis_url})
+    parent, child = ({"name": name, "queueName": QUEUE.name, "opts": {"jobId": name}} for name in ("parent", "child"))
+    await flows.add({**parent, "children": [child]})
+    await flows.close()
+    kept = queue(attempts=1, keep_failed=Retention(age=DAY, count=1))
+    broker = await bullmq.broker([kept])
+    await (await bullmq.claim(broker, kept)).bury(Failure("broken"))
+    if deleted_by == "count":
+        await bullmq.enqueue("greet", {})
+        await (await bullmq.claim(broker, kept)).bury(Failure("broken"))
+    elif deleted_by == "age":
+        client.zadd(f"bull:{QUEUE.name}:failed", {"child": round((time.time() - 2 * DAY) * 1000)})
+        await bullmq.chore(broker, "apply retention")
+    else:
+        assert 1 == await bullmq.inspector.clean(QUEUE.name, State.FAILED, 0.0, 10)
+
+    assert not client.exists(f"bull:{QUEUE.name}:child")
+    assert "parent" == (await bullmq.claim(broker, kept)).job.id
 
 
 async def test_rqs_options_win(redis_url: str, rq: WireKit) -> None:

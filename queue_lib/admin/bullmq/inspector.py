@@ -179,7 +179,7 @@ class BullMQInspector:
             return bool(await source.backend.remove(job_id, remove_children=False))
 
     async def clean(self, queue: str, state: State, older: float, most: int) -> int:
-        """Delete old jobs, as BullMQ's `clean` does."""
+        """Delete old jobs, as BullMQ's `clean` does, but no parent that waits for one of them."""
         with outages_translated():
             return len(await self.queue(queue).backend.cleanJobsInSet(state.value, round(older * MS), most))
 

@@ -20,6 +20,13 @@ CLAIMING = {"moveToActive-11.lua": OPTIONS_OF_CLAIM, "moveToFinished-14.lua": OP
 # What an app with too old a bullmq is not served with, and which of the KEYS is the queue's `meta`.
 REFUSED = {"moveToActive-11.lua": 9, "addStandardJob-9.lua": 3, "addDelayedJob-6.lua": 2, "addPrioritizedJob-9.lua": 2}
 
+# A parent that waits for a failed job runs when that is deleted, as where the package's worker deletes old jobs. The
+# package's `clean` would delete the parent, too, if it is of the same queue.
+LEAVE_PARENTS = (
+    "if isFinished then\n                removeJob(job, true,",
+    "if isFinished then\n removeJob(job, false,",
+)
+
 
 @cache
 def script(file: str) -> str:
@@ -31,7 +38,7 @@ def script(file: str) -> str:
         parts += [f"local OPTIONS = {CLAIMING[file]}", _own("before_claim.lua")]
     if file == "pause-7.lua":
         parts += [_own("before_pause.lua")]
-    return "\n".join([*parts, loadScript(file)])
+    return "\n".join([*parts, loadScript(file).replace(*LEAVE_PARENTS)])
 
 
 @cache

@@ -1,6 +1,7 @@
 --[[
   Delete the finished jobs of one page that are past their time: each by its own option; by the queue's age where it
-  has none. The package's cleanJobsInSet deletes them: it is given a set in which they alone are.
+  has none. The package's cleanJobsInSet deletes them: it is given a set in which they alone are. A parent that waits for
+  one of them goes on.
     KEYS[1]  a set of this script's own, empty before and after it; no id of a job can be its name
     KEYS[2]  event stream
     KEYS[3]  repeat (sorted set of job schedulers)

@@ -41,6 +41,8 @@ KEEP_DATA_OF_REPEATABLES = (
             if templateData ~= '{}' then rcall('HSET', schedulerKey, 'data', templateData) end
 """,
 )
+# The package's function that deletes a job, for the scripts around its own.
+REMOVE_JOB = ("local function removeJob(", "function removeJob(")
 HERE = Path(__file__).parent
 PAGE_OF_RETENTION = 500  # jobs looked at in one step
 
@@ -170,7 +172,7 @@ def _scripts() -> dict[str, str]:
     follow = _own("follow.lua").replace("UPDATE", update)
     return {
         "moveToActive": _around("claim.lua", "moveToActive-11.lua").replace("FOLLOW", follow),
-        "moveToFinished": _around("finish.lua", "moveToFinished-14.lua").replace("FOLLOW", follow),
+        "moveToFinished": _around("finish.lua", "moveToFinished-14.lua").replace(*REMOVE_JOB).replace("FOLLOW", follow),
         "retain": _around("retain.lua", "cleanJobsInSet-3.lua"),
         "updateJobScheduler": update,
         "strays": _own("strays.lua"),
