@@ -11,7 +11,9 @@ import pytest
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.admission import Admission
 from queue_lib.admin.bullmq.schedules import BullMQSchedules
-from queue_lib.broker.bullmq.own_schedules import keep_schedules
+from queue_lib.broker.bullmq.own_schedules import add_schedule, keep_schedules
+from queue_lib.broker.bullmq.schedulers import Scheduler
+from queue_lib.broker.bullmq.set_aside import runs_again
 from queue_lib.errors import PermanentError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
@@ -160,22 +162,57 @@ async def test_what_has_stopped_says_why(bullmq: WireKit, admin: Admin) -> None:
     client = bullmq.inspector.queue(QUEUE.name).backend.conn  # type: ignore[attr-defined]
     key = f"bull:{QUEUE.name}:repeat"
     record = {"name": "greet", "ic": "1", "pattern": "0 25 * * *", "data": "{"}
-    await client.zadd(key, {"bad": 1_000, "late": (time.time() - 5) * 1000, "odd": float("inf")})
+    await client.zadd(key, {"bad": 1_000, "late": (time.time() - 5) * 1000, "odd": float("inf"), "wrong": 2_000})
     await client.hset(f"{key}:bad", mapping=record)
     await client.hset(f"{key}:late", mapping={"name": "greet", "ic": "x", "every": "1000", "limit": "many"})
-    await client.set(f"{key}:odd", "a text")
+    await client.mset({f"{key}:odd": "a text", f"{key}:wrong": "a text"})
     await client.hset(f"bull:{QUEUE.name}:schedules:last", mapping={"bad": "completed x y", "late": "?"})
     await client.hset(f"bull:{QUEUE.name}:schedules:paused", mapping={"text": "no json", "list": json.dumps([1])})
     page = await admin.schedules.page(QUEUE.name, 0, 50)
     found = {each.id: each for each in page.schedules}
 
-    assert {"bad", "late", "odd", "text", "list"} == found.keys()
-    assert 1 == len(found["bad"].times)
-    await client.delete(f"{key}:odd")
-    page = await admin.schedules.page(QUEUE.name, 0, 50)
-    found = {each.id: each for each in page.schedules}
-    assert "be read" in (found["bad"].reason or "")
-    for each in ("bad", "text", "list"):
-        await admin.schedules.pause(found[each])
+    assert {"bad", "late", "odd", "wrong", "text", "list"} == found.keys()
+    for name, reason in {"bad": "be read", "odd": "after the last date", "wrong": "holds no hash"}.items():
+        assert reason in (found[name].reason or "")
+    for each in ("text", "list"):
         with pytest.raises(PermanentError):
             await admin.schedules.resume(found[each])
+
+
+@pytest.mark.parametrize("record", [{"ic": "1", "data": "{"}, {"endDate": "4102444800000"}])
+async def test_what_could_not_go_on_is_not_paused(bullmq: WireKit, admin: Admin, record: dict[str, str]) -> None:
+    """A record that can't be read, or that of a repeatable job, whose data only its last job has: it stays as it is."""
+    client = bullmq.inspector.queue(QUEUE.name).backend.conn  # type: ignore[attr-defined]
+    key = f"bull:{QUEUE.name}:repeat"
+    await client.zadd(key, {"own": (time.time() + 60) * 1000})
+    await client.hset(f"{key}:own", mapping={"name": "greet", "pattern": "0 3 * * *", **record})
+    for do in (admin.schedules.pause, admin.schedules.run):
+        with pytest.raises(PermanentError):
+            await do(await one(admin, "own"))
+    assert not (await one(admin, "own")).paused
+
+
+async def test_pauses_do_not_count_anew(bullmq: WireKit, admin: Admin) -> None:
+    """A schedule with a limit that is paused again and again has as many jobs as without."""
+    source: Any = bullmq.inspector.queue(QUEUE.name)  # type: ignore[attr-defined]
+    key = f"bull:{QUEUE.name}:repeat:few"
+    await Scheduler(source).upsertJobScheduler("few", {"pattern": "0 3 * * *", "limit": 4}, "greet", {"userId": "ada"})
+    await source.backend.conn.hset(key, "ic", 3)
+    for _ in range(2):
+        assert await admin.schedules.pause(await one(admin, "few"))
+        assert await admin.schedules.resume(await one(admin, "few"))
+    assert "3" == await source.backend.conn.hget(key, "ic")
+    assert 2 == len((await one(admin, "few")).times)
+
+
+async def test_what_was_set_aside_is_forgotten_once_it_runs_again(bullmq: WireKit, admin: Admin) -> None:
+    """And not before: another operator may have paused it anew. A schedule that the app removes does not come back."""
+    source: Any = bullmq.inspector.queue(QUEUE.name)  # type: ignore[attr-defined]
+    await admin.schedules.put(HOURLY)
+    await admin.schedules.pause(await one(admin, "hourly"))
+    await runs_again(source, "hourly")
+    assert (await one(admin, "hourly")).paused
+    await add_schedule(source, "hourly", HOURLY)  # the app
+    await (await bullmq.claim(await bullmq.broker([queue()]))).done({})
+    await source.removeJobScheduler("hourly")
+    assert [] == await admin.schedules.find("hourly")

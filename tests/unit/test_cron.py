@@ -105,6 +105,7 @@ def test_a_hashed_field(pattern: str, plain: str) -> None:
     [
         ("nonsense", "'nonsense' is no day of week"),
         ("0 24 * * *", "24 is no hour: expected 0 to 23"),
+        ("٣ * * * *", "has other characters than ASCII's"),
         ("0 9 * * 5-1", "5-1 is no day of week"),
         ("*/0 * * * *", "0-59/0 is no minute"),
         ("0 9 1W * *", "'1W' is no day of month"),

@@ -173,6 +173,8 @@ def test_a_faulty_bridge_is_refused(tmp_path: Path) -> None:
         ),
         ("'night', 'a'", "'night' needs either cron or every"),
         ("'night', 'a', cron='0 3 * * *', every=60", "'night' needs either cron or every"),
+        ("'night', 'a', cron=' '", "'night' has an empty cron or tz"),
+        ("'night', 'a', cron='0 3 * * *', tz=''", "'night' has an empty cron or tz"),
         ("'night', 'a', every=0", "'night' is every 0 s: it needs 1 s at least, and less than a year"),
         (
             "'night', 'a', every='60'",

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from typing import TYPE_CHECKING
-
-from redis.exceptions import ResponseError
+from typing import TYPE_CHECKING, Any
 
 from queue_lib.admin.bullmq.schedule_view import view
 from queue_lib.broker.bullmq.own_schedules import add_schedule, schedule_fault
 from queue_lib.broker.bullmq.parse import MALFORMED, MS
 from queue_lib.broker.bullmq.pattern import PatternError
 from queue_lib.broker.bullmq.schedulers import Scheduler, find_stopped, template_of
-from queue_lib.broker.bullmq.set_aside import LAST, PAUSED, REPEAT, forget, set_aside
+from queue_lib.broker.bullmq.set_aside import LAST, REPEAT, forget, runs_again, set_aside, set_one_aside
 from queue_lib.broker.trouble import answers, hashes, outages_translated
 from queue_lib.errors import PermanentError
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.bullmq.library import SharedQueue
     from queue_lib.schedule import Schedule
 
+OLDER = "it is a repeatable job of an older bullmq: only its last job has its data; use queue.upsertJobScheduler"
 ENDED = "it has ended: its endDate has passed, or its limit is reached; remove it, or add it anew"
 
 
@@ -66,7 +64,7 @@ class BullMQSchedules:
         ids = [*due, *aside]
         client = source.backend.conn
         records = await hashes(client, [source.toKey(f"{REPEAT}:{each}") for each in due]) if due else []
-        stopped = await _stopped(source) if due else {}
+        stopped = {each.id: each.reason for each, _ in await find_stopped(source)} if due else {}
         lasts = await self._lasts(source, ids)
         live = [
             view(source.name, each, record, lasts[each], due=due[each] / MS, reason=stopped.get(each))
@@ -95,7 +93,7 @@ class BullMQSchedules:
         source = self._queue(queue)
         with outages_translated(), _refusals():
             await add_schedule(source, schedule_id, schedule)
-            await source.backend.conn.hdel(source.toKey(PAUSED), schedule_id)
+            await runs_again(source, schedule_id)
 
     async def remove(self, queue: str, schedule_id: str) -> bool:
         """Delete it, and the job that was to come; False if there is none."""
@@ -113,7 +111,7 @@ class BullMQSchedules:
             record = await self._record(source, schedule_id)
             if record is None:
                 return None
-            made = template_of(record)
+            made = _template(record)
             return str((await source.add(made["job_name"], made["job_data"], made["opts"])).id)
 
     async def _record(self, source: SharedQueue, schedule_id: str) -> Mapping[str, str] | None:
@@ -123,19 +121,14 @@ class BullMQSchedules:
     async def pause(self, queue: str, schedule_id: str) -> bool:
         """Set its record aside, and take the scheduler out, in one step; False if there is none."""
         source = self._queue(queue)
-        with outages_translated():
+        with outages_translated(), _refusals():
             if schedule_id in await set_aside(source):
                 return True
-            [record] = await hashes(source.backend.conn, [source.toKey(f"{REPEAT}:{schedule_id}")])
-            if not record:
+            record = await self._record(source, schedule_id)
+            if record is None:
                 return False
-            keys = source.scripts.getKeys([REPEAT, "delayed", "events"])
-            async with source.backend.conn.pipeline() as pipe:
-                pipe.hset(source.toKey(PAUSED), schedule_id, json.dumps(record))
-                remove = source.scripts.commands["removeJobScheduler"]
-                await remove(keys=keys, args=[schedule_id, source.toKey("")], client=pipe)
-                await pipe.execute()
-        return True
+            _template(record)  # one that could not be made again is not taken out
+            return await set_one_aside(source, schedule_id)
 
     async def resume(self, queue: str, schedule_id: str) -> bool:
         """Let it go on, at its next time; False if it is not paused."""
@@ -144,19 +137,20 @@ class BullMQSchedules:
             record = (await set_aside(source)).get(schedule_id)
             if record is None:
                 return False
-            made = template_of(record)
-            made["repeat_opts"]["count"] = max(0, int(made["repeat_opts"]["count"]) - 1)  # one of them has not run
+            made = _template(record)
+            added = max(0, int(made["repeat_opts"]["count"]) - 1)  # the last one has not run
+            made["repeat_opts"]["count"] = added
             if await Scheduler(source).upsertJobScheduler(schedule_id, **made) is None:
                 raise PermanentError(ENDED)
-            await source.backend.conn.hdel(source.toKey(PAUSED), schedule_id)
+            await runs_again(source, schedule_id, added)
         return True
 
 
-async def _stopped(source: SharedQueue) -> dict[str, str]:
-    """Why schedulers have stopped, by id. One record of a wrong type must not hide all schedules."""
-    with contextlib.suppress(ResponseError):
-        return {each.id: each.reason for each, _ in await find_stopped(source)}
-    return {}
+def _template(record: Mapping[str, str]) -> dict[str, Any]:
+    """What makes the schedule again. Raises PermanentError, MALFORMED."""
+    if record and "ic" not in record:
+        raise PermanentError(OLDER)
+    return template_of(record)
 
 
 @contextlib.contextmanager

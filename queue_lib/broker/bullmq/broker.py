@@ -17,6 +17,7 @@ from queue_lib.broker.bullmq.lease import BullLease, Session
 from queue_lib.broker.bullmq.listener import Listener
 from queue_lib.broker.bullmq.parse import MALFORMED, bare, to_job
 from queue_lib.broker.bullmq.producer import Producer
+from queue_lib.broker.bullmq.set_aside import forget_ended
 from queue_lib.broker.bullmq.worker import LoopLessWorker
 from queue_lib.broker.connection import BLOCK, client
 from queue_lib.broker.held import Held
@@ -228,6 +229,7 @@ class BullMQBroker:
         with outages_translated():
             await scripts.retain("completed", "removeOnComplete", queue.keep_completed.age)
             await scripts.retain("failed", "removeOnFail", queue.keep_failed.age)
+            await forget_ended(session.worker)
 
     async def close(self) -> None:
         """Close the connections. Jobs fetched ahead and markers that a cancelled wait may have taken go back first."""

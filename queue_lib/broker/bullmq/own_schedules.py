@@ -12,7 +12,7 @@ from queue_lib.broker.bullmq.cron import next_time
 from queue_lib.broker.bullmq.parse import MALFORMED, MS
 from queue_lib.broker.bullmq.pattern import PatternError
 from queue_lib.broker.bullmq.schedulers import Scheduler
-from queue_lib.broker.bullmq.set_aside import PAUSED, REPEAT, forget, forget_ended, set_aside
+from queue_lib.broker.bullmq.set_aside import PAUSED, REPEAT, forget, set_aside
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.queues import DAY
 from queue_lib.schedule import PREFIX, owner_of
@@ -40,6 +40,8 @@ def schedule_fault(schedule: Schedule) -> str | None:
     """What is wrong with the times of a schedule."""
     if (schedule.cron is None) == (schedule.every is None):
         return "needs either cron or every"
+    if not schedule.tz or (schedule.cron is not None and not schedule.cron.strip()):
+        return "has an empty cron or tz"
     if schedule.cron is not None:
         fault = pattern_fault(schedule.cron, schedule.tz)
         return fault and f"has a cron that can't be read, {schedule.cron[:100]!r}: {fault}"
@@ -65,7 +67,6 @@ async def keep_schedules(queue: Any, wanted: Mapping[str, Schedule], owners: Col
             _log.info("schedule_removed", queue=queue.name, schedule=gone[:200])
         for scheduler_id, schedule in wanted.items():
             await _keep(queue, scheduler_id, schedule, paused.get(scheduler_id))
-        await forget_ended(queue, paused)
 
 
 async def _keep(queue: Any, scheduler_id: str, schedule: Schedule, aside: Mapping[str, str] | None) -> None:

@@ -70,6 +70,9 @@ def parse(pattern: str, seed: str) -> Pattern:
     if len(pattern) > LONGEST:
         msg = f"the pattern is longer than {LONGEST} characters"
         raise PatternError(msg)
+    if not pattern.isascii():  # Python reads digits of all scripts, Node does not
+        msg = f"{pattern[:100]!r} has other characters than ASCII's"
+        raise PatternError(msg)
     fields = PRESETS.get(pattern, pattern).split()
     fields = DEFAULTS[: max(0, 6 - len(fields))] + fields
     if len(fields) > 6:  # noqa: PLR2004

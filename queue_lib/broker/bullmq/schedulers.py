@@ -6,6 +6,7 @@ can't be read, the job runs and none follows: the scheduler has stopped. A chore
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ LAST_DATE = 8_640_000_000_000_000  # milliseconds: the last date of JavaScript
 NEVER = f"its next job is due after the last date there is, {LAST_DATE} ms: it will never run; add it anew"
 NUMBERS = ("every", "limit", "offset", "startDate", "endDate")
 MIGRATE = "it is a repeatable job of an older bullmq, whose data is lost; add it again, with queue.upsertJobScheduler"
+NO_RECORD = "its key in Redis (<queue>:repeat:<id>) holds no hash: delete that key, and add it anew"
 LEFT = "its last job is gone or has run, and no worker has added the next one"
 
 
@@ -87,19 +89,24 @@ async def find_stopped(queue: Any) -> list[tuple[StoppedScheduler, dict[str, Any
     """
     stopped = []
     async for scheduler_id, due, record in _without_job(queue, "-inf", f"{_now() - GRACE * MS:.0f}"):
-        reason, again = LEFT, None
-        try:
-            again = _again(scheduler_id, due, record)
-        except EndedError:
-            continue
-        except PatternError as error:
-            reason = str(error)
-        except MALFORMED as error:
-            reason = f"its record can't be read: {type(error).__name__}"
-        stopped.append((_told(scheduler_id, due, record, reason), again))
+        with contextlib.suppress(EndedError):
+            reason, again = _verdict(scheduler_id, due, record)
+            stopped.append((_told(scheduler_id, due, record, reason), again))
     async for scheduler_id, due, record in _without_job(queue, f"({LAST_DATE}", "+inf"):
         stopped.append((_told(scheduler_id, due, record, NEVER), None))
     return stopped
+
+
+def _verdict(scheduler_id: str, due: str, record: Mapping[str, str] | None) -> tuple[str, dict[str, Any] | None]:
+    """Why it has stopped, and what adds the next job, if anything does. Raises EndedError."""
+    if record is None:
+        return NO_RECORD, None
+    try:
+        return LEFT, _again(scheduler_id, due, record)
+    except PatternError as error:
+        return str(error), None
+    except MALFORMED as error:
+        return f"its record can't be read: {type(error).__name__}", None
 
 
 def _now() -> float:
@@ -107,20 +114,25 @@ def _now() -> float:
     return time.time() * MS
 
 
-async def _without_job(queue: Any, since: str, until: str) -> AsyncIterator[tuple[str, str, dict[str, str]]]:
-    """Id, due time and record of the schedulers due in this time that no job follows and that have not ended."""
+async def _without_job(queue: Any, since: str, until: str) -> AsyncIterator[tuple[str, str, dict[str, str] | None]]:
+    """Id, due time and record of the schedulers due in this time that no job follows and that have not ended.
+
+    The record is None where its key holds something else.
+    """
     repeat, prefix = queue.backend.toKey("repeat"), queue.backend.toKey("")
     script, seen, looked = queue.backend.conn.register_script(SCRIPT), 0, PAGE
     while looked == PAGE:
         arguments = [prefix, since, until, seen, PAGE, round(_now())]
         looked, found = await script(keys=[repeat], args=arguments)
         seen += looked
-        for scheduler_id, due, flat in found:
-            yield scheduler_id, due, dict(zip(flat[::2], flat[1::2], strict=True))
+        for scheduler_id, due, *records in found:
+            record = dict(zip(records[0][::2], records[0][1::2], strict=True)) if records else None
+            yield scheduler_id, due, record
 
 
-def _told(scheduler_id: str, due: str, record: Mapping[str, str], reason: str) -> StoppedScheduler:
-    schedule = record.get("pattern") or f"every {record.get('every')} ms"
+def _told(scheduler_id: str, due: str, record: Mapping[str, str] | None, reason: str) -> StoppedScheduler:
+    said = record or {}
+    schedule = said.get("pattern") or (f"every {said['every']} ms" if "every" in said else "at unknown times")
     return StoppedScheduler(scheduler_id, schedule, reason, float(due) / MS)
 
 

@@ -6,10 +6,10 @@
     ARGV[2], ARGV[3] milliseconds since the epoch: whose job was due from the first to the second is looked at
     ARGV[4], ARGV[5] how many of these are passed over, how many are looked at
     ARGV[6] milliseconds since the epoch: now
-  Returns {how many were looked at, a list of {id, due, its hash as a flat list}}.
+  Returns {how many were looked at, a list of {id, due, its hash as a flat list, nothing of a key that holds none}}.
 ]]
 local function ended(key)
-  local told = redis.call('HMGET', key, 'ic', 'limit', 'endDate')
+  local told = redis.pcall('HMGET', key, 'ic', 'limit', 'endDate')
   local count, limit, last = tonumber(told[1]), tonumber(told[2]), tonumber(told[3])
   return (count and limit and count >= limit) or (last and last < tonumber(ARGV[6]))
 end
@@ -19,8 +19,9 @@ local due = redis.call('ZRANGE', KEYS[1], ARGV[2], ARGV[3], 'BYSCORE', 'LIMIT', 
 for i = 1, #due, 2 do
   local key = ARGV[1] .. 'repeat:' .. due[i]
   local job = key .. ':' .. due[i + 1]
-  if not ended(key) and (redis.call('EXISTS', job) == 0 or redis.call('HEXISTS', job, 'finishedOn') == 1) then
-    found[#found + 1] = {due[i], due[i + 1], redis.call('HGETALL', key)}
+  if not ended(key) and (redis.call('EXISTS', job) == 0 or redis.pcall('HEXISTS', job, 'finishedOn') == 1) then
+    local record = redis.pcall('HGETALL', key)
+    found[#found + 1] = {due[i], due[i + 1], not record.err and record or nil}
   end
 end
 return {#due / 2, found}
