@@ -104,7 +104,7 @@ async def test_a_removed_child_sets_its_parent_free(redis_url: str, bullmq: Wire
 
 
 async def test_odd_keys_end_a_tree(bullmq: WireKit) -> None:
-    """Jobs that name each other, many levels, many children and keys of a wrong type."""
+    """Jobs that name each other, many levels, many children and keys of a wrong type. A job is in its own tree."""
     source: Any = bullmq.inspector
     client, prefix = source.queue(QUEUE.name).backend.conn, f"bull:{QUEUE.name}:"
     for a, b in (("a", "b"), ("b", "a")):
@@ -120,4 +120,10 @@ async def test_odd_keys_end_a_tree(bullmq: WireKit) -> None:
     assert many is not None
     assert (99, 54) == (len(many.children), many.more)
     assert await bullmq.inspector.flow(QUEUE.name, "none") is None
+    for child, parent in (("late", "many"), ("orphan", "gone")):
+        await client.hset(f"{prefix}{child}", mapping={"name": child, "timestamp": "1", "parentKey": prefix + parent})
+    late = await bullmq.inspector.flow(QUEUE.name, "late")
+    assert late is not None
+    assert ("many", "late") == (late.name, late.children[0].name)
+    assert await bullmq.inspector.flow(QUEUE.name, "orphan") is None
     assert () == (await bullmq.view("many")).dead_children

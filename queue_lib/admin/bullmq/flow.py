@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from queue_lib.admin.bullmq.view import ref
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST = 100  # jobs of a flow that are shown, children of one job, parents that are looked at
 DEEPEST = 10  # levels
+LOOKED_AT = 1000  # children of all parents that are asked for at once
 STATES = ("completed", "failed", "delayed", "active", "wait", "paused", "waiting-children", "prioritized")
 FIELDS = ("name", "failedReason", "timestamp")
 
@@ -34,29 +36,43 @@ class Read:
 
 
 async def flow_of(source: SharedQueue, job_id: str) -> FlowNode | None:
-    """The whole flow of a job, from its root; None if it has neither parent nor children. Raises redis-py's errors."""
-    root = await _root(source, source.toKey(job_id))
-    found: dict[str, Read] = {}
-    level = [root]
+    """The whole flow of a job, from its root; None if it has neither parent nor children. Raises redis-py's errors.
+
+    The job itself and those above it are always there, also where a parent has more children than are shown.
+    """
+    path = await _path(source, source.toKey(job_id))
+    found, below = dict[str, Read](), dict(pairwise(path))
+    level = [root := path[0]]
     for _ in range(DEEPEST):
-        level = [key for key in dict.fromkeys(level) if key not in found][: MOST - len(found)]
+        level = [key for key in dict.fromkeys(level) if key not in found]
+        level = sorted(level, key=lambda key: key not in path)[: MOST - len(found)]
         if not level:
             break
-        found |= zip(level, await _read(source, level), strict=True)
+        reads = zip(level, await _read(source, level), strict=True)
+        found |= {key: _with(below.get(key), read) for key, read in reads}
         level = [child for key in level for child in found[key].children]
     made = _node(source, dict(found), root, None)
     return made if made.children or made.more or root != source.toKey(job_id) else None
 
 
-async def _root(source: SharedQueue, key: str) -> str:
-    for _ in range(DEEPEST):
+async def _path(source: SharedQueue, key: str) -> list[str]:
+    """The job's key, behind those of the jobs above it that are still there."""
+    path = [key]
+    while len(path) < DEEPEST:
         async with source.backend.conn.pipeline(transaction=False) as pipe:
-            pipe.hget(key, "parentKey")
+            pipe.hget(path[0], "parentKey")
             [parent] = await answers(pipe)
-        if not parent:
+            pipe.exists(parent or "")
+            [is_there] = await answers(pipe)
+        if not is_there or parent in path:
             break
-        key = str(parent)
-    return key
+        path.insert(0, str(parent))
+    return path
+
+
+def _with(child: str | None, read: Read) -> Read:
+    """With this child in front."""
+    return read if child is None else replace(read, children=tuple(dict.fromkeys([child, *read.children]))[:MOST])
 
 
 async def _read(source: SharedQueue, keys: Sequence[str]) -> list[Read]:
@@ -112,13 +128,15 @@ def _node(source: SharedQueue, left: dict[str, Read], key: str, parent: Read | N
 async def dead_children(source: SharedQueue, job_ids: Collection[str]) -> dict[str, tuple[JobRef, ...]]:
     """For each parent that waits, the children that will never set it free: failed for good, or gone.
 
-    At most 100 children of each are looked at. Raises redis-py's errors.
+    At most 100 children of each are looked at, and fewer of many parents: when the others have ended, those that will
+    never do are left. Raises redis-py's errors.
     """
     if not job_ids:
         return {}
+    most = min(MOST, max(1, LOOKED_AT // len(job_ids)))
     async with source.backend.conn.pipeline(transaction=False) as pipe:
         for job_id in job_ids:
-            pipe.srandmember(source.toKey(f"{job_id}:dependencies"), MOST)
+            pipe.srandmember(source.toKey(f"{job_id}:dependencies"), most)
         waited = [sorted(children or ()) for children in await answers(pipe)]
     dead = await _dead(source, list(dict.fromkeys(child for children in waited for child in children)))
     found = {
