@@ -16,7 +16,7 @@ from scripts import terminal
 from scripts.terminal import IN_PART, LONGEST_REASON, SHOWN, USAGE, JsonOption, ago, out
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from queue_lib.admin.admin import Admin
     from queue_lib.admin.schedules import ScheduleView
@@ -33,31 +33,30 @@ app = typer.Typer(
 @app.command("list")
 def show_list(*, queue: OfQueue = None, as_json: JsonOption = False) -> None:
     """List schedules, with their next time (UTC) and how their last job ended."""
-    terminal.run(lambda admin: _show(_each(admin, queue), as_json=as_json))
+    unread = terminal.run(lambda admin: _show(admin, queue, as_json=as_json))
+    if unread:
+        terminal.end(f"not read, because a key in Redis has the wrong type: {', '.join(unread)}", IN_PART)
 
 
-async def _each(admin: Admin, queue: str | None) -> AsyncIterator[ScheduleView]:
-    start = 0
-    while (page := await admin.schedules.page(queue, start, PAGE)).schedules:
-        for each in page.schedules:
-            yield each
-        start += len(page.schedules)
-
-
-async def _show(schedules: AsyncIterator[ScheduleView], *, as_json: bool) -> None:
+async def _show(admin: Admin, queue: str | None, *, as_json: bool) -> Sequence[str]:
+    """Print them; returns the queues that can't be read."""
     rows, count = list[tuple[object, ...]](), 0
-    async for each in schedules:
-        count += 1
+    while (page := await admin.schedules.page(queue, count, PAGE)).schedules:
+        count += len(page.schedules)
         if as_json:
-            terminal.print_json(_facts(each))
-        elif count <= SHOWN:
-            last = f"{each.last.state.value} {ago(each.last.at)} ago" if each.last else ""
-            rows.append((each.id, each.queue, each.job, _when(each), _next(each), last))
-    if as_json:
-        return
-    out.print(terminal.table(["schedule", "queue", "job", "when", "next", "last run"], rows))
-    more = f" ({count - SHOWN} more; --json shows all)" if count > SHOWN else ""
-    out.print(f"schedules: {count}{more}")
+            for each in page.schedules:
+                terminal.print_json(_facts(each))
+        rows += [_row(each) for each in page.schedules[: SHOWN - len(rows)]]
+    if not as_json:
+        out.print(terminal.table(["schedule", "queue", "job", "when", "next", "last run"], rows))
+        more = f" ({count - SHOWN} more; --json shows all)" if count > SHOWN else ""
+        out.print(f"schedules: {count}{more}")
+    return page.unread
+
+
+def _row(each: ScheduleView) -> tuple[object, ...]:
+    last = f"{each.last.state.value} {ago(each.last.at)} ago" if each.last else ""
+    return (each.id, each.queue, each.job, _when(each), _next(each), last)
 
 
 def _facts(each: ScheduleView) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from bullmq import Queue
 from redis import Redis
 from rq import Queue as Lane
@@ -82,12 +83,16 @@ async def test_schedules_are_steered(app: App) -> None:
     table = await run(app, "schedules", "list", "--queue", QUEUE)
     done = [await run(app, "schedules", verb, "own", "--json") for verb in ("run", "pause", "resume", "remove")]
     nothing = await run(app, "schedules", "pause", "own")
+    with redis.Redis.from_url(app.env["REDIS_URL"]) as client:
+        client.set(f"bull:{QUEUE}:repeat", "a text")
+    unread = await run(app, "schedules", "list")
 
     assert ("own", QUEUE, "0 3 * * *") == tuple(listed.json[key] for key in ("id", "queue", "cron"))
     assert 5 == len(listed.json["next"])
     assert ("\x1b" not in table.out, "schedules: 1" in table.out) == (True, True)
     assert ["added", "paused", "resumed", "removed"] == [next(iter(each.json)) for each in done]
     assert (4, "nothing was done") == (nothing.status, nothing.err[:16])
+    assert (4, True) == (unread.status, f"wrong type: {QUEUE}" in unread.err)
 
 
 async def test_dead_letters_are_read(app: App) -> None:
