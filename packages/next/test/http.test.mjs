@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createClient, JobFailedError, PushmillError } from "pushmill/http";
+import { createClient, createSchedules, JobFailedError, PushmillError } from "pushmill/http";
 
 const TOKEN = "secret-token";
 const JOB = { id: "17", queue: "file-processing" };
@@ -18,7 +18,8 @@ function client(...answers) {
     if (answer instanceof Error) throw answer;
     return typeof answer === "function" ? answer(init) : answer.clone();
   };
-  return { asked, queue: createClient({ url: "https://queue.example.com/", token: TOKEN, fetch }) };
+  const options = { url: "https://queue.example.com/", token: TOKEN, fetch };
+  return { asked, queue: createClient(options), schedules: createSchedules(options) };
 }
 
 /** Lets no pause wait; the limits of an answer's time stay. */
@@ -153,6 +154,33 @@ test("a cancel key is cancelled, for a day unless it says how long", async () =>
       body,
     ]),
   );
+});
+
+test("a schedule is set and removed, also if it is gone", async () => {
+  const { asked, schedules } = client(
+    json({ id: "a b", queue: "q" }),
+    json({ outcome: "removed" }),
+    problem(404, "gone"),
+  );
+  const schedule = await schedules.set("a b", { name: "process-image", data: {}, cron: "0 3 * * *" });
+  assert.deepEqual(schedule, { id: "a b", queue: "q" });
+  for (let i = 0; i < 2; i++) assert.equal(await schedules.remove(schedule), undefined);
+  assert.deepEqual(
+    asked.map(({ url, method, body }) => [url, method, body]),
+    [
+      [
+        "https://queue.example.com/queue/schedules/a%20b",
+        "PUT",
+        '{"name":"process-image","data":{},"cron":"0 3 * * *"}',
+      ],
+      ...Array(2).fill(["https://queue.example.com/queue/schedules/a%20b?queue=q", "DELETE", undefined]),
+    ],
+  );
+  for (const answer of [json({}), problem(422, "the schedule has an empty cron or tz"), json({}, 404)]) {
+    const { schedules } = client(answer);
+    await assert.rejects(schedules.set("a", {}), { name: "PushmillError" });
+  }
+  await assert.rejects(client(json({}, 404)).schedules.remove(schedule), { status: 404 });
 });
 
 test("a retry of a job is not sent again if no answer came, for it may have begun", async () => {

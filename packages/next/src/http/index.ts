@@ -11,6 +11,7 @@ export { JobFailedError } from "../options.js";
 export { type Fault, PushmillError } from "./error.js";
 export type { WireRef } from "./jobs.js";
 export type { ClientOptions } from "./request.js";
+export { createSchedules, type Schedule, type ScheduleRef, type Schedules } from "./schedules.js";
 
 /** The options of a job, and how it is submitted. */
 export interface SubmitOptions extends Omit<AddOptions, "priority"> {
