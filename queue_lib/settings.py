@@ -273,10 +273,17 @@ def misspelt(*models: type[BaseSettings]) -> dict[str, str]:
 
 
 def _names(models: Iterable[type[BaseSettings]]) -> set[str]:
-    """The variables of the classes."""
+    """The variables of the classes, with their second names."""
     return {
-        f"{model.model_config.get('env_prefix', '')}{name}".upper() for model in models for name in model.model_fields
+        str(name).upper()
+        for model in models
+        for own, field in model.model_fields.items()
+        for name in (f"{model.model_config.get('env_prefix', '')}{own}", *_aliases(field))
     }
+
+
+def _aliases(field: FieldInfo) -> Sequence[object]:
+    return field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
 
 
 def _lines(model: type[BaseSettings], error: ValidationError) -> Iterable[str]:
@@ -316,8 +323,13 @@ def queue_settings(queue: Queue) -> type[BaseSettings]:
 
 
 def _also_of_workers(queue: Queue) -> AliasChoices:
-    """`<QUEUE>_CONCURRENCY` or, as many apps with BullMQ call it, `<QUEUE>_WORKER_CONCURRENCY`."""
-    return AliasChoices(*(f"{env_name(queue)}_{name}".lower() for name in ("concurrency", "worker_concurrency")))
+    """`<QUEUE>_CONCURRENCY` or, as many apps with BullMQ call it, `<QUEUE>_WORKER_CONCURRENCY`.
+
+    There the queue may be in the singular: `NOTIFICATION_WORKER_CONCURRENCY`.
+    """
+    name = env_name(queue).lower()
+    second = dict.fromkeys((name, name.removesuffix("s")))
+    return AliasChoices(f"{name}_concurrency", *(f"{each}_worker_concurrency" for each in second))
 
 
 def env_name(queue: Queue) -> str:

@@ -41,7 +41,9 @@ SCRIPTS = {path.stem for path in (PROJECT / "scripts").glob("*.py")} - {"__init_
 RUNBOOK = PROJECT / "docs" / "operations" / "README.md"
 OF_THE_PLATFORM = {name.upper() for name in PlatformSettings.model_fields}
 VARIABLES = set(re.findall(r"^\| `(\w+)` ", environment_table.table(), re.MULTILINE)) | OF_THE_PLATFORM
-SECOND_NAMES = {f"{env_name(queue)}_WORKER_CONCURRENCY" for queue in QUEUES}
+SECOND_NAMES = {
+    f"{name}_WORKER_CONCURRENCY" for queue in QUEUES for name in (env_name(queue), env_name(queue).removesuffix("S"))
+}
 # Variables of others: boto3's, Sentry's, Next.js's, and those of the app's own side.
 FOREIGN = re.compile(
     r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|NODE_ENV|PUSHMILL_(?:TOKEN|URL)|SSL_CERT_FILE|SEARCH_TEST_\w+"

@@ -9,7 +9,8 @@ import pytest
 from queue_lib.broker.connection import redis_options
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
-from queue_lib.settings import WorkerSettings, load
+from queue_lib.queues import Queue
+from queue_lib.settings import WorkerSettings, env_name, load, misspelt, queue_settings
 from tests.support.tls import make_certificate
 
 if TYPE_CHECKING:
@@ -38,6 +39,32 @@ def test_defaults() -> None:
     worker = read()
     assert (Wire.BULLMQ, Wire.RQ) == worker.wires
     assert (22.0, 30.0, "bull") == (worker.shutdown_grace, worker.lease_duration, worker.bullmq_prefix)
+
+
+@pytest.mark.parametrize(
+    ("queue", "name"),
+    [
+        ("search", "SEARCH_WORKER_CONCURRENCY"),
+        ("notifications", "NOTIFICATIONS_WORKER_CONCURRENCY"),
+        ("notifications", "NOTIFICATION_WORKER_CONCURRENCY"),
+        ("push-notifications", "PUSH_NOTIFICATIONS_WORKER_CONCURRENCY"),
+    ],
+)
+def test_a_queue_s_concurrency_has_a_second_name(monkeypatch: pytest.MonkeyPatch, queue: str, name: str) -> None:
+    """Apps with BullMQ call it so, a queue in the singular, too; our own name wins, and is the one in a fault."""
+    model = queue_settings(Queue(name=queue, concurrency=5))
+    own = f"{env_name(Queue(name=queue))}_CONCURRENCY"
+    monkeypatch.delenv(own, raising=False)
+    assert [settings.model_dump()["concurrency"] for settings in load(model)] == [5]
+
+    monkeypatch.setenv(name, "0")
+    with pytest.raises(ConfigurationError, match=own):
+        load(model)
+    monkeypatch.setenv(name, "7")
+    assert misspelt(model) == {}
+    assert [settings.model_dump()["concurrency"] for settings in load(model)] == [7]
+    monkeypatch.setenv(own, "3")
+    assert [settings.model_dump()["concurrency"] for settings in load(model)] == [3]
 
 
 def test_redis_tls_url_wins(monkeypatch: pytest.MonkeyPatch) -> None:
