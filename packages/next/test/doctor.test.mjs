@@ -290,6 +290,11 @@ for (const [name, given, told, count = 1] of [
     /Queue notifications: no worker serves it: set NOTIFICATION_TABLE for the worker/,
   ],
   [
+    "nobody serves the app's search",
+    { env: { SEARCH_URL: "http://search.test" } },
+    /Queue search: no worker serves it: set SEARCH_URL and DATABASE_URL for the worker/,
+  ],
+  [
     "there is no model of notifications",
     { ...TOLD, ...schema((text) => text.replace(/model Notification \{[^}]*\}/, "")) },
     /no model of prisma\/schema\.prisma has the table Notification: npx pushmill init adds it/,

@@ -5,8 +5,8 @@ import type { BullOptions } from "./options.js";
 /** The job that `add` gives for a name. */
 export type JobOf<Name extends JobName> = Job<Payload<Name>, Result<Name>, Name>;
 
-/** What changed, for the search engine. A `document` would be lost where the job is not the last of its row. */
-export type RowChange = Omit<Payload<"index_doc">, "document">;
+/** The row that changed. All else that `index_doc` takes would be lost where the job is not the last of its row. */
+export type RowChange = Pick<Payload<"index_doc">, "entity" | "id">;
 
 // A job of the queue without a priority would run before all that have one.
 const PASSWORD_RESET = { priority: 1 };

@@ -11,6 +11,7 @@ const NEEDS: Record<string, { app: string; worker: string }> = {
   },
   "file-processing": { app: "STORAGE_URL", worker: "STORAGE_URL" },
   notifications: { app: "NOTIFICATION_TABLE", worker: "NOTIFICATION_TABLE" },
+  search: { app: "SEARCH_URL", worker: "SEARCH_URL and DATABASE_URL" },
 };
 
 /** Whether each queue that has jobs, or will have them, is served. `queues` is null where only the API was asked. */
