@@ -19,7 +19,7 @@ from storage.database_url import DatabaseUrl, parse_database_url
 from storage.errors import StatementRefusedError, StorageAwayError, StorageUnavailableError
 from storage.lately import Lately
 from storage.patience import ping_at_checkout
-from storage.reader import BROKEN, Reader
+from storage.reader import BROKEN, ListQuery, Reader
 from storage.tables import look_for
 
 if TYPE_CHECKING:
@@ -114,14 +114,23 @@ class Database:
 
         The query has one expanding parameter. The function raises StorageAwayError as `connection` does.
         """
-        reader = Reader(self._engine, query)
+        return self.readers()(query)
+
+    def readers(self) -> Callable[[Select[Any]], Read]:
+        """What makes such functions for any number of queries: they share one connection."""
+        reader = Reader(self._engine)
         self._readers.append(reader)
 
-        async def read(wanted: Sequence[Any]) -> Sequence[Sequence[Any]]:
-            async with _in_time(self._reads):
-                return await reader.rows(wanted)
+        def of(query: Select[Any]) -> Read:
+            compiled = ListQuery(query, self._engine.dialect)
 
-        return read
+            async def read(wanted: Sequence[Any]) -> Sequence[Sequence[Any]]:
+                async with _in_time(self._reads):
+                    return await reader.rows(compiled, wanted)
+
+            return read
+
+        return of
 
     async def notifications(self, channel: str) -> AsyncGenerator[None]:
         """One at once, when it listens, then one each time that Postgres notifies the channel.

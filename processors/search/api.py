@@ -40,7 +40,7 @@ async def fill(
     *,
     rebuild: Annotated[bool, Query(description="Fill a new index, which takes the place of the old one.")] = False,
 ) -> Enqueued:
-    """Enqueue a `backfill` of all rows. While one of the same kind waits or runs, no second one is added."""
+    """Enqueue a `backfill` of all rows. In BullMQ, no second one is added while one of the same kind waits or runs."""
     wire = operator.wires[0]
     only_once = Deduplication(id=f"backfill:{entity}:{rebuild}".lower()) if wire is Wire.BULLMQ else None
     addition = Addition(name="backfill", data={"entity": entity, "rebuild": rebuild}, deduplication=only_once)

@@ -109,8 +109,10 @@ class _Run:
         total, _ = await self._shared.rows.count(self._payload.entity, self._span)
         await self._shared.writer.rest.check()
         keeper = await self._keeper()
+        began_at = self._position.after
         while rows := await self._page():
-            if self._context.remaining() < self._margin:
+            # Each run writes a page at least: however long the count took, it gets on.
+            if self._position.after != began_at and self._context.remaining() < self._margin:
                 msg = "its time is nearly over; the rest follows in another run"
                 raise SnoozeError(msg, 0.0)
             await self._write(keeper, rows)
@@ -124,10 +126,7 @@ class _Run:
 
     async def _keeper(self) -> Keeper:
         entity, shared = self._payload.entity, self._shared
-        if self._rebuilding is None:
-            index = await shared.engine.written(self._index)
-        else:
-            index = await self._begin(self._rebuilding)
+        index = self._index if self._rebuilding is None else await self._begin(self._rebuilding)
 
         async def read(ids: Sequence[str]) -> Mapping[str, SearchRow]:
             return await shared.rows.with_ids(entity, ids)
@@ -208,7 +207,8 @@ class _Run:
                 await self._shared.sleep(LOOK_EVERY)
             hits = await self._shared.engine.count(index)
             _, live = await self._shared.rows.count(self._payload.entity, self._span)
-            wanted = live - self._position.failed
+            # Rows that came meanwhile may still have their own jobs.
+            wanted = min(self._position.indexed, live - self._position.failed)
             if hits >= wanted:
                 return
         self._context.count(METRIC, {"documents": {"lost": wanted - hits}})

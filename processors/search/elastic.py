@@ -13,7 +13,7 @@ from processors.search.engine import (
     Result,
     Verdict,
 )
-from processors.search.http_api import path_of, reason
+from processors.search.http_api import path_of, reason, shape_expected
 from processors.search.names import is_built
 
 if TYPE_CHECKING:
@@ -48,11 +48,8 @@ class Elastic:
         if not isinstance(items, list) or len(items) != len(operations):
             msg = "its answer has not an item for each document"
             raise EngineAwayError(msg)
-        return [_verdict(operation, item) for operation, item in zip(operations, items, strict=True)]
-
-    async def written(self, name: str) -> str:
-        """The name itself: an alias of one index can be written to."""
-        return name
+        with shape_expected():
+            return [_verdict(operation, item) for operation, item in zip(operations, items, strict=True)]
 
     async def create(self, index: str) -> None:
         """See the port."""
@@ -67,11 +64,12 @@ class Elastic:
         """See the port. The engine makes what it was sent findable first."""
         await self._api.call("POST", f"{path_of(index)}/_refresh", missing={})
         answer = await self._api.call("GET", f"{path_of(index)}/_count", missing={"count": 0})
-        return int(answer["count"])
+        with shape_expected():
+            return int(answer["count"])
 
     async def swap(self, alias: str, index: str) -> list[str]:
         """See the port. It happens in one step, also where an index of the alias's name has to go."""
-        before = [name for name in await self._api.call("GET", f"{path_of(alias)}/_alias", missing={}) if name != index]
+        before = [name for name in await self._aliases_of(path_of(alias)) if name != index]
         actions: list[dict[str, Any]] = [
             {"remove_index": {"index": name}} if name == alias else {"remove": {"index": name, "alias": alias}}
             for name in before
@@ -82,12 +80,18 @@ class Elastic:
 
     async def built(self, index: str) -> list[str]:
         """See the port."""
-        found = await self._api.call("GET", f"{path_of(f'{index}-')}*/_alias", missing={})
-        return [name for name, about in found.items() if is_built(name, index) and index not in about["aliases"]]
+        found = await self._aliases_of(f"{path_of(f'{index}-')}*")
+        return [name for name, aliases in found.items() if is_built(name, index) and index not in aliases]
 
     async def drop(self, index: str) -> None:
         """See the port."""
         await self._api.call("DELETE", path_of(index), missing={})
+
+    async def _aliases_of(self, path: str) -> dict[str, Any]:
+        """The indexes of a name or a pattern, each with its aliases."""
+        found = await self._api.call("GET", f"{path}/_alias", missing={})
+        with shape_expected():
+            return {name: about["aliases"] for name, about in found.items()}
 
 
 def _lines(operation: Operation) -> str:
@@ -110,7 +114,7 @@ def _verdict(operation: Operation, item: dict[str, Any]) -> Verdict:
         return Verdict(Result.STALE)
     if status == GONE and is_delete:
         return Verdict(Result.MISSING)
-    if status in REFUSALS:
+    if status in REFUSALS or status == GONE:  # without an index, where the engine makes none by itself
         msg = f"it refuses to write to {operation.index}: {why}"
         raise EngineRefusesError(msg)
     if status in BUSY or status >= 500:  # noqa: PLR2004 -- a status

@@ -87,13 +87,10 @@ class Engine(Protocol):
     settling: float
 
     async def bulk(self, operations: Sequence[Operation]) -> list[Verdict]:
-        """Send the operations in one request. The verdicts are in their order.
+        """Send the operations in one request, to indexes or aliases. The verdicts are in their order.
 
         Raises RequestTooLargeError and RequestRefusedError for the request as a whole.
         """
-
-    async def written(self, name: str) -> str:
-        """The index to write to, for a name that may be an alias."""
 
     async def create(self, index: str) -> None:
         """Make an empty index, unless it is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -19,7 +20,7 @@ from processors.search.engine import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from processors.outbound import Answer, HttpClient
 
@@ -27,11 +28,11 @@ SECONDS = 30.0  # that a request may take
 MAX_ANSWER = 32 * 1024 * 1024  # bytes: each of 500 items may have a long reason
 MAX_REASON = 300  # characters
 LONGEST_PAUSE = 300.0  # seconds that an engine may ask for
-REFUSALS = {401, 403}
 AWAY = {408, 429}
+UNKNOWN_PATH = "no handler found"  # Elasticsearch's 400 for a path that is none of its own
 UNREAD = object()  # an answer that is no JSON
 # Engines repeat what they could not read, and that is the users' data.
-_VALUE = re.compile(r"value \[.*?\] ", re.DOTALL)
+_VALUE = re.compile(r"value \[.*\] ")  # to the last bracket: the value may have some, too
 _CUT = re.compile(r"(\. Preview of field's value|, the prefix of the first immense|parse err).*", re.DOTALL)
 
 
@@ -90,21 +91,31 @@ def _read(answer: Answer, missing: Any) -> Any:
     status = answer.status
     if status == 404 and missing is not None:  # noqa: PLR2004 -- a status
         return missing
-    if status in REFUSALS or 300 <= status < 400 or status == 404:  # noqa: PLR2004 -- statuses
-        msg = f"it answers {status}: is SEARCH_URL right, and may its user do this? ({_why(answer)})"
-        raise EngineRefusesError(msg)
     if status == 413:  # noqa: PLR2004 -- a status
         raise RequestTooLargeError
     if status >= 500 or status in AWAY:  # noqa: PLR2004 -- statuses
         msg = f"it answers {status} ({_why(answer)})"
         raise EngineAwayError(msg, _pause(answer))
-    if status >= 400:  # noqa: PLR2004 -- a status
+    if status == 400 and UNKNOWN_PATH not in _why(answer):  # noqa: PLR2004 -- a status
         raise RequestRefusedError(_why(answer))
+    if status >= 300:  # noqa: PLR2004 -- a status
+        msg = f"it answers {status}: is SEARCH_URL right, and may its user do this? ({_why(answer)})"
+        raise EngineRefusesError(msg)
     found = _parsed(answer)
     if found is UNREAD:
         msg = "its answer is no JSON, or broke off; is something else at SEARCH_URL?"
         raise EngineAwayError(msg)
     return found
+
+
+@contextmanager
+def shape_expected() -> Iterator[None]:
+    """Within this block an answer is read: one that lacks what is looked for raises EngineAwayError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError):
+        msg = "its answer is not a search engine's; is something else at SEARCH_URL?"
+        raise EngineAwayError(msg) from None
 
 
 def _parsed(answer: Answer) -> Any:

@@ -13,7 +13,7 @@ from processors.search.names import index_of
 from processors.search.payload import IndexResult
 from queue_lib.errors import PermanentError, SnoozeError
 from storage.batcher import Batcher
-from storage.errors import SchemaError
+from storage.errors import SchemaError, StatementRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +40,9 @@ class IndexDoc:
         shared = self._dependencies
         index = index_of(payload.entity, shared.prefix)
         with counting(context):
-            # First the rebuild, then the alias, then the row: a rebuild that begins later reads what this reads.
-            rebuild = await shared.rebuilds.of(index)
-            indexes = [await shared.engine.written(index), *([rebuild.target] if rebuild else [])]
+            await shared.writer.rest.check()
+            rebuild = await shared.rebuilds.lately(index)
+            indexes = [index, *([rebuild.target] if rebuild else [])]
             keeper = Keeper(shared.engine, self._reader(payload.entity), self._write, shared.sleep, indexes)
             verdict = await self._verdict(payload, keeper)
             context.count("search", {"documents": {str(verdict.result): 1}})
@@ -59,6 +59,7 @@ class IndexDoc:
                     rows = await keeper.read([payload.id])
                     return (await keeper.keep({payload.id: rows.get(payload.id)}))[payload.id]
             except SchemaError as error:
+                self._readers.pop(payload.entity, None)  # jobs may name any number of entities
                 raise PermanentError(str(error)) from error
         given = [self._given(payload, index) for index in keeper.indexes]
         if given[0].size > keeper.engine.longest:
@@ -85,7 +86,13 @@ class IndexDoc:
             batcher = self._readers[entity] = Batcher(look_up, ROWS)
 
         async def read(ids: Sequence[str]) -> Mapping[str, SearchRow]:
-            rows = {row_id: await batcher.get(row_id) for row_id in ids}
+            rows = {row_id: await self._row(entity, batcher, row_id) for row_id in ids}
             return {row_id: row for row_id, row in rows.items() if row is not None}
 
         return read
+
+    async def _row(self, entity: str, batcher: Batcher[str, SearchRow | None], row_id: str) -> SearchRow | None:
+        try:
+            return await batcher.get(row_id)
+        except StatementRefusedError:  # perhaps another job's row is at fault
+            return (await self._dependencies.rows.with_ids(entity, [row_id])).get(row_id)

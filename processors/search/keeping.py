@@ -2,7 +2,8 @@
 
 Whoever writes last has looked after it: so the index ends as the row is, in whatever order jobs and backfills run, and
 also with an engine that knows no versions. A row with a version needs no second look, because the engine itself refuses
-to go back.
+to go back. Where it refuses, and the row is still what it was, the index is ahead of the row: a row that is gone has no
+version, so its delete counts as one more than the last. Then the row is written without a version.
 """
 
 from __future__ import annotations
@@ -47,20 +48,28 @@ class Keeper:
         Raises SnoozeError if rows change faster than they are written.
         """
         verdicts: dict[str, Verdict] = {}
+        seen = dict(rows)
         for _ in range(ROUNDS):
             verdicts |= await self._write(rows)
-            looked = [row_id for row_id, row in rows.items() if self._may_be_late(row)]
+            looked = [row_id for row_id, row in rows.items() if self._may_be_late(row, verdicts[row_id])]
             if not looked:
                 return verdicts
             found = await self.read(looked)
-            rows = {row_id: found.get(row_id) for row_id in looked if found.get(row_id) != rows[row_id]}
+            changed = {row_id: found.get(row_id) for row_id in looked if found.get(row_id) != seen[row_id]}
+            seen |= changed
+            rows = changed | {
+                row_id: replace(row, version=None)
+                for row_id, row in rows.items()
+                if row is not None and row_id not in changed and verdicts[row_id].result is Result.STALE
+            }
             if not rows:
                 return verdicts
         msg = "the row changes faster than it is written"
         raise SnoozeError(msg, SOON)
 
-    def _may_be_late(self, row: SearchRow | None) -> bool:
-        return self.looks_twice or row is None or row.version is None or not self.engine.has_versions
+    def _may_be_late(self, row: SearchRow | None, verdict: Verdict) -> bool:
+        is_guarded = row is not None and row.version is not None and self.engine.has_versions
+        return self.looks_twice or not is_guarded or verdict.result is Result.STALE
 
     async def _write(self, rows: Mapping[str, SearchRow | None]) -> dict[str, Verdict]:
         verdicts = {
@@ -73,7 +82,7 @@ class Keeper:
         written = await self.write_settled(operations)
         for number, verdict in enumerate(written):
             row_id = pairs[number % len(pairs)][0]
-            if number < len(pairs) or verdict.result in {Result.FAILED, Result.BUSY}:
+            if number < len(pairs) or verdict.result in {Result.FAILED, Result.BUSY, Result.STALE}:
                 verdicts[row_id] = verdict
         return verdicts
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from processors.search.engine import EngineAwayError
 from processors.search.names import built
-from processors.search.rebuilds import Rebuild
+from processors.search.rebuilds import KNOWN_BY_ALL, Rebuild
 from queue_lib.errors import BrokerUnavailableError, PermanentError, SnoozeError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Rebuilding:
             raise _superseded(self._index)
         await engine.create(target)
         await self._shared.rebuilds.tell(self._index, Rebuild(target, self._job_id))
+        await self._shared.sleep(KNOWN_BY_ALL)
         for leftover in await engine.built(self._index):
             if leftover != target:
                 await engine.drop(leftover)
@@ -63,6 +64,7 @@ class Rebuilding:
             now = await self._shared.rebuilds.of(self._index)
             if now is not None and now.job_id == self._job_id:
                 await self._shared.rebuilds.end(self._index)
+                await self._shared.sleep(KNOWN_BY_ALL)  # a write to an index that is gone would make it anew
                 await self._shared.engine.drop(now.target)
         except (EngineAwayError, BrokerUnavailableError) as error:
             raise SnoozeError(str(error), AWAY_FOR) from error

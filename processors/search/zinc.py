@@ -6,7 +6,7 @@ What its `_bulk` leaves unsaid is known from its source (pkg/handlers/document/b
   document that did, and what follows was not read. A document that is refused is one of `field [...]`.
 - Each item says 200, `_version` 1. A delete that found nothing has an `error` of its own.
 - A document line that it can't read is skipped, and the next line, an action, becomes the document. It can't read a
-  number that a float64 can't hold.
+  number that a float64 can't hold, nor more than 10,000 levels.
 - It compares no versions.
 - It writes to an index of the alias's name where it is given an alias: only searches know aliases.
 - What was written is in the index a second or two later. A delete looks there, and finds nothing before.
@@ -28,7 +28,7 @@ from processors.search.engine import (
     Result,
     Verdict,
 )
-from processors.search.http_api import path_of, reason
+from processors.search.http_api import path_of, reason, shape_expected
 from processors.search.names import is_built
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 MAX_DOCUMENT = 900_000  # bytes; its own limit is 1 MiB for a line, and then it drops all that follows
 SETTLING = 2.5  # seconds: its log is read every second
 ES = "/es"
+DEEP = 500  # levels: Python reads those, and ZincSearch 10,000
 _HUGE = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}")  # may be more than 1.8e308
 
 
@@ -55,24 +56,21 @@ class Zinc:
 
     async def bulk(self, operations: Sequence[Operation]) -> list[Verdict]:
         """See the port."""
-        lines = "".join(map(_lines, operations)).encode()
+        behind = {name: await self._written(name) for name in {operation.index for operation in operations}}
+        lines = "".join(_lines(operation, behind[operation.index]) for operation in operations).encode()
         answer = await self._api.call("POST", f"{ES}/_bulk", lines=lines)
         items = answer.get("items") if isinstance(answer, dict) else None
         if not isinstance(items, list) or len(items) > len(operations):
             msg = "its answer has not an item for each document"
             raise EngineAwayError(msg)
-        done = [_verdict(operation, item) for operation, item in zip(operations, items, strict=False)]
+        with shape_expected():
+            done = [_verdict(operation, item) for operation, item in zip(operations, items, strict=False)]
         if stopped := answer.get("error"):
             done = _until_stop(done, str(stopped), len(operations))
         if len(done) < len(operations):
             msg = "it has left documents out"
             done += [Verdict(Result.BUSY, msg)] * (len(operations) - len(done))
         return done
-
-    async def written(self, name: str) -> str:
-        """See the port."""
-        behind = await self._behind(name)
-        return behind[-1] if behind else name
 
     async def create(self, index: str) -> None:
         """See the port."""
@@ -88,9 +86,10 @@ class Zinc:
         everything = {"query": {"match_all": {}}, "size": 0}
         try:
             answer = await self._api.call("POST", f"{ES}{path_of(index)}/_search", everything)
-            return int(answer["hits"]["total"]["value"])
-        except (RequestRefusedError, KeyError, TypeError):
+        except RequestRefusedError:  # there is no such index
             return 0
+        with shape_expected():
+            return int(answer["hits"]["total"]["value"])
 
     async def swap(self, alias: str, index: str) -> list[str]:
         """See the port. For a moment the alias stands for both; the answer does not tell whether it was done."""
@@ -109,7 +108,8 @@ class Zinc:
         """See the port."""
         names = await self._api.call("GET", f"/api/index_name?name={quote(index)}-")  # 30 of them; null without any
         behind = await self._behind(index)
-        return [str(name) for name in names or [] if is_built(str(name), index) and name not in behind]
+        with shape_expected():
+            return [str(name) for name in names or [] if is_built(str(name), index) and name not in behind]
 
     async def drop(self, index: str) -> None:
         """See the port."""
@@ -121,21 +121,31 @@ class Zinc:
     async def _behind(self, alias: str) -> list[str]:
         """The indexes that an alias stands for."""
         found = await self._api.call("GET", f"{ES}/_alias{path_of(alias)}", missing={})
-        return list(found)
+        with shape_expected():
+            return list((found or {}).keys())
+
+    async def _written(self, name: str) -> str:
+        """The index that is written to under this name, which may be an alias."""
+        behind = await self._behind(name)
+        return behind[-1] if behind else name
 
 
-def _lines(operation: Operation) -> str:
-    about = {"_index": operation.index, "_id": operation.id}
+def _lines(operation: Operation, index: str) -> str:
+    about = {"_index": index, "_id": operation.id}
     if operation.document is None:
         return f"{json.dumps({'delete': about})}\n"
     return f"{json.dumps({'index': about})}\n{_readable(operation.document)}\n"
 
 
 def _readable(document: str) -> str:
-    """The document with such numbers as texts."""
-    if _HUGE.search(document) is None:
+    """The document with such numbers as texts. Raises RequestRefusedError for one that is nested too deeply."""
+    if _HUGE.search(document) is None and document.count("[") + document.count("{") < DEEP:
         return document
-    return json.dumps(json.loads(document, parse_float=_number, parse_int=_number), separators=(",", ":"))
+    try:
+        return json.dumps(json.loads(document, parse_float=_number, parse_int=_number), separators=(",", ":"))
+    except RecursionError:
+        msg = "it is nested too deeply"
+        raise RequestRefusedError(msg) from None
 
 
 def _number(text: str) -> float | int | str:

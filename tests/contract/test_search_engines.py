@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 REAL_URL = os.environ.get("SEARCH_TEST_URL")  # noqa: TID251 -- which servers a test has
 REAL_ENGINE = os.environ.get("SEARCH_TEST_ENGINE", "elasticsearch")  # noqa: TID251
-KINDS = ["elasticsearch", "zincsearch", *(["real"] if REAL_URL else [])]
+DOUBLES = ["elasticsearch", "zincsearch"]
+KINDS = [*DOUBLES, *(["real"] if REAL_URL else [])]
+VERSIONED = ["elasticsearch", *(["real"] if REAL_URL and REAL_ENGINE != "zincsearch" else [])]
 LAG = 0.05  # seconds
+NO_HANDLER = {"error": "no handler found for uri [/a/b/_bulk] and method [POST]"}
 HOSTILE = ["a/b?c#d", "quote\"s'", "line\nbreak", "Zoë 🎉", "_id", "../..", " ", "%2F", "x" * 512]
 
 
@@ -45,9 +48,8 @@ class Place:
 
     async def write(self, *operations: tuple[str, dict[str, Any] | None, int | None]) -> list[Result]:
         """Write (id, document, version) in one go; returns what became of each."""
-        index = await self.engine.written(self.index)
         given = [
-            Operation(index, row_id, None if document is None else json.dumps(document), version)
+            Operation(self.index, row_id, None if document is None else json.dumps(document), version)
             for row_id, document, version in operations
         ]
         return [verdict.result for verdict in await self.writer.write_all(given)]
@@ -85,10 +87,12 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 
 @pytest.fixture
 def double(place: Place) -> SearchServer:
-    """The engine, which can be told to fail."""
-    if place.server is None:
-        pytest.skip("a real server can't be told to fail")
+    """The engine, which can be told to fail: `of_doubles` leaves the real one out."""
+    assert place.server is not None
     return place.server
+
+
+of_doubles = pytest.mark.parametrize("place", DOUBLES, indirect=True)
 
 
 async def test_documents_come_and_go(place: Place) -> None:
@@ -109,7 +113,7 @@ async def test_a_refused_document_harms_no_other(place: Place) -> None:
     await place.count(1)
     operations = [
         Operation(place.index, row_id, json.dumps({"n": value}))
-        for row_id, value in (("a", 1), ("b", "secret words"), ("c", 3))
+        for row_id, value in (("a", 1), ("b", "a] secret words"), ("c", 3))
     ]
 
     verdicts = await place.writer.write_all(operations)
@@ -126,10 +130,10 @@ async def test_a_refused_document_harms_no_other(place: Place) -> None:
     await place.count(3)
 
 
+@pytest.mark.parametrize("place", VERSIONED, indirect=True)
 async def test_versions_never_go_back(place: Place) -> None:
     """An older version is stale, and the same one is written again; a delete has a version, too."""
-    if not place.engine.has_versions:
-        pytest.skip("it compares no versions")
+    assert place.engine.has_versions
     assert await place.write(("1", {"n": 5}, 5), ("1", {"n": 4}, 4), ("1", {"n": 5}, 5)) == [
         Result.INDEXED,
         Result.STALE,
@@ -162,6 +166,7 @@ async def test_an_alias_takes_the_place_of_an_index_and_of_an_alias(place: Place
     await place.engine.drop(built[1])
 
 
+@of_doubles
 @pytest.mark.parametrize("status", [429, 502, 503, 504, 500])
 async def test_an_engine_that_can_t_now_is_left_alone(place: Place, double: SearchServer, status: int) -> None:
     """The jobs wait as long as it asks; until then it gets no request."""
@@ -177,6 +182,7 @@ async def test_an_engine_that_can_t_now_is_left_alone(place: Place, double: Sear
     assert double.indexes.bulks == []
 
 
+@of_doubles
 @pytest.mark.parametrize(
     "fault",
     [
@@ -184,9 +190,11 @@ async def test_an_engine_that_can_t_now_is_left_alone(place: Place, double: Sear
         Fault(200, body="[" * 20_000),
         Fault(200, body={"items": []}),
         Fault(200, body={}),
+        Fault(200, body={"items": [7]}),
+        Fault(200, body={"items": [{}]}),
         Fault(cut=True),
     ],
-    ids=["html", "deep", "no items", "empty", "cut"],
+    ids=["html", "deep", "no items", "empty", "a number", "no action", "cut"],
 )
 async def test_what_was_answered_is_not_known(place: Place, double: SearchServer, fault: Fault) -> None:
     """Then nothing counts as written."""
@@ -198,7 +206,40 @@ async def test_what_was_answered_is_not_known(place: Place, double: SearchServer
     assert results == [Result.BUSY]  # of ZincSearch, which is known to leave documents out
 
 
-@pytest.mark.parametrize("kind", ["elasticsearch", "zincsearch"])
+@pytest.mark.parametrize("fault", [Fault(404, body={}), Fault(405), Fault(301), Fault(400, body=NO_HANDLER)], ids=repr)
+@of_doubles
+async def test_a_wrong_url_buries_no_document(place: Place, double: SearchServer, fault: Fault) -> None:
+    """What was asked is not in the engine's power to refuse: somebody must correct SEARCH_URL."""
+    double.faults.append(fault)
+
+    with pytest.raises(EngineRefusesError, match=f"answers {fault.status}: is SEARCH_URL right"):
+        await place.write(("1", {}, None))
+
+
+@pytest.mark.parametrize("place", ["elasticsearch"], indirect=True)
+async def test_an_engine_that_makes_no_index_is_told(place: Place, double: SearchServer) -> None:
+    """The documents wait until there is one."""
+    error = {"type": "index_not_found_exception", "reason": "no such index"}
+    double.faults.append(Fault(200, body={"items": [{"index": {"status": 404, "error": error}}]}))
+
+    with pytest.raises(EngineRefusesError, match="index_not_found_exception"):
+        await place.write(("1", {}, None))
+
+
+@pytest.mark.parametrize("place", ["zincsearch"], indirect=True)
+async def test_a_document_that_is_nested_too_deeply_harms_no_other(place: Place) -> None:
+    """ZincSearch would skip it, and take the next action for a document."""
+    texts = ["{}", f'{{"deep": {"[" * 20_000}{"]" * 20_000}}}', '{"n": 1}']
+
+    verdicts = await place.writer.write_all(
+        [Operation(place.index, str(number), text) for number, text in enumerate(texts)]
+    )
+
+    assert [verdict.result for verdict in verdicts] == [Result.INDEXED, Result.FAILED, Result.INDEXED]
+    await place.count(2)
+
+
+@pytest.mark.parametrize("kind", DOUBLES)
 async def test_a_wrong_password_is_told_apart(kind: Any) -> None:
     """The message has the variable, and no password."""
     server, http = SearchServer(kind, user="ada:s3cret"), HttpClient()
@@ -213,6 +254,7 @@ async def test_a_wrong_password_is_told_apart(kind: Any) -> None:
     await server.stop()
 
 
+@of_doubles
 async def test_a_request_that_is_too_large_is_halved(place: Place, double: SearchServer) -> None:
     """Until the engine takes it; a document that is too large alone fails."""
     double.max_request = 4000
@@ -225,6 +267,7 @@ async def test_a_request_that_is_too_large_is_halved(place: Place, double: Searc
     await place.count(7)
 
 
+@of_doubles
 async def test_requests_have_500_documents_and_5_mebibytes(place: Place, double: SearchServer) -> None:
     """Whatever jobs wait together."""
     await place.write(*((str(number), {}, None) for number in range(501)))
@@ -233,6 +276,7 @@ async def test_requests_have_500_documents_and_5_mebibytes(place: Place, double:
     assert double.indexes.bulks == [500, 1, 6, 2]
 
 
+@of_doubles
 async def test_only_what_the_engine_can_t_take_now_is_sent_again(place: Place, double: SearchServer) -> None:
     """ZincSearch stops there, and has not read the rest."""
     double.indexes.busy = {"2"}
@@ -243,10 +287,10 @@ async def test_only_what_the_engine_can_t_take_now_is_sent_again(place: Place, d
     assert results == [Result.INDEXED, Result.INDEXED, Result.BUSY, rest]
 
 
+@of_doubles
 async def test_operations_of_many_jobs_share_requests(place: Place, double: SearchServer) -> None:
     """What waits while a request is under way goes together."""
-    index = await place.engine.written(place.index)
-    writes = (place.writer.write(Operation(index, str(number), "{}")) for number in range(20))
+    writes = (place.writer.write(Operation(place.index, str(number), "{}")) for number in range(20))
 
     assert {verdict.result for verdict in await asyncio.gather(*writes)} == {Result.INDEXED}
     assert len(double.indexes.bulks) <= 3

@@ -18,7 +18,7 @@ from processors.search.index_doc import IndexDoc
 from processors.search.payload import IndexPayload
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.outcome import Failure
-from storage.errors import StorageAwayError
+from storage.errors import StatementRefusedError, StorageAwayError
 from tests.support.fakes import FakeContext, make_job
 from tests.support.search_fakes import World, search_world
 
@@ -59,6 +59,24 @@ async def test_a_row_that_is_deleted_at_once_is_not_raised_from_the_dead(world: 
     del world.rows.rows["1"]
     assert (await world.index(id="1")).result == "deleted"
     assert await world.found() == {}
+
+
+async def test_a_row_that_comes_back_as_it_was_is_there_again(world: World) -> None:
+    """A view may hide a row for a while: its delete has no version, and counts as one more than the row's."""
+    world.rows.put("1", {"n": 1}, 5)
+    await world.index(id="1")
+    hidden = world.rows.rows.pop("1")
+    await world.found()
+    await world.index(id="1")
+    assert await world.found() == {}
+    world.rows.rows["1"] = hidden
+
+    assert (await world.index(id="1")).result == "indexed"
+
+    assert await world.found() == {"1": {"n": 1}}
+    world.rows.put("1", {"n": 2}, 6)
+    await world.index(id="1")
+    assert await world.found() == {"1": {"n": 2}}
 
 
 @pytest.mark.parametrize("has_versions", [True, False])
@@ -260,6 +278,52 @@ async def test_a_backfill_goes_on_where_it_was(world: World, monkeypatch: pytest
     assert await world.found() == world.wanted()
 
 
+async def test_a_backfill_gets_on_however_long_the_count_takes(world: World) -> None:
+    """Each run writes a page, though its time is over before the first."""
+    for number in range(3):
+        world.rows.put(str(number), {"n": number})
+
+    class Late(FakeContext):
+        def remaining(self) -> float:
+            """See the protocol: half of the time is what it keeps for the end."""
+            self.seconds /= 4
+            return self.seconds
+
+    world.contexts["b"] = context = Late(make_job(id="b", name="backfill", queue="search"))
+    for pages in (1, 2):
+        with pytest.raises(SnoozeError, match="its time"):
+            await world.backfill(pageSize=1)
+        assert json.loads(context.kept["position"])["pages"] == pages
+    assert (await world.backfill(pageSize=1)).pages == 3
+    assert await world.found() == world.wanted()
+
+
+async def test_rows_that_come_during_a_backfill_are_not_missing(world: World) -> None:
+    """Their own jobs may still wait."""
+    for number in range(5):
+        world.rows.put(f"b{number}", {"n": number})
+
+    async def come() -> None:
+        world.rows.put("a", {"n": 1})  # before the page that was read
+
+    world.rows.hook = come
+    assert (await world.backfill(rebuild=True)).indexed == 5
+
+
+async def test_a_row_that_the_database_can_t_read_harms_no_other(world: World) -> None:
+    """Jobs that run together share a query; where it is refused, each job reads its own row."""
+    world.rows.put("1", {"n": 1})
+    world.rows.put("2", {"n": 2})
+    world.rows.unreadable = {"2"}
+
+    processor = IndexDoc(world.dependencies)
+    jobs = (world.index(processor, id=row_id) for row_id in (1, 2, 1))
+    first, refused, second = await asyncio.gather(*jobs, return_exceptions=True)
+
+    assert isinstance(refused, StatementRefusedError)
+    assert [getattr(done, "result", done) for done in (first, second)] == ["indexed", "indexed"]
+
+
 async def test_an_index_that_lacks_documents_is_told(world: World) -> None:
     """What the engine said it took, and has not, is written again by the next attempt."""
     for number in range(5):
@@ -302,6 +366,7 @@ async def test_what_changes_during_a_rebuild_is_in_the_new_index(world: World) -
     for number in range(30):
         world.rows.put(f"{number:03}", {"n": number}, 1)
     await world.backfill("first")
+    await world.index(id="000")  # it knows of no rebuild
     chance, changes = random.Random(5), 0
 
     async def change() -> None:

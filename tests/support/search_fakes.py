@@ -21,7 +21,7 @@ from processors.search.rebuilds import Rebuilds
 from processors.search.settings import SearchSettings
 from processors.search.writer import Writer
 from queue_lib.broker.cache import MemoryCache
-from storage.errors import SchemaError
+from storage.errors import SchemaError, StatementRefusedError
 from storage.ports import SearchRow, Span
 from tests.support.fakes import FakeContext, make_job
 
@@ -41,6 +41,7 @@ class FakeRows:
     fault: Exception | None = None
     hook: Callable[[], Awaitable[None]] | None = None
     reads: int = 0
+    unreadable: set[str] = field(default_factory=set)
 
     def put(self, row_id: str, document: dict[str, Any], version: int | None = None) -> None:
         """A row as it is now."""
@@ -51,6 +52,9 @@ class FakeRows:
         """See the port."""
         self.reads += 1
         self._check(entity)
+        if not self.unreadable.isdisjoint(ids):
+            msg = "division by zero (22012)"
+            raise StatementRefusedError(msg)
         found = {row_id: self.rows[row_id] for row_id in ids if row_id in self.rows}
         if self.hook is not None:
             await self.hook()
@@ -86,7 +90,8 @@ class World:
         self.now = 1_796_000_000.0
         settings = SearchSettings(search_url=SecretStr(url), search_engine=server.kind, search_index_prefix="t-")
         self.engine = engine_of(settings, http)
-        self.rebuilds = Rebuilds(MemoryCache())
+        self.passed = 0.0  # seconds of pauses
+        self.rebuilds = Rebuilds(MemoryCache(), lambda: self.passed)
         self.dependencies = self.worker()
         self.contexts: dict[str, FakeContext] = {}
 
@@ -98,6 +103,7 @@ class World:
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
+        self.passed += seconds
         await asyncio.sleep(LAG * 2)
 
     async def index(self, processor: IndexDoc | None = None, **data: Any) -> IndexResult:

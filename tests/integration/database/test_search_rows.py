@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage import search_rows
+from storage import search_view
 from storage.database import Database
 from storage.errors import SchemaError
 from storage.ports import Span
@@ -113,7 +113,7 @@ async def test_pages_follow_each_other_by_id(app: App, rows: SqlSearchRows, monk
     kind = {"TEXT": "TEXT", "INTEGER": "INTEGER", "UUID": "UUID"}[app.id_type]
     ids = [str(uuid.UUID(int=n)) if kind == "UUID" else str(n + 10) for n in range(7)]
     view(app, "x", f'"id" {kind}, "text" TEXT', *(f"'{row_id}', '{'z' * 400}'" for row_id in reversed(ids)))
-    monkeypatch.setattr(search_rows, "PAGE_BYTES", 1000)
+    monkeypatch.setattr(search_view, "PAGE_BYTES", 1000)
 
     pages, after = [], None
     while page := await rows.page("x", after, 5, ALL):
@@ -130,7 +130,7 @@ async def test_a_document_that_is_too_large_is_not_read(
 ) -> None:
     """Its size is told, so that the job can say why."""
     view(app, "x", '"id" TEXT, "text" TEXT', f"'1', '{'z' * 400}'")
-    monkeypatch.setattr(search_rows, "LARGEST", 100)
+    monkeypatch.setattr(search_view, "LARGEST", 100)
 
     [row] = await rows.page("x", None, 5, ALL)
 
