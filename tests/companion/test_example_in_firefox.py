@@ -79,6 +79,7 @@ async def grace_writes(chromium: Browser, app: Example, text: str) -> None:
         await write(page, "Ada", text)
 
 
+@pytest.mark.matrix
 async def test_a_message_is_shown_and_a_click_opens_its_chat(
     example_app: Example, ada: Firefox, chromium: Browser
 ) -> None:

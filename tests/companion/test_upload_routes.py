@@ -48,7 +48,7 @@ def stored_app(app: App, s3_bucket: Bucket) -> App:
     return app
 
 
-@pytest.fixture(params=["post", "put"])
+@pytest.fixture(params=["post", pytest.param("put", marks=pytest.mark.matrix)])
 async def routes(
     request: pytest.FixtureRequest, stored_app: App, prisma_client: Callable[[str], Path]
 ) -> AsyncIterator[Routes]:

@@ -128,7 +128,7 @@ async def shows(page: Page, place: Locator) -> bool:
 EDGE = "each => getComputedStyle(each).borderBottomColor"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.matrix)])
 async def test_forced_colours(mess: Mess, chromium: Browser, theme: str) -> None:
     """Whatever colours the reader sets: current page, state and wire are marked, and graphs have legends."""
     await fill(mess)

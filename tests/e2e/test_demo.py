@@ -158,6 +158,7 @@ def test_interrupted_while_it_loads(checkout: Path, program: str) -> None:
     assert -signal.SIGINT == process.returncode
 
 
+@pytest.mark.matrix
 def test_a_worker_that_pretends_is_found_out(checkout: Path) -> None:
     """A worker that reports success and does nothing fails every check of the demo."""
     worker = checkout / "worker.py"

@@ -69,9 +69,9 @@ async def test_an_upload_becomes_a_video_a_poster_and_a_row(
     ("recipe", "size", "less"),
     [
         pytest.param("4k", (1920, 1080), (1280, 720), marks=pytest.mark.matrix),
-        ("4k-hevc", (1920, 1080), (1280, 720)),
+        pytest.param("4k-hevc", (1920, 1080), (1280, 720), marks=pytest.mark.matrix),
         pytest.param("4k-upright", (1080, 1920), (720, 1280), marks=pytest.mark.matrix),
-        ("4k-vp9", (1920, 1080), (1280, 720)),
+        pytest.param("4k-vp9", (1920, 1080), (1280, 720), marks=pytest.mark.matrix),
         ("4k-ten-bits", (1280, 720), (1280, 720)),
     ],
 )
