@@ -33,10 +33,13 @@ test("an event says what it is about", async () => {
   assert.equal(rows[1].aggregateType, "channel");
 });
 
-test("a topic that the worker would refuse is refused before it is written", () => {
+test("what the worker would refuse is refused before it is written", () => {
   const { rows, tx } = table();
-  for (const topic of ["job", "", "message created", "message."]) {
+  const long = "a".repeat(201);
+  for (const topic of ["job", "", "message created", "message.", long]) {
     assert.throws(() => outbox(tx).event(topic, 1), TypeError);
   }
+  assert.throws(() => outbox(tx).event("message.created", long), TypeError);
+  assert.throws(() => outbox(tx).event("message.created", 1, {}, long), TypeError);
   assert.deepEqual(rows, []);
 });

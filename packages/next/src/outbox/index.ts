@@ -2,6 +2,8 @@ import type { Jobs } from "../jobs.js";
 import type { AddOptions } from "../options.js";
 import type { JobName } from "../status.js";
 
+const LONGEST = 200; // characters of a topic and of what it is about: the worker refuses more
+
 /** What `outbox` needs of a Prisma client or transaction: its model `Outbox`. */
 export interface OutboxClient {
   outbox: { create(args: never): PromiseLike<unknown> };
@@ -38,10 +40,14 @@ export function outbox(tx: OutboxClient) {
       payload: object = {},
       aggregateType: string = topic.split(".")[0] as string,
     ): Promise<string> {
-      if (topic === "job" || !/^[\w:-]+(\.[\w:-]+)*$/.test(topic)) {
+      if (topic === "job" || topic.length > LONGEST || !/^[\w:-]+(\.[\w:-]+)*$/.test(topic)) {
         throw new TypeError(`a topic looks like message.created, and ${JSON.stringify(topic)} does not`);
       }
-      return write(topic, aggregateType, String(aggregateId), payload);
+      const id = String(aggregateId);
+      if (Math.max(aggregateType.length, id.length) > LONGEST) {
+        throw new TypeError(`aggregateType and aggregateId have at most ${LONGEST} characters`);
+      }
+      return write(topic, aggregateType, id, payload);
     },
   };
 }
