@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TOPIC, NAME = "outbox", "status"  # on the board
 KEPT = 60.0  # seconds
+LATE = 60.0  # seconds for which the first row has waited, when the alert and the dashboard speak of it
 
 
 class OutboxRowView(Model):
@@ -45,6 +46,11 @@ class OutboxView(Model):
     def lag(self) -> float:
         """The age of the oldest unpublished row in seconds, when it was seen."""
         return 0.0 if self.oldest is None else max(0.0, self.seen_at - self.oldest)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody has published the first row for a minute."""
+        return self.lag > LATE
 
 
 async def report(board: Board, view: OutboxView) -> None:

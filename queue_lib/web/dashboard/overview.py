@@ -63,11 +63,12 @@ async def overview(request: Request, operator: Operator) -> Response:
     read = Reading()
     names = operator.queues.names
     histories = asyncio.gather(*(read(operator.queues.history(name, MINUTES)) for name in names))
-    stats, workers, letters, faults, found = await asyncio.gather(
+    stats, workers, letters, faults, outbox, found = await asyncio.gather(
         operator.queues.stats(),
         operator.workers.alive(),
         operator.dead_letters.count(),
         read(operator.workers.faults(RECENT)),
+        read(operator.outbox()),
         histories,
     )
     history = dict(zip(names, found, strict=True))
@@ -80,6 +81,7 @@ async def overview(request: Request, operator: Operator) -> Response:
         cards=cards,
         workers=workers,
         letters=letters,
+        outbox=outbox,
         lost=(faults or {}).get(LOST_DATA, 0),
         recent=RECENT,
         states=State,

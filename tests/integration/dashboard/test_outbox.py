@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script>"
 async def test_the_page_shows_the_lag_and_the_bad_rows(ada: Browser, mess: Mess) -> None:
     """As a publisher told it; what the app wrote is text. Without an outbox it says so."""
     assert "No worker has told of an outbox" in (await ada.get("/outbox")).text
-    assert "/outbox" not in (await ada.get("/workers")).text
+    assert "/outbox" not in (await ada.get("/workers")).text + (await ada.get("/")).text
 
     outbox = FakeOutbox()
     bad = row(7, HOSTILE, error="no such job: 'x'")
@@ -34,10 +34,12 @@ async def test_the_page_shows_the_lag_and_the_bad_rows(ada: Browser, mess: Mess)
     connection = client(options(mess.url), decode=True, name="test")
     board = RedisBoard(connection, "bull")
     await Upkeep(outbox, "Outbox", OutboxMetrics(), clock=lambda: 1_800_000_090.0).look(board)
-    page = (await ada.get("/outbox")).text
+    page, overview = (await ada.get("/outbox")).text, (await ada.get("/")).text
 
     assert "1,204" in page
-    assert "Rows that can&#39;t be published: 1." in page or "Rows that can't be published: 1." in page
+    told = ("can't be published: 1.", "stands still: its first row has waited for 90 s")
+    assert ([True, True], [True, True]) == tuple([words in text for words in told] for text in (page, overview))
+    assert 'href="/outbox"' in overview
     assert "no such job" in page
     assert HOSTILE not in page
     await board.write("outbox", "status", "{}", 60)
