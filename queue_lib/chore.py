@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from queue_lib.addition import Addition, NewJob
@@ -35,10 +35,11 @@ class Post(Protocol):
     def check(self, addition: Addition) -> None:
         """Raise PermanentError, which names the option, for what BullMQ can't do."""
 
-    async def add(self, jobs: Sequence[NewJob]) -> None:
-        """Add jobs in one step, in this order. A job whose id there is in its queue is not added again.
+    async def add(self, jobs: Sequence[NewJob]) -> Mapping[str, str]:
+        """Add jobs, those of a queue in one step and in this order. A job whose id there is is not added again.
 
-        Raises PermanentError as `check` does; then none is added.
+        Returns the queues that take none because of their keys in Redis, each with why; the others have theirs. Raises
+        PermanentError as `check` does; then none is added.
         """
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, str]] | None]:

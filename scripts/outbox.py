@@ -42,7 +42,9 @@ class What(StrEnum):
 
 
 WhatArgument = Annotated[What, typer.Argument(help="status, replay or skip.")]
-IdsArgument = Annotated[list[int] | None, typer.Argument(help="The ids of rows.", metavar="ID...")]
+IdsArgument = Annotated[
+    list[int] | None, typer.Argument(help="The ids of rows.", metavar="ID...", min=1, max=2**63 - 1)
+]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

@@ -48,8 +48,13 @@ MAX_ERROR = 500  # characters
 MOST_COUNTED = 10_000
 SHOWN = 20  # rows of a list
 CLEARED = 1000  # rows of one statement
-# Held until the round's transaction ends: another publisher then sees what this one has marked.
-TURN = sqlalchemy.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
+# The lock is held until the round's transaction ends: another publisher then sees what this one has marked. If the
+# machine of this one is gone, Postgres ends the transaction after SILENCE; of itself it notices after hours.
+SILENCE = 60_000  # milliseconds; a round takes half of it at most
+TURN = sqlalchemy.text(
+    "SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0)), "
+    "set_config('idle_in_transaction_session_timeout', :silence, true)"
+)
 
 
 class SqlOutbox:
@@ -100,7 +105,9 @@ class SqlOutbox:
         """Delete the oldest of them, in one statement."""
         before = now_for(self._database, self._table, self._columns["published_at"].name, -age)
         row_id, published = self._columns["id"], self._columns["published_at"]
-        old = select(row_id).where(published < before).order_by(row_id).limit(CLEARED)
+        # Of the first rows only: a search for old ones among all would read the whole table when there are none.
+        first = select(row_id, published).where(published.is_not(None)).order_by(row_id).limit(CLEARED).subquery()
+        old = select(first.c[row_id.name]).where(first.c[published.name] < before)
         async with self._database.connection(writes=True) as connection:
             return (await connection.execute(delete(self._table).where(row_id.in_(old)))).rowcount
 
@@ -121,7 +128,8 @@ class SqlOutbox:
 
     async def _is_ours(self, connection: AsyncConnection) -> bool:
         if not self._database.is_sqlite:
-            return bool(await connection.scalar(TURN, {"key": f"pushmill:outbox:{self._table.fullname}"}))
+            values = {"key": f"pushmill:outbox:{self._table.fullname}", "silence": str(SILENCE)}
+            return bool(await connection.scalar(TURN, values))
         # SQLite has one writer at a time: this takes its lock, and changes nothing.
         await connection.execute(
             update(self._table)
@@ -132,7 +140,7 @@ class SqlOutbox:
 
     async def _next_rows(self, connection: AsyncConnection) -> tuple[list[OutboxRow], bool]:
         """The rows of a round, as many as fit into memory; and whether there are no more."""
-        row_id, payload = self._columns["id"], cast(self._columns["payload"], Text())
+        row_id, payload = self._columns["id"], func.coalesce(cast(self._columns["payload"], Text()), "null")
         size = self._bytes_of(payload)
         sizes = select(row_id, size).where(self._is_open).order_by(row_id).limit(ROUND)
         ids, is_all = _that_fit((await connection.execute(sizes)).all())
@@ -142,9 +150,12 @@ class SqlOutbox:
         return found, is_all and len(ids) < ROUND
 
     async def _mark(self, connection: AsyncConnection, round_: Round) -> None:
+        by_reason: dict[str, list[int]] = {}
         for row_id, reason in round_.bad.items():
-            values = {self._columns["error"].name: reason[:MAX_ERROR].replace("\0", "")}
-            await connection.execute(update(self._table).where(self._columns["id"] == row_id).values(values))
+            by_reason.setdefault(reason[:MAX_ERROR].replace("\0", ""), []).append(row_id)
+        for reason, ids in by_reason.items():
+            values = {self._columns["error"].name: reason}
+            await connection.execute(update(self._table).where(self._among(ids)).values(values))
         if published := [row.id for row in round_.rows if row.id not in round_.bad]:
             await connection.execute(self._published(self._among(published)))
 

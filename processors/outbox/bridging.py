@@ -52,7 +52,13 @@ class Bridging:
 
     def checked(self, addition: Addition) -> NewJob:
         """The job, in its queue. Raises PermanentError for a job that there is not, and for data that is no payload."""
-        queue = self._admission.queue_of(addition)
+        try:
+            queue = self._admission.queue_of(addition)
+        except PermanentError:
+            raise
+        except Exception as error:  # a validator of the team's may raise any
+            msg = f"the payload of {addition.name}: {reason_of(error)}"
+            raise PermanentError(msg) from error
         self._check(addition)
         return NewJob(queue, addition)
 

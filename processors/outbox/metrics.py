@@ -56,7 +56,7 @@ class BridgeMetrics(Collector):
     def __init__(self) -> None:
         """Nothing yet."""
         self.heard = 0
-        self.lost = {"bad": 0, "away": 0}
+        self.lost = {"bad": 0, "refused": 0, "away": 0}
         self.deaf_seconds = 0.0
 
     def collect(self) -> Iterable[Metric]:

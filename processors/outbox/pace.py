@@ -29,6 +29,11 @@ class Pace:
         self._pause = SHORTEST if rows else min(2 * self._pause, LONGEST)
         return self._pause if is_last else 0.0
 
+    @staticmethod
+    async def rest() -> None:
+        """Wait for two seconds, whoever wakes: a server is away, or another process publishes and is woken, too."""
+        await asyncio.sleep(LONGEST)
+
     async def wait(self, seconds: float) -> None:
         """Wait, unless woken."""
         with contextlib.suppress(TimeoutError):

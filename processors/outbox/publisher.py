@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from processors.outbox.letters import Letter, letter_of
-from processors.outbox.pace import LONGEST
+from processors.outbox.letters import letter_of
 from queue_lib.errors import BrokerUnavailableError, PermanentError, Trouble
 from queue_lib.outcome import reason_of
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from processors.outbox.bridging import Bridging
+    from processors.outbox.letters import Letter
     from processors.outbox.metrics import OutboxMetrics
     from processors.outbox.pace import Pace
     from queue_lib.chore import Post
-    from storage.ports import Outbox, OutboxRow, Round
+    from storage.ports import Outbox, Round
+
+TOLD = 20  # bad rows of a round that are in the log
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -46,27 +50,43 @@ class Publisher:
             self._told(None)
         except (BrokerUnavailableError, StorageError) as error:
             self._told(reason_of(error))
-            pause = LONGEST
-        await self._pace.wait(pause)
+            pause = None
+        if pause is None:
+            await self._pace.rest()
+        else:
+            await self._pace.wait(pause)
 
-    async def _round(self) -> float:
+    async def _round(self) -> float | None:
+        """Seconds until the next one, unless woken; None while another process publishes."""
         async with self._outbox.round() as found:
             if found is None:
-                return LONGEST
-            letters = [letter for row in found.rows if (letter := self._letter(row, found)) is not None]
+                return None
+            letters = self._letters(found)
             # Jobs first: while Redis is full it takes no jobs, and messages would be published again and again.
-            await self._post.add([job for letter in letters for job in letter.jobs])
-            await self._publish([letter.message for letter in letters if letter.message is not None])
-        self._metrics.published(len(letters), len(found.bad))
+            refused = await self._post.add([job for letter in letters.values() for job in letter.jobs])
+            if refused:
+                found.bad |= _refused(letters, refused)
+            sent = [letter for row_id, letter in letters.items() if row_id not in found.bad]
+            await self._publish([letter.message for letter in sent if letter.message is not None])
+        self._tell_bad(found)
+        self._metrics.published(len(sent), len(found.bad))
         return self._pace.next(len(found.rows), is_last=found.is_last)
 
-    def _letter(self, row: OutboxRow, found: Round) -> Letter | None:
-        try:
-            return letter_of(row, self._bridging, self._prefix)
-        except PermanentError as error:
-            found.bad[row.id] = reason_of(error)
-            _log.error("outbox_row_bad", row=row.id, topic=row.topic[:100], reason=reason_of(error))
-            return None
+    def _letters(self, found: Round) -> dict[int, Letter]:
+        """By the ids of the rows; bad ones are noted in the round."""
+        letters = {}
+        for row in found.rows:
+            try:
+                letters[row.id] = letter_of(row, self._bridging, self._prefix)
+            except PermanentError as error:
+                found.bad[row.id] = reason_of(error)
+        return letters
+
+    @staticmethod
+    def _tell_bad(found: Round) -> None:
+        bad = [row for row in found.rows if row.id in found.bad]
+        for row in bad[:TOLD]:
+            _log.error("outbox_row_bad", row=row.id, topic=row.topic[:100], reason=found.bad[row.id], bad=len(bad))
 
     async def _publish(self, messages: list[tuple[str, str]]) -> None:
         if not messages:
@@ -87,3 +107,13 @@ class Publisher:
         elif trouble is None and self._trouble is not None:
             _log.info("outbox_goes_on")
         self._trouble = trouble
+
+
+def _refused(letters: Mapping[int, Letter], refused: Mapping[str, str]) -> dict[int, str]:
+    """Why the rows with a job of such a queue are bad: Redis would refuse it again, and others must not wait for it."""
+    return {
+        row_id: f"queue {job.queue}: {refused[job.queue]}"
+        for row_id, letter in letters.items()
+        for job in letter.jobs
+        if job.queue in refused
+    }

@@ -57,27 +57,36 @@ class Subscriber:
                     await self._take(channel, text)
         except BrokerUnavailableError as error:
             if self._deaf_since is None:
-                self._deaf_since = self._clock()
                 _log.warning("bridges_deaf", reason=reason_of(error))
+            self._count_deaf()
+            self._deaf_since = self._clock()
 
     def _hears(self) -> None:
+        self._count_deaf()
+        self._deaf_since = None
+
+    def _count_deaf(self) -> None:
+        """With each attempt, so that it grows while an outage lasts."""
         if self._deaf_since is not None:
             self._metrics.deaf_seconds += self._clock() - self._deaf_since
-            self._deaf_since = None
 
     async def _take(self, channel: str, text: str) -> None:
         self._metrics.heard += 1
         try:
             jobs = self._bridging.jobs(event_of(channel, text), f"event-{uuid4().hex}")
+            refused = await self._post.add(jobs)
         except PermanentError as error:
-            self._metrics.lost["bad"] += 1
-            _log.error("bridge_message_bad", channel=channel[:100], reason=reason_of(error))
-            return
-        try:
-            await self._post.add(jobs)
+            self._lose("bad", channel, reason_of(error))
         except BrokerUnavailableError:
             self._metrics.lost["away"] += 1
             raise
+        else:
+            for queue, reason in refused.items():
+                self._lose("refused", channel, f"queue {queue}: {reason}")
+
+    def _lose(self, why: str, channel: str, reason: str) -> None:
+        self._metrics.lost[why] += 1
+        _log.error("bridge_message_bad", channel=channel[:100], reason=reason)
 
 
 def event_of(channel: str, text: str) -> AppEvent:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from storage.ports import Outbox, OutboxRow
 
 AGE = 7 * DAY  # seconds for which published rows are kept
-CLEARED = 1000  # rows of one statement
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -38,6 +37,7 @@ class Upkeep:
         self._table = table
         self._metrics = metrics
         self._clock = clock
+        self._is_unheard = False
 
     async def look(self, board: Board) -> None:
         """Count what is in it, for the metrics and the dashboard."""
@@ -61,7 +61,7 @@ class Upkeep:
     async def clear(self) -> None:
         """Delete the rows that were published a week ago."""
         try:
-            while await self._outbox.clear(AGE) >= CLEARED:
+            while await self._outbox.clear(AGE):
                 pass
         except StorageError as error:
             _log.debug("outbox_not_cleared", reason=reason_of(error))
@@ -71,9 +71,12 @@ class Upkeep:
         try:
             async with aclosing(self._outbox.heard(channel)) as heard:
                 async for _ in heard:
+                    self._is_unheard = False
                     pace.wake()
         except StorageError as error:
-            _log.warning("outbox_unheard", reason=reason_of(error))
+            if not self._is_unheard:
+                _log.warning("outbox_unheard", reason=reason_of(error))
+            self._is_unheard = True
 
 
 def _view(row: OutboxRow) -> OutboxRowView:

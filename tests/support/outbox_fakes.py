@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import field_validator
+
 from processors.outbox.bridging import Bridging
 from processors.outbox.metrics import OutboxMetrics
 from processors.outbox.pace import Pace
@@ -17,9 +19,9 @@ from queue_lib.processor import JobSchema, Model
 from storage.ports import Backlog, OutboxRow, Round
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from queue_lib.addition import NewJob
+    from queue_lib.addition import Addition, NewJob
     from queue_lib.bridge import Bridge
 
 
@@ -29,11 +31,23 @@ class IndexDoc(Model):
     id: str
 
 
+class Strange(Model):
+    """A payload whose validator is wrong."""
+
+    id: str
+
+    @field_validator("id")
+    @classmethod
+    def _fit(cls, _: str) -> str:
+        raise KeyError("x")  # noqa: EM101 -- as `{}["x"]` does
+
+
 ADMISSION = Admission(
     [
         JobSchema("index_doc", "search", IndexDoc),
         JobSchema("count", "reports", IndexDoc),
         JobSchema("own", "search", IndexDoc, internal=True),
+        JobSchema("strange", "search", Strange),
     ]
 )
 
@@ -96,24 +110,34 @@ class FakePost:
     board: MemoryBoard = field(default_factory=MemoryBoard)
     jobs: list[NewJob] = field(default_factory=list)
     fault: Exception | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+    deaf: Exception | None = None
     messages: Iterable[tuple[str, str]] = ()
     check = staticmethod(BullMQPost.check)
 
-    async def add(self, jobs: Sequence[NewJob]) -> None:
+    async def add(self, jobs: Sequence[NewJob]) -> dict[str, str]:
         """See the port."""
         if self.fault is not None:
             raise self.fault
-        self.jobs += jobs
+        self.jobs += [job for job in jobs if job.queue not in self.refused]
+        return {job.queue: self.refused[job.queue] for job in jobs if job.queue in self.refused}
 
     @asynccontextmanager
     async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[tuple[str, str]] | None]:
         """See the port."""
+        if self.deaf is not None:
+            raise self.deaf
 
         async def heard() -> AsyncIterator[tuple[str, str]]:
             for message in self.messages:
                 yield message
 
         yield heard()
+
+
+def bridging(*bridges: Bridge, check: Callable[[Addition], None]) -> Bridging:
+    """Bridges to the jobs above."""
+    return Bridging(bridges, ADMISSION, "epop", check)
 
 
 class World:
@@ -123,12 +147,16 @@ class World:
         """With these bridges."""
         self.outbox, self.post, self.metrics, self.pace = FakeOutbox(list(rows)), FakePost(), OutboxMetrics(), Pace()
         self.waited: list[float] = []
-        self.pace.wait = self._wait  # type: ignore[method-assign]
-        bridging = Bridging(bridges, ADMISSION, "epop", self.post.check)
-        self.publisher = Publisher(self.outbox, self.post, bridging, "epop", self.pace, self.metrics)
+        self.rested = 0
+        self.pace.wait, self.pace.rest = self._wait, self._rest  # type: ignore[method-assign]
+        jobs = bridging(*bridges, check=self.post.check)
+        self.publisher = Publisher(self.outbox, self.post, jobs, "epop", self.pace, self.metrics)
 
     async def _wait(self, seconds: float) -> None:
         self.waited.append(seconds)
+
+    async def _rest(self) -> None:
+        self.rested += 1
 
     @property
     def ids(self) -> list[str | None]:

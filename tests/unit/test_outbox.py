@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from processors.outbox.metrics import BridgeMetrics
 from processors.outbox.pace import Pace
+from processors.outbox.subscriber import Subscriber
 from processors.outbox.upkeep import Upkeep
 from queue_lib.addition import Deduplication
 from queue_lib.admin.outbox import reported
 from queue_lib.bridge import AppEvent, Bridge
 from queue_lib.errors import BrokerUnavailableError, Trouble
 from storage.errors import StorageAwayError
-from tests.support.outbox_fakes import World, row
+from tests.support.outbox_fakes import FakePost, World, bridging, row
 
 if TYPE_CHECKING:
     from typing import Any
@@ -149,7 +151,7 @@ async def test_an_outage_marks_nothing_and_is_told_once() -> None:
 
     assert [1] == world.outbox.published
     assert ["outbox_waits", "outbox_goes_on"] == [line["event"] for line in logs]
-    assert [2.0, 2.0, 2.0, 0.25] == world.waited
+    assert (3, [0.25]) == (world.rested, world.waited)
 
 
 async def test_a_user_who_may_not_publish_adds_jobs_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,13 +172,46 @@ async def test_a_user_who_may_not_publish_adds_jobs_nevertheless(monkeypatch: py
 
 
 async def test_while_another_publishes_this_one_looks_seldom() -> None:
-    """Every two seconds."""
+    """Every two seconds, and whoever wakes: the other one is woken, too."""
     world = World(rows=[row(1)])
     world.outbox.is_mine = False
 
     await world.publisher.turn()
 
-    assert ([], [2.0]) == (world.outbox.published, world.waited)
+    assert ([], 1, []) == (world.outbox.published, world.rested, world.waited)
+
+
+async def test_a_queue_that_redis_refuses_stands_in_no_others_way() -> None:
+    """Its rows are bad, and wait for an operator; of theirs no event is published."""
+    world = World(INDEX, Bridge("order.*", "count", COUNT.data), rows=[row(1), row(2, "order.paid"), row(3)])
+    world.post.refused = {"search": "a key in Redis has the wrong type"}
+
+    await world.publisher.turn()
+
+    reason = "queue search: a key in Redis has the wrong type"
+    assert ({1: reason, 3: reason}, [2]) == (world.outbox.bad, world.outbox.published)
+    assert ["epop.order.paid"] == [channel for channel, _ in world.post.board.published]
+
+
+async def test_a_round_of_bad_rows_does_not_flood_the_log() -> None:
+    """Each of the lines that there are says how many there were."""
+    world = World(rows=[row(number, "no topic") for number in range(30)])
+
+    with capture_logs() as logs:
+        await world.publisher.turn()
+
+    assert (20, 30) == (len(logs), logs[0]["bad"])
+    assert 30 == len(world.outbox.bad)
+
+
+async def test_a_validator_of_the_teams_may_raise_anything() -> None:
+    """The row is bad; the worker goes on."""
+    world = World(COUNT, rows=[row(1, "job", job(name="strange")), row(2)])
+
+    await world.publisher.turn()
+
+    assert {1: "the payload of strange: KeyError: 'x'"} == world.outbox.bad
+    assert [2] == world.outbox.published
 
 
 async def test_the_pause_grows_while_there_is_nothing_and_ends_when_woken() -> None:
@@ -209,3 +244,76 @@ async def test_operators_see_what_is_in_it() -> None:
         1
         == next(each for each in world.metrics.collect() if each.name == "pushmill_outbox_unpublished").samples[0].value
     )
+
+
+class Listening:
+    """A subscriber over a post, with a clock that is set."""
+
+    def __init__(self) -> None:
+        self.post, self.metrics, self.now = FakePost(), BridgeMetrics(), 0.0
+        jobs = bridging(INDEX, COUNT, check=self.post.check)
+        self.subscriber = Subscriber(self.post, jobs, "epop.*", self.metrics, clock=lambda: self.now)
+
+    async def listen(self, at: float = 0.0) -> None:
+        """Until there are no messages."""
+        self.now = at
+        await self.subscriber.listen()
+
+
+async def test_a_message_that_becomes_no_job_is_counted() -> None:
+    """By why: it is bad, a queue is refused, Redis is away. The next message is heard nevertheless."""
+    world = Listening()
+    world.post.refused = {"reports": "a key in Redis has the wrong type"}
+    world.post.messages = [("epop.message.created", text) for text in ("{", '{"id": 7}', '{"id": 8}')]
+    with capture_logs() as logs:
+        await world.listen()
+    assert ["7", "8"] == [job.addition.data["id"] for job in world.post.jobs]
+    assert ({"bad": 1, "refused": 2, "away": 0}, 3) == (world.metrics.lost, world.metrics.heard)
+    assert 3 == [line["event"] for line in logs].count("bridge_message_bad")
+
+    world.post.fault = BrokerUnavailableError("down")
+    await world.listen()
+    assert 1 == world.metrics.lost["away"]
+
+
+async def test_the_seconds_without_an_ear_are_counted_while_they_last() -> None:
+    """It is told once, and ends when some process listens."""
+    world = Listening()
+    world.post.deaf = BrokerUnavailableError("down")
+    with capture_logs() as logs:
+        await world.listen(at=10.0)
+        await world.listen(at=15.0)
+        assert 5.0 == world.metrics.deaf_seconds
+        world.post.deaf = None
+        await world.listen(at=18.0)
+        await world.listen(at=30.0)
+
+    assert 8.0 == world.metrics.deaf_seconds
+    assert 1 == [line["event"] for line in logs].count("bridges_deaf")
+
+
+class Postgres:
+    """An ear that is cut, and once has heard something."""
+
+    def __init__(self) -> None:
+        self.hears = iter((False, False, True, False))
+
+    async def heard(self, _: str) -> Any:
+        """See the port."""
+        if next(self.hears):
+            yield
+        msg = "cut"
+        raise StorageAwayError(msg)
+
+
+async def test_an_ear_that_is_cut_is_told_once() -> None:
+    """And again after it has heard."""
+    world = World()
+    world.outbox.heard = Postgres().heard  # type: ignore[method-assign]
+    upkeep = Upkeep(world.outbox, "Outbox", world.metrics)
+
+    with capture_logs() as logs:
+        for _ in range(4):
+            await upkeep.listen("outbox", world.pace)
+
+    assert ["outbox_unheard", "outbox_unheard"] == [line["event"] for line in logs]

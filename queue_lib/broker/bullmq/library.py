@@ -18,6 +18,11 @@ NOT_LOADED = {"moveJobFromActiveToWait": "moveJobFromActiveToWait-9.lua"}  # tho
 OPTIONS_OF_CLAIM, OPTIONS_OF_FINISH = 3, 8  # which ARGV the scripts take their options in
 CLAIMING = {"moveToActive-11.lua": OPTIONS_OF_CLAIM, "moveToFinished-14.lua": OPTIONS_OF_FINISH}
 # What an app with too old a bullmq is not served with, and which of the KEYS is the queue's `meta`.
+ADDING = {
+    "standard": "addStandardJob-9.lua",
+    "delayed": "addDelayedJob-6.lua",
+    "prioritized": "addPrioritizedJob-9.lua",
+}
 REFUSED = {"moveToActive-11.lua": 9, "addStandardJob-9.lua": 3, "addDelayedJob-6.lua": 2, "addPrioritizedJob-9.lua": 2}
 
 # A parent that waits for a failed job runs when that is deleted, as where the package's worker deletes old jobs. The
@@ -44,10 +49,9 @@ def script(file: str) -> str:
 @cache
 def adding_many() -> str:
     """The script that adds many jobs to a queue; the package's pipeline takes four times the processor time."""
-    file = "addStandardJob-9.lua"
-    refusing = f"local refused = refusal(KEYS[{REFUSED[file]}])\nif refused then return refused end"
-    one = f"local function add_one(KEYS, ARGV)\n{loadScript(file)}\nend"
-    return "\n".join([_own("around.lua"), refusing, one, _own("add_many.lua")])
+    refusing = f"local refused = refusal(KEYS[{REFUSED[ADDING['standard']]}])\nif refused then return refused end"
+    each = [f"local function add_{kind}(KEYS, ARGV)\n{loadScript(file)}\nend" for kind, file in ADDING.items()]
+    return "\n".join([_own("around.lua"), refusing, *each, _own("add_many.lua")])
 
 
 def _own(file: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
@@ -34,7 +35,7 @@ class BullMQPost:
         self._redis, self._name = redis, name
         self._client = client(redis, decode=True, name=name)
         self._producer = Producer(self._client, prefix, {})
-        self._lock = f"{prefix}:pushmill:listener"
+        self._lock, self._token = f"{prefix}:pushmill:listener", uuid4().hex
         self.board = RedisBoard(self._client, prefix)
 
     @staticmethod
@@ -42,16 +43,16 @@ class BullMQPost:
         """Make the options."""
         options(addition)
 
-    async def add(self, jobs: Sequence[NewJob]) -> None:
-        """Add them in one transaction."""
-        await self._producer.add_many(jobs)
+    async def add(self, jobs: Sequence[NewJob]) -> dict[str, str]:
+        """Run a script for each queue."""
+        return await self._producer.add_many(jobs)
 
     @asynccontextmanager
     async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[tuple[str, str]] | None]:
         """Subscribe, under a lock that is renewed."""
         lock = Lock(self._client, self._lock, timeout=LISTENS)
         with outages_translated():
-            is_ours = await lock.acquire(blocking=False)
+            is_ours = await self._acquired(lock)
         if not is_ours:
             yield None
             return
@@ -60,10 +61,21 @@ class BullMQPost:
             with outages_translated():
                 channels = listener.pubsub(ignore_subscribe_messages=True)
                 await channels.psubscribe(pattern)
+                await channels.get_message(timeout=RENEWED)  # Redis has taken it, or raises that it may not
             yield self._heard(channels, lock)
         finally:
             await listener.aclose()
             await self._let_go(lock)
+
+    async def _acquired(self, lock: Lock) -> bool:
+        if await lock.acquire(blocking=False, token=self._token):
+            return True
+        try:
+            await lock.do_release(self._token)  # type: ignore[arg-type]  # a text will do
+        except LockError:
+            return False
+        # It was this process's own: an outage has kept it from being released.
+        return await lock.acquire(blocking=False, token=self._token)
 
     async def _heard(self, channels: PubSub, lock: Lock) -> AsyncIterator[tuple[str, str]]:
         loop = asyncio.get_running_loop()

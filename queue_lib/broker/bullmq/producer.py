@@ -11,7 +11,8 @@ from bullmq import Job as BullJob
 from queue_lib.broker.bullmq.library import SharedQueue, adding_many
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.trouble import outages_translated
-from queue_lib.errors import PermanentError
+from queue_lib.errors import BrokerRefusedError, PermanentError, Trouble
+from queue_lib.outcome import reason_of
 from queue_lib.queues import Retention
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from queue_lib.addition import Addition, Deduplication, Kept, NewJob
     from queue_lib.job import Backoff
 
-KEYS_OF_ADDING = ["wait", "paused", "meta", "id", "completed", "delayed", "active", "events", "marker"]
+# Of addStandardJob, addDelayedJob and addPrioritizedJob.
+KEYS_OF_ADDING = [
+    *("wait", "paused", "meta", "id", "completed", "delayed", "active", "events", "marker"),
+    *("marker", "meta", "id", "delayed", "completed", "events"),
+    *("marker", "meta", "id", "prioritized", "delayed", "completed", "active", "events", "pc"),
+]
+OF_A_QUEUE = {Trouble.WRONG_TYPE, Trouble.OUTDATED}  # about the keys of one queue, whatever is asked of others
 
 
 class Producer:
@@ -48,24 +55,31 @@ class Producer:
         """Add jobs in one step; returns their ids as `add` does. Raises as it does, and then adds none."""
         return await self._add_flow([self._job(job, {}) for job in jobs]) if jobs else []
 
-    async def add_many(self, jobs: Sequence[NewJob]) -> None:
-        """Add jobs in one step, and those of a queue in their order. Raises as `add` does, and then adds none."""
-        if not jobs:
-            return
-        made = [self._job(job, {}) for job in jobs]
-        plain: dict[str, list[Any]] = {}
-        with outages_translated():
-            async with self._client.pipeline(transaction=True) as pipe:
-                for new, job in zip(jobs, made, strict=True):
-                    if new.addition.delay or new.addition.priority:
-                        await job.queue.backend.scripts.addJob(job, pipe)
-                    else:
-                        scripts = job.queue.backend.scripts
-                        plain.setdefault(new.queue, []).extend((*scripts.addJobArgs(job), job.timestamp))
-                for name, arguments in plain.items():
-                    keys = self._queue(name).backend.scripts.getKeys(KEYS_OF_ADDING)
-                    await self._add_many(keys=keys, args=arguments, client=pipe)
-                await pipe.execute()
+    async def add_many(self, jobs: Sequence[NewJob]) -> dict[str, str]:
+        """Add jobs: those of a queue in one step, in their order. Returns the queues that take none, each with why.
+
+        Raises PermanentError as `add` does, and then adds none; and BrokerUnavailableError: some queues have theirs.
+        """
+        by_queue: dict[str, list[Any]] = {}
+        for job in jobs:
+            by_queue.setdefault(job.queue, []).extend(self._arguments(job))
+        refused = {}
+        for name, arguments in by_queue.items():
+            keys = self._queue(name).backend.scripts.getKeys(KEYS_OF_ADDING)
+            try:
+                with outages_translated():
+                    await self._add_many(keys=keys, args=arguments)
+            except BrokerRefusedError as error:
+                if error.trouble not in OF_A_QUEUE:
+                    raise
+                refused[name] = reason_of(error)
+        return refused
+
+    def _arguments(self, new: NewJob) -> list[Any]:
+        """What `add_many.lua` takes for a job."""
+        job = self._job(new, {})
+        kind = "delayed" if job.delay else "prioritized" if job.priority else "standard"
+        return [kind, *job.queue.backend.scripts.addJobArgs(job)]
 
     async def add_batch(self, jobs: Sequence[NewJob], then: NewJob, *, even_if_failed: bool) -> list[str]:
         """Add jobs in one step, as children of `then`, which runs when all have ended; returns the ids, its own last.

@@ -14,10 +14,12 @@ from storage.errors import SchemaError, StorageAwayError
 from storage.outbox import MAX_PAYLOAD, SqlOutbox
 from storage.tables import AppTable
 from tests.support.outbox import POSTGRES, SQLITE, add_outbox, event
+from tests.support.polling import until
 from tests.support.prisma import TEXT_IDS, App, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from storage.database import Database
 
@@ -115,6 +117,71 @@ async def test_old_rows_are_deleted(app: App, outbox: SqlOutbox) -> None:
     assert 1 == await outbox.clear(3600.0)
     assert 0 == await outbox.clear(3600.0)
     assert [2, 3] == [row["id"] for row in app.sql('SELECT id FROM "Outbox" ORDER BY id')]
+
+
+async def test_a_row_that_was_replayed_keeps_no_old_one_from_deletion(app: App, outbox: SqlOutbox) -> None:
+    """It is the first one, and young; the deletion looks at the first published rows only."""
+    app.insert("Outbox", event(1), event(2), event(3))
+    await published(outbox)
+    app.sql("""UPDATE "Outbox" SET "publishedAt" = '2026-01-01 00:00:00.000' WHERE id = 2""")
+
+    assert 1 == await outbox.clear(3600.0)
+    assert [1, 3] == [row["id"] for row in app.sql('SELECT id FROM "Outbox" ORDER BY id')]
+
+
+async def test_a_payload_that_is_null_is_null(empty: App) -> None:
+    """An app may have made the column optional."""
+    shape = SQLITE if empty.url.startswith("sqlite") else POSTGRES
+    empty.sql(shape.replace('"payload" JSONB NOT NULL', '"payload" JSONB'))
+    empty.sql("""INSERT INTO "Outbox" (topic, "aggregateType", "aggregateId") VALUES ('a.b', 'a', '1')""")
+    database = await open_database(empty.url, {AppTable.OUTBOX}, outbox_table="Outbox")
+
+    async with SqlOutbox(database).round() as found:
+        assert found is not None
+        assert ["null"] == [row.payload for row in found.rows]
+    await database.close()
+
+
+async def test_two_workers_share_a_file_of_sqlite(tmp_path: Path) -> None:
+    """While one publishes the other waits, and finds nothing left; the app may write again when both are done."""
+    sqlite_app = App(f"sqlite:///{tmp_path}/dev.db", TEXT_IDS)
+    add_outbox(sqlite_app)
+    sqlite_app.insert("Outbox", *(event(number) for number in range(40)))
+    both = [await open_database(sqlite_app.url, {AppTable.OUTBOX}, outbox_table="Outbox") for _ in range(2)]
+
+    found = await asyncio.gather(*(published(SqlOutbox(database)) for database in both))
+    sqlite_app.insert("Outbox", event(41))
+
+    assert [[], list(range(1, 41))] == sorted(found)
+    assert [41] == await published(SqlOutbox(both[1]))
+    for database in both:
+        await database.close()
+
+
+async def test_a_publisher_whose_machine_is_gone_does_not_hold_the_lock(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres ends a transaction that says nothing more, here after a moment."""
+    monkeypatch.setattr("storage.outbox.SILENCE", 50)
+    app = App(postgres_url, TEXT_IDS)
+    add_outbox(app)
+    app.insert("Outbox", event(1))
+    gone, other = [await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox") for _ in range(2)]
+
+    async def say_nothing() -> None:
+        async with SqlOutbox(gone).round() as found:
+            assert found is not None
+            monkeypatch.undo()
+            await until(is_free)
+
+    async def is_free() -> bool:
+        async with SqlOutbox(other).round() as found:
+            return found is not None
+
+    with pytest.raises(StorageAwayError):
+        await say_nothing()
+    for database in (gone, other):
+        await database.close()
 
 
 async def test_a_lower_id_that_is_committed_later_is_not_lost(postgres_url: str) -> None:
