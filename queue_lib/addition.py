@@ -14,6 +14,8 @@ LOWEST_PRIORITY = 2**21 - 1  # BullMQ's limit
 LONGEST = 10 * 365 * DAY  # seconds: BullMQ's scripts can't count much farther
 MOST = 2**31 - 1  # of attempts, and of jobs that stay
 
+JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True)
+
 Kept = bool | int | Retention | None
 Priority = int | Literal["high", "low"] | None
 
@@ -142,7 +144,7 @@ def _has_ttl(deduplication: Deduplication | None) -> bool:
 def _check_json(data: object) -> None:
     """Raise PermanentError for data that Node can't read or Redis can't hold: NaN, lone surrogates, deep nesting."""
     try:
-        json.dumps(data, ensure_ascii=False, allow_nan=False, sort_keys=True).encode()
+        JSON.encode(data).encode()
     except (ValueError, TypeError, RecursionError) as error:
         msg = f"the payload can't be written as JSON: {type(error).__name__}"
         raise PermanentError(msg) from None

@@ -10,6 +10,7 @@ import re
 # By code or by class (its first two characters); a code wins. Any other code is a fault of the statement.
 CODES = {
     "25006": "is read-only",
+    "25P03": "has ended a transaction that said nothing",
     "28": "refuses the user or the password",
     "3D000": "is not there",
     "3F000": "lacks a schema; have the app's migrations run?",

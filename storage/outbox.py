@@ -130,12 +130,9 @@ class SqlOutbox:
         if not self._database.is_sqlite:
             values = {"key": f"pushmill:outbox:{self._table.fullname}", "silence": str(SILENCE)}
             return bool(await connection.scalar(TURN, values))
-        # SQLite has one writer at a time: this takes its lock, and changes nothing.
-        await connection.execute(
-            update(self._table)
-            .where(literal_column("0") == literal_column("1"))
-            .values({self._columns["error"].name: None})
-        )
+        # SQLite has one writer at a time, and this waits for its turn. A first statement that writes would give up at
+        # once if another one is about to commit: it reads already, and the other waits for it.
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
         return True
 
     async def _next_rows(self, connection: AsyncConnection) -> tuple[list[OutboxRow], bool]:

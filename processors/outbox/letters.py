@@ -70,13 +70,16 @@ def _payload(row: OutboxRow) -> Any:
     if row.payload is None:
         _refuse("payload: it has more than 512 KiB; keep what is large elsewhere, and write its key")
     try:
-        return json.loads(row.payload, parse_constant=_no_json)
+        return JSON.decode(row.payload)
     except (ValueError, RecursionError) as error:
         _refuse(f"payload: it can't be read as JSON ({type(error).__name__})")
 
 
 def _no_json(_: str) -> NoReturn:
     raise ValueError
+
+
+JSON = json.JSONDecoder(parse_constant=_no_json)
 
 
 def _channel(topic: str, prefix: str) -> str:

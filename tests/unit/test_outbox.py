@@ -298,7 +298,7 @@ class Postgres:
     def __init__(self) -> None:
         self.hears = iter((False, False, True, False))
 
-    async def heard(self, _: str) -> Any:
+    async def heard(self, channel: str) -> Any:
         """See the port."""
         if next(self.hears):
             yield

@@ -75,7 +75,7 @@ class BullMQPost:
         except LockError:
             return False
         # It was this process's own: an outage has kept it from being released.
-        return await lock.acquire(blocking=False, token=self._token)
+        return bool(await lock.acquire(blocking=False, token=self._token))
 
     async def _heard(self, channels: PubSub, lock: Lock) -> AsyncIterator[tuple[str, str]]:
         loop = asyncio.get_running_loop()

@@ -120,7 +120,7 @@ def options(addition: Addition) -> dict[str, Any]:
         raise PermanentError(msg)
     found = {
         "jobId": addition.job_id,
-        "delay": _milliseconds(addition.delay),
+        "delay": addition.delay and _milliseconds(addition.delay),
         "attempts": addition.attempts,
         "backoff": addition.backoff and _backoff(addition.backoff),
         "priority": addition.priority,

@@ -39,7 +39,7 @@ async def test_the_page_shows_the_lag_and_the_bad_rows(ada: Browser, mess: Mess)
     assert "1,204" in page
     told = ("can't be published: 1.", "stands still: its first row has waited for 90 s")
     assert ([True, True], [True, True]) == tuple([words in text for words in told] for text in (page, overview))
-    assert 'href="/outbox"' in overview
+    assert '/outbox">outbox</a>' in overview
     assert "no such job" in page
     assert HOSTILE not in page
     await board.write("outbox", "status", "{}", 60)
