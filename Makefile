@@ -55,7 +55,8 @@ tarball: packages/next/node_modules/.ready ## Pack the npm package, for an app t
 package: setup ## Build the npm package (packages/next), if there is npm
 	@$(MAKE) --no-print-directory .package
 
-# The order of the files is that of pyproject.toml: the slow ones first, so that no process is alone with one at the end.
+# The order of the files is that of pyproject.toml and tests/conftest.py: the slow ones first, so that no process is alone
+# with one at the end.
 test: setup ## Run `make check` and all tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target .check-python .check-node .test-node
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not matrix"

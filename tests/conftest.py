@@ -1,7 +1,10 @@
 """Fixtures for all tests: real servers, each in a module of its own."""
 
 import re
+from itertools import groupby
+from operator import itemgetter
 
+import pytest
 import structlog
 from hypothesis import settings
 
@@ -47,3 +50,16 @@ KEY = re.compile(r"\s*[\w+/=;:.!-]{18,}\s*")
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Call what looks like a key by its argument: keys are drawn by chance, and two processes must agree on names."""
     return argname if isinstance(val, str) and KEY.fullmatch(val) else None
+
+
+WAITING = {"companion", "e2e", "wire"}  # folders of tests that wait: for browsers, for Node, for processes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files of tests that wait and of tests that compute take turns, so that no processor is idle."""
+    files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+    kinds = [
+        [file for file in files if WAITING.isdisjoint(file[0].path.parts) is computes] for computes in (False, True)
+    ]
+    ranked = [(number / len(kind), file) for kind in kinds for number, file in enumerate(kind)]
+    items[:] = [item for _, file in sorted(ranked, key=itemgetter(0)) for item in file]

@@ -46,6 +46,7 @@ async def test_a_message_is_shown(
         await open_chat(graces, "Ada")
         await write(graces, "Ada", "Grüße 👋")
 
-    shown = await until(lambda: page.evaluate(SHOWN))
+    # A browser that was cut off comes back in its own time; the message waits for it.
+    shown = await until(lambda: page.evaluate(SHOWN), 240.0)
 
     assert [["Grace", "Grüße 👋", f"/chat/{example_app.user('Grace')}"]] == shown
