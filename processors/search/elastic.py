@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from processors.search.engine import (
@@ -108,7 +109,7 @@ def _verdict(operation: Operation, item: dict[str, Any]) -> Verdict:
     [about] = item.values()
     status, why = about["status"], reason(about.get("error"))
     is_delete = operation.document is None
-    if status < 300:  # noqa: PLR2004 -- a status
+    if status < HTTPStatus.MULTIPLE_CHOICES:
         return Verdict(Result.DELETED if is_delete else Result.INDEXED)
     if status == CONFLICT:
         return Verdict(Result.STALE)
@@ -117,6 +118,6 @@ def _verdict(operation: Operation, item: dict[str, Any]) -> Verdict:
     if status in REFUSALS or status == GONE:  # without an index, where the engine makes none by itself
         msg = f"it refuses to write to {operation.index}: {why}"
         raise EngineRefusesError(msg)
-    if status in BUSY or status >= 500:  # noqa: PLR2004 -- a status
+    if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Verdict(Result.BUSY, f"it answers {status} for the document ({why})")
     return Verdict(Result.FAILED, why or f"status {status}")

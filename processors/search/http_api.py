@@ -7,6 +7,7 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -28,7 +29,7 @@ SECONDS = 30.0  # that a request may take
 MAX_ANSWER = 32 * 1024 * 1024  # bytes: each of 500 items may have a long reason
 MAX_REASON = 300  # characters
 LONGEST_PAUSE = 300.0  # seconds that an engine may ask for
-AWAY = {408, 429}
+AWAY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 UNKNOWN_PATH = "no handler found"  # Elasticsearch's 400 for a path that is none of its own
 UNREAD = object()  # an answer that is no JSON
 # Engines repeat what they could not read, and that is the users' data.
@@ -89,16 +90,16 @@ class Api:
 
 def _read(answer: Answer, missing: Any) -> Any:
     status = answer.status
-    if status == 404 and missing is not None:  # noqa: PLR2004 -- a status
+    if status == HTTPStatus.NOT_FOUND and missing is not None:
         return missing
-    if status == 413:  # noqa: PLR2004 -- a status
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         raise RequestTooLargeError
-    if status >= 500 or status in AWAY:  # noqa: PLR2004 -- statuses
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in AWAY:
         msg = f"it answers {status} ({_why(answer)})"
         raise EngineAwayError(msg, _pause(answer))
-    if status == 400 and UNKNOWN_PATH not in _why(answer):  # noqa: PLR2004 -- a status
+    if status == HTTPStatus.BAD_REQUEST and UNKNOWN_PATH not in _why(answer):
         raise RequestRefusedError(_why(answer))
-    if status >= 300:  # noqa: PLR2004 -- a status
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
         msg = f"it answers {status}: is SEARCH_URL right, and may its user do this? ({_why(answer)})"
         raise EngineRefusesError(msg)
     found = _parsed(answer)
