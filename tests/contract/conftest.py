@@ -9,6 +9,7 @@ import pytest
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.admission import Admission
 from queue_lib.processor import JobSchema, Model
+from tests.support.search_fakes import World, search_world
 from tests.support.wire_kit import QUEUE, WireKit, backends, clock, memory_kit, redis_kit
 
 if TYPE_CHECKING:
@@ -51,3 +52,10 @@ def admin(kit: WireKit) -> Admin:
     """An `Admin` of this wire alone."""
     forms = [JobSchema("greet", QUEUE.name, Greeting), JobSchema("call", QUEUE.name, Greeting, internal=True)]
     return Admin(backends(kit, admission=Admission(forms), clock=clock(kit)), by="anna")
+
+
+@pytest.fixture(params=["elasticsearch", "zincsearch"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """A search engine and rows."""
+    async with search_world(request.param) as world:
+        yield world

@@ -101,6 +101,10 @@ class World:
             self.rows, self.engine, Writer(self.engine), self.rebuilds, "t-", lambda: self.now, self._pause
         )
 
+    def row(self) -> SearchRow:
+        """Some row, which the view does not have."""
+        return SearchRow("any", "{}", None, 2)
+
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.passed += seconds
