@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from queue_lib.web import tokens
-from queue_lib.web.body_limit import LARGEST, LONGEST, MOST_BYTES
+from queue_lib.web.body_limit import LARGEST, MOST_BYTES
 from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.polling import PATIENCE, until
 from tests.support.web_process import web_process
@@ -31,6 +31,7 @@ CLIENTS = 150
 HALF = LARGEST // 2  # bytes; CLIENTS of them are 300 MiB
 STREAMS = 450  # of the 500 clients that may wait
 MIB = 1024 * 1024
+RESET = 0  # in place of a status
 SPARE = 48 * MIB  # for what 450 connections cost, and for what the allocator keeps
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -63,11 +64,14 @@ def head(method: str, path: str, *headers: str) -> bytes:
 
 
 async def status(client: Client, request: bytes) -> int:
-    """Send it; returns the status of the answer."""
+    """Send it; returns the status of the answer, or RESET: who still sends when the server is done may not see it."""
     reader, writer = client
-    writer.write(request)
-    await writer.drain()
-    return int((await reader.readline()).split()[1])
+    try:
+        writer.write(request)
+        await writer.drain()
+        return int((await reader.readline()).split()[1])
+    except ConnectionError:
+        return RESET
 
 
 def memory(process: WorkerProcess) -> int:
@@ -95,7 +99,7 @@ async def test_bodies_without_a_token_are_not_kept(
         told = await asyncio.gather(*(status(client, start + bytes(HALF)) for client in opened))
         grown = memory(process) - before
 
-    assert {expected} <= set(told) <= {expected, 503}  # for so many strangers are let sign in at once
+    assert {expected} <= set(told) <= {expected, 503, RESET}  # 503: so many strangers are let sign in at once
     assert grown < SPARE
     assert [] == process.lines("api_fault")
 
@@ -107,15 +111,15 @@ async def test_the_bodies_of_clients_are_bounded(web: tuple[WorkerProcess, int])
     start = head("POST", "/queue/jobs", JSON, AUTHORIZATION, f"Content-Length: {LARGEST}\r\n")
     async with clients(port, CLIENTS) as opened, clients(port, 1) as [other]:
         sending = [asyncio.create_task(status(client, start + bytes(HALF))) for client in opened]
-        done, _ = await asyncio.wait(sending, timeout=LONGEST / 3)
+        await until(lambda: sum(task.done() for task in sending) >= CLIENTS - MOST_BYTES // HALF)
         grown = memory(process) - before
         alive = await status(other, head("GET", "/healthz"))
+        told = {task.result() for task in sending if task.done()}
         for task in sending:
             task.cancel()
         await asyncio.wait(sending)
 
-    assert {503} == {task.result() for task in done}
-    assert CLIENTS - MOST_BYTES // HALF <= len(done)
+    assert {503} <= told <= {503, 408, RESET}  # 408: on a slow machine a body takes longer than it may
     assert grown < 2 * MOST_BYTES + SPARE
     assert 200 == alive
 
