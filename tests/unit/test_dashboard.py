@@ -16,9 +16,10 @@ from queue_lib.errors import Trouble
 from queue_lib.job import State, Wire
 from queue_lib.observe.worker_stats import Minute, WorkerView
 from queue_lib.web.dashboard import addresses, formats, sparkline
+from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.login_attempts import MOST_ATTEMPTS, LoginAttempts
 from queue_lib.web.dashboard.offers import AT_ONCE, Offer, offer
-from queue_lib.web.dashboard.overview import alarms, graphs_of
+from queue_lib.web.dashboard.overview import graphs_of
 from queue_lib.web.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.web.rate_limit import MOST_NAMES, WINDOW
 from queue_lib.web.tokens import Token

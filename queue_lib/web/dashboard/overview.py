@@ -11,19 +11,19 @@ from fastapi import APIRouter, Request, Response
 from queue_lib.admin.reading import Reading
 from queue_lib.job import State
 from queue_lib.observe.events import LOST_DATA
-from queue_lib.web.dashboard import formats, sparkline
+from queue_lib.web.dashboard import sparkline
+from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.pages import page
+from queue_lib.web.dashboard.verdict import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.admin.queues import QueueStats
-    from queue_lib.observe.worker_stats import Minute, WorkerView
+    from queue_lib.observe.worker_stats import Minute
 
 MINUTES = 60  # of history
-SCHEDULERS = 10  # that have stopped, and are shown
-STUCK = 5  # parents that are named
 RECENT = 15  # minutes for which the page says that Redis lost data
 
 router = APIRouter()
@@ -72,56 +72,24 @@ async def overview(request: Request, operator: Operator) -> Response:
         histories,
     )
     history = dict(zip(names, found, strict=True))
+    lost = (faults or {}).get(LOST_DATA, 0)
     cards = [
         Card(stats=each, alarms=alarms(each, workers), graphs=graphs_of(history[each.queue] or ())) for each in stats
     ]
     return page(
         request,
         "overview.html",
+        verdict=verdict_of(stats, workers, letters, outbox, lost=bool(lost)),
         cards=cards,
         workers=workers,
         letters=letters,
         outbox=outbox,
-        lost=(faults or {}).get(LOST_DATA, 0),
+        lost=lost,
         recent=RECENT,
         states=State,
         refresh=5,
         here="overview",
     )
-
-
-def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    """What is wrong with a queue: its keys, workers that are missing, schedulers that have stopped.
-
-    While any worker runs, a queue that none serves is one that the app does not use, until a job is in it.
-    """
-    trouble = stats.trouble.value if stats.trouble else ""
-    told = [f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []
-    stopped = [
-        f"The scheduler {each.id[:200]} ({each.schedule[:200]}) has stopped: {each.reason}." for each in stats.stopped
-    ]
-    if more := len(stopped[SCHEDULERS:]):
-        stopped[SCHEDULERS:] = [f"So have {more} more schedulers of this queue."]
-    return [*told, *_unserved(stats, workers), *stopped, *_stuck(stats)]
-
-
-def _stuck(stats: QueueStats) -> list[str]:
-    """Which parents wait for a dead child, and what to do."""
-    if not stats.stuck:
-        return []
-    ids = ", ".join(each.id[:100] for each in stats.stuck[:STUCK])
-    more = f" and {len(stats.stuck) - STUCK} more" if len(stats.stuck) > STUCK else ""
-    return [f"These jobs wait for a child that has failed for good: {ids}{more}. Retry or remove the child."]
-
-
-def _unserved(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    serving = [worker for worker in workers if stats.queue in worker.queues]
-    if not serving:
-        return [] if workers and stats.empty else ["No worker serves this queue."]
-    served = {wire for worker in serving for wire in worker.wires}
-    return [
-        f"No worker serves {formats.WIRES[wire]} jobs of this queue." for wire in stats.counts if wire not in served
-    ]
 
 
 def graphs_of(history: Sequence[Minute]) -> Graphs:

@@ -16,10 +16,10 @@ from queue_lib.admin.ports import JobView
 from queue_lib.admin.queues import QueueStats
 from queue_lib.errors import BrokerRefusedError
 from queue_lib.job import State, Wire
+from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.formats import WIRES
 from queue_lib.web.dashboard.offers import LONGEST, AsSeen, offer
-from queue_lib.web.dashboard.overview import alarms
 from queue_lib.web.dashboard.pages import done, page
 
 COUNT = 50  # jobs on a page

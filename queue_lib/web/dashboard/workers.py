@@ -6,8 +6,8 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
+from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.dependencies import Operator
-from queue_lib.web.dashboard.overview import alarms
 from queue_lib.web.dashboard.pages import page
 
 router = APIRouter()
