@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
@@ -289,3 +289,25 @@ class SearchRows(Protocol):
 
         The columns of the view are read anew; else they are remembered for a minute.
         """
+
+
+ExportKind = Literal["text", "integer", "number", "decimal", "boolean", "date", "timestamp", "timestamptz", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """A column of an export. A cell is NULL, or a text as its kind says.
+
+    - text: anything; bytes are base64. json: a JSON value, also of arrays.
+    - integer: digits with a sign. decimal: all digits of the database, or NaN. number: as short as a float can be told
+      from all others, or NaN; both may be Infinity or -Infinity.
+    - boolean: true or false.
+    - date: `2026-11-30`. timestamp, timestamptz: `2026-11-30T12:00:00Z` with up to six digits of a second, in UTC, as
+      which the app keeps times without a zone. All three may be infinity, -infinity, or a date that ends with BC or
+      has a year of more than four digits, as Postgres writes them.
+
+    A database without types (SQLite) may have any other text in a cell of any kind.
+    """
+
+    name: str
+    kind: ExportKind
