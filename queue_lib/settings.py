@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import dotenv
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_lib.errors import ConfigurationError
 from queue_lib.job import Wire
 from queue_lib.queues import Profile
+from queue_lib.redis_settings import RedisSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,44 +28,6 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 SIMILAR = 0.88  # of two names that differ in one letter out of eight, or less
 LONG_ENOUGH = 6  # letters of a name: shorter ones are like too many others
 PROCESSES = "Processes of one worker that run its jobs. More than one helps only if the queue keeps a whole core busy."
-
-
-class RedisSettings(BaseSettings):
-    """Where the jobs are."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
-
-    redis_tls_url: str | None = Field(None, description="Redis over TLS (`rediss://...`); wins over `REDIS_URL`.")
-    redis_url: str | None = Field(
-        None,
-        validate_default=True,
-        description="Redis or Valkey, 6.2 or newer (`redis://...` or `rediss://...`).",
-    )
-    redis_tls_ca: str | None = Field(
-        None, description="Path of the CA certificate (PEM) that signed Redis's certificate."
-    )
-    redis_tls_insecure: bool = Field(
-        default=False, description="1: accept any certificate of Redis, such as Heroku's self-signed ones."
-    )
-    bullmq_prefix: str = Field("bull", min_length=1, description="BullMQ's key prefix: the same as in the app.")
-
-    @field_validator("redis_url")
-    @classmethod
-    def _given(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("redis_tls_url") is None:
-            msg = "not set; set it to the Redis that the app enqueues to, e.g. redis://localhost:6379"
-            raise ValueError(msg)
-        return value
-
-    @property
-    def redis(self) -> str:
-        """The URL of Redis."""
-        return self.redis_tls_url or self.redis_url or ""
-
-    @property
-    def redis_variable(self) -> str:
-        """Where it stands."""
-        return "REDIS_TLS_URL" if self.redis_tls_url else "REDIS_URL"
 
 
 class WorkerSettings(RedisSettings):

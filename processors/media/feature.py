@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.feature import Opened, Served
 
 QUEUE = "file-processing"
+FILE_NAMES = ("process-file", "FILE_PROCESS")
 
 
 def _by_direction(counts: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[tuple[str, ...], int]]:
@@ -54,7 +55,7 @@ MEDIA = Feature(
         JobSchema("process-image", QUEUE, ImagePayload, ImageResult),
         JobSchema("process-video", QUEUE, VideoPayload, VideoResult),
         JobSchema("optimize-avatar", QUEUE, AvatarPayload, AvatarResult),
-        JobSchema("process-file", QUEUE, FileJob, FileResult),
+        *(JobSchema(name, QUEUE, FileJob, FileResult) for name in FILE_NAMES),
     ),
     settings=(MediaSettings, ObjectsSettings),
     shared_settings=(DatabaseSettings, PlatformSettings, SandboxSettings),

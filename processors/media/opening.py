@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from processors.media.dead_uploads import DeadUploads
 from processors.media.dependencies import MediaDependencies
+from processors.media.feature import FILE_NAMES
 from processors.media.optimize_avatar import OptimizeAvatar
 from processors.media.process_file import ProcessFile
 from processors.media.process_image import ProcessImage
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from processors.tools import Tools
     from queue_lib.feature import Served
 
-OF_FILES = ("process-image", "process-video", "process-file")  # jobs whose upload has a row
+OF_FILES = ("process-image", "process-video", *FILE_NAMES)  # jobs whose upload has a row
 
 
 @asynccontextmanager
@@ -46,7 +47,7 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
             "process-image": ProcessImage(dependencies),
             "process-video": ProcessVideo(dependencies),
             "optimize-avatar": OptimizeAvatar(dependencies),
-            "process-file": ProcessFile(dependencies),
+            **dict.fromkeys(FILE_NAMES, ProcessFile(dependencies)),
         },
         on_dead=dict.fromkeys(OF_FILES, DeadUploads(dependencies)),
         holds={"disk": sandbox.check},

@@ -19,7 +19,7 @@ from queue_lib.broker.names import Names
 from queue_lib.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from queue_lib.settings import RedisSettings
+    from queue_lib.redis_settings import RedisSettings
 
 BLOCK = 10.0  # seconds a blocking command waits at most
 CONNECT_TIMEOUT = 5.0  # seconds

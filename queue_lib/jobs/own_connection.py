@@ -13,7 +13,8 @@ from queue_lib.broker.connection import client, redis_options, synchronous_clien
 from queue_lib.broker.rq import producer as rq
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.job import Wire
-from queue_lib.settings import RedisSettings, load
+from queue_lib.redis_settings import RedisSettings
+from queue_lib.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

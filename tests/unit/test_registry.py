@@ -95,6 +95,7 @@ async def test_every_job_has_its_queue_and_payload() -> None:
         ("process-video", "file-processing", VideoPayload),
         ("optimize-avatar", "file-processing", AvatarPayload),
         ("process-file", "file-processing", FileJob),
+        ("FILE_PROCESS", "file-processing", FileJob),
         ("password_reset", "email", EmailPayload),
         ("generic", "email", EmailPayload),
         ("send-email", "email", EmailPayload),

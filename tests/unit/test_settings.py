@@ -143,6 +143,35 @@ def test_the_variable_at_fault_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert other.startswith(f"REDIS_TLS_CA: {ca} {fault}")
 
 
+def test_a_host_in_place_of_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many apps with BullMQ have it; the password is taken as it is, and null stands for none."""
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("REDIS_HOST", "redis.internal")
+    monkeypatch.setenv("REDIS_PASSWORD", "null")
+    assert ("redis://redis.internal:6379/0", "REDIS_HOST") == (read().redis, read().redis_variable)
+
+    for name, value in (("REDIS_HOST", "::1"), ("REDIS_PORT", "6380"), ("REDIS_PASSWORD", "a/b@c%"), ("REDIS_DB", "2")):
+        monkeypatch.setenv(name, value)
+    wanted = {"host": "::1", "port": 6380, "password": "a/b@c%", "db": 2}
+    assert wanted == {name: value for name, value in redis_options(read()).items() if name in wanted}
+    assert "a/b@c%" not in repr(read())
+
+    monkeypatch.setenv("REDIS_PORT", "70000")
+    with pytest.raises(ConfigurationError, match="REDIS_PORT: Input should be less than or equal to 65535"):
+        read()
+
+
+@pytest.mark.parametrize("variable", ["REDIS_URL", "REDIS_TLS_URL"])
+def test_a_url_wins_over_the_host(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Beside it the variables of the host are not even read: platforms set them, too."""
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv(variable, "rediss://example.com")
+    monkeypatch.setenv("REDIS_HOST", "redis.internal")
+    monkeypatch.setenv("REDIS_PORT", "tcp://10.0.0.1:6379")
+    monkeypatch.setenv("REDIS_DB", "none")
+    assert ("rediss://example.com", variable) == (read().redis, read().redis_variable)
+
+
 def test_a_misspelt_variable_stands_beside_the_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named with the fault that it has caused, without its value."""
     monkeypatch.delenv("REDIS_URL")

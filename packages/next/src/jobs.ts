@@ -631,6 +631,7 @@ export interface Jobs {
   "process-video": { queue: "file-processing"; payload: ProcessVideo; result: VideoResult };
   "optimize-avatar": { queue: "file-processing"; payload: OptimizeAvatar; result: AvatarResult };
   "process-file": { queue: "file-processing"; payload: ProcessFile; result: FileResult };
+  "FILE_PROCESS": { queue: "file-processing"; payload: ProcessFile; result: FileResult };
   "password_reset": { queue: "email"; payload: Email; result: EmailResult };
   "generic": { queue: "email"; payload: Email; result: EmailResult };
   "send-email": { queue: "email"; payload: Email; result: EmailResult };
@@ -649,6 +650,7 @@ export const QUEUE_OF = {
   "process-video": "file-processing",
   "optimize-avatar": "file-processing",
   "process-file": "file-processing",
+  "FILE_PROCESS": "file-processing",
   "password_reset": "email",
   "generic": "email",
   "send-email": "email",
