@@ -77,7 +77,8 @@ def main() -> None:
     """Start. Every fault of the set-up is a line of its own on standard error, and the status is 1."""
     command_line.check(__doc__)
     reading = Reading()
-    features = with_own_jobs(own_jobs(reading))
+    own = own_jobs(reading)
+    features = with_own_jobs(own)
     try:
         queue, choice, api = reading.load(WorkerSettings, QueueChoice, ApiSettings)
         choice.named(queues_of(features))
@@ -90,7 +91,7 @@ def main() -> None:
         sys.exit(str(error))
     opened = partial(wiring.admin, queue, features, by="api", choice=choice)
     app = build(opened, api.api_tokens, api.api_rate, observe, routers_of(features))
-    install(app, api.api_tokens, secret=queue.redis)
+    install(app, api.api_tokens, secret=queue.redis, modules={job.__module__ for job in own.jobs})
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(
         app,

@@ -143,17 +143,17 @@ async def aim(page: Page, job_id: str, times: int) -> None:
 
 async def opened_attempts(page: Page) -> list[bool]:
     """Which of a job's failed attempts are open."""
-    return [await each.get_attribute("open") is not None for each in await page.locator("details").all()]
+    return [await each.get_attribute("open") is not None for each in await page.locator("details.attempt").all()]
 
 
 async def test_an_update_keeps_scroll_positions_and_open_attempts(mess: Mess, chromium: Browser) -> None:
     """Of stack traces, too; new attempts are open."""
     async with operating(chromium, mess) as page, working(mess) as broker:
         lease = await failed_twice(mess, broker, page)
-        attempts = page.locator("details")
+        attempts = page.locator("details.attempt")
         assert [True, False] == await opened_attempts(page)
-        await attempts.nth(0).locator("summary").click()
-        await attempts.nth(1).locator("summary").click()
+        await attempts.nth(0).locator("summary").first.click()
+        await attempts.nth(1).locator("summary").first.click()
         trace = attempts.last.get_by_role("region", name="Stack trace")
         await trace.evaluate("each => { each.scrollTop = 300 }")
 

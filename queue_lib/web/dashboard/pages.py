@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from queue_lib.job import Wire
-from queue_lib.web.dashboard import formats
+from queue_lib.web.dashboard import formats, stack_trace
 from queue_lib.web.dashboard.addresses import address, page_of_job
 from queue_lib.web.dashboard.proxied import prefix_of
 
@@ -97,6 +97,7 @@ def page(request: Request, template: str, status: int = HTTPStatus.OK, **values:
         "said": _said(request),
         "now": now,
         "ago": lambda at: formats.ago(at, now),
+        "traced": partial(stack_trace.parsed, own=request.app.state.modules),
         "refresh": 0,
         "here": "",
     }
