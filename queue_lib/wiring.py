@@ -258,7 +258,7 @@ def launcher(
     `cache` gets the connection for commands.
     """
     redis = redis_options(settings)
-    stats = WorkerStats()
+    stats = WorkerStats(names={queue.name: registry.names(queue.name) for queue in queues})
     observe = to_all(LogObserver(), stats, *observers)
     name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
     setup = Setup(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from queue_lib.admin.reading import Reading
 from queue_lib.job import State
-from queue_lib.observe.worker_stats import MINUTE, minute_of
+from queue_lib.observe.worker_stats import MINUTE, NAMES_SPAN, SPAN, minute_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.errors import Trouble
     from queue_lib.job import Wire
-    from queue_lib.observe.worker_stats import Minute
+    from queue_lib.observe.worker_stats import Minute, NameStats
 
 PAGE = 200  # jobs
 DELETED_AT_ONCE = 1000  # jobs
 LONGEST_HISTORY = 24 * 60  # minutes
+SPANS = 24 * 3600 // SPAN  # of a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,14 @@ class QueueStats:
     def empty(self) -> bool:
         """Whether it is known that no job waits or runs."""
         return not self.trouble and not any(map(self.total, set(State) - {State.COMPLETED, State.FAILED}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """A queue's jobs by name, from `since` on (seconds since the epoch)."""
+
+    since: float
+    names: Sequence[NameStats]
 
 
 class QueueAdmin:
@@ -94,13 +103,31 @@ class QueueAdmin:
         than 1 to 1,440 minutes.
         """
         [queue] = self.chosen(queue)
-        if not 1 <= minutes <= LONGEST_HISTORY:
-            msg = f"a history has 1 to {LONGEST_HISTORY} minutes, not {minutes}"
-            raise ValueError(msg)
+        _check(minutes)
         last = int(self._backends.clock() // MINUTE)
         numbers = range(last - minutes + 1, last + 1)
         found = await self._backends.heartbeats.minutes(queue, numbers)
         return [minute_of(number, counts) for number, counts in zip(numbers, found, strict=True)]
+
+    async def day(self, queue: str) -> list[Minute]:
+        """The same of the last 24 hours, in spans of ten minutes. Raises NoSuchQueueError."""
+        [queue] = self.chosen(queue)
+        last = int(self._backends.clock() // SPAN)
+        numbers = range(last - SPANS + 1, last + 1)
+        found = await self._backends.heartbeats.spans(queue, numbers)
+        return [minute_of(number, counts, SPAN) for number, counts in zip(numbers, found, strict=True)]
+
+    async def by_name(self, queue: str, minutes: int = 60) -> Names:
+        """What all workers did with a queue's jobs of each name, those that failed most first.
+
+        Counts are kept by the half-hour: the first one is whole. Raises as `history` does.
+        """
+        [queue] = self.chosen(queue)
+        _check(minutes)
+        now = self._backends.clock()
+        numbers = range(int((now - minutes * MINUTE) // NAMES_SPAN), int(now // NAMES_SPAN) + 1)
+        names = names_of(await self._backends.heartbeats.names(queue, numbers))
+        return Names(since=float(numbers[0] * NAMES_SPAN), names=names)
 
     async def pause(self, queue: str) -> None:
         """Hand out no more jobs of a queue, on both wires."""
@@ -152,3 +179,9 @@ class QueueAdmin:
                 page = await inspector.page(queue, state, start, PAGE)
                 found += sum((job.finished_at or 0.0) <= before for job in page)
         return found
+
+
+def _check(minutes: int) -> None:
+    if not 1 <= minutes <= LONGEST_HISTORY:
+        msg = f"a history has 1 to {LONGEST_HISTORY} minutes, not {minutes}"
+        raise ValueError(msg)

@@ -7,16 +7,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import uuid4
 
 from pydantic import ValidationError
 
 from queue_lib.broker.trouble import outages_translated
-from queue_lib.observe.worker_stats import WorkerView
+from queue_lib.observe.worker_stats import MINUTE, NAMES_SPAN, SPAN, WorkerView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import redis.asyncio
 
@@ -27,6 +27,8 @@ KEPT = 24 * 3600  # seconds that counts are kept
 MOST_WORKERS = 500
 # The script and its keys keep the older word "pulse": workers of earlier versions share them.
 SCRIPT = (Path(__file__).parent / "pulse.lua").read_text()
+Kind = Literal["minute", "span", "names"]
+Place = tuple[Kind, str, int]  # of counts: the queue, and the number of the minute or span since the epoch
 READ = (Path(__file__).parent / "minutes.lua").read_text()
 
 
@@ -57,6 +59,12 @@ class Heartbeats(Protocol):
     async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
         """What was counted in each of these minutes (numbered since the epoch)."""
 
+    async def spans(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """The same of spans of ten minutes."""
+
+    async def names(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """What was counted in each of these half-hours by the names of jobs: each key ends in a space and a name."""
+
 
 class RedisHeartbeats:
     """In Redis: one script for each heartbeat, so that it costs an idle worker one command."""
@@ -70,12 +78,15 @@ class RedisHeartbeats:
 
     async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Run the script."""
-        minutes = [self._minute(queue, number) for queue, number in counts]
-        counted = [json.dumps(each) for each in counts.values()]
+        portions = [portion for key, counted in counts.items() for portion in _portions(*key, counted)]
+        keys = [self._key(*place) for place, _ in portions]
         with outages_translated():
             data_id, heartbeats = await self._send(
-                keys=[self._workers, self._worker(worker.name), f"{self._prefix}:data", *minutes],
-                args=[worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, uuid4().hex, *counted],
+                keys=[self._workers, self._worker(worker.name), f"{self._prefix}:data", *keys],
+                args=[
+                    *(worker.name, worker.model_dump_json(by_alias=True), SILENCE, KEPT, uuid4().hex),
+                    *(json.dumps(counted) for _, counted in portions),
+                ],
             )
         return Data(data_id, heartbeats)
 
@@ -96,8 +107,19 @@ class RedisHeartbeats:
 
     async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
         """Run the script."""
+        return await self._counts("minute", queue, numbers)
+
+    async def spans(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """Run the script."""
+        return await self._counts("span", queue, numbers)
+
+    async def names(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """Run the script."""
+        return await self._counts("names", queue, numbers)
+
+    async def _counts(self, kind: Kind, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
         with outages_translated():
-            found: Any = await self._read(keys=[self._minute(queue, number) for number in numbers])
+            found: Any = await self._read(keys=[self._key(kind, queue, number) for number in numbers])
         return [
             {what: int(text) for what, text in zip(words[::2], words[1::2], strict=True) if _is_count(text)}
             for words in found
@@ -110,8 +132,18 @@ class RedisHeartbeats:
     def _worker(self, name: str) -> str:
         return f"{self._prefix}:worker:{name}"
 
-    def _minute(self, queue: str, number: int) -> str:
-        return f"{self._prefix}:minute:{queue}:{number}"
+    def _key(self, kind: Kind, queue: str, number: int) -> str:
+        return f"{self._prefix}:{kind}:{queue}:{number}"
+
+
+def _portions(queue: str, minute: int, counts: Mapping[str, int]) -> Iterator[tuple[Place, Mapping[str, int]]]:
+    """The hashes to which counts are added: the minute's, its span's, and that of its half-hour by name."""
+    plain = {what: count for what, count in counts.items() if " " not in what}
+    named = {what: count for what, count in counts.items() if " " in what}
+    yield ("minute", queue, minute), plain
+    yield ("span", queue, minute * MINUTE // SPAN), plain
+    if named:
+        yield ("names", queue, minute * MINUTE // NAMES_SPAN), named
 
 
 def _view(text: Any, seen_at: float) -> WorkerView | None:
@@ -134,14 +166,15 @@ class MemoryHeartbeats:
         self._clock = clock
         self._heartbeats = 0
         self._workers: dict[str, WorkerView] = {}
-        self._minutes: dict[tuple[str, int], Counter[str]] = {}
+        self._counts: dict[Place, Counter[str]] = {}
 
     async def send(self, worker: WorkerView, counts: Counts) -> Data:
         """Keep both."""
         self._heartbeats += 1
         self._workers[worker.name] = worker.model_copy(update={"seen_at": self._clock()})
         for key, counted in counts.items():
-            self._minutes.setdefault(key, Counter()).update(counted)
+            for place, portion in _portions(*key, counted):
+                self._counts.setdefault(place, Counter()).update(portion)
         return Data("memory", self._heartbeats)
 
     async def sign_off(self, name: str) -> None:
@@ -156,4 +189,12 @@ class MemoryHeartbeats:
 
     async def minutes(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
         """What was counted."""
-        return [dict(self._minutes.get((queue, number), {})) for number in numbers]
+        return [dict(self._counts.get(("minute", queue, number), {})) for number in numbers]
+
+    async def spans(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """What was counted."""
+        return [dict(self._counts.get(("span", queue, number), {})) for number in numbers]
+
+    async def names(self, queue: str, numbers: Sequence[int]) -> list[dict[str, int]]:
+        """What was counted."""
+        return [dict(self._counts.get(("names", queue, number), {})) for number in numbers]

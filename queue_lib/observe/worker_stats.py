@@ -1,8 +1,8 @@
 """What a worker process is running, and what it has done, minute by minute.
 
-An observer counts. The runner sends the counts to the broker's server every ten seconds and at the end, as the worker's
-heartbeat; there, those of all processes are added up. Durations are kept in fixed buckets, so that they can be added.
-Faults are counted, too: one that ends the process could not be scraped from it.
+An observer counts, each job by its name, too. The runner sends the counts to the broker's server every ten seconds and
+at the end, as the worker's heartbeat; there, those of all processes are added up. Durations are kept in fixed buckets,
+so that they can be added. Faults are counted, too: one that ends the process could not be scraped from it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from queue_lib.outcome import Dead, Done, Retry
 from queue_lib.processor import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
     from queue_lib.job import Job
     from queue_lib.observe.events import Event
     from queue_lib.outcome import Ending
 
 MINUTE = 60  # seconds
+SPAN = 600  # seconds for which counts are kept together, to look at a day
+NAMES_SPAN = 1800  # the same of the jobs of each name: they take ten times the room
 # Upper ends of the buckets, in seconds: from 1 ms to 26 hours, each 1.41 times the one before. What is longer is in a
 # last bucket of its own.
 BOUNDS = tuple(0.001 * 2 ** (step / 2) for step in range(54))
@@ -38,9 +40,12 @@ MOST_RUNNING = 200  # jobs that are sent
 UNSENT = 60  # minutes that are kept while the broker's server is away
 FAULTS = "faults"  # beside the queues: how often each fault has happened
 WAIT, RUN = "wait:", "run:"  # and the number of a bucket: how many durations are in it
+OTHER = "other"  # for a job name that this process does not serve: producers may write any
+MOST_NAMES = 100  # of a queue that are shown
 WORDS: dict[type[Ending], str] = {Done: "done", Retry: "retried", Dead: "dead"}  # others are not counted
 
-Counts = dict[tuple[str, int], Counter[str]]  # (queue, minute since the epoch) -> what -> how often
+# (queue, minute since the epoch) -> what -> how often. `what` may end in a space and the name of a job.
+Counts = dict[tuple[str, int], Counter[str]]
 
 
 # An entry of another program is a worker only if its numbers are possible.
@@ -82,11 +87,11 @@ class WorkerView(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """What all processes have done with a queue's jobs in one minute, which began `at` (seconds since the epoch).
+    """What all processes have done with a queue's jobs in a minute, or in a span of ten.
 
-    `done`, `retried` and `dead` are runs that ended so. The rest are seconds, None where nothing was measured: how
-    long jobs that started had been ready (`wait`), and how long ended runs took (`run`), half of them and 95 of 100
-    at most. They are exact to a bucket: a fifth, as a rule.
+    It began `at`, in seconds since the epoch. `done`, `retried` and `dead` are runs that ended so. The rest are
+    seconds, None where nothing was measured: how long jobs that started had been ready (`wait`), and how long ended
+    runs took (`run`), half of them and 95 of 100 at most. They are exact to a bucket: a fifth, as a rule.
     """
 
     at: float
@@ -99,11 +104,46 @@ class Minute:
     run_p95: float | None
 
 
-def minute_of(number: int, counts: Mapping[str, int]) -> Minute:
-    """The minute with this number since the epoch."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameStats:
+    """What all processes have done with the jobs of one name; the fields are those of `Minute`."""
+
+    name: str
+    done: int
+    retried: int
+    dead: int
+    run_p50: float | None
+    run_p95: float | None
+
+
+def names_of(spans: Sequence[Mapping[str, int]]) -> list[NameStats]:
+    """The jobs by name over some spans, those that failed most first; at most a hundred names."""
+    counts: dict[str, Counter[str]] = {}
+    for span in spans:
+        for what, count in span.items():
+            kind, _, name = what.partition(" ")
+            counts.setdefault(name, Counter())[kind] += count
+    found = [_name_of(name, counted) for name, counted in counts.items() if name]
+    return sorted(found, key=lambda each: (-each.dead, -each.retried, -each.done, each.name))[:MOST_NAMES]
+
+
+def _name_of(name: str, counts: Mapping[str, int]) -> NameStats:
+    minute = minute_of(0, counts)
+    return NameStats(
+        name=name,
+        done=minute.done,
+        retried=minute.retried,
+        dead=minute.dead,
+        run_p50=minute.run_p50,
+        run_p95=minute.run_p95,
+    )
+
+
+def minute_of(number: int, counts: Mapping[str, int], seconds: int = MINUTE) -> Minute:
+    """The minute with this number since the epoch; or the span, if it has that many seconds."""
     waits, runs = _durations(counts, WAIT), _durations(counts, RUN)
     return Minute(
-        at=float(number * MINUTE),
+        at=float(number * seconds),
         done=counts.get("done", 0),
         retried=counts.get("retried", 0),
         dead=counts.get("dead", 0),
@@ -140,9 +180,12 @@ def quantile(buckets: Mapping[int, int], share: float) -> float | None:
 class WorkerStats:
     """The observer that counts."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives seconds since the epoch."""
+    def __init__(
+        self, clock: Callable[[], float] = time.time, names: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        """`clock` gives seconds since the epoch. `names` are the job names that each queue takes."""
         self._clock = clock
+        self._names = {queue: frozenset(known) for queue, known in (names or {}).items()}
         self._running: dict[tuple[str, Wire, str], tuple[Job, float]] = {}  # and since when, in seconds
         self._counts: Counts = {}
 
@@ -186,9 +229,13 @@ class WorkerStats:
 
     def _count(self, job: Job, ending: Ending, seconds: float) -> None:
         if (word := WORDS.get(type(ending))) is not None:
-            counts = self._now(job.queue)
-            counts[word] += 1
-            counts[f"{RUN}{bucket(seconds)}"] += 1
+            counts, name = self._now(job.queue), self._name(job)
+            for what in (word, f"{RUN}{bucket(seconds)}"):
+                counts[what] += 1
+                counts[f"{what} {name}"] += 1
+
+    def _name(self, job: Job) -> str:
+        return job.name if job.name in self._names.get(job.queue, ()) else OTHER
 
     def _now(self, queue: str) -> Counter[str]:
         return self._counts.setdefault((queue, int(self._clock() // MINUTE)), Counter())

@@ -50,7 +50,7 @@ class Process:
     @classmethod
     async def start(cls, kit: WireKit, name: str) -> Self:
         """Start it."""
-        stats = WorkerStats(clock(kit))
+        stats = WorkerStats(clock(kit), {QUEUE.name: ["greet"]})
         wires, queues = (kit.inspector.wire,), (QUEUE.name,)
         me = WorkerView(name=name, host="here", pid=1, started_at=clock(kit)(), queues=queues, wires=wires)
         return cls(
@@ -123,11 +123,35 @@ async def test_the_history_is_summed_over_all_processes(kit: WireKit, admin: Adm
     assert {(0, None)} == {(minute.done, minute.run_p50) for minute in history[:3]}
 
 
+async def test_a_day_and_the_jobs_by_name(kit: WireKit, admin: Admin) -> None:
+    """In spans of ten minutes and of half an hour, over all processes; a name that nobody serves is another one."""
+    for process in [await Process.start(kit, name) for name in "ab"]:
+        for name, outcome in (("greet", Done(None)), ("greet", Dead(FAILURE)), ("unheard of", Retry(60.0, FAILURE))):
+            await kit.enqueue(name, {})
+            await process.run(outcome, seconds=4.0)
+        await process.reporter.send()
+
+    day = await admin.queues.day(QUEUE.name)
+    found = await admin.queues.by_name(QUEUE.name, minutes=1)
+
+    now = clock(kit)()
+    assert (144, {600.0}) == (len(day), {after.at - before.at for before, after in itertools.pairwise(day)})
+    assert now - 600 - 5 < day[-1].at <= now
+    assert (2, 2, 2) == tuple(sum(getattr(span, name) for span in day) for name in ("done", "retried", "dead"))
+    assert [("greet", 2, 0, 2), ("other", 0, 2, 0)] == [
+        (each.name, each.done, each.retried, each.dead) for each in found.names
+    ]
+    assert all(2.8 < (each.run_p50 or 0) <= (each.run_p95 or 0) < 5.7 for each in found.names)
+    assert now - 1860 - 5 < found.since <= now - 60
+    assert found.names == (await admin.queues.by_name(QUEUE.name, minutes=1440)).names
+
+
 @pytest.mark.parametrize("minutes", [0, 1441])
 async def test_a_history_has_bounds(admin: Admin, minutes: int) -> None:
     """It covers a day at most."""
-    with pytest.raises(ValueError, match="a history has 1 to 1440 minutes"):
-        await admin.queues.history(QUEUE.name, minutes)
+    for ask in (admin.queues.history, admin.queues.by_name):
+        with pytest.raises(ValueError, match="a history has 1 to 1440 minutes"):
+            await ask(QUEUE.name, minutes)
 
 
 async def test_a_malformed_heartbeat_is_left_out(redis_url: str) -> None:

@@ -150,8 +150,9 @@ async def look_at_the_rest(api: Api, browser: Browser, written: Written) -> None
         good(await browser.get("/letter", params={"id": letter_id}))
     for path in ("/queue/stats", "/queue/schedules", "/queue/workers"):
         await api(path)
-    await api("/queue/history", queue=FILES)
-    for path in ("/", "/letters", "/letters?start=50", "/schedules", "/workers", f"/queue/{FILES}"):
+    for path in ("/queue/history", "/queue/names"):
+        await api(path, queue=FILES)
+    for path in ("/", "/?period=day", "/letters", "/letters?start=50", "/schedules", "/workers", f"/queue/{FILES}"):
         good(await browser.get(path))
     metrics = await browser.http.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"})
     assert "pushmill_redis_up 1.0" in metrics.text

@@ -115,3 +115,6 @@ def write_heartbeat(server: redis.Redis, number: int, raw: bytes, now: float) ->
     server.set(f"bull:pulse:worker:w{number}", facts % (number, raw, raw if number % 2 else b"1"))
     server.zadd("bull:pulse:workers", {f"w{number}": now})
     server.hset(f"bull:pulse:minute:{FILES}:{int(now // 60)}", mapping={"done": 1, raw: raw})
+    for kind, seconds in (("span", 600), ("names", 1800)):
+        odd: dict[Any, Any] = {"done": 1, raw: raw, b"done " + raw: 1, b"run:7 " + raw: raw}
+        server.hset(f"bull:pulse:{kind}:{FILES}:{int(now // seconds)}", mapping=odd)

@@ -120,7 +120,9 @@ async def tell(mess: Mess) -> None:
     connection = client(options(mess.url), decode=True, name="showcase")
     heartbeats, now = RedisHeartbeats(connection, "bull"), int(time.time() // MINUTE)
     counts = {
-        (queue.name, now - ago): _minute(ago, size) for queue, size in ((PUSHES, 84), (FILES, 9)) for ago in range(59)
+        (queue.name, now - ago): _minute(ago, size, name)
+        for queue, size, name in ((PUSHES, 84, "push-notification"), (FILES, 9, "process-image"))
+        for ago in range(59)
     }
     for number, host in enumerate(("worker-1.dyno", "worker-2.dyno")):
         worker = WorkerView(
@@ -142,15 +144,16 @@ def _running() -> Sequence[RunningJob]:
     return (RunningJob(wire=Wire.BULLMQ, id="9", **common),)
 
 
-def _minute(ago: int, size: int) -> Counter[str]:
+def _minute(ago: int, size: int, name: str) -> Counter[str]:
     """One minute's counts: they vary, with a bad quarter of an hour."""
     done = max(round(size * (0.7 + 0.3 * math.sin(ago / 7)) - (ago * 5) % 7), 0)
     bad = 30 < ago < 44
     wait = (0.09 + 0.04 * math.sin(ago / 5)) * (9 if bad else 1)
+    ended = {"done": done, "retried": size // 9 if bad else 0, "dead": size // 20 if 34 < ago < 38 else 0}
     return Counter({
-        "done": done,
-        "retried": size // 9 if bad else 0,
-        "dead": size // 20 if 34 < ago < 38 else 0,
+        **ended,
+        **{f"{what} {name}": count for what, count in ended.items()},
+        f"run:{bucket(wait * 20)} {name}": done,
         f"wait:{bucket(wait)}": done,
         f"wait:{min(bucket(wait * 6), len(BOUNDS))}": done // 8,
     })  # fmt: skip

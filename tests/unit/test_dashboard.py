@@ -17,9 +17,9 @@ from queue_lib.job import State, Wire
 from queue_lib.observe.worker_stats import Minute, WorkerView
 from queue_lib.web.dashboard import addresses, formats, sparkline
 from queue_lib.web.dashboard.alarms import alarms
+from queue_lib.web.dashboard.charts import DAY, Period, graphs_of
 from queue_lib.web.dashboard.login_attempts import MOST_ATTEMPTS, LoginAttempts
 from queue_lib.web.dashboard.offers import AT_ONCE, Offer, offer
-from queue_lib.web.dashboard.overview import graphs_of
 from queue_lib.web.dashboard.sessions import LIFETIME, Sessions
 from queue_lib.web.rate_limit import MOST_NAMES, WINDOW
 from queue_lib.web.tokens import Token
@@ -231,13 +231,43 @@ def minute(**counts: Any) -> Minute:
 
 
 def test_graphs_of_an_hour() -> None:
-    """Totals, the peak, and the last wait that was measured."""
-    measured = minute(done=4, dead=2, wait_p50=0.1, wait_p95=0.4)
-    graphs = graphs_of([minute(retried=1), measured, minute(done=1)])
+    """Totals, the peak and when it was, the last wait that was measured."""
+    measured = replace(minute(done=4, dead=2, wait_p50=0.1, wait_p95=0.4), at=120.0)
+    graphs = graphs_of([minute(retried=1), measured, replace(minute(done=1), at=180.0)])
 
     assert (5, 1, 2) == graphs.totals
-    assert (6, 0.4, measured) == (graphs.peak, graphs.longest, graphs.latest)
-    assert (None, "") == (graphs_of([]).latest, graphs_of([]).done)
+    assert (6, 120.0, 0.4, 120.0, measured) == (
+        *(graphs.peak, graphs.peak_at, graphs.longest, graphs.longest_at),
+        graphs.latest,
+    )
+    nothing = graphs_of([])
+    assert (None, None, None, "", []) == (nothing.latest, nothing.peak_at, nothing.longest, nothing.done, nothing.ticks)
+
+
+@pytest.mark.parametrize(
+    ("period", "step", "labels", "rows"),
+    [
+        (Period.HOUR, 60, ["60 min ago", "45", "30", "15", "now"], 12),
+        (Period.DAY, 600, ["24 h ago", "18", "12", "6", "now"], 24),
+    ],
+)
+def test_the_axis_of_time(period: Period, step: int, labels: list[str], rows: int) -> None:
+    """It has five marks, and the same is there in numbers, the newest first."""
+    count = period.minutes * 60 // step
+    history = [
+        replace(minute(done=1, dead=place % 2, wait_p95=place), at=float(place * step)) for place in range(count)
+    ]
+    graphs = graphs_of(history, period)
+
+    assert labels == [tick.label for tick in graphs.ticks]
+    assert [count * quarter / 4 for quarter in range(5)] == [tick.x for tick in graphs.ticks]
+    assert [period.minutes * 15 * quarter for quarter in range(5)] == [tick.at for tick in graphs.ticks]
+    assert (rows, count, count // 2) == (
+        *(len(graphs.rows), sum(row.done for row in graphs.rows)),
+        sum(row.dead for row in graphs.rows),
+    )
+    assert (DAY * 60 if period is Period.DAY else 3600) - graphs.rows[0].at == graphs.rows[-2].at
+    assert (float(count - 1), graphs.longest_at) == (graphs.longest, history[-1].at)
 
 
 def worker(queue: str, *wires: Wire) -> WorkerView:

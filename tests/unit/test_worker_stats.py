@@ -21,7 +21,17 @@ from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import Wire
 from queue_lib.observe.events import InternalFault, JobEnded, JobStarted, to_all
 from queue_lib.observe.memory import of_tree
-from queue_lib.observe.worker_stats import BOUNDS, UNSENT, WorkerStats, WorkerView, bucket, minute_of, quantile
+from queue_lib.observe.worker_stats import (
+    BOUNDS,
+    MOST_NAMES,
+    UNSENT,
+    WorkerStats,
+    WorkerView,
+    bucket,
+    minute_of,
+    names_of,
+    quantile,
+)
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from queue_lib.runner.reporter import Reporter
 from tests.support.fakes import make_job
@@ -65,6 +75,22 @@ def test_runs_are_counted_by_their_end() -> None:
     assert {} == stats.take()
 
 
+def test_runs_are_counted_by_the_names_that_are_served() -> None:
+    """What a producer has made up is counted as other: each name takes room in Redis for a day."""
+    stats = WorkerStats(Clock(), {"work": ["send it", "idle"]})
+    for name, outcome in (("send it", Done(None)), ("send it", Dead(FAILURE)), ("x" * 999, Retry(1.0, FAILURE))):
+        stats(JobEnded(make_job(name=name), outcome, 2.0))
+
+    [counts] = stats.take().values()
+    first, second = names_of([counts, counts, {"done": 7, "done ": 7, " ": 1}])
+
+    assert ("send it", 2, 0, 2) == (first.name, first.done, first.retried, first.dead)
+    assert ("other", 0, 2, 0) == (second.name, second.done, second.retried, second.dead)
+    assert first.run_p50 is not None
+    assert 1.4 < first.run_p50 <= (first.run_p95 or 0) < 2.9
+    assert MOST_NAMES == len(names_of([{f"done {number}": 1 for number in range(999)}]))
+
+
 def test_each_minute_is_counted_by_itself() -> None:
     """A wait counts when the job starts, its run when it ends; an unknown wait is not counted."""
     clock = Clock()
@@ -76,7 +102,8 @@ def test_each_minute_is_counted_by_itself() -> None:
 
     assert {
         ("work", NOON // 60): Counter({f"wait:{bucket(1.0)}": 1}),
-        ("work", NOON // 60 + 1): Counter({"done": 1, f"run:{bucket(60.0)}": 1}),
+        ("work", NOON // 60 + 1): Counter({"done": 1, f"run:{bucket(60.0)}": 1})
+        + Counter({"done other": 1, f"run:{bucket(60.0)} other": 1}),
     } == stats.take()
 
 

@@ -13,7 +13,7 @@ from queue_lib.processor import Model
 from queue_lib.web.api.job_models import example, milliseconds
 
 if TYPE_CHECKING:
-    from queue_lib.admin.queues import QueueStats
+    from queue_lib.admin.queues import Names, QueueStats
     from queue_lib.observe.worker_stats import Minute, RunningJob, WorkerView
 
 COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}
@@ -121,6 +121,30 @@ class History(Model):
     minutes: list[MinuteOut]
 
 
+class NameOut(Model):
+    """Runs of the jobs of one name by their end, and run times in milliseconds, null where none was.
+
+    `other` are jobs with a name that no worker has known.
+    """
+
+    model_config = example(name="build-report", done=412, retried=3, dead=0, runP50=180, runP95=410)
+
+    name: str
+    done: int
+    retried: int
+    dead: int
+    run_p50: int | None
+    run_p95: int | None
+
+
+class ByName(Model):
+    """A queue's jobs by name since a moment, in milliseconds."""
+
+    queue: str
+    since: int
+    names: list[NameOut]
+
+
 class RunningOut(Model):
     """A running job, and since when it runs."""
 
@@ -188,6 +212,22 @@ def minute_out(minute: Minute) -> MinuteOut:
         run_p50=milliseconds(minute.run_p50),
         run_p95=milliseconds(minute.run_p95),
     )
+
+
+def by_name_out(queue: str, found: Names) -> ByName:
+    """Jobs by name for a client."""
+    names = [
+        NameOut(
+            name=each.name,
+            done=each.done,
+            retried=each.retried,
+            dead=each.dead,
+            run_p50=milliseconds(each.run_p50),
+            run_p95=milliseconds(each.run_p95),
+        )
+        for each in found.names
+    ]
+    return ByName(queue=queue, since=round(found.since * 1000), names=names)
 
 
 def worker_out(worker: WorkerView) -> WorkerOut:

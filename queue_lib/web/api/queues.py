@@ -14,12 +14,14 @@ from queue_lib.web.api.dependencies import OneQueue, Operator
 from queue_lib.web.api.job_models import Outcome
 from queue_lib.web.api.problems import described
 from queue_lib.web.api.queue_models import (
+    ByName,
     Cancellation,
     Cleaned,
     History,
     Retried,
     Stats,
     WorkerOut,
+    by_name_out,
     minute_out,
     queue_out,
     worker_out,
@@ -155,6 +157,19 @@ async def history(
 ) -> History:
     """What all workers did with a queue's jobs, minute by minute: the oldest first, this minute last."""
     return History(queue=queue, minutes=[minute_out(each) for each in await operator.queues.history(queue, minutes)])
+
+
+@router.get("/names", responses=described(401, 404, 422, 503))
+async def names(
+    operator: Operator,
+    queue: OneQueue,
+    minutes: Annotated[int, Query(ge=1, le=LONGEST_HISTORY)] = 60,
+) -> ByName:
+    """What all workers did with a queue's jobs of each name, those that failed most first.
+
+    Counts are kept by the half-hour. `since` is when the first one began, up to half an hour earlier.
+    """
+    return by_name_out(queue, await operator.queues.by_name(queue, minutes))
 
 
 @router.get("/workers", responses=described(401, 422, 503))

@@ -98,6 +98,11 @@ def iso(at: float | None) -> str:
     return _dated(at, "%Y-%m-%dT%H:%M:%SZ")
 
 
+def clock(at: float | None) -> str:
+    """The time of day of a moment, in UTC."""
+    return _dated(at, "%H:%M")
+
+
 def _dated(at: float | None, form: str) -> str:
     if not at:
         return NONE

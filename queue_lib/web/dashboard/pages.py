@@ -78,6 +78,7 @@ TEMPLATES.filters |= {
     "number": formats.number,
     "duration": formats.duration,
     "moment": formats.moment,
+    "clock": formats.clock,
     "iso": formats.iso,
     "memory": formats.memory,
     "wire": lambda wire: formats.WIRES[wire],

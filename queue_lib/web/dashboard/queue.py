@@ -17,6 +17,7 @@ from queue_lib.admin.queues import QueueStats
 from queue_lib.errors import BrokerRefusedError
 from queue_lib.job import State, Wire
 from queue_lib.web.dashboard.alarms import alarms
+from queue_lib.web.dashboard.charts import InPeriod, Period, graphs_of, history_of
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.formats import WIRES
 from queue_lib.web.dashboard.offers import LONGEST, AsSeen, offer
@@ -69,7 +70,11 @@ class Listed:
 
 @router.get("")
 async def jobs(
-    request: Request, operator: Operator, queue: Known, where: Annotated[Where, Depends(where_of)]
+    request: Request,
+    operator: Operator,
+    queue: Known,
+    where: Annotated[Where, Depends(where_of)],
+    period: InPeriod = Period.HOUR,
 ) -> Response:
     """A page of jobs of a state on a wire."""
     stats = next(each for each in await operator.queues.stats() if each.queue == queue)
@@ -91,6 +96,9 @@ async def jobs(
         wire=wire,
         text=where.text,
         start=where.start,
+        period=period,
+        graphs=graphs_of(await history_of(operator.queues, queue, period), period),
+        names=await operator.queues.by_name(queue, period.minutes),
         states=State,
         ages=AGES,
         count=COUNT,

@@ -127,6 +127,8 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
     history = (await ask("GET", "/queue/history?queue=file-processing&minutes=3", secret=READ_SECRET)).json()
 
+    names = (await ask("GET", "/queue/names?queue=file-processing&minutes=3", secret=READ_SECRET)).json()
+
     assert ("a", "dyno", 4, 1500, 5, ["rq"]) == (
         *(worker["name"], worker["host"], worker["pid"]),
         *(worker["startedAt"], worker["memory"], worker["wires"]),
@@ -138,6 +140,13 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     [minute] = [minute for minute in history["minutes"] if minute["done"]]
     assert 1400 < minute["runP50"] <= minute["runP95"] < 2900
     assert 350 < minute["waitP50"] < 750
+    [other] = names["names"]
+    assert ("file-processing", "other", 1, 0, 0) == (
+        *(names["queue"], other["name"]),
+        *(other["done"], other["retried"], other["dead"]),
+    )
+    assert 1400 < other["runP50"] <= other["runP95"] < 2900
+    assert 0 <= history["minutes"][0]["at"] - names["since"] <= 1_800_000
     assert [404, 422] == [
         (await ask("GET", f"/queue/history?{query}")).status_code for query in ("queue=mail", "queue=x&minutes=0")
     ]
