@@ -24,6 +24,7 @@ TASKS = {
     "video": "processors.media.video.make_video",
     "document": "processors.media.document.extract_text",
     "mail": "processors.email.render",
+    "workbook": "processors.exports.xlsx.task",
 }
 
 FRAMES = 4  # frames of the stack that an error is reported with

@@ -1,0 +1,1 @@
+"""Exports: views of the app's database as files in the object store."""
