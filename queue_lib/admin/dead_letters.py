@@ -7,25 +7,28 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from queue_lib.addition import Addition
 from queue_lib.admin.backends import log_fields
 from queue_lib.admin.bulk import for_each
+from queue_lib.admin.letter_groups import Groups, grouped
 from queue_lib.admin.reading import Reading
 from queue_lib.broker.dead_letters import dead_letter_id
 from queue_lib.plain_json import is_note
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from structlog.typing import FilteringBoundLogger
 
     from queue_lib.admin.backends import Backends
+    from queue_lib.admin.bulk import Bulk
     from queue_lib.admin.filters import JobFilter
     from queue_lib.admin.ports import JobView
     from queue_lib.broker.dead_letters import DeadLetterView
 
+T = TypeVar("T")
 AT_ONCE = 25  # dead letters that are read at once: each may have a payload of megabytes
 
 
@@ -51,11 +54,32 @@ class Newest:
     total: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How far one action on dead letters goes: to `limit` of them, among `looked` from the `start`-th newest on.
+
+    It takes about `seconds`.
+    """
+
+    limit: int
+    looked: int
+    seconds: float = math.inf
+    start: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """How many dead letters were replayed. `more`: there are others; replay again."""
 
     replayed: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many dead letters were dropped. `more`: there are others; drop again."""
+
+    dropped: int
     more: bool
 
 
@@ -94,6 +118,11 @@ class DeadLetterAdmin:
             ]
             end = first
         return Newest(found, total - end if end > 0 else None, total)
+
+    async def groups(self, wanted: JobFilter, start: int, most: int) -> Groups:
+        """The groups of those that the filter admits; `most` letters are looked at, from the `start`-th newest on."""
+        found = await self.newest(wanted, start, most, most)
+        return Groups(grouped(found.letters), found.resume, found.total)
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
         """One dead letter whole; None if there is none."""
@@ -150,16 +179,24 @@ class DeadLetterAdmin:
         self._log.info("letter_replayed", outcome=outcome.value, **log_fields(letter))
         return outcome
 
-    async def replay_many(self, wanted: JobFilter, limit: int, most: int, seconds: float = math.inf) -> Replayed:
-        """Replay those that the filter admits, `limit` at most, the newest first, for about `seconds`.
+    async def replay_many(self, wanted: JobFilter, bounds: Bounds) -> Replayed:
+        """Replay those that the filter admits, the newest first."""
+        done = await self._to_newest(self._replay_brief, wanted, bounds)
+        return Replayed(sum(outcome in REPLAYED for outcome in done.outcomes), done.more)
 
-        At most `most` are looked at.
-        """
-        until = time.monotonic() + seconds
-        found = await self.newest(wanted, 0, limit, most)
-        done = await for_each(found.letters[:limit], self._replay_brief, until - time.monotonic())
-        replayed = sum(outcome in REPLAYED for outcome in done.outcomes)
-        return Replayed(replayed, found.resume is not None or done.more)
+    async def drop_many(self, wanted: JobFilter, bounds: Bounds) -> Dropped:
+        """Drop those that the filter admits, the newest first."""
+        done = await self._to_newest(self.drop, wanted, bounds)
+        return Dropped(sum(done.outcomes), done.more)
+
+    async def _to_newest(
+        self, act: Callable[[DeadLetterView], Awaitable[T]], wanted: JobFilter, bounds: Bounds
+    ) -> Bulk[T]:
+        until = time.monotonic() + bounds.seconds
+        found = await self.newest(wanted, bounds.start, bounds.limit, bounds.looked)
+        done = await for_each(found.letters[: bounds.limit], act, until - time.monotonic())
+        done.more = done.more or found.resume is not None
+        return done
 
     async def _replay_brief(self, letter: DeadLetterView) -> Replay:
         whole = await self._store.find(letter.letter_id)

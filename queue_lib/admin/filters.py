@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from queue_lib.admin.letter_groups import group_of
+
 if TYPE_CHECKING:
     from queue_lib.admin.ports import JobView
     from queue_lib.broker.dead_letters import DeadLetterView
@@ -18,6 +20,7 @@ class JobFilter:
 
     `reason` is looked for in the reason, `words` in the id, name, reason and payload; case does not matter. `newer`
     and `older` are ages in seconds. `before` is a moment in seconds since the epoch: what failed later is left out.
+    `group` names the group of the reason.
     """
 
     queue: str | None = None
@@ -28,6 +31,7 @@ class JobFilter:
     newer: float | None = None
     older: float | None = None
     before: float | None = None
+    group: str | None = None
 
     def admits(self, job: JobView | DeadLetterView, failed_at: float | None, now: float) -> bool:
         """Whether the job meets all conditions.
@@ -45,6 +49,7 @@ class JobFilter:
             and (self.before is None or failed_at is None or failed_at <= self.before)
             and (self.reason is None or self.reason.casefold() in (job.reason or "").casefold())
             and (self.words is None or has_words(job, self.words))
+            and (self.group is None or group_of(job.reason or "") == self.group)
         )
 
 

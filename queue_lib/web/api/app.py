@@ -11,7 +11,18 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from queue_lib.observe.events import to_all
-from queue_lib.web.api import dead_letters, events, health, jobs, metrics, problems, queues, schedules, submissions
+from queue_lib.web.api import (
+    dead_letters,
+    events,
+    health,
+    jobs,
+    letter_groups,
+    metrics,
+    problems,
+    queues,
+    schedules,
+    submissions,
+)
 from queue_lib.web.api.watch import Watch
 from queue_lib.web.body_limit import BodyLimit
 from queue_lib.web.headers import WithHeaders
@@ -69,7 +80,7 @@ def build(
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
     app.add_middleware(WithHeaders)
-    parts = (submissions, jobs, events, queues, schedules, dead_letters, metrics, health)
+    parts = (submissions, jobs, events, queues, schedules, letter_groups, dead_letters, metrics, health)
     for router in (*(part.router for part in parts), *routers):
         app.include_router(router)
     return app

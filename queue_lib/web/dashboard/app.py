@@ -12,7 +12,17 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from queue_lib.errors import BrokerUnavailableError, PermanentError
-from queue_lib.web.dashboard import dead_letters, job, login, outbox, overview, queue, schedules, workers
+from queue_lib.web.dashboard import (
+    dead_letters,
+    job,
+    letter_groups,
+    login,
+    outbox,
+    overview,
+    queue,
+    schedules,
+    workers,
+)
 from queue_lib.web.dashboard.addresses import PREFIX
 from queue_lib.web.dashboard.dependencies import SignInNeededError, UnknownTokenError, allowed
 from queue_lib.web.dashboard.login_attempts import LoginAttempts
@@ -42,7 +52,7 @@ def install(web: FastAPI, tokens: Sequence[Token], secret: str, modules: Collect
     pages.state.attempts = LoginAttempts()
     pages.state.modules = frozenset(name.partition(".")[0] for name in modules)
     pages.include_router(login.router)
-    for part in (overview, queue, job, schedules, dead_letters, workers, outbox):
+    for part in (overview, queue, job, schedules, letter_groups, dead_letters, workers, outbox):
         pages.include_router(part.router, dependencies=[Depends(allowed)])
     _answer_errors(pages)
 

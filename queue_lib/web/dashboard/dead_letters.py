@@ -9,8 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin.dead_letters import Replay
+from queue_lib.admin.dead_letters import Bounds, Replay
 from queue_lib.admin.filters import JobFilter
+from queue_lib.admin.reasons import gist
 from queue_lib.broker.dead_letters import DeadLetterView
 from queue_lib.job import Wire
 from queue_lib.web.dashboard.dependencies import Operator
@@ -19,6 +20,7 @@ from queue_lib.web.dashboard.pages import done, page
 
 COUNT = 50  # letters on a page
 SEARCHED = 2000  # letters that one page looks at
+LOOKED = AT_ONCE * 20  # letters among which an action looks for those that are meant
 SAID = {
     Replay.RETRIED: "letter-retried",
     Replay.ENQUEUED: "letter-enqueued",
@@ -30,6 +32,7 @@ SAID = {
 router = APIRouter()
 
 Name = Annotated[str, Query(max_length=200)]
+Start = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +43,41 @@ class Filter:
     wire: str
     name: str
     text: str
+    group: str = ""
 
     def wanted(self, before: float | None = None) -> JobFilter:
         """The same for the admin; none that failed after `before`, in seconds since the epoch."""
         wire = Wire(self.wire) if self.wire else None
         return JobFilter(
-            queue=self.queue or None, wire=wire, name=self.name or None, reason=self.text or None, before=before
+            queue=self.queue or None,
+            wire=wire,
+            name=self.name or None,
+            reason=self.text or None,
+            before=before,
+            group=self.group or None,
         )
 
     def query(self) -> dict[str, str]:
         """The same for an address."""
-        return {"queue": self.queue, "wire": self.wire, "name": self.name, "text": self.text}
+        return {"queue": self.queue, "wire": self.wire, "name": self.name, "text": self.text, "group": self.group}
 
 
 def filter_of(
-    queue: Name = "", wire: Annotated[str, Query(pattern="^(bullmq|rq|)$")] = "", name: Name = "", text: Name = ""
+    queue: Name = "",
+    wire: Annotated[str, Query(pattern="^(bullmq|rq|)$")] = "",
+    name: Name = "",
+    text: Name = "",
+    group: Annotated[str, Query(pattern="^([0-9a-f]{18}|)$")] = "",
 ) -> Filter:
     """What the address asks for."""
-    return Filter(queue, wire, name, text)
+    return Filter(queue, wire, name, text, group)
 
 
 Chosen = Annotated[Filter, Depends(filter_of)]
 
 
 @router.get("/letters")
-async def listed(
-    request: Request, operator: Operator, chosen: Chosen, start: Annotated[int, Query(ge=0, le=10_000_000)] = 0
-) -> Response:
+async def listed(request: Request, operator: Operator, chosen: Chosen, start: Start = 0) -> Response:
     """The letters that are meant, the newest first."""
     found = await operator.dead_letters.newest(chosen.wanted(), start, COUNT, SEARCHED)
     query = chosen.query()
@@ -82,6 +93,7 @@ async def listed(
         offer=offer(known, "matching dead letter") if filtered else offer(found.total, "dead letter"),
         queues=operator.queues.names,
         query=query,
+        reason=gist(found.letters[0].reason) if chosen.group and found.letters else None,
         filtered=filtered,
         refresh=0 if filtered else 5,
         here="letters",
@@ -92,7 +104,7 @@ async def listed(
 async def replay_all(operator: Operator, chosen: Chosen, seen: AsSeen) -> Response:
     """Replay the letters that are meant: as many as the page said, and none that came after it."""
     wanted = chosen.wanted(before=seen.at)
-    outcome = await operator.dead_letters.replay_many(wanted, seen.most, AT_ONCE * 20, LONGEST)
+    outcome = await operator.dead_letters.replay_many(wanted, Bounds(limit=seen.most, looked=LOOKED, seconds=LONGEST))
     return done("/letters", "replayed-some" if outcome.more else "replayed", outcome.replayed, **chosen.query())
 
 

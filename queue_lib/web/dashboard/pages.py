@@ -53,6 +53,9 @@ SAID = {
     "letter-dropped": "The dead letter is dropped; the job stays among the failed ones.",
     "letter-gone": "Nothing was done: the dead letter is gone.",
     "replayed": "Dead letters replayed: {n}.",
+    "replayed-few": "Dead letters replayed: {n}. The others are gone, can't be replayed, or are still here.",
+    "dropped": "Dead letters dropped: {n}.",
+    "dropped-few": "Dead letters dropped: {n}. The others are gone, or still here.",
     "replayed-some": "Dead letters replayed: {n}. There are more; do it again.",
 }
 

@@ -94,7 +94,7 @@ def _everywhere(
     if letters is None:
         yield Finding(Weight.BROKEN, "The dead letters can't be read", "/letters")
     elif letters:
-        yield Finding(Weight.DEAD, _count(letters, "dead letter", "dead letters"), "/letters")
+        yield Finding(Weight.DEAD, _count(letters, "dead letter", "dead letters"), "/letters/groups")
 
 
 def _of_queue(stats: QueueStats, workers: Sequence[WorkerView]) -> Iterator[Finding]:
