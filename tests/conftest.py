@@ -52,7 +52,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, str) and KEY.fullmatch(val) else None
 
 
-WAITING = {"companion", "e2e", "wire"}  # folders of tests that wait: for browsers, for Node, for processes
+WAITING = {"companion", "e2e", "reference", "wire"}  # folders of tests that wait: for browsers, for Node, for processes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

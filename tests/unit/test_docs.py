@@ -46,6 +46,7 @@ SECOND_NAMES = {
 }
 # Variables of others: boto3's, Sentry's, Next.js's, and those of the app's own side.
 FOREIGN = re.compile(
+    r"QUEUE_(?:CONCURRENCY|REMOVE_ON_\w+)|EMAIL_FROM|"  # of other queue systems
     r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|NODE_ENV|PUSHMILL_(?:TOKEN|URL)|SSL_CERT_FILE|SEARCH_TEST_\w+"
 )
 # Beginnings of a queue's variables, and names of jobs.

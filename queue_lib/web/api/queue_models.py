@@ -13,16 +13,16 @@ from queue_lib.processor import Model
 from queue_lib.web.api.job_models import example, milliseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from queue_lib.admin.queues import Names, QueueStats
     from queue_lib.observe.worker_stats import Minute, RunningJob, WorkerView
 
 COUNTS = {"waiting": 3, "delayed": 0, "active": 2, "completed": 481, "failed": 1, "waitingChildren": 0}
 
 
-class WireCounts(Model):
+class Counts(Model):
     """Jobs by state."""
-
-    model_config = example(**COUNTS)
 
     waiting: int
     delayed: int
@@ -30,6 +30,12 @@ class WireCounts(Model):
     completed: int
     failed: int
     waiting_children: int
+
+
+class WireCounts(Counts):
+    """Jobs by state."""
+
+    model_config = example(**COUNTS)
 
 
 class StoppedOut(Model):
@@ -66,8 +72,8 @@ class QueueOut(Model):
     wires: dict[Wire, WireCounts]
 
 
-class Stats(Model):
-    """All queues, and how many dead letters there are: null, if their keys can't be read."""
+class Stats(Counts):
+    """All queues, their jobs by state together, and how many dead letters: null, if their keys can't be read."""
 
     queues: list[QueueOut]
     dead_letters: int | None
@@ -269,6 +275,13 @@ def queue_out(stats: QueueStats) -> QueueOut:
         counts=_counts(totals),
         wires={wire: _counts(dict(counts)) for wire, counts in stats.counts.items()},
     )
+
+
+def stats_out(all_stats: Sequence[QueueStats], dead_letters: int | None) -> Stats:
+    """All queues for a client."""
+    totals = _counts({state: sum(stats.total(state) for stats in all_stats) for state in State})
+    queues = [queue_out(each) for each in all_stats]
+    return Stats(queues=queues, dead_letters=dead_letters, **totals.model_dump())
 
 
 def _counts(counts: dict[State, int]) -> WireCounts:

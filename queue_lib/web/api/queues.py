@@ -23,7 +23,7 @@ from queue_lib.web.api.queue_models import (
     WorkerOut,
     by_name_out,
     minute_out,
-    queue_out,
+    stats_out,
     worker_out,
 )
 from queue_lib.web.api.route import ApiRoute
@@ -40,9 +40,8 @@ AtMost = Annotated[int, Query(ge=1, le=DELETED, description="Delete at most so m
 
 @router.get("/stats", responses=described(401, 422, 503))
 async def stats(operator: Operator) -> Stats:
-    """Each queue: jobs by state, in all and on each wire, and how long the next one has waited."""
-    queues = [queue_out(each) for each in await operator.queues.stats()]
-    return Stats(queues=queues, dead_letters=await operator.dead_letters.count())
+    """Jobs by state: of all queues together, and of each one, in all and on each wire. How long the next has waited."""
+    return stats_out(await operator.queues.stats(), await operator.dead_letters.count())
 
 
 @router.post("/pause", responses=described(401, 403, 404, 422, 503))

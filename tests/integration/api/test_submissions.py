@@ -52,6 +52,7 @@ async def test_submitting_again_adds_no_second_job(ask: Client) -> None:
     assert other not in ids
     stats = (await ask("GET", "/queue/stats")).json()
     assert 2 == next(each for each in stats["queues"] if each["queue"] == "file-processing")["counts"]["waiting"]
+    assert 2 == stats["waiting"]
 
 
 @pytest.mark.parametrize(
