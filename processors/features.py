@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.email.feature import EMAIL
+from processors.exports.feature import EXPORTS
 from processors.media.feature import MEDIA
 from processors.notifications.feature import NOTIFICATIONS
 from processors.outbox.feature import BRIDGES, OUTBOX
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from queue_lib.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES, SEARCH)
+FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES, SEARCH, EXPORTS)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from storage.objects.base import ObjectStore
     from storage.ports import (
         Avatars,
+        Exports,
         Files,
         Notifications,
         Outbox,
@@ -55,6 +56,9 @@ class Storage(Protocol):
 
     def search_rows(self) -> SearchRows:
         """The rows that are to be found by search."""
+
+    def exports(self, replica: str | None = None) -> Exports:
+        """The views that may be exported: of the database at the URL `replica`, or of the app's own."""
 
     def objects(self) -> ObjectStore:
         """The object store."""

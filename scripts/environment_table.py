@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,11 +33,13 @@ def sections() -> Iterator[tuple[str, list[type[BaseSettings]]]]:
     """The settings classes by what they are for: a heading, and those below it."""
     yield "Worker", [WorkerSettings, QueueChoice, JobsSettings]
     yield "API and dashboard (`python web.py`)", [ApiSettings]
+    count = Counter(model for feature in FEATURES for model in feature.settings)
     shared = [model for feature in FEATURES for model in feature.shared_settings]
+    shared += [model for model in count if count[model] > 1]
     yield "All features", list(dict.fromkeys(model for model in shared if described(model)))
     for feature in FEATURES:
-        own = [*feature.settings, *map(queue_settings, feature.queues)]
-        yield f"Feature `{feature.name}`", own
+        own = [model for model in feature.settings if model not in shared]
+        yield f"Feature `{feature.name}`", [*own, *map(queue_settings, feature.queues)]
 
 
 def table() -> str:

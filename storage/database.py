@@ -23,7 +23,16 @@ from storage.reader import BROKEN, ListQuery, Reader
 from storage.tables import look_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Collection,
+        Coroutine,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from sqlalchemy import Select
 
@@ -54,14 +63,14 @@ class Database:
         self._reads, self._writes = Lately(), Lately()
 
     @classmethod
-    async def open(cls, database_url: str, wanted: Mapping[AppTable, Wanted]) -> Self:
-        """Connect to DATABASE_URL, and read the schema of the tables that this process needs.
+    async def open(cls, database_url: str, wanted: Mapping[AppTable, Wanted], *, setting: str = "DATABASE_URL") -> Self:
+        """Connect to the database that `setting` names, and read the schema of the tables that this process needs.
 
         Raises StorageAwayError if the database does not answer or has no connection left, StorageUnavailableError if
         the settings are wrong, and SchemaError with one line for each missing table or column.
         """
         url = parse_database_url(database_url)
-        _refuse_missing_file(url)
+        _refuse_missing_file(url, setting)
         engine = _engine(url)
         try:
             return cls(engine, await _look(engine, wanted, url.schema), url.schema)
@@ -70,7 +79,7 @@ class Database:
             if isinstance(error, (SQLAlchemyError, OSError)):
                 kind = StorageUnavailableError if is_set_up_wrongly(error) else StorageAwayError
                 # Not chained: a driver's exception may hold the URL, which has a password.
-                raise kind(_unusable(url, _reason(url, error))) from None
+                raise kind(_unusable(setting, url, _reason(url, error))) from None
             raise
 
     def found(self, table: AppTable) -> Found:
@@ -137,15 +146,32 @@ class Database:
 
         The connection is its own. Raises StorageAwayError if there is none, or it is cut.
         """
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         with _cut_of_own():
-            async with await psycopg.AsyncConnection.connect(
-                url, autocommit=True, prepare_threshold=None
-            ) as connection:
+            async with await self.own_connection(autocommit=True) as connection:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 yield
                 async for _ in connection.notifies():
                     yield
+
+    async def own_connection(self, *, autocommit: bool = False) -> psycopg.AsyncConnection:
+        """A new connection of Postgres, outside of the pool. Raises the errors of psycopg; `told` words them."""
+        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return await psycopg.AsyncConnection.connect(url, autocommit=autocommit, prepare_threshold=None)
+
+    @staticmethod
+    @contextmanager
+    def told(of_statement: Collection[str] = ()) -> Iterator[None]:
+        """Turn the errors of a driver into StorageAwayError and StatementRefusedError.
+
+        `of_statement` are codes that are a statement's fault here, though they may be an outage elsewhere.
+        """
+        try:
+            yield
+        except FAULTS as error:
+            msg = None if code_of(error) in of_statement else _outage(error)
+            if msg is None:
+                raise StatementRefusedError(_refused(error), code_of(error)) from None
+            raise StorageAwayError(msg) from None  # not chained: a driver's exception may hold values of a row
 
     async def check(self) -> None:
         """Raise StorageAwayError if the database does not answer, or refused a job's read within the last minute."""
@@ -209,10 +235,10 @@ def _said(code: str) -> str | None:
     return words and f"the database {words}"
 
 
-def _refuse_missing_file(url: DatabaseUrl) -> None:
+def _refuse_missing_file(url: DatabaseUrl, setting: str) -> None:
     # Checked before connecting: if SQLite can't open a file, aiosqlite's thread outlives the attempt.
     if url.file is not None and not url.file.is_file():
-        raise StorageUnavailableError(_unusable(url, "there is no such file"))
+        raise StorageUnavailableError(_unusable(setting, url, "there is no such file"))
 
 
 def _engine(url: DatabaseUrl) -> AsyncEngine:
@@ -251,5 +277,5 @@ def _reason(url: DatabaseUrl, error: Exception) -> str:
     return text[:MAX_REASON]
 
 
-def _unusable(url: DatabaseUrl, reason: str) -> str:
-    return f"DATABASE_URL: the database at {url.place} can't be used: {reason}"
+def _unusable(setting: str, url: DatabaseUrl, reason: str) -> str:
+    return f"{setting}: the database at {url.place} can't be used: {reason}"

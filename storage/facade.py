@@ -11,10 +11,13 @@ from storage.columns import subscription_table
 from storage.conditions import parse_where
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
+from storage.export_postgres import PostgresExports
+from storage.export_sqlite import SqliteExports
 from storage.files import SqlFiles
 from storage.late import Late, LateEngine
 from storage.late_ports import (
     LateAvatars,
+    LateExports,
     LateFiles,
     LateNotifications,
     LateOutbox,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from storage.objects.base import ObjectStore
     from storage.ports import (
         Avatars,
+        Exports,
         Files,
         Notifications,
         Outbox,
@@ -63,6 +67,7 @@ class Storage:
         self._has_database = database is not None
         self._settings = objects
         self._objects: ObjectStore | None = None
+        self._exported: Late | None = None
 
     def subscriptions(self, table: str, columns: str, where: str = "") -> Subscriptions:
         """The push subscriptions. `columns` and `where` are as in PUSH_SUBSCRIPTION_COLUMNS and PUSH_WHERE_COLUMNS."""
@@ -115,6 +120,13 @@ class Storage:
         """The rows that are to be found by search."""
         return LateSearchRows(self._late.want_database(SqlSearchRows))
 
+    def exports(self, replica: str | None = None) -> Exports:
+        """The views that may be exported: of the database at the URL `replica`, or of the app's own."""
+        self._exported = self._late
+        if replica is not None:
+            self._exported = Late(partial(Database.open, replica, setting="EXPORT_DATABASE_URL"))
+        return LateExports(self._exported.want_database(_exports_of))
+
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""
         if self._settings is None:
@@ -142,7 +154,7 @@ class Storage:
 
         Raises StorageUnavailableError, with one line for each fault, if settings are wrong.
         """
-        opening = [self._late.open()] if self._late.is_wanted else []
+        opening = [late.open() for late in self._databases() if late.is_wanted]
         checking = [self._objects.check()] if self._objects else []
         ends = await asyncio.gather(*opening, *checking, return_exceptions=True)
         faults = [end for end in ends if isinstance(end, BaseException)]
@@ -155,6 +167,7 @@ class Storage:
         database = {"database": self._late.check, "database_writes": self._late.check_writes}
         return {
             **(database if self._late.is_wanted else {}),
+            **({"export_database": self._exported.check} if self._exported else {}),
             **({"storage": self._objects.check} if self._objects else {}),
         }
 
@@ -162,4 +175,13 @@ class Storage:
         """Close the connections."""
         if self._objects:
             await self._objects.close()
-        await self._late.close()
+        for late in self._databases():
+            await late.close()
+
+    def _databases(self) -> list[Late]:
+        """Those that were asked for, and the one that any statement may have opened."""
+        return list(dict.fromkeys([self._late, *([self._exported] if self._exported else [])]))
+
+
+def _exports_of(database: Database) -> Exports:
+    return SqliteExports(database) if database.is_sqlite else PostgresExports(database)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from storage.ports import (
         Avatars,
         Backlog,
+        Export,
+        ExportRequest,
+        Exports,
         Files,
         Notice,
         Notifications,
@@ -216,3 +219,17 @@ class LateSearchRows:
     async def count(self, entity: str, span: Span) -> tuple[int, int]:
         """See the port."""
         return await (await self._port()).count(entity, span)
+
+
+class LateExports:
+    """The port `Exports` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[Exports]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    @asynccontextmanager
+    async def open(self, request: ExportRequest) -> AsyncIterator[Export]:
+        """See the port."""
+        async with (await self._port()).open(request) as export:
+            yield export

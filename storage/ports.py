@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Collection
     from contextlib import AbstractAsyncContextManager
 
 Scalar = str | int | float | bool | None
@@ -311,3 +312,59 @@ class ExportColumn:
 
     name: str
     kind: ExportKind
+
+
+ExportForm = Literal["csv", "json", "copy"]
+ExportFilter = Scalar | Sequence[Scalar] | Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What is wanted of a view `export_<name>`; without a name, of the only one there is.
+
+    `filters` have for a column a value, several of which one fits, or bounds: `gte`, `gt`, `lte`, `lt` -> value.
+    `seconds`: how long reading may take.
+    """
+
+    name: str | None
+    user_id: str | None
+    columns: Sequence[str] | None
+    filters: Mapping[str, ExportFilter]
+    seconds: float
+
+
+class Export(Protocol):
+    """A view that is being read, in one transaction."""
+
+    @property
+    def name(self) -> str:
+        """The view's, without `export_`."""
+
+    @property
+    def columns(self) -> Sequence[ExportColumn]:
+        """Those that were asked for."""
+
+    @property
+    def expected(self) -> int:
+        """About how many rows there are."""
+
+    def rows(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[bytes]:
+        """Each row as a line.
+
+        `csv`: as in RFC 4180, and NULL is empty where the empty text has quotes; with `escape_formulas` a text that a
+        spreadsheet may take for a formula begins with an apostrophe. `json`: an object, without a line break. `copy`:
+        the text format of Postgres's COPY, which ends with LF.
+
+        Raises StorageAwayError, and StatementRefusedError, also if reading takes longer than the request allows.
+        """
+
+
+class Exports(Protocol):
+    """The views that may be exported."""
+
+    def open(self, request: ExportRequest) -> AbstractAsyncContextManager[Export]:
+        """Begin to read. If the view has a column of the user's id, only the user's own rows are read.
+
+        Raises SchemaError if there is no such view, or no single one without a name; ConditionRefusedError for columns,
+        filters and users that the view can't have; StorageAwayError, StatementRefusedError.
+        """

@@ -24,15 +24,15 @@ MICROSECONDS = 1_000_000
 _HAS_YEAR = "{0} BETWEEN '0001-01-01' AND '9999-12-31'"
 _UTC = """to_char({0}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 _IS_FINITE = "{0}::text NOT IN ('NaN', 'Infinity', '-Infinity')"
-_IS_SAFE = f"abs({{0}}::numeric) <= {MAX_WHOLE}"
-_IS_EXACT = "abs({0}) < 1e15 AND round({0}, 15) = {0} AND {0}::float8::numeric = {0}"
-_DECIMAL = f"CASE WHEN {_IS_EXACT} THEN to_json(trim_scale({{0}})) ELSE to_json({{0}}::text) END"
+IS_SAFE = f"abs({{0}}::numeric) <= {MAX_WHOLE}"
+IS_EXACT = "abs({0}) < 1e15 AND round({0}, 15) = {0} AND {0}::float8::numeric = {0}"
+_DECIMAL = f"CASE WHEN {IS_EXACT} THEN to_json(trim_scale({{0}})) ELSE to_json({{0}}::text) END"
 # The SQL of a cell by the type of its column; a DATE is no DateTime, and a Float is a Numeric.
 _POSTGRES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (DateTime, f"CASE WHEN {_HAS_YEAR} THEN {_UTC} END"),
     (Date, f"CASE WHEN {_HAS_YEAR} THEN {{0}} END"),
     (LargeBinary, "translate(encode({0}, 'base64'), E'\\n', '')"),
-    (Integer, f"CASE WHEN {_IS_SAFE} THEN to_json({{0}}) ELSE to_json({{0}}::text) END"),
+    (Integer, f"CASE WHEN {IS_SAFE} THEN to_json({{0}}) ELSE to_json({{0}}::text) END"),
     (Float, f"CASE WHEN {_IS_FINITE} THEN {{0}} END"),
     (Numeric, f"CASE WHEN {_IS_FINITE} THEN {_DECIMAL} END"),
 )

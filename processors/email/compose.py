@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,9 +15,8 @@ from processors.email.settings import EmailSettings
 from processors.email.signing import signer_of
 from processors.email.smtp.settings import SmtpSettings
 from processors.email.words import TASK, Writer
-from processors.outage import PAUSE
-from processors.sandbox.shortage import NoRoomError
-from queue_lib.errors import PermanentError, SnoozeError
+from processors.job_folder import job_folder
+from queue_lib.errors import PermanentError
 from storage.settings import ObjectsSettings
 
 if TYPE_CHECKING:
@@ -67,16 +65,8 @@ class Composer:
         if not payload.attachments and not self.writer.needs_folder(payload):
             yield None
             return
-        sandbox = self.writer.sandbox
-        try:
-            async with sandbox.detect_shortage():
-                folder = await sandbox.folder()
-                try:
-                    yield folder
-                finally:
-                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        except NoRoomError as error:
-            raise SnoozeError(str(error), PAUSE) from error
+        async with job_folder(self.writer.sandbox) as folder:
+            yield folder
 
     async def _files(self, payload: EmailPayload, folder: Path, memory: AsyncExitStack) -> list[File]:
         if self.objects is None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from processors import objects
+from processors.job_folder import job_folder
 from processors.media.payload import AvatarPayload, Upload
 from processors.media.reports import Report
-from processors.outage import PAUSE, outages_put_off
+from processors.outage import outages_put_off
 from processors.sandbox.client import Task
-from processors.sandbox.shortage import NoRoomError
-from queue_lib.errors import PermanentError, SnoozeError, TransientError
+from queue_lib.errors import PermanentError, TransientError
 from storage.errors import NotOwnerError, RowNotFoundError
 
 if TYPE_CHECKING:
@@ -102,8 +99,8 @@ async def opened_upload(
     Raises PermanentError for an object or a row that no attempt can help, SnoozeError while storage is away or the
     machine has no room.
     """
-    with outages_put_off(), _row_and_room_errors():
-        async with dependencies.sandbox.detect_shortage(), _folder(dependencies) as folder:
+    with outages_put_off(), _row_errors():
+        async with job_folder(dependencies.sandbox) as folder:
             if isinstance(payload, Upload):
                 await dependencies.files.check_owner(payload.file_id, payload.user_id)
                 await dependencies.files.mark_processing(payload.file_id)
@@ -112,28 +109,9 @@ async def opened_upload(
 
 
 @contextmanager
-def _row_and_room_errors() -> Iterator[None]:
-    """Turn a row that can't be used into PermanentError, and a machine without room into SnoozeError."""
+def _row_errors() -> Iterator[None]:
+    """Turn a row that can't be used into PermanentError."""
     try:
         yield
     except (RowNotFoundError, NotOwnerError) as error:
         raise PermanentError(str(error)) from error
-    except NoRoomError as error:
-        raise SnoozeError(str(error), PAUSE) from error
-
-
-@asynccontextmanager
-async def _folder(dependencies: MediaDependencies) -> AsyncIterator[Path]:
-    folder = await dependencies.sandbox.folder()
-    try:
-        yield folder
-    finally:
-        await asyncio.to_thread(_remove, folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove the folder. A process that was just killed in it may still write once more."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        time.sleep(0.2)
-        shutil.rmtree(folder)

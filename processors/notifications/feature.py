@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from processors.notifications.payload import NotificationPayload, NotificationResult
 from processors.notifications.settings import NotificationSettings
-from processors.reach.settings import ReachSettings
+from processors.reach.settings import AddressSettings, ReachSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
 from queue_lib.processor import JobSchema
@@ -53,7 +53,7 @@ NOTIFICATIONS = Feature(
     ),
     jobs=tuple(JobSchema(name, QUEUE, NotificationPayload, NotificationResult) for name in NAMES),
     settings=(NotificationSettings,),
-    shared_settings=(DatabaseSettings, ReachSettings),
+    shared_settings=(DatabaseSettings, ReachSettings, AddressSettings),
     counters=(
         Counter(
             metric="notifications",

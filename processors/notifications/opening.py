@@ -10,6 +10,7 @@ from processors.notifications.feature import NAMES
 from processors.notifications.processor import UserNotification
 from processors.notifications.settings import NotificationSettings
 from processors.reach.reach import facts_of_reach, open_reach
+from processors.reach.settings import AddressSettings
 from queue_lib.feature import Opened
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """Notifications, until the worker ends. The caller closes the tools."""
-    settings = served.of(NotificationSettings)
+    settings, of_users = served.of(NotificationSettings), served.of(AddressSettings)
     dependencies = NotificationDependencies(
         notifications=tools.storage.notifications(settings.notification_table),
-        addresses=tools.storage.addresses(settings.notification_user_table, settings.notification_email_column),
+        addresses=tools.storage.addresses(of_users.notification_user_table, of_users.notification_email_column),
         app_url=settings.notification_app_url,
         reach=open_reach(tools.storage, served),
     )
@@ -33,8 +34,8 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         processors=dict.fromkeys(NAMES, UserNotification(dependencies)),
         facts={
             "notificationTable": settings.notification_table,
-            "notificationUserTable": settings.notification_user_table or "",
-            "notificationEmailColumn": settings.notification_email_column,
+            "notificationUserTable": of_users.notification_user_table or "",
+            "notificationEmailColumn": of_users.notification_email_column,
             **facts_of_reach(served),
         },
     )

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class NotificationSettings(BaseSettings):
-    """The app's table of notifications, and where its users' addresses are."""
+    """The app's table of notifications."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
@@ -19,14 +19,6 @@ class NotificationSettings(BaseSettings):
             "The table of notifications in the app, as the database spells it: `Notification`, say. The queue "
             "`notifications` is served where it is set."
         ),
-    )
-    notification_user_table: str | None = Field(
-        None,
-        min_length=1,
-        description="The table of users, for the channel `email`; without it, each job gives the address.",
-    )
-    notification_email_column: str = Field(
-        "email", min_length=1, description="The column of that table with the e-mail address."
     )
     notification_app_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] | None = Field(
         None, description="The app's address, for the links in e-mails: `https://app.example.com`."

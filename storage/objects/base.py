@@ -37,8 +37,16 @@ class ObjectStore(Protocol):
         fails leaves no `target` behind.
         """
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
-        """Upload the file `source`, replacing an object with this key. Returns its URLs."""
+    async def store(
+        self, source: Path, key: str, content_type: str, cache_control: str, disposition: str | None = None
+    ) -> Stored:
+        """Upload the file `source`, replacing an object with this key. Returns its URLs.
+
+        `disposition` is the value of Content-Disposition (RFC 6266) with which browsers get it.
+        """
+
+    async def signed_link(self, key: str, seconds: int) -> str | None:
+        """A URL under which anybody can read the object for so many seconds, or None if the store signs none."""
 
     async def close(self) -> None:
         """Release connections."""

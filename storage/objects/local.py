@@ -55,7 +55,14 @@ class LocalStore:
         """Copy to the file `target`. Returns the size in bytes."""
         return await in_thread(None, partial(self._copy_out, self._path(key), target, max_bytes))
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:  # noqa: ARG002 -- the port's
+    async def store(
+        self,
+        source: Path,
+        key: str,
+        content_type: str,  # noqa: ARG002 -- the port's
+        cache_control: str,  # noqa: ARG002 -- the port's
+        disposition: str | None = None,  # noqa: ARG002 -- the port's
+    ) -> Stored:
         """Copy the file `source` into the directory. Returns its URLs."""
         try:
             await in_thread(None, partial(self._copy_in, source, self._path(key)))
@@ -69,6 +76,11 @@ class LocalStore:
             raise StorageAwayError(msg) from error
         url = f"{self._public_base_url}/{quote(key)}"
         return Stored(url, url)
+
+    async def signed_link(self, key: str, seconds: int) -> str | None:  # noqa: ARG002 -- the port's
+        """None: a directory signs no links."""
+        check_key(key)
+        return None
 
     async def close(self) -> None:
         """Do nothing: nothing is held open."""

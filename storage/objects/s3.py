@@ -104,16 +104,25 @@ class S3Store:
         async with self._refusals_told(self._reads):
             return await in_thread(self._threads, download)
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+    async def store(
+        self, source: Path, key: str, content_type: str, cache_control: str, disposition: str | None = None
+    ) -> Stored:
         """Upload the file `source`. Returns its URLs."""
         headers = {"ContentType": content_type, "CacheControl": cache_control}
+        if disposition is not None:
+            headers["ContentDisposition"] = disposition
         upload = partial(self._upload, source, check_key(key), headers)
         async with self._refusals_told(self._writes):
             await in_thread(self._threads, upload)
         if self._link_expiry:
-            return Stored(self._signed(key), key)
+            return Stored(self._signed(key, self._link_expiry), key)
         url = f"{self._public_base_url}/{quote(key)}"
         return Stored(url, url)
+
+    async def signed_link(self, key: str, seconds: int) -> str | None:
+        """A signed URL: for 7 days at most, and no longer than credentials that expire."""
+        async with self._refusals_told(self._reads):
+            return self._signed(check_key(key), seconds)
 
     async def close(self) -> None:
         """Release connections and threads, without waiting for running transfers."""
@@ -149,9 +158,9 @@ class S3Store:
             return False
         return True
 
-    def _signed(self, key: str) -> str:
+    def _signed(self, key: str, seconds: int) -> str:
         place = {"Bucket": self._location.bucket, "Key": self._location.full_key(key)}
-        return self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=self._link_expiry)
+        return self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=seconds)
 
     def _probe(self, _stop: Stop) -> None:
         try:

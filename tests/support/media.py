@@ -78,12 +78,18 @@ class FolderStore:
         shutil.copyfile(source, target)
         return source.stat().st_size
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+    async def store(
+        self, source: Path, key: str, content_type: str, cache_control: str, disposition: str | None = None
+    ) -> Stored:
         """See the port."""
         (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, self.folder / key)
         self.stored[key] = (content_type, cache_control)
         return Stored(f"https://cdn.test/{key}", f"kept:{key}")
+
+    async def signed_link(self, key: str, seconds: int) -> str | None:
+        """See the port."""
+        return f"https://signed.test/{key}?for={seconds}"
 
     async def check(self) -> None:
         """See the port."""

@@ -30,7 +30,13 @@ class BrokenStore:
         """See the port."""
         raise self.error
 
-    async def store(self, source: Path, key: str, content_type: str, cache_control: str) -> Stored:
+    async def store(
+        self, source: Path, key: str, content_type: str, cache_control: str, disposition: str | None = None
+    ) -> Stored:
+        """See the port."""
+        raise self.error
+
+    async def signed_link(self, key: str, seconds: int) -> str | None:
         """See the port."""
         raise self.error
 

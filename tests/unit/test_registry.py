@@ -12,6 +12,8 @@ from processors.email.delivery_settings import DeliverySettings
 from processors.email.payload import EmailPayload
 from processors.email.settings import EmailSettings
 from processors.email.smtp.settings import SmtpSettings
+from processors.exports.payload import ExportPayload
+from processors.exports.settings import ExportSettings
 from processors.features import FEATURES
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.settings import MediaSettings
@@ -22,7 +24,7 @@ from processors.outbox.feature import BRIDGES
 from processors.outbox.settings import OutboxSettings
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
 from processors.push.settings import PushSettings
-from processors.reach.settings import ReachSettings
+from processors.reach.settings import AddressSettings, ReachSettings
 from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from processors.sandbox.shared import SharedSandbox
 from processors.search.payload import BackfillPayload, IndexPayload
@@ -73,6 +75,8 @@ async def routes_of_all() -> list[Route]:
         OutboxSettings(outbox_table="Outbox"),
         DatabaseSettings(database_url="postgresql://app@db/app"),
         SearchSettings(search_url=SecretStr("http://search.test")),
+        ExportSettings(),
+        AddressSettings(),
     )
     served = Served(
         worker=WorkerSettings(redis_url="redis://unused"),
@@ -104,6 +108,8 @@ async def test_every_job_has_its_queue_and_payload() -> None:
         ("USER_NOTIFICATION", "notifications", NotificationPayload),
         ("index_doc", "search", IndexPayload),
         ("backfill", "search", BackfillPayload),
+        ("data-export", "exports", ExportPayload),
+        ("DATA_EXPORT", "exports", ExportPayload),
     ]
 
     schemas = [route.schema for route in await routes_of_all()]

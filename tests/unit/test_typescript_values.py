@@ -32,6 +32,7 @@ BEYOND_TYPES = (
     *("control characters", "not one address", "have the same cid", "give one of them", "nothing to say", "subject:"),
     "collapse.template",
     "rebuild takes all rows",
+    *("notify needs userId", "is compressed already", "is there twice"),
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ANY = st.none() | st.booleans() | st.integers() | TEXT | st.lists(st.integers(), max_size=2)

@@ -605,6 +605,56 @@ export interface BackfillResult {
   failedIds: string[];
 }
 
+/** `data-export`: the rows of a view as a file. */
+export interface DataExport {
+  exportType: "csv" | "json" | "jsonl" | "xlsx";
+  /** the view export_<name> has the rows; default: the only view there is */
+  name?: string;
+  /** required if the view has a column userId: whose rows they are */
+  userId?: string | number;
+  /** column -> value, one of several, or bounds; a row meets all of them */
+  filters?: Record<string, string | number | boolean | null | (string | number | boolean | null)[] | ExportBounds>;
+  /** in this order; default: all of the view; 1 to 1,600 of them */
+  columns?: string[];
+  /** of csv, json and jsonl */
+  gzip?: boolean;
+  /** csv begins with the mark by which Excel knows UTF-8; default true */
+  bom?: boolean;
+  /** in csv, ' stands before a text that a spreadsheet takes for a formula; default true */
+  escapeFormulas?: boolean;
+  /** what browsers call the file; default: name and format */
+  filename?: string | number;
+  /** tell userId when the file is there */
+  notify?: ("email" | "push" | "in-app")[];
+  /** where userId gets the e-mail; default: what NOTIFICATION_USER_TABLE has */
+  email?: string | number;
+}
+
+export interface ExportBounds {
+  gte?: string | number;
+  gt?: string | number;
+  lte?: string | number;
+  lt?: string | number;
+}
+
+/** Where the file is. */
+export interface ExportResult {
+  /** signed, if the store signs links */
+  url: string;
+  /** the storage key */
+  key: string;
+  rows: number;
+  bytes: number;
+  /** of an xlsx */
+  sheets: number | null;
+  /** when the link expires: an ISO date; null: it does not */
+  expiresAt: string | null;
+  /** of the file, in hex */
+  sha256: string;
+  /** no export is ever cut short */
+  truncated: false;
+}
+
 /** An entry of the queue `dead`: a job that failed for good. */
 export interface DeadLetter {
   id: string;
@@ -640,6 +690,8 @@ export interface Jobs {
   "USER_NOTIFICATION": { queue: "notifications"; payload: UserNotification; result: NotificationResult };
   "index_doc": { queue: "search"; payload: IndexDoc; result: IndexResult };
   "backfill": { queue: "search"; payload: Backfill; result: BackfillResult };
+  "data-export": { queue: "exports"; payload: DataExport; result: ExportResult };
+  "DATA_EXPORT": { queue: "exports"; payload: DataExport; result: ExportResult };
 }
 
 /** The queue of each job. */
@@ -659,4 +711,6 @@ export const QUEUE_OF = {
   "USER_NOTIFICATION": "notifications",
   "index_doc": "search",
   "backfill": "search",
+  "data-export": "exports",
+  "DATA_EXPORT": "exports",
 } as const;

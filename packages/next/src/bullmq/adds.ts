@@ -79,4 +79,9 @@ export abstract class TypedAdds {
   backfill(data: Payload<"backfill">, options?: BullOptions): Promise<JobOf<"backfill">> {
     return this.add("backfill", data, options);
   }
+
+  /** Exports the rows of a view as a file; the result has a link to it. */
+  addExport(data: Payload<"data-export">, options?: BullOptions): Promise<JobOf<"data-export">> {
+    return this.add("data-export", data, options);
+  }
 }

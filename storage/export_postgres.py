@@ -1,0 +1,115 @@
+"""Reads a view of Postgres for an export: with COPY, row by row, over a connection of its own."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from storage.errors import ConditionRefusedError, StatementRefusedError
+from storage.export_choice import PREFIX, chosen, view_of
+from storage.export_sql import COLUMNS, MARK, SESSION, VIEWS, ViewQuery, kind_of
+from storage.ports import ExportColumn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+
+    from psycopg import AsyncConnection
+
+    from storage.database import Database
+    from storage.ports import ExportForm, ExportRequest
+
+# Here a fault of the view or of the payload: a view that writes, and a statement that is cancelled or takes too long.
+OF_STATEMENT = ("25006", "57014")
+UNFIT = ("22", "42804", "42883")  # a value is not of its column's type, or the type can't be compared
+LEAST = 0.001  # seconds: Postgres's 0 is no limit
+
+
+class PostgresExports:
+    """The port `Exports` over views of Postgres."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def open(self, request: ExportRequest) -> AsyncIterator[PostgresExport]:
+        """See the port. The connection is closed at once when the block ends, whatever it does."""
+        with self._database.told(OF_STATEMENT):
+            connection = await self._database.own_connection()
+        try:
+            with self._database.told(OF_STATEMENT):
+                await connection.set_read_only(True)
+                await connection.execute(SESSION, [f"{max(request.seconds, LEAST) * 1000:.0f}"])
+                query, columns = await self._found(connection, request)
+                expected = await self._expected(connection, query)
+            yield PostgresExport(self._database, connection, query, columns, expected)
+        finally:
+            await connection.close()
+
+    async def _found(
+        self, connection: AsyncConnection, request: ExportRequest
+    ) -> tuple[ViewQuery, Sequence[ExportColumn]]:
+        views = await (await connection.execute(VIEWS, {"schema": self._database.schema})).fetchall()
+        name = view_of(request.name, [view for view, _, _ in views])
+        [(schema, oid)] = [(schema, oid) for view, schema, oid in views if view == name]
+        rows = await (await connection.execute(COLUMNS, [oid])).fetchall()
+        columns = [ExportColumn(column, kind_of(type_name, category)) for column, type_name, category in rows]
+        choice = chosen(request, columns)
+        types = {column: type_name for column, type_name, _ in rows}
+        return ViewQuery(schema, name, types, choice, request.user_id), choice.columns
+
+    async def _expected(self, connection: AsyncConnection, query: ViewQuery) -> int:
+        """The planner's estimate."""
+        try:
+            with self._database.told(OF_STATEMENT):
+                [[plan]] = await (await connection.execute(query.explain())).fetchall()
+        except StatementRefusedError as error:
+            if not (error.code or "").startswith(UNFIT):
+                raise
+            msg = f"userId or filters: a value does not fit its column ({error.code})"
+            raise ConditionRefusedError(msg) from None
+        return int(plan[0]["Plan"]["Plan Rows"])
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresExport:
+    """The port `Export`."""
+
+    database: Database
+    connection: AsyncConnection
+    query: ViewQuery
+    columns: Sequence[ExportColumn]
+    expected: int
+
+    @property
+    def name(self) -> str:
+        """See the port."""
+        return self.query.name.removeprefix(PREFIX)
+
+    async def rows(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[bytes]:
+        """See the port. Postgres sends each row by itself (its documentation, "COPY Operations" of the protocol)."""
+        change = _CHANGES[form]
+        statement = self.query.copy(form, escape_formulas=escape_formulas)
+        with self.database.told(OF_STATEMENT):
+            async with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+                async for row in copy:
+                    yield change(row)
+
+
+def _with_crlf(row: bytes | bytearray | memoryview) -> bytes:
+    return bytes(row[:-1]) + b"\r\n"
+
+
+def _in_one_line(row: bytes | bytearray | memoryview) -> bytes:
+    """JSON without its line breaks, which stand only between its parts, in a cell of the type `json`."""
+    line = bytes(row[:-1])
+    if line[0] == MARK:
+        line = line[1:-1].replace(b"\n", b" ").replace(b"\r", b" ")
+    return line
+
+
+_CHANGES: Mapping[ExportForm, Callable[[bytes | bytearray | memoryview], bytes]] = {
+    "csv": _with_crlf,
+    "json": _in_one_line,
+    "copy": bytes,
+}
