@@ -91,7 +91,13 @@ def main() -> None:
         sys.exit(str(error))
     opened = partial(wiring.admin, queue, features, by="api", choice=choice)
     app = build(opened, api.api_tokens, api.api_rate, observe, routers_of(features))
-    install(app, api.api_tokens, secret=queue.redis, modules={job.__module__ for job in own.jobs})
+    install(
+        app,
+        api.api_tokens,
+        secret=queue.redis,
+        modules={job.__module__ for job in own.jobs},
+        showings=serving.showings_of(features),
+    )
     # uvicorn's own log is for faults of its own: what a client sends it is none.
     config = uvicorn.Config(
         app,

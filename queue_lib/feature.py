@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from queue_lib.queues import Queue
     from queue_lib.schedule import Schedule
     from queue_lib.settings import WorkerSettings
+    from queue_lib.shown import Find, Showing
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 Check = Callable[[], Awaitable[None]]
@@ -86,6 +87,7 @@ class Feature:
     is set. `shared_settings` are read as well, and other features read them too. `optional_settings` are read if one of
     their variables is set. `open` makes the processors, over what this process serves and the tools that features
     share. What it imports is in memory only where the feature is served. `routes` makes those of its own in the API.
+    `shows` says what operators see of its jobs, beside payload and result.
 
     A feature without jobs has chores. It is served where it is configured, whatever queues a worker has.
     `bridges` are in force where the feature that has them is configured. `of_team` marks a team's own jobs.
@@ -103,6 +105,7 @@ class Feature:
     of_team: bool = False
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
     routes: Callable[[], APIRouter] | None = None
+    shows: Callable[[Find], Showing] | None = None
 
     @property
     def owner(self) -> str:

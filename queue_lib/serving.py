@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from queue_lib.errors import ConfigurationError
-from queue_lib.feature import Served, bridges_of, jobs_of, queues_of, schedules_of
+from queue_lib.feature import Served, SettingsT, bridges_of, jobs_of, queues_of, schedules_of
 from queue_lib.queues import Retries
 from queue_lib.settings import QueueChoice, Reading, WorkerSettings, apply, is_configured, misspelt, queue_settings
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
     from queue_lib.feature import Feature
+    from queue_lib.processor import JobSchema
     from queue_lib.queues import Queue
+    from queue_lib.shown import Showing
 
 T = TypeVar("T")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -61,6 +63,19 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         jobs=jobs_of(features),
         bridges=tuple(bridge for feature in features if _is_configured(feature) for bridge in feature.bridges),
     )
+
+
+def showings_of(features: Sequence[Feature]) -> dict[str, tuple[JobSchema, Showing]]:
+    """What is shown of jobs, by their name.
+
+    Settings with a fault count as missing: the worker that needs them does not start, and says why.
+    """
+
+    def find(model: type[SettingsT]) -> SettingsT | None:
+        return Reading().read(model) if is_configured([model]) else None
+
+    shown = [(feature, feature.shows(find)) for feature in features if feature.shows is not None]
+    return {job.name: (job, showing) for feature, showing in shown for job in feature.jobs}
 
 
 def served_queues(choice: QueueChoice, features: Sequence[Feature]) -> list[Queue]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
+    from queue_lib.shown import Find, Showing
 
 QUEUE = "email"
 NAMES = ("password_reset", "generic", "send-email", "EMAIL_SEND")
@@ -39,6 +40,12 @@ def _open(served: Served, tools: Tools) -> AbstractAsyncContextManager[Opened]:
     from processors.email.opening import opened
 
     return opened(served, tools)
+
+
+def _shows(_find: Find) -> Showing:
+    from processors.email.shown import showing
+
+    return showing()
 
 
 EMAIL = Feature(
@@ -70,4 +77,5 @@ EMAIL = Feature(
         ),
     ),
     open=_open,
+    shows=_shows,
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
+    from queue_lib.shown import Find, Showing
 
 QUEUE = "file-processing"
 FILE_NAMES = ("process-file", "FILE_PROCESS")
@@ -34,6 +35,12 @@ def _open(served: Served, tools: Tools) -> AbstractAsyncContextManager[Opened]:
     from processors.media.opening import opened
 
     return opened(served, tools)
+
+
+def _shows(find: Find) -> Showing:
+    from processors.media.shown import showing
+
+    return showing(find(ObjectsSettings))
 
 
 MEDIA = Feature(
@@ -70,4 +77,5 @@ MEDIA = Feature(
         ),
     ),
     open=_open,
+    shows=_shows,
 )

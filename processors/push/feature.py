@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
+    from queue_lib.shown import Find, Showing
 
     Counts = Mapping[str, Mapping[str, int]]
     Samples = Iterable[tuple[tuple[str, ...], int]]
@@ -43,6 +44,12 @@ def _open(served: Served, tools: Tools) -> AbstractAsyncContextManager[Opened]:
     from processors.push.opening import opened
 
     return opened(served, tools)
+
+
+def _shows(_find: Find) -> Showing:
+    from processors.push.shown import showing
+
+    return showing()
 
 
 PUSH = Feature(
@@ -86,4 +93,5 @@ PUSH = Feature(
         ),
     ),
     open=_open,
+    shows=_shows,
 )

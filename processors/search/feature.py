@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
+    from queue_lib.shown import Find, Showing
 
 QUEUE = "search"
 
@@ -40,6 +41,12 @@ def _routes() -> APIRouter:
     from processors.search.api import router
 
     return router
+
+
+def _shows(_find: Find) -> Showing:
+    from processors.search.shown import showing
+
+    return showing()
 
 
 SEARCH = Feature(
@@ -74,5 +81,6 @@ SEARCH = Feature(
         ),
     ),
     open=_open,
+    shows=_shows,
     routes=_routes,
 )

@@ -12,6 +12,7 @@ import httpx
 
 from processors.features import FEATURES
 from queue_lib import wiring
+from queue_lib.serving import showings_of
 from queue_lib.settings import WorkerSettings, load
 from queue_lib.web import tokens
 from queue_lib.web.api.app import build
@@ -84,7 +85,7 @@ def built(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[FastAPI, Fas
     monkeypatch.setenv("REDIS_URL", redis_url)
     [settings] = load(WorkerSettings)
     web = build(partial(wiring.admin, settings, FEATURES, by="web"), [FULL, READ], rate=5)
-    return web, install(web, [FULL, READ], settings.redis)
+    return web, install(web, [FULL, READ], settings.redis, showings=showings_of(FEATURES))
 
 
 def seen(most: int = 1000) -> str:

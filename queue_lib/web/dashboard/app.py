@@ -31,26 +31,35 @@ from queue_lib.web.dashboard.sessions import Sessions
 from queue_lib.web.headers import AWAY_FOR, DASHBOARD_HEADERS, WithHeaders
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from fastapi import Request, Response
 
+    from queue_lib.processor import JobSchema
+    from queue_lib.shown import Showing
     from queue_lib.web.tokens import Token
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def install(web: FastAPI, tokens: Sequence[Token], secret: str, modules: Collection[str] = ()) -> FastAPI:
+def install(
+    web: FastAPI,
+    tokens: Sequence[Token],
+    secret: str,
+    modules: Collection[str] = (),
+    showings: Mapping[str, tuple[JobSchema, Showing]] | None = None,
+) -> FastAPI:
     """Put the dashboard into the web process, over the admin that is its `state.admin`; returns the dashboard.
 
     `tokens` may sign in. `secret` is the same in all web processes, and secret to others: Redis's URL. `modules` are a
-    team's own, by name: their frames in stack traces are not folded.
+    team's own, by name: their frames in stack traces are not folded. `showings` are what features show of their jobs.
     """
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state.admin = lambda: web.state.admin
     pages.state.sessions, pages.state.tokens = Sessions(tokens, secret), tuple(tokens)
     pages.state.attempts = LoginAttempts()
     pages.state.modules = frozenset(name.partition(".")[0] for name in modules)
+    pages.state.showings = showings or {}
     pages.include_router(login.router)
     for part in (overview, queue, job, schedules, letter_groups, dead_letters, workers, outbox):
         pages.include_router(part.router, dependencies=[Depends(allowed)])

@@ -13,6 +13,7 @@ from queue_lib.admin.ports import JobRef, JobView
 from queue_lib.job import State, Wire
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.pages import done, page
+from queue_lib.web.dashboard.showing import parts_of, pictures_of, policy_with
 
 router = APIRouter()
 
@@ -44,10 +45,14 @@ async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
         "Follow-ups": follow_ups(job),
     }
     blocks = flow is not None and any(node.blocks for node in flow if node.ref == JobRef(job.id, job.queue))
-    return page(
+    parts = parts_of(job, request.app.state.showings)
+    pictures = pictures_of(parts)
+    answer = page(
         request,
         "job.html",
         job=job,
+        parts=parts,
+        pictures=pictures,
         letter=letter,
         flow=flow,
         blocks=blocks,
@@ -55,6 +60,8 @@ async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
         refresh=5,
         here="overview",
     )
+    answer.headers["Content-Security-Policy"] = policy_with(pictures)
+    return answer
 
 
 @router.post("/job/retry")

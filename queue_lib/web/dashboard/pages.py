@@ -103,6 +103,7 @@ def page(request: Request, template: str, status: int = HTTPStatus.OK, **values:
         "ago": lambda at: formats.ago(at, now),
         "traced": partial(stack_trace.parsed, own=request.app.state.modules),
         "refresh": 0,
+        "pictures": "",
         "here": "",
     }
     return HTMLResponse(TEMPLATES.get_template(template).render(common | values), status)

@@ -137,6 +137,8 @@
     if (!answer.ok && !(away && still)) {
       throw new Error(still?.querySelector("h1").textContent ?? `The server answered ${answer.status}`);
     }
+    // A page's policy names the pictures that it may load: those of a job that has ended meanwhile need another policy.
+    if (page.body.dataset.pictures !== document.body.dataset.pictures) return location.reload();
     while (isPressing()) await new Promise((done) => setTimeout(done, AIMING / 4));
     if (isPaused()) return;
     bring(page);
