@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 
 CDN = "https://cdn.example/app"
 RESULT = {
-    "compressedUrl": f"{CDN}/a.jpg", "thumbnailUrl": f"{CDN}/a-thumbnail.jpg", "width": 1600, "height": 1200,
-    "bytes": 90_000, "format": "jpeg", "blurhash": "L", "dominantColor": "#aabbcc", "animation": None,
+    "compressedUrl": f"{CDN}/a.jpg",
+    "thumbnailUrl": f"{CDN}/a-thumbnail.jpg",
+    "width": 1600,
+    "height": 1200,
+    "bytes": 90_000,
+    "format": "jpeg",
+    "blurhash": "L",
+    "dominantColor": "#aabbcc",
+    "animation": None,
     "variants": [],
 }
 SIZE = "each => [each.naturalWidth, each.naturalHeight]"
