@@ -20,6 +20,7 @@ from embedded.smtp_server import SmtpServer
 from tests.support.api_client import FULL, SECRET
 from tests.support.app import FILES, SUBSCRIPTIONS, App
 from tests.support.host import Host
+from tests.support.outbox import SQLITE as OUTBOX
 from tests.support.polling import PATIENCE, until
 from tests.support.push_service import SUBJECT, PushService
 from tests.support.redis_server import RedisServer
@@ -38,6 +39,7 @@ TABLES = (
     FILES,
     """CREATE TABLE "Notification" ("id" TEXT PRIMARY KEY, "userId" TEXT NOT NULL, "type" TEXT, "title" TEXT NOT NULL,
         "body" TEXT NOT NULL, "metadata" TEXT, "readAt" DATETIME)""",
+    OUTBOX,
     'CREATE TABLE "Post" ("id" TEXT PRIMARY KEY, "title" TEXT)',
     'CREATE VIEW "search_Post" AS SELECT * FROM "Post"',
 )

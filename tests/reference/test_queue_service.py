@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.support import videos
 from tests.support.node import NodeError
 from tests.support.push_service import Answer
 
@@ -304,6 +305,25 @@ export default await finished(await queueService.addAvatar({ filePath: given.key
         key=key,
     )
     assert ["32", "64", "128", "256", "512"] == sorted(result["urls"], key=int)
+
+
+@pytest.mark.matrix
+async def test_a_video(team: Team) -> None:
+    """It becomes one that every browser plays; the row has the video and its poster."""
+    key = team.app.upload("film")
+    videos.make("plain", team.app.folder / "store" / key)
+    result = await team.node(
+        IMPORTS
+        + """
+const data = { fileId: "film", filePath: given.key, userId: "user_1" };
+export default await finished(await queueService.addVideoProcessing(data));
+""",
+        key=key,
+    )
+    [row] = team.app.sql('SELECT "compressedUrl", "thumbnailUrl", "processed" FROM "File" WHERE "id" = \'film\'')
+
+    assert "h264" == result["codec"]
+    assert (result["url"], result["posterUrl"], 1) == row
 
 
 async def test_a_job_has_a_path_and_no_bytes(team: Team) -> None:

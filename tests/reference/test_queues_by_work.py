@@ -5,6 +5,7 @@ The API adds jobs with attempts, backoff and priority; workers of their own take
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SETTINGS = {"QUEUES": "email,search,push-notifications,notification", "BRIDGE_SUBSCRIBE": "epop.*"}
+SETTINGS = {"QUEUES": "email,search,push-notifications,notification", "OUTBOX_TABLE": "Outbox"}
 APP = {
     "src/queues/queues.module.ts": """
 import { Queue } from "bullmq";
@@ -62,10 +63,40 @@ export default ran.map((job) => ({ order, opts: job!.opts, at: job!.processedOn 
     assert "News" == (await team.mail_to("grace@example.com"))["Subject"]
 
 
-async def test_an_event_of_the_app_becomes_a_document(team: Team) -> None:
-    """Events on Redis's channels `epop.*` are heard, and the row is in the index."""
+async def test_a_row_of_the_outbox_is_heard_and_indexed(team: Team) -> None:
+    """From the outbox to Redis's channels `epop.*`, which a gateway hears, and by a bridge to the index."""
+    await team.node("""
+import { once } from "node:events";
+import { Redis } from "ioredis";
+
+globalThis.gateway = new Redis(process.env.REDIS_URL!);
+await gateway.psubscribe("epop.*");
+globalThis.heard = once(gateway, "pmessage");
+""")
+    team.app.sql("INSERT INTO \"Post\" VALUES ('p0', 'Zeroth')")
+    row = ("post.created", "post", "p0", "{}")
+    team.app.sql('INSERT INTO "Outbox" ("topic", "aggregateType", "aggregateId", "payload") VALUES (?, ?, ?, ?)', *row)
+    _, channel, message = await team.node("""
+export default await heard;
+await gateway.quit();
+""")
+
+    assert "epop.post.created" == channel
+    assert ("epop.post.created", "p0") == tuple(json.loads(message)[key] for key in ("topic", "aggregateId"))
+    await until(lambda: {"title": "Zeroth"} == team.search.indexes.documents("post").get("p0"))
+
+
+@pytest.mark.matrix
+async def test_an_event_that_is_only_published_becomes_a_document(team: Team) -> None:
+    """A worker with `BRIDGE_SUBSCRIBE`, for an app without an outbox, hears the events on `epop.*`."""
     team.app.sql("INSERT INTO \"Post\" VALUES ('p1', 'First')")
-    heard = await team.node("""
+    async with team.app.worker(OUTBOX_TABLE="", BRIDGE_SUBSCRIBE="epop.*"):
+        heard = await team.node(PUBLISH)
+        assert heard == 1
+        await until(lambda: {"title": "First"} == team.search.indexes.documents("post").get("p1"))
+
+
+PUBLISH = """
 import { Redis } from "ioredis";
 
 const redis = new Redis(process.env.REDIS_URL!);
@@ -73,9 +104,7 @@ const event = JSON.stringify({ topic: "epop.post.created", aggregateType: "post"
 let heard = 0;
 while (!(heard = await redis.publish("epop.post.created", event))) await new Promise((next) => setTimeout(next, 50));
 export default heard;
-""")
-    assert heard == 1
-    await until(lambda: {"p1": {"title": "First"}}.items() <= team.search.indexes.documents("post").items())
+"""
 
 
 async def test_a_document_is_indexed(team: Team) -> None:
