@@ -42,6 +42,9 @@ TABLES = (
     OUTBOX,
     'CREATE TABLE "Post" ("id" TEXT PRIMARY KEY, "title" TEXT)',
     'CREATE VIEW "search_Post" AS SELECT * FROM "Post"',
+    'CREATE TABLE "Order" ("id" TEXT PRIMARY KEY, "product" TEXT)',
+    "INSERT INTO \"Order\" VALUES ('o1', 'Tea'), ('o2', 'Coffee'), ('o3', 'Tea')",
+    'CREATE VIEW "export_orders" AS SELECT * FROM "Order"',
 )
 # What Node's side of all systems has: the connection, and how a script waits for a job.
 COMMON = {
@@ -96,9 +99,11 @@ class Team:
             {"entry": each, "called": fields["name"], **json.loads(fields["data"])} for each, fields in entries.items()
         ]
 
-    async def letter(self, job_id: str) -> dict[str, Any]:
+    async def letter(self, queue: str, job_id: str) -> dict[str, Any]:
         """The dead letter of a job, once there is one."""
-        return (await until(lambda: [each for each in self.letters() if each["id"] == job_id]))[0]
+        return (
+            await until(lambda: [each for each in self.letters() if (each["queue"], each["id"]) == (queue, job_id)])
+        )[0]
 
 
 @asynccontextmanager

@@ -107,7 +107,7 @@ export default (await queues.emails.add("SendGoodbyeEmail", { userId: "user-1" }
     assert SendWelcomeEmail in jobs.JOBS
     assert (
         "unknown job name 'SendGoodbyeEmail' in queue emails; it takes SendWelcomeEmail"
-        == ((await team.letter(job_id))["reason"])
+        == ((await team.letter("emails", job_id))["reason"])
     )
 
 
@@ -129,7 +129,7 @@ import { queues } from "@/src/queue/queues";
 
 export default (await queues.emails.add("SendWelcomeEmail", { user: "user-1" })).id;
 """)
-    letter = await team.letter(failed)
+    letter = await team.letter("emails", failed)
     http.headers.pop("Authorization")
     stranger = await http.get("/admin/queues/")
     login = await http.get("/admin/queues/login")

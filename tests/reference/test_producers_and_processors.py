@@ -209,7 +209,7 @@ async def test_a_job_that_nobody_processes(team: Team) -> None:
 export default (await new Queue("my-feature", { connection }).add("proces", { userId: "u1" })).id;
 """
     )
-    letter = await team.letter(job_id)
+    letter = await team.letter("my-feature", job_id)
 
     assert "unknown job name 'proces' in queue my-feature; it takes process" == letter["reason"]
 

@@ -28,6 +28,7 @@ EMAILS = {
     "security_alert": "<p>Somebody has signed in.</p>",
     "test": "<p>Test</p>",
 }
+NOTICE = {"userId": "user123", "title": "Reminder", "body": "Your subscription expires soon"}
 # The manager: in place of the one queue `jobs` a job's type chooses its queue, so that a film keeps no mail waiting.
 APP = {
     "queue.types.ts": """
@@ -305,7 +306,7 @@ export default [once.id, twice.id, there!.data.to, left];
 """
     )
     assert ["once", "once", "once@example.com", [False, False, True]] == seen
-    assert "nobody" == (await team.letter("dead"))["data"]["to"]
+    assert "nobody" == (await team.letter("email", "dead"))["data"]["to"]
 
 
 CURL = """curl -s -X POST {url}/queue/jobs \\
@@ -341,9 +342,8 @@ async def test_a_job_is_added_by_curl(team: Team, http: httpx.AsyncClient) -> No
 
 async def test_a_job_is_added_looked_at_and_removed(http: httpx.AsyncClient) -> None:
     """`POST /queue/jobs`, `GET` and `DELETE /queue/jobs/:id`; without a token none of them."""
-    data = {"userId": "user123", "title": "Reminder", "body": "Your subscription expires soon"}
     options = {"delay": 30000, "priority": 5, "jobId": "reminder", "removeOnComplete": 10, "removeOnFail": True}
-    job = {"type": "USER_NOTIFICATION", "data": data, "options": options}
+    job = {"type": "USER_NOTIFICATION", "data": NOTICE, "options": options}
     added = await http.post("/queue/jobs", json=job)
     found = await http.get("/queue/jobs/reminder")
     removed = await http.delete("/queue/jobs/reminder")
@@ -351,7 +351,7 @@ async def test_a_job_is_added_looked_at_and_removed(http: httpx.AsyncClient) -> 
     refused = await http.get("/queue/stats", headers={"Authorization": ""})
 
     assert (202, "reminder") == (added.status_code, added.json()["id"])
-    assert ("delayed", data) == (found.json()["state"], found.json()["data"])
+    assert ("delayed", NOTICE) == (found.json()["state"], found.json()["data"])
     assert (200, 404, 401) == (removed.status_code, gone.status_code, refused.status_code)
 
 
@@ -366,8 +366,12 @@ async def test_a_job_that_could_only_fail_is_not_added(http: httpx.AsyncClient) 
 
 async def test_the_statistics(http: httpx.AsyncClient) -> None:
     """`GET /queue/stats` has the five numbers of all queues together, and those of each queue and wire."""
+    await http.post("/queue/jobs", json={"type": "USER_NOTIFICATION", "data": NOTICE, "options": {"delay": 600_000}})
+    mail = {"to": "later@example.com", "subject": "s", "template": "test"}
+    await http.post("/queue/jobs", json={"type": "EMAIL_SEND", "data": mail, "options": {"delay": 600_000}})
     stats = (await http.get("/queue/stats")).json()
 
+    assert stats["delayed"] >= 2
     for state in ("waiting", "active", "completed", "failed", "delayed"):
         assert stats[state] == sum(queue["counts"][state] for queue in stats["queues"])
 

@@ -207,7 +207,7 @@ export default (await queue.add(given.name, given.data, { attempts: 3 })).id;
         name=name,
         data=data,
     )
-    letter = await team.letter(job_id)
+    letter = await team.letter(queue, job_id)
 
     assert f"{name}_failed" == letter["called"]
     assert (job_id, name, data, 1) == (letter["id"], letter["name"], letter["data"], letter["attemptsMade"])
@@ -243,7 +243,7 @@ import { EMAIL_QUEUE } from "@/src/queues/queues.module";
 const mail = { to: "late@example.com", subject: "Late", html: "<p>Hello</p>" };
 export default (await EMAIL_QUEUE.add("generic", mail)).id;
 """)
-    letter = await team.letter(job_id)
+    letter = await team.letter("email", job_id)
     printed = await team.node.program(TRIAGE)
 
     assert printed.startswith("dead jobs: ")
