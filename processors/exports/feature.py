@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
+    from queue_lib.shown import Find, Showing
 
 QUEUE = "exports"
 NAMES = ("data-export", "DATA_EXPORT")
@@ -40,6 +41,12 @@ def _open(served: Served, tools: Tools) -> AbstractAsyncContextManager[Opened]:
     from processors.exports.opening import opened
 
     return opened(served, tools)
+
+
+def _shows(find: Find) -> Showing:
+    from processors.exports.shown import showing
+
+    return showing(find(ObjectsSettings))
 
 
 EXPORTS = Feature(
@@ -65,4 +72,5 @@ EXPORTS = Feature(
         _counter(BYTES, "Bytes of exports that were stored."),
     ),
     open=_open,
+    shows=_shows,
 )

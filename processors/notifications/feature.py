@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
+    from queue_lib.shown import Find, Showing
 
 QUEUE = "notifications"
 NAMES = ("user-notification", "USER_NOTIFICATION")
@@ -34,6 +35,12 @@ def _open(served: Served, tools: Tools) -> AbstractAsyncContextManager[Opened]:
     from processors.notifications.opening import opened
 
     return opened(served, tools)
+
+
+def _shows(_find: Find) -> Showing:
+    from processors.notifications.shown import showing
+
+    return showing()
 
 
 NOTIFICATIONS = Feature(
@@ -65,4 +72,5 @@ NOTIFICATIONS = Feature(
         ),
     ),
     open=_open,
+    shows=_shows,
 )

@@ -60,6 +60,7 @@ FILE = {"operation": "resize", "url": f"{CDN}/a.webp", "format": "webp", "width"
 FILE |= {"animation": None}
 TEXT = {"operation": "extract_text", "textUrl": f"{CDN}/a.txt", "kind": "pdf", "characters": 9000, "pages": 3}
 TEXT |= {"pagesWithoutText": 0, "truncated": False, "bytes": 9}
+EXPORT = {"url": f"{CDN}/exports/a.csv", "key": "exports/a.csv", "rows": 1200, "bytes": 90_000, "sha256": "ab"}
 MAIL = {
     "to": ["Ada <ada@example.com>", "bob@example.com"],
     "subject": "Hi",
@@ -244,6 +245,26 @@ def test_what_became_of_a_document() -> None:
     assert parts[2] == Table("Rows that failed", ("Id",), [("x",)])
 
 
+@pytest.mark.usefixtures("cdn")
+def test_the_link_of_an_export() -> None:
+    """While it is valid, with what is in the file."""
+    link, facts, asked = shown("data-export", {"exportType": "csv", "name": "orders"}, EXPORT)
+    assert link == Link(f"{CDN}/exports/a.csv", "The file")
+    assert facts == Facts({"Rows": "1,200", "Bytes": "90,000", "The link expires": "never", "SHA-256": "ab"})
+    assert asked == Facts({"Type": "csv", "Of": "orders"})
+    [gone, *_] = shown("data-export", result=EXPORT | {"url": f"{CDN}/a.csv?Expires=1"})
+    assert gone == Words("The file: its link has expired.")
+
+
+def test_whom_a_notification_told() -> None:
+    """In words, and what it says."""
+    parts = shown("user-notification", {"userId": "u", "title": "Hi"}, {"created": 1, "muted": 2})
+    assert parts[0] == Words("1 added as rows; 2 users do not want it in the app.")
+    assert isinstance(parts[1], Facts)
+    assert "Hi" == parts[1].facts["Title"]
+    assert [Words("Nobody was told.")] == shown("user-notification", result={})
+
+
 def test_a_job_in_another_queue_is_not_the_features() -> None:
     """Its name alone does not say what its data is."""
     job = replace(job_of("process-image", result=IMAGE), queue="other")
@@ -254,6 +275,10 @@ GOOD: list[tuple[str, Any, Any]] = [
     *(("process-image", {}, IMAGE), ("process-video", {}, VIDEO), ("optimize-avatar", {}, AVATAR)),
     *(("process-file", {}, FILE), ("process-file", {}, TEXT), ("generic", MAIL, {"messageId": "1"})),
     *(("push-notification", {"userId": "u", "payload": {"title": "t", "body": "b"}}, {"sent": 1}),),
+    *(
+        ("data-export", {"exportType": "csv"}, EXPORT),
+        ("user-notification", {"userId": "u", "title": "t"}, {"muted": 1}),
+    ),
     *(("index_doc", {"entity": "post", "id": 7}, {"index": "posts", "id": "7", "result": "stale"}),),
 ]
 SHOWINGS = showings_of(FEATURES)
