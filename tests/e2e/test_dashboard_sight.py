@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from tests.support.dashboard_browser import HOME, opened, operating, sign_in
 from tests.support.dashboard_client import FULL
 from tests.support.queues import QUEUES
-from tests.support.showcase import FILES, IMAGE, STACK, bury, fill, schedule, working
+from tests.support.showcase import FILES, IMAGE, STACK, bury, fill, schedule, tell, working
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1180, "height": 820}, "phone": {"width": 390, "height": 844}}
 TABLES = (("schedules", "/schedules"), ("workers", "/workers"))
-SHOWN = ("overview", "job-")  # in docs/dashboard.md
+SHOWN = ("overview", "schedules", "job-")  # in docs/dashboard.md
 LARGEST = 100 * 1024  # bytes of a screenshot
+TALLEST = 1500  # pixels of it: each queue makes the overview longer
 FAILED = f"{HOME}/queue/{FILES.name}?state=failed"
 LEAST = 3.0  # contrast of what is no text (WCAG 2.2, 1.4.11)
 COLOURS = """() => {
@@ -50,10 +51,12 @@ class ScreenshotSettings(BaseSettings):
 async def test_it_fits_and_is_shown_in_the_docs(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
     """No page is wider than the screen; `make screenshots` keeps the images."""
     await fill(mess)
+    await schedule(mess, broken=False)
     folder = ScreenshotSettings().screenshots or tmp_path
     process, url = web_process(mess.url, tmp_path, FULL)
     async with process:
         for size, theme in itertools.product(SIZES, ("light", "dark")):
+            await tell(mess, anew=True)  # a machine may take longer than a minute over them
             async with opened(chromium, url, color_scheme=theme, viewport=SIZES[size]) as page:
                 await _tour(page, folder, f"{size}-{theme}.png")
 
@@ -68,6 +71,8 @@ async def _tour(page: Page, folder: Path, name: str) -> None:
     for kind, path in (("overview", "/"), ("letters", "/letters"), *TABLES, ("jobs", failed)):
         await page.goto(f"{HOME}{path}")
         await _look(page, folder / f"{kind}-{name}")
+    work = await page.get_by_role("region", name="What the workers did").screenshot(animations="disabled")
+    _keep(Image.open(BytesIO(work)), folder / f"work-{name}")
     await page.get_by_role("link", name="process-image").first.click()
     await expect(page.get_by_role("region", name="Stack trace")).to_be_visible()
     await _look(page, folder / f"job-{name}")
@@ -83,7 +88,8 @@ async def _look(page: Page, path: Path) -> None:
 
 
 def _keep(image: Image.Image, path: Path) -> None:
-    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    shown = image.crop((0, 0, image.width, min(image.height, TALLEST)))
+    shown.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     assert path.stat().st_size < LARGEST, path.name
 
 

@@ -57,17 +57,18 @@ async def fill(mess: Mess, *, jobs: int = 40, dead: int = 2) -> None:
     await tell(mess)
 
 
-async def schedule(mess: Mess) -> None:
-    """Three schedules: one of the team's, one of the app's that is paused, and one that has stopped."""
+async def schedule(mess: Mess, *, broken: bool = True) -> None:
+    """Three schedules: one of the team's, one of the app's that is paused, and, if `broken`, one that has stopped."""
     connection = client(options(mess.url), decode=True, name="showcase")
     source = SharedQueue(FILES.name, connection, "bull")
     nightly = Schedule("nightly", "process-image", IMAGE, cron="0 3 * * *", tz="Europe/Berlin")
     await keep_schedules(source, {"pushmill:nightly": nightly}, {TEAM})
     await add_schedule(source, "weekly", Schedule("weekly", "process-image", IMAGE, cron="0 9 * * 1"))
     await BullMQSchedules(lambda _: source).pause(FILES.name, "weekly")
-    await connection.zadd(source.toKey("repeat"), {"mondays": time.time() * 1000 - 90_000_000})
-    broken: dict[Any, Any] = {"name": "process-image", "ic": 7, "pattern": "0 9 * * 8", "tz": "Europe/Berlin"}
-    await connection.hset(source.toKey("repeat:mondays"), mapping=broken)
+    if broken:
+        await connection.zadd(source.toKey("repeat"), {"mondays": time.time() * 1000 - 90_000_000})
+        stopped: dict[Any, Any] = {"name": "process-image", "ic": 7, "pattern": "0 9 * * 8", "tz": "Europe/Berlin"}
+        await connection.hset(source.toKey("repeat:mondays"), mapping=stopped)
     last = f"completed {time.time() * 1000 - 7_200_000:.0f} repeat:pushmill:nightly:1"
     await connection.hset(source.toKey("schedules:last"), "pushmill:nightly", last)
     await connection.aclose()
@@ -115,8 +116,8 @@ async def claim(broker: Broker, queue: Queue) -> Lease:
     return found
 
 
-async def tell(mess: Mess) -> None:
-    """Write the heartbeats that workers would have sent in the last hour."""
+async def tell(mess: Mess, *, anew: bool = False) -> None:
+    """Write the heartbeats that workers would have sent in the last hour; `anew` one more, with nothing counted."""
     connection = client(options(mess.url), decode=True, name="showcase")
     heartbeats, now = RedisHeartbeats(connection, "bull"), int(time.time() // MINUTE)
     counts = {
@@ -135,7 +136,7 @@ async def tell(mess: Mess) -> None:
             wires=(Wire.BULLMQ, Wire.RQ),
             running=_running() if number else (),
         )
-        await heartbeats.send(worker, {} if number else counts)
+        await heartbeats.send(worker, {} if number or anew else counts)
     await connection.aclose()
 
 
