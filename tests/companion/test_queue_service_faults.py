@@ -15,6 +15,7 @@ from embedded.redis_server import RedisServer
 from tests.support.polling import PATIENCE
 from tests.support.ports import free_port
 from tests.support.queue_scripts import script
+from tests.support.queues import QUEUES
 from tests.support.tls import make_certificate, tls_in_front_of
 
 if TYPE_CHECKING:
@@ -198,6 +199,6 @@ async def test_a_self_signed_certificate_is_taken_if_told(
     certificate, key = make_certificate(tmp_path)
     async with tls_in_front_of(redis_server.port, certificate, key) as port:
         [names, [name, message, _]] = await node_app.run(script(body), TLS_URL=f"rediss://127.0.0.1:{port}")
-    assert {"email", "file-processing", "notifications", "push-notifications"} == set(names)
+    assert {queue.name for queue in QUEUES} == set(names)
     assert "RedisError" == name
     assert "SELF_SIGNED_CERT" in message

@@ -98,7 +98,7 @@ def play(checkout: Path, path: str = os.defpath) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=5 * PATIENCE,
         check=False,
     )
     return ended.returncode, ended.stdout
@@ -154,7 +154,7 @@ def test_interrupted_while_it_loads(checkout: Path, program: str) -> None:
     assert "loading\n" == process.stdout.readline()
     process.send_signal(signal.SIGINT)
 
-    assert "" == process.communicate(timeout=20)[0]
+    assert "" == process.communicate(timeout=PATIENCE)[0]
     assert -signal.SIGINT == process.returncode
 
 
