@@ -1,8 +1,11 @@
-"""redis-py's connections, with three changes.
+"""redis-py's connections, with four changes.
 
 No task for each command: redis-py sends within `asyncio.wait_for`, which on Python 3.11 makes a task of what it waits
 for. The task and its extra turn of the loop took a tenth of a push job. Python 3.12 makes none; with it as the oldest
 version, the sending in `_Direct` can go.
+
+Commands are packed in C, as redis-py's synchronous connections do it: argument by argument in Python, the packing took
+a fifth of the outbox's time.
 
 A command that was given up ends its connection at once, so that it does not arrive later.
 
@@ -16,6 +19,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import hiredis
 import redis.connection as synchronous
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -73,6 +77,13 @@ class _Direct(_Renewed, AbstractConnection):
     async def _connect(self) -> None:
         await super()._connect()  # type: ignore[safe-super, no-untyped-call]
         self.connected_at = time.monotonic()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """Pack a command. What hiredis does not take is left to redis-py: to refuse it, or to replace half letters."""
+        try:
+            return [hiredis.pack_command((*args[0].split(), *args[1:]))]  # as in `CONFIG GET`
+        except (TypeError, UnicodeEncodeError):
+            return super().pack_command(*args)
 
     async def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 -- redis-py's
         """Send, within `socket_timeout` seconds; what fails is retried, or raised, by redis-py's client."""
