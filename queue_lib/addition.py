@@ -14,7 +14,7 @@ LOWEST_PRIORITY = 2**21 - 1  # BullMQ's limit
 LONGEST = 10 * 365 * DAY  # seconds: BullMQ's scripts can't count much farther
 MOST = 2**31 - 1  # of attempts, and of jobs that stay
 
-JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True)
+JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 Kept = bool | int | Retention | None
 Priority = int | Literal["high", "low"] | None
@@ -62,6 +62,11 @@ class Addition:
 
     def check(self) -> None:
         """Raise PermanentError for what no wire takes, and for a value that would make the job die later."""
+        self.check_options()
+        json_of(self.data)
+
+    def check_options(self) -> None:
+        """The same without the data, for what writes that as JSON itself."""
         faults = {
             "name: empty, or no text": not _is_text(self.name),
             ID_RULE: self.job_id is not None and not (isinstance(self.job_id, str) and is_fit_id(self.job_id)),
@@ -80,7 +85,6 @@ class Addition:
         for reason, is_fault in faults.items():
             if is_fault:
                 raise PermanentError(reason)
-        _check_json(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +145,13 @@ def _has_ttl(deduplication: Deduplication | None) -> bool:
     return _is_seconds(deduplication.ttl) and deduplication.ttl > 0
 
 
-def _check_json(data: object) -> None:
-    """Raise PermanentError for data that Node can't read or Redis can't hold: NaN, lone surrogates, deep nesting."""
+def json_of(data: object) -> bytes:
+    """The data as JSON.
+
+    Raises PermanentError for what Node can't read or Redis can't hold: NaN, lone surrogates, deep nesting.
+    """
     try:
-        JSON.encode(data).encode()
+        return JSON.encode(data).encode()
     except (ValueError, TypeError, RecursionError) as error:
         msg = f"the payload can't be written as JSON: {type(error).__name__}"
         raise PermanentError(msg) from None

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from queue_lib.addition import Addition, NewJob
+    from queue_lib.addition import NewJob
     from queue_lib.processor import Board
 
 
@@ -22,6 +22,14 @@ class Chore:
     run: Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class PackedJob:
+    """A job that was checked, as it is sent to its queue."""
+
+    queue: str
+    arguments: tuple[str | bytes, ...]
+
+
 class Post(Protocol):
     """What a chore of a feature sends with, over the worker's connections. It needs the wire bullmq.
 
@@ -32,14 +40,13 @@ class Post(Protocol):
     def board(self) -> Board:
         """The board of the processes that share a Redis; it publishes messages, too."""
 
-    def check(self, addition: Addition) -> None:
-        """Raise PermanentError, which names the option, for what BullMQ can't do."""
+    def pack(self, job: NewJob) -> PackedJob:
+        """Check a job and make it ready. Raises PermanentError, which names the option, for what BullMQ can't do."""
 
-    async def add(self, jobs: Sequence[NewJob]) -> Mapping[str, str]:
+    async def add(self, jobs: Sequence[PackedJob]) -> Mapping[str, str]:
         """Add jobs, those of a queue in one step and in this order. A job whose id there is is not added again.
 
-        Returns the queues that take none because of their keys in Redis, each with why; the others have theirs. Raises
-        PermanentError as `check` does; then none is added.
+        Returns the queues that take none because of their keys in Redis, each with why; the others have theirs.
         """
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, str]] | None]:

@@ -167,8 +167,9 @@ class SqlOutbox:
     def _among(self, ids: Sequence[int]) -> ColumnElement[bool]:
         if self._database.is_sqlite:
             return self._columns["id"].in_(ids)
-        # One parameter: the driver takes a tenth of a millisecond for each hundred of them.
-        return self._columns["id"] == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger())))
+        # One text: the driver takes a millisecond for 500 parameters, and half of it for a list of them.
+        listed = bindparam(None, "{" + ",".join(map(str, ids)) + "}", type_=Text())
+        return self._columns["id"] == any_(cast(listed, ARRAY(BigInteger())))
 
     def _shown(self) -> Select[Any]:
         """Rows of a list, without their payloads."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.admission import Admission
     from queue_lib.bridge import AppEvent, Bridge
+    from queue_lib.chore import PackedJob
 
 MOST_TOPICS = 1000  # of which it is remembered what matches them
 NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
@@ -25,42 +26,45 @@ class Bridging:
     """The bridges, with the jobs that there are."""
 
     def __init__(
-        self, bridges: Sequence[Bridge], admission: Admission, prefix: str, check: Callable[[Addition], None]
+        self, bridges: Sequence[Bridge], admission: Admission, prefix: str, pack: Callable[[NewJob], PackedJob]
     ) -> None:
-        """`prefix` is that of the channels; a pattern without it has it added. `check` is the post's."""
+        """`prefix` is that of the channels; a pattern without it has it added. `pack` is the post's."""
         self._admission = admission
-        self._check = check
+        self._pack = pack
         whole = [(_with_prefix(bridge.topic, prefix), bridge) for bridge in bridges]
         self._patterns = [(re.compile(fnmatch.translate(pattern)), bridge) for pattern, bridge in whole]
         self._matching: dict[str, list[Bridge]] = {}
 
-    def jobs(self, event: AppEvent, key: str) -> list[NewJob]:
+    def jobs(self, event: AppEvent, key: str) -> list[PackedJob]:
         """The jobs that follow; their ids are made of `key`, so that adding them again adds nothing.
 
         Raises PermanentError, which names the bridge, if one of them can't be added.
         """
-        made: list[NewJob] = []
+        made: list[PackedJob] = []
+        names: list[str] = []
         for bridge in self._for(event.topic):
             try:
-                job_id = _job_id(key, bridge.job, sum(job.addition.name == bridge.job for job in made))
+                job_id = _job_id(key, bridge.job, names.count(bridge.job))
                 if (addition := _addition(bridge, event, job_id)) is not None:
-                    made.append(self.checked(addition))
+                    made.append(self.packed(addition))
+                    names.append(bridge.job)
             except Exception as error:  # a function of the team's may raise any
                 msg = f"the bridge of {bridge.topic} to {bridge.job}: {reason_of(error)}"
                 raise PermanentError(msg) from error
         return made
 
-    def checked(self, addition: Addition) -> NewJob:
+    def packed(self, addition: Addition) -> PackedJob:
         """The job, in its queue. Raises PermanentError for a job that there is not, and for data that is no payload."""
+        schema = self._admission.schema(addition.name)
+        packed = self._pack(NewJob(schema.queue, addition))
         try:
-            queue = self._admission.queue_of(addition)
+            schema.parse(addition.data)
         except PermanentError:
             raise
         except Exception as error:  # a validator of the team's may raise any
             msg = f"the payload of {addition.name}: {reason_of(error)}"
             raise PermanentError(msg) from error
-        self._check(addition)
-        return NewJob(queue, addition)
+        return packed
 
     def _for(self, topic: str) -> list[Bridge]:
         if (found := self._matching.get(topic)) is None:

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from queue_lib.processor import faults
 
 if TYPE_CHECKING:
     from processors.outbox.bridging import Bridging
-    from queue_lib.addition import NewJob
+    from queue_lib.chore import PackedJob
     from storage.ports import OutboxRow
 
 JOB = "job"  # the topic of a row that is a job
@@ -37,7 +38,7 @@ class RowJob(StrictModel):
 class Letter:
     """What is sent for one row. `message` is (channel, text)."""
 
-    jobs: list[NewJob]
+    jobs: list[PackedJob]
     message: tuple[str, str] | None = None
 
 
@@ -58,12 +59,12 @@ def letter_of(row: OutboxRow, bridging: Bridging, prefix: str) -> Letter:
     return Letter(bridging.jobs(event, key), (event.topic, _message(event, row.payload or "null")))
 
 
-def _job(payload: Any, key: str, bridging: Bridging) -> NewJob:
+def _job(payload: Any, key: str, bridging: Bridging) -> PackedJob:
     try:
         job = RowJob.model_validate(payload)
     except ValidationError as error:
         _refuse(f"bad payload for a row with the topic {JOB}: {faults(error)}")
-    return bridging.checked(job.options.addition(job.name, job.data, job.options.job_id or key))
+    return bridging.packed(job.options.addition(job.name, job.data, job.options.job_id or key))
 
 
 def _payload(row: OutboxRow) -> Any:
@@ -95,16 +96,12 @@ def _short(text: str, column: str) -> str:
 
 
 def _message(event: AppEvent, payload: str) -> str:
-    """The payload is as it stands in the row, so that no number changes."""
-    created = datetime.fromtimestamp(event.created_at, UTC).isoformat(timespec="milliseconds")
-    head = {
-        "id": event.id,
-        "topic": event.topic,
-        "aggregateType": event.aggregate_type,
-        "aggregateId": event.aggregate_id,
-        "createdAt": created.replace("+00:00", "Z"),
-    }
-    return f'{json.dumps(head)[:-1]}, "payload": {payload}}}'
+    """The payload is as it stands in the row, so that no number changes. Only two texts may have quotation marks."""
+    moment = datetime.fromtimestamp(event.created_at, UTC).isoformat(timespec="milliseconds")
+    return (
+        f'{{"id": "{event.id}", "topic": "{event.topic}", "aggregateType": {quoted(event.aggregate_type)}, '
+        f'"aggregateId": {quoted(event.aggregate_id)}, "createdAt": "{moment[:-6]}Z", "payload": {payload}}}'
+    )
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -73,7 +73,7 @@ async def bridges_opened(served: Served) -> AsyncIterator[Opened]:
 
 
 def _bridging(served: Served, post: Post, prefix: str) -> Bridging:
-    return Bridging(served.bridges, Admission(served.jobs), prefix, post.check)
+    return Bridging(served.bridges, Admission(served.jobs), prefix, post.pack)
 
 
 def _refuse_deaf(database_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.chore import Post
     from storage.ports import Outbox, OutboxRow, Round
 
-PORTION = 100  # rows that are sent together
+PORTION = 125  # rows whose jobs are added by one script
 TOLD = 20  # bad rows of a round that are in the log
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -68,9 +69,27 @@ class Publisher:
         return self._pace.next(len(found.rows), is_last=found.is_last)
 
     async def _publish_all(self, found: Round) -> None:
-        """In portions: a script that adds a whole round would keep Redis from others for 50 milliseconds."""
-        for start in range(0, len(found.rows), PORTION):
-            await self._send(self._letters(found, found.rows[start : start + PORTION]), found)
+        """Jobs first: while Redis is full it takes no jobs, and messages would be published again and again."""
+        letters = await self._add_all(found)
+        sent = [letter for row_id, letter in letters.items() if row_id not in found.bad]
+        await self._publish([letter.message for letter in sent if letter.message is not None])
+
+    async def _add_all(self, found: Round) -> dict[int, Letter]:
+        """In portions: a script for a whole round would keep Redis from others. While it runs the next one is made."""
+        letters: dict[int, Letter] = {}
+        adding: asyncio.Task[dict[int, str]] | None = None
+        try:
+            for start in range(0, len(found.rows), PORTION):
+                portion = self._letters(found, found.rows[start : start + PORTION])
+                letters |= portion
+                found.bad |= await adding if adding else {}
+                adding = asyncio.create_task(self._add(portion))
+                await asyncio.sleep(0)  # it is sent
+            found.bad |= await adding if adding else {}
+        finally:
+            if adding is not None:
+                adding.cancel()
+        return letters
 
     def _letters(self, found: Round, rows: Sequence[OutboxRow]) -> dict[int, Letter]:
         """By the ids of the rows; bad ones are noted in the round."""
@@ -82,13 +101,10 @@ class Publisher:
                 found.bad[row.id] = reason_of(error)
         return letters
 
-    async def _send(self, letters: Mapping[int, Letter], found: Round) -> None:
-        # Jobs first: while Redis is full it takes no jobs, and messages would be published again and again.
+    async def _add(self, letters: Mapping[int, Letter]) -> dict[int, str]:
+        """The rows that are bad because their queues are."""
         refused = await self._post.add([job for letter in letters.values() for job in letter.jobs])
-        if refused:
-            found.bad |= _refused(letters, refused)
-        sent = [letter for row_id, letter in letters.items() if row_id not in found.bad]
-        await self._publish([letter.message for letter in sent if letter.message is not None])
+        return _refused(letters, refused) if refused else {}
 
     @staticmethod
     def _tell_bad(found: Round) -> None:

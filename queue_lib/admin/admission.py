@@ -31,11 +31,16 @@ class Admission:
 
     def queue_of(self, addition: Addition) -> str:
         """The queue that the job belongs to. Raises PermanentError, which says why, for a job that can't be added."""
-        schema = self._schemas.get(addition.name)
-        if schema is None or schema.internal:
-            known = ", ".join(sorted(name for name, schema in self._schemas.items() if not schema.internal))
-            msg = f"no such job: {addition.name[:100]!r}; there are {known}"
-            raise PermanentError(msg)
+        schema = self.schema(addition.name)
         addition.check()
         schema.parse(addition.data)
         return schema.queue
+
+    def schema(self, name: str) -> JobSchema:
+        """The schema of a job. Raises PermanentError for one that there is not, and for an internal one."""
+        schema = self._schemas.get(name)
+        if schema is None or schema.internal:
+            known = ", ".join(sorted(name for name, schema in self._schemas.items() if not schema.internal))
+            msg = f"no such job: {name[:100]!r}; there are {known}"
+            raise PermanentError(msg)
+        return schema

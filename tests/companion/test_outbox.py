@@ -11,10 +11,9 @@ import pytest
 from processors.outbox.bridging import Bridging
 from processors.outbox.letters import letter_of
 from queue_lib.bridge import Bridge
-from queue_lib.broker.bullmq.post import BullMQPost
 from storage.outbox import SqlOutbox
 from storage.tables import AppTable
-from tests.support.outbox_fakes import ADMISSION
+from tests.support.outbox_fakes import ADMISSION, additions, ready
 from tests.support.prisma import App, open_database
 from tests.support.prisma_app import serving, tables
 
@@ -53,7 +52,7 @@ async def test_what_a_transaction_wrote_is_published(
 
     database = await open_database(ours, {AppTable.OUTBOX}, outbox_table="Outbox")
     bridging = Bridging(
-        [Bridge("message.*", "count", lambda event: {"id": event.payload["text"]})], ADMISSION, "epop", BullMQPost.check
+        [Bridge("message.*", "count", lambda event: {"id": event.payload["text"]})], ADMISSION, "epop", ready
     )
     async with SqlOutbox(database).round() as found:
         assert found is not None
@@ -64,7 +63,8 @@ async def test_what_a_transaction_wrote_is_published(
         assert [] == found.rows
     await database.close()
 
-    assert ("search", {"id": "7"}, 1.5) == (job.jobs[0].queue, job.jobs[0].addition.data, job.jobs[0].addition.delay)
-    assert "héllo" == event.jobs[0].addition.data["id"]
+    [added], [followed] = additions(job.jobs), additions(event.jobs)
+    assert ("search", {"id": "7"}, 1.5) == (job.jobs[0].queue, added.data, added.delay)
+    assert "héllo" == followed.data["id"]
     assert event.message is not None
     assert '"aggregateId": "42"' in event.message[1]

@@ -37,7 +37,7 @@ async def test_jobs_of_a_queue_are_added_in_their_order(redis_url: str) -> None:
     jobs = [new("reports", "a", 1), new("reports", "a", 2, delay=60.0), new("reports", "b", 3, delay=60.0)]
     jobs += [new("reports", "b", 4), new("reports", "c", 5, priority=7), new("reports", "c", 6), new("other", "a", 7)]
     async with posted(redis_url) as post:
-        assert {} == await post.add(jobs)
+        assert {} == await post.add([post.pack(job) for job in jobs])
         assert {} == await post.add([])
 
     with Redis.from_url(redis_url, decode_responses=True) as redis:
@@ -57,7 +57,8 @@ async def test_a_queue_whose_keys_are_broken_keeps_no_other_from_its_jobs(redis_
         redis.set("bull:reports:wait", "text")
         redis.hset("bull:old:meta", "version", "bullmq:4.1.0")
         async with posted(redis_url) as post:
-            refused = await post.add([new("reports", "a", 1), new("old", "a", 2), new("other", "a", 3)])
+            jobs = [new("reports", "a", 1), new("old", "a", 2), new("other", "a", 3)]
+            refused = await post.add([post.pack(job) for job in jobs])
         assert ["a"] == redis.lrange("bull:other:wait", 0, -1)
 
     assert {"reports": Trouble.WRONG_TYPE.value, "old": Trouble.OUTDATED.value} == {

@@ -14,12 +14,13 @@ from processors.outbox.pace import Pace
 from processors.outbox.publisher import Publisher
 from queue_lib.admin.admission import Admission
 from queue_lib.broker.board import MemoryBoard
-from queue_lib.broker.bullmq.post import BullMQPost
+from queue_lib.broker.bullmq.packing import packed
+from queue_lib.chore import PackedJob
 from queue_lib.processor import JobSchema, Model
 from storage.ports import Backlog, OutboxRow, Round
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from queue_lib.addition import Addition, NewJob
     from queue_lib.bridge import Bridge
@@ -103,19 +104,36 @@ class FakeOutbox:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Ready(PackedJob):
+    """A job that was checked, and can be read."""
+
+    addition: Addition
+
+
+def ready(job: NewJob) -> Ready:
+    """What `FakePost.pack` does."""
+    return Ready(job.queue, packed(job, "bull").arguments, job.addition)
+
+
+def additions(jobs: Iterable[PackedJob]) -> list[Addition]:
+    """What `ready` was made of."""
+    return [job.addition for job in jobs if isinstance(job, Ready)]
+
+
 @dataclass
 class FakePost:
     """The port: what was sent, and messages to hear."""
 
     board: MemoryBoard = field(default_factory=MemoryBoard)
-    jobs: list[NewJob] = field(default_factory=list)
+    jobs: list[PackedJob] = field(default_factory=list)
     fault: Exception | None = None
     refused: dict[str, str] = field(default_factory=dict)
     deaf: Exception | None = None
     messages: Iterable[tuple[str, str]] = ()
-    check = staticmethod(BullMQPost.check)
+    pack = staticmethod(ready)
 
-    async def add(self, jobs: Sequence[NewJob]) -> dict[str, str]:
+    async def add(self, jobs: Sequence[PackedJob]) -> dict[str, str]:
         """See the port."""
         if self.fault is not None:
             raise self.fault
@@ -135,9 +153,9 @@ class FakePost:
         yield heard()
 
 
-def bridging(*bridges: Bridge, check: Callable[[Addition], None]) -> Bridging:
+def bridging(*bridges: Bridge) -> Bridging:
     """Bridges to the jobs above."""
-    return Bridging(bridges, ADMISSION, "epop", check)
+    return Bridging(bridges, ADMISSION, "epop", ready)
 
 
 class World:
@@ -149,7 +167,7 @@ class World:
         self.waited: list[float] = []
         self.rested = 0
         self.pace.wait, self.pace.rest = self._wait, self._rest  # type: ignore[method-assign]
-        jobs = bridging(*bridges, check=self.post.check)
+        jobs = bridging(*bridges)
         self.publisher = Publisher(self.outbox, self.post, jobs, "epop", self.pace, self.metrics)
 
     async def _wait(self, seconds: float) -> None:
@@ -161,4 +179,4 @@ class World:
     @property
     def ids(self) -> list[str | None]:
         """Of the jobs that were added."""
-        return [job.addition.job_id for job in self.post.jobs]
+        return [addition.job_id for addition in additions(self.post.jobs)]

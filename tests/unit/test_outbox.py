@@ -18,7 +18,7 @@ from queue_lib.admin.outbox import reported
 from queue_lib.bridge import AppEvent, Bridge
 from queue_lib.errors import BrokerUnavailableError, Trouble
 from storage.errors import StorageAwayError
-from tests.support.outbox_fakes import FakePost, World, bridging, row
+from tests.support.outbox_fakes import FakePost, World, additions, bridging, row
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,7 +38,10 @@ async def test_an_event_is_published_with_the_jobs_of_its_bridges() -> None:
         ("search", "index_doc", {"id": "42"}, f"outbox-17-{TIME}-index_doc"),
         ("reports", "count", {"id": "17"}, f"outbox-17-{TIME}-count"),
         ("reports", "count", {"id": "18"}, f"outbox-18-{TIME}-count"),
-    ] == [(job.queue, job.addition.name, job.addition.data, job.addition.job_id) for job in world.post.jobs]
+    ] == [
+        (job.queue, added.name, added.data, added.job_id)
+        for job, added in zip(world.post.jobs, additions(world.post.jobs), strict=True)
+    ]
     [(channel, text), (other, _)] = world.post.board.published
     assert ("epop.message.created", "epop.order.paid") == (channel, other)
     assert {
@@ -60,7 +63,7 @@ async def test_a_bridge_may_add_no_job_or_several_of_one_name() -> None:
     await world.publisher.turn()
 
     assert [f"outbox-1-{TIME}-count", f"outbox-1-{TIME}-count-1"] == world.ids
-    assert Deduplication(id="42") == world.post.jobs[0].addition.deduplication
+    assert Deduplication(id="42") == additions(world.post.jobs)[0].deduplication
 
 
 async def test_a_row_may_be_a_job() -> None:
@@ -71,9 +74,9 @@ async def test_a_row_may_be_a_job() -> None:
 
     await world.publisher.turn()
 
-    [first, second] = world.post.jobs
-    assert (f"outbox-1-{TIME}", 1.5, 2) == (first.addition.job_id, first.addition.delay, first.addition.attempts)
-    assert "mine" == second.addition.job_id
+    [first, second] = additions(world.post.jobs)
+    assert (f"outbox-1-{TIME}", 1.5, 2) == (first.job_id, first.delay, first.attempts)
+    assert "mine" == second.job_id
     assert [] == world.post.board.published
 
 
@@ -251,7 +254,7 @@ class Listening:
 
     def __init__(self) -> None:
         self.post, self.metrics, self.now = FakePost(), BridgeMetrics(), 0.0
-        jobs = bridging(INDEX, COUNT, check=self.post.check)
+        jobs = bridging(INDEX, COUNT)
         self.subscriber = Subscriber(self.post, jobs, "epop.*", self.metrics, clock=lambda: self.now)
 
     async def listen(self, at: float = 0.0) -> None:
@@ -267,7 +270,7 @@ async def test_a_message_that_becomes_no_job_is_counted() -> None:
     world.post.messages = [("epop.message.created", text) for text in ("{", '{"id": 7}', '{"id": 8}')]
     with capture_logs() as logs:
         await world.listen()
-    assert ["7", "8"] == [job.addition.data["id"] for job in world.post.jobs]
+    assert ["7", "8"] == [added.data["id"] for added in additions(world.post.jobs)]
     assert ({"bad": 1, "refused": 2, "away": 0}, 3) == (world.metrics.lost, world.metrics.heard)
     assert 3 == [line["event"] for line in logs].count("bridge_message_bad")
 

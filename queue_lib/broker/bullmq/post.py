@@ -11,7 +11,8 @@ from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
 
 from queue_lib.broker.board import RedisBoard
-from queue_lib.broker.bullmq.producer import Producer, options
+from queue_lib.broker.bullmq.packing import packed
+from queue_lib.broker.bullmq.producer import Producer
 from queue_lib.broker.connection import client
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import BrokerUnavailableError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio.client import PubSub
 
-    from queue_lib.addition import Addition, NewJob
+    from queue_lib.addition import NewJob
+    from queue_lib.chore import PackedJob
 
 LISTENS = 15.0  # seconds for which a process that has gone silent keeps others from listening
 RENEWED = 5.0  # seconds
@@ -32,18 +34,17 @@ class BullMQPost:
 
     def __init__(self, redis: dict[str, Any], prefix: str, name: str) -> None:
         """`redis` are connection options; `name` is what the server lists. Nothing is connected yet."""
-        self._redis, self._name = redis, name
+        self._redis, self._prefix, self._name = redis, prefix, name
         self._client = client(redis, decode=True, name=name)
         self._producer = Producer(self._client, prefix, {})
         self._lock, self._token = f"{prefix}:pushmill:listener", uuid4().hex
         self.board = RedisBoard(self._client, prefix)
 
-    @staticmethod
-    def check(addition: Addition) -> None:
-        """Make the options."""
-        options(addition)
+    def pack(self, job: NewJob) -> PackedJob:
+        """Make the script's arguments."""
+        return packed(job, self._prefix)
 
-    async def add(self, jobs: Sequence[NewJob]) -> dict[str, str]:
+    async def add(self, jobs: Sequence[PackedJob]) -> dict[str, str]:
         """Run a script for each queue."""
         return await self._producer.add_many(jobs)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from queue_lib.addition import Addition, Deduplication, Kept, NewJob
+    from queue_lib.chore import PackedJob
     from queue_lib.job import Backoff
 
 # Of addStandardJob, addDelayedJob and addPrioritizedJob.
@@ -55,14 +56,14 @@ class Producer:
         """Add jobs in one step; returns their ids as `add` does. Raises as it does, and then adds none."""
         return await self._add_flow([self._job(job, {}) for job in jobs]) if jobs else []
 
-    async def add_many(self, jobs: Sequence[NewJob]) -> dict[str, str]:
+    async def add_many(self, jobs: Sequence[PackedJob]) -> dict[str, str]:
         """Add jobs: those of a queue in one step, in their order. Returns the queues that take none, each with why.
 
-        Raises PermanentError as `add` does, and then adds none; and BrokerUnavailableError: some queues have theirs.
+        Raises BrokerUnavailableError: some queues have theirs.
         """
         by_queue: dict[str, list[Any]] = {}
         for job in jobs:
-            by_queue.setdefault(job.queue, []).extend(self._arguments(job))
+            by_queue.setdefault(job.queue, []).extend(job.arguments)
         refused = {}
         for name, arguments in by_queue.items():
             keys = self._queue(name).backend.scripts.getKeys(KEYS_OF_ADDING)
@@ -74,12 +75,6 @@ class Producer:
                     raise
                 refused[name] = reason_of(error)
         return refused
-
-    def _arguments(self, new: NewJob) -> list[Any]:
-        """What `add_many.lua` takes for a job."""
-        job = self._job(new, {})
-        kind = "delayed" if job.delay else "prioritized" if job.priority else "standard"
-        return [kind, *job.queue.backend.scripts.addJobArgs(job)]
 
     async def add_batch(self, jobs: Sequence[NewJob], then: NewJob, *, even_if_failed: bool) -> list[str]:
         """Add jobs in one step, as children of `then`, which runs when all have ended; returns the ids, its own last.
