@@ -94,7 +94,7 @@ matrix: package $(PREVIOUS_READY) ## Run the tests that `make test` leaves out: 
 
 # Takes a quarter of an hour. Needs Prometheus (Debian: apt-get install prometheus).
 alerts: setup ## Let each alert rule fire and resolve in a real Prometheus
-	$(BIN)/python -m pytest tests/live/test_alerts.py
+	$(BIN)/python -m pytest tests/live/test_alerts.py tests/live/test_alerts_of_features.py
 
 # Takes a quarter of an hour.
 kills: setup ## Kill two hundred workers while they send mails

@@ -6,83 +6,30 @@ The causes are real; a minute of the rules lasts two seconds.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import signal
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import httpx
 import yaml
 
-from tests.support.api_client import FULL, SECRET
-from tests.support.ports import free_port
-from tests.support.prometheus import ALERTS, MINUTE, Prometheus
+from tests.support.alert_stage import FILES, PUSHES, staged
+from tests.support.prometheus import ALERTS, MINUTE
 from tests.support.push_service import Answer, PushService
-from tests.support.redis_server import RedisServer
 from tests.support.small_disk import fill
-from tests.support.web_process import WEB, web_process
-from tests.support.wires import Mess
-from tests.support.worker_process import PROJECT, WorkerProcess
+from tests.support.worker_process import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from embedded.smtp_server import SmtpServer
     from tests.support.app import App
 
 FAULTY_WEB = PROJECT / "tests" / "support" / "faulty_web.py"
-PUSHES, FILES = "push-notifications", "file-processing"
 PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?"}}
 MANY = 12  # a dozen
 MINUTE_OF_A_CLOCK = 60.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """The running processes, which the test starts, stops and misuses."""
-
-    app: App
-    redis: RedisServer
-    mess: Mess
-    url: str
-    ports: tuple[int, int]
-    prometheus: Prometheus
-
-    def worker(self, number: int = 0, **env: str) -> WorkerProcess:
-        """One of two workers that Prometheus knows."""
-        return self.app.worker(REDIS_URL=self.redis.url, METRICS_PORT=str(self.ports[number]), **env)
-
-    async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Ask the API."""
-        async with httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {SECRET}"}) as client:
-            return await client.request(method, path, **options)
-
-    def forget_faults(self) -> None:
-        """Delete the keys that report faults, as 15 minutes would."""
-        for key in self.mess.redis.scan_iter("bull:pulse:minute:faults:*"):
-            self.mess.redis.delete(key)
-
-    async def is_calm(self) -> None:
-        """For a while no alert fires."""
-        await self.prometheus.resolved("NoReadyWorker", f"NoWorker {PUSHES}", f"NoWorker {FILES}")
-        await asyncio.sleep(3 * MINUTE)
-        assert set() == await self.prometheus.firing()
-
-
-@contextlib.asynccontextmanager
-async def staged(app: App, thresholds: Mapping[str, str] = {}, script: Path = WEB) -> AsyncIterator[Stage]:
-    """A Redis, a web process, and a Prometheus that scrapes it and two workers, which the test starts."""
-    ports = free_port(), free_port()
-    with RedisServer(appendonly=True) as server:
-        web, url = web_process(server.url, app.folder, FULL)
-        web._script = script
-        targets = [url.removeprefix("http://"), *(f"127.0.0.1:{port}" for port in ports)]
-        prometheus = Prometheus(app.folder, targets, SECRET, thresholds)
-        async with Mess.at(server.url, app.folder) as mess, web, prometheus:
-            yield Stage(app, server, mess, url, ports, prometheus)
 
 
 async def test_a_worker_that_is_gone(app: App) -> None:
@@ -319,8 +266,8 @@ async def test_faults(app: App) -> None:
 
 
 def test_every_rule_has_fired() -> None:
-    """Each has fired in a test of this file."""
+    """Each has fired in a test of this folder."""
     rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
-    tests = (PROJECT / "tests" / "live" / "test_alerts.py").read_text()
+    tests = "".join(file.read_text() for file in (PROJECT / "tests" / "live").glob("test_alerts*.py"))
 
     assert [] == [rule["alert"] for rule in rules if f'"{rule["alert"].removeprefix("Pushmill")}' not in tests]
