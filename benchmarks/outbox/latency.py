@@ -8,6 +8,7 @@ One event at a time, at intervals that are not those of the publisher. The job n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -70,8 +71,10 @@ async def waits(postgres: PostgresServer, events: int, *, notify: bool) -> list[
         }
         async with WorkerProcess(env | ({"OUTBOX_NOTIFY": "outbox"} if notify else {}), Path(folder)) as worker:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as app:
-                for _ in range(SKIPPED + events):
+                for number in range(SKIPPED + events):
                     await app.execute(INSERT, (json.dumps({"sent": time.time()}),))
+                    if number < SKIPPED:
+                        await worker.logged("job_done", number + 1)
                     await asyncio.sleep(random.uniform(0.05, 0.15))
             done = await worker.logged("job_done", SKIPPED + events)
         with redis.Redis.from_url(server.url) as client:
@@ -85,7 +88,8 @@ async def measured(events: int, rounds: int) -> None:
         postgres.run("postgres", POSTGRES, INDEX, FUNCTION, TRIGGER)
         for _ in range(rounds):
             for notify in (True, False):
-                found = sorted(await waits(postgres, events, notify=notify))
+                with contextlib.redirect_stdout(None):  # the worker's log
+                    found = sorted(await waits(postgres, events, notify=notify))
                 p50, p99 = statistics.median(found), found[round(0.99 * (len(found) - 1))]
                 how = "with NOTIFY" if notify else "without"
                 print(f"{how}: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}")

@@ -29,5 +29,5 @@ def packed(job: NewJob, prefix: str) -> PackedJob:
     about = [key, addition.job_id or "", addition.name, round(time.time() * MS), parent, parent, parent, repeat, same]
     kept = {"attempts": 0, "delay": 0} | found | {"backoff": found.get("backoff")}
     short = {optsEncodeMap.get(name, name): value for name, value in kept.items()}
-    kind = "delayed" if addition.delay else "prioritized" if addition.priority else "standard"
+    kind = "delayed" if found.get("delay") else "prioritized" if addition.priority else "standard"
     return PackedJob(job.queue, (kind, msgpack.packb(about), data, msgpack.packb(short)))
