@@ -90,7 +90,8 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(str(error))
     opened = partial(wiring.admin, queue, features, by="api", choice=choice)
-    app = build(opened, api.api_tokens, api.api_rate, observe, routers_of(features))
+    hirefire = api.hirefire_token and api.hirefire_token.get_secret_value()
+    app = build(opened, api.api_tokens, api.api_rate, observe, routers_of(features), hirefire)
     install(
         app,
         api.api_tokens,

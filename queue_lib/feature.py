@@ -120,7 +120,8 @@ class Served:
     `not_configured` names the features that have no variable set, and so are not served. `schedules` are those of the
     queues, by the queue's name and their ids, also of features that this process does not serve; `owners` are all of
     whom this process knows the schedules. `jobs` are those of all features, and `bridges` those of all features that
-    are configured: a job may be added here that another process runs.
+    are configured: a job may be added here that another process runs. `worker_type` is WORKER_TYPE, and empty where
+    QUEUES has chosen.
     """
 
     worker: WorkerSettings
@@ -132,6 +133,7 @@ class Served:
     owners: frozenset[str] = frozenset()
     jobs: tuple[JobSchema, ...] = ()
     bridges: tuple[Bridge, ...] = ()
+    worker_type: tuple[str, ...] = ()
 
     def of(self, model: type[SettingsT]) -> SettingsT:
         """The settings of a class that one of the features names. LookupError if none does."""

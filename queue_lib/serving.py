@@ -62,6 +62,7 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         not_configured=tuple(feature.name for feature in wanted if feature not in ready),
         jobs=jobs_of(features),
         bridges=tuple(bridge for feature in features if _is_configured(feature) for bridge in feature.bridges),
+        worker_type=() if choice.queues else choice.worker_type,
     )
 
 
@@ -174,5 +175,6 @@ def tell_what_is_served(served: Served) -> None:
         "serving",
         features=[feature.name for feature in served.features],
         queues=[queue.name for queue in served.queues],
+        worker_type=list(served.worker_type),
         not_configured=list(served.not_configured),
     )

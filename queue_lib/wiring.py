@@ -131,6 +131,7 @@ async def admin(
             heartbeats=heartbeats,
             board=RedisBoard(shared, settings.bullmq_prefix),
             queues=[queue.name for queue in queues],
+            profiles={queue.name: queue.profile for queue in queues},
             admission=Admission(jobs_of(features)),
             schedules=BullMQSchedules(switch.queue) if Wire.BULLMQ in settings.wires else None,
         )
@@ -201,7 +202,7 @@ def _metrics(served: Served, registry: Registry, collectors: CollectorRegistry) 
 
 def _telling(runner: Launcher, served: Served, opened: Sequence[Opened]) -> Launcher:
     facts = {name: fact for feature in opened for name, fact in feature.facts.items()}
-    runner.tell([feature.name for feature in served.features], facts)
+    runner.tell([feature.name for feature in served.features], facts, served.worker_type)
     return runner
 
 

@@ -10,7 +10,7 @@ from queue_lib.admin.admission import Admission
 from queue_lib.errors import PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from queue_lib.admin.ports import Inspector, JobView
     from queue_lib.admin.schedules import ScheduleStore
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from queue_lib.broker.heartbeats import Heartbeats
     from queue_lib.job import Wire
     from queue_lib.processor import Board
+    from queue_lib.queues import Profile
 
 
 class NoSuchQueueError(PermanentError):
@@ -28,8 +29,8 @@ class NoSuchQueueError(PermanentError):
 class Backends:
     """One inspector for each wire, the dead letters, the workers' statistics, the board, and the jobs to be added.
 
-    `schedules` are None where BullMQ's wire is not served. `queues` are their names. `clock` gives seconds since the
-    epoch.
+    `schedules` are None where BullMQ's wire is not served. `queues` are their names, `profiles` what their jobs cost,
+    where that is not medium. `clock` gives seconds since the epoch.
     """
 
     inspectors: Sequence[Inspector]
@@ -37,6 +38,7 @@ class Backends:
     heartbeats: Heartbeats
     board: Board
     queues: Sequence[str]
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     admission: Admission = field(default_factory=lambda: Admission(()))
     schedules: ScheduleStore | None = None
     clock: Callable[[], float] = time.time

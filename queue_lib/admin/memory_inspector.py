@@ -60,6 +60,7 @@ class MemoryInspector:
             log=list(record.log),
             max_attempts=record.attempts,
             due_at=record.due if record.state is State.DELAYED else None,
+            ready_at=max(record.enqueued_at, record.due) if record.state is State.WAITING else None,
             started_at=record.started_at,
             worker=record.worker,
             wait=record.waited,

@@ -44,7 +44,8 @@ class JobView:
     """What is known of a job. `data`, `progress`, `result` are JSON; `reason` is that of the last failure.
 
     Moments (`..._at`) are in seconds since the epoch, and `wait` and `run` are the seconds of its last run: before it
-    started, and until it ended. `due_at` is when a delayed job will be ready. What is not known is None: `max_attempts`
+    started, and until it ended. `due_at` is when a delayed job will be ready, `ready_at` since when a waiting one has
+    been, or a moment before that: BullMQ keeps it for first attempts. What is not known is None: `max_attempts`
     where the queue's number holds, `wait` of a BullMQ job after its first run. `priority` is BullMQ's number, or RQ's
     lane. `parents` wait for this job on BullMQ, and are what it waits for on RQ; `children` the other way round, at
     most 100 of them. `dead_children` are those for which it waits for ever: they have failed for good, or are gone.
@@ -69,6 +70,7 @@ class JobView:
     max_attempts: int | None = None
     priority: int | str | None = None
     due_at: float | None = None
+    ready_at: float | None = None
     started_at: float | None = None
     worker: str | None = None
     wait: float | None = None

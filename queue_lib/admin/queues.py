@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from queue_lib.errors import Trouble
     from queue_lib.job import Wire
     from queue_lib.observe.worker_stats import Minute, NameStats
+    from queue_lib.queues import Profile
 
 PAGE = 200  # jobs
 DELETED_AT_ONCE = 1000  # jobs
@@ -30,7 +31,7 @@ SPANS = 24 * 3600 // SPAN  # of a day
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
-    """A queue at this moment. `counts` are by wire; `oldest` is the age of the job that is next, in seconds.
+    """A queue at this moment. `counts` are by wire; `oldest` is how long the next job has been ready, in seconds.
 
     `trouble` says why a part could not be read, because of what its keys hold: that part is missing.
     `stopped` are the app's job schedulers that stopped before their end, `stuck` the jobs that wait for a dead child.
@@ -43,10 +44,21 @@ class QueueStats:
     trouble: Trouble | None = None
     stopped: Sequence[StoppedScheduler] = ()
     stuck: Sequence[JobRef] = ()
+    profile: Profile = "medium"
 
     def total(self, state: State) -> int:
         """How many jobs of both wires are in a state."""
         return sum(counts[state] for counts in self.counts.values())
+
+    @property
+    def load(self) -> float:
+        """What an autoscaler goes by, in seconds: how long the next job has waited, unless the queue is paused.
+
+        At least 1 while a job waits or runs, or that can't be read: a worker must be there, however young the job is.
+        """
+        oldest = None if self.paused else self.oldest
+        is_needed = oldest is not None or self.trouble is not None or self.total(State.ACTIVE) > 0
+        return max(oldest or 0.0, float(is_needed))
 
     @property
     def empty(self) -> bool:
@@ -84,17 +96,31 @@ class QueueAdmin:
         read = Reading()
         for each in self._inspectors:
             await read(each.check(queue))
-        first = [job for each in self._inspectors for job in await read(each.page(queue, State.WAITING, 0, 1)) or ()]
-        now = self._backends.clock()
+        counts = {each.wire: found for each in self._inspectors if (found := await read(each.counts(queue)))}
         return QueueStats(
             queue=queue,
             paused=bool(await read(self._inspectors[0].is_paused(queue))),
-            counts={each.wire: counts for each in self._inspectors if (counts := await read(each.counts(queue)))},
-            oldest=max((now - job.enqueued_at for job in first if job.enqueued_at), default=None),
+            counts=counts,
+            oldest=await self._oldest(queue, read, counts),
             trouble=read.trouble,
             stopped=[one for each in self._inspectors for one in await read(each.stopped(queue)) or ()],
             stuck=[one for each in self._inspectors for one in await read(each.stuck(queue)) or ()],
+            profile=self._backends.profiles.get(queue, "medium"),
         )
+
+    async def _oldest(self, queue: str, read: Reading, counts: Mapping[Wire, Mapping[State, int]]) -> float | None:
+        """How long the next job has been ready, on either wire. One that is due is ready, also without a worker."""
+        ready: list[float] = []
+        now = self._backends.clock()
+        for inspector in self._inspectors:
+            found = counts.get(inspector.wire, {})
+            if found.get(State.WAITING):
+                page = await read(inspector.page(queue, State.WAITING, 0, 1)) or ()
+                ready += [job.ready_at or job.enqueued_at for job in page]
+            elif found.get(State.DELAYED):
+                page = await read(inspector.page(queue, State.DELAYED, 0, 1)) or ()
+                ready += [job.due_at for job in page if job.due_at is not None and job.due_at <= now]
+        return max((max(0.0, now - moment) for moment in ready if moment), default=None)
 
     async def history(self, queue: str, minutes: int = 60) -> list[Minute]:
         """What all workers did with a queue's jobs, minute by minute: the oldest first, this minute last.

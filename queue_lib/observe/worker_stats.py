@@ -68,7 +68,8 @@ class WorkerView(Model):
     """A worker process. Times are in seconds since the epoch, `memory` in bytes, of the process and its children.
 
     `features` are those that it serves. `facts` are what the app must agree with, such as the public VAPID key: by
-    name, and secret to nobody who may look at the queues. All three are empty for a worker of an earlier version.
+    name, and secret to nobody who may look at the queues. `worker_type` is its WORKER_TYPE, and empty where QUEUES has
+    chosen. All four are empty for a worker of an earlier version.
     """
 
     name: str
@@ -81,6 +82,7 @@ class WorkerView(Model):
     wires: tuple[Wire, ...]
     version: str = ""
     features: tuple[str, ...] = ()
+    worker_type: tuple[str, ...] = ()
     facts: Mapping[str, str] = Field(default_factory=dict)
     running: tuple[RunningJob, ...] = ()
 

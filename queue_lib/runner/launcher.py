@@ -70,10 +70,10 @@ class Launcher:
         for consumer in self._consumers:
             consumer.hold_back([hold for name, hold in holds.items() if name in consumer.needs])
 
-    def tell(self, features: Sequence[str], facts: Mapping[str, str]) -> None:
-        """Report which features this process serves, and what the app must agree with."""
+    def tell(self, features: Sequence[str], facts: Mapping[str, str], worker_type: Sequence[str] = ()) -> None:
+        """Report which features this process serves, what the app must agree with, and its WORKER_TYPE."""
         if self._reporter is not None:
-            self._reporter.tell(features, facts)
+            self._reporter.tell(features, facts, worker_type)
 
     async def start(self) -> None:
         """Register with the brokers and start every loop. Raises BrokerUnavailableError."""

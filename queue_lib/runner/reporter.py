@@ -38,9 +38,10 @@ class Reporter:
         self._observe = observe
         self._data: Data | None = None  # that the server had at the last heartbeat
 
-    def tell(self, features: Sequence[str], facts: Mapping[str, str]) -> None:
-        """Report from now on which features are served, and what the app must agree with."""
-        self._me = self._me.model_copy(update={"features": tuple(features), "facts": dict(facts)})
+    def tell(self, features: Sequence[str], facts: Mapping[str, str], worker_type: Sequence[str] = ()) -> None:
+        """Report from now on which features are served, what the app must agree with, and WORKER_TYPE."""
+        told = {"features": tuple(features), "facts": dict(facts), "worker_type": tuple(worker_type)}
+        self._me = self._me.model_copy(update=told)
 
     def chore(self) -> Chore:
         """What has to be done every ten seconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_lib.web.tokens import Token
@@ -27,6 +27,14 @@ class ApiSettings(BaseSettings):
         ),
     )
     api_rate: int = Field(6000, ge=1, description="Jobs that one token may submit in a minute to one web process.")
+    hirefire_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description=(
+            "The token with which an autoscaler may ask `/hirefire` how long jobs have waited "
+            "([scaling](docs/scaling.md)), 16 characters or more. Default: nobody may."
+        ),
+    )
 
     @field_validator("api_tokens", mode="before")
     @classmethod

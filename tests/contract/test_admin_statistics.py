@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import pytest
 import redis
 
 from queue_lib.admin.admin import Admin
+from queue_lib.errors import Trouble
 from queue_lib.job import State
 from queue_lib.observe.events import JobEnded, JobStarted
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
 from queue_lib.outcome import Dead, Done, Outcome, Retry
 from queue_lib.runner.reporter import Reporter
 from tests.support.failed_jobs import FAILURE, failed
+from tests.support.polling import BUSY, until
 from tests.support.wire_kit import QUEUE, WireKit, backends, clock, redis_kit
 
 if TYPE_CHECKING:
+    from queue_lib.admin.queues import QueueStats
     from queue_lib.broker.base import Broker, Lease
 
 
@@ -166,3 +169,40 @@ async def test_a_malformed_heartbeat_is_left_out(redis_url: str) -> None:
 
         assert ["b"] == [each.name for each in await admin.workers.alive()]
         assert (0, 1) == ((minute := (await admin.queues.history(QUEUE.name))[-1]).done, minute.dead)
+
+
+async def test_a_job_that_is_due_waits_though_no_worker_has_moved_it(kit: WireKit, admin: Admin) -> None:
+    """An autoscaler that has ended the last worker must see it; the time before it was due does not count."""
+    await kit.enqueue("greet", {}, delay=2.0)
+    [before] = await admin.queues.stats()
+    seen = await until(lambda: _waiting(admin), 10.0 + BUSY)
+
+    assert (None, 0.0) == (before.oldest, before.load)
+    assert seen.oldest is not None
+    assert 0 <= seen.oldest < 1.9
+    assert seen.load >= 1
+
+
+async def _waiting(admin: Admin) -> QueueStats | None:
+    [stats] = await admin.queues.stats()
+    return None if stats.oldest is None else stats
+
+
+async def test_the_time_before_a_job_was_due_is_not_waiting(kit: WireKit, admin: Admin) -> None:
+    """Also when a worker has moved it into the line: it would look like a queue that can't keep up."""
+    await kit.enqueue("greet", 1, delay=1.5)
+    await kit.enqueue("greet", 2, delay=1.5)
+    broker = await kit.broker()
+    lease = await kit.claim(broker)
+    [stats] = await admin.queues.stats()
+    await lease.done("ok")
+
+    assert stats.oldest is not None
+    assert 0 <= stats.oldest < 1.4
+
+
+async def test_a_queue_that_cannot_be_read_keeps_its_worker(admin: Admin) -> None:
+    """Nobody knows whether a job runs there."""
+    [stats] = await admin.queues.stats()
+
+    assert (0.0, 1.0) == (stats.load, replace(stats, trouble=Trouble.WRONG_TYPE).load)

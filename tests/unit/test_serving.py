@@ -345,6 +345,7 @@ def test_one_line_says_what_is_served() -> None:
             "log_level": "info",
             "features": ["videos"],
             "queues": ["videos", "posters"],
+            "worker_type": ["all"],
             "not_configured": ["mail"],
         }
     ] == lines

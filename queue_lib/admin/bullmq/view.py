@@ -53,6 +53,7 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *
         max_attempts=_attempts(job),
         priority=_number(fields.get("priority")),
         started_at=started,
+        ready_at=_ready(job, started) if state is State.WAITING else None,
         worker=fields.get("pb"),
         wait=_wait(job),
         run=max(0.0, finished - started) if started and finished and state in ENDED else None,
@@ -85,6 +86,14 @@ def _wait(job: Any) -> float | None:
         seconds = waited(job)
         return seconds if seconds is None or math.isfinite(seconds) else None
     return None
+
+
+def _ready(job: Any, started: float | None) -> float | None:
+    """When its delay was over. Of a later attempt only the start of the one before is known."""
+    if started is not None:
+        return started
+    added, delay = job.timestamp, job.opts.get("delay") or 0
+    return (added + delay) / MS if isinstance(added, int) and isinstance(delay, int | float) else None
 
 
 def _number(text: str | None) -> int:

@@ -79,6 +79,7 @@ def view(
         max_attempts=None if job.retries_left is None else made + job.retries_left + (state is not State.FAILED),
         priority=job.origin,
         started_at=started,
+        ready_at=_at(job.enqueued_at) if state is State.WAITING else None,
         worker=raw.get(b"worker_name", b"").decode(errors="replace") or None,
         wait=waited(raw, job, started) if started else None,
         run=max(0.0, finished - started) if started and finished else None,

@@ -15,6 +15,7 @@ from queue_lib.web.api import (
     dead_letters,
     events,
     health,
+    hirefire,
     jobs,
     letter_groups,
     metrics,
@@ -49,10 +50,12 @@ def build(
     rate: int,
     observe: Observer | None = None,
     routers: Sequence[APIRouter] = (),
+    hirefire_token: str | None = None,
 ) -> FastAPI:
     """The application; `opened` gives the admin while it runs, `rate` are submissions in a minute for each token.
 
-    `observe` gets the application's faults. `routers` are those of features.
+    `observe` gets the application's faults. `routers` are those of features. Without a `hirefire_token`, HireFire may
+    not ask.
     """
 
     @asynccontextmanager
@@ -75,12 +78,13 @@ def build(
         generate_unique_id_function=_operation,
     )
     app.state.tokens, app.state.limiter, app.state.watch = tuple(tokens), FixedWindow(rate), Watch()
+    app.state.hirefire_token = hirefire_token
     app.state.scraped, app.state.readiness = metrics.Scraped(), health.Readiness()
     observers = [app.state.scraped.observe] if observe is None else [app.state.scraped.observe, observe]
     problems.install(app, to_all(*observers))
     app.add_middleware(BodyLimit)
     app.add_middleware(WithHeaders)
-    parts = (submissions, jobs, events, queues, schedules, letter_groups, dead_letters, metrics, health)
+    parts = (submissions, jobs, events, queues, schedules, letter_groups, dead_letters, metrics, hirefire, health)
     for router in (*(part.router for part in parts), *routers):
         app.include_router(router)
     return app

@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, g
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from queue_lib.admin.autoscaling import TYPES, loads
 from queue_lib.errors import BrokerUnavailableError, Trouble
 from queue_lib.observe.events import API_FAULTS, Event, InternalFault
 from queue_lib.observe.metrics import troubles_metric
@@ -143,4 +144,21 @@ class Scraped(Collector):
             faults.add_metric([word], count)
         up = GaugeMetricFamily("pushmill_redis_up", "Whether the API reaches Redis.")
         up.add_metric([], float(self._read_at > -math.inf and Trouble.AWAY not in self._troubles))
-        return [jobs, oldest, paused, stopped, stuck, workers, letters, faults, up, troubles_metric(self._troubles)]
+        by_type = self._by_type()
+        return [
+            *(jobs, oldest, paused, stopped, stuck, workers, *by_type),
+            *(letters, faults, up, troubles_metric(self._troubles)),
+        ]
+
+    def _by_type(self) -> Iterable[GaugeMetricFamily]:
+        """What each WORKER_TYPE has to do, and how many processes there are of it."""
+        load = GaugeMetricFamily(
+            "pushmill_load_seconds", "How long jobs have waited for a WORKER_TYPE; 1 while one runs.", labels=["type"]
+        )
+        for kind, seconds in loads(self._stats).items():
+            load.add_metric([kind], seconds)
+        processes = GaugeMetricFamily("pushmill_worker_processes", "Processes of a WORKER_TYPE.", labels=["type"])
+        if self._stats:
+            for kind in TYPES:
+                processes.add_metric([kind], sum(kind in worker.worker_type for worker in self._workers))
+        return [load, processes]

@@ -124,6 +124,12 @@ def _allow(request: Request, error: HTTPException) -> dict[str, str]:
     return {"Allow": ", ".join(methods)}
 
 
+def _path(request: Request) -> str:
+    """The path for the log, without the token that HireFire's may have."""
+    path = request.url.path
+    return "/hirefire/..." if path.startswith("/hirefire/") else path[:200]
+
+
 def install(app: FastAPI, observe: Observer | None = None) -> None:
     """Answer every error in this format, without a stack trace. `observe` is called for faults of our own."""
 
@@ -151,7 +157,7 @@ def install(app: FastAPI, observe: Observer | None = None) -> None:
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> JSONResponse:
-        _log.error("api_fault", path=request.url.path[:200], exc_info=error)
+        _log.error("api_fault", path=_path(request), exc_info=error)
         if observe is not None:
             observe(InternalFault("api_fault", Failure.of(error)))
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the server's; its log says which")

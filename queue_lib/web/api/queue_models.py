@@ -10,6 +10,7 @@ from queue_lib.admin.add_options import StrictModel
 from queue_lib.cancel_key import CANCELLED_FOR, LONGEST, LONGEST_KEY
 from queue_lib.job import State, Wire
 from queue_lib.processor import Model
+from queue_lib.queues import Profile
 from queue_lib.web.api.job_models import example, milliseconds
 
 if TYPE_CHECKING:
@@ -57,12 +58,15 @@ class StoppedOut(Model):
 class QueueOut(Model):
     """A queue at this moment. `oldest`: how long the next job has waited, in milliseconds.
 
+    `profile` is the WORKER_TYPE that serves it, beside `all`.
+
     `stoppedSchedulers` are the app's job schedulers that stopped before their end, `stuckParents` the ids of jobs that
     wait for a child that has failed for good, or is gone.
     `trouble` says why a part can't be read, such as a key of another type; `wires` and `counts` are then incomplete.
     """
 
     queue: str
+    profile: Profile
     paused: bool
     oldest: int | None
     stopped_schedulers: list[StoppedOut]
@@ -165,7 +169,8 @@ class RunningOut(Model):
 class WorkerOut(Model):
     """A worker process. `memory` is in bytes, of the process and its children.
 
-    `features` are those that it serves. `facts` are what the app must agree with, by name.
+    `features` are those that it serves. `workerType` is its WORKER_TYPE, and empty where QUEUES has chosen. `facts`
+    are what the app must agree with, by name.
     """
 
     model_config = example(
@@ -179,6 +184,7 @@ class WorkerOut(Model):
         wires=["bullmq", "rq"],
         version="0.1.0",
         features=["reports", "mails"],
+        workerType=["light"],
         facts={"reportTable": "Report"},
         running=[
             {
@@ -202,6 +208,7 @@ class WorkerOut(Model):
     wires: list[Wire]
     version: str
     features: list[str]
+    worker_type: list[str]
     facts: dict[str, str]
     running: list[RunningOut]
 
@@ -249,6 +256,7 @@ def worker_out(worker: WorkerView) -> WorkerOut:
         wires=list(worker.wires),
         version=worker.version,
         features=list(worker.features),
+        worker_type=list(worker.worker_type),
         facts=dict(worker.facts),
         running=[_running(job) for job in worker.running],
     )
@@ -264,6 +272,7 @@ def queue_out(stats: QueueStats) -> QueueOut:
     totals = {state: stats.total(state) for state in State}
     return QueueOut(
         queue=stats.queue,
+        profile=stats.profile,
         paused=stats.paused,
         oldest=milliseconds(stats.oldest),
         stopped_schedulers=[

@@ -121,7 +121,7 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
     async with redis_kit(redis_url, "bullmq") as kit:
         me = WorkerView(name="a", host="dyno", pid=4, started_at=1.5, queues=("file-processing",), wires=(Wire.RQ,))
         reporter = Reporter(me, stats, kit.heartbeats, lambda: 5, lambda _: None)
-        reporter.tell(["media"], {"storage": "s3://bucket"})
+        reporter.tell(["media"], {"storage": "s3://bucket"}, ["heavy"])
         await reporter.send()
 
     [worker] = (await ask("GET", "/queue/workers", secret=READ_SECRET)).json()
@@ -134,6 +134,7 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
         *(worker["startedAt"], worker["memory"], worker["wires"]),
     )
     assert ("", ["media"], {"storage": "s3://bucket"}) == (worker["version"], worker["features"], worker["facts"])
+    assert ["heavy"] == worker["workerType"]
     assert [("file-processing", "1", 1)] == [(job["queue"], job["id"], job["attempt"]) for job in worker["running"]]
     assert worker["seenAt"] > 1_700_000_000_000 < worker["running"][0]["since"]
     assert ("file-processing", 3) == (history["queue"], len(history["minutes"]))
