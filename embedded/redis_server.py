@@ -29,7 +29,7 @@ class RedisServer:
 
     def __init__(self, *, appendonly: bool = False, password: str | None = None) -> None:
         """Choose a port and a directory. The server runs from `start` on."""
-        self.port = _free_port()
+        self.port = free_port()
         self.password = password
         self._appendonly = appendonly
         self._data = tempfile.TemporaryDirectory(prefix="pushmill-redis-")
@@ -121,7 +121,8 @@ class RedisServer:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port below the ephemeral ones that nobody listens on."""
     for port in random.sample(PORTS, k=100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -30,7 +30,11 @@ class Trouble(enum.Enum):
     CROWDED = "Redis has no connection left (maxclients)"
     LOCKED = "Redis refuses the user or the password"
     FORBIDDEN = "Redis does not allow this user a command (ACL)"
-    CLUSTER = "Redis is in cluster mode, which can't keep jobs: set REDIS_URL to a Redis without it"
+    CLUSTER = (
+        "Redis is in cluster mode, which can keep BullMQ's jobs alone, on one node: set WIRES=bullmq and "
+        "BULLMQ_PREFIX={bull} (the prefix in the app, too), or REDIS_URL to a Redis without it"
+    )
+    MOVING = "Redis Cluster is moving the jobs to another node, or has lost their node"
     WRONG_TYPE = "a key in Redis has the wrong type"
     OUTDATED = "the app's bullmq is older than 5: upgrade all Node clients of the queue, or its jobs are not taken"
     REFUSED = "Redis refuses a command"

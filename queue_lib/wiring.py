@@ -103,7 +103,8 @@ async def keep_schedules(served: Served) -> None:
 
 
 async def _check_redis(settings: WorkerSettings) -> None:
-    await check_redis(redis_options(settings), settings.redis_variable)
+    parts, variable = redis_options(settings), settings.redis_variable
+    await check_redis(parts, variable, prefix=settings.bullmq_prefix, wires=settings.wires)
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError
 from redis.retry import Retry as SynchronousRetry
 
+from queue_lib.broker.cluster import Home
 from queue_lib.broker.direct import DIRECT, SYNCHRONOUS, StaleConnectionError
 from queue_lib.broker.names import Names
 from queue_lib.errors import ConfigurationError
@@ -45,6 +46,7 @@ def options(url: str, *, variable: str = "REDIS_URL", ca: str | None = None, ins
         "socket_keepalive": True,
         "health_check_interval": HEALTH_CHECK,
         "names": Names(),
+        "home": Home(),
     }
     if urlsplit(url).scheme == "rediss":
         if ca is not None:

@@ -11,11 +11,14 @@ A command that was given up ends its connection at once, so that it does not arr
 
 A connection to a server that is no primary any more is closed, as Sidekiq does it: when the server says so, and when
 its name leads elsewhere. The command was not done; redis-py sends it again over a new connection.
+
+In a cluster the new connection goes to the node that the answer MOVED names.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +26,14 @@ import hiredis
 import redis.connection as synchronous
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import MovedError, ResponseError
 
 from queue_lib.broker.trouble import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from queue_lib.broker.cluster import Home
     from queue_lib.broker.names import Names
 
 # What a server answers that is a replica by now, or not yet a server again. LOADING is closed by redis-py itself.
@@ -46,9 +50,11 @@ class _Renewed:
     connected_at = 0.0  # monotonic seconds
     getpeername: Callable[[], str | None]
 
-    def __init__(self, *, names: Names | None = None, **words: Any) -> None:
+    def __init__(self, *, names: Names | None = None, home: Home | None = None, **words: Any) -> None:
         super().__init__(**words)
         self._names = names
+        self._home = home
+        self._first = getattr(self, "host", None), getattr(self, "port", None)  # of the settings
 
     def check_name(self) -> None:
         """Raise StaleConnectionError if the server's name leads elsewhere by now."""
@@ -60,6 +66,30 @@ class _Renewed:
             msg = f"{host} leads to another address than {peer} now"
             raise StaleConnectionError(msg)
 
+    @contextlib.contextmanager
+    def _at_home(self) -> Iterator[None]:
+        """Connect to the node of a cluster that has our keys, where one has been told; else to that of the settings."""
+        if self._home is None:
+            yield
+            return
+        self.host, self.port = self._home.address or self._first
+        try:
+            yield
+        except OSError:
+            self._home.forget()
+            raise
+
+    def _told(self, error: ResponseError) -> Exception:
+        """The error, or what it says of the connection."""
+        code = code_of(error)
+        if isinstance(error, MovedError) and self._home is not None:
+            self._home.moved(error.host, error.port, asked=str(getattr(self, "host", "")))
+        elif code == "CLUSTERDOWN" and self._home is not None:  # a node that has left the cluster says so for ever
+            self._home.forget()
+        elif code not in DEMOTED:
+            return error
+        return StaleConnectionError(f"{code} {error}", status_code=code)
+
     def _peer(self) -> str | None:
         try:
             return self.getpeername()
@@ -67,15 +97,10 @@ class _Renewed:
             return None
 
 
-def _told(error: ResponseError) -> Exception:
-    """The error, or what it says of the connection."""
-    code = code_of(error)
-    return StaleConnectionError(f"{code} {error}", status_code=code) if code in DEMOTED else error
-
-
 class _Direct(_Renewed, AbstractConnection):
     async def _connect(self) -> None:
-        await super()._connect()  # type: ignore[safe-super, no-untyped-call]
+        with self._at_home():
+            await super()._connect()  # type: ignore[safe-super, no-untyped-call]
         self.connected_at = time.monotonic()
 
     def pack_command(self, *args: Any) -> list[bytes]:
@@ -108,7 +133,7 @@ class _Direct(_Renewed, AbstractConnection):
         try:
             return await super().read_response(*args, **words)
         except ResponseError as error:
-            raise _told(error) from None
+            raise self._told(error) from None
 
     async def disconnect(self, nowait: bool = False, **words: Any) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 -- redis-py's
         """Close; `nowait` drops what is not sent yet, for a command that was given up must not arrive later."""
@@ -131,7 +156,8 @@ class _DirectUnixDomainSocketConnection(_Direct, UnixDomainSocketConnection):
 
 class _Synchronous(_Renewed, synchronous.AbstractConnection):
     def _connect(self) -> Any:
-        sock = super()._connect()  # type: ignore[safe-super, no-untyped-call]
+        with self._at_home():
+            sock = super()._connect()  # type: ignore[safe-super, no-untyped-call]
         self.connected_at = time.monotonic()
         return sock
 
@@ -146,7 +172,7 @@ class _Synchronous(_Renewed, synchronous.AbstractConnection):
         try:
             return super().read_response(*args, **words)
         except ResponseError as error:
-            raise _told(error) from None
+            raise self._told(error) from None
 
 
 class _SynchronousConnection(_Synchronous, synchronous.Connection):

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from redis.exceptions import RedisError
 
+from queue_lib.broker.cluster import is_one_slot
 from queue_lib.broker.connection import client
 from queue_lib.broker.trouble import describe, trouble_of
 from queue_lib.errors import ConfigurationError, Trouble
+from queue_lib.job import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 OLDEST = (6, 2)
 
 
-async def check_redis(parts: dict[str, Any], variable: str = "REDIS_URL") -> None:
+async def check_redis(
+    parts: dict[str, Any],
+    variable: str = "REDIS_URL",
+    *,
+    prefix: str = "bull",
+    wires: Collection[Wire] = tuple(Wire),
+) -> None:
     """Raise ConfigurationError, a line a fault, if the server can't be reached, is too old, or may drop jobs.
 
-    `variable` is where its URL stands.
+    `variable` is where its URL stands. A cluster takes BullMQ's jobs alone, and only under a `prefix` with a hash tag.
     """
     probe = client(parts, decode=True, name="pushmill:preflight")
     try:
@@ -27,7 +38,9 @@ async def check_redis(parts: dict[str, Any], variable: str = "REDIS_URL") -> Non
         raise ConfigurationError(_unreachable(parts, error, variable)) from error
     finally:
         await probe.aclose()
-    faults = [fault for fault in (_version(facts), _cluster(facts), _eviction(facts)) if fault]
+    is_fit_for_cluster = is_one_slot(prefix) and Wire.RQ not in wires  # whose keys have no tag
+    cluster = None if is_fit_for_cluster else _cluster(facts)
+    faults = [fault for fault in (_sentinel(facts) or _version(facts), cluster, _eviction(facts)) if fault]
     if faults:
         raise ConfigurationError(*(f"{variable}: {fault}" for fault in faults))
     if not facts.get("aof_enabled"):
@@ -57,6 +70,12 @@ def _version(facts: dict[str, Any]) -> str | None:
     version = str(facts.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
         return f"Redis {version} is too old; 6.2 is the oldest that will do"
+    return None
+
+
+def _sentinel(facts: dict[str, Any]) -> str | None:
+    if "sentinel" in {facts.get("redis_mode"), facts.get("server_mode")}:
+        return "a Sentinel is there, which keeps no jobs; set it to an address that always leads to the primary"
     return None
 
 

@@ -34,10 +34,10 @@ TROUBLES = {
     "WRONGPASS": Trouble.LOCKED,
     "NOPERM": Trouble.FORBIDDEN,
     "CROSSSLOT": Trouble.CLUSTER,
-    "MOVED": Trouble.CLUSTER,
-    "ASK": Trouble.CLUSTER,
-    "TRYAGAIN": Trouble.CLUSTER,
-    "CLUSTERDOWN": Trouble.CLUSTER,
+    "MOVED": Trouble.MOVING,
+    "ASK": Trouble.MOVING,
+    "TRYAGAIN": Trouble.MOVING,
+    "CLUSTERDOWN": Trouble.MOVING,
     "WRONGTYPE": Trouble.WRONG_TYPE,
     "OUTDATED": Trouble.OUTDATED,  # a script's of ours
 }

@@ -7,15 +7,18 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 import redis
 
 from tests.support.api_client import FULL, SECRET
 from tests.support.failover import Pair
 from tests.support.polling import BUSY, until
+from tests.support.under_load import AT_LEAST, Deployment
 from tests.support.web_process import web_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.support.app import App
     from tests.support.push_service import PushService
@@ -62,7 +65,8 @@ async def completed(client: httpx.AsyncClient, where: list[str]) -> dict[str, An
 
 async def replicated(pair: Pair) -> None:
     """Wait until the replica has what the primary has."""
-    with redis.Redis.from_url(pair.primary.url) as primary:
+    with redis.Redis.from_url(pair.primary.url, single_connection_client=True) as primary:
+        primary.incr("replicated")  # WAIT waits for what this connection has written, and for all before it
         assert 1 == await asyncio.to_thread(primary.wait, 1, 5000)
 
 
@@ -94,3 +98,23 @@ async def test_both_processes_go_on_with_the_new_primary(app: App, push_service:
     assert (200, "completed") == (waited_for.status_code, waited_for.json()["state"])
     assert (200, 0, "") == (ready.status_code, status, worker.stderr)
     assert [] == worker.lines("job_dead") + worker.lines("not_signed_off")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_a_replica_is_promoted_under_load(tmp_path: Path, is_killed: bool) -> None:
+    """The primary is killed, or demoted. What the replica had is done; the worker goes on by itself."""
+    async with Pair.up() as pair, Deployment.up(pair.link.url, tmp_path, WIRES) as deployment:
+        async with deployment.load():
+            had = list(deployment.taken)
+            await replicated(pair)
+            if is_killed:
+                await asyncio.to_thread(pair.primary.kill)
+                pair.promote()
+            else:
+                await pair.fail_over()
+        await deployment.completed(had + deployment.taken[-AT_LEAST:])
+        status, _ = await deployment.worker.terminate(10.0 + BUSY)
+
+    assert {"bullmq", "rq"} == {wire for _, wire in had}
+    assert 0 == status

@@ -228,16 +228,31 @@ async def test_a_server_in_cluster_mode(server: RedisServer, monkeypatch: pytest
         connection.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
     with pytest.raises(ConfigurationError) as caught:
         await check_redis(options(server.url))
-    assert (
-        "REDIS_URL: Redis is in cluster mode, which can't keep jobs: set REDIS_URL to a Redis without it"
-        in caught.value.faults
-    )
+    assert f"REDIS_URL: {Trouble.CLUSTER.value}" in caught.value.faults
+    assert "set WIRES=bullmq and BULLMQ_PREFIX={bull}" in Trouble.CLUSTER.value
+    for prefix, wires in (("{bull}", [Wire.RQ]), ("bull", [Wire.BULLMQ]), ("{}bull", [Wire.BULLMQ])):
+        with pytest.raises(ConfigurationError, match="cluster mode"):
+            await check_redis(options(server.url), prefix=prefix, wires=wires)
+    await check_redis(options(server.url), prefix="app-{bull}", wires=[Wire.BULLMQ])
     monkeypatch.setenv("REDIS_URL", server.url)
     [settings] = load(WorkerSettings)
     async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=100)) as ask:
         await until(lambda: _is(ask, "GET", "/readyz", Trouble.CLUSTER), 10.0)
         answer = await ask("POST", "/queue/jobs", json=JOB)
         assert (503, Trouble.CLUSTER.value) == (answer.status_code, answer.json()["detail"])
+
+
+async def test_a_sentinel_keeps_no_jobs(server: RedisServer, tmp_path: Path) -> None:
+    """One line says so: it would take no command of a queue."""
+    server.stop()
+    settings = tmp_path / "sentinel.conf"
+    settings.write_text("")
+    executable, _, *ours = server._command()
+    port = ours[ours.index("--port") + 1]
+    server._command = lambda: [executable, str(settings), "--sentinel", "--port", port]  # type: ignore[method-assign]
+    server.start()
+    with pytest.raises(ConfigurationError, match="REDIS_URL: a Sentinel is there, which keeps no jobs"):
+        await check_redis(options(server.url))
 
 
 async def _is(ask: Client, method: str, path: str, trouble: Trouble) -> Any:

@@ -1,5 +1,5 @@
-// What a Next.js app does with its queues, by the stock bullmq package. JSON lines come on stdin: first {url, prefix},
-// then operations, [method, queue, ...arguments]. As each is done a JSON line goes to stdout: {result}, or {error} and
+// What a Next.js app does with its queues, by the stock bullmq package. JSON lines come on stdin: first {url, prefix,
+// cluster}, then operations, [method, queue, ...arguments]. As each is done a JSON line goes to stdout: {result}, or {error} and
 // then no more.
 //
 // A method is one of those below, "job.<method of Job>" (arguments: the id, then the method's own), or any method of Queue.
@@ -15,8 +15,9 @@ const EVENTS = [
 ];
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const { url, prefix } = JSON.parse((await lines.next()).value);
-const options = { connection: { url }, prefix };
+const { url, prefix, cluster } = JSON.parse((await lines.next()).value);
+const nodes = cluster && new (load("ioredis").Cluster)([url]); // one node tells of the others
+const options = { connection: nodes || { url }, prefix };
 const opened = new Map();
 const claimed = new Map();
 let lastId;
@@ -147,3 +148,4 @@ try {
   console.error(error.stack);
 }
 await Promise.all([...opened.values()].map((one) => one.close()));
+await nodes?.quit?.();

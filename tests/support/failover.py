@@ -36,11 +36,15 @@ class Pair:
 
     async def fail_over(self) -> None:
         """Promote the replica and demote the primary; open connections stay open, and lead to the latter."""
+        self.promote()
+        await self._follow()
+
+    def promote(self) -> None:
+        """Promote the replica, and lead to it."""
         with redis.Redis.from_url(self.replica.url) as promoted:
             promoted.replicaof("NO", "ONE")
         self.link.lead_to(self.replica.url)
         self.primary, self.replica = self.replica, self.primary
-        await self._follow()
 
     async def _follow(self) -> None:
         with redis.Redis.from_url(self.primary.url) as primary:

@@ -36,7 +36,13 @@ class NodeError(Exception):
         self.results = results
 
 
-async def node(url: str, *operations: Sequence[Any], prefix: str = "bull", timeout: float = 30.0) -> list[Any]:  # noqa: ASYNC109 -- the child has to be ended with it
+async def node(
+    url: str,
+    *operations: Sequence[Any],
+    prefix: str = "bull",
+    cluster: bool = False,
+    timeout: float = 30.0,  # noqa: ASYNC109 -- the child has to be ended with it
+) -> list[Any]:
     """Perform `operations` in one run of tests/node/producer.mjs and return their results, in order.
 
     An operation is (method, queue, *arguments); the script's head and its table of methods say which there are:
@@ -47,9 +53,10 @@ async def node(url: str, *operations: Sequence[Any], prefix: str = "bull", timeo
             ("waitUntilFinished", "push-notifications", None, 5000),
         )
 
-    Raises NodeError where bullmq does, and TimeoutError after `timeout` seconds.
+    In a `cluster` the URL is that of one node. Raises NodeError where bullmq does, and TimeoutError after `timeout`
+    seconds.
     """
-    request = [{"url": url, "prefix": prefix}, *operations]
+    request = [{"url": url, "prefix": prefix, "cluster": cluster}, *operations]
     process = await _start("producer.mjs")
     deadline = asyncio.get_running_loop().call_later(timeout, process.kill)
     try:

@@ -240,7 +240,7 @@ class BullMQInspector:
 
     async def check_server(self) -> None:
         """Ask the server."""
-        await check_server(self._client)
+        await check_server(self._client, self._prefix)
 
     async def is_paused(self, queue: str) -> bool:
         """Whether paused."""

@@ -53,12 +53,17 @@ end
 
 -- How many jobs of a queue run at once, where the app has limited that: RQ's count, too. BullMQ's scripts are given what
 -- those leave. The keys are RQ's lists of claimed and sorted sets of started jobs, of the queue's three lanes.
+local function count(command, key)
+  local found = redis.pcall(command, key)  -- in a cluster, where nobody serves RQ, its keys may be on another node
+  return type(found) == 'number' and found or 0
+end
+
 function instead.HMGET(key, ...)
   local found = call('HMGET', key, ...)
   if ends(key, 'meta') and select(2, ...) == 'concurrency' and found[2] then
     local name = string.match(key, '([^:]*):meta$')
     for _, lane in ipairs({name .. '-high', name, name .. '-low'}) do
-      found[2] = found[2] - call('ZCARD', 'rq:wip:' .. lane) - call('LLEN', 'rq:queue:' .. lane .. ':intermediate')
+      found[2] = found[2] - count('ZCARD', 'rq:wip:' .. lane) - count('LLEN', 'rq:queue:' .. lane .. ':intermediate')
     end
   end
   return found
