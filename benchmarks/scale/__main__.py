@@ -108,7 +108,12 @@ class Line:
     def probe(self) -> None:
         """Add a job at the front, as bullmq's `lifo` does."""
         job_id, now = f"probe-{next(self._numbers)}", round(time.time() * 1000)
-        job = {"name": "noop", "data": '{"userId": "u"}', "opts": '{"removeOnComplete": false}', "timestamp": now}
+        job: dict[Any, Any] = {
+            "name": "noop",
+            "data": '{"userId": "u"}',
+            "opts": '{"removeOnComplete": false}',
+            "timestamp": now,
+        }
         with self._redis.pipeline() as pipe:
             pipe.hset(f"{BASE}:{job_id}", mapping=job)
             pipe.rpush(f"{BASE}:wait", job_id)
@@ -117,7 +122,10 @@ class Line:
     def left(self) -> tuple[int, int]:
         """How many jobs wait and run."""
         with self._redis.pipeline() as pipe:
-            return tuple(pipe.llen(f"{BASE}:wait").llen(f"{BASE}:active").execute())  # type: ignore[return-value]
+            pipe.llen(f"{BASE}:wait")
+            pipe.llen(f"{BASE}:active")
+            waiting, active = pipe.execute()
+            return int(waiting), int(active)
 
     def probes(self) -> tuple[int, list[float]]:
         """How many there are, and how long each one waited, in seconds."""
@@ -130,7 +138,7 @@ class Line:
 
     def completed(self) -> int:
         """As bullmq's own metrics count."""
-        return int(self._redis.hget(f"{BASE}:metrics:completed", "count") or 0)  # type: ignore[arg-type]
+        return int(self._redis.hget(f"{BASE}:metrics:completed", "count") or 0)
 
 
 def work_off(line: Line, members: Crew, every: float) -> float:

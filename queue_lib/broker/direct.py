@@ -49,6 +49,8 @@ class _Renewed:
 
     connected_at = 0.0  # monotonic seconds
     getpeername: Callable[[], str | None]
+    host: Any
+    port: Any
 
     def __init__(self, *, names: Names | None = None, home: Home | None = None, **words: Any) -> None:
         super().__init__(**words)

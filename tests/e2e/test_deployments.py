@@ -150,11 +150,11 @@ async def runs_through(mess: Mess, client: httpx.AsyncClient, scaler: Autoscaler
     await until(lambda: _only(scaler), PATIENCE)
 
 
-async def _only(scaler: Autoscaler, *kinds: str) -> bool:
+async def _only(scaler: Autoscaler, *kinds: str) -> Any:
     return await scaler.scale() == set(kinds)
 
 
-async def _busy(client: httpx.AsyncClient) -> bool:
+async def _busy(client: httpx.AsyncClient) -> Any:
     """Whether both films run, and a heartbeat has said so."""
     [worker] = [each for each in await workers(client) if each["workerType"] == ["heavy"]] or [{"running": []}]
     return len(worker["running"]) == 2

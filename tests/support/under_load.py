@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -104,7 +104,7 @@ class Deployment:
     async def completed(self, jobs: Sequence[tuple[str, str]]) -> None:
         """Wait until each of these jobs has completed."""
 
-        async def look() -> bool:
+        async def look() -> Any:
             asked = [await self.client.get(f"/queue/jobs/{each}?queue=sums&wire={wire}") for each, wire in jobs]
             return all(each.status_code == httpx.codes.OK and each.json()["state"] == "completed" for each in asked)
 

@@ -133,8 +133,10 @@ async def test_workers_and_history(ask: Client, redis_url: str) -> None:
         *(worker["name"], worker["host"], worker["pid"]),
         *(worker["startedAt"], worker["memory"], worker["wires"]),
     )
-    assert ("", ["media"], {"storage": "s3://bucket"}) == (worker["version"], worker["features"], worker["facts"])
-    assert ["heavy"] == worker["workerType"]
+    assert ("", ["media"], ["heavy"], {"storage": "s3://bucket"}) == (
+        *(worker["version"], worker["features"], worker["workerType"]),
+        worker["facts"],
+    )
     assert [("file-processing", "1", 1)] == [(job["queue"], job["id"], job["attempt"]) for job in worker["running"]]
     assert worker["seenAt"] > 1_700_000_000_000 < worker["running"][0]["since"]
     assert ("file-processing", 3) == (history["queue"], len(history["minutes"]))
