@@ -223,6 +223,11 @@ for (const [name, given, told, count = 1] of [
     /Queue file-processing: no worker serves it: set STORAGE_URL for the worker/,
   ],
   [
+    "jobs of search wait",
+    { redis: redisOf({ "bull:search:meta": {}, "bull:search:wait": ["1"] }) },
+    /Queue search: 1 job waits, and no worker serves it: set SEARCH_URL and DATABASE_URL for the worker/,
+  ],
+  [
     "the worker signs with another key",
     { redis: facts({ vapidPublicKey: OTHER.publicKey }) },
     /VAPID keys: a worker signs with another key/,
@@ -288,11 +293,6 @@ for (const [name, given, told, count = 1] of [
     "nobody serves the app's notifications",
     { env: { NOTIFICATION_TABLE: "Notification" } },
     /Queue notifications: no worker serves it: set NOTIFICATION_TABLE for the worker/,
-  ],
-  [
-    "nobody serves the app's search",
-    { env: { SEARCH_URL: "http://search.test" } },
-    /Queue search: no worker serves it: set SEARCH_URL and DATABASE_URL for the worker/,
   ],
   [
     "there is no model of notifications",
@@ -449,6 +449,12 @@ test("a certificate that is not there is named", async () => {
   const { code, text } = await examined(app({ env }));
   assert.equal(code, 1, text);
   assert.match(text, /Redis: redis\.example:6379: REDIS_TLS_CA: the file can't be read \(ENOENT\)/);
+});
+
+test("an app may have a SEARCH_URL of its own", async () => {
+  webPy();
+  const { text } = await examined(app({ env: { SEARCH_URL: "http://search.test" } }));
+  assert.doesNotMatch(text, /Queue search/);
 });
 
 test("an app without uploads and push is asked for neither", async () => {

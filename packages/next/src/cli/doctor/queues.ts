@@ -3,15 +3,18 @@ import type { Folder } from "./folder.js";
 import type { QueueInRedis } from "./queues-in-redis.js";
 import type { Worker } from "./workers.js";
 
-/** The variable with which the app wants a queue, and those with which the worker serves it. */
-const NEEDS: Record<string, { app: string; worker: string }> = {
+/**
+ * The variable with which the app wants a queue, and those with which the worker serves it. An app's SEARCH_URL may be
+ * that of a search of its own: the queue is wanted once it has jobs.
+ */
+const NEEDS: Record<string, { app?: string; worker: string }> = {
   "push-notifications": {
     app: "NEXT_PUBLIC_VAPID_PUBLIC_KEY",
     worker: "VAPID_PRIVATE_KEY and the other VAPID variables",
   },
   "file-processing": { app: "STORAGE_URL", worker: "STORAGE_URL" },
   notifications: { app: "NOTIFICATION_TABLE", worker: "NOTIFICATION_TABLE" },
-  search: { app: "SEARCH_URL", worker: "SEARCH_URL and DATABASE_URL" },
+  search: { worker: "SEARCH_URL and DATABASE_URL" },
 };
 
 /** Whether each queue that has jobs, or will have them, is served. `queues` is null where only the API was asked. */
@@ -38,6 +41,7 @@ function findingOf(name: string, served: string[], isNeeded: boolean, queue: Que
   const others = `workers serve ${served.join(", ") || "none"}`;
   if (!queue?.waiting) return unknown(about, `no worker serves it, and no job waits (${others})`);
   const waiting = queue.waiting === 1 ? "1 job waits" : `${queue.waiting} jobs wait`;
+  if (NEEDS[name]) return wrong(about, `${waiting}, and ${missing(name)}`);
   return wrong(about, `${waiting} and no worker serves it (${others}): is its name right, and in QUEUES?`);
 }
 
