@@ -8,6 +8,7 @@ import structlog
 
 from queue_lib.admin.dead_letters import DeadLetterAdmin
 from queue_lib.admin.jobs import JobAdmin
+from queue_lib.admin.lists import JobLists
 from queue_lib.admin.outbox import reported
 from queue_lib.admin.queues import QueueAdmin
 from queue_lib.admin.schedules import ScheduleAdmin
@@ -37,6 +38,7 @@ class Admin:
         self.wires = tuple(inspector.wire for inspector in backends.inspectors)
         self.queues = QueueAdmin(backends, log)
         self.jobs = JobAdmin(backends, log)
+        self.lists = JobLists(backends)
         self.dead_letters = DeadLetterAdmin(backends, log)
         self.schedules = ScheduleAdmin(backends, log)
         self.workers = WorkerAdmin(backends)

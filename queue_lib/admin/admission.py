@@ -29,6 +29,10 @@ class Admission:
         """`schemas` are those of all features."""
         self._schemas = {schema.name: schema for schema in schemas}
 
+    def of(self, queue: str) -> list[JobSchema]:
+        """The jobs of a queue that may be added."""
+        return [schema for schema in self._schemas.values() if schema.queue == queue and not schema.internal]
+
     def queue_of(self, addition: Addition) -> str:
         """The queue that the job belongs to. Raises PermanentError, which says why, for a job that can't be added."""
         schema = self.schema(addition.name)

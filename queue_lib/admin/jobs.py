@@ -11,6 +11,7 @@ from queue_lib.admin.admission import UnfitJobsError
 from queue_lib.admin.backends import log_fields
 from queue_lib.admin.bulk import for_each
 from queue_lib.admin.filters import has_words
+from queue_lib.admin.lists import JobLists
 from queue_lib.admin.ports import JobView
 from queue_lib.admin.queues import PAGE
 from queue_lib.admin.reading import Reading
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from queue_lib.admin.filters import JobFilter
     from queue_lib.admin.flows import FlowNode
     from queue_lib.job import Wire
+    from queue_lib.processor import JobSchema
 
 SEARCHED = 1000  # jobs that one search looks at
 
@@ -73,6 +75,7 @@ class JobAdmin:
         self._backends = backends
         self._on = backends.on
         self._dead_letters = backends.dead_letters
+        self._lists = JobLists(backends)
         self._log = log
 
     async def find(self, job_id: str, queue: str | None = None, wire: Wire | None = None) -> list[JobView]:
@@ -130,6 +133,11 @@ class JobAdmin:
     async def fingerprints(self, queue: str, wire: Wire, job_ids: Sequence[str]) -> list[str | None]:
         """For each job a short text that changes whenever the job does; None for a job that is gone."""
         return await self._on(wire).fingerprints(queue, job_ids)
+
+    def offered(self, queue: str) -> list[JobSchema]:
+        """The jobs of a queue that may be added. Raises NoSuchQueueError."""
+        [queue] = self._backends.chosen(queue)
+        return self._backends.admission.of(queue)
 
     async def add(self, addition: Addition, wire: Wire) -> tuple[str, str]:
         """Enqueue a job, in the queue that its name belongs to; returns its id and the queue.
@@ -205,7 +213,7 @@ class JobAdmin:
         return True
 
     async def failed(self, wanted: JobFilter, limit: int | None = None, seconds: float = math.inf) -> Failed:
-        """The failed jobs that the filter admits: wire by wire, queue by queue, the newest first.
+        """The failed jobs that the filter admits: queue by queue, the newest first, whatever their wire.
 
         At most `limit` are found, in about `seconds`. All are found before any is handed out, since a job that is
         retried makes those behind it move up. There may be many, so each has only what names it. Raises
@@ -237,15 +245,17 @@ class JobAdmin:
                 yield job
 
     async def _failed_pages(self, wanted: JobFilter) -> AsyncIterator[list[JobView]]:
-        now, queues = self._backends.clock(), self._backends.chosen(wanted.queue)
-        for inspector in self._backends.inspectors:
-            if wanted.wire not in {None, inspector.wire}:
-                continue
-            for queue in queues:
-                total = (await inspector.counts(queue))[State.FAILED]
-                for start in range(0, total, PAGE):
-                    page = await inspector.page(queue, State.FAILED, start, PAGE)
-                    yield [job for job in page if wanted.admits(job, job.finished_at or None, now)]
+        now = self._backends.clock()
+        for queue in self._backends.chosen(wanted.queue):
+            merged, page = self._lists.merged(queue, State.FAILED, wanted.wire), list[JobView]()
+            async for job in merged.jobs():
+                page.append(job)
+                if len(page) == PAGE:
+                    yield [each for each in page if wanted.admits(each, each.finished_at or None, now)]
+                    page = []
+            if merged.trouble is not None:
+                raise BrokerRefusedError(trouble=merged.trouble)
+            yield [each for each in page if wanted.admits(each, each.finished_at or None, now)]
 
     async def retry_many(self, wanted: JobFilter, limit: int, seconds: float = math.inf) -> Retried:
         """Retry the failed jobs that the filter admits, `limit` at most, the newest first, for about `seconds`."""

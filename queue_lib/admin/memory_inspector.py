@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.fingerprints import fingerprint
-from queue_lib.admin.ports import LISTED, AttemptFailure, JobView
+from queue_lib.admin.ports import LISTED, AttemptFailure, JobView, Mark, Placed
 from queue_lib.job import State, Wire
 from queue_lib.plain_json import readable
 
@@ -78,6 +78,17 @@ class MemoryInspector:
             found.sort(key=lambda record: -(record.finished_at or 0.0))
         views = [self._view(queue, record) for record in found[start : start + count]]
         return [replace(view, data=readable(view.data, LISTED)) for view in views]
+
+    def lists(self, state: State) -> int:  # noqa: ARG002 -- the port's
+        """One."""
+        return 1
+
+    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:  # noqa: ARG002 -- the port's
+        """Behind the mark's job; without it the first ones."""
+        views = await self.page(queue, state, 0, len(self._store.jobs))
+        ids = [view.id for view in views]
+        start = ids.index(mark.id) + 1 if mark and mark.id in ids else 0
+        return [Placed(Mark(view.id), view) for view in views[start : start + count]]
 
     async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Of all that may change."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from queue_lib.job import State
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queue_lib.addition import Addition
     from queue_lib.admin.flows import FlowNode
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
-    from queue_lib.job import State, Wire
+    from queue_lib.job import Wire
 
 LISTED = 64 * 1024  # characters of a job's payload where many are listed
 READ_AT_ONCE = 20  # jobs of a list: each payload may be large
@@ -81,6 +83,35 @@ class JobView:
     dead_children: tuple[JobRef, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a list of a wire: the job's `id` as the list has it, and its `score` where it is a sorted set."""
+
+    id: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A job and its place in a list. `job` is None where the list has an id without a job."""
+
+    mark: Mark
+    job: JobView | None
+
+
+def moment_of(job: JobView, state: State) -> float | None:
+    """The time by which a list of a state is ordered, in seconds since the epoch."""
+    match state:
+        case State.COMPLETED | State.FAILED:
+            return job.finished_at
+        case State.DELAYED:
+            return job.due_at
+        case State.ACTIVE:
+            return job.started_at
+        case State.WAITING | State.WAITING_CHILDREN:
+            return job.enqueued_at
+
+
 class Inspector(Protocol):
     """What an operator may see and do, for one wire. Every call may raise BrokerUnavailableError."""
 
@@ -99,6 +130,17 @@ class Inspector(Protocol):
         """Up to `count` jobs of a state from number `start` on: ended jobs newest first, others in running order.
 
         Jobs may come and go between two pages, so one may be seen twice, or not at all.
+        """
+
+    def lists(self, state: State) -> int:
+        """In how many lists the wire keeps the jobs of a state."""
+
+    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+        """Up to `count` jobs of the list with this number, from 0 on: those behind the mark, or the first ones.
+
+        The list has its own order: ended jobs the newest first, others in running order. If the mark's job has left
+        the list, those behind its place follow; of a list without scores, whose jobs leave in their order, the first.
+        Fewer than `count` means that the list ends there.
         """
 
     async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:

@@ -90,9 +90,10 @@ class QueueAdmin:
 
     async def stats(self) -> list[QueueStats]:
         """Each queue at this moment."""
-        return [await self._stats(queue) for queue in self.names]
+        return [await self.stats_of(queue) for queue in self.names]
 
-    async def _stats(self, queue: str) -> QueueStats:
+    async def stats_of(self, queue: str) -> QueueStats:
+        """One queue at this moment."""
         read = Reading()
         for each in self._inspectors:
             await read(each.check(queue))

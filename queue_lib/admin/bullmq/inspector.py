@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.bullmq.flow import dead_children, flow_of, stuck_parents
+from queue_lib.admin.bullmq.listing import behind
 from queue_lib.admin.bullmq.view import bull_job, ref, view
 from queue_lib.admin.fingerprints import fingerprint
-from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView, Placed
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.producer import options
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from queue_lib.addition import Addition
     from queue_lib.admin.flows import FlowNode
-    from queue_lib.admin.ports import JobRef
+    from queue_lib.admin.ports import JobRef, Mark
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
 
 # Where waiting jobs are, in the order in which they are served. `paused` has those that bullmq 5 has set aside.
@@ -133,6 +134,29 @@ class BullMQInspector:
                 views += await self._read(source, name, state, start, left)
                 start = max(0, start - (await source.getJobCounts(name))[name])
             return await self._with_dead(source, await self._with_due(source, views))
+
+    def lists(self, state: State) -> int:
+        """One, but for waiting jobs."""
+        return len(LISTS.get(state, (state,)))
+
+    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+        """Jobs of one of BullMQ's lists or sorted sets."""
+        source, name = self.queue(queue), LISTS.get(state, (state.value,))[number]
+        with outages_translated():
+            marks = await behind(self._client, source.toKey(name), mark, count, desc=state in NEWEST_FIRST)
+            views = await self._views(source, [each.id for each in marks], state)
+            views = await self._with_dead(source, await self._with_due(source, views))
+        by_id = {each.id: each for each in views}
+        return [Placed(each, by_id.get(each.id)) for each in marks]
+
+    async def _views(self, source: SharedQueue, ids: Sequence[str], state: State) -> list[JobView]:
+        """The jobs with these ids, in steps; without those that are gone."""
+        views: list[JobView] = []
+        for first in range(0, len(ids), READ_AT_ONCE):
+            some = ids[first : first + READ_AT_ONCE]
+            found = zip(some, await hashes(self._client, map(source.toKey, some)), strict=True)
+            views += [view(source, job_id, fields, state, most=LISTED) for job_id, fields in found if fields]
+        return views
 
     async def _read(self, source: SharedQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
         """A part of one list, in steps."""

@@ -17,8 +17,8 @@ from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from queue_lib.admin.fingerprints import fingerprint
-from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Inspector, JobView
-from queue_lib.admin.rq.listing import read_ids
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Inspector, JobView, Placed
+from queue_lib.admin.rq.listing import count_lists, job_of, read_behind, read_ids
 from queue_lib.admin.rq.view import read, view, whole
 from queue_lib.broker.rq import producer
 from queue_lib.broker.rq.job import GuardedJob
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from queue_lib.addition import Addition
     from queue_lib.admin.flows import FlowNode
-    from queue_lib.admin.ports import JobRef
+    from queue_lib.admin.ports import JobRef, Mark
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.rq.parse import Raw
 
@@ -131,6 +131,24 @@ class RQInspector:
     def _read(self, queue: str, state: State, ids: Sequence[str]) -> list[JobView]:
         found = zip(ids, self._hashes(ids), strict=True)
         return [view(self._connection, queue, job_id, raw, state, LISTED) for job_id, raw in found if raw]
+
+    def lists(self, state: State) -> int:
+        """One or two for each lane."""
+        return count_lists(self._connection, lanes(""), state)
+
+    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+        """Jobs of one lane."""
+        with outages_translated():
+            return await asyncio.to_thread(self._behind, queue, state, number, mark, count)
+
+    def _behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+        marks = read_behind(self._connection, lanes(queue), state, number, mark, count)
+        ids = [job_of(each.id) if state is State.ACTIVE else each.id for each in marks]
+        views: list[JobView] = []
+        for first in range(0, len(ids), READ_AT_ONCE):
+            views += self._read(queue, state, ids[first : first + READ_AT_ONCE])
+        by_id = {each.id: each for each in (self._with_due(views) if state is State.DELAYED else views)}
+        return [Placed(mark, by_id.get(job_id)) for mark, job_id in zip(marks, ids, strict=True)]
 
     def _with_due(self, views: list[JobView]) -> list[JobView]:
         with self._connection.pipeline(transaction=False) as pipe:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegistry
 
+from queue_lib.admin.ports import Mark
 from queue_lib.broker.rq.lanes import intermediate_key, scheduled_key, started_key, waiting_key
 from queue_lib.job import State
 
@@ -27,10 +28,45 @@ def read_ids(connection: Redis, lanes: Sequence[str], state: State, start: int, 
         last = start + count - len(ids) - 1
         read: Callable[..., Any] = connection.lrange if is_list else connection.zrange
         desc = {"desc": True} if state in NEWEST_FIRST else {}
-        # An execution is known as `<job id>:<execution id>`.
         ids += [_text(raw) for raw in (read(key, start, last, **desc) if start < size else [])]
         start = max(0, start - size)
-    return [job_id.partition(":")[0] for job_id in ids] if state is State.ACTIVE else ids
+    return [job_of(each) for each in ids] if state is State.ACTIVE else ids
+
+
+def job_of(execution: str) -> str:
+    """The id of the job of an execution, which is known as `<job id>:<execution id>`, or of a job."""
+    return execution.partition(":")[0]
+
+
+def count_lists(connection: Redis, lanes: Sequence[str], state: State) -> int:
+    """In how many lists and sorted sets the jobs of a state are."""
+    return sum(len(_places(connection, lane, state)) for lane in lanes)
+
+
+def read_behind(
+    connection: Redis, lanes: Sequence[str], state: State, number: int, mark: Mark | None, count: int
+) -> list[Mark]:
+    """Up to `count` places behind the mark in one of these lists."""
+    key, is_list = [place for lane in lanes for place in _places(connection, lane, state)][number]
+    desc = state in NEWEST_FIRST
+    start = 0 if mark is None else _start(connection, key, mark, is_list=is_list, desc=desc)
+    last = start + count - 1
+    if is_list:
+        return [Mark(_text(raw)) for raw in cast("list[bytes]", connection.lrange(key, start, last))]
+    found = cast("list[tuple[bytes, float]]", connection.zrange(key, start, last, desc=desc, withscores=True))
+    return [Mark(_text(raw), float(score)) for raw, score in found]
+
+
+def _start(connection: Redis, key: str, mark: Mark, *, is_list: bool, desc: bool) -> int:
+    """The number of the first one behind the mark."""
+    if is_list:
+        place = cast("int | None", connection.lpos(key, mark.id))
+        return 0 if place is None else place + 1
+    rank = cast("int | None", connection.zrevrank(key, mark.id) if desc else connection.zrank(key, mark.id))
+    if rank is not None:
+        return rank + 1
+    before = (f"({mark.score!r}", "+inf") if desc else ("-inf", f"({mark.score!r}")
+    return connection.zcount(key, *before)
 
 
 def _places(connection: Redis, lane: str, state: State) -> list[tuple[str, bool]]:
