@@ -2,9 +2,9 @@
 
     python -m benchmarks.admin [jobs] [rounds]
 
-The real broker makes a job of each state, which is then copied. Times are the server's: requests to the API without a
-socket, with routing, token, models and JSON. The floor is the Redis commands that a page or an overview needs, in one
-pipeline of redis-py.
+The real broker makes a job of each state, which is then copied. Times are the server's: requests without a socket, to
+the API with routing, token, models and JSON, and to the dashboard's pages, on which both wires are one list. The floor
+is the Redis commands that a page or an overview needs, in one pipeline of redis-py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 import httpx
 from redis import Redis
@@ -23,9 +24,13 @@ from redis import Redis
 from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.addition import Addition
+from queue_lib.admin.merging import Cursor
+from queue_lib.admin.ports import Mark
 from queue_lib.broker.base import NotNow, Setup
 from queue_lib.broker.bullmq.broker import BullMQBroker
-from queue_lib.broker.connection import options
+from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
+from queue_lib.broker.connection import client, options
+from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.rq.broker import RQBroker
 from queue_lib.feature import queues_of
 from queue_lib.job import State, Wire
@@ -33,6 +38,9 @@ from queue_lib.outcome import Failure
 from queue_lib.settings import WorkerSettings
 from queue_lib.web import tokens
 from queue_lib.web.api.app import build
+from queue_lib.web.dashboard.addresses import PREFIX
+from queue_lib.web.dashboard.app import install
+from tests.support.fakes import make_job
 from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -77,6 +85,22 @@ async def fill(admin: Admin, server: Redis, wire: Wire, state: State, jobs: int)
                 pipe.lpush(place, *ids)
             else:
                 pipe.zadd(place, {each: score + number for number, each in enumerate(ids, start)})
+            pipe.execute()
+
+
+async def bury(server: Redis, url: str, jobs: int) -> None:
+    """Make one dead letter, and copy it."""
+    store = BullMQDeadLetters(client(options(url), decode=True, name="bench"), "bull")
+    job = make_job(id="1", name="push-notification", queue=QUEUE.name, data=PUSH)
+    await store.add(DeadLetter(job=job, failure=FAILURE, failed_at=time.time()))
+    await store.close()
+    [letter_id] = cast("list[bytes]", server.lrange("bull:dead:wait", 0, -1))
+    key = f"bull:dead:{letter_id.decode()}"
+    for start in range(1, jobs, 1000):
+        with server.pipeline(transaction=False) as pipe:
+            for number in range(start, min(start + 1000, jobs)):
+                pipe.copy(key, f"{key}-{number}")
+                pipe.lpush("bull:dead:wait", f"{letter_id.decode()}-{number}")
             pipe.execute()
 
 
@@ -159,6 +183,32 @@ class Bench:
                 bare = await self._bare(partial(bare_page, self._server, wire, state, start))
                 row(f"{wire}, {state}, {where} page", page, bare)
             row(f"{wire}, {state}, search of 1,000", await self._asked(f"{path}&text=berta"))
+        await self._measure_dashboard(state)
+
+    async def _measure_dashboard(self, state: State) -> None:
+        """Print the times of the dashboard's pages, on which both wires are one list."""
+        row("dashboard, overview", await self._asked(f"{PREFIX}/"))
+        path = f"{PREFIX}/queue/{QUEUE.name}?state={state}"
+        row(f"dashboard, both wires, {state}, first page", await self._asked(path))
+        middle = urlencode({"after": self._middle(state).text()})
+        row(f"dashboard, both wires, {state}, middle page", await self._asked(f"{path}&{middle}"))
+        row(f"dashboard, both wires, {state}, search of 1,000", await self._asked(f"{path}&text=berta"))
+
+    def _middle(self, state: State) -> Cursor:
+        """The place in the middle of both lists. RQ's is that of the middle lane."""
+        marks, half = {}, self._jobs // 2
+        for wire, name in ((Wire.BULLMQ, "bullmq0"), (Wire.RQ, "rq1")):
+            place = PLACES[wire][state]
+            ids: Any = (self._server.lrange if state is State.WAITING else self._server.zrange)(place, half, half)
+            score: Any = 0.0 if state is State.WAITING else self._server.zscore(place, ids[0])
+            marks[name] = Mark(ids[0].decode(), score)
+        return Cursor(self._jobs, marks)
+
+    async def letters(self) -> None:
+        """Print the times of the pages of dead letters, one by one and by reason."""
+        total = f"{self._jobs:,} dead letters"
+        row(f"dashboard, {total}, one by one", await self._asked(f"{PREFIX}/letters"))
+        row(f"dashboard, {total}, the newest 1,000 by reason", await self._asked(f"{PREFIX}/letters/groups"))
 
     async def drain(self, state: State) -> None:
         """Drain the queue, and print how long Redis answered no other client meanwhile."""
@@ -189,17 +239,21 @@ async def main() -> None:
     with RedisServer() as valkey, Redis.from_url(valkey.url) as server:
         settings = WorkerSettings(redis_url=valkey.url)
         app = build(lambda: wiring.admin(settings, FEATURES, by="bench"), [token], 1000)
+        install(app, [token], settings.redis)
         transport, headers = httpx.ASGITransport(app), {"Authorization": f"Bearer {secret}"}
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
-            client = httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers, timeout=300)
-            await stack.enter_async_context(client)
-            bench = Bench(client, server, jobs, rounds)
+            asking = httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers, timeout=300)
+            await stack.enter_async_context(asking)
+            bench = Bench(asking, server, jobs, rounds)
             for state in STATES:
                 server.flushall()
                 for wire in Wire:
                     await fill(app.state.admin, server, wire, state, jobs)
                 await bench.measure(state)
+                if state is State.FAILED:
+                    await bury(server, valkey.url, jobs)
+                    await bench.letters()
                 if state in {State.WAITING, State.DELAYED}:
                     await bench.drain(state)
 

@@ -97,7 +97,7 @@ async def test_the_focus_of_a_job_that_is_gone_moves_to_no_other(mess: Mess, chr
         await page.get_by_role("button", name="Retry all").focus()
         await forget(mess, ids[0])
         await refreshed(page)
-        await expect(page.get_by_text("No BullMQ job is failed")).to_be_visible()
+        await expect(page.get_by_text("No job is failed")).to_be_visible()
         assert "body" == await page.evaluate(ABOUT)
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("dialog")).to_have_count(0)
@@ -222,7 +222,8 @@ async def test_the_list_of_a_later_page_stays(mess: Mess, chromium: Browser) -> 
     """It would slide away under its reader; badge, buttons and counts beside it are updated."""
     async with operating(chromium, mess) as page:
         ids = await mess.bullmq("process-image", *[IMAGE] * 60, queue=FILES.name)
-        await page.goto(f"{HOME}/queue/{FILES.name}?wire=bullmq&start=50")
+        await page.goto(f"{HOME}/queue/{FILES.name}?wire=bullmq")
+        await page.get_by_role("link", name="Next", exact=True).click()
         await expect(page.locator("tbody .id")).to_have_text(ids[50:])
         async with mess._bull(FILES.name) as queue:
             await queue.pause()
@@ -302,7 +303,7 @@ async def test_each_part_that_can_change_has_a_name(mess: Mess, chromium: Browse
         !each.closest("dialog") && !each.id && !each.dataset.key && !each.getAttribute("href")
         && !each.getAttribute("commandfor")).map((each) => each.outerHTML)"""
     async with operating(chromium, mess) as page:
-        for path in ("/", "/letters", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
+        for path in ("/", "/letters", "/letters/groups", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
             await page.goto(f"{HOME}{path}")
             assert 0 < await page.locator("[data-live] :is(a, pre)").count()
             assert [] == await page.evaluate(nameless), path

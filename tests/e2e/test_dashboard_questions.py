@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.support.wires import Mess
 
+ADD = f"/queue/{FILES.name}/add"
 FAILED = f"{HOME}/queue/{FILES.name}?state=failed"
 PLACE = "document.activeElement.closest('dialog')?.id ?? document.activeElement.localName"
 OLDER = """for (const each of document.querySelectorAll("[commandfor]")) each.removeAttribute("commandfor")"""
@@ -70,7 +71,15 @@ async def test_axe_finds_nothing(mess: Mess, chromium: Browser, look: dict[str, 
         await page.goto(HOME)
         assert [] == await violations(page)
         await sign_in(page)
-        for path in ("/", "/letters", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
+        for path in (
+            "/",
+            "/letters",
+            "/letters/groups",
+            "/schedules",
+            "/workers",
+            ADD,
+            f"/queue/{FILES.name}?state=failed",
+        ):
             await page.goto(f"{HOME}{path}")
             assert [] == await violations(page), path
         await page.get_by_role("button", name="Clean").click()

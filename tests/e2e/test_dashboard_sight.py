@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.support.wires import Mess
 
 SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1180, "height": 820}, "phone": {"width": 390, "height": 844}}
+ADD = f"/queue/{FILES.name}/add"
 TABLES = (("schedules", "/schedules"), ("workers", "/workers"))
 SHOWN = ("overview", "schedules", "job-")  # in docs/dashboard.md
 LARGEST = 100 * 1024  # bytes of a screenshot
@@ -68,7 +69,14 @@ async def _tour(page: Page, folder: Path, name: str) -> None:
     await sign_in(page)
     await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
     failed = f"/queue/{FILES.name}?state=failed"
-    for kind, path in (("overview", "/"), ("letters", "/letters"), *TABLES, ("jobs", failed)):
+    for kind, path in (
+        ("overview", "/"),
+        ("letters", "/letters"),
+        ("groups", "/letters/groups"),
+        *TABLES,
+        ("add", ADD),
+        ("jobs", failed),
+    ):
         await page.goto(f"{HOME}{path}")
         await _look(page, folder / f"{kind}-{name}")
     work = await page.get_by_role("region", name="What the workers did").screenshot(animations="disabled")
@@ -159,7 +167,15 @@ async def test_text_is_as_large_as_the_reader_wants(mess: Mess, chromium: Browse
         usual = await page.evaluate(size)
         browser = await page.context.new_cdp_session(page)
         await browser.send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
-        for path in ("/", "/letters", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
+        for path in (
+            "/",
+            "/letters",
+            "/letters/groups",
+            "/schedules",
+            "/workers",
+            ADD,
+            f"/queue/{FILES.name}?state=failed",
+        ):
             await page.goto(f"{HOME}{path}")
             assert 2 * usual == await page.evaluate(size)
             assert 0 == await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"), path

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from queue_lib.errors import BrokerUnavailableError, PermanentError
 from queue_lib.web.dashboard import (
     dead_letters,
+    enqueue,
     job,
     letter_groups,
     login,
@@ -21,6 +22,7 @@ from queue_lib.web.dashboard import (
     overview,
     queue,
     schedules,
+    ticked,
     workers,
 )
 from queue_lib.web.dashboard.addresses import PREFIX
@@ -61,7 +63,7 @@ def install(
     pages.state.modules = frozenset(name.partition(".")[0] for name in modules)
     pages.state.showings = showings or {}
     pages.include_router(login.router)
-    for part in (overview, queue, job, schedules, letter_groups, dead_letters, workers, outbox):
+    for part in (overview, queue, ticked, enqueue, job, schedules, letter_groups, dead_letters, workers, outbox):
         pages.include_router(part.router, dependencies=[Depends(allowed)])
     _answer_errors(pages)
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from fastapi import Request
 
-MOST_FIELDS = 20  # of a form
+MOST_FIELDS = 60  # of a form: a page lists 50 jobs, which may all be ticked
 LONGEST_FORM = 64 * 1024  # bytes
 
 

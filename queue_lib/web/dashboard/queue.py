@@ -1,4 +1,4 @@
-"""A queue's jobs, by state and wire, and what may be done to the queue."""
+"""A queue's jobs of a state, of one wire or both, and what may be done to the queue."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from queue_lib.admin.filters import JobFilter
-from queue_lib.admin.jobs import JobAdmin
-from queue_lib.admin.ports import JobView
-from queue_lib.admin.queues import QueueStats
-from queue_lib.errors import BrokerRefusedError
+from queue_lib.admin.lists import JobLists, Listed
+from queue_lib.admin.merging import Cursor
 from queue_lib.job import State, Wire
 from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.charts import InPeriod, Period, graphs_of, history_of
@@ -24,6 +22,7 @@ from queue_lib.web.dashboard.offers import LONGEST, AsSeen, offer
 from queue_lib.web.dashboard.pages import done, page
 
 COUNT = 50  # jobs on a page
+LONGEST_CURSOR = 8000  # characters: ids of a place in each list
 CLEANED = 100_000  # jobs that one action deletes at most: routers give up after 30 seconds
 AGES = {"0": "whatever their age", "3600": "an hour ago", "86400": "a day ago", "604800": "a week ago"}  # seconds
 
@@ -42,83 +41,74 @@ Text = Annotated[str, Query(max_length=200)]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What of a queue is looked at, as the address says it."""
+    """What of a queue is looked at, as the address says it. Without a wire it is both."""
 
     state: State
     wire: Wire | None
     text: str
-    start: int
+    after: Cursor | None
+
+    def query(self) -> dict[str, str]:
+        """The same for an address, from the start on."""
+        return {"state": self.state.value, "wire": self.wire.value if self.wire else "", "text": self.text}
 
 
 def where_of(
     state: State = State.WAITING,
-    wire: Wire | None = None,
+    wire: Annotated[str, Query(pattern="^(bullmq|rq|)$")] = "",
     text: Text = "",
-    start: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    after: Annotated[str, Query(max_length=LONGEST_CURSOR)] = "",
 ) -> Where:
     """What the address asks for."""
-    return Where(state, wire, text, start)
+    try:
+        cursor = Cursor.read(after) if after else None
+    except ValueError:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "after: it is no place in a list") from None
+    return Where(state, Wire(wire) if wire else None, text, cursor)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Some jobs, and from where on there are more."""
-
-    jobs: list[JobView]
-    following: int | None
+Looked = Annotated[Where, Depends(where_of)]
 
 
 @router.get("")
 async def jobs(
-    request: Request,
-    operator: Operator,
-    queue: Known,
-    where: Annotated[Where, Depends(where_of)],
-    period: InPeriod = Period.HOUR,
+    request: Request, operator: Operator, queue: Known, where: Looked, period: InPeriod = Period.HOUR
 ) -> Response:
-    """A page of jobs of a state on a wire."""
-    stats = next(each for each in await operator.queues.stats() if each.queue == queue)
-    wire = where.wire or _busiest(stats, where.state)
-    if wire not in stats.counts and stats.trouble is not None:
-        raise BrokerRefusedError(trouble=stats.trouble)
-    listed = await _look(operator.jobs, queue, wire, where)
-    total = stats.counts[wire][where.state]
-    known = (None if where.start or listed.following is not None else len(listed.jobs)) if where.text else total
+    """A page of jobs of a state, by time."""
+    stats = await operator.queues.stats_of(queue)
+    listed = await _look(operator.lists, queue, where)
+    chosen = [counts[where.state] for wire, counts in stats.counts.items() if where.wire in {None, wire}]
+    is_whole = where.after is None and listed.following is None
+    known = (len(listed.jobs) if is_whole else None) if where.text else sum(chosen)
     return page(
         request,
         "queue.html",
         stats=stats,
         alarms=alarms(stats, await operator.workers.alive()),
         jobs=listed.jobs,
-        following=listed.following,
-        offer=offer(known, f"failed {WIRES[wire]} job"),
+        following=listed.following.text() if listed.following else None,
+        total=sum(chosen),
+        may_add=bool(operator.jobs.offered(queue)),
+        passed=where.after.passed if where.after else 0,
+        offer=offer(known, f"failed {WIRES[where.wire]} job" if where.wire else "failed job"),
         state=where.state,
-        wire=wire,
+        wire=where.wire,
         text=where.text,
-        start=where.start,
         period=period,
         graphs=graphs_of(await history_of(operator.queues, queue, period), period),
         names=await operator.queues.by_name(queue, period.minutes),
+        where=where.query(),
         states=State,
         ages=AGES,
-        count=COUNT,
         refresh=0 if where.text else 5,  # a search is expensive
         here="overview",
     )
 
 
-async def _look(jobs: JobAdmin, queue: str, wire: Wire, where: Where) -> Listed:
+async def _look(lists: JobLists, queue: str, where: Where) -> Listed:
     if where.text:
-        found = await jobs.search(queue, where.state, wire, where.text, start=where.start, count=COUNT)
-        return Listed(found.jobs, found.resume)
-    browsed = await jobs.browse(queue, where.state, wire, where.start, COUNT)
-    following = where.start + COUNT
-    return Listed(browsed.jobs, following if following < browsed.total else None)
-
-
-def _busiest(stats: QueueStats, state: State) -> Wire:
-    """The wire with the most jobs of a state."""
-    return max(stats.counts, key=lambda wire: stats.counts[wire][state], default=Wire.BULLMQ)
+        return await lists.search(queue, where.state, where.wire, where.text, where.after, COUNT)
+    return await lists.page(queue, where.state, where.wire, where.after, COUNT)
 
 
 @router.post("/pause")
@@ -136,12 +126,12 @@ async def resume(operator: Operator, queue: Known) -> Response:
 
 
 @router.post("/retry")
-async def retry(operator: Operator, queue: Known, wire: Wire, seen: AsSeen, text: Text = "") -> Response:
-    """Run the failed jobs of a wire again, those that have the text: as many as the page said, and none newer."""
-    wanted = JobFilter(queue=queue, wire=wire, words=text or None, before=seen.at)
+async def retry(operator: Operator, queue: Known, where: Looked, seen: AsSeen) -> Response:
+    """Run the failed jobs again, those that have the text: as many as the page said, and none newer."""
+    wanted = JobFilter(queue=queue, wire=where.wire, words=where.text or None, before=seen.at)
     outcome = await operator.jobs.retry_many(wanted, seen.most, LONGEST)
-    where = {"state": State.FAILED.value, "wire": wire.value, "text": text}
-    return done(f"/queue/{queue}", "retried-some" if outcome.more else "retried", outcome.retried, **where)
+    query = where.query() | {"state": State.FAILED.value}
+    return done(f"/queue/{queue}", "retried-some" if outcome.more else "retried", outcome.retried, **query)
 
 
 @router.post("/clean")

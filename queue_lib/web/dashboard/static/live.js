@@ -78,6 +78,12 @@
     drop(null);
   }
 
+  // How many boxes are ticked, for screen readers: they do not read the style sheet's number.
+  function count() {
+    const ticked = document.querySelectorAll(".tick :checked").length;
+    for (const each of document.querySelectorAll(".ticked")) each.textContent = ticked;
+  }
+
   // What has the focus keeps it, if it had to be made anew; nothing else gets it in its place.
   function refocus(focused) {
     if (focused.isConnected || !subject(focused)) return;
@@ -114,6 +120,7 @@
       const fresh = page.getElementById(part.id);
       if (fresh && !isRead(part)) update(part, fresh);
     }
+    count();
     refocus(focused);
     announce(before);
   }
@@ -172,6 +179,8 @@
     if (isPaused()) say("Updates are paused");
   }
 
+  addEventListener("change", count);
+  count();
   if (!seconds) return;
   if (updates) {
     updates.hidden = false;
