@@ -88,3 +88,20 @@ async def test_one_job_of_a_row_waits(redis_url: str, node_app: NodeApp) -> None
     )
     assert [0, 0, 2, 3] == ids
     assert [{"id": "Post:1", "keepLastIfActive": True}, "search"] == options
+
+
+async def test_an_export_goes_to_its_queue(redis_url: str, node_app: NodeApp) -> None:
+    """With its data as it was given."""
+    [found] = await node_app.run(
+        script(
+            """
+            const filters = { n: [1, null] };
+            const job = await queues.addExport({ exportType: "csv", name: "orders", userId: 1, filters });
+            print([job.queueName, job.name, job.data]);
+            await queues.close();
+            """
+        ),
+        REDIS_URL=redis_url,
+    )
+    data = {"exportType": "csv", "name": "orders", "userId": 1, "filters": {"n": [1, None]}}
+    assert ["exports", "data-export", data] == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -244,3 +245,24 @@ async def test_an_s3_upload_can_be_stopped(s3_bucket: Bucket, tmp_path: Path) ->
     with pytest.raises(ObjectNotFoundError):
         await store.fetch("a.mp4", tmp_path / "target", LIMIT)
     await store.close()
+
+
+async def test_a_disposition_and_a_link_of_its_own(store: ObjectStore, source: Path) -> None:
+    """S3 gives browsers the name that the disposition says, and signs a link that ends; a directory can do neither."""
+    header = "attachment; filename=\"a.csv\"; filename*=UTF-8''Zo%C3%AB.csv"
+    stored = await store.store(source, "exports/u/a.csv", "text/csv", "private, no-store", header)
+
+    link = await store.signed_link("exports/u/a.csv", 600)
+
+    if isinstance(store, S3Store):
+        assert link is not None
+        assert link != stored.url
+        query = parse_qs(urlsplit(link).query)
+        [expiry] = query.get("X-Amz-Expires") or query["Expires"]
+        assert 590 < float(expiry) - (time.time() if "Expires" in query else 0) <= 601
+        body, headers = _read(link)
+        assert (b"picture", header, "text/csv") == (body, headers["Content-Disposition"], headers["Content-Type"])
+    else:
+        assert link is None
+    with pytest.raises(InvalidKeyError):
+        await store.signed_link("../a", 600)

@@ -11,11 +11,18 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import boto3
+import psycopg
+import pytest
+
+from tests.support.polling import until
+from tests.support.s3 import CREDENTIALS
 from tests.support.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.s3 import Bucket
     from tests.support.wires import Mess
 
 QUEUE, ROWS = "exports", 2000
@@ -60,6 +67,80 @@ async def test_jobs_of_both_wires_become_files_and_the_user_is_told(mess: Mess) 
     assert of_rq["key"].endswith(".jsonl.gz")
     waiting = {name: mess.lane(name).job_ids for name in ("email", "push-notifications", "notifications")}
     assert {name: len(ids) for name, ids in waiting.items()} == dict.fromkeys(waiting, 1)
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_worker_killed_in_the_middle_leaves_a_whole_file_or_none(
+    mess: Mess, postgres_url: str, s3_bucket: Bucket, wire: str
+) -> None:
+    """The next worker removes what was left on the disk, and the file is as if nothing had happened."""
+    view_of_pace(postgres_url, 0.003)
+    temporary = mess.folder / "tmp"
+    temporary.mkdir()
+    env = {
+        "DATABASE_URL": postgres_url,
+        "STORAGE_URL": f"s3://{s3_bucket.name}",
+        "S3_ENDPOINT_URL": s3_bucket.endpoint_url,
+        "TMPDIR": str(temporary),
+        "LEASE_DURATION": "2",
+        **CREDENTIALS,
+    }
+    wanted = {"exportType": "csv", "bom": False}
+    job_id = (
+        await mess.bullmq("data-export", wanted, queue=QUEUE)
+        if wire == "bullmq"
+        else mess.rq("data-export", wanted, queue=QUEUE)
+    )[0]
+    async with started(mess, **env) as dying:
+        await until(lambda: 40 <= percent(mess, wire, job_id) < 90)
+        await dying.kill()
+    assert keys(s3_bucket) == []
+    assert sum(path.stat().st_size for path in temporary.rglob("export")) > 0
+
+    view_of_pace(postgres_url, 0)
+    async with started(mess, **env) as worker:
+        [done] = await worker.logged("job_done", queue=QUEUE, id=job_id)
+        assert list(temporary.rglob("export")) == []
+        assert len(list(temporary.glob("pushmill-worker-*"))) == 1
+    data, disposition = only_object(s3_bucket)
+    assert disposition == "attachment; filename=\"slow.csv\"; filename*=UTF-8''slow.csv"
+    lines = data.split(b"\r\n")
+    assert [line.partition(b",")[0] for line in lines] == [b"n", *(b"%d" % n for n in range(1, 1501)), b""]
+    assert done["export_rows"] == {"files": {"csv": 1500}}
+
+
+def view_of_pace(url: str, seconds: float) -> None:
+    """A view of 1,500 rows and 6 MB, with so many seconds between two rows; the planner knows their number."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS pace (seconds float8)")
+        connection.execute("DELETE FROM pace")
+        connection.execute("INSERT INTO pace VALUES (%s)", [seconds])
+        connection.execute(
+            """CREATE OR REPLACE VIEW export_slow AS SELECT n, repeat('x', 4000) AS x,
+            (SELECT pg_sleep(seconds) FROM pace WHERE n > 0) IS NULL AS slept FROM generate_series(1, 1500) AS n"""
+        )
+
+
+def percent(mess: Mess, wire: str, job_id: str) -> float:
+    """The job's progress."""
+    if wire == "bullmq":
+        return float(json.loads(mess.redis.hget(f"bull:{QUEUE}:{job_id}", "progress") or "0"))
+    job = mess.lane(QUEUE).fetch_job(job_id)
+    return float((job.meta if job else {}).get("progress", 0))
+
+
+def keys(bucket: Bucket) -> list[str]:
+    """What the bucket has."""
+    with closing(boto3.client("s3", endpoint_url=bucket.endpoint_url)) as client:
+        return [each["Key"] for each in client.list_objects_v2(Bucket=bucket.name).get("Contents", [])]
+
+
+def only_object(bucket: Bucket) -> tuple[bytes, str]:
+    """The bucket's only object, and its Content-Disposition."""
+    [key] = keys(bucket)
+    with closing(boto3.client("s3", endpoint_url=bucket.endpoint_url)) as client:
+        found = client.get_object(Bucket=bucket.name, Key=key)
+        return found["Body"].read(), found["ContentDisposition"]
 
 
 def stored(mess: Mess, result: dict[str, Any]) -> bytes:

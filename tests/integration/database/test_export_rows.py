@@ -1,0 +1,286 @@
+"""The rows of views for exports, of Postgres and of SQLite."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.database import Database
+from storage.errors import ConditionRefusedError, SchemaError, StatementRefusedError, StorageAwayError
+from storage.export_lines import copy_line, csv_line, escaped
+from storage.facade import Storage
+from storage.ports import ExportRequest
+from storage.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from storage.ports import ExportForm, Exports
+    from tests.support.prisma import App
+
+both = pytest.mark.parametrize("app", ["postgres-text", "sqlite-text"], indirect=True)
+postgres = pytest.mark.parametrize("app", ["postgres-text"], indirect=True)
+
+
+@asynccontextmanager
+async def exports_of(url: str) -> AsyncIterator[Exports]:
+    """The port under test, as features get it."""
+    storage = Storage(DatabaseSettings(database_url=url))
+    exports = storage.exports()
+    await storage.connect()
+    yield exports
+    await storage.close()
+
+
+@pytest.fixture
+async def exports(app: App) -> AsyncIterator[Exports]:
+    """The port under test."""
+    async with exports_of(app.url) as found:
+        yield found
+
+
+def request(**fields: Any) -> ExportRequest:
+    """A request for the view `export_x`."""
+    usual: dict[str, Any] = {"name": "x", "user_id": None, "columns": None, "filters": {}, "seconds": 60.0}
+    return ExportRequest(**{**usual, **fields})
+
+
+async def lines(exports: Exports, form: ExportForm, *, escape: bool = False, **fields: Any) -> list[bytes]:
+    """The rows."""
+    async with exports.open(request(**fields)) as export:
+        return [line async for line in export.rows(form, escape_formulas=escape)]
+
+
+async def objects(exports: Exports, **fields: Any) -> list[dict[str, Any]]:
+    """The rows as JSON."""
+    return [json.loads(line) for line in await lines(exports, "json", **fields)]
+
+
+def view(app: App, columns: str, *values: str) -> None:
+    """A table with these rows, and a view of all of it."""
+    app.sql(f"CREATE TABLE t ({columns})")
+    app.sql('CREATE VIEW "export_x" AS SELECT * FROM t')
+    for value in values:
+        app.sql(f"INSERT INTO t VALUES ({value})")  # noqa: S608 -- a test's own values
+
+
+@both
+async def test_rows_come_in_three_forms(app: App, exports: Exports) -> None:
+    """NULL and the empty text differ; names of columns may have anything; kinds are told."""
+    at = "'2026-11-30 10:00:00.120'"
+    view(
+        app,
+        '"id" INTEGER, "ti""t:l%e{0}" TEXT, "ok" BOOLEAN, "at" TIMESTAMP(3), "f" DOUBLE PRECISION',
+        f"""1, 'a,"b"', TRUE, {at}, 0.5""",
+        "2, '', NULL, NULL, NULL",
+        "3, NULL, FALSE, NULL, 7",
+    )
+    assert await lines(exports, "csv") == [
+        b'1,"a,""b""",true,2026-11-30T10:00:00.12Z,0.5\r\n',
+        b'2,"",,,\r\n',
+        b"3,,false,,7\r\n",
+    ]
+    assert await lines(exports, "copy") == [
+        b'1\ta,"b"\ttrue\t2026-11-30T10:00:00.12Z\t0.5\n',
+        b"2\t\t\\N\t\\N\t\\N\n",
+        b"3\t\\N\tfalse\t\\N\t7\n",
+    ]
+    assert (await objects(exports))[0] == {
+        "id": 1,
+        'ti"t:l%e{0}': 'a,"b"',
+        "ok": True,
+        "at": "2026-11-30T10:00:00.12Z",
+        "f": 0.5,
+    }
+    async with exports.open(request(columns=["at", "id"])) as export:
+        assert (export.name, [column.kind for column in export.columns]) == ("x", ["timestamp", "integer"])
+        assert export.expected >= 1
+
+
+@both
+async def test_numbers_and_dates_keep_their_digits(app: App, exports: Exports) -> None:
+    """Those that JavaScript would round are texts in JSON."""
+    view(app, '"big" BIGINT, "at" TIMESTAMP', "9223372036854775807, '2026-11-30 10:00:00.123456'", "-5, NULL")
+    assert await lines(exports, "csv") == [b"9223372036854775807,2026-11-30T10:00:00.123456Z\r\n", b"-5,\r\n"]
+    assert [row["big"] for row in await objects(exports)] == ["9223372036854775807", -5]
+
+
+@both
+async def test_filters_choose_rows(app: App, exports: Exports) -> None:
+    """By a value, one of several, NULL, or bounds; all of them together."""
+    columns = '"id" INTEGER, "t" TEXT, "ok" BOOLEAN, "at" TIMESTAMP(3), "n" DECIMAL(10,2)'
+    rows = [
+        f"{number}, {t}, {ok}, '2026-11-{number + 10} 10:00:00', {number}.5"
+        for number, (t, ok) in enumerate([("'a'", "TRUE"), ("'b'''", "FALSE"), ("NULL", "NULL"), ("'5'", "TRUE")])
+    ]
+    view(app, columns, *rows)
+    for filters, found in (
+        ({"t": "a"}, [0]),
+        ({"t": "b'"}, [1]),
+        ({"t": ["a", None]}, [0, 2]),
+        ({"t": None}, [2]),
+        ({"t": []}, []),
+        ({"t": 5}, [3]),
+        ({"t": "a' OR '1'='1"}, []),
+        ({"ok": True}, [0, 3]),
+        ({"id": {"gte": 1, "lt": "3"}}, [1, 2]),
+        ({"id": ["0", 3]}, [0, 3]),
+        ({"at": {"gt": "2026-11-11T10:00:00.000Z"}}, [2, 3]),
+        ({"at": "2026-11-11T10:00:00Z"}, [1]),
+        ({"n": {"lte": 1.5}}, [0, 1]),
+        ({"ok": True, "id": {"gt": 0}}, [3]),
+        ({"id": [*range(1000)]}, [0, 1, 2, 3]),
+    ):
+        assert [row["id"] for row in await objects(exports, filters=filters)] == found, filters
+
+
+@both
+@pytest.mark.parametrize("column", ["userId", "user_id", "userid"])
+async def test_a_user_gets_the_own_rows_alone(app: App, exports: Exports, column: str) -> None:
+    """No filter, and no other spelling of the id, widens it; a view without the column has the rows of all."""
+    view(app, f'"id" INTEGER, "{column}" TEXT', "1, 'u1'", "2, 'U1'", "3, 'u2'", "4, NULL", "5, 'u1 '")
+    app.sql('CREATE VIEW "export_all" AS SELECT "id" FROM t')
+    for user, found in (("u1", [1]), ("u2", [3]), ("u", []), ("%", []), ("u1' OR TRUE --", [])):
+        assert [row["id"] for row in await objects(exports, user_id=user, columns=["id"])] == found
+    assert await objects(exports, user_id="u1", filters={column: "u2"}) == []
+    assert await objects(exports, user_id="u1", filters={column: ["u1", "u2", None]}) == [{"id": 1, column: "u1"}]
+    assert len(await objects(exports, name="all")) == 5
+    with pytest.raises(ConditionRefusedError, match="userId: not set"):
+        await objects(exports)
+
+
+@both
+async def test_only_views_are_exported(app: App, exports: Exports) -> None:
+    """No table, whatever its name; without a name the only view, and with two none."""
+    app.sql('CREATE TABLE "export_secret" ("id" INTEGER)')
+    with pytest.raises(SchemaError, match='no view "export_secret"'):
+        await objects(exports, name="secret")
+    with pytest.raises(SchemaError, match="there is no view whose name begins"):
+        await objects(exports, name=None)
+    view(app, '"id" INTEGER', "1")
+    assert await objects(exports, name=None) == [{"id": 1}]
+    app.sql('CREATE VIEW "export_y" AS SELECT 1 AS "id"')
+    with pytest.raises(SchemaError, match="several views: x, y"):
+        await objects(exports, name=None)
+
+
+@postgres
+async def test_types_that_only_postgres_has(app: App, exports: Exports) -> None:
+    """Bytes, lists, ranges, intervals, NaN, infinity, dates before Christ, domains, enums and composite types."""
+    app.sql("CREATE DOMAIN price AS numeric(40, 10)")
+    app.sql("CREATE TYPE mood AS ENUM ('=happy')")
+    app.sql("CREATE TYPE pair AS (a int, b text)")
+    view(
+        app,
+        "b bytea, l text[], j json, jb jsonb, iv interval, n numeric, f float8, d date, ts timestamp, tz timestamptz, "
+        "p price, m mood, r int4range, c pair, u uuid, ch char(3)",
+        r"""'\x00ff', '{a,"b,c"}', E'{"a":\n[1]}', '{"z": 1}', '-1 day', 'NaN', '-Infinity', '0044-03-15 BC',
+        'infinity', '0044-03-15 12:00+00 BC', 12345678901234567890.5, '=happy', '[1,5)', '(1,x)',
+        'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'a'""",
+    )
+    [row] = csv.reader([line.decode() for line in await lines(exports, "csv", escape=True)])
+    assert row == [
+        "AP8=", '["a","b,c"]', '{"a":\n[1]}', '{"z": 1}', "'-1 days", "NaN", "-Infinity", "0044-03-15 BC",
+        "infinity", "0044-03-15 12:00:00 BC", "12345678901234567890.5000000000", "'=happy", "[1,5)", '{"a":1,"b":"x"}',
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a",
+    ]  # fmt: skip
+    [line] = await lines(exports, "json")
+    assert b"\n" not in line
+    found = json.loads(line)
+    assert [found[name] for name in ("l", "j", "n", "f", "p", "c", "d")] == [
+        ["a", "b,c"], {"a": [1]}, "NaN", "-Infinity", "12345678901234567890.5000000000", {"a": 1, "b": "x"},
+        "0044-03-15 BC",
+    ]  # fmt: skip
+    for filters, count in (({"m": "=happy"}, 1), ({"u": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, 1), ({"b": "x"}, 0)):
+        assert len(await objects(exports, filters=filters)) == count
+    for refused in ({"m": "sad"}, {"u": "x"}, {"iv": "long"}, {"r": "x"}):
+        with pytest.raises(ConditionRefusedError, match="does not fit its column"):
+            await objects(exports, filters=refused)
+
+
+@postgres
+async def test_the_text_of_a_role_s_own_settings_is_the_same(app: App, exports: Exports) -> None:
+    """Dates and intervals do not follow the role."""
+    for setting in ("DateStyle = 'German'", "TimeZone = 'Asia/Tokyo'", "IntervalStyle = 'iso_8601'"):
+        app.sql(f"ALTER ROLE postgres SET {setting}")
+    try:
+        view(app, "d date, tz timestamptz, iv interval", "'2026-11-30', '2026-11-30 10:00+00', '1 day'")
+        assert await lines(exports, "csv") == [b"2026-11-30,2026-11-30T10:00:00Z,1 day\r\n"]
+    finally:
+        app.sql("ALTER ROLE postgres RESET ALL")
+
+
+@postgres
+async def test_a_view_can_t_write_and_can_t_take_for_ever(app: App, exports: Exports) -> None:
+    """The transaction is READ ONLY, and its statements end in time: both cost an attempt, and are no outage."""
+    app.sql("CREATE TABLE t (id int)")
+    app.sql("CREATE FUNCTION add() RETURNS int LANGUAGE sql AS 'INSERT INTO t VALUES (1) RETURNING id'")
+    app.sql("CREATE VIEW export_x AS SELECT add() AS id")
+    with pytest.raises(StatementRefusedError, match="25006"):
+        await objects(exports)
+    app.sql("CREATE VIEW export_y AS SELECT pg_sleep(30) IS NULL AS id")
+    with pytest.raises(StatementRefusedError, match="57014"):
+        await objects(exports, name="y", seconds=0.2)
+    assert app.sql("SELECT count(*) AS n FROM t") == [{"n": 0}]
+
+
+def test_a_replica_that_cancels_a_query_is_an_outage() -> None:
+    """A "conflict with recovery" (40001) uses up no attempt, and neither does a server that stops."""
+    for error in (psycopg.errors.SerializationFailure(), psycopg.errors.AdminShutdown()):
+        with pytest.raises(StorageAwayError), Database.told(("25006", "57014")):
+            raise error
+
+
+@postgres
+async def test_an_export_takes_no_connection_of_the_pool(app: App) -> None:
+    """Its own is closed at once when it ends, also in the middle of the rows."""
+    view(app, "id int", "1", "2")
+    count = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%export_x%'"
+    async with exports_of(app.url) as exports, exports.open(request()) as export:
+        rows = export.rows("csv")
+        assert await anext(rows) == b"1\r\n"
+        assert app.sql(count + " AND pid <> pg_backend_pid()") == [{"n": 1}]
+        await rows.aclose()
+    assert app.sql(count + " AND pid <> pg_backend_pid()") == [{"n": 0}]
+
+
+CELL = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+NASTY = st.text(st.sampled_from("=+-@\t\r\n \u00a0\u3000\uff1da1'\"\\,;.|"), max_size=10)
+
+
+@postgres
+async def test_postgres_writes_what_python_writes_and_reads_it_again(app: App, exports: Exports) -> None:
+    """For any text: with and without escaping, as CSV and as COPY. Postgres's own COPY FROM gives the rows back."""
+    rows: list[tuple[str | None, str | None]] = []
+
+    @given(st.lists(st.tuples(CELL | NASTY, CELL | NASTY), min_size=1, max_size=30))
+    def draw(drawn: list[tuple[str | None, str | None]]) -> None:
+        rows.extend(drawn)
+
+    draw()
+    view(app, "n serial, a text, b text")
+    app.sql('CREATE VIEW "export_ab" AS SELECT a, b FROM t ORDER BY n')
+    with psycopg.connect(app.url, autocommit=True) as connection:
+        connection.cursor().executemany("INSERT INTO t (a, b) VALUES (%s, %s)", rows)
+
+    plain = await lines(exports, "csv", name="ab")
+    assert len(rows) > 100
+    assert plain == [csv_line(row) for row in rows]
+    assert await lines(exports, "copy", name="ab") == [copy_line(row) for row in rows]
+    safe = [[None if cell is None else escaped(cell) for cell in row] for row in rows]
+    assert await lines(exports, "csv", name="ab", escape=True) == [csv_line(row) for row in safe]
+    read = csv.reader(io.StringIO(b"".join(plain).decode(), newline=""), strict=True)
+    assert list(read) == [[cell or "" for cell in row] for row in rows]
+    with psycopg.connect(app.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE again (n serial, a text, b text)")
+        with connection.cursor().copy("COPY again (a, b) FROM STDIN (FORMAT csv)") as copy:
+            copy.write(b"".join(plain))
+        assert connection.execute("SELECT a, b FROM again ORDER BY n").fetchall() == rows
