@@ -28,7 +28,7 @@ from storage.ports import ExportColumn, ExportRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from storage.ports import ExportFilter
+    from storage.ports import ExportFilter, ExportKind
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 HOSTILE = st.text(st.sampled_from("=+-@\t\r\n \u00a0\u3000\uff1da1'\"\\,;.|"), max_size=12)
