@@ -19,6 +19,7 @@ from processors.outbound import HttpClient
 from processors.sandbox.shared import SharedSandbox
 from processors.tools import Tools
 from queue_lib import command_line, serving, wiring
+from queue_lib.broker.app_cache import AppCaches
 from queue_lib.broker.cache import RedisCache
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import open_features
@@ -53,7 +54,9 @@ async def open_all(served: Served, cleanup: AsyncExitStack) -> Launcher:
     cache = RedisCache()
     sandbox = SharedSandbox(served)
     cleanup.push_async_callback(sandbox.close)
-    tools = Tools(storage, http, cache, sandbox)
+    app_caches = AppCaches(served.worker)
+    cleanup.push_async_callback(app_caches.close)
+    tools = Tools(storage, http, cache, sandbox, app_caches.at)
     opened = await open_features(served, tools, cleanup)
     for reason in await wiring.preflight(served.worker, storage.connect()):
         structlog.get_logger().error("started_without", reason=reason)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from processors.email.feature import EMAIL
 from processors.exports.feature import EXPORTS
+from processors.maintenance.feature import MAINTENANCE
 from processors.media.feature import MEDIA
 from processors.notifications.feature import NOTIFICATIONS
 from processors.outbox.feature import BRIDGES, OUTBOX
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from queue_lib.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES, SEARCH, EXPORTS)
+FEATURES: tuple[Feature, ...] = (PUSH, MEDIA, EMAIL, NOTIFICATIONS, OUTBOX, BRIDGES, SEARCH, EXPORTS, MAINTENANCE)
 
 
 def with_own_jobs(own: OwnJobs, features: Sequence[Feature] = FEATURES) -> tuple[Feature, ...]:

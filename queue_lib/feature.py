@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 Check = Callable[[], Awaitable[None]]
+# A function of the tools and of a payload's params. What it returns, or what that awaits, is the value.
+CacheSource = Callable[[Any, Any], Any]
 
 
 async def _nothing_to_do() -> None:
@@ -90,7 +92,8 @@ class Feature:
     `shows` says what operators see of its jobs, beside payload and result.
 
     A feature without jobs has chores. It is served where it is configured, whatever queues a worker has.
-    `bridges` are in force where the feature that has them is configured. `of_team` marks a team's own jobs.
+    `bridges` are in force where the feature that has them is configured. `cache_sources` are functions that make values
+    for the app's cache, by their names. `of_team` marks a team's own jobs.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Feature:
     counters: tuple[Counter, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     bridges: tuple[Bridge, ...] = ()
+    cache_sources: Mapping[str, CacheSource] = field(default_factory=dict)
     of_team: bool = False
     open: Callable[[Served, Any], AbstractAsyncContextManager[Opened]]
     routes: Callable[[], APIRouter] | None = None
@@ -120,8 +124,8 @@ class Served:
     `not_configured` names the features that have no variable set, and so are not served. `schedules` are those of the
     queues, by the queue's name and their ids, also of features that this process does not serve; `owners` are all of
     whom this process knows the schedules. `jobs` are those of all features, and `bridges` those of all features that
-    are configured: a job may be added here that another process runs. `worker_type` is WORKER_TYPE, and empty where
-    QUEUES has chosen.
+    are configured: a job may be added here that another process runs. `cache_sources` are those of all features.
+    `worker_type` is WORKER_TYPE, and empty where QUEUES has chosen.
     """
 
     worker: WorkerSettings
@@ -134,6 +138,7 @@ class Served:
     jobs: tuple[JobSchema, ...] = ()
     bridges: tuple[Bridge, ...] = ()
     worker_type: tuple[str, ...] = ()
+    cache_sources: Mapping[str, CacheSource] = field(default_factory=dict)
 
     def of(self, model: type[SettingsT]) -> SettingsT:
         """The settings of a class that one of the features names. LookupError if none does."""

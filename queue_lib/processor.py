@@ -178,8 +178,8 @@ class Processor(Protocol[PayloadT_contra]):
 class JobSchema:
     """What jobs of this `name` look like: their `queue`, and the models of their payload and result.
 
-    `attempts` and `backoff` override the queue's; the producer's override both. Only running jobs add an `internal`
-    job.
+    `attempts` and `backoff` override the queue's; the producer's override both. Only running jobs and features'
+    schedules add an `internal` job.
     """
 
     name: str

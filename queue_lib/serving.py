@@ -63,6 +63,7 @@ def choose(features: Sequence[Feature], reading: Reading | None = None) -> Serve
         jobs=jobs_of(features),
         bridges=tuple(bridge for feature in features if _is_configured(feature) for bridge in feature.bridges),
         worker_type=() if choice.queues else choice.worker_type,
+        cache_sources={name: made for feature in features for name, made in feature.cache_sources.items()},
     )
 
 

@@ -22,7 +22,7 @@ from rich.status import Status
 
 from processors.push.endpoints import log_fields
 from processors.push.opening import allowed_hosts
-from processors.push.settings import PushSettings
+from processors.push.settings import PushSettings, SubscriptionSettings
 from processors.push.undeliverable import Cause, cause_of
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
@@ -98,8 +98,8 @@ def main(
     if named.hosts and not named.causes:
         terminal.end("--host goes with a cause: name one", USAGE)
     try:
-        push, database = load(PushSettings, DatabaseSettings)
-        table = subscription_table(push.push_subscription_table, push.push_subscription_columns)
+        push, rows, database = load(PushSettings, SubscriptionSettings, DatabaseSettings)
+        table = subscription_table(rows.push_subscription_table, rows.push_subscription_columns)
         opening = Database.open(database.database_url, {AppTable.PUSH_SUBSCRIPTION: table})
         asyncio.run(_work(opening, _Look(allowed_hosts(push), named), dry_run=dry_run, yes=yes, as_json=as_json))
     except (ConfigurationError, StorageUnavailableError, SchemaError) as error:

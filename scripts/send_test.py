@@ -22,7 +22,7 @@ from processors.push.opening import allowed_hosts, payload_style, signers
 from processors.push.payload import PushPayload
 from processors.push.send import PushSender
 from processors.push.services import REFUSED, service_of
-from processors.push.settings import PushSettings
+from processors.push.settings import PushSettings, SubscriptionSettings
 from queue_lib.errors import ConfigurationError, PermanentError
 from queue_lib.observe import log
 from queue_lib.settings import load
@@ -36,6 +36,8 @@ from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from processors.push.delivery import Delivery, Message
 
 OPTIONS = {"ttl": 60, "urgency": "high"}
@@ -60,11 +62,11 @@ def main(
 ) -> None:
     """Send, and tell."""
     try:
-        push, database = load(PushSettings, DatabaseSettings)
+        push, rows, database = load(PushSettings, SubscriptionSettings, DatabaseSettings)
         log.configure("error", "auto", sys.stderr)
         shown = {"title": title, "body": body, "url": url}
         payload = PushPayload.model_validate({"userId": user, "payload": shown, "options": OPTIONS})
-        ends = asyncio.run(_work(push, database, user, message_of(payload, payload_style(push))))
+        ends = asyncio.run(_work(push, _opening(rows, database), user, message_of(payload, payload_style(push))))
     except (ConfigurationError, StorageUnavailableError, SchemaError) as error:
         terminal.end(str(error), NOT_FIT)
     except (ValueError, PermanentError) as error:
@@ -76,12 +78,16 @@ def main(
     _tell(ends, as_json=as_json)
 
 
+def _opening(rows: SubscriptionSettings, database: DatabaseSettings) -> Awaitable[Database]:
+    table = subscription_table(rows.push_subscription_table, rows.push_subscription_columns)
+    return Database.open(database.database_url, {AppTable.PUSH_SUBSCRIPTION: table})
+
+
 async def _work(
-    push: PushSettings, database: DatabaseSettings, user: str, message: Message
+    push: PushSettings, opening: Awaitable[Database], user: str, message: Message
 ) -> list[tuple[str, str, Delivery]]:
     """For each device the end of its row's id, its push service, and how the message ended."""
-    table = subscription_table(push.push_subscription_table, push.push_subscription_columns)
-    opened = await Database.open(database.database_url, {AppTable.PUSH_SUBSCRIPTION: table})
+    opened = await opening
     http = HttpClient()
     try:
         rows = await SqlSubscriptions(opened).of_user(user)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from storage.avatars import NoAvatars, SqlAvatars
+from storage.cache_views import SqlCacheViews
 from storage.columns import subscription_table
 from storage.conditions import parse_where
 from storage.database import Database
@@ -17,9 +18,11 @@ from storage.files import SqlFiles
 from storage.late import Late, LateEngine
 from storage.late_ports import (
     LateAvatars,
+    LateCacheViews,
     LateExports,
     LateFiles,
     LateNotifications,
+    LateOldRows,
     LateOutbox,
     LatePreferences,
     LateSearchRows,
@@ -27,10 +30,13 @@ from storage.late_ports import (
     LateSuppressions,
     LateUserTexts,
 )
-from storage.models import Avatar, EmailSuppression, File, Notification, NotificationPreference, User
+from storage.models import Avatar, Dated, EmailSuppression, File, Notification, NotificationPreference, User
 from storage.models import Outbox as OutboxTable
 from storage.notifications import SqlNotifications
 from storage.objects.factory import open_store
+from storage.objects.local import LocalStore
+from storage.objects.location import LocalLocation
+from storage.old_rows import SqlOldRows
 from storage.outbox import SqlOutbox
 from storage.preferences import SqlPreferences
 from storage.search_rows import SqlSearchRows
@@ -41,13 +47,16 @@ from storage.user_texts import SqlUserTexts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
-    from storage.objects.base import ObjectStore
+    from storage.objects.base import Clearable, ObjectStore
     from storage.ports import (
         Avatars,
+        CacheViews,
         Exports,
         Files,
         Notifications,
+        OldRows,
         Outbox,
         Preferences,
         SearchRows,
@@ -126,6 +135,26 @@ class Storage:
         if replica is not None:
             self._exported = Late(partial(Database.open, replica, setting="EXPORT_DATABASE_URL"))
         return LateExports(self._exported.want_database(_exports_of))
+
+    def old_logs(self, table: str, column: str) -> OldRows:
+        """The rows of a log that are old; `column` has their time."""
+        return self._old_rows(AppTable.LOGS, table, column)
+
+    def expired_sessions(self, table: str, column: str) -> OldRows:
+        """The sessions whose end is long past; `column` has it."""
+        return self._old_rows(AppTable.SESSIONS, table, column)
+
+    def _old_rows(self, app_table: AppTable, table: str, column: str) -> OldRows:
+        wanted = Wanted(Dated, table, {"at": column}, ["at"])
+        return LateOldRows(self._late.want(app_table, wanted, partial(SqlOldRows, table=app_table)))
+
+    def cache_views(self) -> CacheViews:
+        """The views for the app's cache."""
+        return LateCacheViews(self._late.want_database(SqlCacheViews))
+
+    def directory(self, path: Path) -> Clearable:
+        """A directory of this machine: the keys of its files begin with its name."""
+        return LocalStore(LocalLocation(path.parent))
 
     def objects(self) -> ObjectStore:
         """The object store. All callers get the same one."""

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from storage.ports import (
         Avatars,
         Backlog,
+        CacheViews,
         Export,
         ExportRequest,
         Exports,
         Files,
         Notice,
         Notifications,
+        OldRows,
         Outbox,
         Preference,
         Preferences,
@@ -233,3 +235,35 @@ class LateExports:
         """See the port."""
         async with (await self._port()).open(request) as export:
             yield export
+
+
+class LateOldRows:
+    """The port `OldRows` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[OldRows]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def count(self, age: float, most: int) -> int:
+        """See the port."""
+        return await (await self._port()).count(age, most)
+
+    async def first(self, age: float, limit: int) -> list[str]:
+        """See the port."""
+        return await (await self._port()).first(age, limit)
+
+    async def delete(self, age: float, limit: int) -> int:
+        """See the port."""
+        return await (await self._port()).delete(age, limit)
+
+
+class LateCacheViews:
+    """The port `CacheViews` over a database that may still be away."""
+
+    def __init__(self, port: Callable[[], Awaitable[CacheViews]]) -> None:
+        """`port` returns the port, or raises StorageAwayError."""
+        self._port = port
+
+    async def read(self, name: str, most: int) -> str | None:
+        """See the port."""
+        return await (await self._port()).read(name, most)

@@ -116,3 +116,9 @@ class Outbox(SQLModel):
     created_at: datetime = Field(alias="createdAt")
     published_at: datetime | None = Field(alias="publishedAt")
     error: str | None
+
+
+class Dated(SQLModel):
+    """A row that is deleted some time after `at`, whose column a setting names."""
+
+    at: datetime

@@ -368,3 +368,30 @@ class Exports(Protocol):
         Raises SchemaError if there is no such view, or no single one without a name; ConditionRefusedError for columns,
         filters and users that the view can't have; StorageAwayError, StatementRefusedError.
         """
+
+
+class OldRows(Protocol):
+    """The rows of one table whose time was more than `age` seconds ago.
+
+    Every call may raise StorageAwayError, and StatementRefusedError, also for a statement that takes more than 20 s.
+    """
+
+    async def count(self, age: float, most: int) -> int:
+        """How many there are, `most` at most."""
+
+    async def first(self, age: float, limit: int) -> list[str]:
+        """The times of the oldest ones, as the database writes them."""
+
+    async def delete(self, age: float, limit: int) -> int:
+        """Delete the oldest ones that no other transaction holds. Returns how many."""
+
+
+class CacheViews(Protocol):
+    """The views `cache_<name>`, which the app's migrations make."""
+
+    async def read(self, name: str, most: int) -> str | None:
+        """The rows as a JSON array, in the view's order; None if that has more than `most` bytes.
+
+        Raises SchemaError if there is no such view, StorageAwayError, and StatementRefusedError, also for one that
+        takes more than 20 s.
+        """

@@ -138,7 +138,7 @@ class View:
             msg = f'the column "version" of the view "{self._name}" is neither a whole number nor a date'
             raise SchemaError(msg)
         cells = ", ".join(
-            f"{in_postgres(f'v.{_quoted(name)}', kind)} AS {_quoted(name)}" for name, kind in self._document()
+            f"{in_postgres(f'v.{quoted(name)}', kind)} AS {quoted(name)}" for name, kind in self._document()
         )
         # The names are quoted, and no value is in it.
         document = f"(SELECT row_to_json(d.*)::text FROM (SELECT {cells}) AS d)" if cells else "'{}'"  # noqa: S608
@@ -151,7 +151,7 @@ class View:
 
     def _of_sqlite(self) -> list[ColumnElement[Any]]:
         # No type: SQLAlchemy would read dates, and fail on others.
-        return [literal_column(f"v.{_quoted(name)}") for name in self._kinds]
+        return [literal_column(f"v.{quoted(name)}") for name in self._kinds]
 
     def _read_sqlite(self, row: Sequence[Any]) -> SearchRow:
         cells = dict(zip(self._kinds, row, strict=True))
@@ -177,7 +177,8 @@ class View:
         return seconds < literal(edge - ROUNDING) if is_end else seconds >= literal(edge - ROUNDING)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name in SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 

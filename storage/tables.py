@@ -31,6 +31,8 @@ class AppTable(enum.Enum):
     NOTIFICATION_USER = "NOTIFICATION_USER_TABLE"
     PREFERENCE = "PREFERENCE_TABLE"
     OUTBOX = "OUTBOX_TABLE"
+    LOGS = "CLEANUP_LOGS"
+    SESSIONS = "CLEANUP_SESSIONS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def own_feature(own: OwnJobs) -> Feature:
         jobs=tuple(map(schema_of, own.jobs)),
         schedules=own.schedules,
         bridges=own.bridges,
+        cache_sources=own.cache_sources,
         of_team=True,
         optional_settings=(DatabaseSettings, ObjectsSettings),
         open=partial(_open, own),

@@ -8,7 +8,7 @@ from processors.push.delivery import Kind
 from processors.push.payload import FOLLOW_UP, BatchPayload, FollowUpPayload, PushPayload
 from processors.push.result import PushResult
 from processors.push.services import OTHER, REFUSED, SERVICES, service_of
-from processors.push.settings import PushSettings
+from processors.push.settings import PushSettings, SubscriptionSettings
 from processors.reach.settings import ReachSettings
 from queue_lib.feature import Counter, Feature
 from queue_lib.job import Backoff
@@ -72,7 +72,7 @@ PUSH = Feature(
         JobSchema("push-batch", QUEUE, BatchPayload, PushResult),
         JobSchema(FOLLOW_UP, QUEUE, FollowUpPayload, PushResult, internal=True),
     ),
-    settings=(PushSettings,),
+    settings=(PushSettings, SubscriptionSettings),
     shared_settings=(DatabaseSettings, ReachSettings),
     counters=(
         Counter(

@@ -16,7 +16,7 @@ from processors.push.origins import Origins
 from processors.push.payload import FOLLOW_UP
 from processors.push.processor import PushFollowUp, PushNotification
 from processors.push.send import PushSender
-from processors.push.settings import PushSettings
+from processors.push.settings import PushSettings, SubscriptionSettings
 from processors.push.vapid import VapidSigner, listed, parse_private_key
 from processors.reach.reach import facts_of_reach, open_reach
 from queue_lib.feature import Opened
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """Push, until the worker ends. The caller closes the tools."""
-    settings = served.of(PushSettings)
-    subscriptions = tools.storage.subscriptions(
-        settings.push_subscription_table, settings.push_subscription_columns, settings.push_where_columns
-    )
+    settings, table = served.of(PushSettings), served.of(SubscriptionSettings)
+    subscriptions = tools.storage.subscriptions(*table.arguments)
     locales = tools.storage.locales(settings.push_locale_table, settings.push_locale_column)
     sender = PushSender(signers(settings), allowed_hosts(settings), tools.http)
     queue = served.queue(QUEUE)
@@ -51,8 +49,8 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
         at_start=partial(check_newest_keys, subscriptions),
         facts={
             "vapidPublicKey": settings.vapid_public_key,
-            "subscriptionTable": settings.push_subscription_table,
-            "subscriptionColumns": settings.push_subscription_columns,
+            "subscriptionTable": table.push_subscription_table,
+            "subscriptionColumns": table.push_subscription_columns,
             **facts_of_reach(served),
         },
     )

@@ -53,20 +53,6 @@ class PushSettings(BaseSettings):
             "absolute."
         ),
     )
-    push_subscription_table: str = Field(
-        "PushSubscription", min_length=1, description="The table of push subscriptions, as the database spells it."
-    )
-    push_subscription_columns: str = Field(
-        "",
-        description="The app's names for the columns of that table: `name=column` pairs, comma-separated, as in "
-        "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
-    )
-    push_where_columns: str = Field(
-        "",
-        description="Columns of that table by which a job may choose subscriptions (`options.where`), comma-separated:"
-        " `plan`, or `isActive=is_active` if jobs use another name.",
-    )
-
     push_locale_table: str | None = Field(
         None,
         description="The table of users, if a message with `payloads` is to be in the locale of the row with the user's"
@@ -127,6 +113,26 @@ class PushSettings(BaseSettings):
             raise ValueError(msg)
         return hosts
 
+
+class SubscriptionSettings(BaseSettings):
+    """The table of push subscriptions."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    push_subscription_table: str = Field(
+        "PushSubscription", min_length=1, description="The table of push subscriptions, as the database spells it."
+    )
+    push_subscription_columns: str = Field(
+        "",
+        description="The app's names for the columns of that table: `name=column` pairs, comma-separated, as in "
+        "`userId=user_id,keys=keys,active=is_active` ([which names](docs/next.js.md#the-apps-tables)).",
+    )
+    push_where_columns: str = Field(
+        "",
+        description="Columns of that table by which a job may choose subscriptions (`options.where`), comma-separated:"
+        " `plan`, or `isActive=is_active` if jobs use another name.",
+    )
+
     @field_validator("push_where_columns")
     @classmethod
     def _where(cls, value: str) -> str:
@@ -142,3 +148,8 @@ class PushSettings(BaseSettings):
 
         parse_columns(value)
         return value
+
+    @property
+    def arguments(self) -> tuple[str, str, str]:
+        """What `Storage.subscriptions` takes. All features give the same, so that they share one."""
+        return self.push_subscription_table, self.push_subscription_columns, self.push_where_columns

@@ -6,11 +6,10 @@ import enum
 from typing import TYPE_CHECKING
 
 from processors.push.delivery import Kind
-from processors.push.endpoints import EndpointRefusedError, EndpointRemovedError
+from processors.push.endpoints import AllowedHosts, EndpointRefusedError, EndpointRemovedError
 from processors.push.keys import InvalidKeysError, keys_of
 
 if TYPE_CHECKING:
-    from processors.push.endpoints import AllowedHosts
     from storage.ports import Subscription
 
 
@@ -26,6 +25,11 @@ class Cause(enum.StrEnum):
 def has_expired(subscription: Subscription, now: float) -> bool:
     """Whether its `expirationTime` has passed; `now` is in seconds since the epoch."""
     return subscription.expires_at is not None and subscription.expires_at <= now
+
+
+def has_ended(subscription: Subscription, now: float) -> bool:
+    """Whether it has expired or its browser has ended it: why the worker itself prunes rows."""
+    return cause_of(subscription, AllowedHosts(), now) in {Cause.EXPIRED, Cause.REMOVED}
 
 
 def cause_of(subscription: Subscription, allowed: AllowedHosts, now: float) -> Cause | None:

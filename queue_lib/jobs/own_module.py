@@ -1,4 +1,4 @@
-"""Reads the modules that JOBS names: a team's own queues, jobs and schedules. Nothing else is ever imported by name."""
+"""Reads the modules that JOBS names: all that a team has written. Nothing else is ever imported by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import re
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -25,9 +25,10 @@ from queue_lib.schedule import Schedule
 from queue_lib.settings import JobsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from types import ModuleType
 
+    from queue_lib.feature import CacheSource
     from queue_lib.settings import Reading
 
 QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
@@ -46,6 +47,7 @@ class OwnJobs:
     jobs: tuple[type[Job[Any]], ...] = ()
     schedules: tuple[Schedule, ...] = ()
     bridges: tuple[Bridge, ...] = ()
+    cache_sources: Mapping[str, CacheSource] = field(default_factory=dict)
 
 
 def own_jobs(reading: Reading) -> OwnJobs:
@@ -70,6 +72,7 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
     jobs: list[type[Job[Any]]] = []
     schedules: list[Schedule] = []
     bridges: list[Bridge] = []
+    sources: dict[str, CacheSource] = {}
     for name in names:
         if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
             faults.append(f"JOBS: {name}: it is no name of a module; write JOBS=jobs for the file jobs.py")
@@ -79,14 +82,15 @@ def read_modules(names: Sequence[str]) -> OwnJobs:
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- any error of the team's file is a fault of the set-up
             faults.append(f"JOBS: {name}: {fault_of(error)}")
             continue
-        faults += [f"JOBS: {name}: {fault}" for fault in _faults(module)]
+        faults += [f"JOBS: {name}: {fault}" for fault in (*_faults(module), *_source_faults(module, sources))]
         queues += _listed(module, "QUEUES")
         jobs += _listed(module, "JOBS")
         schedules += _listed(module, "SCHEDULES")
         bridges += _listed(module, "BRIDGES")
+        sources |= _sources(module)
     if faults:
         raise ConfigurationError(*faults)
-    return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules), tuple(bridges))
+    return OwnJobs(tuple(queues), tuple(jobs), tuple(schedules), tuple(bridges), sources)
 
 
 def fault_of(error: BaseException) -> str:
@@ -135,18 +139,18 @@ def _queue_faults(queue: object) -> Iterator[str]:
         yield f"{where}: profile {_short(queue.profile)} is none of {', '.join(get_args(Profile))}"
     if not _is_backoff(queue.backoff):
         yield f"{where}: {BACKOFF}"
-    for field in ("keep_completed", "keep_failed"):
-        if not isinstance(getattr(queue, field), Retention):
-            yield f"{where}: {field} is no Retention; write {field}=Retention(age=3600.0) with seconds"
+    for which in ("keep_completed", "keep_failed"):
+        if not isinstance(getattr(queue, which), Retention):
+            yield f"{where}: {which} is no Retention; write {which}=Retention(age=3600.0) with seconds"
 
 
 def _job_faults(job: object) -> Iterator[str]:
     if not (isinstance(job, type) and issubclass(job, Job)):
         yield f"JOBS: {_short(job)} is no class of a Job; write class SendInvoice(Job[Invoice])"
         return
-    for field in ("name", "queue"):
-        if not isinstance(getattr(job, field, None), str):
-            yield f'{job.__name__} has no {field}; write {field} = "..." in the class'
+    for which in ("name", "queue"):
+        if not isinstance(getattr(job, which, None), str):
+            yield f'{job.__name__} has no {which}; write {which} = "..." in the class'
     model = getattr(job, "payload", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         what = "it has no payload" if model is None else f"its payload, {_short(model)}, is no Model"
@@ -194,6 +198,27 @@ def _bridge_faults(bridge: object) -> Iterator[str]:
         yield f"{where} has a wrong type: topic and job are texts"
     if not callable(bridge.data) or not (bridge.deduplication is None or callable(bridge.deduplication)):
         yield f"{where}: data and deduplication are functions of an event; write lambda event: {{...}}"
+
+
+def _sources(module: ModuleType) -> Mapping[str, Any]:
+    found = getattr(module, "CACHE_SOURCES", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _source_faults(module: ModuleType, others: Collection[str]) -> Iterator[str]:
+    """What is wrong with the functions for the app's cache; `others` are the names that are taken."""
+    if not isinstance(getattr(module, "CACHE_SOURCES", {}), dict):
+        yield 'CACHE_SOURCES is no dict; write CACHE_SOURCES = {"top-posts": top_posts}'
+    for name, made in _sources(module).items():
+        where = f"the cache source {_short(name)}"
+        if not isinstance(name, str) or not KEY.fullmatch(name):
+            yield f"{where} needs another name: letters and digits, with -, _ or . between them"
+        elif name in others:
+            yield f"{where} is there twice; choose another name"
+        try:
+            inspect.signature(made).bind(None, None)
+        except TypeError:
+            yield f"{where} is no function of two arguments; write async def top_posts(tools, params)"
 
 
 def _is_backoff(value: object) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from storage.errors import InvalidKeyError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
 MAX_KEY_BYTES = 900  # S3 allows 1,024, with the prefix
+PAGE = 1000  # objects of a list's page, and of one request that deletes: S3's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,46 @@ class Stored:
     lasting: str
 
 
-class ObjectStore(Protocol):
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a list has it: its size in bytes, and when it was `modified`, in seconds since the epoch.
+
+    `tag` differs once the object has been replaced.
+    """
+
+    key: str
+    size: int
+    modified: float
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion has done: the `keys` that have no object now, and those that are `refused`, each with why."""
+
+    keys: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clearable(Protocol):
+    """Where objects, or files, are listed and deleted. Every method raises InvalidKeyError for what is no key."""
+
+    def list(self, folder: str) -> AsyncGenerator[Sequence[Listed]]:
+        """All objects whose keys begin with `folder` and a slash, in pages of at most 1,000, in any order.
+
+        What has no valid key is left out. A directory follows no symbolic link. Raises StorageAwayError and
+        StorageRefusedError.
+        """
+
+    async def delete(self, objects: Sequence[Listed]) -> Deleted:
+        """Delete these objects. One that is gone already counts as deleted.
+
+        A directory keeps an object that was replaced after it was listed: it is in neither part of the answer. Raises
+        StorageAwayError; some may be deleted then.
+        """
+
+
+class ObjectStore(Clearable, Protocol):
     """Objects under keys such as `uploads/a.jpg`. Every method checks its key and raises InvalidKeyError."""
 
     async def check(self) -> None:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageAwayError, StorageUnavailableError
-from storage.objects.base import Stored, check_key
+from storage.objects.base import Deleted, Listed, Stored, check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
+from storage.objects.tree import INCOMING, Tree, next_page
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
     from storage.objects.location import LocalLocation
 
-INCOMING = ".incoming-"  # prefix of files that are being written; a killed process leaves them behind
 ABANDONED = 86400.0  # seconds since the last byte, after which such a file is abandoned
 OUTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 PASSING = frozenset(
@@ -37,6 +39,7 @@ class LocalStore:
         """`public_base_url`: the URL under which the directory is served (default: its file URL)."""
         self._root = Path(os.path.realpath(location.root))
         self._public_base_url = public_base_url or self._root.as_uri()
+        self._tree = Tree(self._root)
         self._is_swept = False
 
     async def check(self) -> None:
@@ -81,6 +84,24 @@ class LocalStore:
         """None: a directory signs no links."""
         check_key(key)
         return None
+
+    async def list(self, folder: str) -> AsyncGenerator[Sequence[Listed]]:
+        """See the port."""
+        await in_thread(None, lambda _: self._refuse_missing())
+        files = self._tree.files(check_key(folder))
+        try:
+            while page := await in_thread(None, partial(next_page, files)):
+                yield page
+        finally:
+            with suppress(ValueError):  # a thread that still runs it closes it by itself
+                files.close()
+
+    async def delete(self, objects: Sequence[Listed]) -> Deleted:
+        """See the port."""
+        await in_thread(None, lambda _: self._refuse_missing())
+        for each in objects:
+            check_key(each.key)
+        return await in_thread(None, partial(self._tree.delete, objects))
 
     async def close(self) -> None:
         """Do nothing: nothing is held open."""

@@ -31,15 +31,21 @@ from storage.errors import (
     StorageUnavailableError,
 )
 from storage.lately import Lately
-from storage.objects.base import Stored, check_key
+from storage.objects.base import PAGE, Deleted, Listed, Stored, check_key
+from storage.objects.s3_clearing import deleted, listed, send_md5
 from storage.objects.s3_faults import MISSING, PERHAPS_OF_THE_OBJECT, code_of, is_outage, passes
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from pathlib import Path
 
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import (
+        ListObjectsV2OutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+        ObjectIdentifierTypeDef,
+    )
 
     from storage.objects.location import S3Location
     from storage.settings import ObjectsSettings
@@ -77,6 +83,7 @@ class S3Store:
         self._public_base_url = public_base_url or s3_base_url(client.meta.endpoint_url, location)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
         self._reads, self._writes = Lately(), Lately()
+        self._clears = Lately()  # not of readiness: other jobs can work where nothing may be listed or deleted
 
     @classmethod
     def connect(cls, location: S3Location, settings: ObjectsSettings) -> Self:
@@ -124,6 +131,30 @@ class S3Store:
         async with self._refusals_told(self._reads):
             return self._signed(check_key(key), seconds)
 
+    async def list(self, folder: str) -> AsyncGenerator[Sequence[Listed]]:
+        """Ask for pages, each with a request of its own."""
+        check_key(folder)
+        after: str | None = None
+        while True:
+            async with self._refusals_told(self._clears):
+                page = await in_thread(self._threads, partial(self._page, folder, after))
+            yield list(listed(page.get("Contents", ()), self._location, folder))
+            after = page.get("NextContinuationToken")
+            if not after:
+                return
+
+    async def delete(self, objects: Sequence[Listed]) -> Deleted:
+        """Delete a thousand with each request."""
+        keys = [check_key(each.key) for each in objects]
+        gone: frozenset[str] = frozenset()
+        refused: dict[str, str] = {}
+        for start in range(0, len(keys), PAGE):
+            async with self._refusals_told(self._clears):
+                done = await in_thread(self._threads, partial(self._delete, keys[start : start + PAGE]))
+            gone |= done.keys
+            refused |= done.refused
+        return Deleted(gone, refused)
+
     async def close(self) -> None:
         """Release connections and threads, without waiting for running transfers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -144,7 +175,7 @@ class S3Store:
 
     async def _verdict(self, error: ClientError, lately: Lately) -> StorageError:
         msg = f"the object store refuses {error.operation_name} ({code_of(error)})"
-        is_doubtful = lately is self._reads and code_of(error) in PERHAPS_OF_THE_OBJECT
+        is_doubtful = lately is not self._writes and code_of(error) in PERHAPS_OF_THE_OBJECT
         if not is_outage(error) or (is_doubtful and await self._may_read()):
             return StorageRefusedError(msg)
         lately.refused(msg)
@@ -170,6 +201,21 @@ class S3Store:
                 raise
         else:
             response["Body"].close()
+
+    def _page(self, folder: str, after: str | None, _stop: Stop) -> ListObjectsV2OutputTypeDef:
+        wanted: ListObjectsV2RequestTypeDef = {
+            "Bucket": self._location.bucket,
+            "Prefix": f"{self._location.full_key(folder)}/",
+            "MaxKeys": PAGE,
+        }
+        if after is not None:
+            wanted["ContinuationToken"] = after
+        return self._client.list_objects_v2(**wanted)
+
+    def _delete(self, keys: Sequence[str], _stop: Stop) -> Deleted:
+        wanted: list[ObjectIdentifierTypeDef] = [{"Key": self._location.full_key(key)} for key in keys]
+        answer = self._client.delete_objects(Bucket=self._location.bucket, Delete={"Objects": wanted, "Quiet": True})
+        return deleted(keys, answer.get("Errors", ()), self._location)
 
     def _download(self, key: str, target: Path, max_bytes: int, stop: Stop) -> int:
         try:
@@ -212,7 +258,9 @@ def make_client(
         s3={"addressing_style": addressing_style},
         user_agent="pushmill",  # boto3 builds its own for each request, which takes a fifth of the request's time
     )
-    return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    client = boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    send_md5(client)
+    return client
 
 
 def s3_base_url(endpoint_url: str, location: S3Location) -> str:

@@ -105,3 +105,23 @@ async def test_an_export_goes_to_its_queue(redis_url: str, node_app: NodeApp) ->
     )
     data = {"exportType": "csv", "name": "orders", "userId": 1, "filters": {"n": [1, None]}}
     assert ["exports", "data-export", data] == found
+
+
+async def test_one_job_of_a_key_waits(redis_url: str, node_app: NodeApp) -> None:
+    """What changes while a value is made gets in: the last job follows."""
+    [ids, options] = await node_app.run(
+        script(
+            """
+            const warm = { cacheKey: "cache:a", dataSource: "view:a" };
+            const jobs = [];
+            for (const each of [warm, warm, { ...warm, cacheKey: "cache:b" }]) jobs.push(await queues.warmCache(each));
+            jobs.push(await queues.cleanup({ targetType: "temp_files", olderThan: 3600000 }));
+            print(jobs.map(({ id }) => jobs.findIndex((job) => job.id === id)));
+            print([jobs[0].name, jobs[0].opts.deduplication, jobs[3].name, jobs[3].queueName]);
+            await queues.close();
+            """
+        ),
+        REDIS_URL=redis_url,
+    )
+    assert [0, 0, 2, 3] == ids
+    assert ["cache-warm", {"id": "warm:cache:a", "keepLastIfActive": True}, "cleanup", "maintenance"] == options

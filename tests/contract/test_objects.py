@@ -10,15 +10,20 @@ from urllib.request import urlopen
 
 import pytest
 
-from storage.errors import InvalidKeyError, ObjectNotFoundError, ObjectTooLargeError, StorageUnavailableError
+from storage.errors import (
+    InvalidKeyError,
+    ObjectNotFoundError,
+    ObjectTooLargeError,
+    StorageUnavailableError,
+)
 from storage.objects.factory import open_store
 from storage.objects.location import S3Location
 from storage.objects.s3 import S3Store, make_client
 from storage.objects.transfer import CHUNK, Stop, StoppedError
 from storage.settings import ObjectsSettings
+from tests.support.s3 import store_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from email.message import Message
 
     from storage.objects.base import ObjectStore
@@ -27,41 +32,6 @@ if TYPE_CHECKING:
 LIMIT = 10 * CHUNK
 TYPE = "image/jpeg"
 CACHE = "public, max-age=31536000, immutable"
-
-
-def _settings(storage_url: str, endpoint_url: str | None = None, base_url: str | None = None) -> ObjectsSettings:
-    return ObjectsSettings(
-        storage_url=storage_url,
-        s3_endpoint_url=endpoint_url,
-        storage_public_base_url=base_url,
-    )
-
-
-@pytest.fixture(params=["local", "s3", "s3-prefix"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectsSettings:
-    """The settings of an empty store."""
-    if request.param == "local":
-        (tmp_path / "store").mkdir()
-        return _settings((tmp_path / "store").as_uri())
-    bucket: Bucket = request.getfixturevalue("s3_bucket")
-    prefix = "/apps/shop" if request.param == "s3-prefix" else ""
-    return _settings(f"s3://{bucket.name}{prefix}", bucket.endpoint_url)
-
-
-@pytest.fixture
-async def store(settings: ObjectsSettings) -> AsyncIterator[ObjectStore]:
-    """An empty store."""
-    store = open_store(settings)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A file to upload."""
-    path = tmp_path / "source"
-    path.write_bytes(b"picture")
-    return path
 
 
 def _read(url: str) -> tuple[bytes, Message]:
@@ -150,7 +120,7 @@ async def test_the_url_is_public(store: ObjectStore, source: Path) -> None:
 
 async def test_public_base_url(settings: ObjectsSettings, source: Path) -> None:
     """With STORAGE_PUBLIC_BASE_URL, an object's URL is that and its key, percent-encoded."""
-    store = open_store(_settings(settings.storage_url, settings.s3_endpoint_url, "https://cdn.example/media/"))
+    store = open_store(store_settings(settings.storage_url, settings.s3_endpoint_url, "https://cdn.example/media/"))
 
     stored = await store.store(source, "a/ü 1.jpg", TYPE, CACHE)
     await store.close()
@@ -187,7 +157,7 @@ async def test_check_names_what_is_wrong_with_a_directory(tmp_path: Path) -> Non
         (Path("/proc"), "the directory /proc can't be written: "),
     ):
         with pytest.raises(StorageUnavailableError) as caught:
-            await open_store(_settings(place.as_uri())).check()
+            await open_store(store_settings(place.as_uri())).check()
 
         assert str(caught.value).startswith(f"STORAGE_URL: {fault}")
         assert 1 == len(str(caught.value).splitlines())
@@ -195,7 +165,7 @@ async def test_check_names_what_is_wrong_with_a_directory(tmp_path: Path) -> Non
 
 async def test_check_names_a_missing_bucket(s3_bucket: Bucket) -> None:
     """One line, with the setting's name."""
-    store = open_store(_settings("s3://no-such-bucket", s3_bucket.endpoint_url))
+    store = open_store(store_settings("s3://no-such-bucket", s3_bucket.endpoint_url))
 
     with pytest.raises(StorageUnavailableError, match=r"^STORAGE_URL: the bucket 'no-such-bucket' .*NoSuchBucket"):
         await store.check()
@@ -204,7 +174,7 @@ async def test_check_names_a_missing_bucket(s3_bucket: Bucket) -> None:
 
 async def test_s3_keeps_the_headers(s3_bucket: Bucket, source: Path) -> None:
     """S3 serves an object with the content type and the cache control that it was stored with."""
-    store = open_store(_settings(f"s3://{s3_bucket.name}", s3_bucket.endpoint_url))
+    store = open_store(store_settings(f"s3://{s3_bucket.name}", s3_bucket.endpoint_url))
 
     stored = await store.store(source, "a.jpg", TYPE, CACHE)
     await store.close()

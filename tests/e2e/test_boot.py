@@ -143,7 +143,7 @@ async def test_nothing_set(app: App) -> None:
 
     names = [
         *("REDIS_URL", "VAPID_PRIVATE_KEY", "VAPID_PUBLIC_KEY", "VAPID_SUBJECT", "DATABASE_URL", "STORAGE_URL"),
-        *("SMTP_HOST", "MAIL_FROM", "NOTIFICATION_TABLE", "SEARCH_URL"),
+        *("SMTP_HOST", "MAIL_FROM", "NOTIFICATION_TABLE", "SEARCH_URL", "CACHE_PREFIX"),
     ]
     assert names == [line.split(":")[0] for line in lines]
 

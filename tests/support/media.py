@@ -16,8 +16,10 @@ from storage.errors import NotOwnerError, ObjectNotFoundError, ObjectTooLargeErr
 from storage.objects.base import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from pathlib import Path
+
+    from storage.objects.base import Deleted, Listed
 
 MAX_UPLOAD = 64 * MEBIBYTE
 
@@ -60,7 +62,20 @@ def image_options(**changes: Any) -> dict[str, Any]:
     }
 
 
-class FolderStore:
+class Uncleared:
+    """The half of the object store's port that no test of media needs."""
+
+    async def list(self, folder: str) -> AsyncGenerator[Sequence[Listed]]:
+        """See the port."""
+        raise NotImplementedError
+        yield ()
+
+    async def delete(self, objects: Sequence[Listed]) -> Deleted:
+        """See the port."""
+        raise NotImplementedError
+
+
+class FolderStore(Uncleared):
     """The object store's port over a directory; `stored` holds the other arguments of each object."""
 
     def __init__(self, folder: Path) -> None:

@@ -14,6 +14,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from storage.settings import ObjectsSettings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,3 +63,12 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 def _readable(bucket: str) -> dict[str, object]:
     allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     return {"Version": "2012-10-17", "Statement": [allow]}
+
+
+def store_settings(storage_url: str, endpoint_url: str | None = None, base_url: str | None = None) -> ObjectsSettings:
+    """The settings of a store."""
+    return ObjectsSettings(
+        storage_url=storage_url,
+        s3_endpoint_url=endpoint_url,
+        storage_public_base_url=base_url,
+    )

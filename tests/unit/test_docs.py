@@ -49,8 +49,8 @@ FOREIGN = re.compile(
     r"QUEUE_(?:CONCURRENCY|REMOVE_ON_\w+)|EMAIL_FROM|"  # of other queue systems
     r"AWS_\w+|SENTRY_(?:ENVIRONMENT|RELEASE)|NEXT_PUBLIC_\w+|NODE_ENV|PUSHMILL_(?:TOKEN|URL)|SSL_CERT_FILE|SEARCH_TEST_\w+"
 )
-# Beginnings of a queue's variables, and names of jobs.
-WORDS = {*map(env_name, QUEUES), *(job.name for job in jobs_of(FEATURES))}
+# Beginnings of a queue's variables, names of jobs, and what modules of JOBS have.
+WORDS = {*map(env_name, QUEUES), *(job.name for job in jobs_of(FEATURES)), "CACHE_SOURCES"}
 
 
 def by_page(path: Path) -> str:

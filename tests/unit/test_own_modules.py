@@ -192,3 +192,38 @@ def test_a_faulty_schedule_is_refused(tmp_path: Path, schedule: str, expected: s
 
     [fault] = faults("own")
     assert fault.startswith(f"JOBS: own: the schedule {expected}")
+
+
+def test_functions_for_the_cache_are_read(tmp_path: Path) -> None:
+    """By their names; a module may have nothing else."""
+    (tmp_path / "own.py").write_text("def top(tools, params): ...\nJOBS = ()\nCACHE_SOURCES = {'top-posts': top}")
+    assert list(read_modules(["own"]).cache_sources) == ["top-posts"]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("(top,)", 'CACHE_SOURCES is no dict; write CACHE_SOURCES = {"top-posts": top_posts}'),
+        ("{'a b': top}", "the cache source 'a b' needs another name: letters and digits, with -, _ or . between them"),
+        ("{7: top}", "the cache source 7 needs another name: letters and digits, with -, _ or . between them"),
+        (
+            "{'top': lambda: 1}",
+            "the cache source 'top' is no function of two arguments; write async def top_posts(tools, params)",
+        ),
+        (
+            "{'top': 7}",
+            "the cache source 'top' is no function of two arguments; write async def top_posts(tools, params)",
+        ),
+    ],
+)
+def test_a_faulty_function_for_the_cache_is_refused(tmp_path: Path, table: str, expected: str) -> None:
+    """With what is right."""
+    (tmp_path / "own.py").write_text(f"def top(tools, params): ...\nJOBS = ()\nCACHE_SOURCES = {table}")
+    assert [f"JOBS: own: {expected}"] == faults("own")
+
+
+def test_two_modules_may_not_have_a_function_of_the_same_name(tmp_path: Path) -> None:
+    """Nobody could tell which one is meant."""
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text("def top(tools, params): ...\nJOBS = ()\nCACHE_SOURCES = {'top': top}")
+    assert ["JOBS: two: the cache source 'top' is there twice; choose another name"] == faults("one", "two")

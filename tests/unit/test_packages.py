@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "queue_lib/observe/sentry.py": ("sentry",),
     "processors/": (),
     "processors/outbound_session.py": ("push",),  # it is imported by features that call others, at the first request
+    "processors/maintenance/sources.py": ("push",),  # as the one above, which it calls
     "processors/push/": ("push",),
     "processors/email/": ("email", "dkim"),
     "processors/media/": ("media",),

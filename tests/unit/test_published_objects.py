@@ -12,7 +12,7 @@ from processors import objects
 from processors.outage import PAUSE
 from queue_lib.errors import PermanentError, SnoozeError
 from storage.errors import InvalidKeyError, StorageAwayError
-from tests.support.media import FolderStore
+from tests.support.media import FolderStore, Uncleared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from storage.objects.base import Stored
 
 
-class BrokenStore:
+class BrokenStore(Uncleared):
     """An object store whose every answer is an error."""
 
     def __init__(self, error: Exception) -> None:

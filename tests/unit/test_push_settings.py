@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from processors.push.message import PayloadStyle
 from processors.push.opening import allowed_hosts, payload_style, signers
-from processors.push.settings import PushSettings
+from processors.push.settings import PushSettings, SubscriptionSettings
 from processors.push.vapid import parse_private_key
 from queue_lib.errors import ConfigurationError
 from queue_lib.settings import load
@@ -50,7 +50,7 @@ def pem(private: str) -> str:
 
 def read() -> PushSettings:
     """The settings from the environment."""
-    [settings] = load(PushSettings)
+    settings, _ = load(PushSettings, SubscriptionSettings)
     assert isinstance(settings, PushSettings)
     return settings
 

@@ -15,6 +15,8 @@ from processors.email.smtp.settings import SmtpSettings
 from processors.exports.payload import ExportPayload
 from processors.exports.settings import ExportSettings
 from processors.features import FEATURES
+from processors.maintenance.payload import CacheWarmPayload, CleanupPayload, HousekeepingPayload
+from processors.maintenance.settings import MaintenanceSettings
 from processors.media.payload import AvatarPayload, FileJob, ImagePayload, VideoPayload
 from processors.media.settings import MediaSettings
 from processors.notifications.payload import NotificationPayload
@@ -23,13 +25,14 @@ from processors.outbound import HttpClient
 from processors.outbox.feature import BRIDGES
 from processors.outbox.settings import OutboxSettings
 from processors.push.payload import BatchPayload, FollowUpPayload, PushPayload
-from processors.push.settings import PushSettings
+from processors.push.settings import PushSettings, SubscriptionSettings
 from processors.reach.settings import AddressSettings, ReachSettings
 from processors.sandbox.settings import PlatformSettings, SandboxSettings
 from processors.sandbox.shared import SharedSandbox
 from processors.search.payload import BackfillPayload, IndexPayload
 from processors.search.settings import SearchSettings
 from processors.tools import Tools
+from queue_lib.broker.app_cache import MemoryAppCache
 from queue_lib.broker.cache import MemoryCache
 from queue_lib.errors import ConfigurationError
 from queue_lib.feature import Feature, Served, jobs_of, open_features, routes
@@ -65,6 +68,8 @@ async def routes_of_all() -> list[Route]:
     email = (SmtpSettings(smtp_host="mail.test"), EmailSettings(mail_from="app@app.example"), DeliverySettings())
     values = (
         push,
+        SubscriptionSettings(),
+        MaintenanceSettings(cache_prefix="cache:"),
         MediaSettings(),
         PlatformSettings(),
         SandboxSettings(),
@@ -85,7 +90,9 @@ async def routes_of_all() -> list[Route]:
         settings={type(each): each for each in values},
     )
     async with AsyncExitStack() as cleanup:
-        tools = Tools(cast("Any", Nothing()), HttpClient(), MemoryCache(), SharedSandbox(served))
+        tools = Tools(
+            cast("Any", Nothing()), HttpClient(), MemoryCache(), SharedSandbox(served), lambda _: MemoryAppCache()
+        )
         return routes(served, await open_features(served, tools, cleanup))
 
 
@@ -110,6 +117,11 @@ async def test_every_job_has_its_queue_and_payload() -> None:
         ("backfill", "search", BackfillPayload),
         ("data-export", "exports", ExportPayload),
         ("DATA_EXPORT", "exports", ExportPayload),
+        ("cache-warm", "maintenance", CacheWarmPayload),
+        ("CACHE_WARM", "maintenance", CacheWarmPayload),
+        ("cleanup", "maintenance", CleanupPayload),
+        ("CLEANUP", "maintenance", CleanupPayload),
+        ("housekeeping", "maintenance", HousekeepingPayload),
     ]
 
     schemas = [route.schema for route in await routes_of_all()]
@@ -125,12 +137,12 @@ async def test_the_registry_takes_the_routes() -> None:
     assert registry.find("process-image", "push-notifications") is None
 
 
-def test_the_follow_up_alone_is_internal() -> None:
-    """It has data that only a run knows."""
-    assert ["push-follow-up"] == [job.name for job in JOBS if job.internal]
+def test_what_only_the_worker_adds_is_internal() -> None:
+    """A follow-up has data that only a run knows; housekeeping has a schedule."""
+    assert ["push-follow-up", "housekeeping"] == [job.name for job in JOBS if job.internal]
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", [job for job in JOBS if job.payload.model_fields], ids=lambda job: job.name)
 def test_a_reason_repeats_no_value(job: JobSchema) -> None:
     """It names the fields: reasons are logged, and values are the users'."""
     secret = "zz-holiday-with-ada"

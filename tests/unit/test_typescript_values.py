@@ -33,6 +33,7 @@ BEYOND_TYPES = (
     "collapse.template",
     "rebuild takes all rows",
     *("notify needs userId", "is compressed already", "is there twice"),
+    *("that is not printable", "is no glob", "a view takes no params", "leave out path and pattern"),
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ANY = st.none() | st.booleans() | st.integers() | TEXT | st.lists(st.integers(), max_size=2)

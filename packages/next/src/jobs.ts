@@ -655,6 +655,55 @@ export interface ExportResult {
   truncated: false;
 }
 
+/** `cache-warm`: a value is made before anybody asks for it. */
+export interface CacheWarm {
+  /** begins with CACHE_PREFIX */
+  cacheKey: string;
+  /** `view:<name>` (the view cache_<name>), `app:<path>` (of the app) or `own:<name>` (a function) */
+  dataSource: string;
+  /** seconds, of which 10 % are chance; 1 to 2,592,000; default 3,600 */
+  ttl?: number;
+  /** for the app's query, or for the function */
+  params?: Record<string, unknown>;
+}
+
+/** What is in the cache now. */
+export interface CacheWarmResult {
+  cacheKey: string;
+  bytes: number;
+  /** seconds that are left */
+  ttl: number;
+  source: string;
+  /** the value is as it was, or another job has made it meanwhile */
+  unchanged: boolean;
+}
+
+/** `cleanup`: delete what is old. */
+export interface Cleanup {
+  targetType: "temp_files" | "old_logs" | "expired_sessions";
+  /** milliseconds, an hour at least; 3,600,000 to 3,153,600,000,000 */
+  olderThan: number;
+  /** of temp_files: within CLEANUP_PREFIXES or CLEANUP_DIRS; not needed where those name one */
+  path?: string;
+  /** a glob for the names of temp_files; with a slash, for their paths below `path` */
+  pattern?: string;
+  /** delete nothing */
+  dryRun?: boolean;
+}
+
+/** What was deleted. */
+export interface CleanupResult {
+  matched: number;
+  deleted: number;
+  /** of all that was deleted, or would be; 0 for rows */
+  bytes: number;
+  dryRun: boolean;
+  /** the first 10: keys, or the times of rows */
+  samples: string[];
+  /** there is more; CLEANUP_MAX or the job's time was reached */
+  truncated: boolean;
+}
+
 /** An entry of the queue `dead`: a job that failed for good. */
 export interface DeadLetter {
   id: string;
@@ -692,6 +741,10 @@ export interface Jobs {
   "backfill": { queue: "search"; payload: Backfill; result: BackfillResult };
   "data-export": { queue: "exports"; payload: DataExport; result: ExportResult };
   "DATA_EXPORT": { queue: "exports"; payload: DataExport; result: ExportResult };
+  "cache-warm": { queue: "maintenance"; payload: CacheWarm; result: CacheWarmResult };
+  "CACHE_WARM": { queue: "maintenance"; payload: CacheWarm; result: CacheWarmResult };
+  "cleanup": { queue: "maintenance"; payload: Cleanup; result: CleanupResult };
+  "CLEANUP": { queue: "maintenance"; payload: Cleanup; result: CleanupResult };
 }
 
 /** The queue of each job. */
@@ -713,4 +766,8 @@ export const QUEUE_OF = {
   "backfill": "search",
   "data-export": "exports",
   "DATA_EXPORT": "exports",
+  "cache-warm": "maintenance",
+  "CACHE_WARM": "maintenance",
+  "cleanup": "maintenance",
+  "CLEANUP": "maintenance",
 } as const;

@@ -75,6 +75,20 @@ export abstract class TypedAdds {
     return this.add("index_doc", data, { deduplication, ...options });
   }
 
+  /**
+   * Makes a value of the app's cache. While such a job of the key waits, no second one is added, and of those that come
+   * while it runs, the last one follows: what has changed meanwhile gets in.
+   */
+  warmCache(data: Payload<"cache-warm">, options?: BullOptions): Promise<JobOf<"cache-warm">> {
+    const deduplication = { id: `warm:${data.cacheKey}`, keepLastIfActive: true };
+    return this.add("cache-warm", data, { deduplication, ...options });
+  }
+
+  /** Deletes old files, objects or rows, within what the worker's settings allow. */
+  cleanup(data: Payload<"cleanup">, options?: BullOptions): Promise<JobOf<"cleanup">> {
+    return this.add("cleanup", data, options);
+  }
+
   /** Fills the search index of an entity; with `rebuild`, a new one that takes the place of the old one. */
   backfill(data: Payload<"backfill">, options?: BullOptions): Promise<JobOf<"backfill">> {
     return this.add("backfill", data, options);
