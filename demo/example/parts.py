@@ -9,6 +9,8 @@ import sqlite3
 import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +29,16 @@ if TYPE_CHECKING:
     from queue_lib.web.tokens import Token
 
 USERS = ("Ada", "Grace")  # who is there from the start; the first is the admin
+ORDERS = 60  # of each of them
+GOODS = (("Rye flour, 5 kg", "9.90"), ("Spelt flour, 2.5 kg", "7.45"), ("Rolled oats, 1 kg", "3.20"))
 BUCKET = "example"
 REGION = "us-east-1"
 KEY = "example"  # moto takes any
 LOGIN = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_REGION": REGION}
+STATUSES = ("open", "sent", "paid")
+ORDER = (
+    'INSERT INTO "Order" ("id", "userId", "item", "quantity", "total", "status", "createdAt") VALUES (?,?,?,?,?,?,?)'
+)
 MIGRATIONS = APP / "prisma" / "migrations" / "sqlite"
 
 
@@ -107,6 +115,17 @@ def _migrate(database: Path) -> None:
             connection.executescript(migration.read_text())
         rows = [(secrets.token_hex(12), name) for name in USERS]
         connection.executemany('INSERT INTO "User" ("id", "name", "updatedAt") VALUES (?, ?, datetime())', rows)
+        connection.executemany(ORDER, [order for user, _ in rows for order in _orders(user)])
+
+
+def _orders(user: str) -> Iterator[tuple[object, ...]]:
+    """An order a day until today, the oldest ones paid."""
+    for day in range(ORDERS):
+        item, price = GOODS[day % len(GOODS)]
+        quantity = 1 + day % 4
+        status = STATUSES[min(day // 10, len(STATUSES) - 1)]
+        placed = (datetime.now(UTC) - timedelta(days=day)).isoformat(timespec="milliseconds")
+        yield secrets.token_hex(12), user, item, quantity, str(quantity * Decimal(price)), status, placed
 
 
 @contextmanager

@@ -43,10 +43,7 @@ class DataExport:
 
         A second run replaces the file by a newer one. What it is told about has one job for each channel.
         """
-        format_ = FORMATS.get(payload.export_type)
-        if format_ is None:
-            msg = f"exportType: this worker writes {', '.join(FORMATS)}"
-            raise PermanentError(msg)
+        format_ = FORMATS[payload.export_type]
         to = await address_of(payload, self._dependencies.addresses)
         with outages_put_off(), _refusals_told():
             async with job_folder(self._dependencies.sandbox) as folder:
@@ -88,6 +85,7 @@ class DataExport:
             rows=written.rows,
             bytes=written.bytes,
             sheets=written.sheets,
+            cut_cells=written.cut_cells,
             expires_at=_written(ends) if link else None,
             sha256=written.sha256,
         )

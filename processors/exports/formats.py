@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from processors.exports.lines import lines_of, write_lines
 from processors.exports.output import Output
+from processors.exports.sheets import write_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -53,5 +54,6 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format("text/csv; charset=utf-8", _lines),
     "json": Format("application/json", _lines),
     "jsonl": Format("application/jsonl", _lines),
+    "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_sheets),
 }
 GZIP = "application/gzip"

@@ -24,12 +24,16 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file: how many rows, bytes and sheets it has (None: it is no spreadsheet), and its SHA-256."""
+    """A file: how many rows, bytes and sheets it has (None: it is no workbook), and its SHA-256.
+
+    `cut_cells`: how many texts of a workbook were too long for a cell.
+    """
 
     rows: int
     bytes: int
     sha256: str
     sheets: int | None = None
+    cut_cells: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

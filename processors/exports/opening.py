@@ -9,6 +9,7 @@ from processors.exports.data_export import DataExport
 from processors.exports.dependencies import ExportDependencies
 from processors.exports.feature import NAMES
 from processors.exports.settings import ExportSettings
+from processors.exports.sheets import TASK
 from processors.reach.settings import AddressSettings
 from queue_lib.feature import Opened
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     """Exports, until the worker ends. The caller closes the tools."""
     settings, of_users = served.of(ExportSettings), served.of(AddressSettings)
-    sandbox = tools.sandbox.open()
+    sandbox = tools.sandbox.open(TASK)
     dependencies = ExportDependencies(
         exports=tools.storage.exports(settings.export_database_url),
         objects=tools.storage.objects(),

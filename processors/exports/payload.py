@@ -123,6 +123,10 @@ class ExportResult(Model):
     rows: int
     bytes: int
     sheets: int | None = Field(None, description="of an xlsx")
+    cut_cells: int | None = Field(
+        None,
+        description="of an xlsx: texts of more than 32,767 characters, which no cell holds; each says that it is cut",
+    )
     expires_at: str | None = Field(None, description="when the link expires: an ISO date; null: it does not")
     sha256: str = Field(description="of the file, in hex")
-    truncated: Literal[False] = Field(default=False, description="no export is ever cut short")
+    truncated: Literal[False] = Field(default=False, description="no export leaves rows out")

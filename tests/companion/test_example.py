@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,16 +15,19 @@ from tests.support.axe import violations
 from tests.support.example_page import bell, fits, hydrated, listening, open_chat, signed_in, write
 from tests.support.polling import until
 from tests.support.videos import make
+from tests.support.workbooks import read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.async_api import Browser, FilePayload
+    from playwright.async_api import Browser, FilePayload, Page
 
     from tests.support.example import Example
 
 BROKEN: FilePayload = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
 PREFERENCES = 'SELECT * FROM "NotificationPreference" WHERE "userId" = ? ORDER BY "channel"'
+ORDERS = 'SELECT "id" FROM "Order" WHERE "userId" = ?'
+TOLD = """SELECT 1 FROM "Notification" WHERE "userId" = ? AND "title" = 'Your export is ready'"""
 WISHES = ("channel", "type", "enabled", "quietFrom", "quietTo", "timeZone")
 # Keeps what the page has shown for a moment only.
 WATCH = """window.seen = {bars: [], hashes: []};
@@ -255,3 +260,45 @@ async def test_what_a_phone_needs_to_install_it(example_app: Example) -> None:
     assert [200, 200, 200] == icons
     assert 'rel="apple-touch-icon"' in page
     assert [(200, "no-cache")] * 2 == [(script.status_code, script.headers["Cache-Control"]) for script in scripts]
+
+
+async def test_orders_are_exported_for_their_own_user(chromium: Browser, example_app: Example, tmp_path: Path) -> None:
+    """A click adds the job, its progress is shown, and the browser downloads a file of the user's rows alone."""
+    ids = {row["id"] for row in example_app.sql(ORDERS, example_app.user("Ada"))}
+    async with signed_in(chromium, example_app, "Ada") as page, signed_in(chromium, example_app, "Grace") as other:
+        await page.get_by_role("link", name="Orders").click()
+        await hydrated(page, "button[name=type]")
+        async with example_app.paused("exports"), page.expect_request("**/api/jobs/exports/*") as asked:
+            await page.get_by_role("button", name="For Excel").click()
+            await page.get_by_role("progressbar", name="Progress of the export").wait_for()
+        job = (await asked.value).url
+        [_, *rows] = read(await downloaded(page, tmp_path / "orders.xlsx"))[0]
+        await page.get_by_role("button", name="As CSV").click()
+        with (await downloaded(page, tmp_path / "orders.csv")).open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.DictReader(file))
+
+        assert [404, 200] == [await status_of(each, job) for each in (other, page)]
+        await page.emulate_media(color_scheme="dark")
+        assert await fits(page)
+        assert [] == await violations(page)
+    assert len(ids) > 1
+    assert ids == {row[0] for row in rows} == {line["id"] for line in lines}
+    assert {Decimal(line["total"]) for line in lines} == {row[4] for row in rows}
+    await until(lambda: example_app.sql(TOLD, example_app.user("Ada")))
+
+
+async def downloaded(page: Page, to: Path) -> Path:
+    """Follow the link of the export that is under way, once it leads to a file of that type."""
+    link = page.get_by_role("link", name="Download")
+    await until(lambda: link.evaluate("(link, end) => new URL(link.href).pathname.endsWith(end)", to.suffix))
+    async with page.expect_download() as begun:
+        await link.click()
+    file = await begun.value
+    assert to.name == file.suggested_filename
+    await file.save_as(to)
+    return to
+
+
+async def status_of(page: Page, url: str) -> int:
+    """The status of a request with the page's cookies."""
+    return (await page.context.request.get(url, headers={"Accept": "application/json"})).status

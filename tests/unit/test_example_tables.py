@@ -18,13 +18,14 @@ SQLITE = {
     "Float": "REAL",
     "Boolean": "BOOLEAN",
     "DateTime": "DATETIME",
+    "Decimal": "DECIMAL",
     "Json": "JSONB",
 }
-POSTGRES = SQLITE | {"Float": "DOUBLE PRECISION", "DateTime": "TIMESTAMP(3)"}
+POSTGRES = SQLITE | {"Float": "DOUBLE PRECISION", "Decimal": "DECIMAL(65,30)", "DateTime": "TIMESTAMP(3)"}
 MODEL = re.compile(r"^model (\w+) \{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
 FIELD = re.compile(r"^  (\w+)\s+(\w+)(\?|\[\])?( .*)?$", re.MULTILINE)
 TABLE = re.compile(r'^CREATE TABLE "(\w+)" \(\n(.*?)^\);', re.DOTALL | re.MULTILINE)
-COLUMN = re.compile(r'^    "(\w+)" ([A-Z]+(?: PRECISION)?(?:\(3\))?)( NOT NULL)?', re.MULTILINE)
+COLUMN = re.compile(r'^    "(\w+)" ([A-Z]+(?: PRECISION)?(?:\([\d,]+\))?)( NOT NULL)?', re.MULTILINE)
 
 Columns = dict[str, tuple[str, bool]]
 

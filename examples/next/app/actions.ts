@@ -5,6 +5,7 @@ import { redirect } from "next/navigation";
 import { after } from "next/server";
 import type { JobRef } from "pushmill";
 import { notify } from "@/lib/notify";
+import { GOODS } from "@/lib/orders";
 import { prisma } from "@/lib/prisma";
 import { queues } from "@/lib/pushmill";
 import { endSession, startSession } from "@/lib/session";
@@ -33,6 +34,24 @@ export async function tellMe(): Promise<string> {
   const words = { title: "The bell works", body: "The worker wrote this, and told your open pages.", url: "/settings" };
   await queues.notify({ userId, type: "success", ...words });
   return "The worker has the job.";
+}
+
+/** Orders something of the shop. */
+export async function placeOrder(): Promise<void> {
+  const { id: userId } = await requireUser();
+  const [item, price] = GOODS[Math.floor(Math.random() * GOODS.length)] ?? GOODS[0];
+  const quantity = 1 + Math.floor(Math.random() * 5);
+  await prisma.order.create({ data: { userId, item, quantity, total: (quantity * price).toFixed(2) } });
+  revalidatePath("/orders");
+}
+
+/** Adds the job that exports the user's orders. Returns where it is. */
+export async function exportOrders(_: JobRef | null, form: FormData): Promise<JobRef> {
+  const { id: userId } = await requireUser();
+  const exportType = form.get("type") === "xlsx" ? "xlsx" : "csv";
+  const columns = ["id", "createdAt", "item", "quantity", "total", "status"];
+  const job = await queues.addExport({ exportType, name: "orders", userId, columns, notify: ["in-app"] });
+  return { queue: job.queueName, id: String(job.id) };
 }
 
 /** Saves a message, and pushes it to the other user's devices once the page has its answer. */

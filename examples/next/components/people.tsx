@@ -23,6 +23,7 @@ export async function People({ user }: { user: User }) {
             <span className="last">Settings</span>
           </span>
         </Link>
+        <Link href="/orders">Orders</Link>
         {isAdmin(user) && <a href="/admin/queues">Queues</a>}
         <Bell />
       </div>

@@ -647,11 +647,13 @@ export interface ExportResult {
   bytes: number;
   /** of an xlsx */
   sheets: number | null;
+  /** of an xlsx: texts of more than 32,767 characters, which no cell holds; each says that it is cut */
+  cutCells: number | null;
   /** when the link expires: an ISO date; null: it does not */
   expiresAt: string | null;
   /** of the file, in hex */
   sha256: string;
-  /** no export is ever cut short */
+  /** no export leaves rows out */
   truncated: false;
 }
 

@@ -25,7 +25,7 @@ DAY = 86_400_000_000  # microseconds
 INTEGER = re.compile(rf"-?(?:0|[1-9][0-9]{{,{DIGITS - 1}}})")
 DECIMAL = re.compile(rf"-?(?!(?:\.?[0-9]){{{DIGITS + 1}}})(?:0|[1-9][0-9]*)(?:\.([0-9]+))?")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-BOOLEANS = {"t": "1", "f": "0"}
+BOOLEANS = {"t": "1", "true": "1", "f": "0", "false": "0"}  # of the type itself, and of its cast to text
 
 # COPY's text format: https://www.postgresql.org/docs/current/sql-copy.html, "Text Format".
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -105,7 +105,7 @@ class Cells:
         return f' s="{DATE}"><v>{day}</v></c>' if day >= FIRST_DAY else self.text(field)
 
     def timestamp(self, field: str) -> str:
-        """A point in time, shown to the millisecond; one with a zone as UTC."""
+        """A point in time in UTC, shown to the millisecond."""
         try:
             time = datetime.fromisoformat(field)
             if time.tzinfo not in (None, UTC):

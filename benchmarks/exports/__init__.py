@@ -1,0 +1,1 @@
+"""Exports: rows a second and peak memory, from Postgres to the file, beside Node."""
