@@ -45,6 +45,9 @@ TABLES = (
     'CREATE TABLE "Order" ("id" TEXT PRIMARY KEY, "product" TEXT)',
     "INSERT INTO \"Order\" VALUES ('o1', 'Tea'), ('o2', 'Coffee'), ('o3', 'Tea')",
     'CREATE VIEW "export_orders" AS SELECT * FROM "Order"',
+    'CREATE VIEW "cache_orders" AS SELECT * FROM "Order"',
+    'CREATE TABLE "AuditLog" ("id" TEXT PRIMARY KEY, "createdAt" DATETIME)',
+    'CREATE TABLE "Session" ("id" TEXT PRIMARY KEY, "expires" DATETIME)',
 )
 # What Node's side of all systems has: the connection, and how a script waits for a job.
 COMMON = {

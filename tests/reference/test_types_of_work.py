@@ -6,6 +6,8 @@ What such a job may read is decided by the app's migrations and the worker's ope
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SETTINGS = {"QUEUES": "exports"}
+SETTINGS = {
+    "QUEUES": "exports,maintenance",
+    "CACHE_PREFIX": "cache:",
+    "CLEANUP_PREFIXES": "tmp",
+    "CLEANUP_LOGS": "AuditLog.createdAt",
+    "CLEANUP_SESSIONS": "Session.expires",
+}
 APP = {
     "queue.manager.ts": """
 import { Queue } from "bullmq";
@@ -23,11 +31,16 @@ import { connection } from "@/lib/connection";
 
 const QUEUES = {
   DATA_EXPORT: new Queue("exports", { connection }),
+  CACHE_WARM: new Queue("maintenance", { connection }),
+  CLEANUP: new Queue("maintenance", { connection }),
 };
 
 export const addJob = (type: keyof typeof QUEUES, data: object) => QUEUES[type].add(type, data);
 """
 }
+
+
+DAY = 24 * 60 * 60 * 1000  # milliseconds
 
 
 async def done(team: Team, kind: str, **data: Any) -> dict[str, Any]:
@@ -53,3 +66,43 @@ async def test_an_export(team: Team, export_type: str) -> None:
         assert [{"id": "o1", "product": "Tea"}, {"id": "o3", "product": "Tea"}] == json.loads(text)
     else:
         assert ["id,product", "o1,Tea", "o3,Tea"] == text.splitlines()
+
+
+async def test_a_cache_is_warmed(team: Team) -> None:
+    """`CACHE_WARM`: `dataSource` names a view, and `ttl` is in seconds.
+
+    The key begins with `CACHE_PREFIX`: no job overwrites another key of that Redis.
+    """
+    result = await done(team, "CACHE_WARM", cacheKey="cache:orders", dataSource="view:orders", ttl=600)
+
+    assert "cache:orders" == result["cacheKey"]
+    assert 3 == len(json.loads(str(team.redis.get("cache:orders"))))
+    assert 0 < team.redis.ttl("cache:orders") <= 660
+
+
+async def test_old_files_are_deleted(team: Team) -> None:
+    """`CLEANUP` of `temp_files`, older than so many milliseconds, whose names fit: below a prefix that is allowed."""
+    folder = team.app.folder / "store" / "tmp"
+    folder.mkdir()
+    for name, age in (("old.csv", 2 * DAY), ("new.csv", 0), ("old.txt", 2 * DAY)):
+        (folder / name).write_text(name)
+        moment = time.time() - age / 1000
+        os.utime(folder / name, (moment, moment))
+    result = await done(team, "CLEANUP", targetType="temp_files", olderThan=DAY, path="tmp", pattern="*.csv")
+
+    assert 1 == result["deleted"]
+    assert ["new.csv", "old.txt"] == sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("target", "table", "column"), [("old_logs", "AuditLog", "createdAt"), ("expired_sessions", "Session", "expires")]
+)
+async def test_old_rows_are_deleted(team: Team, target: str, table: str, column: str) -> None:
+    """`CLEANUP` of `old_logs` and of `expired_sessions`: of the table and the column that the operator names."""
+    for row_id, age in (("old", 30), ("new", 0)):
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - age * DAY / 1000))
+        team.app.sql(f'INSERT INTO "{table}" ("id", "{column}") VALUES (?, ?)', row_id, moment)  # noqa: S608 -- its own
+    result = await done(team, "CLEANUP", targetType=target, olderThan=7 * DAY)
+
+    assert 1 == result["deleted"]
+    assert [("new",)] == team.app.sql(f'SELECT "id" FROM "{table}"')  # noqa: S608 -- its own
