@@ -5,14 +5,19 @@ What such a job may read is decided by the app's migrations and the worker's ope
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import time
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.reference.conftest import Team
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -54,18 +59,36 @@ export default await finished(await addJob(given.kind, given.data));
     return dict(await team.node(code, kind=kind, data=data))
 
 
-@pytest.mark.parametrize("export_type", ["csv", "json"])
+@pytest.mark.parametrize("export_type", ["csv", "json", "xlsx"])
 async def test_an_export(team: Team, export_type: str) -> None:
     """`DATA_EXPORT` with `filters` and `columns`. The rows are those of the view that the migrations call an export."""
     data = {"exportType": export_type, "filters": {"product": "Tea"}, "columns": ["id", "product"]}
     result = await done(team, "DATA_EXPORT", **data)
-    text = (team.app.folder / "store" / result["key"]).read_text("utf-8-sig")
+    file = team.app.folder / "store" / result["key"]
 
     assert 2 == result["rows"]
-    if export_type == "json":
-        assert [{"id": "o1", "product": "Tea"}, {"id": "o3", "product": "Tea"}] == json.loads(text)
-    else:
-        assert ["id,product", "o1,Tea", "o3,Tea"] == text.splitlines()
+    assert [["id", "product"], ["o1", "Tea"], ["o3", "Tea"]] == READERS[export_type](file)
+
+
+def of_csv(file: Path) -> list[list[str]]:
+    """The rows of a file."""
+    return list(csv.reader(file.read_text("utf-8-sig").splitlines()))
+
+
+def of_json(file: Path) -> list[list[str]]:
+    """The names of the columns, and the rows."""
+    rows = json.loads(file.read_text())
+    return [[*rows[0]], *([*row.values()] for row in rows)]
+
+
+def of_xlsx(file: Path) -> list[list[str]]:
+    """The rows of the first sheet, whose texts stand in the cells."""
+    with zipfile.ZipFile(file) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    return [re.findall(r"<t[^>]*>([^<]*)</t>", row) for row in re.findall(r"<row.*?</row>", sheet, re.DOTALL)]
+
+
+READERS = {"csv": of_csv, "json": of_json, "xlsx": of_xlsx}
 
 
 async def test_a_cache_is_warmed(team: Team) -> None:
