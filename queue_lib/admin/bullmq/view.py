@@ -34,6 +34,7 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *
     """The job as its hash has it; `most` is the limit of characters of its payload, result and progress."""
     job = bull_job(source, str(job_id), fields)
     started, finished = (_number(fields.get(name)) / MS or None for name in ("processedOn", "finishedOn"))
+    added = _number(fields.get("timestamp")) / MS
     made = _number(fields.get("atm"))
     failed = _failures(job, fields, made - (state is State.COMPLETED), finished if state is State.FAILED else None)
     return JobView(
@@ -44,7 +45,7 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *
         state=state,
         data=readable(job.data, most),
         attempts_made=made,
-        enqueued_at=_number(fields.get("timestamp")) / MS,
+        enqueued_at=added,
         finished_at=finished,
         progress=readable(job.progress, most),
         result=readable(job.returnvalue, most),
@@ -53,7 +54,7 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *
         max_attempts=_attempts(job),
         priority=_number(fields.get("priority")),
         started_at=started,
-        ready_at=_ready(job, started) if state is State.WAITING else None,
+        ready_at=_ready(job, added, started) if state is State.WAITING else None,
         worker=fields.get("pb"),
         wait=_wait(job),
         run=max(0.0, finished - started) if started and finished and state in ENDED else None,
@@ -88,12 +89,12 @@ def _wait(job: Any) -> float | None:
     return None
 
 
-def _ready(job: Any, started: float | None) -> float | None:
+def _ready(job: Any, added: float, started: float | None) -> float | None:
     """When its delay was over. Of a later attempt only the start of the one before is known."""
-    if started is not None:
+    if started is not None or not added:
         return started
-    added, delay = job.timestamp, job.opts.get("delay") or 0
-    return (added + delay) / MS if isinstance(added, int) and isinstance(delay, int | float) else None
+    delay = job.opts.get("delay") or 0
+    return added + delay / MS if isinstance(delay, int | float) and abs(delay) < MAX_NUMBER else None
 
 
 def _number(text: str | None) -> int:
