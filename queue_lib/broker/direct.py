@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # What a server answers that is a replica by now, or not yet a server again. LOADING is closed by redis-py itself.
 DEMOTED = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
+TAKEN = frozenset({str, bytes})  # by hiredis, exactly as redis-py packs them
 
 
 class StaleConnectionError(RedisConnectionError):
@@ -106,10 +107,14 @@ class _Direct(_Renewed, AbstractConnection):
         self.connected_at = time.monotonic()
 
     def pack_command(self, *args: Any) -> list[bytes]:
-        """Pack a command. What hiredis does not take is left to redis-py: to refuse it, or to replace half letters."""
+        """Pack a command, as redis-py does it: the same bytes, the same errors."""
+        # hiredis takes numbers and views, too, but ends the process at a number of more than 4,300 digits, and sends
+        # other bytes of a view with gaps.
         try:
-            return [hiredis.pack_command((*args[0].split(), *args[1:]))]  # as in `CONFIG GET`
-        except (TypeError, UnicodeEncodeError):
+            encode: Callable[[object], bytes] = self.encoder.encode
+            rest = [arg if type(arg) in TAKEN else bytes(encode(arg)) for arg in args[1:]]
+            return [hiredis.pack_command((*args[0].split(), *rest))]  # as in `CONFIG GET`
+        except (AttributeError, UnicodeEncodeError):  # a name that is no text, or half a letter, which is replaced
             return super().pack_command(*args)
 
     async def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 -- redis-py's

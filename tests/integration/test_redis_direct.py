@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from redis.exceptions import DataError
 
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.trouble import outages_translated
@@ -33,17 +32,6 @@ async def test_a_command_starts_no_task(redis_url: str) -> None:
     await redis.aclose()
 
     assert [] == started
-
-
-async def test_what_hiredis_does_not_pack_is_packed_by_redis_py(redis_url: str) -> None:
-    """Bytes of another kind are sent, half a letter is replaced, and what is no text or number is refused."""
-    redis = client(options(redis_url), decode=True, name="test")
-    for value, stored in ((memoryview(b"abc"), "abc"), ("\ud800b", "?b"), ("é", "é"), (1.5, "1.5")):
-        await redis.set("key", value)
-        assert stored == await redis.get("key")
-    with pytest.raises(DataError):
-        await redis.set("key", True)  # noqa: FBT003 -- the value under test
-    await redis.aclose()
 
 
 async def test_a_server_that_reads_no_more_is_away(redis_url: str) -> None:
