@@ -20,7 +20,7 @@ async def check_server(client: redis.asyncio.Redis, prefix: str) -> None:
     `prefix` is that of the jobs' keys: in a cluster, their node is asked.
     """
     with outages_translated():
-        await client.exists(prefix)  # the node without them says where that is
+        await client.exists(f"{prefix}:")  # the node without them says where that is; an ACL may grant `bull:*` alone
         await client.ping()
         facts: Mapping[str, Any] = await client.info()
     trouble = trouble_in(facts, is_one_slot=is_one_slot(prefix))

@@ -24,11 +24,9 @@ from queue_lib.broker.board import RedisBoard
 from queue_lib.broker.bullmq.dead_letters import BullMQDeadLetters
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.heartbeats import RedisHeartbeats
-from queue_lib.broker.held import Held
 from queue_lib.broker.preflight import check_redis
-from queue_lib.broker.rq.orders import Orders
 from queue_lib.broker.trouble import outages_translated
-from queue_lib.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError, Trouble
+from queue_lib.errors import BrokerUnavailableError, ConfigurationError, Trouble
 from queue_lib.job import Wire
 from queue_lib.observe.events import InternalFault, to_all
 from queue_lib.observe.worker_stats import WorkerStats, WorkerView
@@ -38,7 +36,7 @@ from queue_lib.settings import WorkerSettings, load
 from queue_lib.web.api.app import build
 from tests.support.api_client import FULL, JOB, Client, client_of
 from tests.support.exposition import Exposition
-from tests.support.polling import PATIENCE, until
+from tests.support.polling import until
 from tests.support.queues import QUEUES
 from tests.support.redis_server import RedisServer
 
@@ -319,13 +317,3 @@ async def test_a_server_that_has_lost_data_is_noticed() -> None:
         if isinstance(event, InternalFault)
     ]
     assert 1 <= faults["redis_lost_data"] <= 2
-
-
-async def test_a_user_without_rights_to_channels_is_reported(server: RedisServer) -> None:
-    """By default a user has none: jobs run, RQ's commands go unheard, and the housekeeping says so."""
-    with redis.Redis.from_url(server.url) as operator:
-        operator.execute_command("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels")
-    listener = client(options(server.url.replace("redis://", "redis://deaf:pw@")), decode=False, name="test")
-    with pytest.raises(BrokerRefusedError, match="does not allow this user a command"):
-        await asyncio.wait_for(Orders(listener, "w", Held()).heed(), PATIENCE)
-    await listener.aclose()
