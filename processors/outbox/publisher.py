@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -69,27 +68,17 @@ class Publisher:
         return self._pace.next(len(found.rows), is_last=found.is_last)
 
     async def _publish_all(self, found: Round) -> None:
-        """Jobs first: while Redis is full it takes no jobs, and messages would be published again and again."""
-        letters = await self._add_all(found)
+        """Jobs first: while Redis is full it takes no jobs, and messages would be published again and again.
+
+        In portions: a script that adds those of a whole round would keep Redis from others.
+        """
+        letters: dict[int, Letter] = {}
+        for start in range(0, len(found.rows), PORTION):
+            portion = self._letters(found, found.rows[start : start + PORTION])
+            found.bad |= await self._add(portion)
+            letters |= portion
         sent = [letter for row_id, letter in letters.items() if row_id not in found.bad]
         await self._publish([letter.message for letter in sent if letter.message is not None])
-
-    async def _add_all(self, found: Round) -> dict[int, Letter]:
-        """In portions: a script for a whole round would keep Redis from others. While it runs the next one is made."""
-        letters: dict[int, Letter] = {}
-        adding: asyncio.Task[dict[int, str]] | None = None
-        try:
-            for start in range(0, len(found.rows), PORTION):
-                portion = self._letters(found, found.rows[start : start + PORTION])
-                letters |= portion
-                found.bad |= await adding if adding else {}
-                adding = asyncio.create_task(self._add(portion))
-                await asyncio.sleep(0)  # it is sent
-            found.bad |= await adding if adding else {}
-        finally:
-            if adding is not None:
-                adding.cancel()
-        return letters
 
     def _letters(self, found: Round, rows: Sequence[OutboxRow]) -> dict[int, Letter]:
         """By the ids of the rows; bad ones are noted in the round."""
