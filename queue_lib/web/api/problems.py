@@ -114,7 +114,7 @@ def _allow(request: Request, error: HTTPException) -> dict[str, str]:
     """The Allow header of a 405: all methods of the path. Starlette names one route's, and a path may have two."""
     if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return {}
-    scope = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    scope = {name: request.scope[name] for name in ("type", "path", "raw_path", "root_path", "headers")}
     routes = request.app.router.routes
     methods = [
         method

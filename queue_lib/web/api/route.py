@@ -1,8 +1,9 @@
-"""Checks of a request before its body is read: its token, and its query parameters."""
+"""Routes of the API: ids in the path, and checks of a request before its body is read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
@@ -16,10 +17,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastapi import Request, Response
+    from starlette.routing import Match
+    from starlette.types import Scope
 
 
 class ApiRoute(APIRoute):
     """A route that checks the token first. FastAPI would read the body before it asks for one."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the path as it was sent if it has a %2F: that is a part of an id, as a decoded / could not be."""
+        sent: bytes = scope.get("raw_path") or b""
+        if b"%2f" not in sent.lower():
+            return super().matches(scope)
+        match, found = super().matches({**scope, "path": sent.decode("ascii", errors="replace")})
+        ids = {name: unquote(value) for name, value in found.get("path_params", {}).items()}
+        return match, {**found, "path_params": ids}
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the checks."""

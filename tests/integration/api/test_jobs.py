@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from urllib.parse import quote
 
-from tests.support.api_client import IMAGE, JOB, Client
+import pytest
+from redis import Redis
+
+from tests.support.api_client import IMAGE, JOB, SECRET, Client
+
+AUTHORIZATION = {"Authorization": f"Bearer {SECRET}"}
 
 
 async def test_an_id_in_two_queues_needs_the_queue(ask: Client) -> None:
@@ -20,6 +25,24 @@ async def test_an_id_in_two_queues_needs_the_queue(ask: Client) -> None:
     assert (409, True) == (several.status_code, "queue=file-processing&wire=bullmq" in several.text)
     assert (200, "push-notification") == (one.status_code, one.json()["name"])
     assert 404 == none.status_code
+
+
+@pytest.mark.parametrize("job_id", ["a/b", "a%2Fb", "a/b/retry", "/", "a b/ü?"])
+async def test_an_id_may_have_a_slash(ask: Client, redis_url: str, job_id: str) -> None:
+    """Apps with bullmq give any ids to their jobs: in the path they are encoded whole."""
+    with Redis.from_url(redis_url) as server:
+        server.hset(f"bull:file-processing:{job_id}", mapping={"name": "process-image", "data": "{}", "timestamp": "1"})
+        server.zadd("bull:file-processing:delayed", {job_id: 2**52})
+    path = f"http://api/queue/jobs/{quote(job_id, safe='')}"
+
+    seen = await ask.http.get(path, headers=AUTHORIZATION)
+    wrong = await ask.http.put(path, headers=AUTHORIZATION)
+    promoted = await ask.http.post(f"{path}/promote", headers=AUTHORIZATION)
+    removed = await ask.http.delete(path, headers=AUTHORIZATION)
+
+    assert (200, job_id) == (seen.status_code, seen.json().get("id"))
+    assert (405, "GET, DELETE") == (wrong.status_code, wrong.headers["allow"])
+    assert [{"outcome": "promoted"}, {"outcome": "removed"}] == [promoted.json(), removed.json()]
 
 
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
