@@ -36,6 +36,7 @@ class Rebuilding:
         await engine.create(target)
         await self._shared.rebuilds.tell(self._index, Rebuild(target, self._job_id))
         await self._shared.sleep(KNOWN_BY_ALL)
+        await self.go_on(target)  # another one that began in the same moment may have told of its own since
         for leftover in await engine.built(self._index):
             if leftover != target:
                 await engine.drop(leftover)

@@ -13,6 +13,7 @@ import pytest
 from processors.search import backfill as backfill_module
 from processors.search.backfill import Backfill
 from processors.search.index_doc import IndexDoc
+from processors.search.rebuilding import Rebuilding
 from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.outcome import Failure
 from storage.errors import StatementRefusedError
@@ -203,6 +204,25 @@ async def test_of_two_rebuilds_the_later_one_wins(world: World) -> None:
         await world.backfill("earlier", rebuild=True, pageSize=5)
     await Backfill(world.dependencies).on_dead(world.contexts["earlier"].job, DEAD)
     assert len(await world.found()) == 10
+
+
+@pytest.mark.parametrize("first_is_older", [True, False])
+async def test_of_two_rebuilds_that_begin_together_one_has_its_index(world: World, first_is_older: bool) -> None:
+    """Both find none under way. Live jobs know the one that has told last; the other one ends, and drops nothing."""
+    targets = ["t-post-20261130120000000", "t-post-20261130120000001"]
+    if not first_is_older:
+        targets.reverse()
+    rebuildings = [Rebuilding(world.dependencies, "t-post", job_id) for job_id in ("first", "second")]
+
+    begun = await asyncio.gather(
+        *(each.begin(target) for each, target in zip(rebuildings, targets, strict=True)), return_exceptions=True
+    )
+
+    told = await world.rebuilds.of("t-post")
+    assert told is not None
+    assert [told.target] == [target for target, error in zip(targets, begun, strict=True) if error is None]
+    assert {PermanentError, type(None)} == set(map(type, begun))
+    assert {told.target} == set(world.server.indexes.all)
 
 
 async def test_a_rebuild_that_is_dead_leaves_the_old_index(world: World) -> None:
