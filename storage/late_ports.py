@@ -218,7 +218,7 @@ class LateSearchRows:
         """See the port."""
         return await (await self._port()).page(entity, after, limit, span)
 
-    async def count(self, entity: str, span: Span) -> tuple[int, int]:
+    async def count(self, entity: str, span: Span) -> tuple[int, int] | None:
         """See the port."""
         return await (await self._port()).count(entity, span)
 

@@ -285,8 +285,8 @@ class SearchRows(Protocol):
     async def page(self, entity: str, after: str | None, limit: int, span: Span) -> list[SearchRow]:
         """The next rows by id: at most `limit`, and as many as fit into memory together; none at the end."""
 
-    async def count(self, entity: str, span: Span) -> tuple[int, int]:
-        """How many rows there are, and how many of them are not marked as deleted.
+    async def count(self, entity: str, span: Span) -> tuple[int, int] | None:
+        """How many rows there are, and how many of them are not marked as deleted; None if Postgres takes over 20 s.
 
         The columns of the view are read anew; else they are remembered for a minute.
         """

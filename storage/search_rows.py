@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, select
 
-from storage.errors import StorageError
+from storage.bounded import CANCELLED, bounded
+from storage.errors import StatementRefusedError, StorageError
 from storage.identity import as_id
 from storage.search_view import View, columns_of
 
@@ -50,16 +51,21 @@ class SqlSearchRows:
         view = await self._view(entity)
         return await self._read(entity, view, view.page(after, limit, span))
 
-    async def count(self, entity: str, span: Span) -> tuple[int, int]:
-        """How many rows there are, and how many of them are not marked as deleted. Reads the view's columns anew.
+    async def count(self, entity: str, span: Span) -> tuple[int, int] | None:
+        """Count, within bounds. Reads the view's columns anew.
 
         Raises SchemaError if there is no such view, if it has no `id`, or no `updatedAt` for a span.
         """
         self._views.pop(entity, None)
         view = await self._view(entity)
         query = select(func.count(), func.count().filter(~view.is_deleted)).where(view.within(span))
-        async with self._database.connection() as connection:
-            rows, live = (await connection.execute(query.select_from(view.source))).one()
+        try:
+            async with bounded(self._database, writes=False) as connection:
+                rows, live = (await connection.execute(query.select_from(view.source))).one()
+        except StatementRefusedError as error:
+            if error.code != CANCELLED:
+                raise
+            return None
         return int(rows), int(live)
 
     async def _view(self, entity: str) -> View:

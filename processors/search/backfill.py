@@ -106,7 +106,7 @@ class _Run:
         if self._position.is_swapped and self._rebuilding is not None:
             await self._rebuilding.end()
             return self._result()
-        total, _ = await self._shared.rows.count(self._payload.entity, self._span)
+        counted = await self._shared.rows.count(self._payload.entity, self._span)
         await self._shared.writer.rest.check()
         keeper = await self._keeper()
         began_at = self._position.after
@@ -119,8 +119,9 @@ class _Run:
             if self._rebuilding is not None:
                 await self._rebuilding.go_on(keeper.indexes[0])
             await self._note()
-            await self._context.progress(min(99.0, round(100 * self._position.rows / max(1, total), 1)))
-        await self._finish(keeper.indexes[0])
+            if counted is not None:
+                await self._context.progress(min(99.0, round(100 * self._position.rows / max(1, counted[0]), 1)))
+        await self._finish(keeper.indexes[0], is_counted=counted is not None)
         await self._context.progress(100)
         return self._result()
 
@@ -189,9 +190,9 @@ class _Run:
         self._position = self._position.model_copy(update={"seconds": seconds})
         await self._context.note({POSITION: self._position.model_dump_json(by_alias=True)})
 
-    async def _finish(self, index: str) -> None:
+    async def _finish(self, index: str, *, is_counted: bool) -> None:
         """Count, and swap. Raises TransientError if documents are missing: the next attempt writes all of them."""
-        if self._span == Span():
+        if self._span == Span() and is_counted:
             await self._count(index)
         if self._rebuilding is not None:
             await self._rebuilding.go_on(index)
@@ -206,7 +207,9 @@ class _Run:
             if look:
                 await self._shared.sleep(LOOK_EVERY)
             hits = await self._shared.engine.count(index)
-            _, live = await self._shared.rows.count(self._payload.entity, self._span)
+            if (counted := await self._shared.rows.count(self._payload.entity, self._span)) is None:
+                return
+            _, live = counted
             # Rows that came meanwhile may still have their own jobs.
             wanted = min(self._position.indexed, live - self._position.failed)
             if hits >= wanted:

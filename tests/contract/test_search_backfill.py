@@ -96,6 +96,17 @@ async def test_a_backfill_gets_on_however_long_the_count_takes(world: World) -> 
     assert await world.found() == world.wanted()
 
 
+async def test_rows_that_are_too_many_to_be_counted_are_written(world: World) -> None:
+    """The job tells no progress but its end, and compares nothing."""
+    world.rows.are_too_many = True
+    for number in range(3):
+        world.rows.put(str(number), {"n": number})
+
+    assert (await world.backfill(pageSize=1)).indexed == 3
+    assert await world.found() == world.wanted()
+    assert [100] == world.contexts["b"].reports
+
+
 async def test_rows_that_come_during_a_backfill_are_not_missing(world: World) -> None:
     """Their own jobs may still wait."""
     for number in range(5):

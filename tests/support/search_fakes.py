@@ -42,6 +42,7 @@ class FakeRows:
     hook: Callable[[], Awaitable[None]] | None = None
     reads: int = 0
     unreadable: set[str] = field(default_factory=set)
+    are_too_many: bool = False  # to be counted
 
     def put(self, row_id: str, document: dict[str, Any], version: int | None = None) -> None:
         """A row as it is now."""
@@ -69,9 +70,11 @@ class FakeRows:
             await self.hook()
         return found
 
-    async def count(self, entity: str, span: Span) -> tuple[int, int]:
+    async def count(self, entity: str, span: Span) -> tuple[int, int] | None:
         """See the port."""
         self._check(entity)
+        if self.are_too_many:
+            return None
         return len(self.rows), sum(not row.is_deleted for row in self.rows.values())
 
     def _check(self, entity: str) -> None:

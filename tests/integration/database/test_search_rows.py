@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage import search_view
+from storage import bounded, search_view
 from storage.database import Database
 from storage.errors import SchemaError
 from storage.ports import Span
@@ -123,6 +123,19 @@ async def test_pages_follow_each_other_by_id(app: App, rows: SqlSearchRows, monk
     assert [row_id for page in pages for row_id in page] == ids
     assert max(map(len, pages)) == (5 if is_sqlite(app) else 3)
     assert await rows.count("x", ALL) == (7, 7)
+
+
+async def test_a_count_that_takes_too_long_is_none(
+    app: App, rows: SqlSearchRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take as long the next time: an outage it is not. SQLite has no such bound."""
+    monkeypatch.setattr(bounded, "LONGEST", 0.05)
+    view(app, "slow", '"id" INTEGER', "1")
+    if not is_sqlite(app):
+        app.sql('CREATE OR REPLACE VIEW "search_slow" AS SELECT * FROM "t_slow" WHERE pg_sleep(10) IS NOT NULL')
+
+    assert await rows.count("slow", ALL) == ((1, 1) if is_sqlite(app) else None)
+    assert await rows.count("slow", ALL) == ((1, 1) if is_sqlite(app) else None)
 
 
 async def test_a_document_that_is_too_large_is_not_read(
