@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ BLOCK = 10.0  # seconds a blocking command waits at most
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = BLOCK + 10.0  # seconds; redis-py 8's default of 5 breaks blocking commands (redis-py issue 4125)
 HEALTH_CHECK = 25.0  # seconds idle after which a connection is tried before use; hosts close idle ones after 300
+OF_HOST = re.compile(r"redis://(:[^@]*@)?([\w.-]+|\[[\da-fA-F:.]+\]):\d+/\d+")  # a URL as it is made of REDIS_HOST
 # What the clients below set themselves: a URL that sets one of these as well is refused at the start.
 OURS = dict.fromkeys(("client_name", "decode_responses", "encoding_errors", "retry"))
 
@@ -67,6 +69,8 @@ def _wrong_url(url: str, variable: str) -> str | None:
 
     redis-py reads a database that is no number as 0, and notices an unknown option only when it connects.
     """
+    if variable == "REDIS_HOST" and OF_HOST.fullmatch(url) is None:
+        return "REDIS_HOST: no host alone; write redis.example.com, with its port in REDIS_PORT, or a URL in REDIS_URL"
     try:
         parts: dict[str, Any] = dict(redis.asyncio.connection.parse_url(url))
         database = "" if url.startswith("unix:") else urlsplit(url).path.strip("/")

@@ -161,6 +161,15 @@ def test_a_host_in_place_of_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
         read()
 
 
+@pytest.mark.parametrize("host", ["redis://redis.internal", "redis.internal:6380", "user@redis.internal", "a/b", "a b"])
+def test_a_host_is_a_host_alone(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """What else stands there would become a part of a URL; the line says where it goes."""
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("REDIS_HOST", host)
+    with pytest.raises(ConfigurationError, match=r"^REDIS_HOST: no host alone; .* REDIS_PORT, or a URL in REDIS_URL$"):
+        redis_options(read())
+
+
 @pytest.mark.parametrize("variable", ["REDIS_URL", "REDIS_TLS_URL"])
 def test_a_url_wins_over_the_host(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """Beside it the variables of the host are not even read: platforms set them, too."""
