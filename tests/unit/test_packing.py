@@ -39,8 +39,10 @@ ADDITIONS = st.builds(
     priority=st.none() | st.integers(0, LOWEST_PRIORITY),
     remove_on_complete=KEPT,
     remove_on_fail=KEPT,
-    deduplication=st.none() | st.builds(Deduplication, id=TEXTS, keep_last_if_active=st.booleans()),
-)
+    deduplication=st.none()
+    | st.builds(Deduplication, id=TEXTS, keep_last_if_active=st.booleans())
+    | st.builds(Deduplication, id=TEXTS, ttl=st.floats(0.001, LONGEST), extend=st.booleans(), replace=st.booleans()),
+) | st.builds(Addition, name=TEXTS, data=DATA, lifo=st.booleans())
 
 
 @given(ADDITIONS)

@@ -20,21 +20,24 @@ from tests.support.exposition import Exposition
 if TYPE_CHECKING:
     import pytest
 
+HIREFIRE = "hirefire-token-0123456789"
+
 
 async def test_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer says so, and when to come back; the process goes on."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     [settings] = load(WorkerSettings)
-    away = build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=5)
+    away = build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=5, hirefire_token=HIREFIRE)
     async with client_of(away) as ask:
         answers = [
             await ask("GET", "/queue/stats"),
             await ask("POST", "/queue/jobs", json=JOB),
             await ask("GET", "/readyz"),
+            await ask("GET", "/hirefire", headers={"HireFire-Token": HIREFIRE}),  # 0 would end all workers
         ]
         alive = await ask("GET", "/healthz")
 
-    assert [(503, "5")] * 3 == [(answer.status_code, answer.headers["retry-after"]) for answer in answers]
+    assert [(503, "5")] * 4 == [(answer.status_code, answer.headers["retry-after"]) for answer in answers]
     assert 200 == alive.status_code
 
 
