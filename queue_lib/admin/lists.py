@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from queue_lib.job import State, Wire
 
 SEARCHED = 1000  # jobs that one search looks at
+MOST_GONE = 1000  # ids without a job that a page passes over in a list: RQ keeps ids longer than jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some jobs. `following` is where to go on; None at the end."""
+    """Some jobs. `following` is where to go on, also where none is here; None at the end."""
 
     jobs: list[JobView]
     following: Cursor | None
@@ -33,17 +35,24 @@ class JobLists:
         """Of these wires."""
         self._backends = backends
 
-    def merged(self, queue: str, state: State, wire: Wire | None, cursor: Cursor | None = None) -> Merged:
+    def merged(
+        self,
+        queue: str,
+        state: State,
+        wire: Wire | None,
+        cursor: Cursor | None = None,
+        most_gone: float = math.inf,
+    ) -> Merged:
         """All jobs from the cursor on. Raises NoSuchQueueError, and PermanentError for a wire that is not served."""
         [queue] = self._backends.chosen(queue)
         inspectors = self._backends.inspectors if wire is None else [self._backends.on(wire)]
-        return Merged(inspectors, queue, state, cursor)
+        return Merged(inspectors, queue, state, cursor, most_gone)
 
     async def page(
         self, queue: str, state: State, wire: Wire | None, cursor: Cursor | None = None, count: int = 50
     ) -> Listed:
         """The next `count` jobs. Raises what `merged` raises, and BrokerRefusedError if no list can be read."""
-        return await self._take(self.merged(queue, state, wire, cursor), count, count, "")
+        return await self._take(self.merged(queue, state, wire, cursor, MOST_GONE), count, count, "")
 
     async def search(
         self, queue: str, state: State, wire: Wire | None, text: str, cursor: Cursor | None = None, count: int = 50
@@ -52,7 +61,7 @@ class JobLists:
 
         At most 1,000 are looked at. Raises as `page` does.
         """
-        return await self._take(self.merged(queue, state, wire, cursor), count, SEARCHED, text)
+        return await self._take(self.merged(queue, state, wire, cursor, MOST_GONE), count, SEARCHED, text)
 
     @staticmethod
     async def _take(merged: Merged, count: int, most: int, text: str) -> Listed:

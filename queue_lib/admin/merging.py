@@ -4,15 +4,20 @@ A place is kept as a mark in each list, and not as a number: jobs that come and 
 later page begins behind the last job of the page before, even if that job has left the list. Only then, and only among
 jobs of the same score, may one be shown twice; and a job that is added again may be. RQ counts in whole seconds, and so
 does the order among its jobs.
+
+What is in Redis may be odd: an id may be in a list twice, or be none that can be looked for. So each reading of a list
+has to bring an id that was not read before, or the list ends there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, FiniteFloat, TypeAdapter
@@ -22,7 +27,7 @@ from queue_lib.admin.reading import Reading
 from queue_lib.job import State
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from queue_lib.admin.ports import Inspector, JobView, Placed
     from queue_lib.errors import Trouble
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 READ = 50  # jobs of a list that are read at once
 LONGEST_ID = 1000  # characters
 MOST_PASSED = 2**53
+GREATEST = sys.float_info.max  # stands for an endless score, which JSON does not have
 NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})
 _CURSOR: TypeAdapter[tuple[int, dict[str, tuple[float, str]]]] = TypeAdapter(
     tuple[
@@ -55,11 +61,16 @@ class Cursor:
     def read(cls, text: str) -> Cursor:
         """The cursor of this text, which may come from anywhere. Raises ValueError if it is none."""
         passed, marks = _CURSOR.validate_json(text)
-        return cls(passed, {name: Mark(job_id, score) for name, (score, job_id) in marks.items()})
+        return cls(passed, {name: Mark(job_id, _endless(score)) for name, (score, job_id) in marks.items()})
 
 
 def _finite(score: float) -> float:
-    return max(-sys.float_info.max, min(score, sys.float_info.max))
+    return max(-GREATEST, min(score, GREATEST))
+
+
+def _endless(score: float) -> float:
+    """RQ keeps jobs without an end under an endless score."""
+    return math.copysign(math.inf, score) if abs(score) == GREATEST else score
 
 
 def _short(job_id: str) -> str:
@@ -69,18 +80,27 @@ def _short(job_id: str) -> str:
 class Merged:
     """The jobs, by time: ended ones the newest first, delayed ones by when they are due, others the oldest first.
 
-    Each list keeps its own order. `trouble` says why a list can't be read: its jobs are missing.
+    Each list keeps its own order. `trouble` says why a list can't be read: its jobs are missing. They end at a list
+    that has `most_gone` ids without a job, too; the cursor is then behind these.
     """
 
-    def __init__(self, inspectors: Sequence[Inspector], queue: str, state: State, cursor: Cursor | None = None) -> None:
+    def __init__(
+        self,
+        inspectors: Sequence[Inspector],
+        queue: str,
+        state: State,
+        cursor: Cursor | None = None,
+        most_gone: float = math.inf,
+    ) -> None:
         """Begin at the cursor."""
         self._state = state
         self._passed = cursor.passed if cursor else 0
         self._read = Reading()
+        marks = cursor.marks if cursor else {}
+        lists = ((each, number, f"{each.wire}{number}") for each in inspectors for number in range(each.lists(state)))
         self._lists = [
-            _List(each, number, queue, state, self._read, cursor.marks if cursor else {})
-            for each in inspectors
-            for number in range(each.lists(state))
+            _List(partial(each.behind, queue, state, number), self._read, name, marks.get(name), most_gone)
+            for each, number, name in lists
         ]
         self._shown: set[tuple[str, str]] = set()
 
@@ -102,14 +122,17 @@ class Merged:
 
     async def cursor(self) -> Cursor | None:
         """Behind the last job that was handed out; None if there are no more."""
-        if await self._first() is None:
+        await self._first()
+        if all(each.is_over for each in self._lists):
             return None
         marks = {each.name: mark for each in self._lists if (mark := each.place()) is not None}
         return Cursor(passed=self._passed, marks=marks)
 
     async def _first(self) -> tuple[JobView, _List] | None:
-        """The next job, and its list."""
+        """The next job, and its list; None as long as that of a list is not known."""
         heads = [(job, each) for each in self._lists if (job := await each.head()) is not None]
+        if any(each.head_is_unknown for each in self._lists):
+            return None
         return min(heads, key=lambda head: self._order(head[0]), default=None)
 
     def _order(self, job: JobView) -> float:
@@ -122,35 +145,47 @@ class _List:
 
     def __init__(
         self,
-        inspector: Inspector,
-        number: int,
-        queue: str,
-        state: State,
+        behind: Callable[[Mark | None, int], Awaitable[list[Placed]]],
         read: Reading,
-        marks: Mapping[str, Mark],
+        name: str,
+        mark: Mark | None,
+        most_gone: float,
     ) -> None:
-        self._inspector, self._number, self._queue, self._state = inspector, number, queue, state
-        self._reading = read
+        self._behind, self._reading = behind, read
         self._placed: deque[Placed] = deque()
-        self._is_read = False
-        self.name = f"{inspector.wire}{number}"
-        self.mark = self._last = marks.get(self.name)
+        self._seen: set[str] = set()
+        self._is_read, self._left = False, most_gone
+        self.name = name
+        self.mark = self._last = mark
 
     async def head(self) -> JobView | None:
-        """The next job; None at the end. Ids without a job are passed over."""
+        """The next job; None at the end, or where too many ids without a job were passed over."""
         while True:
             while self._placed and self._placed[0].job is None:
                 self.pop()
-            if self._placed or self._is_read:
+                self._left -= 1
+            if self._placed or self._is_read or self._left <= 0:
                 return self._placed[0].job if self._placed else None
             await self._refill()
 
     async def _refill(self) -> None:
-        found = await self._reading(self._inspector.behind(self._queue, self._state, self._number, self._last, READ))
-        self._placed.extend(found or ())
-        self._is_read = len(found or ()) < READ
+        found = await self._reading(self._behind(self._last, READ))
+        fresh = [each for each in found or () if each.mark.id not in self._seen]
+        self._seen.update(each.mark.id for each in fresh)
+        self._placed.extend(fresh)
+        self._is_read = not fresh or len(found or ()) < READ
         if found:
             self._last = found[-1].mark
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it was taken."""
+        return self._is_read and not self._placed
+
+    @property
+    def head_is_unknown(self) -> bool:
+        """Whether there may be more jobs behind the ids that were passed over."""
+        return not self._is_read and not self._placed
 
     def place(self) -> Mark | None:
         """Behind the last job that was taken; of a list of which none was, before its first one."""

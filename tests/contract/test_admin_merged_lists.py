@@ -16,6 +16,7 @@ from queue_lib.admin.ports import JobView, moment_of
 from queue_lib.errors import BrokerRefusedError
 from queue_lib.job import State, Wire
 from tests.support.failed_jobs import FAILURE, failed
+from tests.support.polling import PATIENCE
 from tests.support.wire_kit import QUEUE, WireKit, backends, redis_kit
 
 COUNTED = {State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED}  # by RQ in whole seconds
@@ -184,3 +185,46 @@ async def test_an_endless_id_ends_no_list(redis_url: str) -> None:
     assert READ + 3 == len(listed.jobs)
     assert first.following is not None
     assert len(first.following.text()) < 1000
+
+
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+@pytest.mark.parametrize("odd", ["again", "gone", b"\xff"])
+async def test_an_odd_list_is_read_to_an_end(redis_url: str, wire: str, odd: str | bytes) -> None:
+    """One id again and again, with a job or without, or ids that are no text: the jobs in front of them are shown."""
+    async with redis_kit(redis_url, wire) as kit:
+        job_id = await kit.enqueue("greet", 1)
+        last = job_id if odd == "again" else odd
+        ids = [last + bytes([number]) if isinstance(last, bytes) else last for number in range(READ + 9)]
+        with redis.Redis.from_url(redis_url) as server:
+            if wire == "rq":
+                server.rpush("rq:queue:work", *ids)
+            else:
+                server.lpush("bull:work:wait", *ids)
+        async with asyncio.timeout(PATIENCE):
+            listed = await Admin(backends(kit), by="anna").lists.page(QUEUE.name, State.WAITING, None)
+    assert ([job_id], None) == ([job.id for job in listed.jobs], listed.following)
+
+
+async def test_a_page_passes_over_so_many_ids_without_a_job(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends behind them, and the next one goes on there."""
+    monkeypatch.setattr("queue_lib.admin.lists.MOST_GONE", READ)
+    async with redis_kit(redis_url, "bullmq") as kit:
+        with redis.Redis.from_url(redis_url) as server:
+            server.lpush("bull:work:wait", *[f"gone-{number}" for number in range(3 * READ)])
+        job_id = await kit.enqueue("greet", 1)
+        found = await pages(Admin(backends(kit), by="anna"), State.WAITING, 50)
+    assert [[], [], [], [job_id]] == [[job.id for job in page] for page in found]
+
+
+async def test_jobs_that_are_kept_for_ever_are_on_some_page(redis_url: str) -> None:
+    """RQ's have an endless score: the second page begins among them, also if the job before it is gone."""
+    async with redis_kit(redis_url, "rq") as kit:
+        ids = await put(kit, State.COMPLETED, 4)
+        admin = Admin(backends(kit), by="anna")
+        with redis.Redis.from_url(redis_url) as server:
+            server.zadd("rq:finished:work", dict.fromkeys(ids, float("inf")))
+            first = await admin.lists.page(QUEUE.name, State.COMPLETED, None, None, 2)
+            server.zrem("rq:finished:work", first.jobs[-1].id)
+        assert first.following is not None
+        rest = await admin.lists.page(QUEUE.name, State.COMPLETED, None, Cursor.read(first.following.text()), 9)
+    assert set(ids) - {job.id for job in first.jobs} <= {job.id for job in rest.jobs}
