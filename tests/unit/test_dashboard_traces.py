@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import traceback
 from typing import TYPE_CHECKING
 
@@ -147,3 +148,12 @@ def test_a_long_text_is_cut(part: str) -> None:
     """A trace of a hundred thousand lines is read as far as a worker would have kept it."""
     shown = sum(len(frame.text) for raised in parsed(part * 100_000) for g in raised.groups for frame in g.frames)
     assert shown <= MAX_STACK
+
+
+def test_a_line_that_is_nearly_a_rule_is_read_in_time() -> None:
+    """Of a page's many traces each may have one."""
+    text = f"{PYTHON}\n+{'-' * (MAX_STACK - 500)}x"
+    start = time.process_time()
+    for _ in range(20):
+        assert parsed(text)
+    assert time.process_time() - start < 5

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PYTHON = re.compile(r'^[ |]*File "([^"\n]{0,1000})", line \d+(?:, in .*)?$', re.MULTILINE)
 NODE = re.compile(r"^[ \t]+at (.*)$", re.MULTILINE)
 MARGIN = re.compile(r"^ *(?:\| ?|\+ (?=Exception))")  # of an exception group
-RULE = re.compile(r"^ *\+[-+]{3,}[ \d.]*-*$")  # above each of its exceptions
+RULE = re.compile(r"^ *\+[-+]{3,}+[ \d.]*+-*$")  # above each of its exceptions
 LIBRARY = re.compile(r"/(?:site-packages|dist-packages|node_modules)/|/lib(?:64)?/python3[^/]*/|/queue_lib/|^<|\bnode:")
 PACKAGE = re.compile(r"/(?:site-packages|dist-packages)/([^/.]+)")
 HEAD = ("Traceback (most recent call last):", "Exception Group Traceback (most recent call last):")
