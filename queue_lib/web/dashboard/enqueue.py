@@ -74,7 +74,8 @@ def _form(
 async def add(request: Request, operator: Operator, chosen: Chosen) -> Response:
     """Enqueue the job, and show it; or the form again with what is wrong."""
     sent: Mapping[str, str] = request.state.form
-    payload, wire = sent.get("payload", ""), sent.get("wire", "")
+    payload = sent.get("payload", "").replace("\r\n", "\n")  # as browsers send the end of a line
+    wire = sent.get("wire", "")
     if wire not in {each.value for each in operator.wires}:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "wire: it is none that this process serves")
     try:

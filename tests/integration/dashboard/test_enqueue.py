@@ -67,6 +67,13 @@ async def test_faults_are_shown_at_the_form(ada: Browser, mess: Mess, payload: s
     assert not mess.redis.exists(f"bull:{FILES.name}:wait")
 
 
+async def test_a_payload_of_several_lines_stays_json(ada: Browser) -> None:
+    """Browsers send CRLF. What is shown again can be corrected and sent again."""
+    page = await ada.act(f"{ADD}?name=process-image", wire="bullmq", payload='{\r\n  "fileId": 7\r\n}')
+    assert 422 == page.status_code
+    assert '{\n  "fileId": 7\n}' == payload_of(page)
+
+
 @pytest.mark.parametrize(
     ("path", "wire", "status"),
     [
