@@ -97,7 +97,7 @@ async def test_the_focus_of_a_job_that_is_gone_moves_to_no_other(mess: Mess, chr
         await page.get_by_role("button", name="Retry all").focus()
         await forget(mess, ids[0])
         await refreshed(page)
-        await expect(page.get_by_text("No job is failed")).to_be_visible()
+        await expect(page.get_by_text("No BullMQ job is failed")).to_be_visible()
         assert "body" == await page.evaluate(ABOUT)
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("dialog")).to_have_count(0)
@@ -300,7 +300,7 @@ async def test_each_part_that_can_change_has_a_name(mess: Mess, chromium: Browse
     await schedule(mess)
     nameless = """() => [...document.querySelectorAll(
         "[data-live] :is(a, button, input, select, details, pre, section, tbody tr)")].filter((each) =>
-        !each.closest("dialog") && !each.id && !each.dataset.key && !each.getAttribute("href")
+        !each.closest("dialog") && each.type !== "hidden" && !each.id && !each.dataset.key && !each.getAttribute("href")
         && !each.getAttribute("commandfor")).map((each) => each.outerHTML)"""
     async with operating(chromium, mess) as page:
         for path in ("/", "/letters", "/letters/groups", "/schedules", "/workers", f"/queue/{FILES.name}?state=failed"):
