@@ -73,11 +73,13 @@ async def test_axe_finds_nothing(mess: Mess, chromium: Browser, look: dict[str, 
         await sign_in(page)
         for path in (
             "/",
+            "/?period=day",
             "/letters",
             "/letters/groups",
             "/schedules",
             "/workers",
             ADD,
+            f"/queue/{FILES.name}?state=failed&period=day",
             f"/queue/{FILES.name}?state=failed",
         ):
             await page.goto(f"{HOME}{path}")

@@ -59,7 +59,7 @@ async def overview(request: Request, operator: Operator, chosen: InPeriod = Peri
     return page(
         request,
         "overview.html",
-        verdict=verdict_of(stats, workers, letters, outbox, lost=bool(lost)),
+        verdict=verdict_of(stats, workers, letters, outbox, lost=bool(lost), unread=read.trouble),
         cards=cards,
         workers=workers,
         letters=letters,

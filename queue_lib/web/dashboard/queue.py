@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from queue_lib.admin.filters import JobFilter
 from queue_lib.admin.lists import JobLists, Listed
 from queue_lib.admin.merging import Cursor
+from queue_lib.admin.reading import Reading
 from queue_lib.job import State, Wire
 from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.charts import InPeriod, Period, graphs_of, history_of
@@ -75,7 +76,10 @@ async def jobs(
     request: Request, operator: Operator, queue: Known, where: Looked, period: InPeriod = Period.HOUR
 ) -> Response:
     """A page of jobs of a state, by time."""
+    read = Reading()
     stats = await operator.queues.stats_of(queue)
+    history = await read(history_of(operator.queues, queue, period))
+    names = await read(operator.queues.by_name(queue, period.minutes))
     listed = await _look(operator.lists, queue, where)
     chosen = [counts[where.state] for wire, counts in stats.counts.items() if where.wire in {None, wire}]
     is_whole = where.after is None and listed.following is None
@@ -95,8 +99,9 @@ async def jobs(
         wire=where.wire,
         text=where.text,
         period=period,
-        graphs=graphs_of(await history_of(operator.queues, queue, period), period),
-        names=await operator.queues.by_name(queue, period.minutes),
+        graphs=graphs_of(history or (), period),
+        names=names,
+        unread=read.trouble,
         where=where.query(),
         states=State,
         ages=AGES,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from queue_lib.admin.outbox import OutboxView
     from queue_lib.admin.queues import QueueStats
+    from queue_lib.errors import Trouble
     from queue_lib.observe.worker_stats import WorkerView
 
 LONG = 300.0  # seconds that the next job of a queue has waited, from when on the alert speaks of it, too
@@ -60,9 +61,15 @@ def verdict_of(
     outbox: OutboxView | None,
     *,
     lost: bool,
+    unread: Trouble | None = None,
 ) -> Verdict:
-    """The verdict on what the overview shows. `letters` is None if the dead letters can't be read."""
+    """The verdict on what the overview shows. `letters` is None if the dead letters can't be read.
+
+    `unread` says why what the workers have told can't be read.
+    """
     found = [*_everywhere(workers, letters, outbox, lost=lost)]
+    if unread:
+        found.append(Finding(Weight.BROKEN, f"What the workers did can't be read: {unread.value}", "/workers"))
     for stats in queues:
         found += _of_queue(stats, workers)
     found.sort(key=lambda finding: finding.weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,3 +65,18 @@ async def test_a_deeply_nested_payload_is_no_fault(ada: Browser, mess: Mess) -> 
     mess.redis.hset(f"bull:{FILES.name}:{job_id}", "data", "[" * 900 + "]" * 900)
     page = await ada.get(f"/job?queue={FILES.name}&wire=bullmq&id={job_id}")
     assert (200, True) == (page.status_code, "Payload" in page.text)
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("minute", 60), ("span", 600), ("names", 1800)])
+async def test_numbers_that_cannot_be_read_hide_no_job(ada: Browser, mess: Mess, kind: str, seconds: int) -> None:
+    """The queue's page says so, and the overview does not say that all is well."""
+    [job_id] = await mess.bullmq("process-image", IMAGE, queue=FILES.name)
+    for number in range(2):  # a span may begin meanwhile
+        mess.redis.set(f"bull:pulse:{kind}:{FILES.name}:{int(time.time() // seconds) + number}", "odd")
+    period = "hour" if kind == "minute" else "day"
+    page = await ada.get(f"/queue/{FILES.name}?period={period}")
+    assert 200 == page.status_code
+    assert f"wire=bullmq&amp;id={job_id}" in page.text
+    assert "Not all of it can be read: a key in Redis has the wrong type." in page.text
+    if kind != "names":  # these are not on the overview
+        assert "What the workers did can&#39;t be read" in (await ada.get(f"/?period={period}")).text
