@@ -55,7 +55,7 @@ class Cursor:
     def text(self) -> str:
         """As `read` reads it. An id that no page could have in its address is left out: its score has to do."""
         marks = {name: [_finite(mark.score), _short(mark.id)] for name, mark in self.marks.items()}
-        return json.dumps([self.passed, marks], separators=(",", ":"))
+        return json.dumps([self.passed, marks], separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def read(cls, text: str) -> Cursor:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from queue_lib.admin.merging import GREATEST, LONGEST_ID, Cursor
 from queue_lib.admin.ports import Mark
+from queue_lib.web.dashboard.queue import LONGEST_CURSOR
 
 SCORES = st.floats(allow_nan=False)
 
@@ -47,3 +48,9 @@ def test_what_is_no_place_is_refused(text: str) -> None:
     """Anyone may write an address."""
     with pytest.raises(ValidationError):
         Cursor.read(text)
+
+
+def test_a_place_fits_an_address() -> None:
+    """With an id of the longest in each of the seven lists of active jobs."""
+    marks = {f"rq{number}": Mark("\u4e16" * LONGEST_ID, 1795572306000.5) for number in range(7)}
+    assert len(Cursor(10**6, marks).text()) <= LONGEST_CURSOR
