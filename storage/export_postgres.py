@@ -1,10 +1,12 @@
-"""Reads a view of Postgres for an export: with COPY, row by row, over a connection of its own."""
+"""Reads a view of Postgres for an export: with COPY, batch by batch, over a connection of its own."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from psycopg.generators import copy_from
 
 from storage.errors import ConditionRefusedError, StatementRefusedError
 from storage.export_choice import PREFIX, chosen, view_of
@@ -15,14 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
     from psycopg import AsyncConnection
+    from psycopg.abc import PQGen
+    from psycopg.pq.abc import PGconn
 
     from storage.database import Database
     from storage.ports import ExportForm, ExportRequest
+
+    Change = Callable[[memoryview], bytes]
 
 # Here a fault of the view or of the payload: a view that writes, and a statement that is cancelled or takes too long.
 OF_STATEMENT = ("25006", "57014")
 UNFIT = ("22", "42804", "42883")  # a value is not of its column's type, or the type can't be compared
 LEAST = 0.001  # seconds: Postgres's 0 is no limit
+BATCH = 256 * 1024  # bytes of rows, and one row more
 
 
 class PostgresExports:
@@ -86,21 +93,39 @@ class PostgresExport:
         """See the port."""
         return self.query.name.removeprefix(PREFIX)
 
-    async def rows(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[bytes]:
-        """See the port. Postgres sends each row by itself (its documentation, "COPY Operations" of the protocol)."""
-        change = _CHANGES[form]
-        statement = self.query.copy(form, escape_formulas=escape_formulas)
+    async def batches(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[Sequence[bytes]]:
+        """See the port."""
+        statement, is_last = self.query.copy(form, escape_formulas=escape_formulas), False
         with self.database.told(OF_STATEMENT):
-            async with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
-                async for row in copy:
-                    yield change(row)
+            async with self.connection.cursor() as cursor, cursor.copy(statement):
+                while not is_last:
+                    batch, is_last = await self.connection.wait(_batch(self.connection.pgconn, _CHANGES[form]))
+                    if batch:
+                        yield batch
 
 
-def _with_crlf(row: bytes | bytearray | memoryview) -> bytes:
+def _batch(connection: PGconn, change: Change) -> PQGen[tuple[Sequence[bytes], bool]]:
+    """Some of the rows, and whether they are the last. It yields where it waits for the server.
+
+    Postgres sends each row by itself (its documentation, "COPY Operations" of the protocol). psycopg's own iteration
+    awaits each of them, which takes twice the processor time.
+    """
+    rows: list[bytes] = []
+    size = 0
+    while size < BATCH:
+        row = yield from copy_from(connection)
+        if not isinstance(row, memoryview):  # the result of the statement
+            return rows, True
+        rows.append(change(row))
+        size += len(row)
+    return rows, False
+
+
+def _with_crlf(row: memoryview) -> bytes:
     return bytes(row[:-1]) + b"\r\n"
 
 
-def _in_one_line(row: bytes | bytearray | memoryview) -> bytes:
+def _in_one_line(row: memoryview) -> bytes:
     """JSON without its line breaks, which stand only between its parts, in a cell of the type `json`."""
     line = bytes(row[:-1])
     if line[0] == MARK:
@@ -108,7 +133,7 @@ def _in_one_line(row: bytes | bytearray | memoryview) -> bytes:
     return line
 
 
-_CHANGES: Mapping[ExportForm, Callable[[bytes | bytearray | memoryview], bytes]] = {
+_CHANGES: Mapping[ExportForm, Change] = {
     "csv": _with_crlf,
     "json": _in_one_line,
     "copy": bytes,

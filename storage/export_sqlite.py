@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.export_choice import Condition
     from storage.ports import ExportForm, ExportRequest
 
+BATCH = 100  # rows
 _VIEWS = text("SELECT name FROM sqlite_master WHERE type = 'view' AND substr(name, 1, 7) = 'export_'")
 _COLUMNS = text("SELECT name, type FROM pragma_table_info(:view)")
 # Milliseconds since the epoch of a date as Prisma writes it, and of one in a filter.
@@ -104,12 +105,12 @@ class SqliteExport:
         """See the port."""
         return self.query.view.removeprefix(PREFIX)
 
-    async def rows(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[bytes]:
+    async def batches(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[Sequence[bytes]]:
         """See the port."""
         line = self._as_json if form == "json" else self._as_csv if form == "csv" else self._as_copy
         async with self.connection.stream(self.query.rows(), self.query.values()) as found:
-            async for row in found:
-                yield line(row, escape_formulas)
+            async for batch in found.partitions(BATCH):
+                yield [line(row, escape_formulas) for row in batch]
 
     def _texts(self, row: Iterable[Any]) -> list[str | None]:
         return [as_text(value, column.kind) for value, column in zip(row, self.columns, strict=True)]

@@ -348,8 +348,8 @@ class Export(Protocol):
     def expected(self) -> int:
         """About how many rows there are."""
 
-    def rows(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[bytes]:
-        """Each row as a line.
+    def batches(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[Sequence[bytes]]:
+        """The rows, each as a line, many of them at a time, and at least one.
 
         `csv`: as in RFC 4180, and NULL is empty where the empty text has quotes; with `escape_formulas` a text that a
         spreadsheet may take for a formula begins with an apostrophe. `json`: an object, without a line break. `copy`:

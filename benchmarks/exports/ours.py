@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from processors.exports.dependencies import ExportDependencies
-from processors.exports.formats import FORMATS, Writing
+from processors.exports.formats import write_file
 from processors.exports.payload import ExportPayload
 from processors.exports.sheets import TASK
 from processors.job_folder import job_folder
@@ -35,8 +35,8 @@ async def main(url: str, export_type: str, file: str) -> None:
     begun, cpu = time.perf_counter(), time.process_time()
     async with job_folder(sandbox) as folder:
         target = folder / "export"
-        async with dependencies.exports.open(ExportRequest("orders", None, None, {}, SECONDS)) as export:
-            await FORMATS[payload.export_type].write(Writing(dependencies, payload, export, target, _unheard))
+        request = ExportRequest("orders", None, None, {}, SECONDS)
+        await write_file(dependencies, payload, request, target, _unheard)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         shutil.move(target, file)
     await sandbox.close()  # which waits for the fork server, and so counts its children

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from processors.exports.feature import BYTES, ROWS
-from processors.exports.formats import FORMATS, GZIP, Format, Writing
+from processors.exports.formats import FORMATS, GZIP, write_file
 from processors.exports.names import disposition, file_name, key_of
 from processors.exports.payload import ExportResult
 from processors.exports.telling import address_of, tell
@@ -43,39 +43,33 @@ class DataExport:
 
         A second run replaces the file by a newer one. What it is told about has one job for each channel.
         """
-        format_ = FORMATS[payload.export_type]
         to = await address_of(payload, self._dependencies.addresses)
         with outages_put_off(), _refusals_told():
             async with job_folder(self._dependencies.sandbox) as folder:
-                name, written = await self._write(payload, context, format_, folder / "export")
-                result = await self._store(payload, context, format_, folder / "export", name, written)
+                name, written = await self._write(payload, context, folder / "export")
+                result = await self._store(payload, context, folder / "export", name, written)
         for metric, count in ((ROWS, result.rows), (BYTES, result.bytes)):
             context.count(metric, {"files": {payload.export_type: count}})
         await tell(payload, name, result, to, context)
         await context.progress(100)
         return result
 
-    async def _write(
-        self, payload: ExportPayload, context: Context, format_: Format, target: Path
-    ) -> tuple[str, Written]:
-        """Write the file. Returns the view's name, without `export_`, and what was written."""
+    async def _write(self, payload: ExportPayload, context: Context, target: Path) -> tuple[str, Written]:
         request = ExportRequest(payload.name, payload.user_id, payload.columns, payload.filters, context.remaining())
 
         async def on_percent(percent: float) -> None:
             await context.progress(round(percent * WRITTEN / 100))
 
-        async with self._dependencies.exports.open(request) as export:
-            written = await format_.write(Writing(self._dependencies, payload, export, target, on_percent))
-            return export.name, written
+        return await write_file(self._dependencies, payload, request, target, on_percent)
 
     async def _store(
-        self, payload: ExportPayload, context: Context, format_: Format, file: Path, name: str, written: Written
+        self, payload: ExportPayload, context: Context, file: Path, name: str, written: Written
     ) -> ExportResult:
         objects, ending = self._dependencies.objects, f".{payload.export_type}{'.gz' if payload.gzip else ''}"
         key = key_of(payload.user_id, context.job.id, await _token(context), ending)
         header = disposition(file_name(payload.filename, name, ending))
         await context.progress(WRITTEN)
-        content_type = GZIP if payload.gzip else format_.content_type
+        content_type = GZIP if payload.gzip else FORMATS[payload.export_type].content_type
         stored = await objects.store(file, key, content_type, NEVER_CACHED, header)
         ends = self._dependencies.clock() + self._dependencies.link_expiry
         link = await objects.signed_link(key, self._dependencies.link_expiry)

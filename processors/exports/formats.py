@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from processors.exports.lines import lines_of, write_lines
 from processors.exports.output import Output
-from processors.exports.sheets import write_sheets
+from processors.exports.sheets import make_workbook, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processors.exports.dependencies import ExportDependencies
     from processors.exports.lines import Written
     from processors.exports.payload import ExportPayload
-    from storage.ports import Export
+    from storage.ports import Export, ExportRequest
 
     OnPercent = Callable[[float], Awaitable[None]]
 
@@ -38,10 +38,11 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A type of files: its media type, and what writes it."""
+    """A type of files: its media type, and what writes the rows; `make` makes the file of them, if they are not it."""
 
     content_type: str
     write: Callable[[Writing], Awaitable[Written]]
+    make: Callable[[Writing], Awaitable[Written]] | None = None
 
 
 async def _lines(writing: Writing) -> Written:
@@ -54,6 +55,26 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format("text/csv; charset=utf-8", _lines),
     "json": Format("application/json", _lines),
     "jsonl": Format("application/jsonl", _lines),
-    "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_sheets),
+    "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_rows, make_workbook),
 }
 GZIP = "application/gzip"
+
+
+async def write_file(
+    dependencies: ExportDependencies,
+    payload: ExportPayload,
+    request: ExportRequest,
+    target: Path,
+    on_percent: OnPercent,
+) -> tuple[str, Written]:
+    """Write the file. Returns the view's name, without `export_`, and what was written.
+
+    The database's transaction ends when the rows are read: a workbook may take long.
+    """
+    format_ = FORMATS[payload.export_type]
+    async with dependencies.exports.open(request) as export:
+        writing = Writing(dependencies, payload, export, target, on_percent)
+        written = await format_.write(writing)
+    if format_.make is not None:
+        written = await format_.make(writing)
+    return export.name, written

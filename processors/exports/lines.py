@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     OnRows = Callable[[int], Awaitable[None]]
 
-PART = 256 * 1024  # bytes that are written at once
 BOM = b"\xef\xbb\xbf"
 
 
@@ -62,20 +61,14 @@ def lines_of(payload: ExportPayload, columns: Sequence[ExportColumn]) -> Lines:
 async def write_lines(export: Export, lines: Lines, output: Output, on_rows: OnRows) -> Written:
     """Write all rows; `on_rows` hears from time to time how many there are.
 
-    One part of them is in memory. Raises PermanentError for a file that is too large, and what reading raises.
+    One batch of them is in memory. Raises PermanentError for a file that is too large, and what reading raises.
     """
-    rows, part = 0, bytearray(lines.head)
-    async with aclosing(export.rows(lines.form, escape_formulas=lines.escape_formulas)) as found:
-        async for row in found:
-            if rows:
-                part += lines.between
-            part += row
-            rows += 1
-            if len(part) >= PART:
-                await asyncio.to_thread(output.write, bytes(part))
-                part.clear()
-                await on_rows(rows)
-    part += lines.tail
-    await asyncio.to_thread(output.write, bytes(part))
+    rows, before = 0, lines.head
+    async with aclosing(export.batches(lines.form, escape_formulas=lines.escape_formulas)) as found:
+        async for batch in found:
+            await asyncio.to_thread(output.write, before + lines.between.join(batch))
+            rows, before = rows + len(batch), lines.between
+            await on_rows(rows)
+    await asyncio.to_thread(output.write, lines.tail if rows else lines.head + lines.tail)
     digest = await asyncio.to_thread(output.finish)  # which writes the end of a gzip
     return Written(rows, output.bytes, digest)

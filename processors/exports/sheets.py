@@ -36,18 +36,23 @@ class Report(Model):
     bytes: NonNegativeInt
 
 
-async def write_sheets(writing: Writing) -> Written:
-    """Write the workbook. Raises as `write_lines` and `Sandbox.run` do: PermanentError for what no workbook holds."""
-    folder, max_bytes = writing.target.parent, writing.dependencies.max_bytes
+async def write_rows(writing: Writing) -> Written:
+    """Write the rows to a file of their own. Raises as `write_lines` does."""
 
     async def on_rows(rows: int) -> None:
         await writing.on_percent(READ * rows / max(rows, writing.export.expected))
 
+    with Output(writing.target.with_name(ROWS), writing.dependencies.max_bytes) as output:
+        return await write_lines(writing.export, Lines("copy"), output, on_rows)
+
+
+async def make_workbook(writing: Writing) -> Written:
+    """Make the workbook of that file. Raises as `Sandbox.run` does: PermanentError for what no workbook holds."""
+    folder, max_bytes = writing.target.parent, writing.dependencies.max_bytes
+
     async def on_percent(percent: float) -> None:
         await writing.on_percent(READ + percent * (100 - READ) / 100)
 
-    with Output(folder / ROWS, max_bytes) as output:
-        await write_lines(writing.export, Lines("copy"), output, on_rows)
     columns = [(column.name, column.kind) for column in writing.export.columns]
     limits = Limits(CPU, HOUR, max_bytes)
     said = await writing.dependencies.sandbox.run(Task(TASK, folder, {"columns": columns}, limits), on_percent)

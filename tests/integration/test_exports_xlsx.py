@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from processors.exports.dependencies import ExportDependencies
+from processors.exports.formats import write_file
+from processors.exports.payload import ExportPayload
 from processors.exports.xlsx.workbook import ROWS
 from processors.sandbox.client import Sandbox, Task
 from processors.sandbox.limits import MEBIBYTE, Limits
 from queue_lib.errors import PermanentError
+from storage.database import Database
+from storage.export_postgres import PostgresExports
+from storage.objects.local import LocalStore
+from storage.objects.location import LocalLocation
+from storage.ports import ExportRequest
 from tests.support.workbooks import read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from processors.sandbox.client import OnProgress
 
 LIMITS = Limits(cpu=60, wall=120.0, file=64 * MEBIBYTE)
 SELECT = """SELECT * FROM (VALUES
@@ -70,6 +80,48 @@ async def test_rows_of_postgres_become_a_workbook(sandbox: Sandbox, postgres_url
         ["9223372036854775807", "", "12345678901234567890.5", "NaN", False, "infinity", "1812-06-24 00:00:00"],
     ] == rows
     assert {"rows": 2, "sheets": 1, "cutCells": 0, "bytes": (tmp_path / "export.xlsx").stat().st_size} == report
+
+
+class Watched(Sandbox):
+    """A sandbox that looks, when a task begins, whether an export's view is being read."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(memory=128 * MEBIBYTE)
+        self._url = url
+        self.readers: list[int] = []
+
+    async def run(self, task: Task, on_progress: OnProgress | None = None) -> dict[str, Any]:
+        """Count the connections that read, then run the task."""
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            found = connection.execute(
+                """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND pid <> pg_backend_pid() AND query LIKE '%export_x%'"""
+            ).fetchone()
+        self.readers += found or ()
+        return await super().run(task, on_progress)
+
+
+async def test_no_transaction_is_open_while_the_workbook_is_made(postgres_url: str, tmp_path: Path) -> None:
+    """It would keep Postgres from cleaning up for as long as that takes."""
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE VIEW export_x AS SELECT n AS id FROM generate_series(1, 3) AS n")
+    database, sandbox = await Database.open(postgres_url, {}), Watched(postgres_url)
+    store = LocalStore(LocalLocation(tmp_path))
+    dependencies = ExportDependencies(PostgresExports(database), store, sandbox, None, 64 * MEBIBYTE, 60)
+    payload = ExportPayload.model_validate({"exportType": "xlsx"})
+    percents: list[float] = []
+
+    async def hear(percent: float) -> None:
+        percents.append(percent)
+
+    request = ExportRequest(None, None, None, {}, 60.0)
+    name, written = await write_file(dependencies, payload, request, tmp_path / "export", hear)
+    await sandbox.close()
+    await database.close()
+
+    assert ("x", 3, [0]) == (name, written.rows, sandbox.readers)
+    assert [["id"], [1], [2], [3]] == read(tmp_path / "export")[0]
+    assert percents == sorted(percents)
 
 
 LINE = b"some text\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -19,6 +20,7 @@ from storage.export_lines import copy_line, csv_line, escaped
 from storage.facade import Storage
 from storage.ports import ExportRequest
 from storage.settings import DatabaseSettings
+from tests.support.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,7 +58,7 @@ def request(**fields: Any) -> ExportRequest:
 async def lines(exports: Exports, form: ExportForm, *, escape: bool = False, **fields: Any) -> list[bytes]:
     """The rows."""
     async with exports.open(request(**fields)) as export:
-        return [line async for line in export.rows(form, escape_formulas=escape)]
+        return [line async for batch in export.batches(form, escape_formulas=escape) for line in batch]
 
 
 async def objects(exports: Exports, **fields: Any) -> list[dict[str, Any]]:
@@ -242,14 +244,45 @@ def test_a_replica_that_cancels_a_query_is_an_outage() -> None:
 @postgres
 async def test_an_export_takes_no_connection_of_the_pool(app: App) -> None:
     """Its own is closed at once when it ends, also in the middle of the rows."""
-    view(app, "id int", "1", "2")
-    count = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%export_x%'"
+    app.sql("CREATE VIEW export_x AS SELECT * FROM generate_series(1, 200000) AS id")
     async with exports_of(app.url) as exports, exports.open(request()) as export:
-        rows = export.rows("csv")
-        assert await anext(rows) == b"1\r\n"
-        assert app.sql(count + " AND pid <> pg_backend_pid()") == [{"n": 1}]
+        rows = export.batches("csv")
+        assert (await anext(rows))[0] == b"1\r\n"
+        assert reading(app) == 1
         await rows.aclose()
-    assert app.sql(count + " AND pid <> pg_backend_pid()") == [{"n": 0}]
+    assert reading(app) == 0
+
+
+@postgres
+async def test_a_cancelled_export_ends_its_statement(app: App, exports: Exports) -> None:
+    """Also while the server has no row yet: it does not go on for nobody."""
+    app.sql("CREATE VIEW export_x AS SELECT pg_sleep(60) IS NULL AS id")
+    run = asyncio.create_task(lines(exports, "csv"))
+    await until(lambda: reading(app, " AND query LIKE 'COPY%'") == 1)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await until(lambda: reading(app) == 0)
+
+
+def reading(app: App, condition: str = "") -> int:
+    """How many connections read the view."""
+    of_view = "datname = current_database() AND query LIKE '%export_x%' AND pid <> pg_backend_pid()"
+    [row] = app.sql(f"SELECT count(*) AS n FROM pg_stat_activity WHERE {of_view}{condition}")  # noqa: S608 -- a test's own
+    return int(row["n"])
+
+
+@both
+async def test_rows_come_in_batches(app: App, exports: Exports) -> None:
+    """None is empty, none has all of many rows, and no row is lost."""
+    app.sql("""CREATE VIEW "export_x" AS WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s
+        WHERE id < 60000) SELECT id FROM s""")
+    app.sql('CREATE VIEW "export_z" AS SELECT 1 AS id WHERE 1 = 0')
+    for name, count in (("x", 60_000), ("z", 0)):
+        async with exports.open(request(name=name)) as export:
+            batches = [batch async for batch in export.batches("csv")]
+        assert [line for batch in batches for line in batch] == [b"%d\r\n" % n for n in range(1, count + 1)]
+        assert all(0 < len(batch) < 60_000 for batch in batches)
 
 
 CELL = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
