@@ -72,14 +72,14 @@ class Cleanup:
 
     async def __call__(self, payload: CleanupPayload, context: Context, /) -> CleanupResult:
         """Run one job. Raises PermanentError for what settings do not allow, and for what can't be deleted."""
-        with _faults_told():
+        with faults_told():
             if payload.target_type == "temp_files":
                 place = self._shared.places.of(payload.path, payload.pattern)
                 return await self.files(place, payload.age, context, dry_run=payload.dry_run)
             return await self._old_rows(payload, context)
 
     async def files(self, place: Place, age: float, context: Context, *, dry_run: bool) -> CleanupResult:
-        """Delete what a place has that was not changed for `age` seconds."""
+        """Delete what a place has that was not changed for `age` seconds. The caller tells of faults."""
         count, before = _Count(), self._shared.clock() - age
         async with aclosing(place.store.list(place.folder)) as pages:
             async for page in pages:
@@ -138,7 +138,8 @@ class Cleanup:
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
+def faults_told() -> Iterator[None]:
+    """Put a job off while a server is away, and turn what is refused into PermanentError."""
     try:
         with outages_put_off():
             yield

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from processors.maintenance.cleanup import MARGIN, PAUSE
+from processors.maintenance.cleanup import MARGIN, PAUSE, faults_told
 from processors.maintenance.payload import HousekeepingPayload, HousekeepingResult, Pruned
 from processors.outage import outages_put_off
-from queue_lib.errors import SnoozeError
+from queue_lib.errors import PermanentError, SnoozeError
 from queue_lib.queues import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from processors.maintenance.cleanup import Cleanup, CleanupDependencies
+    from processors.maintenance.cleanup import Cleanup
+    from processors.maintenance.payload import CleanupResult
+    from processors.maintenance.places import Place
     from queue_lib.processor import Context
     from storage.ports import Subscription, Subscriptions
 
@@ -36,18 +39,34 @@ class Ended:
 class Housekeeping:
     """Does what is configured, and leaves out the rest."""
 
-    def __init__(self, cleanup: Cleanup, dependencies: CleanupDependencies, ended: Ended | None) -> None:
-        self._cleanup, self._shared, self._ended = cleanup, dependencies, ended
+    def __init__(
+        self,
+        cleanup: Cleanup,
+        exports: Place | None,
+        ended: Ended | None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`exports` is where the object store has them, if they may be deleted; `ended` is None if no row may be."""
+        self._cleanup, self._exports, self._ended, self._sleep = cleanup, exports, ended, sleep
 
     async def __call__(self, _payload: HousekeepingPayload, context: Context, /) -> HousekeepingResult:
         """Run one job, or a part of it: it raises SnoozeError if another run has to go on."""
-        exports = None
-        if EXPORTS in self._shared.places.stores:
-            place = self._shared.places.of(EXPORTS)
-            exports = await self._cleanup.files(place, EXPORTS_AGE, context, dry_run=False)
+        exports, refused = None, None
+        try:
+            exports = await self._old_exports(context)
+        except PermanentError as error:
+            refused = error
         with outages_put_off():
             pruned = None if self._ended is None else await self._prune(self._ended, context)
+        if refused is not None:
+            raise refused
         return HousekeepingResult(subscriptions=pruned, exports=exports)
+
+    async def _old_exports(self, context: Context) -> CleanupResult | None:
+        if self._exports is None:
+            return None
+        with faults_told():
+            return await self._cleanup.files(self._exports, EXPORTS_AGE, context, dry_run=False)
 
     async def _prune(self, ended: Ended, context: Context) -> Pruned:
         """Look at all rows, page by page. The id after which the next page begins is noted where the time is over."""
@@ -62,5 +81,5 @@ class Housekeeping:
                 await context.note({POSITION: after})
                 msg = "its time is nearly over; the rest follows in another run"
                 raise SnoozeError(msg, 0.0)
-            await self._shared.sleep(PAUSE)
+            await self._sleep(PAUSE)
         return Pruned(looked=looked, pruned=pruned)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from processors.maintenance.cleanup import Cleanup, CleanupDependencies
 from processors.maintenance.feature import CLEANUP, HOUSEKEEPING, WARM
-from processors.maintenance.housekeeping import Ended, Housekeeping
-from processors.maintenance.places import Places
+from processors.maintenance.housekeeping import EXPORTS, Ended, Housekeeping
+from processors.maintenance.places import Place, Places
 from processors.maintenance.settings import MaintenanceSettings
 from processors.maintenance.sources import NO_TOKEN, Sources
 from processors.maintenance.warm import CacheWarm, WarmDependencies
@@ -39,11 +39,13 @@ async def opened(served: Served, tools: Tools) -> AsyncIterator[Opened]:
     warming = _warming(settings, served, tools)
     cleanup, warm = Cleanup(cleaning), CacheWarm(warming)
     ended = _ended(served, tools.storage) if settings.cleanup_subscriptions else None
+    # A directory may have this name, too, and is only cleaned by jobs.
+    exports = Place(tools.storage.objects(), EXPORTS) if EXPORTS in settings.cleanup_prefixes else None
     yield Opened(
         processors={
             **dict.fromkeys(WARM, warm),
             **dict.fromkeys(CLEANUP, cleanup),
-            HOUSEKEEPING: Housekeeping(cleanup, cleaning, ended),
+            HOUSEKEEPING: Housekeeping(cleanup, exports, ended),
         },
         checks={"cache_redis": warming.cache.check} if settings.cache_redis_url else {},
         facts={"cachePrefix": settings.cache_prefix or "", "cleanupPlaces": ", ".join(cleaning.places.stores)},

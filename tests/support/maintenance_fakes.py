@@ -25,10 +25,13 @@ class MemoryStore:
     def __init__(self, objects: Mapping[str, float], *, page: int = 3, is_wrong: bool = False) -> None:
         self.objects = dict(objects)
         self.refuses: dict[str, str] = {}
+        self.fault: Exception | None = None
         self._page, self._is_wrong = page, is_wrong
 
     async def list(self, folder: str) -> AsyncGenerator[Sequence[Listed]]:
         """See the port."""
+        if self.fault is not None:
+            raise self.fault
         found = [
             Listed(key, 10, modified)
             for key, modified in self.objects.items()

@@ -8,14 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from processors.maintenance.cleanup import MARGIN
-from processors.maintenance.housekeeping import Ended, Housekeeping
+from processors.maintenance.housekeeping import EXPORTS, Ended, Housekeeping
 from processors.maintenance.payload import CleanupPayload, HousekeepingPayload, Pruned
+from processors.maintenance.places import Place
 from processors.push.undeliverable import has_ended
 from queue_lib.errors import PermanentError, SnoozeError
-from storage.errors import SchemaError, StatementRefusedError, StorageAwayError
+from storage.errors import SchemaError, StatementRefusedError, StorageAwayError, StorageRefusedError
 from storage.ports import Subscription
 from tests.support.fakes import FakeContext
-from tests.support.maintenance_fakes import NOW, MemoryRows, MemoryStore, aged, clean, cleanup_of
+from tests.support.maintenance_fakes import NOW, MemoryRows, MemoryStore, aged, clean, cleanup_of, no_sleep
 
 OLD = ("tmp/a.csv", "tmp/x/b.csv", "tmp/x/y/c.txt", "tmp/d.txt")
 
@@ -89,6 +90,12 @@ async def test_a_pattern_is_of_the_name_or_with_a_slash_of_the_path(
         ({"pattern": ""}, "pattern"),
         ({"pattern": "*" * 201}, "pattern"),
         ({"targetType": "everything"}, "targetType"),
+        ({"pattren": "*.csv"}, "pattren"),
+        ({"dryrun": True}, "dryrun"),
+        ({"olderThan": 3_600_000.5}, "olderThan"),
+        ({"olderThan": 1e300}, "olderThan"),
+        ({"olderThan": float("inf")}, "olderThan"),
+        ({"olderThan": float("nan")}, "olderThan"),
         ({"targetType": "old_logs", "path": "tmp"}, "payload"),
         ({"targetType": "expired_sessions", "pattern": "*"}, "payload"),
     ],
@@ -231,31 +238,43 @@ class Rows:
         return len(subscriptions)
 
 
-def housekeeping(rows: Rows | None, **stores: MemoryStore) -> Housekeeping:
+def housekeeping(rows: Rows | None, exports: MemoryStore | None = None) -> Housekeeping:
     """The processor."""
-    cleanup = cleanup_of(stores)
+    cleanup = cleanup_of({})
     ended: Any = None if rows is None else Ended(rows, has_ended)  # type: ignore[arg-type]  # it needs no more
-    return Housekeeping(cleanup, cleanup._shared, ended)
+    return Housekeeping(cleanup, None if exports is None else Place(exports, EXPORTS), ended, no_sleep)
 
 
 async def test_housekeeping_does_what_is_configured() -> None:
-    """Exports go after seven days if their prefix may be cleaned, and nothing else does."""
+    """Exports go after seven days, and nothing else does."""
     exports = MemoryStore(
         {**aged(["exports/u1/old"], 169), **aged(["exports/u1/new"], 167), **aged(["uploads/a"], 999)}
     )
-    tmp = MemoryStore(aged(["tmp/a"], 999))
     payload, context = HousekeepingPayload(), FakeContext()
 
-    assert (await housekeeping(None, tmp=tmp)(payload, context)).model_dump() == {
-        "subscriptions": None,
-        "exports": None,
-    }
-    result = await housekeeping(None, exports=exports, tmp=tmp)(payload, context)
+    assert (await housekeeping(None)(payload, context)).model_dump() == {"subscriptions": None, "exports": None}
+    result = await housekeeping(None, exports)(payload, context)
 
     assert result.exports is not None
     assert result.exports.samples == ["exports/u1/old"]
     assert set(exports.objects) == {"exports/u1/new", "uploads/a"}
-    assert set(tmp.objects) == {"tmp/a"}
+
+
+async def test_housekeeping_waits_for_the_object_store() -> None:
+    """An outage at night uses no attempt."""
+    exports = MemoryStore({})
+    exports.fault = StorageAwayError("away")
+    with pytest.raises(SnoozeError, match="away"):
+        await housekeeping(None, exports)(HousekeepingPayload(), FakeContext())
+
+
+async def test_exports_that_may_not_be_deleted_keep_no_subscription() -> None:
+    """The job ends dead, but after all else."""
+    exports, rows = MemoryStore({}), Rows([row(1, expires_at=1.0)])
+    exports.fault = StorageRefusedError("refused")
+    with pytest.raises(PermanentError, match="refused; "):
+        await housekeeping(rows, exports)(HousekeepingPayload(), FakeContext())
+    assert rows.pruned == ["00001"]
 
 
 async def test_housekeeping_prunes_subscriptions_that_have_ended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from processors.maintenance.feature import MAINTENANCE
 from processors.maintenance.opening import opened
+from processors.maintenance.payload import HousekeepingPayload, HousekeepingResult
 from processors.maintenance.settings import MaintenanceSettings
 from processors.tools import Tools
 from queue_lib.broker.app_cache import MemoryAppCache
@@ -18,6 +20,7 @@ from queue_lib.serving import choose
 from queue_lib.settings import Reading, WorkerSettings, is_configured, load
 from storage.facade import Storage
 from storage.settings import DatabaseSettings, ObjectsSettings
+from tests.support.fakes import FakeContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,3 +167,14 @@ async def test_the_facts_say_what_may_be_cleaned(tmp_path: Path) -> None:
     )
     assert feature.facts == {"cachePrefix": "cache:", "cleanupPlaces": "exports, scratch"}
     assert set(feature.processors) == {job.name for job in MAINTENANCE.jobs}
+
+
+async def test_a_directory_that_is_called_exports_is_not_that_of_exports(tmp_path: Path) -> None:
+    """Only jobs clean directories; housekeeping leaves them alone, however old their files are."""
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports/a").touch()
+    os.utime(tmp_path / "exports/a", (1, 1))
+    feature = await ready(cleanup_dirs=(tmp_path / "exports",))
+    result = await feature.processors["housekeeping"](HousekeepingPayload(), FakeContext())
+    assert result == HousekeepingResult()
+    assert (tmp_path / "exports/a").exists()
