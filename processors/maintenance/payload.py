@@ -76,7 +76,8 @@ class CacheWarmResult(Model):
 class CleanupPayload(Model):
     """`cleanup`: delete what is old."""
 
-    model_config = ConfigDict(title="Cleanup")
+    # A misspelt `pattern` or `dryRun` must not delete all there is.
+    model_config = ConfigDict(title="Cleanup", extra="forbid")
 
     target_type: TargetType
     older_than: Annotated[int, Field(ge=LEAST_AGE, le=MOST_AGE)] = Field(description="milliseconds, an hour at least")
