@@ -217,7 +217,7 @@ def _source_faults(module: ModuleType, others: Collection[str]) -> Iterator[str]
             yield f"{where} is there twice; choose another name"
         try:
             inspect.signature(made).bind(None, None)
-        except TypeError:
+        except (TypeError, ValueError):  # ValueError: a builtin that does not say what it takes
             yield f"{where} is no function of two arguments; write async def top_posts(tools, params)"
 
 

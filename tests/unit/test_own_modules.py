@@ -211,6 +211,10 @@ def test_functions_for_the_cache_are_read(tmp_path: Path) -> None:
             "the cache source 'top' is no function of two arguments; write async def top_posts(tools, params)",
         ),
         (
+            "{'top': max}",
+            "the cache source 'top' is no function of two arguments; write async def top_posts(tools, params)",
+        ),
+        (
             "{'top': 7}",
             "the cache source 'top' is no function of two arguments; write async def top_posts(tools, params)",
         ),
