@@ -20,7 +20,7 @@ REFUSED = (
 def app_url(base: str, path: str, params: dict[str, object]) -> str:
     """The URL of `path`, with the params added to its query. Raises PermanentError for a path that might lead away."""
     path, _, query = path.partition("?")
-    if not PATH.fullmatch(path) or not QUERY.fullmatch(query) or not all(map(_is_plain, path[1:].split("/"))):
+    if not PATH.fullmatch(path) or not QUERY.fullmatch(query) or not all(map(_is_plain, _segments(path))):
         raise PermanentError(REFUSED)
     if not all(isinstance(value, str | int | float) for value in params.values()):
         msg = "params: those of a page are texts, numbers and booleans"
@@ -32,6 +32,11 @@ def app_url(base: str, path: str, params: dict[str, object]) -> str:
     if (here.scheme, here.netloc) != (there.scheme, there.netloc) or not there.path.startswith(f"{here.path}/"):
         raise PermanentError(REFUSED)
     return url
+
+
+def _segments(path: str) -> list[str]:
+    """Those of the path; with a slash at its end, as some apps have it, without the empty one."""
+    return path[1:].removesuffix("/").split("/") if path != "/" else []
 
 
 def _is_plain(segment: str) -> bool:

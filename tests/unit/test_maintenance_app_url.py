@@ -14,11 +14,22 @@ from queue_lib.errors import PermanentError
 
 BASE = "https://app.internal:8443/api/internal"
 HOSTILE = (
-    *("", "evil", "//evil", "///evil", "/\\evil", "\\\\evil", "/\\/evil", "@evil", ":80/x", "/a//b", "//", "/a/"),
+    *("", "evil", "//evil", "///evil", "/\\evil", "\\\\evil", "/\\/evil", "@evil", ":80/x", "/a//b", "//", "/a//"),
     *("/..", "/../x", "/a/..", "/a/../../x", "/.", "/./a", "/%2e%2e/x", "/%2E%2e", "/.%2e/", "/a/%2e./x", "/..%2fx"),
     *("/%2f%2fevil", "/a%2fb", "/a%5cb", "/%5c%5cevil", "/%252e%252e/x", "/a%00b", "/a%0d%0aHost:evil", "/a%", "/a%z"),
     *("/a b", "/a\tb", "/a\nb", "/\ta", "/a\r\nHost: evil", "/a#b", "/é", "/a?b#c", "/a?b c", "/a?\\", "/a?é", "/a?%"),
-    *("http://evil/x", "https://app.internal@evil/x", "/;@evil:1/..;/x/..", "/a?x=\n", "/..;/x", "/a/.;x/b"),
+    *(
+        "http://evil/x",
+        "https://app.internal@evil/x",
+        "/;@evil:1/..;/x/..",
+        "/a?x=\n",
+        "/..;/x",
+        "/a/.;x/b",
+        "/a/;x",
+        "/a/.;",
+        "/../",
+        "/a/%2e%2e/",
+    ),
 )
 PARTS = (*HOSTILE, "/", ".", "..", "%2e", "@", "?", "a", "\\", ";", "%")
 
@@ -34,6 +45,9 @@ def test_a_hostile_path_is_refused(path: str) -> None:
     ("path", "url"),
     [
         ("/top", f"{BASE}/top"),
+        ("/", f"{BASE}/"),
+        ("/top/", f"{BASE}/top/"),
+        ("/top/?n=1", f"{BASE}/top/?n=1"),
         ("/a/b.json?x=1&y=/z?", f"{BASE}/a/b.json?x=1&y=/z?"),
         ("/@evil", f"{BASE}/@evil"),
         ("/a:1;x,y/..b/%C3%A9%20", f"{BASE}/a:1;x,y/..b/%C3%A9%20"),
