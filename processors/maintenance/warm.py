@@ -56,14 +56,12 @@ class CacheWarm:
                 if await self._is_made(key, holder):
                     return await self._result(payload, unchanged=True)
             try:
-                value = await self._made(payload)
-                ttl = payload.ttl * (1 + JITTER * (2 * self._shared.chance() - 1))
-                is_same = await cache.write(key, token, value, ttl)
+                is_same = await self._written(payload, token)
             except BaseException:
                 with suppress(BrokerUnavailableError):  # the lock ends by itself
                     await cache.release(key, token)
                 raise
-            return await self._result(payload, unchanged=is_same is not False)
+            return await self._result(payload, unchanged=is_same)
 
     def _fit(self, key: str) -> str:
         prefix = self._shared.prefix
@@ -79,6 +77,17 @@ class CacheWarm:
         while await self._shared.cache.holder(key) == holder:
             await self._shared.sleep(LOOK_EVERY)
         return await self._shared.cache.is_done(key, holder)
+
+    async def _written(self, payload: CacheWarmPayload, token: str) -> bool:
+        """Make the value and write it. Whether the key had it before."""
+        key, value = payload.cache_key, await self._made(payload)
+        ttl = payload.ttl * (1 + JITTER * (2 * self._shared.chance() - 1))
+        is_same = await self._shared.cache.write(key, token, value, ttl)
+        # A write whose answer was lost is sent again, and finds the lock given back: the value is there.
+        if is_same is None and not await self._shared.cache.is_done(key, token):
+            msg = f"the lock of {key} was lost before its value was written: it has ended, or was evicted"
+            raise TransientError(msg)
+        return is_same is True
 
     async def _made(self, payload: CacheWarmPayload) -> bytes:
         try:
