@@ -147,7 +147,7 @@ def faults_told() -> Iterator[None]:
         msg = f"{error}; has the column with the time an index?"
         raise PermanentError(msg) from error
     except StorageRefusedError as error:
-        msg = f"{error}; allow s3:ListBucket on the bucket and s3:DeleteObject on its objects"
+        msg = f"{error}; the worker must be allowed to list and delete there (s3:ListBucket, s3:DeleteObject)"
         raise PermanentError(msg) from error
     except (InvalidKeyError, SchemaError) as error:
         raise PermanentError(str(error)) from error

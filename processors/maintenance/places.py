@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from queue_lib.errors import PermanentError
-from storage.errors import InvalidKeyError
-from storage.objects.base import check_key
+from storage.objects.base import is_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,10 +58,7 @@ class Places:
 
 def is_below(key: str, folder: str) -> bool:
     """Whether the key is a valid one, and inside the folder."""
-    try:
-        return check_key(key).startswith(f"{folder}/")
-    except InvalidKeyError:
-        return False
+    return is_key(key) and key.startswith(f"{folder}/")
 
 
 def matches(pattern: str, path: str) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from storage.errors import InvalidKeyError
-from storage.objects.base import check_key
+from storage.objects.base import check_key, is_key
 
 KINDS = ("cleanup_prefixes", "cleanup_dirs", "cleanup_logs", "cleanup_sessions", "cleanup_subscriptions")
 Column = tuple[str, str]  # a table, and its column
@@ -80,7 +80,7 @@ class MaintenanceSettings(BaseSettings):
     @field_validator("cleanup_dirs")
     @classmethod
     def _dirs(cls, value: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
-        if not all(path.is_absolute() and ".." not in path.parts and _is_name(path.name) for path in value):
+        if not all(path.is_absolute() and ".." not in path.parts and is_key(path.name) for path in value):
             msg = "not a list of absolute directories; write /var/tmp/app, without .."
             raise ValueError(msg)
         taken = [prefix.split("/")[0] for prefix in info.data.get("cleanup_prefixes", ())]
@@ -133,10 +133,3 @@ class MaintenanceSettings(BaseSettings):
             msg = "not set, nor is any CLEANUP_...: set what the queue `maintenance` may do"
             raise ValueError(msg)
         return value
-
-
-def _is_name(name: str) -> bool:
-    try:
-        return bool(name) and check_key(name) == name
-    except InvalidKeyError:
-        return False

@@ -54,7 +54,7 @@ class Clearable(Protocol):
         """All objects whose keys begin with `folder` and a slash, in pages of at most 1,000, in any order.
 
         What has no valid key is left out. A directory follows no symbolic link. Raises StorageAwayError and
-        StorageRefusedError.
+        StorageRefusedError, the latter also after the last page if a part could not be read.
         """
 
     async def delete(self, objects: Sequence[Listed]) -> Deleted:
@@ -110,3 +110,12 @@ def check_key(key: str) -> str:
         msg = "not a storage key: a relative path such as uploads/a.jpg, without . and .., of 900 bytes at most"
         raise InvalidKeyError(msg)
     return key
+
+
+def is_key(key: str) -> bool:
+    """Whether `check_key` takes it."""
+    try:
+        check_key(key)
+    except InvalidKeyError:
+        return False
+    return True

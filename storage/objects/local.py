@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from storage.errors import InvalidKeyError, ObjectNotFoundError, StorageAwayError, StorageUnavailableError
+from storage.errors import (
+    InvalidKeyError,
+    ObjectNotFoundError,
+    StorageAwayError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from storage.objects.base import Deleted, Listed, Stored, check_key
 from storage.objects.transfer import CHUNK, Stop, in_thread, refuse_above, save
 from storage.objects.tree import INCOMING, Tree, next_page
@@ -88,13 +94,17 @@ class LocalStore:
     async def list(self, folder: str) -> AsyncGenerator[Sequence[Listed]]:
         """See the port."""
         await in_thread(None, lambda _: self._refuse_missing())
-        files = self._tree.files(check_key(folder))
+        unread: list[str] = []
+        files = self._tree.files(check_key(folder), unread)
         try:
             while page := await in_thread(None, partial(next_page, files)):
                 yield page
         finally:
             with suppress(ValueError):  # a thread that still runs it closes it by itself
                 files.close()
+        if unread:
+            msg = f"{len(unread)} directories can't be read, such as {unread[0]}"
+            raise StorageRefusedError(msg)
 
     async def delete(self, objects: Sequence[Listed]) -> Deleted:
         """See the port."""

@@ -6,8 +6,8 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from storage.errors import InvalidKeyError, StorageAwayError
-from storage.objects.base import Deleted, Listed, check_key
+from storage.errors import StorageAwayError
+from storage.objects.base import Deleted, Listed, is_key
 from storage.objects.s3_faults import CODES, MISSING
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def listed(found: Iterable[ObjectTypeDef], location: S3Location, folder: str) ->
     before = len(location.full_key(""))
     for each in found:
         key = each["Key"][before:]
-        if each["Key"] == location.full_key(key) and key.startswith(f"{folder}/") and _is_key(key):
+        if each["Key"] == location.full_key(key) and key.startswith(f"{folder}/") and is_key(key):
             yield Listed(key, each["Size"], each["LastModified"].timestamp(), each.get("ETag", ""))
 
 
@@ -58,11 +58,3 @@ def _add_md5(request: Any, **_: object) -> None:
     body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
     digest = hashlib.md5(body, usedforsecurity=False).digest()
     request.headers["Content-MD5"] = base64.b64encode(digest).decode()
-
-
-def _is_key(key: str) -> bool:
-    try:
-        check_key(key)
-    except InvalidKeyError:
-        return False
-    return True

@@ -13,11 +13,10 @@ from contextlib import contextmanager, suppress
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from storage.errors import InvalidKeyError
-from storage.objects.base import PAGE, Deleted, Listed, check_key
+from storage.objects.base import PAGE, Deleted, Listed, is_key
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from storage.objects.transfer import Stop
@@ -34,20 +33,21 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def files(self, folder: str) -> Generator[Listed]:
-        """The files below the folder, whose paths are keys. A directory that can't be read is left out."""
+    def files(self, folder: str, unread: list[str]) -> Generator[Listed]:
+        """The files below the folder, whose paths are keys. `unread` gets what can't be read, each with why."""
         waiting = [folder]
         while waiting:
             at = waiting.pop()
-            with suppress(OSError), self._opened(at) as descriptor, os.scandir(descriptor) as entries:
-                for entry in entries:
-                    path = f"{at}/{entry.name}"
-                    with suppress(OSError):  # it has just been deleted
-                        status = entry.stat(follow_symlinks=False)
+            try:
+                with self._opened(at) as descriptor, os.scandir(descriptor) as entries:
+                    for path, status in _with_keys(at, entries):
                         if stat.S_ISDIR(status.st_mode):
                             waiting.append(path)
-                        elif stat.S_ISREG(status.st_mode) and _is_key(path):
+                        elif stat.S_ISREG(status.st_mode) and not _is_incoming(path):
                             yield Listed(path, status.st_size, status.st_mtime, _tag(status))
+            except OSError as error:
+                if error.errno not in GONE:
+                    unread.append(f"{at}: {_words(error)}")
 
     def delete(self, files: Sequence[Listed], stop: Stop) -> Deleted:
         """Delete those that are as they were listed."""
@@ -102,15 +102,17 @@ def _tag(status: os.stat_result) -> str:
     return f"{status.st_dev}-{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
 
 
-def _is_key(path: str) -> bool:
-    """Whether an object may have it: no half-written file, and no name that a payload can't have."""
-    if path.rpartition("/")[2].startswith(INCOMING):
-        return False
-    try:
-        check_key(path)
-    except InvalidKeyError:
-        return False
-    return True
+def _with_keys(folder: str, entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
+    """Those whose paths are keys, or begin some: below any other there is nothing that a payload could name."""
+    for entry in entries:
+        if is_key(path := f"{folder}/{entry.name}"):
+            with suppress(OSError):  # it has just been deleted
+                yield path, entry.stat(follow_symlinks=False)
+
+
+def _is_incoming(path: str) -> bool:
+    """Whether it is a file that is being written."""
+    return path.rpartition("/")[2].startswith(INCOMING)
 
 
 def _words(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -265,6 +266,43 @@ async def test_a_very_deep_tree_is_cleaned(tmp_path: Path) -> None:
     cleanup = cleanup_of({"tmp": LocalStore(LocalLocation(tmp_path / "root"))}, now=time.time())
     assert (await clean(cleanup)).deleted == 1
     shutil.rmtree(tmp_path / "root/tmp/d")
+
+
+async def test_a_directory_that_may_not_be_read_buries_the_job_after_the_others_are_cleaned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its files would stay for ever, and every job would end well."""
+    opened = os.open
+    world.file(world.top / "root/tmp/a")
+
+    def refused(path: Any, flags: int, *args: Any, **words: Any) -> int:
+        if path == "d":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, *args, **words)
+
+    monkeypatch.setattr(os, "open", refused)
+    cleanup = cleanup_of({"tmp": LocalStore(LocalLocation(world.top / "root"))}, now=time.time())
+    with pytest.raises(PermanentError, match=r"^1 directories can't be read, such as tmp/d: Permission denied; "):
+        await clean(cleanup)
+    assert not (world.top / "root/tmp/a").exists()
+    assert (world.top / "root/tmp/d/a").exists()
+
+
+async def test_directories_that_can_hold_no_key_are_not_walked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree has no end for a job: below 900 bytes, or a backslash, no file has a key."""
+    opened, seen = os.open, [""] * 0
+    for folder in ("x\\y/inner", "/".join(["d" * 200] * 5)):
+        (world.top / "root/tmp" / folder).mkdir(parents=True)
+
+    def counted(path: Any, flags: int, *args: Any, **words: Any) -> int:
+        seen.append(str(path))
+        return opened(path, flags, *args, **words)
+
+    monkeypatch.setattr(os, "open", counted)
+    store = LocalStore(LocalLocation(world.top / "root"))
+    assert [each async for each in store.list("tmp")]
+    assert not {"x\\y", "inner"} & set(seen)
+    assert seen.count("d" * 200) == 1 + 2 + 3 + 4
 
 
 keys = st.lists(
