@@ -47,9 +47,12 @@ class SqlCacheViews:
         # The names are quoted, and no value is in it.
         row = f"(SELECT row_to_json(d.*)::text FROM (SELECT {cells}) AS d)"  # noqa: S608
         found = select(literal_column(row).label("row")).select_from(self._view(view, columns)).subquery("found")
-        size = func.coalesce(func.sum(func.octet_length(found.c.row) + 1), 0) + 1
-        joined = func.concat("[", func.string_agg(found.c.row, literal_column("','")), "]")
-        return select(case((size <= literal(most), joined)))
+        # With the rows before it: beyond `most` none is joined, or a large view would fill the database's memory.
+        so_far = func.sum(func.octet_length(found.c.row) + 1).over(rows=(None, 0))
+        sized = select(found.c.row, so_far.label("size")).subquery("sized")
+        fits = sized.c.size < literal(most)
+        joined = func.concat("[", func.string_agg(sized.c.row, literal_column("','")).filter(fits), "]")
+        return select(case((func.coalesce(func.bool_and(fits), literal_column("true")), joined)))
 
     async def _of_sqlite(self, name: str, columns: Sequence[Column[Any]], most: int) -> str | None:
         # No type: SQLAlchemy would read dates, and fail on others.

@@ -72,6 +72,14 @@ async def test_a_value_that_is_too_large_is_not_sent(empty: App, views: SqlCache
     assert await views.read("x", size - 1) is None
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize("empty", ["postgres"], indirect=True)
+async def test_a_view_of_any_size_takes_no_memory_of_the_database(empty: App, views: SqlCacheViews) -> None:
+    """Postgres makes no text of more than a GiB; here it would have one and a half."""
+    empty.sql("CREATE VIEW \"cache_big\" AS SELECT repeat('x', 1000) AS t FROM generate_series(1, 1500000)")
+    assert await views.read("big", MOST) is None
+
+
 @pytest.mark.parametrize("empty", ["postgres"], indirect=True)
 async def test_a_view_neither_writes_nor_takes_for_ever(
     empty: App, views: SqlCacheViews, monkeypatch: pytest.MonkeyPatch
