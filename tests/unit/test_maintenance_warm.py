@@ -172,7 +172,7 @@ async def test_one_who_lost_its_lock_writes_nothing(others: dict[str, Any]) -> N
     assert world.cache.values == others
 
 
-async def test_a_write_whose_answer_was_lost_is_not_made_twice() -> None:
+async def test_a_write_whose_answer_was_lost_is_not_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is sent again on a new connection, and finds its own lock given back."""
     world = World()
     write = world.cache.write
@@ -181,7 +181,7 @@ async def test_a_write_whose_answer_was_lost_is_not_made_twice() -> None:
         await write(*args)
         return await write(*args)
 
-    world.cache.write = twice  # type: ignore[method-assign]
+    monkeypatch.setattr(world.cache, "write", twice)
     assert (await world.run())["bytes"] == 10
     assert world.views.asked == 1
 
