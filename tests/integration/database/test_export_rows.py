@@ -276,12 +276,14 @@ def reading(app: App, condition: str = "") -> int:
 async def test_rows_come_in_batches(app: App, exports: Exports) -> None:
     """None is empty, none has all of many rows, and no row is lost."""
     app.sql("""CREATE VIEW "export_x" AS WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s
-        WHERE id < 60000) SELECT id FROM s""")
+        WHERE id < 60000) SELECT id, 'twenty letters or so' AS text FROM s""")
     app.sql('CREATE VIEW "export_z" AS SELECT 1 AS id WHERE 1 = 0')
     for name, count in (("x", 60_000), ("z", 0)):
         async with exports.open(request(name=name)) as export:
             batches = [batch async for batch in export.batches("csv")]
-        assert [line for batch in batches for line in batch] == [b"%d\r\n" % n for n in range(1, count + 1)]
+        assert [line for batch in batches for line in batch] == [
+            b"%d,twenty letters or so\r\n" % n for n in range(1, count + 1)
+        ]
         assert all(0 < len(batch) < 60_000 for batch in batches)
 
 
