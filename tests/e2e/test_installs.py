@@ -83,7 +83,7 @@ async def test_media_need_no_packages_of_pushes(app: App, tmp_path: Path) -> Non
     image = {"fileId": "f1", "filePath": app.upload("f1"), "userId": "u1"}
     async with WorkerProcess(env, app.folder, python=python) as worker:
         [serving] = worker.lines("serving")
-        assert (["media"], True) == (serving["features"], "push" in serving["not_configured"])
+        assert (["media", "exports"], True) == (serving["features"], "push" in serving["not_configured"])
         async with Mess.at(app.env["REDIS_URL"], app.folder) as mess:
             await mess.bullmq("process-image", image, queue=FILES)
         await worker.logged("job_done")

@@ -121,12 +121,11 @@ async def test_it_is_ready_while_its_servers_answer(app: App) -> None:
             (app.folder / "store").touch()
             without_store = await ready(503)
 
-    assert {("bullmq", PUSHES), ("bullmq", FILES), ("rq", PUSHES), ("rq", FILES)} == {
+    assert {(wire, queue) for wire in ("bullmq", "rq") for queue in (PUSHES, FILES, "exports")} == {
         (loop["wire"], loop["queue"]) for loop in well["loops"]
     }
-    assert (
-        dict.fromkeys(("redis", "database", "database_writes", "storage", "push_services", "disk")) == well["servers"]
-    )
+    servers = ("redis", "database", "database_writes", "export_database", "storage", "push_services", "disk")
+    assert dict.fromkeys(servers) == well["servers"]
     assert any("Redis can't be reached, for" in (loop["trouble"] or "") for loop in ill["loops"])
     assert (200, {"outcome": "alive"}) == (alive.status_code, alive.json())
     assert "STORAGE_URL: there is no directory" in without_store["servers"]["storage"]
