@@ -69,7 +69,10 @@ def merged(parts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
 
 
 def objects(of: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """With some of the optional properties, and one of the `required` lists of an `anyOf`."""
+    """With some of the optional properties, and one of the `required` lists of an `anyOf`.
+
+    No type says how many properties there are at least: `minProperties` is kept here.
+    """
     properties = {key: values(without_null(each), defs) for key, each in of["properties"].items()}
     alternatives = of.get("anyOf", [{"required": []}])
     choices = {key for each in alternatives for key in each["required"]}
@@ -83,7 +86,8 @@ def objects(of: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
             optional={key: each for key, each in optional.items() if key not in needed | never},
         )
 
-    return st.one_of([one(each) for each in alternatives])
+    made, least = st.one_of([one(each) for each in alternatives]), of.get("minProperties", 0)
+    return made.filter(lambda value: len(value) >= least) if least else made
 
 
 def without_null(of: dict[str, Any]) -> dict[str, Any]:
