@@ -177,8 +177,9 @@ class Reader:
 
     @property
     def env(self) -> dict[str, str]:
-        """The worker's environment, because some scripts need it, and what `preview_email` and `outbox` need."""
-        more = {"MAIL_FROM": "app@example.com", "EMAIL_TEMPLATES": str(self.app.folder), "OUTBOX_TABLE": "Outbox"}
+        """The worker's environment, because scripts need it, and what `preview_email`, `outbox`, `cleanup` need."""
+        mails = {"MAIL_FROM": "app@example.com", "EMAIL_TEMPLATES": str(self.app.folder)}
+        more = {**mails, "OUTBOX_TABLE": "Outbox", "CLEANUP_PREFIXES": "exports"}
         return {"PATH": os.environ["PATH"], **self.app.env, **more}  # noqa: TID251 -- make is found on it
 
     async def run(self, *words: str) -> str | None:

@@ -138,7 +138,7 @@ async def test_each_process_of_the_real_worker_has_its_port(app: App) -> None:
 
     assert [200, 200] == [answer.status_code for answer in answers]
     queues = [{loop["queue"] for loop in answer.json()["loops"]} for answer in answers]
-    assert [{PUSHES, FILES}, {PUSHES}] == queues
+    assert [{PUSHES, FILES, "exports"}, {PUSHES}] == queues
     assert 0 == status
     assert not worker.stderr
 
