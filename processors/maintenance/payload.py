@@ -45,7 +45,8 @@ class CacheWarmPayload(Model):
         description="begins with CACHE_PREFIX"
     )
     data_source: Annotated[str, Field(pattern=SOURCE)] = Field(
-        description="`view:<name>` (the view cache_<name>), `app:<path>` (of the app) or `own:<name>` (a function)"
+        examples=["app:/"],
+        description="`view:<name>` (the view cache_<name>), `app:<path>` (of the app) or `own:<name>` (a function)",
     )
     ttl: Annotated[int, Field(ge=1, le=MONTH), OrNull()] = Field(3600, description="seconds, of which 10 % are chance")
     params: Annotated[dict[str, Any], OrNull()] = Field({}, description="for the app's query, or for the function")

@@ -37,7 +37,7 @@ async def test_caches_are_warmed(mess: Mess) -> None:
         mess.rq("cache-warm", *warm("view:top", "cache:view", times=4), queue=QUEUE)
         mess.rq("CACHE_WARM", *warm("app:/top?n=1", "cache:page"), queue=QUEUE)
         await mess.bullmq("cache-warm", *warm("own:shout", "cache:own", params={"text": "hi"}), queue=QUEUE)
-        [away] = await mess.bullmq("cache-warm", *warm("app:/away", "cache:page"), queue=QUEUE)
+        [away] = await mess.bullmq("cache-warm", *warm("app:/away", "cache:away"), queue=QUEUE)
         [taken] = await mess.bullmq("cache-warm", *warm("view:top", f"bull:{QUEUE}:meta"), queue=QUEUE)
 
         await until(lambda: len(started.lines("job_done")) == 10 and len(started.lines("job_dead")) == 2)

@@ -111,7 +111,7 @@ async def test_a_push_service_that_refuses_this_server_is_named(app: App, push_s
         answer = await client.get(f"http://127.0.0.1:{port}/readyz")
     report = answer.json()
 
-    assert (503, {QUEUE: True, "file-processing": True}) == (answer.status_code, report["queues"])
+    assert (503, {QUEUE: True, "file-processing": True, "exports": True}) == (answer.status_code, report["queues"])
     assert {"push_services": f"push services refuse this server: {push_service.origin}"} == {
         name: trouble for name, trouble in report["servers"].items() if trouble
     }

@@ -210,13 +210,14 @@ async def test_whether_the_queues_are_served(app: App) -> None:
     async with app.worker(QUEUES=QUEUE) as worker:
         some = await run(app, "worker_health", "--json", "--here", **app.env)
         configured = await run(app, "worker_health", VAPID_SUBJECT="mailto:ops@pushmill.dev")
-        async with app.worker(QUEUES="file-processing", WIRES="rq") as second:
+        async with app.worker(QUEUES="file-processing,exports", WIRES="rq") as second:
             most = await run(app, "worker_health", "--here", **app.env, WIRES="rq")
             await second.terminate(10.0)
         await worker.terminate(10.0)
     after = await run(app, "worker_health")
 
-    assert (5, ["file-processing on bullmq", "file-processing on rq"]) == (some.status, some.json["unserved"])
+    unserved = [f"{queue} on {wire}" for queue in ("file-processing", "exports") for wire in ("bullmq", "rq")]
+    assert (5, unserved) == (some.status, some.json["unserved"])
     [seen] = some.json["workers"]
     assert (worker.pid, [QUEUE], ["bullmq", "rq"]) == (seen["pid"], seen["queues"], seen["wires"])
     assert seen["memory"] > 30_000_000
