@@ -61,7 +61,14 @@ async def test_an_older_browser_asks_in_a_popover(mess: Mess, chromium: Browser)
         await expect(page.get_by_role("status")).to_contain_text("Jobs deleted: 4.")
 
 
-@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"}])
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"color_scheme": "light"},
+        pytest.param({"color_scheme": "dark"}, marks=pytest.mark.matrix),
+        pytest.param({"forced_colors": "active"}, marks=pytest.mark.matrix),
+    ],
+)
 async def test_axe_finds_nothing(mess: Mess, chromium: Browser, look: dict[str, Any]) -> None:
     """On any page, with a question open or not, in either theme."""
     await fill(mess)

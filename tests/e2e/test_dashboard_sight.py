@@ -49,6 +49,7 @@ class ScreenshotSettings(BaseSettings):
     screenshots: Path | None = None
 
 
+@pytest.mark.matrix
 async def test_it_fits_and_is_shown_in_the_docs(mess: Mess, tmp_path: Path, chromium: Browser) -> None:
     """No page is wider than the screen; `make screenshots` keeps the images."""
     await fill(mess)

@@ -69,7 +69,7 @@ async def test_jobs_of_both_wires_become_files_and_the_user_is_told(mess: Mess) 
     assert {name: len(ids) for name, ids in waiting.items()} == dict.fromkeys(waiting, 1)
 
 
-@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+@pytest.mark.parametrize("wire", ["bullmq", pytest.param("rq", marks=pytest.mark.matrix)])
 async def test_a_worker_killed_in_the_middle_leaves_a_whole_file_or_none(
     mess: Mess, postgres_url: str, s3_bucket: Bucket, wire: str
 ) -> None:

@@ -37,7 +37,7 @@ async def enqueue(app: App, wire: str) -> None:
             Lane(QUEUE, connection=redis, serializer="json").enqueue("push-batch", BATCH)
 
 
-@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+@pytest.mark.parametrize("wire", ["bullmq", pytest.param("rq", marks=pytest.mark.matrix)])
 async def test_a_batch_outlives_its_worker(app: App, push_service: PushService, wire: str) -> None:
     """After kill -9 another worker goes on: all are delivered; only the few in flight may get it twice."""
     for _ in range(DEVICES):

@@ -151,7 +151,7 @@ def payloads(name: str) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.data())
 def test_a_value_of_the_type_is_taken(name: str, data: st.DataObject) -> None:
     """It is valid by the whole schema. The validator may refuse only what a type can't say."""
