@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from queue_lib.cancel_key import LONGEST_KEY
+from queue_lib.processor import Model
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -34,6 +35,15 @@ def tolerated(schema: dict[str, Any]) -> dict[str, Any]:
 def without_nulls(value: Any) -> Any:
     """The object without its nulls: JavaScript writes null for a missing value."""
     return {key: given for key, given in value.items() if given is not None} if isinstance(value, dict) else value
+
+
+class NullsLeftOut(Model):
+    """An object in which null means that a field is missing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_left_out(cls, value: Any) -> Any:
+        return without_nulls(value)
 
 
 class OrNull:

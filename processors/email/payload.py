@@ -19,7 +19,7 @@ from pydantic import (
 from processors.collapse import Collapse, template_checked
 from processors.email import addresses
 from processors.email.summary import FIELDS, summed_up
-from processors.lenient import NUMBER, STRING, Id, Key, Moment, OrNull, Text, one_of, without_nulls
+from processors.lenient import NUMBER, STRING, Id, Key, Moment, NullsLeftOut, OrNull, Text, one_of
 from processors.reach.choice import Quiet
 from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
@@ -149,7 +149,7 @@ class Attachment(Model):
     )
 
 
-class EmailPayload(Model):
+class EmailPayload(NullsLeftOut):
     """A mail. One string is one address, so that what a user typed never becomes a list; several go into an array."""
 
     model_config = ConfigDict(title="Email")
@@ -194,11 +194,6 @@ class EmailPayload(Model):
         None, description="milliseconds as of Date.now(), or an ISO date with its zone: do not send after this"
     )
     collapse: Collapse | None = Field(None, description="one mail for several events to the same recipients")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_nulls(cls, value: Any) -> Any:
-        return without_nulls(value)
 
     @field_validator("attachments")
     @classmethod

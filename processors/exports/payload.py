@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
-from processors.lenient import BOOLEAN, NUMBER, STRING, Flag, Id, OrNull, Text, without_nulls
+from processors.lenient import BOOLEAN, NUMBER, STRING, Flag, Id, NullsLeftOut, OrNull, Text
 from queue_lib.processor import Model
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,55}$"  # with `export_` before it, a name in Postgres has 63 characters at most
@@ -63,7 +63,7 @@ def _once(columns: list[str]) -> list[str]:
 Filter = Annotated[Any, PlainValidator(_filter), WithJsonSchema(FILTER)]
 
 
-class ExportPayload(Model):
+class ExportPayload(NullsLeftOut):
     """`data-export`: the rows of a view as a file."""
 
     model_config = ConfigDict(title="DataExport")
@@ -93,11 +93,6 @@ class ExportPayload(Model):
     email: Text | None = Field(
         None, description="where userId gets the e-mail; default: what NOTIFICATION_USER_TABLE has"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nulls(cls, value: Any) -> Any:
-        return without_nulls(value)
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from processors.lenient import Flag, OrNull, without_nulls
+from processors.lenient import Flag, NullsLeftOut, OrNull
 from processors.storage_key import StorageKey  # noqa: TC001 -- pydantic reads it
 from queue_lib.processor import Model
 from queue_lib.queues import DAY, HOUR
@@ -36,7 +36,7 @@ def _glob(value: str) -> str:
     return value
 
 
-class CacheWarmPayload(Model):
+class CacheWarmPayload(NullsLeftOut):
     """`cache-warm`: a value is made before anybody asks for it."""
 
     model_config = ConfigDict(title="CacheWarm")
@@ -50,11 +50,6 @@ class CacheWarmPayload(Model):
     )
     ttl: Annotated[int, Field(ge=1, le=MONTH), OrNull()] = Field(3600, description="seconds, of which 10 % are chance")
     params: Annotated[dict[str, Any], OrNull()] = Field({}, description="for the app's query, or for the function")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nulls(cls, value: Any) -> Any:
-        return without_nulls(value)
 
     @model_validator(mode="after")
     def _fit(self) -> CacheWarmPayload:
@@ -74,7 +69,7 @@ class CacheWarmResult(Model):
     unchanged: bool = Field(description="the value is as it was, or another job has made it meanwhile")
 
 
-class CleanupPayload(Model):
+class CleanupPayload(NullsLeftOut):
     """`cleanup`: delete what is old."""
 
     # A misspelt `pattern` or `dryRun` must not delete all there is.
@@ -89,11 +84,6 @@ class CleanupPayload(Model):
         None, description="a glob for the names of temp_files; with a slash, for their paths below `path`"
     )
     dry_run: Annotated[Flag, OrNull()] = Field(default=False, description="delete nothing")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nulls(cls, value: Any) -> Any:
-        return without_nulls(value)
 
     @model_validator(mode="after")
     def _fit(self) -> CleanupPayload:

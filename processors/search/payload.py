@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from processors.lenient import Flag, Id, Moment, OrNull, without_nulls
+from processors.lenient import Flag, Id, Moment, NullsLeftOut, OrNull
 from processors.search.names import Entity  # noqa: TC001 -- pydantic reads it
 from queue_lib.plain_json import readable
 from queue_lib.processor import Model
@@ -27,7 +27,7 @@ def _short(row_id: str) -> str:
     return row_id
 
 
-class IndexPayload(Model):
+class IndexPayload(NullsLeftOut):
     """`index_doc`: a row has changed."""
 
     model_config = ConfigDict(title="IndexDoc")
@@ -39,11 +39,6 @@ class IndexPayload(Model):
         None, description="of the document, or of a delete; a row brings its own"
     )
     document: dict[str, Any] | None = Field(None, description="in place of the row, as it is")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nulls(cls, value: Any) -> Any:
-        return without_nulls(value)
 
     def text(self) -> str | None:
         """The document as JSON in one line, without what UTF-8 or JSON lacks. Raises ValueError, RecursionError."""
