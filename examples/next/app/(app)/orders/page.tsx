@@ -1,8 +1,7 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import { placeOrder } from "@/app/actions";
-import { Bell } from "@/components/bell";
 import { ExportOrders } from "@/components/export-orders";
+import { PageBar } from "@/components/page-bar";
 import { Time } from "@/components/time";
 import { ordersOf } from "@/lib/orders";
 import { requireUser } from "@/lib/users";
@@ -16,13 +15,7 @@ export default async function Page() {
   const { orders, count } = await ordersOf(id);
   return (
     <main className="pane">
-      <div className="bar">
-        <Link href="/" className="back" aria-label="Back to everybody">
-          ‹
-        </Link>
-        <h1>Orders</h1>
-        <Bell />
-      </div>
+      <PageBar title="Orders" back="/" backTo="everybody" />
       <div className="cards">
         <section aria-labelledby="export">
           <h2 id="export">Export</h2>

@@ -1,8 +1,8 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { AvatarUpload } from "@/components/avatar-upload";
-import { Bell } from "@/components/bell";
 import { Notifications } from "@/components/notifications";
+import { PageBar } from "@/components/page-bar";
 import { SignOut } from "@/components/sign-out";
 import { TellMe } from "@/components/tell-me";
 import { env } from "@/lib/env";
@@ -14,13 +14,7 @@ export default async function Page() {
   const user = await requireUser();
   return (
     <main className="pane settings">
-      <div className="bar">
-        <Link href="/" className="back" aria-label="Back to everybody">
-          ‹
-        </Link>
-        <h1>Settings</h1>
-        <Bell />
-      </div>
+      <PageBar title="Settings" back="/" backTo="everybody" />
       <div className="cards">
         <section aria-labelledby="picture">
           <h2 id="picture">Your picture</h2>

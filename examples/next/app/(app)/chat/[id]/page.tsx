@@ -1,10 +1,9 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import { notFound } from "next/navigation";
 import { Avatar } from "@/components/avatar";
-import { Bell } from "@/components/bell";
 import { Composer } from "@/components/composer";
 import { Message } from "@/components/message";
+import { PageBar } from "@/components/page-bar";
 import { conversation } from "@/lib/messages";
 import { prisma } from "@/lib/prisma";
 import { requireUser } from "@/lib/users";
@@ -25,14 +24,9 @@ export default async function Page(props: Props) {
   const messages = await conversation(user.id, other.id);
   return (
     <main className="pane chat">
-      <div className="bar">
-        <Link href="/" className="back" aria-label="Back to everybody">
-          ‹
-        </Link>
+      <PageBar title={other.name} back="/" backTo="everybody">
         <Avatar user={other} />
-        <h1>{other.name}</h1>
-        <Bell />
-      </div>
+      </PageBar>
       <div className="scroll">
         <ol className="messages" aria-label={`Messages with ${other.name}`} aria-live="polite">
           {messages.map((message) => {

@@ -1,7 +1,6 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import type { Preference } from "pushmill/next";
-import { Bell } from "@/components/bell";
+import { PageBar } from "@/components/page-bar";
 import { Preferences } from "@/components/preferences";
 import { prisma } from "@/lib/prisma";
 import { requireUser } from "@/lib/users";
@@ -13,13 +12,7 @@ export default async function Page() {
   const preferences = (await prisma.notificationPreference.findMany({ where: { userId: id } })) as Preference[];
   return (
     <main className="pane preferences">
-      <div className="bar">
-        <Link href="/settings" className="back" aria-label="Back to the settings">
-          ‹
-        </Link>
-        <h1>What reaches you</h1>
-        <Bell />
-      </div>
+      <PageBar title="What reaches you" back="/settings" backTo="the settings" />
       <div className="cards">
         <Preferences preferences={preferences} />
       </div>
