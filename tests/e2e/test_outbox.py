@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from embedded.redis_server import RedisServer
-from tests.support.outbox import add_outbox, event
+from tests.support.outbox import SEEN, add_outbox, event
 from tests.support.polling import PATIENCE, until
 from tests.support.prisma import App
 from tests.support.scripts import run_script
@@ -22,32 +22,8 @@ from tests.support.worker_process import WorkerProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
-JOBS = """
-from queue_lib.jobs import Bridge, Job, Model, Queue
-
-
-class Seen(Model):
-    number: int
-    of: str
-
-
-class See(Job[Seen]):
-    name, queue = "see", "seen"
-
-    async def handle(self, payload, context):
-        pass
-
-
-class Idle(Job[Seen]):
-    name, queue = "idle", "idle"
-
-    async def handle(self, payload, context):
-        pass
-
-
-QUEUES = (Queue(name="seen"), Queue(name="idle"))
-JOBS = (See, Idle)
-BRIDGES = (Bridge("message.*", "see", lambda event: {"number": event.payload["n"], "of": event.aggregate_id}),)
+JOBS = f"""{SEEN}
+BRIDGES = (Bridge("message.*", "see", number_of),)
 """
 INSERT = """INSERT INTO "Outbox" (topic, "aggregateType", "aggregateId", payload)
     VALUES ('message.created', 'message', %s, %s)"""

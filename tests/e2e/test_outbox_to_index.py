@@ -15,7 +15,7 @@ import redis
 
 from embedded.redis_server import RedisServer
 from embedded.search_server import SearchServer
-from tests.support.outbox import add_outbox
+from tests.support.outbox import SEEN, add_outbox
 from tests.support.polling import PATIENCE, until
 from tests.support.prisma import App
 from tests.support.worker_process import WorkerProcess
@@ -26,38 +26,14 @@ if TYPE_CHECKING:
 
     from embedded.search_indexes import Kind
 
-JOBS = """
-from queue_lib.jobs import Bridge, Deduplication, Job, Model, Queue
-
-
-class Seen(Model):
-    number: int
-    of: str
-
-
-class See(Job[Seen]):
-    name, queue = "see", "seen"
-
-    async def handle(self, payload, context):
-        pass
-
-
-class Idle(Job[Seen]):
-    name, queue = "idle", "idle"
-
-    async def handle(self, payload, context):
-        pass
-
-
-QUEUES = (Queue(name="seen"), Queue(name="idle"))
-JOBS = (See, Idle)
+JOBS = f"""{SEEN}
 BRIDGES = (
-    Bridge("post.*", "see", lambda event: {"number": event.payload["n"], "of": event.aggregate_id}),
+    Bridge("post.*", "see", number_of),
     Bridge(
         "post.*",
         "index_doc",
-        lambda event: {"entity": "Post", "id": event.aggregate_id},
-        deduplication=lambda event: Deduplication(id=f"post:{event.aggregate_id}", keep_last_if_active=True),
+        lambda event: dict(entity="Post", id=event.aggregate_id),
+        deduplication=lambda event: Deduplication(id="post:" + event.aggregate_id, keep_last_if_active=True),
     ),
 )
 """

@@ -13,6 +13,39 @@ POSTGRES = """CREATE TABLE "Outbox" ("id" BIGSERIAL PRIMARY KEY, "topic" TEXT NO
 SQLITE = """CREATE TABLE "Outbox" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "topic" TEXT NOT NULL,
     "aggregateType" TEXT NOT NULL, "aggregateId" TEXT NOT NULL, "payload" JSONB NOT NULL,
     "createdAt" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, "publishedAt" DATETIME, "error" TEXT)"""
+# A module of JOBS: an event's number is seen, and a worker of the queue `idle` does nothing but publish.
+SEEN = """
+from queue_lib.jobs import Bridge, Deduplication, Job, Model, Queue
+
+
+class Seen(Model):
+    number: int
+    of: str
+
+
+class See(Job[Seen]):
+    name, queue = "see", "seen"
+
+    async def handle(self, payload, context):
+        pass
+
+
+class Idle(Job[Seen]):
+    name, queue = "idle", "idle"
+
+    async def handle(self, payload, context):
+        pass
+
+
+QUEUES = (Queue(name="seen"), Queue(name="idle"))
+JOBS = (See, Idle)
+
+
+def number_of(event):
+    return {"number": event.payload["n"], "of": event.aggregate_id}
+
+
+"""
 INDEX = 'CREATE INDEX "Outbox_open" ON "Outbox" ("id") WHERE "publishedAt" IS NULL'
 
 
