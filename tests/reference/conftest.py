@@ -94,6 +94,11 @@ class Team:
 
         return (await until(look))[0]
 
+    def started(self, queue: str) -> list[str]:
+        """The ids of the queue's jobs in the order in which they were claimed, as its events have it."""
+        events: Any = self.redis.xrange(f"bull:{queue}:events")
+        return [fields["jobId"] for _, fields in events if fields["event"] == "active"]
+
     def letters(self) -> list[dict[str, Any]]:
         """The dead letters, each with the id and the name of its entry."""
         ids = map(str, self.redis.lrange("bull:dead:wait", 0, -1))
