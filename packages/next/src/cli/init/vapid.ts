@@ -1,4 +1,6 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createECDH } from "node:crypto";
+
+const SCALAR = 32; // bytes
 
 /** base64url, as `web-push generate-vapid-keys` prints them and as browsers take the public one. */
 export interface VapidKeys {
@@ -6,9 +8,16 @@ export interface VapidKeys {
   privateKey: string;
 }
 
-/** A fresh pair on P-256 (RFC 8292): the public key is the uncompressed point, the private one 32 bytes. */
+/**
+ * A fresh pair on P-256 (RFC 8292): the public key is the uncompressed point, the private one 32 bytes.
+ *
+ * Not by generateKeyPairSync: Node holds the key's lock while it exports a JWK, and when the garbage of the generation is
+ * collected just then, it waits for that lock for ever (seen in Node 20.20).
+ */
 export function vapidKeys(): VapidKeys {
-  const { x, y, d } = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
-  const point = [Buffer.from([4]), Buffer.from(x ?? "", "base64url"), Buffer.from(y ?? "", "base64url")];
-  return { publicKey: Buffer.concat(point).toString("base64url"), privateKey: d ?? "" };
+  const pair = createECDH("prime256v1");
+  const publicKey = pair.generateKeys().toString("base64url");
+  const scalar = pair.getPrivateKey(); // without its leading zeros
+  const padded = Buffer.concat([Buffer.alloc(SCALAR - scalar.byteLength), scalar]);
+  return { publicKey, privateKey: padded.toString("base64url") };
 }
