@@ -96,4 +96,4 @@ def seen(most: int = 1000) -> str:
 async def dead_letters_of(browser: Browser, **query: str) -> list[str]:
     """The ids of the dead letters on the first page of those that match."""
     page = await browser.get("/letters", params=query)
-    return re.findall(r'href="[^"]+/letter\?id=([^"&]+)"', page.text)
+    return re.findall(r'href="[^"]+/letter\?[^"]*\bid=([^"&]+)"', page.text)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
@@ -25,7 +25,7 @@ from queue_lib.web.dashboard import (
     ticked,
     workers,
 )
-from queue_lib.web.dashboard.addresses import PREFIX
+from queue_lib.web.dashboard.addresses import PREFIX, Links
 from queue_lib.web.dashboard.dependencies import SignInNeededError, UnknownTokenError, allowed
 from queue_lib.web.dashboard.login_attempts import LoginAttempts
 from queue_lib.web.dashboard.pages import page
@@ -35,7 +35,7 @@ from queue_lib.web.headers import AWAY_FOR, DASHBOARD_HEADERS, WithHeaders
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from fastapi import Request, Response
+    from fastapi import Response
 
     from queue_lib.processor import JobSchema
     from queue_lib.shown import Showing
@@ -68,8 +68,8 @@ def install(
     _answer_errors(pages)
 
     @web.get(PREFIX, include_in_schema=False)
-    async def front() -> RedirectResponse:
-        return RedirectResponse(f"{PREFIX}/", HTTPStatus.SEE_OTHER, DASHBOARD_HEADERS)
+    async def front(request: Request) -> RedirectResponse:
+        return RedirectResponse(Links.of(request).front("/"), HTTPStatus.SEE_OTHER, DASHBOARD_HEADERS)
 
     web.mount(PREFIX, WithHeaders(pages, DASHBOARD_HEADERS))
     return pages

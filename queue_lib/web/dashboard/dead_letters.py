@@ -101,11 +101,11 @@ async def listed(request: Request, operator: Operator, chosen: Chosen, start: St
 
 
 @router.post("/letters/replay")
-async def replay_all(operator: Operator, chosen: Chosen, seen: AsSeen) -> Response:
+async def replay_all(request: Request, operator: Operator, chosen: Chosen, seen: AsSeen) -> Response:
     """Replay the letters that are meant: as many as the page said, and none that came after it."""
     wanted = chosen.wanted(before=seen.at)
     outcome = await operator.dead_letters.replay_many(wanted, Bounds(limit=seen.most, looked=LOOKED, seconds=LONGEST))
-    return done("/letters", "replayed-some" if outcome.more else "replayed", outcome.replayed, **chosen.query())
+    return done(request, "/letters", "replayed-some" if outcome.more else "replayed", outcome.replayed)
 
 
 async def letter_of(operator: Operator, id: Annotated[str, Query(min_length=1, max_length=1500)]) -> DeadLetterView:  # noqa: A002 -- its name in the address
@@ -127,12 +127,13 @@ async def look(request: Request, operator: Operator, letter: FoundLetter) -> Res
 
 
 @router.post("/letter/replay")
-async def replay(operator: Operator, letter: FoundLetter) -> Response:
+async def replay(request: Request, operator: Operator, letter: FoundLetter) -> Response:
     """Run the letter's job again."""
-    return done("/letters", SAID[await operator.dead_letters.replay(letter)])
+    return done(request, "/letters", SAID[await operator.dead_letters.replay(letter)])
 
 
 @router.post("/letter/drop")
-async def drop(operator: Operator, letter: FoundLetter) -> Response:
+async def drop(request: Request, operator: Operator, letter: FoundLetter) -> Response:
     """Delete a letter."""
-    return done("/letters", "letter-dropped" if await operator.dead_letters.drop(letter) else "letter-gone")
+    said = "letter-dropped" if await operator.dead_letters.drop(letter) else "letter-gone"
+    return done(request, "/letters", said)

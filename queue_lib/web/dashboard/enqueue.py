@@ -83,7 +83,7 @@ async def add(request: Request, operator: Operator, chosen: Chosen) -> Response:
         job_id, queue = await operator.jobs.add(addition, Wire(wire))
     except PermanentError as error:
         return _form(request, operator, chosen, payload, wire, _faults(str(error)))
-    return done("/job", "job-added", queue=queue, wire=wire, id=job_id)
+    return done(request, "/job", "job-added", queue=queue, wire=wire, id=job_id)
 
 
 def _read(payload: str) -> Any:

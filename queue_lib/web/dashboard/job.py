@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from queue_lib.admin.follow_ups import follow_up_of, follow_ups
 from queue_lib.admin.ports import JobRef, JobView
 from queue_lib.job import State, Wire
+from queue_lib.web.dashboard.addresses import Links
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.pages import done, page
 from queue_lib.web.dashboard.showing import parts_of, pictures_of, policy_with
@@ -57,6 +58,7 @@ async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
         flow=flow,
         blocks=blocks,
         relatives=relatives,
+        of_list=_list_of(request, job),
         refresh=5,
         here="overview",
     )
@@ -65,24 +67,29 @@ async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
 
 
 @router.post("/job/retry")
-async def retry(operator: Operator, job: FoundJob) -> Response:
+async def retry(request: Request, operator: Operator, job: FoundJob) -> Response:
     """Run a failed job again."""
-    return _back(job, "job-retried" if await operator.jobs.retry(job) else "job-not-failed")
+    return _back(request, job, "job-retried" if await operator.jobs.retry(job) else "job-not-failed")
 
 
 @router.post("/job/promote")
-async def promote(operator: Operator, job: FoundJob) -> Response:
+async def promote(request: Request, operator: Operator, job: FoundJob) -> Response:
     """Let a delayed job run now."""
-    return _back(job, "job-promoted" if await operator.jobs.promote(job) else "job-not-delayed")
+    return _back(request, job, "job-promoted" if await operator.jobs.promote(job) else "job-not-delayed")
 
 
 @router.post("/job/remove")
-async def remove(operator: Operator, job: FoundJob) -> Response:
+async def remove(request: Request, operator: Operator, job: FoundJob) -> Response:
     """Delete a job that does not run."""
     if not await operator.jobs.remove(job):
-        return _back(job, "job-not-removed")
-    return done(f"/queue/{job.queue}", "job-removed", wire=job.wire.value, state=job.state.value)
+        return _back(request, job, "job-not-removed")
+    return done(request, f"/queue/{job.queue}", "job-removed", None, **_list_of(request, job))
 
 
-def _back(job: JobView, said: str) -> Response:
-    return done("/job", said, queue=job.queue, wire=job.wire.value, id=job.id)
+def _list_of(request: Request, job: JobView) -> dict[str, str]:
+    """Where the job is listed, unless the reader comes from a list: links lead back to that."""
+    return {} if Links.of(request).filters else {"state": job.state.value, "wire": job.wire.value}
+
+
+def _back(request: Request, job: JobView, said: str) -> Response:
+    return done(request, "/job", said, queue=job.queue, wire=job.wire.value, id=job.id)

@@ -47,22 +47,22 @@ OneGroup = Annotated[Filter, Depends(one_group)]
 
 
 @router.post("/replay")
-async def replay(operator: Operator, chosen: OneGroup, seen: AsSeen, start: Start = 0) -> Response:
+async def replay(request: Request, operator: Operator, chosen: OneGroup, seen: AsSeen, start: Start = 0) -> Response:
     """Replay a group: as many as the page said, and none that came after it."""
     bounds = Bounds(limit=seen.most, looked=LOOKED, seconds=LONGEST, start=start)
     outcome = await operator.dead_letters.replay_many(chosen.wanted(before=seen.at), bounds)
-    return _back(chosen, "replayed", outcome.replayed, seen)
+    return _back(request, "replayed", outcome.replayed, seen)
 
 
 @router.post("/drop")
-async def drop(operator: Operator, chosen: OneGroup, seen: AsSeen, start: Start = 0) -> Response:
+async def drop(request: Request, operator: Operator, chosen: OneGroup, seen: AsSeen, start: Start = 0) -> Response:
     """Drop a group: as many as the page said, and none that came after it."""
     bounds = Bounds(limit=seen.most, looked=LOOKED, seconds=LONGEST, start=start)
     outcome = await operator.dead_letters.drop_many(chosen.wanted(before=seen.at), bounds)
-    return _back(chosen, "dropped", outcome.dropped, seen)
+    return _back(request, "dropped", outcome.dropped, seen)
 
 
-def _back(chosen: Filter, said: str, count: int, seen: Seen) -> Response:
+def _back(request: Request, said: str, count: int, seen: Seen) -> Response:
     """To the groups, which say so if it was done to fewer than the page had named."""
     few = "-few" if count < seen.most else ""
-    return done("/letters/groups", f"{said}{few}", count, **(chosen.query() | {"group": ""}))
+    return done(request, "/letters/groups", f"{said}{few}", count, group="")

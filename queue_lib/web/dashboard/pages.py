@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from queue_lib.job import Wire
 from queue_lib.web.dashboard import formats, stack_trace
-from queue_lib.web.dashboard.addresses import address, page_of_job
+from queue_lib.web.dashboard.addresses import Links, page_of_job
 from queue_lib.web.dashboard.proxied import prefix_of
 
 HERE = Path(__file__).parent
@@ -98,10 +98,14 @@ TEMPLATES.globals |= {"wires": tuple(Wire)}
 def page(request: Request, template: str, status: int = HTTPStatus.OK, **values: Any) -> HTMLResponse:
     """A page, with the session if there is one."""
     now, below = time.time(), prefix_of(request)
+    links = Links.of(request, below)
     common = {
         "prefix": below,
-        "address": partial(address, below=below),
-        "page_of_job": partial(page_of_job, below=below),
+        "links": links,
+        "address": links.address,
+        "front": links.front,
+        "page_of_job": links.job,
+        "key_of_job": partial(page_of_job, below=below),
         "static": partial(_static, below=below),
         "session": getattr(request.state, "session", None),
         "said": _said(request),
@@ -121,6 +125,6 @@ def _said(request: Request) -> str | None:
     return text and text.format(n=f"{int(count):,}" if count.isascii() and count.isdigit() and len(count) < 10 else 0)  # noqa: PLR2004 -- no job count has ten digits
 
 
-def done(path: str, said: str, n: int | None = None, **query: Any) -> RedirectResponse:
+def done(request: Request, path: str, said: str, n: int | None = None, **query: Any) -> RedirectResponse:
     """After an action: a page that says what became of it, and that may be reloaded."""
-    return RedirectResponse(address(path, **query, said=said, n=n), HTTPStatus.SEE_OTHER)
+    return RedirectResponse(Links.of(request).address(path, **query, said=said, n=n), HTTPStatus.SEE_OTHER)

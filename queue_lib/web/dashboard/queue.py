@@ -49,10 +49,6 @@ class Where:
     text: str
     after: Cursor | None
 
-    def query(self) -> dict[str, str]:
-        """The same for an address, from the start on."""
-        return {"state": self.state.value, "wire": self.wire.value if self.wire else "", "text": self.text}
-
 
 def where_of(
     state: State = State.WAITING,
@@ -81,9 +77,10 @@ async def jobs(
     history = await read(history_of(operator.queues, queue, period))
     names = await read(operator.queues.by_name(queue, period.minutes))
     listed = await _look(operator.lists, queue, where)
-    chosen = [counts[where.state] for wire, counts in stats.counts.items() if where.wire in {None, wire}]
+    counted = [counts for wire, counts in stats.counts.items() if where.wire in {None, wire}]
+    totals = {state: sum(counts[state] for counts in counted) for state in State}
     is_whole = where.after is None and listed.following is None
-    known = (len(listed.jobs) if is_whole else None) if where.text else sum(chosen)
+    known = (len(listed.jobs) if is_whole else None) if where.text else totals[where.state]
     return page(
         request,
         "queue.html",
@@ -91,7 +88,8 @@ async def jobs(
         alarms=alarms(stats, await operator.workers.alive()),
         jobs=listed.jobs,
         following=listed.following.text() if listed.following else None,
-        total=sum(chosen),
+        totals=totals,
+        total=totals[where.state],
         may_add=bool(operator.jobs.offered(queue)),
         passed=where.after.passed if where.after else 0,
         offer=offer(known, f"failed {WIRES[where.wire]} job" if where.wire else "failed job"),
@@ -99,10 +97,10 @@ async def jobs(
         wire=where.wire,
         text=where.text,
         period=period,
+        after=where.after.text() if where.after else None,
         graphs=graphs_of(history or (), period),
         names=names,
         unread=read.trouble,
-        where=where.query(),
         states=State,
         ages=AGES,
         refresh=0 if where.text else 5,  # a search is expensive
@@ -117,26 +115,26 @@ async def _look(lists: JobLists, queue: str, where: Where) -> Listed:
 
 
 @router.post("/pause")
-async def pause(operator: Operator, queue: Known) -> Response:
+async def pause(request: Request, operator: Operator, queue: Known) -> Response:
     """Hand out no more jobs."""
     await operator.queues.pause(queue)
-    return done(f"/queue/{queue}", "paused")
+    return done(request, f"/queue/{queue}", "paused")
 
 
 @router.post("/resume")
-async def resume(operator: Operator, queue: Known) -> Response:
+async def resume(request: Request, operator: Operator, queue: Known) -> Response:
     """Undo pause."""
     await operator.queues.resume(queue)
-    return done(f"/queue/{queue}", "resumed")
+    return done(request, f"/queue/{queue}", "resumed")
 
 
 @router.post("/retry")
-async def retry(operator: Operator, queue: Known, where: Looked, seen: AsSeen) -> Response:
+async def retry(request: Request, operator: Operator, queue: Known, where: Looked, seen: AsSeen) -> Response:
     """Run the failed jobs again, those that have the text: as many as the page said, and none newer."""
     wanted = JobFilter(queue=queue, wire=where.wire, words=where.text or None, before=seen.at)
     outcome = await operator.jobs.retry_many(wanted, seen.most, LONGEST)
-    query = where.query() | {"state": State.FAILED.value}
-    return done(f"/queue/{queue}", "retried-some" if outcome.more else "retried", outcome.retried, **query)
+    said = "retried-some" if outcome.more else "retried"
+    return done(request, f"/queue/{queue}", said, outcome.retried, state=State.FAILED.value)
 
 
 @router.post("/clean")
@@ -148,4 +146,4 @@ async def clean(
     if state not in {State.COMPLETED, State.FAILED} or age not in AGES:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "what has ended is cleaned, by one of the ages offered")
     deleted = await operator.queues.clean(queue, state, float(age) + max(time.time() - seen, 0.0), CLEANED)
-    return done(f"/queue/{queue}", "cleaned-some" if deleted == CLEANED else "cleaned", deleted, state=state.value)
+    return done(request, f"/queue/{queue}", "cleaned-some" if deleted == CLEANED else "cleaned", deleted)

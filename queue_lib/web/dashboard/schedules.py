@@ -91,29 +91,30 @@ FoundSchedule = Annotated[ScheduleView, Depends(schedule_of)]
 
 
 @router.post("/schedule/run")
-async def run(operator: Operator, schedule: FoundSchedule) -> Response:
+async def run(request: Request, operator: Operator, schedule: FoundSchedule) -> Response:
     """Add one more job now, and show it."""
     job_id = await operator.schedules.run(schedule)
     if job_id is None:
-        return done("/schedules", "schedule-gone")
-    return done("/job", "schedule-run", queue=schedule.queue, wire=Wire.BULLMQ.value, id=job_id)
+        return done(request, "/schedules", "schedule-gone")
+    return done(request, "/job", "schedule-run", queue=schedule.queue, wire=Wire.BULLMQ.value, id=job_id)
 
 
 @router.post("/schedule/pause")
-async def pause(operator: Operator, schedule: FoundSchedule) -> Response:
+async def pause(request: Request, operator: Operator, schedule: FoundSchedule) -> Response:
     """Add no more jobs."""
-    return done("/schedules", "schedule-paused" if await operator.schedules.pause(schedule) else "schedule-gone")
+    said = "schedule-paused" if await operator.schedules.pause(schedule) else "schedule-gone"
+    return done(request, "/schedules", said)
 
 
 @router.post("/schedule/resume")
-async def resume(operator: Operator, schedule: FoundSchedule) -> Response:
+async def resume(request: Request, operator: Operator, schedule: FoundSchedule) -> Response:
     """Undo pause."""
-    return done(
-        "/schedules", "schedule-resumed" if await operator.schedules.resume(schedule) else "schedule-not-paused"
-    )
+    said = "schedule-resumed" if await operator.schedules.resume(schedule) else "schedule-not-paused"
+    return done(request, "/schedules", said)
 
 
 @router.post("/schedule/remove")
-async def remove(operator: Operator, schedule: FoundSchedule) -> Response:
+async def remove(request: Request, operator: Operator, schedule: FoundSchedule) -> Response:
     """Delete a schedule."""
-    return done("/schedules", "schedule-removed" if await operator.schedules.remove(schedule) else "schedule-gone")
+    said = "schedule-removed" if await operator.schedules.remove(schedule) else "schedule-gone"
+    return done(request, "/schedules", said)

@@ -51,18 +51,20 @@ Ticked = Annotated[Selection, Depends(selection_of)]
 
 
 @router.post("/retry")
-async def retry(operator: Operator, ticked: Ticked) -> Response:
+async def retry(request: Request, operator: Operator, ticked: Ticked) -> Response:
     """Run those that are still failed again."""
-    return await _each(operator, ticked, operator.jobs.retry, "ticked-retried")
+    return await _each(request, operator, ticked, operator.jobs.retry, "ticked-retried")
 
 
 @router.post("/remove")
-async def remove(operator: Operator, ticked: Ticked) -> Response:
+async def remove(request: Request, operator: Operator, ticked: Ticked) -> Response:
     """Delete those that are still in the state of the list."""
-    return await _each(operator, ticked, operator.jobs.remove, "ticked-removed")
+    return await _each(request, operator, ticked, operator.jobs.remove, "ticked-removed")
 
 
-async def _each(operator: Admin, ticked: Selection, act: Callable[[JobView], Awaitable[bool]], said: str) -> Response:
+async def _each(
+    request: Request, operator: Admin, ticked: Selection, act: Callable[[JobView], Awaitable[bool]], said: str
+) -> Response:
     async def one(place: tuple[Wire, str]) -> bool:
         wire, job_id = place
         found = await operator.jobs.find(job_id, ticked.queue, wire)
@@ -73,4 +75,4 @@ async def _each(operator: Admin, ticked: Selection, act: Callable[[JobView], Awa
         said = "ticked-none"
     elif count < len(ticked.jobs):
         said += "-few"
-    return done(f"/queue/{ticked.queue}", said, count, **ticked.where.query())
+    return done(request, f"/queue/{ticked.queue}", said, count)

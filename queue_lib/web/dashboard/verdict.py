@@ -35,11 +35,12 @@ class Weight(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong, in a few words, and the path of the page where to act."""
+    """Something that is wrong, in a few words, and where to act: the page's path, and the state of its list."""
 
     weight: Weight
     text: str
     path: str
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _of_queue(stats: QueueStats, workers: Sequence[WorkerView]) -> Iterator[Find
         yield Finding(Weight.STOPPED, f"{name}: {stopped}", "/schedules")
     if stats.stuck:
         stuck = _count(len(stats.stuck), "job waits for a dead child", "jobs wait for a dead child")
-        yield Finding(Weight.STOPPED, f"{name}: {stuck}", f"{path}?state={State.WAITING_CHILDREN}")
+        yield Finding(Weight.STOPPED, f"{name}: {stuck}", path, State.WAITING_CHILDREN.value)
 
 
 def _count(count: int, one: str, many: str) -> str:

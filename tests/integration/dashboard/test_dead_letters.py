@@ -42,7 +42,7 @@ async def test_pages_of_dead_letters_follow_each_other(ada: Browser, mess: Mess)
     seen, path = [], "/letters"
     while path:
         page = (await ada.get(path)).text
-        seen += re.findall(r'href="[^"]+/letter\?id=([^"&]+)"', page)
+        seen += re.findall(r'href="[^"]+/letter\?[^"]*\bid=([^"&]+)"', page)
         following = re.findall(rf'href="{PREFIX}([^"]+)" rel="next"', page)
         path = html.unescape(following[0]) if following else ""
 
