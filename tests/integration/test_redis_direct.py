@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from embedded.redis_server import RedisServer
 from queue_lib.broker.connection import client, options
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import BrokerUnavailableError
+from tests.support.polling import until
 
 MUCH = b"x" * 32 * 1024 * 1024  # more than the kernel takes for a server that does not read
-BUSY = "local ends = os.clock() + 0.5 while os.clock() < ends do end"  # a server at a script reads nothing
 
 
 async def test_a_command_starts_no_task(redis_url: str) -> None:
@@ -34,22 +35,24 @@ async def test_a_command_starts_no_task(redis_url: str) -> None:
     assert [] == started
 
 
-async def test_a_server_that_reads_no_more_is_away(redis_url: str) -> None:
+async def test_a_server_that_reads_no_more_is_away() -> None:
     """A command that is not taken within the timeout is an outage, and is not sent later; the client goes on."""
-    redis = client(options(redis_url) | {"socket_timeout": 0.1}, decode=True, name="test")
-    other = client(options(redis_url), decode=True, name="other")
-    await redis.ping()
-    busy: asyncio.Task[Any] = asyncio.create_task(other.eval(BUSY, 0))  # type: ignore[arg-type]  # it is a coroutine
-    await asyncio.sleep(0.05)
-    with pytest.raises(BrokerUnavailableError), outages_translated():
-        await redis.set("much", MUCH)
-    await busy
+    with RedisServer() as server:
+        redis = client(options(server.url) | {"socket_timeout": 0.1}, decode=True, name="test")
+        await redis.ping()
+        with server.frozen(), pytest.raises(BrokerUnavailableError), outages_translated():
+            await redis.set("much", MUCH)
+        other = client(options(server.url), decode=True, name="other")
 
-    assert await redis.ping()
-    await asyncio.sleep(0.3)  # time to send what is not to be sent any more
-    assert not await redis.exists("much")
-    await redis.aclose()
-    await other.aclose()
+        await until(lambda: _is_gone(other, "test"))
+        assert not await redis.exists("much")
+        await redis.aclose()
+        await other.aclose()
+
+
+async def _is_gone(redis: Any, name: str) -> Any:
+    """Whether the server has ended the connection: what it has read until then is all that will arrive."""
+    return name not in {each["name"] for each in await redis.client_list()}
 
 
 async def test_a_connection_that_broke_is_opened_again(redis_url: str) -> None:

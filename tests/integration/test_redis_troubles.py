@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -261,14 +260,10 @@ async def _is(ask: Client, method: str, path: str, trouble: Trouble) -> Any:
 async def test_a_server_that_hangs(server: RedisServer, ask: Client) -> None:
     """Readiness answers at once, long before a command times out; the server is asked once."""
     assert 200 == (await ask("GET", "/readyz")).status_code
-    assert server._process is not None
-    server._process.send_signal(signal.SIGSTOP)
-    try:
+    with server.frozen():
         since = time.monotonic()
         answers = await asyncio.gather(*(ask("GET", "/readyz") for _ in range(5)))
         seconds = time.monotonic() - since
-    finally:
-        server._process.send_signal(signal.SIGCONT)
 
     assert {(503, "Redis can't be reached")} == {(each.status_code, each.json()["detail"]) for each in answers}
     assert seconds < 10  # two, on a machine that is not busy; a command is given up after twenty
