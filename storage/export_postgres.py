@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.ports import ExportForm, ExportRequest
 
-    Change = Callable[[memoryview], bytes]
+    Change = Callable[[list[bytes]], list[bytes]]
 
 # Here a fault of the view or of the payload: a view that writes, and a statement that is cancelled or takes too long.
 OF_STATEMENT = ("25006", "57014")
@@ -99,12 +99,12 @@ class PostgresExport:
         with self.database.told(OF_STATEMENT):
             async with self.connection.cursor() as cursor, cursor.copy(statement):
                 while not is_last:
-                    batch, is_last = await self.connection.wait(_batch(self.connection.pgconn, _CHANGES[form]))
+                    batch, is_last = await self.connection.wait(_batch(self.connection.pgconn))
                     if batch:
-                        yield batch
+                        yield _CHANGES[form](batch)
 
 
-def _batch(connection: PGconn, change: Change) -> PQGen[tuple[Sequence[bytes], bool]]:
+def _batch(connection: PGconn) -> PQGen[tuple[list[bytes], bool]]:
     """Some of the rows, and whether they are the last. It yields where it waits for the server.
 
     Postgres sends each row by itself (its documentation, "COPY Operations" of the protocol). psycopg's own iteration
@@ -116,25 +116,26 @@ def _batch(connection: PGconn, change: Change) -> PQGen[tuple[Sequence[bytes], b
         row = yield from copy_from(connection)
         if not isinstance(row, memoryview):  # the result of the statement
             return rows, True
-        rows.append(change(row))
+        rows.append(bytes(row))
         size += len(row)
     return rows, False
 
 
-def _with_crlf(row: memoryview) -> bytes:
-    return bytes(row[:-1]) + b"\r\n"
+def _as_they_are(rows: list[bytes]) -> list[bytes]:
+    return rows
 
 
-def _in_one_line(row: memoryview) -> bytes:
+def _with_crlf(rows: list[bytes]) -> list[bytes]:
+    return [row[:-1] + b"\r\n" for row in rows]
+
+
+def _in_one_line(rows: list[bytes]) -> list[bytes]:
     """JSON without its line breaks, which stand only between its parts, in a cell of the type `json`."""
-    line = bytes(row[:-1])
-    if line[0] == MARK:
-        line = line[1:-1].replace(b"\n", b" ").replace(b"\r", b" ")
-    return line
+    return [row[1:-2].replace(b"\n", b" ").replace(b"\r", b" ") if row[0] == MARK else row[:-1] for row in rows]
 
 
 _CHANGES: Mapping[ExportForm, Change] = {
     "csv": _with_crlf,
     "json": _in_one_line,
-    "copy": bytes,
+    "copy": _as_they_are,
 }
