@@ -143,6 +143,7 @@ async def pages(ada: Browser, mess: Mess) -> list[str]:
         f"{waiting}&after={following}",
         f"{QUEUE}/add?{urlencode(LISTED | {'name': 'process-image'})}",
         f"/job?{urlencode(of_job)}",
+        f"/job?{urlencode(of_job | {'state': 'delayed', 'listed': ''})}",
         f"/letters?{grouped}",
         f"/letters?{grouped}&start=1",
         f"/letters/groups?{grouped}",
@@ -184,7 +185,7 @@ async def test_the_other_period_leaves_the_list_where_it_is(ada: Browser, pages:
 async def test_actions_lead_back_to_what_was_chosen(ada: Browser, pages: list[str]) -> None:
     """The reader is where they were, and sees what became of it."""
     token = csrf(await ada.get("/"))
-    [job] = [page for page in pages if page.startswith("/job")]
+    [_, job] = [page for page in pages if page.startswith("/job")]
     [letter] = [page for page in pages if page.startswith("/letter?")]
     actions = (
         f"{QUEUE}/pause?{urlencode(LISTED)}",
