@@ -15,12 +15,19 @@ if TYPE_CHECKING:
     from processors.tools import Tools
     from queue_lib.feature import Opened, Served
     from queue_lib.jobs.own_module import OwnJobs
+    from queue_lib.shown import Find, Showing
 
 
 def _open(own: OwnJobs, served: Served, tools: Tools) -> AbstractAsyncContextManager[Opened]:
     from processors.own.opening import opened
 
     return opened(own, served, tools)
+
+
+def _shows(own: OwnJobs, find: Find) -> Showing:
+    from processors.own.shown import showing
+
+    return showing(own.jobs, find(ObjectsSettings))
 
 
 def own_feature(own: OwnJobs) -> Feature:
@@ -35,4 +42,5 @@ def own_feature(own: OwnJobs) -> Feature:
         of_team=True,
         optional_settings=(DatabaseSettings, ObjectsSettings),
         open=partial(_open, own),
+        shows=partial(_shows, own),
     )

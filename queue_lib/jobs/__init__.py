@@ -10,6 +10,7 @@ from queue_lib.jobs.toolbox import Cache, Database, Http, Objects, Tools
 from queue_lib.processor import Context, Model
 from queue_lib.queues import Queue, Retention
 from queue_lib.schedule import Schedule
+from queue_lib.shown import Facts, Link, Part, Picture, Table, Text, Words
 
 __all__ = [
     "AppEvent",
@@ -20,18 +21,25 @@ __all__ = [
     "Context",
     "Database",
     "Deduplication",
+    "Facts",
     "Http",
     "Job",
+    "Link",
     "Model",
     "NewJob",
     "Objects",
+    "Part",
     "PermanentError",
+    "Picture",
     "Queue",
     "Retention",
     "Schedule",
     "SnoozeError",
+    "Table",
+    "Text",
     "Tools",
     "TransientError",
+    "Words",
     "cancel",
     "dispatch_many",
 ]

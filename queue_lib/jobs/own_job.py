@@ -14,13 +14,14 @@ from queue_lib.jobs.current_run import CURRENT
 from queue_lib.processor import JobSchema, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Mapping
+    from collections.abc import Awaitable, Coroutine, Iterable, Mapping
     from typing import Unpack
 
     from queue_lib.job import Backoff, Wire
     from queue_lib.jobs.dispatching import Options
     from queue_lib.jobs.toolbox import Tools
     from queue_lib.processor import Context
+    from queue_lib.shown import Part
 
 T = TypeVar("T")
 PayloadT = TypeVar("PayloadT", bound=BaseModel)
@@ -31,7 +32,8 @@ class Job(Generic[PayloadT]):
     """Base of a team's own jobs. `class SendInvoice(Job[Invoice])` has `Invoice`, a Model, as its payload.
 
     `name` is what producers call the job; it belongs in `queue`. `result` is the model of what it returns. `attempts`
-    and `backoff` win over the queue's, and lose to what the producer chose.
+    and `backoff` win over the queue's, and lose to what the producer chose. `links_below` are addresses below which the
+    pictures and links of `shows` are, beside those of the object store.
     """
 
     name: ClassVar[str]
@@ -40,6 +42,7 @@ class Job(Generic[PayloadT]):
     result: ClassVar[type[BaseModel] | None] = None
     attempts: ClassVar[int | None] = None
     backoff: ClassVar[Backoff | None] = None
+    links_below: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **words: Any) -> None:
         """Take the payload from `Job[...]`."""
@@ -91,6 +94,14 @@ class Job(Generic[PayloadT]):
         TransientError, PermanentError or SnoozeError to say what is to follow. Any other error counts as transient.
         """
         raise NotImplementedError
+
+    @classmethod
+    def shows(cls, payload: PayloadT, result: Any, /) -> Iterable[Part]:  # noqa: ARG003 -- a job says what it shows
+        """What operators see on the page of a job, beside payload and result.
+
+        `result` is None until the job is done, if it is none of the class's `result`, and if the class names none.
+        """
+        return ()
 
 
 def schema_of(job: type[Job[Any]]) -> JobSchema:

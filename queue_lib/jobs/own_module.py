@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 QUEUE_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", re.IGNORECASE)
 KEY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.IGNORECASE)
+PLACE = re.compile(r"https?://[a-z0-9.-]+(?::\d+)?/(?:\S*/)?")
 BACKOFF = "backoff is no Backoff of seconds; write Backoff((5.0,)), with a comma"
 HANDLE = "write async def handle(self, payload, context)"
+SHOWS = "write @classmethod def shows(cls, payload, result), without async"
 LIBRARIES = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))  # "<": as in <frozen os>
 LANES = ("-high", "-low")  # RQ's, of a queue
 
@@ -160,6 +162,7 @@ def _job_faults(job: object) -> Iterator[str]:
     if job.backoff is not None and not _is_backoff(job.backoff):
         yield f"{job.__name__}: {BACKOFF}"
     yield from _handle_faults(job)
+    yield from _shows_faults(job)
 
 
 def _handle_faults(job: type[Job[Any]]) -> Iterator[str]:
@@ -172,6 +175,18 @@ def _handle_faults(job: type[Job[Any]]) -> Iterator[str]:
         inspect.signature(job.__new__(job).handle).bind(None, None)
     except TypeError:
         yield f"{job.__name__}: handle has other arguments; {HANDLE}"
+
+
+def _shows_faults(job: type[Job[Any]]) -> Iterator[str]:
+    try:
+        inspect.signature(job.shows).bind(None, None)
+    except TypeError:
+        yield f"{job.__name__}: shows has other arguments; {SHOWS}"
+    if inspect.iscoroutinefunction(job.shows):
+        yield f"{job.__name__}: shows is async; {SHOWS}"
+    places = job.links_below
+    if not isinstance(places, (tuple, list)) or not all(PLACE.fullmatch(str(place)) for place in places):
+        yield f'{job.__name__}: links_below is no tuple of addresses with / at their end; write ("https://app.example/",)'
 
 
 def _schedule_faults(schedule: object) -> Iterator[str]:

@@ -144,6 +144,21 @@ def test_a_faulty_queue_is_refused(tmp_path: Path, fields: str, expected: str) -
             ", payload)",
             "SendInvoice: handle has other arguments; write async def handle(self, payload, context)",
         ),
+        (
+            "    async def",
+            "    def shows(self, payload, result): ...\n    async def",
+            "SendInvoice: shows has other arguments; write @classmethod def shows(cls, payload, result), without async",
+        ),
+        (
+            "    async def",
+            "    @classmethod\n    async def shows(cls, payload, result): ...\n    async def",
+            "SendInvoice: shows is async; write @classmethod def shows(cls, payload, result), without async",
+        ),
+        (
+            "    async def",
+            "    links_below = ('https://app.example',)\n    async def",
+            'SendInvoice: links_below is no tuple of addresses with / at their end; write ("https://app.example/",)',
+        ),
     ],
 )
 def test_a_faulty_class_is_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:

@@ -36,8 +36,9 @@ def printable(value: Any) -> Any:
     return text.translate(_HARMLESS)
 
 
-def short(text: str, most: int = LONGEST) -> str:
-    """Its beginning, and how much is left out."""
+def short(value: object, most: int = LONGEST) -> str:
+    """The beginning of its text, and how much is left out."""
+    text = str(value)
     left = len(text) - most
     return text if left <= 0 else f"{text[:most]} … and {left:,} more characters"
 

@@ -76,6 +76,6 @@ def _usable(part: Part, below: Sequence[str]) -> Part:
         return part
     if part.until is not None and part.until < time.time():
         return Words(f"{part.name}: its link has expired.")
-    if not is_below(part.url, below):
+    if not is_below(str(part.url), below):
         return Words(f"{part.name}: not shown, because its address is not below those that this process knows.")
     return part
