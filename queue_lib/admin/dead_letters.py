@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import math
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from queue_lib.broker.dead_letters import DeadLetterView
 
 T = TypeVar("T")
-AT_ONCE = 25  # dead letters that are read at once: each may have a payload of megabytes
+AT_ONCE = 25  # dead letters that are read whole at once: each may have a payload of megabytes
+BRIEFS = 250  # dead letters that are read at once without these
 
 
 class Replay(enum.StrEnum):
@@ -55,14 +57,22 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How far one action on dead letters goes: to `limit` of them, among `looked` from the `start`-th newest on.
+class Within:
+    """Which dead letters are looked at: `most`, from the `start`-th newest on, and no more after so many seconds."""
 
-    It takes about `seconds`.
+    start: int = 0
+    most: int = sys.maxsize
+    seconds: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How far one action on dead letters goes: to `limit` of them, from the `start`-th newest on, for about `seconds`.
+
+    Half of the time at most is for finding them.
     """
 
     limit: int
-    looked: int
     seconds: float = math.inf
     start: int = 0
 
@@ -98,30 +108,30 @@ class DeadLetterAdmin:
 
     async def page(self, start: int, count: int) -> list[DeadLetterView]:
         """Up to `count` from number `start` on, the oldest first; without payloads and stack traces."""
-        return [letter.brief() for letter in await self._store.page(start, count)]
+        return await self._store.briefs(start, count)
 
-    async def newest(self, wanted: JobFilter, start: int, count: int, most: int) -> Newest:
-        """Those that the filter admits, from the `start`-th newest on, until there are `count` (or a few more).
+    async def newest(self, wanted: JobFilter, within: Within, count: int) -> Newest:
+        """Those that the filter admits, the newest first, until there are `count`, or rarely some more.
 
-        They are without payloads and stack traces. At most `most` are looked at.
+        They are without payloads and stack traces, so the filter's `words` are not looked for there.
         """
-        now = self._backends.clock()
+        now, until = self._backends.clock(), time.monotonic() + within.seconds
         found: list[DeadLetterView] = []
         total = await self._store.count()
-        end = total - start
-        stop = max(end - most, 0)
-        while end > stop and len(found) < count:
-            first = max(end - AT_ONCE, 0)
-            page = await self._store.page(first, end - first)
-            found += [
-                letter.brief() for letter in reversed(page) if wanted.admits(letter, letter.failed_at / 1000, now)
-            ]
-            end = first
+        end, step = total - within.start, min(count, BRIEFS)
+        stop = max(end - within.most, 0)
+        while end > stop:
+            first = max(end - step, stop)
+            page = await self._store.briefs(first, end - first)
+            found += [letter for letter in reversed(page) if wanted.admits(letter, letter.failed_at / 1000, now)]
+            end, step = first, min(2 * step, BRIEFS)
+            if len(found) >= count or time.monotonic() > until:
+                break
         return Newest(found, total - end if end > 0 else None, total)
 
-    async def groups(self, wanted: JobFilter, start: int, most: int) -> Groups:
-        """The groups of those that the filter admits; `most` letters are looked at, from the `start`-th newest on."""
-        found = await self.newest(wanted, start, most, most)
+    async def groups(self, wanted: JobFilter, within: Within) -> Groups:
+        """The groups of those that the filter admits."""
+        found = await self.newest(wanted, within, within.most)
         return Groups(grouped(found.letters), found.resume, found.total)
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
@@ -193,9 +203,9 @@ class DeadLetterAdmin:
         self, act: Callable[[DeadLetterView], Awaitable[T]], wanted: JobFilter, bounds: Bounds
     ) -> Bulk[T]:
         until = time.monotonic() + bounds.seconds
-        found = await self.newest(wanted, bounds.start, bounds.limit, bounds.looked)
+        found = await self.newest(wanted, Within(start=bounds.start, seconds=bounds.seconds / 2), bounds.limit)
         done = await for_each(found.letters[: bounds.limit], act, until - time.monotonic())
-        done.more = done.more or found.resume is not None
+        done.more = done.more or found.resume is not None or len(found.letters) > bounds.limit
         return done
 
     async def _replay_brief(self, letter: DeadLetterView) -> Replay:

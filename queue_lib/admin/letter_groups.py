@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.fingerprints import fingerprint
@@ -57,7 +58,12 @@ class Groups:
 
 def group_of(reason: str) -> str:
     """The id of the group to which a dead letter with this reason belongs."""
-    return fingerprint([gist(reason)]) or ""
+    return _named(gist(reason))
+
+
+@lru_cache(maxsize=2000)
+def _named(text: str) -> str:
+    return fingerprint([text]) or ""
 
 
 def grouped(letters: Iterable[DeadLetterView]) -> list[LetterGroup]:

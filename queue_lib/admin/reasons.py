@@ -7,6 +7,7 @@ went wrong.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 LONGEST = 300  # characters of a reason that are looked at
 VARIES, NUMBER = "…", "#"
@@ -22,13 +23,19 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,6}", re.ASCII)  # S3, utf8
 
 def gist(reason: str) -> str:
     """The reason without what varies, in one line of at most 300 characters. It never fails, whatever the text is."""
-    text = _QUOTED.sub(VARIES, " ".join(reason[:LONGEST].split()))
+    return _gist(reason[:LONGEST])
+
+
+@lru_cache(maxsize=2000)
+def _gist(reason: str) -> str:
+    """Most dead letters of a bad night have one and the same reason."""
+    text = _QUOTED.sub(VARIES, " ".join(reason.split()))
     return _WORD.sub(lambda found: _general(found[0]), text)
 
 
 def _general(word: str) -> str:
     core = word.strip(_EDGES)
-    return word.replace(core, _mark(core), 1) if core else word
+    return word if core.isalpha() or not core else word.replace(core, _mark(core), 1)
 
 
 def _mark(word: str) -> str:

@@ -70,9 +70,11 @@ class DeadLetterView(DeadLetterData):
         facts = readable({name: value for name, value in data.items() if name != "data"})
         return cls.model_validate(facts | {"data": kept(data.get("data")), "letterId": readable(letter_id)})
 
-    def brief(self) -> DeadLetterView:
-        """The same without payload and stack trace, which may be large."""
-        return self.model_copy(update={"data": None, "stack": ""})
+    @classmethod
+    def read_brief(cls, letter_id: str, data: Any) -> DeadLetterView:
+        """The same without payload and stack trace, which may be large. Raises ValueError or TypeError."""
+        facts = {name: value for name, value in data.items() if name not in {"data", "stack"}}
+        return cls.model_validate(readable(facts | {"letterId": letter_id}))
 
     @field_serializer("data")
     def _shown(self, data: Any) -> Any:
@@ -102,6 +104,9 @@ class DeadLetterStore(Protocol):
 
     async def page(self, start: int, count: int) -> list[DeadLetterView]:
         """Up to `count` dead letters from number `start` on, the oldest first. Other entries are left out."""
+
+    async def briefs(self, start: int, count: int) -> list[DeadLetterView]:
+        """The same without payloads and stack traces, in few commands and little memory."""
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
         """One dead letter, or None."""

@@ -32,6 +32,13 @@ class MemoryDeadLetters:
         """Dead letters, the oldest first."""
         return [_read(letter) for letter in self._store.letters[start : start + count]]
 
+    async def briefs(self, start: int, count: int) -> list[DeadLetterView]:
+        """The same without payloads and stack traces."""
+        return [
+            DeadLetterView.read_brief(_id(letter), letter.to_wire())
+            for letter in self._store.letters[start : start + count]
+        ]
+
     async def find(self, letter_id: str) -> DeadLetterView | None:
         """One dead letter."""
         return next((_read(letter) for letter in self._store.letters if _id(letter) == letter_id), None)

@@ -167,6 +167,30 @@ async def test_an_old_dead_letter_is_dropped_at_once(redis_url: str, bullmq: Wir
     assert await bullmq.dead_letters.drop(oldest.letter_id)
 
 
+async def test_briefs_are_the_same_dead_letters(kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without payload and stack trace, in the same order; large ones come one by one."""
+    for size in (1, 5000, 1, 5000, 5000):
+        await kit.enqueue("greet", {"text": "x" * size})
+        await fail(kit, await kit.claim(await kit.broker()), Failure("no answer — 503", "Traceback"))
+    monkeypatch.setattr("queue_lib.broker.fields.BYTES", 4000)
+
+    whole = await kit.dead_letters.page(1, 3)
+
+    assert [5000, 1, 5000] == [len(each.data["text"]) for each in whole]
+    expected = [each.model_copy(update={"data": None, "stack": ""}) for each in whole]
+    assert expected == await kit.dead_letters.briefs(1, 3)
+
+
+async def test_odd_entries_hide_no_dead_letter(redis_url: str, bullmq: WireKit) -> None:
+    """A key of another type, an entry of another program, and one that is gone, between dead letters."""
+    await failed(bullmq, "greet", "call")
+    with redis.Redis.from_url(redis_url) as server:
+        server.rpush("bull:dead:wait", "gone", "odd", "other")
+        server.set("bull:dead:odd", "text")
+        server.hset("bull:dead:other", mapping={"name": "report", "data": "[]"})
+    assert ["greet", "call"] == [each.name for each in await bullmq.dead_letters.briefs(0, 9)]
+
+
 @pytest.mark.parametrize("again", [False, True])
 async def test_removing_a_job_removes_its_own_dead_letter_only(kit: WireKit, admin: Admin, again: bool) -> None:
     """The dead letter of an earlier job with the same id stays, because its payload differs."""

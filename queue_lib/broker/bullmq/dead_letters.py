@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from queue_lib.broker import fields
 from queue_lib.broker.bullmq.library import HERE, SharedQueue, script
 from queue_lib.broker.dead_letters import DeadLetterView, dead_letter_id
 from queue_lib.broker.trouble import hashes, outages_translated
@@ -32,6 +33,7 @@ class BullMQDeadLetters:
         self._queue = SharedQueue(DEAD_QUEUE, client, prefix)
         self._remove = client.register_script(IF_SAME + script("removeJob-2.lua"))
         self._gather = client.register_script((HERE / "gather.lua").read_text())
+        self._fields = client.register_script(fields.SCRIPT)
 
     async def add(self, letter: DeadLetter) -> None:
         """Add the dead letter under an id made of the job's, in place of an older one."""
@@ -51,14 +53,27 @@ class BullMQDeadLetters:
         with outages_translated():
             ids = await self._queue.backend.scripts.getRanges(PLACES, start, start + count - 1, asc=True)
             found = zip(ids, await hashes(self._client, map(self._queue.toKey, ids)), strict=True)
-        read = (_letter(entry_id, fields) for entry_id, fields in found)
+        read = (_letter(entry_id, values.get("data")) for entry_id, values in found)
         return [letter for letter in read if letter is not None]
+
+    async def briefs(self, start: int, count: int) -> list[DeadLetterView]:
+        """Each is forgotten but for its facts before more are read: it may have megabytes."""
+        letters: list[DeadLetterView] = []
+        with outages_translated():
+            ids = await self._queue.backend.scripts.getRanges(PLACES, start, start + count - 1, asc=True)
+            while ids:
+                keys = [self._queue.toKey(each) for each in ids[: fields.AT_ONCE]]
+                found = await self._fields(keys=keys, args=fields.arguments(["data"]))
+                read = (_letter(each, *values, brief=True) for each, values in zip(ids, found, strict=False))
+                letters += [letter for letter in read if letter is not None]
+                ids = ids[len(found) :]
+        return letters
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
         """One dead letter."""
         with outages_translated():
-            [fields] = await hashes(self._client, [self._queue.toKey(letter_id)])
-        return _letter(letter_id, fields)
+            [values] = await hashes(self._client, [self._queue.toKey(letter_id)])
+        return _letter(letter_id, values.get("data"))
 
     async def gather(self, start: int, count: int, letter_ids: Sequence[str]) -> int:
         """Move dead letters to the newest end, in one step that costs as much as a page."""
@@ -70,10 +85,10 @@ class BullMQDeadLetters:
         """Delete a dead letter if it is still the one that was read, in one step."""
         key = self._queue.toKey(letter_id)
         with outages_translated():
-            [fields] = await hashes(self._client, [key])
-            if not fields or not (failed_at is None or _failed_at(letter_id, fields) == failed_at):
+            [values] = await hashes(self._client, [key])
+            if not values or not (failed_at is None or _failed_at(letter_id, values.get("data")) == failed_at):
                 return False
-            arguments = [letter_id, 0, self._queue.toKey(""), fields.get("timestamp", "")]
+            arguments = [letter_id, 0, self._queue.toKey(""), values.get("timestamp", "")]
             return bool(await self._remove(keys=[key, self._queue.toKey("repeat")], args=arguments))
 
     async def close(self) -> None:
@@ -81,14 +96,15 @@ class BullMQDeadLetters:
         await self._client.aclose()
 
 
-def _failed_at(entry_id: str, fields: dict[str, str]) -> int | None:
-    letter = _letter(entry_id, fields)
+def _failed_at(entry_id: str, data: str | None) -> int | None:
+    letter = _letter(entry_id, data)
     return None if letter is None else letter.failed_at
 
 
-def _letter(entry_id: str, fields: dict[str, str]) -> DeadLetterView | None:
-    """The dead letter; None for an entry of another program."""
+def _letter(entry_id: str, data: str | None = None, *, brief: bool = False) -> DeadLetterView | None:
+    """The dead letter; None for an entry of another program, or one that is gone."""
+    read = DeadLetterView.read_brief if brief else DeadLetterView.read
     try:
-        return DeadLetterView.read(entry_id, json.loads(fields.get("data", "")))
+        return read(entry_id, json.loads(data or ""))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from queue_lib.admin.dead_letters import Bounds
+from queue_lib.admin.dead_letters import Bounds, Within
 from queue_lib.admin.filters import JobFilter
 from queue_lib.job import Wire
 from queue_lib.processor import Model
@@ -18,8 +18,9 @@ from queue_lib.web.api.route import ApiRoute
 if TYPE_CHECKING:
     from queue_lib.admin.letter_groups import LetterGroup
 
-GROUPED = 1000  # dead letters that one request groups
-LOOKED = 20_000  # dead letters among which one action looks for its group
+GROUPED = 5000  # dead letters that one request groups at most
+QUICK = 0.1  # seconds after which it looks at no more of them
+AT_ONCE = 1000  # dead letters of one action
 LONGEST = 15.0  # seconds of one action: hosts cut requests after 30
 MOST_NAMES = 20  # of a group that are listed
 
@@ -97,8 +98,11 @@ Chosen = Annotated[JobFilter, Depends(filter_of)]
 
 @router.get("", responses=described(401, 422, 503))
 async def groups(operator: Operator, chosen: Chosen, start: Start = 0) -> LetterGroupsOut:
-    """Dead letters by reason. One request looks at 1,000 of them, from the `start`-th newest on."""
-    found = await operator.dead_letters.groups(chosen, start, GROUPED)
+    """Dead letters by reason. One request looks at up to 5,000 of them, from the `start`-th newest on.
+
+    It looks for a tenth of a second: where there are many, `resume` says how far it came.
+    """
+    found = await operator.dead_letters.groups(chosen, Within(start=start, most=GROUPED, seconds=QUICK))
     return LetterGroupsOut(groups=[_out(each) for each in found.groups], total=found.total, resume=found.resume)
 
 
@@ -121,19 +125,19 @@ def one_group(
 
 
 def bounds_of(
-    limit: Annotated[int, Query(ge=1, le=GROUPED, description="At most so many, the newest first.")] = GROUPED,
+    limit: Annotated[int, Query(ge=1, le=AT_ONCE, description="At most so many, the newest first.")] = AT_ONCE,
     start: Start = 0,
 ) -> Bounds:
     """How far the action goes."""
-    return Bounds(limit=limit, looked=LOOKED, seconds=LONGEST, start=start)
+    return Bounds(limit=limit, seconds=LONGEST, start=start)
 
 
 OneGroup = Annotated[JobFilter, Depends(one_group)]
-Within = Annotated[Bounds, Depends(bounds_of)]
+Bounded = Annotated[Bounds, Depends(bounds_of)]
 
 
 @router.post("/{group}/replay", responses=described(401, 403, 422, 503))
-async def replay_group(operator: Operator, chosen: OneGroup, bounds: Within) -> ReplayedOut:
+async def replay_group(operator: Operator, chosen: OneGroup, bounds: Bounded) -> ReplayedOut:
     """Run the jobs of a group again, from their first attempt and on their own wires, and drop its dead letters.
 
     With `before` and `limit` as the list had them, no more are replayed than it said, and none that failed later.
@@ -143,7 +147,7 @@ async def replay_group(operator: Operator, chosen: OneGroup, bounds: Within) -> 
 
 
 @router.delete("/{group}", responses=described(401, 403, 422, 503))
-async def drop_group(operator: Operator, chosen: OneGroup, bounds: Within) -> DroppedOut:
+async def drop_group(operator: Operator, chosen: OneGroup, bounds: Bounded) -> DroppedOut:
     """Delete the dead letters of a group, within the same bounds. Their jobs stay among the failed ones."""
     outcome = await operator.dead_letters.drop_many(chosen, bounds)
     return DroppedOut(dropped=outcome.dropped, more=outcome.more)

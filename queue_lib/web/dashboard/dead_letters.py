@@ -9,18 +9,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from queue_lib.admin.dead_letters import Bounds, Replay
+from queue_lib.admin.dead_letters import Bounds, Replay, Within
 from queue_lib.admin.filters import JobFilter
 from queue_lib.admin.reasons import gist
 from queue_lib.broker.dead_letters import DeadLetterView
 from queue_lib.job import Wire
 from queue_lib.web.dashboard.dependencies import Operator
-from queue_lib.web.dashboard.offers import AT_ONCE, LONGEST, AsSeen, offer
+from queue_lib.web.dashboard.offers import LONGEST, QUICK, AsSeen, offer
 from queue_lib.web.dashboard.pages import done, page
 
 COUNT = 50  # letters on a page
-SEARCHED = 2000  # letters that one page looks at
-LOOKED = AT_ONCE * 20  # letters among which an action looks for those that are meant
+SEARCHED = 10_000  # letters that one page looks at, at most
 SAID = {
     Replay.RETRIED: "letter-retried",
     Replay.ENQUEUED: "letter-enqueued",
@@ -79,7 +78,8 @@ Chosen = Annotated[Filter, Depends(filter_of)]
 @router.get("/letters")
 async def listed(request: Request, operator: Operator, chosen: Chosen, start: Start = 0) -> Response:
     """The letters that are meant, the newest first."""
-    found = await operator.dead_letters.newest(chosen.wanted(), start, COUNT, SEARCHED)
+    within = Within(start=start, most=SEARCHED, seconds=QUICK)
+    found = await operator.dead_letters.newest(chosen.wanted(), within, COUNT)
     query = chosen.query()
     filtered = any(query.values())
     known = None if start or found.resume is not None else len(found.letters)
@@ -104,7 +104,7 @@ async def listed(request: Request, operator: Operator, chosen: Chosen, start: St
 async def replay_all(request: Request, operator: Operator, chosen: Chosen, seen: AsSeen) -> Response:
     """Replay the letters that are meant: as many as the page said, and none that came after it."""
     wanted = chosen.wanted(before=seen.at)
-    outcome = await operator.dead_letters.replay_many(wanted, Bounds(limit=seen.most, looked=LOOKED, seconds=LONGEST))
+    outcome = await operator.dead_letters.replay_many(wanted, Bounds(limit=seen.most, seconds=LONGEST))
     return done(request, "/letters", "replayed-some" if outcome.more else "replayed", outcome.replayed)
 
 

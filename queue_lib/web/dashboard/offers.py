@@ -9,6 +9,7 @@ from fastapi import Depends, Query
 
 AT_ONCE = 1000  # jobs or dead letters of one action
 LONGEST = 15.0  # seconds of one action: routers give up after 30
+QUICK = 0.1  # seconds after which a page looks at no more jobs or letters, and says how far it came
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ SAID = {
     "dropped": "Dead letters dropped: {n}.",
     "dropped-few": "Dead letters dropped: {n}. The others are gone, or still here.",
     "replayed-some": "Dead letters replayed: {n}. There are more; do it again.",
+    "dropped-some": "Dead letters dropped: {n}. There are more; do it again.",
 }
 
 

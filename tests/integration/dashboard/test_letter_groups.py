@@ -123,7 +123,7 @@ async def test_hostile_reasons_are_shown_and_not_obeyed(ada: Browser, mess: Mess
 
 
 async def test_older_groups_are_on_later_pages(ada: Browser, mess: Mess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An action there is for what that page has looked at."""
+    """An action there is for what that page and those behind it have."""
     monkeypatch.setattr("queue_lib.web.dashboard.letter_groups.GROUPED", 25)
     await add(mess, ["old"] * 10 + ["new"] * 25)
     assert [("new", 25)] == await shown(ada)
@@ -133,6 +133,42 @@ async def test_older_groups_are_on_later_pages(ada: Browser, mess: Mess, monkeyp
     [(_, drop)] = await offered(ada, "drop", html.unescape(following))
     assert "said=dropped&n=10" in (await ada.act(drop)).headers["location"]
     assert [("new", 25)] == await shown(ada)
+
+
+@pytest.mark.parametrize(("action", "name"), [("replay", "replayed"), ("drop", "dropped")])
+async def test_an_action_is_for_all_of_a_group(
+    ada: Browser, mess: Mess, monkeypatch: pytest.MonkeyPatch, action: str, name: str
+) -> None:
+    """Also for those letters that the page has not looked at, and says so; not for what came since."""
+    monkeypatch.setattr("queue_lib.web.dashboard.letter_groups.GROUPED", 3)
+    await add(mess, ["row 1 is gone"] * 4 + ["other"] * 3 + ["row 2 is gone", "other"] * 2)
+    assert [("other", 2), ("row # is gone", 1)] == await shown(ada)
+    assert "3 of 11 dead letters were looked at." in (await ada.get("/letters/groups")).text
+    asked, act = next(each for each in await offered(ada, action) if "row #" in each[0])
+    assert "all dead letters with the reason “row # is gone”" in asked
+    await add(mess, ["row 3 is gone"], first=11)
+    monkeypatch.setattr("queue_lib.web.dashboard.letter_groups.ALL", 4)
+
+    assert f"said={name}-some&n=4" in (await ada.act(act)).headers["location"]
+    assert f"said={name}&n=2" in (await ada.act(act)).headers["location"]
+    monkeypatch.undo()
+    assert [("other", 5), ("row # is gone", 1)] == await shown(ada)
+
+
+async def test_a_page_that_has_no_time_says_how_far_it_came(
+    ada: Browser, mess: Mess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks at some letters in any case, and offers to go on; no letter is on no page."""
+    monkeypatch.setattr("queue_lib.web.dashboard.letter_groups.QUICK", 0.0)
+    monkeypatch.setattr("queue_lib.admin.dead_letters.BRIEFS", 2)
+    await add(mess, ["a", "b", "a", "b", "a"])
+    path, found = "/letters/groups", list[tuple[str, int]]()
+    while path:
+        page = (await ada.get(path)).text
+        assert "2 of 5 dead letters" in page or "1 of 5 dead letters" in page
+        found += await shown(ada, path)
+        path = next((html.unescape(each) for each in re.findall(rf'href="{PREFIX}([^"]+)" rel="next"', page)), "")
+    assert {"a": 3, "b": 2} == {reason: sum(n for each, n in found if each == reason) for reason, _ in found}
 
 
 async def test_the_api_has_the_groups(ada: Browser, mess: Mess) -> None:
