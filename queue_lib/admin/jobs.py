@@ -11,7 +11,7 @@ from queue_lib.admin.admission import UnfitJobsError
 from queue_lib.admin.backends import log_fields
 from queue_lib.admin.bulk import for_each
 from queue_lib.admin.filters import has_words
-from queue_lib.admin.lists import JobLists
+from queue_lib.admin.lists import SEARCHED, JobLists
 from queue_lib.admin.ports import JobView
 from queue_lib.admin.queues import PAGE
 from queue_lib.admin.reading import Reading
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from queue_lib.job import Wire
     from queue_lib.processor import JobSchema
 
-SEARCHED = 1000  # jobs that one search looks at
+BRIEFS = 250  # jobs of a search that are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +105,37 @@ class JobAdmin:
         jobs = await inspector.page(queue, state, start, min(count, PAGE))
         return JobPage(jobs, (await inspector.counts(queue))[state])
 
-    async def search(
-        self, queue: str, state: State, wire: Wire, text: str, *, start: int = 0, count: int = 50
+    async def search(  # noqa: PLR0913 -- what is searched, for what, and how far
+        self,
+        queue: str,
+        state: State,
+        wire: Wire,
+        text: str,
+        *,
+        start: int = 0,
+        count: int = 50,
+        seconds: float = math.inf,
     ) -> Search:
         """Up to `count` of one wire's jobs of a state that have a text in their id, name, reason or payload.
 
-        Case does not matter. At most 1,000 jobs are looked at, from number `start` on, in the order of `browse`.
-        Raises NoSuchQueueError, and PermanentError for a wire that is not served.
+        Case does not matter. At most 5,000 jobs are looked at, from number `start` on, in the order of `browse`, and no
+        more after so many seconds. Raises NoSuchQueueError, and PermanentError for a wire that is not served.
         """
         [queue] = self._backends.chosen(queue)
-        inspector = self._on(wire)
-        found: list[JobView] = []
-        end = min(start + SEARCHED, total := (await inspector.counts(queue))[state])
-        for page_start in range(start, end, PAGE):
-            page = await inspector.page(queue, state, page_start, PAGE)
-            for place, job in enumerate(page):
+        inspector, until = self._on(wire), time.monotonic() + seconds
+        found: list[str] = []
+        total = (await inspector.counts(queue))[state]
+        place, end = start, min(start + SEARCHED, total)
+        while place < end and len(found) < count and (place == start or time.monotonic() < until):
+            page = await inspector.page(queue, state, place, min(BRIEFS, end - place), brief=True)
+            for number, job in enumerate(page, place + 1):
                 if has_words(job, text):
-                    found.append(job)
+                    found.append(job.id)
                 if len(found) == count:
-                    return Search(found, page_start + place + 1)
-        return Search(found, end if end < total else None)
+                    end = number
+                    break
+            place = min(place + BRIEFS, end)
+        return Search(await inspector.listed(queue, state, found), place if place < total else None)
 
     async def flow(self, job: JobView) -> FlowNode | None:
         """The whole flow that the job belongs to, 100 jobs of it at most; None if there is none, as always on RQ."""
@@ -221,7 +232,7 @@ class JobAdmin:
         """
         found: dict[tuple[Wire, str, str], JobView] = {}
         until = time.monotonic() + seconds
-        async for page in self._failed_pages(wanted):
+        async for page in self._failed_pages(wanted, brief=True):
             for job in page:
                 if len(found) == limit:
                     return Failed(list(found.values()), more=True)
@@ -240,14 +251,14 @@ class JobAdmin:
 
     async def each_failed(self, wanted: JobFilter) -> AsyncIterator[JobView]:
         """The same jobs whole, one after the other. Retry none meanwhile."""
-        async for page in self._failed_pages(wanted):
+        async for page in self._failed_pages(wanted, brief=False):
             for job in page:
                 yield job
 
-    async def _failed_pages(self, wanted: JobFilter) -> AsyncIterator[list[JobView]]:
+    async def _failed_pages(self, wanted: JobFilter, *, brief: bool) -> AsyncIterator[list[JobView]]:
         now = self._backends.clock()
         for queue in self._backends.chosen(wanted.queue):
-            merged, page = self._lists.merged(queue, State.FAILED, wanted.wire), list[JobView]()
+            merged, page = self._lists.merged(queue, State.FAILED, wanted.wire, brief=brief), list[JobView]()
             async for job in merged.jobs():
                 page.append(job)
                 if len(page) == PAGE:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.filters import has_words
@@ -12,20 +13,28 @@ from queue_lib.admin.ports import JobView
 from queue_lib.errors import BrokerRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from queue_lib.admin.backends import Backends
     from queue_lib.admin.merging import Cursor
+    from queue_lib.admin.ports import Inspector
     from queue_lib.job import State, Wire
 
-SEARCHED = 1000  # jobs that one search looks at
+SEARCHED = 5000  # jobs that one search looks at, at most
+LEAST = 100  # jobs that it looks at in any time
 MOST_GONE = 1000  # ids without a job that a page passes over in a list: RQ keeps ids longer than jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some jobs. `following` is where to go on, also where none is here; None at the end."""
+    """Some jobs of `looked` that were looked at. `following` is where to go on, also where none is here.
+
+    It is None at the end.
+    """
 
     jobs: list[JobView]
     following: Cursor | None
+    looked: int
 
 
 class JobLists:
@@ -42,36 +51,62 @@ class JobLists:
         wire: Wire | None,
         cursor: Cursor | None = None,
         most_gone: float = math.inf,
+        *,
+        brief: bool = False,
     ) -> Merged:
         """All jobs from the cursor on. Raises NoSuchQueueError, and PermanentError for a wire that is not served."""
         [queue] = self._backends.chosen(queue)
-        inspectors = self._backends.inspectors if wire is None else [self._backends.on(wire)]
-        return Merged(inspectors, queue, state, cursor, most_gone)
+        return Merged(self._inspectors(wire), queue, state, cursor, most_gone, brief=brief)
 
     async def page(
         self, queue: str, state: State, wire: Wire | None, cursor: Cursor | None = None, count: int = 50
     ) -> Listed:
         """The next `count` jobs. Raises what `merged` raises, and BrokerRefusedError if no list can be read."""
-        return await self._take(self.merged(queue, state, wire, cursor, MOST_GONE), count, count, "")
+        return await self._take(self.merged(queue, state, wire, cursor, MOST_GONE), count, lambda _: True)
 
-    async def search(
-        self, queue: str, state: State, wire: Wire | None, text: str, cursor: Cursor | None = None, count: int = 50
+    async def search(  # noqa: PLR0913 -- what is searched, for what, and how far
+        self,
+        queue: str,
+        state: State,
+        wire: Wire | None,
+        text: str,
+        cursor: Cursor | None = None,
+        *,
+        count: int = 50,
+        seconds: float = math.inf,
     ) -> Listed:
         """Up to `count` jobs that have the text in their id, name, reason or payload, in any case.
 
-        At most 1,000 are looked at. Raises as `page` does.
+        At most 5,000 are looked at, and no more after so many seconds. Raises as `page` does.
         """
-        return await self._take(self.merged(queue, state, wire, cursor, MOST_GONE), count, SEARCHED, text)
+        merged = self.merged(queue, state, wire, cursor, MOST_GONE, brief=True)
+        found = await self._take(merged, count, lambda job: has_words(job, text), seconds)
+        return replace(found, jobs=await self._whole(queue, state, wire, found.jobs))
+
+    def _inspectors(self, wire: Wire | None) -> Sequence[Inspector]:
+        return self._backends.inspectors if wire is None else [self._backends.on(wire)]
 
     @staticmethod
-    async def _take(merged: Merged, count: int, most: int, text: str) -> Listed:
+    async def _take(
+        merged: Merged, count: int, is_meant: Callable[[JobView], bool], seconds: float = math.inf
+    ) -> Listed:
+        until = time.monotonic() + seconds
         found, looked = list[JobView](), 0
         async for job in merged.jobs():
             looked += 1
-            if not text or has_words(job, text):
+            if is_meant(job):
                 found.append(job)
-            if len(found) == count or looked == most:
+            if len(found) == count or looked == SEARCHED or (looked >= LEAST and time.monotonic() > until):
                 break
         if not looked and merged.trouble is not None:
             raise BrokerRefusedError(trouble=merged.trouble)
-        return Listed(found, await merged.cursor())
+        return Listed(found, await merged.cursor(), looked)
+
+    async def _whole(self, queue: str, state: State, wire: Wire | None, found: Sequence[JobView]) -> list[JobView]:
+        """The jobs that were found as a page shows them; without those that have gone since."""
+        whole: dict[tuple[Wire, str], JobView] = {}
+        for inspector in self._inspectors(wire):
+            ids = [job.id for job in found if job.wire is inspector.wire]
+            if ids:
+                whole |= {(job.wire, job.id): job for job in await inspector.listed(queue, state, ids)}
+        return [whole[job.wire, job.id] for job in found if (job.wire, job.id) in whole]

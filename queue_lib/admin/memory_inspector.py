@@ -71,7 +71,7 @@ class MemoryInspector:
             ),
         )
 
-    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+    async def page(self, queue: str, state: State, start: int, count: int, *, brief: bool = False) -> list[JobView]:  # noqa: ARG002 -- all are read at once
         """Jobs of a state."""
         found = [record for (name, _), record in self._store.jobs.items() if name == queue and record.state is state]
         if state in {State.COMPLETED, State.FAILED}:
@@ -79,13 +79,27 @@ class MemoryInspector:
         views = [self._view(queue, record) for record in found[start : start + count]]
         return [replace(view, data=readable(view.data, LISTED)) for view in views]
 
+    async def listed(self, queue: str, state: State, job_ids: Sequence[str]) -> list[JobView]:
+        """These jobs."""
+        page = await self.page(queue, state, 0, len(self._store.jobs))
+        return [view for view in page if view.id in job_ids]
+
     def lists(self, state: State) -> int:  # noqa: ARG002 -- the port's
         """One."""
         return 1
 
-    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:  # noqa: ARG002 -- the port's
+    async def behind(
+        self,
+        queue: str,
+        state: State,
+        number: int,  # noqa: ARG002 -- the port's
+        mark: Mark | None,
+        count: int,
+        *,
+        brief: bool = False,
+    ) -> list[Placed]:
         """Behind the mark's job; without it the first ones."""
-        views = await self.page(queue, state, 0, len(self._store.jobs))
+        views = await self.page(queue, state, 0, len(self._store.jobs), brief=brief)
         ids = [view.id for view in views]
         start = ids.index(mark.id) + 1 if mark and mark.id in ids else 0
         return [Placed(Mark(view.id), view) for view in views[start : start + count]]

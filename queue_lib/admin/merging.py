@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from queue_lib.errors import Trouble
 
 READ = 50  # jobs of a list that are read at once
+READ_BRIEF = 250  # brief ones
 LONGEST_ID = 1000  # characters
 MOST_PASSED = 2**53
 GREATEST = sys.float_info.max  # stands for an endless score, which JSON does not have
@@ -91,15 +92,25 @@ class Merged:
         state: State,
         cursor: Cursor | None = None,
         most_gone: float = math.inf,
+        *,
+        brief: bool = False,
     ) -> None:
-        """Begin at the cursor."""
+        """Begin at the cursor. Brief jobs are as those of `Inspector.page`."""
         self._state = state
         self._passed = cursor.passed if cursor else 0
         self._read = Reading()
         marks = cursor.marks if cursor else {}
         lists = ((each, number, f"{each.wire}{number}") for each in inspectors for number in range(each.lists(state)))
+        count = READ_BRIEF if brief else READ
         self._lists = [
-            _List(partial(each.behind, queue, state, number), self._read, name, marks.get(name), most_gone)
+            _List(
+                partial(each.behind, queue, state, number, count=count, brief=brief),
+                count,
+                self._read,
+                name,
+                marks.get(name),
+                most_gone,
+            )
             for each, number, name in lists
         ]
         self._shown: set[tuple[str, str]] = set()
@@ -141,17 +152,18 @@ class Merged:
 
 
 class _List:
-    """A reader of one list of a wire."""
+    """A reader of one list of a wire. `behind` gives the next `count` jobs, or fewer where the list ends."""
 
     def __init__(
         self,
-        behind: Callable[[Mark | None, int], Awaitable[list[Placed]]],
+        behind: Callable[[Mark | None], Awaitable[list[Placed]]],
+        count: int,
         read: Reading,
         name: str,
         mark: Mark | None,
         most_gone: float,
     ) -> None:
-        self._behind, self._reading = behind, read
+        self._behind, self._count, self._reading = behind, count, read
         self._placed: deque[Placed] = deque()
         self._seen: set[str] = set()
         self._is_read, self._left = False, most_gone
@@ -169,11 +181,11 @@ class _List:
             await self._refill()
 
     async def _refill(self) -> None:
-        found = await self._reading(self._behind(self._last, READ))
+        found = await self._reading(self._behind(self._last))
         fresh = [each for each in found or () if each.mark.id not in self._seen]
         self._seen.update(each.mark.id for each in fresh)
         self._placed.extend(fresh)
-        self._is_read = not fresh or len(found or ()) < READ
+        self._is_read = not fresh or len(found or ()) < self._count
         if found:
             self._last = found[-1].mark
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from queue_lib.job import Wire
 
 LISTED = 64 * 1024  # characters of a job's payload where many are listed
+LARGEST = 1024 * 1024  # bytes of a payload that a search reads: it may be more than LISTED as Redis has it
 READ_AT_ONCE = 20  # jobs of a list: each payload may be large
 
 
@@ -126,16 +127,22 @@ class Inspector(Protocol):
     async def find(self, queue: str, job_id: str) -> JobView | None:
         """One job, or None."""
 
-    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+    async def page(self, queue: str, state: State, start: int, count: int, *, brief: bool = False) -> list[JobView]:
         """Up to `count` jobs of a state from number `start` on: ended jobs newest first, others in running order.
 
-        Jobs may come and go between two pages, so one may be seen twice, or not at all.
+        Jobs may come and go between two pages, so one may be seen twice, or not at all. A `brief` job is read in little
+        time: it has its id, name, payload and reason, and the time by which the list of its state is ordered.
         """
+
+    async def listed(self, queue: str, state: State, job_ids: Sequence[str]) -> list[JobView]:
+        """These jobs, as a page shows them; without those that are gone."""
 
     def lists(self, state: State) -> int:
         """In how many lists the wire keeps the jobs of a state."""
 
-    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+    async def behind(
+        self, queue: str, state: State, number: int, mark: Mark | None, count: int, *, brief: bool = False
+    ) -> list[Placed]:
         """Up to `count` jobs of the list with this number, from 0 on: those behind the mark, or the first ones.
 
         The list has its own order: ended jobs the newest first, others in running order. If the mark's job has left

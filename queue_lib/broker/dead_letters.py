@@ -73,7 +73,9 @@ class DeadLetterView(DeadLetterData):
     @classmethod
     def read_brief(cls, letter_id: str, data: Any) -> DeadLetterView:
         """The same without payload and stack trace, which may be large. Raises ValueError or TypeError."""
-        facts = {name: value for name, value in data.items() if name not in {"data", "stack"}}
+        facts = {name: value for name, value in data.items() if name != "data"}
+        if isinstance(facts.get("stack"), str):  # anything else is no dead letter's
+            facts["stack"] = ""
         return cls.model_validate(readable(facts | {"letterId": letter_id}))
 
     @field_serializer("data")

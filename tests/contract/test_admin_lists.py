@@ -14,15 +14,17 @@ from rq import Queue as RQQueue
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.backends import NoSuchQueueError
 from queue_lib.admin.filters import JobFilter
-from queue_lib.admin.ports import LISTED, READ_AT_ONCE
+from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Placed, moment_of
 from queue_lib.errors import PermanentError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
 from tests.support.wire_kit import QUEUE, WireKit, backends, clock, redis_kit
 
+STATES = [State.WAITING, State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED]
 
-@pytest.mark.parametrize("state", [State.WAITING, State.DELAYED, State.ACTIVE, State.COMPLETED, State.FAILED])
+
+@pytest.mark.parametrize("state", STATES)
 async def test_pages_show_every_job_of_a_state_once(kit: WireKit, state: State) -> None:
     """Pages of two show all five jobs, each as it was enqueued."""
     broker = await kit.broker()
@@ -155,11 +157,66 @@ async def test_jobs_are_searched(kit: WireKit, admin: Admin, monkeypatch: pytest
     first, resume = await search("userId", count=1)
     assert (1, 1) == (len(first), resume)
     assert (set(ids) - first, None) == await search("userId", start=1)
-    monkeypatch.setattr("queue_lib.admin.jobs.PAGE", 1)
+    last = "berta" if ids[0] in first else "anna"
+    monkeypatch.setattr("queue_lib.admin.jobs.BRIEFS", 1)
+    assert (set(), 1) == await search(last, seconds=0)
     monkeypatch.setattr("queue_lib.admin.jobs.SEARCHED", 1)
-    assert (set(), 1) == await search("berta" if ids[0] in first else "anna")
+    assert (set(), 1) == await search(last)
     await (await kit.claim(await kit.broker())).bury(Failure("The door is LOCKED"))
     assert 1 == len((await search("locked", State.FAILED))[0])
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_brief_job_is_the_same_job(kit: WireKit, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as it goes: all by which lists are searched, filtered and ordered, however many are read at once."""
+    broker = await kit.broker()
+    for number in range(5):
+        data = {"number": number, "text": "é" * 500}
+        await kit.enqueue(f"greet-{number}", data, delay=60.0 if state is State.DELAYED else 0.0)
+    for _ in range(5 if state in {State.ACTIVE, State.COMPLETED, State.FAILED} else 0):
+        lease = await kit.claim(broker)
+        if state in {State.COMPLETED, State.FAILED}:
+            await (lease.done({"ok": True}) if state is State.COMPLETED else lease.bury(FAILURE))
+    monkeypatch.setattr("queue_lib.broker.fields.BYTES", 1000)
+
+    whole, brief, listed = (
+        [
+            (job.id, job.name, job.queue, job.wire, job.state, job.data, job.reason or None, moment_of(job, state))
+            for job in jobs
+        ]
+        for jobs in (
+            [each.job for each in await behind(kit, state) if each.job],
+            [each.job for each in await behind(kit, state, brief=True) if each.job],
+            await kit.inspector.listed(
+                QUEUE.name, state, [each.mark.id.split(":")[0] for each in await behind(kit, state)]
+            ),
+        )
+    )
+    assert 5 == len(whole)
+    assert whole == brief
+    assert sorted(whole) == sorted(listed)
+
+
+async def behind(kit: WireKit, state: State, *, brief: bool = False) -> list[Placed]:
+    """All jobs of a state, list after list."""
+    lists = range(kit.inspector.lists(state))
+    found = [await kit.inspector.behind(QUEUE.name, state, number, None, 100, brief=brief) for number in lists]
+    return [each for placed in found for each in placed]
+
+
+async def test_a_huge_payload_is_not_searched(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not even read; the job itself is found."""
+    monkeypatch.setattr("queue_lib.admin.bullmq.briefs.LARGEST", 100)
+    monkeypatch.setattr("queue_lib.admin.rq.briefs.LARGEST", 100)
+    for wire in ("bullmq", "rq"):
+        async with redis_kit(redis_url, wire) as kit:
+            job_id = await kit.enqueue("greet", {"userId": "".join(map(chr, range(0x4E00, 0x4E00 + 200)))})
+            [brief] = await kit.inspector.page(QUEUE.name, State.WAITING, 0, 9, brief=True)
+            found = await Admin(backends(kit), by="anna").jobs.search(
+                QUEUE.name, State.WAITING, kit.inspector.wire, job_id
+            )
+        assert "too large for a list" in brief.data["unserializable"]
+        assert [job_id] == [job.id for job in found.jobs]
 
 
 async def test_a_large_payload_is_not_in_a_list(kit: WireKit, admin: Admin) -> None:

@@ -134,6 +134,8 @@ async def test_a_search_covers_both_wires(redis_url: str, monkeypatch: pytest.Mo
             await asyncio.sleep(0.002)
         whole = await admin.lists.search(QUEUE.name, State.WAITING, None, "ANNA")
         alone = await admin.lists.search(QUEUE.name, State.WAITING, Wire.BULLMQ, "ANNA")
+        monkeypatch.setattr("queue_lib.admin.lists.LEAST", 1)
+        hasty = await admin.lists.search(QUEUE.name, State.WAITING, None, "berta", seconds=0)
         monkeypatch.setattr("queue_lib.admin.lists.SEARCHED", 2)
         first = await admin.lists.search(QUEUE.name, State.WAITING, None, "berta")
         rest = await admin.lists.search(QUEUE.name, State.WAITING, None, "berta", first.following)
@@ -141,6 +143,8 @@ async def test_a_search_covers_both_wires(redis_url: str, monkeypatch: pytest.Mo
     assert ["Anna", "anna", "Anna 2"] == [job.data["userId"] for job in whole.jobs]
     assert (["Anna"], None) == ([job.data["userId"] for job in alone.jobs], alone.following)
     assert [0, 1] == [len(first.jobs), len(rest.jobs)]
+    assert [1, 2, 2] == [each.looked for each in (hasty, first, rest)]
+    assert hasty.following is not None
 
 
 async def test_a_broken_wire_hides_no_job_of_the_other(redis_url: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from queue_lib.admin.bullmq.briefs import DUE, Briefs
 from queue_lib.admin.bullmq.flow import dead_children, flow_of, stuck_parents
 from queue_lib.admin.bullmq.listing import behind
 from queue_lib.admin.bullmq.view import bull_job, ref, view
 from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView, Placed
+from queue_lib.broker import fields
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.producer import options
@@ -34,7 +36,6 @@ LISTS = {State.WAITING: IN_LINE}
 UNKNOWN = "unknown"  # BullMQ's state of a job that is in no list
 NEWEST_FIRST = frozenset({State.COMPLETED, State.FAILED})  # other lists are in running order
 AFRESH = {"resetAttemptsMade": True}  # attemptsStarted stays: it says that the job may have notes
-DUE = 0x1000  # BullMQ scores delayed jobs with milliseconds, and a counter in the last twelve bits
 LONGEST_LOG = 1000  # lines that are shown
 CHILDREN = 100  # of a job that are shown
 FINGERPRINTED = ("timestamp", "processedOn", "finishedOn", "progress", "atm", "delay")
@@ -52,6 +53,7 @@ class BullMQInspector:
         """`client` decodes replies; it stays the caller's to close."""
         self._client = client
         self._prefix = prefix
+        self._briefs = Briefs(client)
         self._queues: dict[str, SharedQueue] = {}
 
     def queue(self, name: str) -> SharedQueue:
@@ -80,8 +82,8 @@ class BullMQInspector:
             job = await self._job(source, job_id)
             if job is None:
                 return None
-            state, fields = job
-            found = view(source, job_id, fields, _state(state))
+            state, values = job
+            found = view(source, job_id, values, _state(state))
             [found] = await self._with_due(source, [found])
             [found] = await self._with_dead(source, [await self._whole(source, found)])
             return found
@@ -93,8 +95,8 @@ class BullMQInspector:
         `repeat:<scheduler>`, `<id>:processed`. A job is in one of the queue's lists, or has the time it was added.
         """
         state = await source.getJobState(job_id)  # first: a job that is completed by then has its result
-        [fields] = await hashes(self._client, [source.toKey(job_id)])
-        return (state, fields) if fields and (state != UNKNOWN or "timestamp" in fields) else None
+        [values] = await hashes(self._client, [source.toKey(job_id)])
+        return (state, values) if values and (state != UNKNOWN or "timestamp" in values) else None
 
     async def _whole(self, source: SharedQueue, found: JobView) -> JobView:
         """The job with what other keys hold: its log, its open children and its ended ones."""
@@ -122,7 +124,7 @@ class BullMQInspector:
         dead = await dead_children(source, [each.id for each in views if each.state is State.WAITING_CHILDREN])
         return [replace(each, dead_children=dead[each.id]) if each.id in dead else each for each in views]
 
-    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+    async def page(self, queue: str, state: State, start: int, count: int, *, brief: bool = False) -> list[JobView]:
         """Jobs of a state, list after list."""
         views: list[JobView] = []
         source = self.queue(queue)
@@ -131,22 +133,34 @@ class BullMQInspector:
                 left = count - len(views)
                 if left <= 0:
                     break
-                views += await self._read(source, name, state, start, left)
+                views += await self._read(source, name, state, start, left, brief=brief)
                 start = max(0, start - (await source.getJobCounts(name))[name])
+            return views if brief else await self._with_dead(source, await self._with_due(source, views))
+
+    async def listed(self, queue: str, state: State, job_ids: Sequence[str]) -> list[JobView]:
+        """These jobs."""
+        source = self.queue(queue)
+        with outages_translated():
+            views = await self._views(source, job_ids, state)
             return await self._with_dead(source, await self._with_due(source, views))
 
     def lists(self, state: State) -> int:
         """One, but for waiting jobs."""
         return len(LISTS.get(state, (state,)))
 
-    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+    async def behind(
+        self, queue: str, state: State, number: int, mark: Mark | None, count: int, *, brief: bool = False
+    ) -> list[Placed]:
         """Jobs of one of BullMQ's lists or sorted sets."""
         source, name = self.queue(queue), LISTS.get(state, (state.value,))[number]
         with outages_translated():
             marks = await behind(self._client, source.toKey(name), mark, count, desc=state in NEWEST_FIRST)
-            views = await self._views(source, [each.id for each in marks], state)
-            views = await self._with_dead(source, await self._with_due(source, views))
-        by_id = {each.id: each for each in views}
+            ids = [each.id for each in marks]
+            if brief:
+                scores = {each.id: each.score for each in marks} if state is State.DELAYED else {}
+                by_id = await self._briefs.read(source, state, ids, scores)
+            else:
+                by_id = {each.id: each for each in await self.listed(queue, state, ids)}
         return [Placed(each, by_id.get(each.id)) for each in marks]
 
     async def _views(self, source: SharedQueue, ids: Sequence[str], state: State) -> list[JobView]:
@@ -155,17 +169,22 @@ class BullMQInspector:
         for first in range(0, len(ids), READ_AT_ONCE):
             some = ids[first : first + READ_AT_ONCE]
             found = zip(some, await hashes(self._client, map(source.toKey, some)), strict=True)
-            views += [view(source, job_id, fields, state, most=LISTED) for job_id, fields in found if fields]
+            views += [view(source, job_id, values, state, most=LISTED) for job_id, values in found if values]
         return views
 
-    async def _read(self, source: SharedQueue, name: str, state: State, start: int, count: int) -> list[JobView]:
+    async def _read(
+        self, source: SharedQueue, name: str, state: State, start: int, count: int, *, brief: bool
+    ) -> list[JobView]:
         """A part of one list, in steps."""
         views: dict[str, JobView] = {}  # by id: a queue that moves on meanwhile may show one twice
-        for first in range(start, start + count, READ_AT_ONCE):
-            last = min(first + READ_AT_ONCE, start + count) - 1
+        step = fields.AT_ONCE if brief else READ_AT_ONCE
+        for first in range(start, start + count, step):
+            last = min(first + step, start + count) - 1
             ids = await source.backend.scripts.getRanges([name], first, last, asc=state not in NEWEST_FIRST)
-            found = zip(ids, await hashes(self._client, map(source.toKey, ids)), strict=True)
-            views |= {job_id: view(source, job_id, fields, state, most=LISTED) for job_id, fields in found if fields}
+            if brief:
+                views |= await self._briefs.read(source, state, ids, {})
+            else:
+                views |= {each.id: each for each in await self._views(source, ids, state)}
             if len(ids) <= last - first:
                 break
         return list(views.values())
@@ -178,7 +197,7 @@ class BullMQInspector:
                 for job_id in job_ids:
                     pipe.hmget(source.toKey(job_id), FINGERPRINTED)
                 found = await answers(pipe)
-        return [fingerprint(fields) for fields in found]
+        return [fingerprint(values) for values in found]
 
     async def retry(self, queue: str, job_id: str) -> bool:
         """Send a failed job back to its queue. Its crashes are reset first, while no worker runs it."""

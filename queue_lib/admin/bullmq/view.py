@@ -33,9 +33,9 @@ def bull_job(source: BullQueue, job_id: str, fields: dict[str, str]) -> Any:
 def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *, most: int | None = None) -> JobView:
     """The job as its hash has it; `most` is the limit of characters of its payload, result and progress."""
     job = bull_job(source, str(job_id), fields)
-    started, finished = (_number(fields.get(name)) / MS or None for name in ("processedOn", "finishedOn"))
-    added = _number(fields.get("timestamp")) / MS
-    made = _number(fields.get("atm"))
+    started, finished = (count_of(fields.get(name)) / MS or None for name in ("processedOn", "finishedOn"))
+    added = count_of(fields.get("timestamp")) / MS
+    made = count_of(fields.get("atm"))
     failed = _failures(job, fields, made - (state is State.COMPLETED), finished if state is State.FAILED else None)
     return JobView(
         id=str(job_id),
@@ -52,7 +52,7 @@ def view(source: BullQueue, job_id: str, fields: dict[str, str], state: State, *
         reason=fields.get("failedReason"),
         stack=failed[-1].stack if failed else None,
         max_attempts=_attempts(job),
-        priority=_number(fields.get("priority")),
+        priority=count_of(fields.get("priority")),
         started_at=started,
         ready_at=_ready(job, added, started) if state is State.WAITING else None,
         worker=fields.get("pb"),
@@ -97,5 +97,6 @@ def _ready(job: Any, added: float, started: float | None) -> float | None:
     return added + delay / MS if isinstance(delay, int | float) and abs(delay) < MAX_NUMBER else None
 
 
-def _number(text: str | None) -> int:
+def count_of(text: str | None) -> int:
+    """A count in a job's hash; 0 if there is none, or it is no possible count."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else 0  # noqa: PLR2004

@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 
 from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Inspector, JobView, Placed
+from queue_lib.admin.rq.briefs import Briefs
 from queue_lib.admin.rq.listing import count_lists, job_of, read_behind, read_ids
 from queue_lib.admin.rq.view import read, view, whole
 from queue_lib.broker.rq import producer
@@ -62,6 +63,7 @@ class RQInspector:
         """`connection` is synchronous and does not decode; `switch` is BullMQ's inspector."""
         self._connection = connection
         self._switch = switch
+        self._briefs = Briefs(connection)
         self._clean_script = connection.register_script(source("clean"))
 
     async def check(self, queue: str) -> None:
@@ -116,13 +118,23 @@ class RQInspector:
                 pipe.hgetall(GuardedJob.key_for(job_id))
             return [raw if isinstance(raw, dict) else {} for raw in synchronous_answers(pipe)]
 
-    async def page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+    async def page(self, queue: str, state: State, start: int, count: int, *, brief: bool = False) -> list[JobView]:
         """Jobs of a state, lane by lane."""
         with outages_translated():
-            return await asyncio.to_thread(self._page, queue, state, start, count)
+            return await asyncio.to_thread(self._page, queue, state, start, count, brief=brief)
 
-    def _page(self, queue: str, state: State, start: int, count: int) -> list[JobView]:
+    def _page(self, queue: str, state: State, start: int, count: int, *, brief: bool) -> list[JobView]:
         ids = read_ids(self._connection, lanes(queue), state, start, count)
+        if brief:
+            return list(self._briefs.read(queue, state, ids, {}).values())
+        return self._listed(queue, state, ids)
+
+    async def listed(self, queue: str, state: State, job_ids: Sequence[str]) -> list[JobView]:
+        """These jobs."""
+        with outages_translated():
+            return await asyncio.to_thread(self._listed, queue, state, job_ids)
+
+    def _listed(self, queue: str, state: State, ids: Sequence[str]) -> list[JobView]:
         views: list[JobView] = []
         for first in range(0, len(ids), READ_AT_ONCE):
             views += self._read(queue, state, ids[first : first + READ_AT_ONCE])
@@ -136,18 +148,27 @@ class RQInspector:
         """One or two for each lane."""
         return count_lists(self._connection, lanes(""), state)
 
-    async def behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
+    async def behind(
+        self, queue: str, state: State, number: int, mark: Mark | None, count: int, *, brief: bool = False
+    ) -> list[Placed]:
         """Jobs of one lane."""
         with outages_translated():
-            return await asyncio.to_thread(self._behind, queue, state, number, mark, count)
+            return await asyncio.to_thread(
+                lambda: self._placed(
+                    queue,
+                    state,
+                    read_behind(self._connection, lanes(queue), state, number, mark, count),
+                    brief=brief,
+                )
+            )
 
-    def _behind(self, queue: str, state: State, number: int, mark: Mark | None, count: int) -> list[Placed]:
-        marks = read_behind(self._connection, lanes(queue), state, number, mark, count)
+    def _placed(self, queue: str, state: State, marks: Sequence[Mark], *, brief: bool) -> list[Placed]:
         ids = [job_of(each.id) if state is State.ACTIVE else each.id for each in marks]
-        views: list[JobView] = []
-        for first in range(0, len(ids), READ_AT_ONCE):
-            views += self._read(queue, state, ids[first : first + READ_AT_ONCE])
-        by_id = {each.id: each for each in (self._with_due(views) if state is State.DELAYED else views)}
+        if brief:
+            scores = {each.id: each.score for each in marks} if state is State.DELAYED else {}
+            by_id = self._briefs.read(queue, state, ids, scores)
+        else:
+            by_id = {each.id: each for each in self._listed(queue, state, ids)}
         return [Placed(mark, by_id.get(job_id)) for mark, job_id in zip(marks, ids, strict=True)]
 
     def _with_due(self, views: list[JobView]) -> list[JobView]:

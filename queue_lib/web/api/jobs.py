@@ -15,6 +15,7 @@ from queue_lib.web.api.problems import described
 from queue_lib.web.api.route import ApiRoute
 from queue_lib.web.api.watch import Watch
 
+QUICK = 0.1  # seconds after which a search looks at no more jobs
 LONGEST_WAIT = 25  # seconds: hosts cut requests that are silent for 30
 
 router = APIRouter(prefix="/queue/jobs", tags=["jobs"], route_class=ApiRoute)
@@ -37,7 +38,7 @@ async def browse(  # noqa: PLR0913 -- the parameters of the query
     most. `resume` is the `start` of the next request.
     """
     if text is not None:
-        search = await operator.jobs.search(queue, state, wire, text, start=start, count=count)
+        search = await operator.jobs.search(queue, state, wire, text, start=start, count=count, seconds=QUICK)
         return page_out(search.jobs, None, search.resume)
     page = await operator.jobs.browse(queue, state, wire, start, count)
     end = start + count

@@ -62,9 +62,7 @@ class GroupSeen:
         return Bounds(limit=self.most or ALL, seconds=LONGEST, start=start)
 
 
-def seen_of(
-    seen: Annotated[float, Query(gt=0)], most: Annotated[int, Query(ge=0, le=GROUPED)]
-) -> GroupSeen:
+def seen_of(seen: Annotated[float, Query(gt=0)], most: Annotated[int, Query(ge=0, le=GROUPED)]) -> GroupSeen:
     """As the page has put it into the action's address."""
     return GroupSeen(seen, most)
 

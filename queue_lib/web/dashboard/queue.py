@@ -19,7 +19,7 @@ from queue_lib.web.dashboard.alarms import alarms
 from queue_lib.web.dashboard.charts import InPeriod, Period, graphs_of, history_of
 from queue_lib.web.dashboard.dependencies import Operator
 from queue_lib.web.dashboard.formats import WIRES
-from queue_lib.web.dashboard.offers import LONGEST, AsSeen, offer
+from queue_lib.web.dashboard.offers import LONGEST, QUICK, AsSeen, offer
 from queue_lib.web.dashboard.pages import done, page
 
 COUNT = 50  # jobs on a page
@@ -91,6 +91,7 @@ async def jobs(
         totals=totals,
         total=totals[where.state],
         may_add=bool(operator.jobs.offered(queue)),
+        looked=listed.looked,
         passed=where.after.passed if where.after else 0,
         offer=offer(known, f"failed {WIRES[where.wire]} job" if where.wire else "failed job"),
         state=where.state,
@@ -110,7 +111,7 @@ async def jobs(
 
 async def _look(lists: JobLists, queue: str, where: Where) -> Listed:
     if where.text:
-        return await lists.search(queue, where.state, where.wire, where.text, where.after, COUNT)
+        return await lists.search(queue, where.state, where.wire, where.text, where.after, count=COUNT, seconds=QUICK)
     return await lists.page(queue, where.state, where.wire, where.after, COUNT)
 
 
