@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from queue_lib.admin.filters import has_words
 from queue_lib.admin.merging import Merged
 from queue_lib.admin.ports import JobView
+from queue_lib.admin.reading import Reading
 from queue_lib.errors import BrokerRefusedError
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ class JobLists:
         merged = self.merged(queue, state, wire, cursor, MOST_GONE, brief=True)
         found = await self._take(merged, count, lambda job: has_words(job, text), seconds)
         return replace(found, jobs=await self._whole(queue, state, wire, found.jobs))
+
+    async def total(self, queue: str, state: State) -> int:
+        """How many jobs of both wires are in a state; without those of a wire that can't be read."""
+        read = Reading()
+        counts = [await read(each.counts(queue)) for each in self._backends.inspectors]
+        return sum(each[state] for each in counts if each is not None)
 
     def _inspectors(self, wire: Wire | None) -> Sequence[Inspector]:
         return self._backends.inspectors if wire is None else [self._backends.on(wire)]

@@ -15,6 +15,7 @@ from queue_lib.processor import Model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from queue_lib.admin.lists import Listed
     from queue_lib.admin.ports import AttemptFailure, JobRef, JobView
 
 BATCH = 1000  # jobs
@@ -184,13 +185,18 @@ class JobOut(JobNews):
 
 
 class JobPageOut(Model):
-    """Some jobs. `total` is how many are in the state, null for a search; `resume` is the next `start`."""
+    """Some jobs. `total` is how many are in the state, null for a search.
 
-    model_config = example(jobs=[FACTS], total=481, resume=50)
+    Of both wires, `next` is the `after` of the next request; of one wire, `resume` is its `start`. Both are null at the
+    end.
+    """
+
+    model_config = example(jobs=[FACTS], total=481, resume=None, next='[50,{"bullmq0":[1795572109003,"17"]}]')
 
     jobs: list[JobBrief]
     total: int | None
     resume: int | None
+    next: str | None
 
 
 class Outcome(Model):
@@ -258,9 +264,15 @@ def _refs(refs: Sequence[JobRef]) -> list[RefOut]:
     return [RefOut(id=ref.id, queue=ref.queue) for ref in refs]
 
 
-def page_out(jobs: Sequence[JobView], total: int | None, resume: int | None) -> JobPageOut:
-    """Some jobs for a client."""
-    return JobPageOut(jobs=[brief_out(job) for job in jobs], total=total, resume=resume)
+def page_out(listed: Listed, total: int | None) -> JobPageOut:
+    """Some jobs of both wires for a client."""
+    following = listed.following.text() if listed.following else None
+    return JobPageOut(jobs=[brief_out(job) for job in listed.jobs], total=total, resume=None, next=following)
+
+
+def numbered_out(jobs: Sequence[JobView], total: int | None, resume: int | None) -> JobPageOut:
+    """Some jobs of one wire."""
+    return JobPageOut(jobs=[brief_out(job) for job in jobs], total=total, resume=resume, next=None)
 
 
 def milliseconds(seconds: float | None) -> int | None:

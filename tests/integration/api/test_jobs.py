@@ -65,6 +65,26 @@ async def test_jobs_are_browsed_and_searched(ask: Client, wire: str) -> None:
     assert 404 == (await ask("GET", where.replace("file-processing", "mail"))).status_code
 
 
+async def test_both_wires_are_one_list(ask: Client) -> None:
+    """Without a wire: by time, each page behind a place in both. What is no place is a 422."""
+    ids = []
+    for wire in ("bullmq", "rq", "bullmq", "rq", "rq"):
+        body = {**JOB, "data": {**IMAGE, "userId": f"of-{wire}"}, "options": {"wire": wire}}
+        ids.append((await ask("POST", "/queue/jobs", json=body)).json()["id"])
+    where = {"queue": "file-processing", "state": "waiting"}
+    pages = [(await ask("GET", "/queue/jobs", params={**where, "count": 2})).json()]
+    while after := pages[-1]["next"]:
+        pages.append((await ask("GET", "/queue/jobs", params={**where, "count": 2, "after": after})).json())
+    found = (await ask("GET", "/queue/jobs", params={**where, "text": "OF-RQ"})).json()
+
+    assert [2, 2, 1] == [len(page["jobs"]) for page in pages]
+    assert sorted(ids) == sorted(job["id"] for page in pages for job in page["jobs"])
+    assert {(5, None)} == {(page["total"], page["resume"]) for page in pages}
+    assert (3, {"rq"}, None) == (len(found["jobs"]), {job["wire"] for job in found["jobs"]}, found["next"])
+    for odd in ({"after": "x"}, {"start": 1}, {"wire": "rq", "after": pages[0]["next"]}, {"after": "[1]" * 4000}):
+        assert 422 == (await ask("GET", "/queue/jobs", params={**where, **odd})).status_code
+
+
 @pytest.mark.parametrize("wire", ["bullmq", "rq"])
 async def test_a_delayed_job_is_promoted(ask: Client, wire: str) -> None:
     """Once; then it waits like the others."""
