@@ -73,7 +73,7 @@ async def test_both_wires_are_one_list(ask: Client) -> None:
         ids.append((await ask("POST", "/queue/jobs", json=body)).json()["id"])
     where = {"queue": "file-processing", "state": "waiting"}
     pages = [(await ask("GET", "/queue/jobs", params={**where, "count": 2})).json()]
-    while after := pages[-1]["next"]:
+    while (after := pages[-1]["next"]) and len(pages) < 9:
         pages.append((await ask("GET", "/queue/jobs", params={**where, "count": 2, "after": after})).json())
     found = (await ask("GET", "/queue/jobs", params={**where, "text": "OF-RQ"})).json()
 
