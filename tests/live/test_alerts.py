@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.support.alert_stage import FILES, PUSHES, staged
+from tests.support.alert_stage import EXPORTS, FILES, PUSHES, staged
 from tests.support.prometheus import ALERTS, MINUTE
 from tests.support.push_service import Answer, PushService
 from tests.support.small_disk import fill
@@ -45,23 +45,24 @@ async def test_a_worker_that_is_gone(app: App) -> None:
 
 
 async def test_a_store_that_is_away(app: App) -> None:
-    """File jobs can't run, and pushes can."""
+    """File jobs and exports can't run, and pushes can."""
     store = app.folder / "store"
+    names = "ServerAway storage", *(f"NoReadyWorker {queue}" for queue in (FILES, EXPORTS))
     async with staged(app) as stage, stage.worker():
         await stage.is_calm()
         shutil.rmtree(store)
         store.touch()
-        await stage.prometheus.fires("ServerAway storage", f"NoReadyWorker {FILES}")
-        assert {"ServerAway storage", f"NoReadyWorker {FILES}"} == await stage.prometheus.firing()
+        await stage.prometheus.fires(*names)
+        assert set(names) == await stage.prometheus.firing()
         store.unlink()
         store.mkdir()
-        await stage.prometheus.resolved("ServerAway storage", f"NoReadyWorker {FILES}")
+        await stage.prometheus.resolved(*names)
 
 
 async def test_a_temporary_directory_that_is_full(app: App, small_disk: Path) -> None:
-    """Its worker takes no file jobs until there is room."""
-    not_served = [f"QueueNotServed {FILES} {wire}" for wire in ("bullmq", "rq")]
-    names = "Disk", f"NoReadyWorker {FILES}", *not_served
+    """Its worker takes no file jobs and no exports until there is room."""
+    not_served = [f"QueueNotServed {queue} {wire}" for queue in (FILES, EXPORTS) for wire in ("bullmq", "rq")]
+    names = "Disk", *(f"NoReadyWorker {queue}" for queue in (FILES, EXPORTS)), *not_served
     async with staged(app) as stage, stage.worker(TMPDIR=str(small_disk)):
         await stage.is_calm()
         filler = fill(small_disk)

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from tests.support.app import App
 
 WRITTEN = (
-    """INSERT INTO "Outbox" ("topic", "aggregateType", "aggregateId", "payload") VALUES (?, 'message', '1', '{}')"""
+    """INSERT INTO "Outbox" ("topic", "aggregateType", "aggregateId", "payload") VALUES ('job', 'message', '1', ?)"""
 )
+GOOD = '{"name": "push-notification", "data": {"userId": "user-1", "payload": {"title": "Ada", "body": "Hello"}}}'
 SEARCHED = """CREATE VIEW "search_Post" AS SELECT 'a' AS "id", 'Ada' AS "title", 1 AS "version"
     UNION ALL SELECT 'b', 'Bob', 1"""
 POST = {"entity": "Post", "id": "a"}
 
 
 async def test_an_outbox_that_stands_and_a_row_that_is_bad(app: App) -> None:
-    """While Redis is full nothing is published. A bad row is told until an operator has skipped it."""
+    """While Redis is full no job is published. A bad row is told until an operator has skipped it."""
     app.sql(SQLITE)
     app.sql(INDEX)
     async with (
@@ -33,7 +34,8 @@ async def test_an_outbox_that_stands_and_a_row_that_is_bad(app: App) -> None:
     ):
         await stage.is_calm()
         stage.mess.redis.config_set("maxmemory", "1")
-        app.sql(WRITTEN, "job")
+        app.sql(WRITTEN, GOOD)
+        app.sql(WRITTEN, "{}")
         await stage.prometheus.fires("OutboxStands")
         stage.mess.redis.config_set("maxmemory", "0")
         await stage.prometheus.resolved("OutboxStands")

@@ -293,7 +293,10 @@ CASES = (
         fires=6,
         resolves=10,
         labels={"instance": "w:9464"},
-        summary="The temporary directory of w:9464 is full or can't be written. This worker takes no file jobs.",
+        summary=(
+            "The temporary directory of w:9464 is full or can't be written. "
+            "This worker takes no file jobs and no exports."
+        ),
     ),
     Case(
         "PushmillLoopLags",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.support.app import App
     from tests.support.worker_process import WorkerProcess
 
-PUSHES, FILES = "push-notifications", "file-processing"
+PUSHES, FILES, EXPORTS = "push-notifications", "file-processing", "exports"
 
 
 @dataclass(frozen=True, slots=True)
