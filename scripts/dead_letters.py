@@ -15,6 +15,7 @@ from queue_lib.admin.bulk import for_each
 from queue_lib.admin.dead_letters import REPLAYED
 from queue_lib.admin.filters import JobFilter
 from scripts import terminal
+from scripts.by_reason import ByReasonOption, ReasonOption, show_groups
 from scripts.terminal import (
     IN_PART,
     LONGEST_REASON,
@@ -56,13 +57,16 @@ def show_list(  # noqa: PLR0913 -- the options of the command line
     wire: WireOption = None,
     name: NameOption = None,
     text: TextOption = None,
+    reason: ReasonOption = None,
     newer: NewerOption = None,
     older: OlderOption = None,
+    by_reason: ByReasonOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List dead letters, the oldest first."""
-    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
-    terminal.run(lambda admin: _show(admin.dead_letters.each(wanted), as_json=as_json))
+    """List dead letters, the oldest first; with --by-reason their reasons."""
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older, group=reason)
+    show_all = show_groups if by_reason else _show
+    terminal.run(lambda admin: show_all(admin.dead_letters.each(wanted), as_json=as_json))
 
 
 async def _show(letters: AsyncIterator[DeadLetterView], *, as_json: bool) -> None:
@@ -108,6 +112,7 @@ def replay(  # noqa: PLR0913 -- the options of the command line
     wire: WireOption = None,
     name: NameOption = None,
     text: TextOption = None,
+    reason: ReasonOption = None,
     newer: NewerOption = None,
     older: OlderOption = None,
     dry_run: DryRunOption = False,
@@ -115,7 +120,7 @@ def replay(  # noqa: PLR0913 -- the options of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Run the jobs of dead letters again, from the first attempt and on their own wire, and drop the dead letters."""
-    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older, group=reason)
 
     async def one(admin: Admin, letter: DeadLetterView) -> str:
         return (await admin.dead_letters.replay(letter)).value
@@ -132,6 +137,7 @@ def drop(  # noqa: PLR0913 -- the options of the command line
     wire: WireOption = None,
     name: NameOption = None,
     text: TextOption = None,
+    reason: ReasonOption = None,
     newer: NewerOption = None,
     older: OlderOption = None,
     dry_run: DryRunOption = False,
@@ -139,7 +145,7 @@ def drop(  # noqa: PLR0913 -- the options of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Delete dead letters. The jobs stay in their failed sets until retention removes them."""
-    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older, group=reason)
 
     async def one(admin: Admin, letter: DeadLetterView) -> str:
         return "dropped" if await admin.dead_letters.drop(letter) else "gone"

