@@ -40,8 +40,10 @@ ByReasonOption = Annotated[
 ]
 
 
-def letter_of(job: JobView) -> DeadLetterView:
-    """What a failed job's dead letter would say of it."""
+def letter_of(job: JobView | DeadLetterView) -> DeadLetterView:
+    """A dead letter without what may be large; that of a failed job says what its own would say."""
+    if isinstance(job, DeadLetterView):
+        return job.model_copy(update={"data": None, "stack": ""})
     return DeadLetterView(
         letter_id="",
         id=job.id,
@@ -58,7 +60,7 @@ async def groups_of(found: AsyncIterator[JobView | DeadLetterView]) -> list[Lett
     groups: dict[str, LetterGroup] = {}
     batch: list[DeadLetterView] = []
     async for each in found:
-        batch.append(each.brief() if isinstance(each, DeadLetterView) else letter_of(each))
+        batch.append(letter_of(each))
         if len(batch) == AT_ONCE:
             _merge(groups, batch)
             batch = []
