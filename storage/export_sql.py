@@ -42,8 +42,9 @@ _KINDS: dict[str, ExportKind] = {
 _NESTED = ("A", "C")  # categories of types: lists and rows
 _MOMENT = """CASE WHEN {0} BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999'
     THEN replace(({0})::timestamp::text, ' ', 'T') || 'Z' ELSE ({0})::timestamp::text END"""
-# The SQL of a cell as text, by its type.
+# The SQL of a cell as text, by its type. What COPY writes of a number is its text.
 _TEXTS = {
+    **{name: "{0}" for name, kind in _KINDS.items() if kind in {"integer", "number", "decimal"}},
     "timestamp": _MOMENT,
     "timestamptz": _MOMENT,
     "bytea": "translate(encode({0}, 'base64'), E'\\n', '')",
@@ -54,10 +55,10 @@ _JSON = {
     "int8": f"CASE WHEN {IS_SAFE} THEN to_json({{0}}) ELSE to_json({{0}}::text) END",
     "numeric": f"CASE WHEN {IS_EXACT} THEN to_json({{0}}) ELSE to_json({{0}}::text) END",
 }
-# Most texts need no pattern, which takes longer than all else: the first character is one from `0` to `<`, or from `A`
-# to `~`, and there is no second line. In other encodings `ascii` may fail.
+# Most texts need no pattern, which takes longer than all else: the first character is one from `A` to `~`, or from `0`
+# to `<`, and there is no second line. In other encodings `ascii` may fail.
 _ESCAPED = r"""CASE WHEN getdatabaseencoding() = 'UTF8'
-    AND (ascii({0}) BETWEEN 48 AND 60 OR ascii({0}) BETWEEN 65 AND 126)
+    AND (ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)
     AND strpos({0}, E'\n') = 0 AND strpos({0}, E'\r') = 0 THEN {0}
     WHEN {0} ~ {1} THEN '''' || {0} ELSE {0} END"""
 # The first condition is exact, where a type or a collation is not. The second one is for an index.
