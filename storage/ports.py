@@ -182,7 +182,7 @@ class Preferences(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes 0.7 us more, and a round has 500
 class OutboxRow:
     """A row of the app's OUTBOX_TABLE. `payload` is JSON's text; None if it has more than 512 KiB.
 

@@ -19,7 +19,8 @@ from queue_lib.bridge import Bridge
 from queue_lib.broker.bullmq.post import BullMQPost
 from queue_lib.broker.connection import options
 from queue_lib.processor import JobSchema, Model
-from storage.outbox import ROUND, SqlOutbox
+from storage.outbox import SqlOutbox
+from storage.outbox_rows import ROUND
 from storage.tables import AppTable
 from tests.support.outbox import INDEX, POSTGRES
 from tests.support.postgres import PostgresServer, running_postgres

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from storage.errors import SchemaError, StorageAwayError
-from storage.outbox import MAX_PAYLOAD, SqlOutbox
+from storage.outbox import SqlOutbox
+from storage.outbox_rows import MAX_PAYLOAD
 from storage.tables import AppTable
 from tests.support.outbox import POSTGRES, SQLITE, add_outbox, event
 from tests.support.prisma import TEXT_IDS, App, open_database
@@ -75,6 +76,22 @@ async def test_an_error_in_a_round_leaves_its_rows_as_they_are(app: App, outbox:
         async with outbox.round():
             raise ZeroDivisionError
     assert [1] == await published(outbox)
+
+
+async def test_an_error_in_a_round_ends_its_turn(postgres_url: str) -> None:
+    """At once: the connection that goes back into the pool does not keep the lock."""
+    app = App(postgres_url, TEXT_IDS)
+    add_outbox(app)
+    app.insert("Outbox", event(1))
+    both = [await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox") for _ in range(2)]
+    first, second = map(SqlOutbox, both)
+
+    with pytest.raises(ZeroDivisionError):
+        async with first.round():
+            raise ZeroDivisionError
+    assert [1] == await published(second)
+    for database in both:
+        await database.close()
 
 
 async def test_a_bad_row_is_seen_and_stands_in_nobodys_way(app: App, outbox: SqlOutbox) -> None:
@@ -166,7 +183,7 @@ async def test_a_publisher_whose_machine_is_gone_does_not_hold_the_lock(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Postgres ends a transaction that says nothing more, here after a moment."""
-    monkeypatch.setattr("storage.outbox.SILENCE", 50)
+    monkeypatch.setattr("storage.outbox_rounds.SILENCE", 50)
     app = App(postgres_url, TEXT_IDS)
     add_outbox(app)
     app.insert("Outbox", event(1))
