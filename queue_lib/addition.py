@@ -14,6 +14,7 @@ LOWEST_PRIORITY = 2**21 - 1  # BullMQ's limit
 LONGEST = 10 * 365 * DAY  # seconds: BullMQ's scripts can't count much farther
 MOST = 2**31 - 1  # of attempts, and of jobs that stay
 
+NONE = (None,) * 5
 JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 Kept = bool | int | Retention | None
@@ -60,6 +61,12 @@ class Addition:
     remove_on_fail: Kept = None
     deduplication: Deduplication | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all but the id and the deduplication is left to the queue."""
+        options = (self.attempts, self.backoff, self.priority, self.remove_on_complete, self.remove_on_fail)
+        return self.delay == 0 and self.lifo is False and options == NONE
+
     def check(self) -> None:
         """Raise PermanentError for what no wire takes, and for a value that would make the job die later."""
         self.check_options()
@@ -70,6 +77,20 @@ class Addition:
         faults = {
             "name: empty, or no text": not _is_text(self.name),
             ID_RULE: self.job_id is not None and not (isinstance(self.job_id, str) and is_fit_id(self.job_id)),
+            "deduplication: its id is empty, or no text": not _has_id(self.deduplication),
+            "deduplication: its ttl is not more than 0 seconds, or is more than ten years": not _has_ttl(
+                self.deduplication
+            ),
+        }
+        if not self.is_plain:
+            faults |= self._faults()
+        for reason, is_fault in faults.items():
+            if is_fault:
+                raise PermanentError(reason)
+
+    def _faults(self) -> dict[str, bool]:
+        """Those of the options that most jobs do not have."""
+        return {
             "delay: not a number of seconds from 0 to ten years": not _is_seconds(self.delay),
             "attempts: not a whole number of 1 or more": not (self.attempts is None or _is_whole(self.attempts, 1)),
             "backoff: not seconds from 0 to ten years, with a jitter from 0 to 1": not _is_backoff(self.backoff),
@@ -77,14 +98,7 @@ class Addition:
             "lifo: not true or false": not isinstance(self.lifo, bool),
             "removeOnComplete: not a boolean, a number of jobs or a Retention": not _is_kept(self.remove_on_complete),
             "removeOnFail: not a boolean, a number of jobs or a Retention": not _is_kept(self.remove_on_fail),
-            "deduplication: its id is empty, or no text": not _has_id(self.deduplication),
-            "deduplication: its ttl is not more than 0 seconds, or is more than ten years": not _has_ttl(
-                self.deduplication
-            ),
         }
-        for reason, is_fault in faults.items():
-            if is_fault:
-                raise PermanentError(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,9 @@ class Batch:
 
 def _is_text(value: object) -> bool:
     """Whether it is a text that UTF-8 can have, and not empty."""
-    return isinstance(value, str) and value != "" and value == value.encode(errors="replace").decode()
+    if not isinstance(value, str) or value == "":
+        return False
+    return value.isascii() or value == value.encode(errors="replace").decode()
 
 
 def _is_seconds(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from queue_lib.addition import Addition, NewJob
@@ -89,5 +90,9 @@ def _addition(bridge: Bridge, event: AppEvent, job_id: str) -> Addition | None:
 
 def _job_id(key: str, name: str, earlier: int) -> str:
     """`outbox-17-index_doc`, and `outbox-17-index_doc-1` for a second one of that name."""
-    short = NOT_IN_AN_ID.sub("_", name)[:LONGEST_NAME]
-    return f"{key}-{short}-{earlier}" if earlier else f"{key}-{short}"
+    return f"{key}-{_fit(name)}-{earlier}" if earlier else f"{key}-{_fit(name)}"
+
+
+@lru_cache(1000)
+def _fit(name: str) -> str:
+    return NOT_IN_AN_ID.sub("_", name)[:LONGEST_NAME]

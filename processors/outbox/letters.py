@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -83,6 +84,7 @@ def _no_json(_: str) -> NoReturn:
 JSON = json.JSONDecoder(parse_constant=_no_json)
 
 
+@lru_cache(1000)
 def _channel(topic: str, prefix: str) -> str:
     if len(topic) > LONGEST or TOPIC.fullmatch(topic) is None:
         _refuse("topic: write <aggregate>.<event>, such as message.created: letters, digits, _, - and : between dots")

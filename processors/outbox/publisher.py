@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.chore import Post
     from storage.ports import Outbox, OutboxRow, Round
 
-PORTION = 125  # rows whose jobs are added by one script
+PORTION = 100  # rows whose jobs are added by one script
 TOLD = 20  # bad rows of a round that are in the log
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -70,17 +71,21 @@ class Publisher:
     async def _publish_all(self, found: Round) -> None:
         """Jobs first: while Redis is full it takes no jobs, and messages would be published again and again.
 
-        In portions: a script that adds those of a whole round would keep Redis from others.
+        In portions: a script that adds those of a whole round would keep Redis from others. While it adds one the next
+        is made, and not sent before: if the connection is cut, nothing of a later portion is there without an earlier.
         """
         letters: dict[int, Letter] = {}
-        for start in range(0, len(found.rows), PORTION):
-            portion = self._letters(found, found.rows[start : start + PORTION])
-            found.bad |= await self._add(portion)
-            letters |= portion
+        portion: dict[int, Letter] = {}
+        for start in range(0, len(found.rows) + PORTION, PORTION):
+            rows = found.rows[start : start + PORTION]
+            refused, made = await asyncio.gather(self._add(portion), self._letters(found, rows))
+            found.bad |= refused
+            letters |= made
+            portion = made
         sent = [letter for row_id, letter in letters.items() if row_id not in found.bad]
         await self._publish([letter.message for letter in sent if letter.message is not None])
 
-    def _letters(self, found: Round, rows: Sequence[OutboxRow]) -> dict[int, Letter]:
+    async def _letters(self, found: Round, rows: Sequence[OutboxRow]) -> dict[int, Letter]:
         """By the ids of the rows; bad ones are noted in the round."""
         letters = {}
         for row in rows:

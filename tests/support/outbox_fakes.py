@@ -16,6 +16,7 @@ from queue_lib.admin.admission import Admission
 from queue_lib.broker.board import MemoryBoard
 from queue_lib.broker.bullmq.packing import packed
 from queue_lib.chore import PackedJob
+from queue_lib.errors import BrokerUnavailableError
 from queue_lib.processor import JobSchema, Model
 from storage.ports import Backlog, OutboxRow, Round
 
@@ -128,6 +129,7 @@ class FakePost:
     board: MemoryBoard = field(default_factory=MemoryBoard)
     jobs: list[PackedJob] = field(default_factory=list)
     fault: Exception | None = None
+    cut_after: int | None = None  # jobs
     refused: dict[str, str] = field(default_factory=dict)
     deaf: Exception | None = None
     messages: Iterable[tuple[str, str]] = ()
@@ -137,6 +139,8 @@ class FakePost:
         """See the port."""
         if self.fault is not None:
             raise self.fault
+        if jobs and self.cut_after == len(self.jobs):
+            raise BrokerUnavailableError
         self.jobs += [job for job in jobs if job.queue not in self.refused]
         return {job.queue: self.refused[job.queue] for job in jobs if job.queue in self.refused}
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from processors.outbox.metrics import BridgeMetrics
 from processors.outbox.pace import Pace
+from processors.outbox.publisher import PORTION
 from processors.outbox.subscriber import Subscriber
 from processors.outbox.upkeep import Upkeep
 from queue_lib.addition import Deduplication
@@ -155,6 +156,20 @@ async def test_an_outage_marks_nothing_and_is_told_once() -> None:
     assert [1] == world.outbox.published
     assert ["outbox_waits", "outbox_goes_on"] == [line["event"] for line in logs]
     assert (3, [0.25]) == (world.rested, world.waited)
+
+
+async def test_jobs_are_added_in_portions_and_in_order() -> None:
+    """If one is cut off nothing of a later one is sent, and nothing is marked."""
+    rows = [row(number) for number in range(2 * PORTION + 1)]
+    world, cut = World(COUNT, rows=rows), World(COUNT, rows=rows)
+    ids = [f"outbox-{number}-{TIME}-count" for number in range(2 * PORTION + 1)]
+
+    await world.publisher.turn()
+    cut.post.cut_after = PORTION
+    await cut.publisher.turn()
+
+    assert (ids, len(ids)) == (world.ids, len(world.outbox.published))
+    assert (ids[:PORTION], [], []) == (cut.ids, cut.outbox.published, cut.post.board.published)
 
 
 async def test_a_user_who_may_not_publish_adds_jobs_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from queue_lib.chore import PackedJob
 if TYPE_CHECKING:
     from queue_lib.addition import NewJob
 
+PACKER = msgpack.Packer()
+
 
 def packed(job: NewJob, prefix: str) -> PackedJob:
     """The job, checked. `prefix` is that of the keys. Raises PermanentError for what BullMQ or any wire can't do."""
@@ -27,7 +29,8 @@ def packed(job: NewJob, prefix: str) -> PackedJob:
     same = addition.deduplication and f"{key}de:{addition.deduplication.id}"
     parent = repeat = None
     about = [key, addition.job_id or "", addition.name, round(time.time() * MS), parent, parent, parent, repeat, same]
-    kept = {"attempts": 0, "delay": 0} | found | {"backoff": found.get("backoff")}
-    short = {optsEncodeMap.get(name, name): value for name, value in kept.items()}
-    kind = "delayed" if found.get("delay") else "prioritized" if addition.priority else "standard"
-    return PackedJob(job.queue, (kind, msgpack.packb(about), data, msgpack.packb(short)))
+    short = {"attempts": 0, "delay": 0, "backoff": None}
+    for name, value in found.items():
+        short[optsEncodeMap.get(name, name)] = value
+    kind = "delayed" if short["delay"] else "prioritized" if addition.priority else "standard"
+    return PackedJob(job.queue, (kind, PACKER.pack(about), data, PACKER.pack(short)))

@@ -113,14 +113,19 @@ def options(addition: Addition) -> dict[str, Any]:
     if addition.lifo and (addition.delay or addition.priority):
         msg = "lifo: BullMQ ignores it for a job with a delay or a priority"
         raise PermanentError(msg)
+    found: dict[str, Any] = {"jobId": addition.job_id} if addition.job_id else {}
+    if addition.deduplication:
+        found["deduplication"] = _deduplication(addition.deduplication)
+    return found if addition.is_plain else found | _options(addition)
+
+
+def _options(addition: Addition) -> dict[str, Any]:
     found = {
-        "jobId": addition.job_id,
         "delay": addition.delay and _milliseconds(addition.delay),
         "attempts": addition.attempts,
         "backoff": addition.backoff and _backoff(addition.backoff),
         "priority": addition.priority,
         "lifo": addition.lifo,
-        "deduplication": addition.deduplication and _deduplication(addition.deduplication),
     }
     kept = {"removeOnComplete": addition.remove_on_complete, "removeOnFail": addition.remove_on_fail}
     return {name: value for name, value in found.items() if value} | {
