@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AT_ONCE = 25  # dead letters that are read whole at once: each may have a payload of megabytes
 BRIEFS = 250  # dead letters that are read at once without these
+NEAR = 1000  # newer letters that stay, and that the server may walk past to drop one
 
 
 class Replay(enum.StrEnum):
@@ -110,10 +111,12 @@ class DeadLetterAdmin:
         """Up to `count` from number `start` on, the oldest first; without payloads and stack traces."""
         return await self._store.briefs(start, count)
 
-    async def newest(self, wanted: JobFilter, within: Within, count: int) -> Newest:
+    async def newest(self, wanted: JobFilter, within: Within, count: int, *, to_settle: bool = False) -> Newest:
         """Those that the filter admits, the newest first, until there are `count`, or rarely some more.
 
-        They are without payloads and stack traces, so the filter's `words` are not looked for there.
+        They are without payloads and stack traces, so the filter's `words` are not looked for there. Those that are to
+        be settled, and lie behind many others, become the newest ones: they are dropped in little time. Not where some
+        of the newest are passed over: those that are not settled after all would be among them.
         """
         now, until = self._backends.clock(), time.monotonic() + within.seconds
         found: list[DeadLetterView] = []
@@ -123,7 +126,10 @@ class DeadLetterAdmin:
         while end > stop:
             first = max(end - step, stop)
             page = await self._store.briefs(first, end - first)
-            found += [letter for letter in reversed(page) if wanted.admits(letter, letter.failed_at / 1000, now)]
+            meant = [letter for letter in reversed(page) if wanted.admits(letter, letter.failed_at / 1000, now)]
+            if to_settle and not within.start and meant and total - end - len(found) > NEAR:
+                await self._store.gather(first, end - first, [letter.letter_id for letter in meant])
+            found += meant
             end, step = first, min(2 * step, BRIEFS)
             if len(found) >= count or time.monotonic() > until:
                 break
@@ -203,7 +209,8 @@ class DeadLetterAdmin:
         self, act: Callable[[DeadLetterView], Awaitable[T]], wanted: JobFilter, bounds: Bounds
     ) -> Bulk[T]:
         until = time.monotonic() + bounds.seconds
-        found = await self.newest(wanted, Within(start=bounds.start, seconds=bounds.seconds / 2), bounds.limit)
+        within = Within(start=bounds.start, seconds=bounds.seconds / 2)
+        found = await self.newest(wanted, within, bounds.limit, to_settle=True)
         done = await for_each(found.letters[: bounds.limit], act, until - time.monotonic())
         done.more = done.more or found.resume is not None or len(found.letters) > bounds.limit
         return done

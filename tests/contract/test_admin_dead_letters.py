@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import redis
 
-from queue_lib.admin.dead_letters import AT_ONCE, Replay
+from queue_lib.admin.admin import Admin
+from queue_lib.admin.dead_letters import AT_ONCE, Bounds, Replay
 from queue_lib.admin.filters import JobFilter
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.dead_letters import DeadLetter
@@ -19,10 +20,7 @@ from queue_lib.errors import PermanentError
 from queue_lib.job import Wire
 from queue_lib.outcome import Failure
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.wire_kit import QUEUE, WireKit, redis_kit
-
-if TYPE_CHECKING:
-    from queue_lib.admin.admin import Admin
+from tests.support.wire_kit import QUEUE, WireKit, backends, redis_kit
 
 
 async def test_a_replay_retries_the_job_of_the_dead_letter(kit: WireKit, admin: Admin) -> None:
@@ -189,6 +187,41 @@ async def test_odd_entries_hide_no_dead_letter(redis_url: str, bullmq: WireKit) 
         server.set("bull:dead:odd", "text")
         server.hset("bull:dead:other", mapping={"name": "report", "data": "[]"})
     assert ["greet", "call"] == [each.name for each in await bullmq.dead_letters.briefs(0, 9)]
+
+
+@pytest.mark.parametrize("start", [0, 4])
+@pytest.mark.parametrize("near", [2, 1000])
+async def test_an_action_reaches_all_that_is_meant(
+    kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch, near: int, start: int
+) -> None:
+    """However far behind the newest it lies, and over how many actions; the others stay in their order."""
+    monkeypatch.setattr("queue_lib.admin.dead_letters.NEAR", near)
+    monkeypatch.setattr("queue_lib.admin.dead_letters.BRIEFS", 3)
+    names = ["call", "greet", "greet", "greet", "greet", "call", "greet", "call", "call", "call", "call", "call"]
+    ids = await failed(kit, *names)
+    others = [job_id for job_id, name in zip(ids, names, strict=True) if name == "call"]
+
+    dropped, more = 0, True
+    while more and dropped < 9:
+        done = await admin.dead_letters.drop_many(JobFilter(name="greet"), Bounds(limit=2, start=start))
+        dropped, more = dropped + done.dropped, done.more
+
+    assert (5, False) == (dropped, more)
+    assert others == [letter.id async for letter in admin.dead_letters.each(JobFilter())]
+
+
+async def test_what_is_to_be_dropped_is_moved_to_the_newest_end(
+    bullmq: WireKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BullMQ walks from there; one that is left over becomes the newest."""
+    monkeypatch.setattr("queue_lib.admin.dead_letters.NEAR", 1)
+    monkeypatch.setattr("queue_lib.admin.dead_letters.BRIEFS", 3)
+    ids = await failed(bullmq, "greet", "greet", "greet", "greet", "call", "call")
+    admin = Admin(backends(bullmq), by="anna")
+
+    assert 2 == (await admin.dead_letters.drop_many(JobFilter(name="greet"), Bounds(limit=2))).dropped
+
+    assert [ids[0], ids[4], ids[5], ids[1]] == [letter.id for letter in await bullmq.dead_letters.page(0, 9)]
 
 
 @pytest.mark.parametrize("again", [False, True])
