@@ -1,19 +1,24 @@
 """How long the overview and a page take, with 100,000 jobs of one state on each wire.
 
-    python -m benchmarks.admin [jobs] [rounds]
+    python -m benchmarks.admin [jobs] [rounds] [states]
 
 The real broker makes a job of each state, which is then copied. Times are the server's: requests without a socket, to
 the API with routing, token, models and JSON, and to the dashboard's pages, on which both wires are one list. The floor
 is the Redis commands that a page or an overview needs, in one pipeline of redis-py.
+
+Of a search, and of dead letters by reason, a row says how many were looked at, in how many round trips, and how long
+the server was busy with the longest command: no other client is answered meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import statistics
 import sys
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
@@ -52,10 +57,13 @@ if TYPE_CHECKING:
 QUEUES = queues_of(FEATURES)
 QUEUE = QUEUES[0]
 PAGE = 50
+LOGGED = 200  # microseconds: a command that takes longer is in the server's log, and none that a script runs
 STATES = (State.WAITING, State.DELAYED, State.COMPLETED, State.FAILED)
 PUSH = {"userId": "user-1", "payload": {"title": "Ada", "body": "Are you there?", "url": "/chat/7"}}
 FAILURE = Failure("the push service is away", "Traceback (most recent call last):\n" + "  File x, line 1\n" * 40)
 BULL, RQ = f"bull:{QUEUE.name}:", "rq:job:"
+# On a page, or in the API's answer: how far it has looked.
+LOOKED = re.compile(r'among 1 to ([\d,]+) of|([\d,]+) of [\d,]+ dead letters were looked at|"resume":(\d+)')
 PLACES = {
     Wire.BULLMQ: {State.WAITING: f"{BULL}wait", **{state: f"{BULL}{state}" for state in STATES[1:]}},
     Wire.RQ: {
@@ -117,14 +125,24 @@ async def _end(server: Redis, wire: Wire, state: State) -> None:
     await broker.close()
 
 
-async def median(ask: Callable[[], Awaitable[Any]], rounds: int) -> tuple[float, float]:
-    """The median and the longest of some rounds, in milliseconds."""
-    times = []
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Of some rounds, in milliseconds: the median, the longest, and the median of this process's processor time."""
+
+    median: float
+    longest: float
+    processor: float
+
+
+async def timed(ask: Callable[[], Awaitable[Any]], rounds: int) -> Times:
+    """How long it takes."""
+    times, processor = [], []
     for _ in range(rounds):
-        since = time.perf_counter()
+        since, worked = time.perf_counter(), time.process_time()
         await ask()
         times.append((time.perf_counter() - since) * 1000)
-    return statistics.median(times), max(times)
+        processor.append((time.process_time() - worked) * 1000)
+    return Times(statistics.median(times), max(times), statistics.median(processor))
 
 
 def bare_page(server: Redis, wire: Wire, state: State, start: int) -> None:
@@ -156,10 +174,10 @@ def bare_overview(server: Redis) -> None:
         pipe.execute()
 
 
-def row(what: str, times: tuple[float, float], floor: tuple[float, float] | None = None) -> None:
+def row(what: str, times: Times, floor: Times | None = None) -> None:
     """Print a row of the table."""
-    bare = f"{floor[0]:.1f}" if floor else ""
-    print(f"| {what} | {times[0]:.1f} | {times[1]:.1f} | {bare} |", flush=True)
+    bare = f"{floor.median:.1f}" if floor else ""
+    print(f"| {what} | {times.median:.1f} | {times.longest:.1f} | {times.processor:.1f} | {bare} |", flush=True)
 
 
 class Bench:
@@ -182,7 +200,7 @@ class Bench:
                 page = await self._asked(f"{path}&start={start}")
                 bare = await self._bare(partial(bare_page, self._server, wire, state, start))
                 row(f"{wire}, {state}, {where} page", page, bare)
-            row(f"{wire}, {state}, search of 1,000", await self._asked(f"{path}&text=berta"))
+            await self._looked(f"{wire}, {state}, search", f"{path}&text=berta")
         await self._measure_dashboard(state)
 
     async def _measure_dashboard(self, state: State) -> None:
@@ -192,7 +210,7 @@ class Bench:
         row(f"dashboard, both wires, {state}, first page", await self._asked(path))
         middle = urlencode({"after": self._middle(state).text()})
         row(f"dashboard, both wires, {state}, middle page", await self._asked(f"{path}&{middle}"))
-        row(f"dashboard, both wires, {state}, search of 1,000", await self._asked(f"{path}&text=berta"))
+        await self._looked(f"dashboard, both wires, {state}, search", f"{path}&text=berta")
 
     def _middle(self, state: State) -> Cursor:
         """The place in the middle of both lists. RQ's is that of the middle lane."""
@@ -208,34 +226,52 @@ class Bench:
         """Print the times of the pages of dead letters, one by one and by reason."""
         total = f"{self._jobs:,} dead letters"
         row(f"dashboard, {total}, one by one", await self._asked(f"{PREFIX}/letters"))
-        row(f"dashboard, {total}, the newest 1,000 by reason", await self._asked(f"{PREFIX}/letters/groups"))
+        await self._looked(f"dashboard, {total}, by reason", f"{PREFIX}/letters/groups")
+        await self._looked(f"API, {total}, by reason", "/queue/dead-letters/groups")
+
+    async def _looked(self, what: str, path: str) -> None:
+        """Print the times of a page that looks at some of all, and what it cost the server."""
+        times, text = await self._asked(path), (await self._client.get(path)).text
+        looked = "".join(LOOKED.findall(text)[0])
+        self._server.config_set("slowlog-log-slower-than", LOGGED)
+        self._server.slowlog_reset()
+        before = self._trips()
+        await self._client.get(path)
+        cost = f"{self._trips() - before - 1} round trips"
+        longest = max((each["duration"] for each in cast("list[Any]", self._server.slowlog_get(100))), default=LOGGED)
+        row(f"{what}: {looked} looked at; {cost}, the longest command {longest / 1000:.1f} ms", times)
+
+    def _trips(self) -> int:
+        info: Any = self._server.info("stats")
+        return int(info["total_reads_processed"])
 
     async def drain(self, state: State) -> None:
         """Drain the queue, and print how long Redis answered no other client meanwhile."""
         path = f"/queue/drain?queue={QUEUE.name}&delayed=true"
-        draining = asyncio.create_task(median(partial(self._client.post, path), 1))
+        draining = asyncio.create_task(timed(partial(self._client.post, path), 1))
         longest = 0.0
         while not draining.done():
-            longest = max(longest, *await median(partial(asyncio.to_thread, self._server.ping), 1))
+            longest = max(longest, (await timed(partial(asyncio.to_thread, self._server.ping), 1)).longest)
             await asyncio.sleep(0.01)
         row(f"drain of both wires, {state}", await draining)
-        print(f"| a PING meanwhile | | {longest:.1f} | |", flush=True)
+        print(f"| a PING meanwhile | | {longest:.1f} | | |", flush=True)
 
-    async def _asked(self, path: str) -> tuple[float, float]:
+    async def _asked(self, path: str) -> Times:
         async def ask() -> None:
             (await self._client.get(path)).raise_for_status()
 
-        return await median(ask, self._rounds)
+        return await timed(ask, self._rounds)
 
-    async def _bare(self, work: Callable[[], None]) -> tuple[float, float]:
-        return await median(partial(asyncio.to_thread, work), self._rounds)
+    async def _bare(self, work: Callable[[], None]) -> Times:
+        return await timed(partial(asyncio.to_thread, work), self._rounds)
 
 
 async def main() -> None:
     """For each state: fill the queue, measure, and empty it."""
-    jobs, rounds = map(int, sys.argv[1:] + ["100000", "20"][len(sys.argv) - 1 :])
+    jobs, rounds = map(int, sys.argv[1:3] + ["100000", "20"][len(sys.argv[1:3]) :])
+    states = [State(each) for each in sys.argv[3:]] or STATES
     secret, token = tokens.make("bench", may_write=True)
-    print("| | ms, median | ms, longest | ms, bare commands |\n|---|---|---|---|")
+    print("| | ms, median | ms, longest | ms of processor | ms, bare commands |\n|---|---|---|---|---|")
     with RedisServer() as valkey, Redis.from_url(valkey.url) as server:
         settings = WorkerSettings(redis_url=valkey.url)
         app = build(lambda: wiring.admin(settings, FEATURES, by="bench"), [token], 1000)
@@ -246,7 +282,7 @@ async def main() -> None:
             asking = httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers, timeout=300)
             await stack.enter_async_context(asking)
             bench = Bench(asking, server, jobs, rounds)
-            for state in STATES:
+            for state in states:
                 server.flushall()
                 for wire in Wire:
                     await fill(app.state.admin, server, wire, state, jobs)

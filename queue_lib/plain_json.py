@@ -21,6 +21,7 @@ MAX_BITS = 13_000  # of an integer that is written: Python itself refuses to wri
 CIRCLE, DEEPER = "...", f"... nested deeper than {SHOWN} levels"
 UNREAD, RAW = "unserializable", "raw"  # the keys of a note; the second one if there is a text to show
 MAX_RAW = 2000  # characters
+_WRITE = json.JSONEncoder(ensure_ascii=False).encode  # made once: a list has thousands of values
 
 
 def to_json(value: Any, max_bytes: int = MAX_RESULT) -> Any:
@@ -81,7 +82,7 @@ def is_note(value: Any) -> bool:
 def _dumped(value: Any) -> str | None:
     """The value as JSON text; None if it is nested too deeply or is not JSON."""
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return _WRITE(value)
     except (ValueError, TypeError, RecursionError):
         return None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.job import State, Wire
 
 SEARCHED = 5000  # jobs that one search looks at, at most
-LEAST = 100  # jobs that it looks at in any time
+LEAST = 250  # jobs that it looks at in any time: so many are read at once
 MOST_GONE = 1000  # ids without a job that a page passes over in a list: RQ keeps ids longer than jobs
 
 
