@@ -203,7 +203,7 @@ class QueueAdmin:
         before, found = self._backends.clock() - older, 0
         for inspector in self._inspectors:
             for start in range(0, (await inspector.counts(queue))[state], PAGE):
-                page = await inspector.page(queue, state, start, PAGE)
+                page = await inspector.page(queue, state, start, PAGE, brief=True)
                 found += sum((job.finished_at or 0.0) <= before for job in page)
         return found
 

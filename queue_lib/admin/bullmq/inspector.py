@@ -11,7 +11,6 @@ from queue_lib.admin.bullmq.listing import behind
 from queue_lib.admin.bullmq.view import bull_job, ref, view
 from queue_lib.admin.fingerprints import fingerprint
 from queue_lib.admin.ports import LISTED, READ_AT_ONCE, JobView, Placed
-from queue_lib.broker import fields
 from queue_lib.broker.bullmq.library import SharedQueue
 from queue_lib.broker.bullmq.parse import MS
 from queue_lib.broker.bullmq.producer import options
@@ -126,16 +125,18 @@ class BullMQInspector:
 
     async def page(self, queue: str, state: State, start: int, count: int, *, brief: bool = False) -> list[JobView]:
         """Jobs of a state, list after list."""
-        views: list[JobView] = []
-        source = self.queue(queue)
+        source, ids = self.queue(queue), dict[str, None]()  # a queue that moves on meanwhile may show one twice
         with outages_translated():
             for name in LISTS.get(state, (state.value,)):
-                left = count - len(views)
-                if left <= 0:
+                last = start + count - len(ids) - 1
+                if last < start:
                     break
-                views += await self._read(source, name, state, start, left, brief=brief)
+                found = await source.backend.scripts.getRanges([name], start, last, asc=state not in NEWEST_FIRST)
+                ids |= dict.fromkeys(found)
                 start = max(0, start - (await source.getJobCounts(name))[name])
-            return views if brief else await self._with_dead(source, await self._with_due(source, views))
+            if brief:
+                return list((await self._briefs.read(source, state, list(ids), {})).values())
+        return await self.listed(queue, state, list(ids))
 
     async def listed(self, queue: str, state: State, job_ids: Sequence[str]) -> list[JobView]:
         """These jobs."""
@@ -171,23 +172,6 @@ class BullMQInspector:
             found = zip(some, await hashes(self._client, map(source.toKey, some)), strict=True)
             views += [view(source, job_id, values, state, most=LISTED) for job_id, values in found if values]
         return views
-
-    async def _read(
-        self, source: SharedQueue, name: str, state: State, start: int, count: int, *, brief: bool
-    ) -> list[JobView]:
-        """A part of one list, in steps."""
-        views: dict[str, JobView] = {}  # by id: a queue that moves on meanwhile may show one twice
-        step = fields.AT_ONCE if brief else READ_AT_ONCE
-        for first in range(start, start + count, step):
-            last = min(first + step, start + count) - 1
-            ids = await source.backend.scripts.getRanges([name], first, last, asc=state not in NEWEST_FIRST)
-            if brief:
-                views |= await self._briefs.read(source, state, ids, {})
-            else:
-                views |= {each.id: each for each in await self._views(source, ids, state)}
-            if len(ids) <= last - first:
-                break
-        return list(views.values())
 
     async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:
         """Made of the fields that BullMQ's scripts write at each step."""
