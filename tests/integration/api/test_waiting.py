@@ -212,13 +212,14 @@ async def test_waiting_clients_are_bounded(ask: Client, kit: WireKit) -> None:
     """One more gets 'come back', and can ask for the job without waiting."""
     ask.app.state.watch._most = 2
     where = await submitted(ask, kit)
-    waits = [asyncio.create_task(ask("GET", f"{where}&wait=1")) for _ in range(2)]
-    await asyncio.sleep(watch.EVERY)
+    waits = [asyncio.create_task(ask("GET", f"{where}&wait=20")) for _ in range(2)]
+    await until(lambda: len(ask.app.state.watch._followed) == 2)
 
     for refused in (await ask("GET", f"{where}&wait=1"), await ask("GET", where.replace("?", "/events?"))):
         assert (503, "5") == (refused.status_code, refused.headers["retry-after"])
         assert "too many clients wait" in refused.json()["detail"]
     assert 200 == (await ask("GET", where)).status_code
+    await (await claimed(kit)).done(None)
     await asyncio.gather(*waits)
     assert 200 == (await ask("GET", f"{where}&wait=1")).status_code
 
