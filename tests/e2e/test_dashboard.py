@@ -58,7 +58,7 @@ async def _replay(page: Page, wire: str) -> None:
     await page.get_by_role("link", name="Dead letters", exact=True).click()
     await page.get_by_role("row").filter(has_text=wire).get_by_role("link", name="process-image").click()
     await expect(page.get_by_role("region", name="Stack trace")).to_contain_text("no file has its fileId")
-    await page.get_by_role("link", name="look").click()
+    await page.get_by_role("link", name="its page").click()
     await expect(page.get_by_role("region", name="Payload")).to_contain_text('"filePath": "uploads/cm1.png"')
     job = page.url
     await page.go_back()

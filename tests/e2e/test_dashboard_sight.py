@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.support.wires import Mess
 
-SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1180, "height": 820}, "phone": {"width": 390, "height": 844}}
+SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1180, "height": 820}, "phone": {"width": 360, "height": 780}}
 ADD = f"/queue/{FILES.name}/add"
 TABLES = (("schedules", "/schedules"), ("workers", "/workers"))
 SHOWN = ("overview", "schedules", "job-")  # in docs/dashboard.md
@@ -33,6 +33,10 @@ LARGEST = 100 * 1024  # bytes of a screenshot
 TALLEST = 1500  # pixels of it: each queue makes the overview longer
 FAILED = f"{HOME}/queue/{FILES.name}?state=failed"
 LEAST = 3.0  # contrast of what is no text (WCAG 2.2, 1.4.11)
+FINGER = 24  # pixels of what is pressed (WCAG 2.2, 2.5.8), but for links in sentences
+SMALL = f"""() => [...document.querySelectorAll(":is(.bar, main) :is(a, button, input, select, summary)")]
+    .filter((each) => each.checkVisibility() && !each.closest(".alarm") && each.offsetHeight < {FINGER})
+    .map((each) => each.outerHTML)"""
 COLOURS = """() => {
     const colour = (selector, property) => getComputedStyle(document.querySelector(selector))[property];
     return {card: colour(".queue", "backgroundColor"), done: colour(".queue path.done", "fill"),
@@ -88,10 +92,11 @@ async def _tour(page: Page, folder: Path, name: str) -> None:
 
 
 async def _look(page: Page, path: Path) -> None:
-    """Take a screenshot, and check that nothing is cut off."""
+    """Take a screenshot, and check that nothing is cut off, nor too small for a finger."""
     await page.evaluate("document.activeElement?.blur()")
     image = Image.open(BytesIO(await page.screenshot(full_page=True, animations="disabled")))
     assert 0 == await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"), path.name
+    assert "phone" not in path.name or [] == await page.evaluate(SMALL), path.name
     if path.name.startswith(SHOWN):
         _keep(image, path)
 

@@ -312,8 +312,8 @@ def test_a_scheduler_that_has_stopped_is_an_alarm() -> None:
     counts = {wire: dict.fromkeys(State, 0) for wire in Wire}
     stopped = [StoppedScheduler("nightly", "0 9 * * 8", "8 is no day of week", 5.0)]
     stats = QueueStats(queue="work", paused=False, counts=counts, oldest=None, stopped=stopped)
-    told = "The scheduler nightly (0 9 * * 8) has stopped: 8 is no day of week."
+    told = "The schedule nightly (0 9 * * 8) has stopped: 8 is no day of week."
     assert [told] == alarms(stats, [worker("work", Wire.RQ, Wire.BULLMQ)])
     assert ["No worker serves this queue.", told] == alarms(stats, [])
     many = alarms(replace(stats, stopped=stopped * 300), [])
-    assert (12, "So have 290 more schedulers of this queue.") == (len(many), many[-1])
+    assert (12, "So have 290 more schedules of this queue.") == (len(many), many[-1])

@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from queue_lib.admin.queues import QueueStats
     from queue_lib.observe.worker_stats import WorkerView
 
-SCHEDULERS = 10  # that have stopped, and are shown
+SCHEDULES = 10  # that have stopped, and are shown
 STUCK = 5  # parents that are named
 
 
 def alarms(stats: QueueStats, workers: Sequence[WorkerView]) -> list[str]:
-    """What is wrong with a queue: its keys, workers that are missing, schedulers that have stopped.
+    """What is wrong with a queue: its keys, workers that are missing, schedules that have stopped.
 
     While any worker runs, a queue that none serves is one that the app does not use, until a job is in it.
     """
     trouble = stats.trouble.value if stats.trouble else ""
     told = [f"{trouble[0].upper()}{trouble[1:]}."] if trouble else []
     stopped = [
-        f"The scheduler {each.id[:200]} ({each.schedule[:200]}) has stopped: {each.reason}." for each in stats.stopped
+        f"The schedule {each.id[:200]} ({each.schedule[:200]}) has stopped: {each.reason}." for each in stats.stopped
     ]
-    if more := len(stopped[SCHEDULERS:]):
-        stopped[SCHEDULERS:] = [f"So have {more} more schedulers of this queue."]
+    if more := len(stopped[SCHEDULES:]):
+        stopped[SCHEDULES:] = [f"So have {more} more schedules of this queue."]
     return [*told, *unserved(stats, workers), *stopped, *_stuck(stats)]
 
 
