@@ -16,7 +16,7 @@ def test_postgres_takes_the_migrations(postgres_url: str) -> None:
     for path in sorted(PRISMA.glob("migrations/postgres/*/migration.sql")):
         app.sql(path.read_text())
 
-    found = app.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+    found = app.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     models = re.findall(r"^model (\w+)", (PRISMA / "schema.prisma").read_text(), re.MULTILINE)
     assert models
-    assert set(models) == {row["table_name"] for row in found}
+    assert set(models) == {row["tablename"] for row in found}
