@@ -64,6 +64,7 @@ class Parts:
         return self._shared() | {
             "AVATAR_TABLE": "User",
             "NOTIFICATION_TABLE": "Notification",
+            "OUTBOX_TABLE": "Outbox",
             "PREFERENCE_TABLE": "NotificationPreference",
             "VAPID_PRIVATE_KEY": private,
             "VAPID_PUBLIC_KEY": public,

@@ -28,6 +28,8 @@ BROKEN: FilePayload = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer":
 PREFERENCES = 'SELECT * FROM "NotificationPreference" WHERE "userId" = ? ORDER BY "channel"'
 ORDERS = 'SELECT "id" FROM "Order" WHERE "userId" = ?'
 TOLD = """SELECT 1 FROM "Notification" WHERE "userId" = ? AND "title" = 'Your export is ready'"""
+PLACED = 'SELECT "item", "quantity" FROM "Order" WHERE "userId" = ? ORDER BY "createdAt" DESC LIMIT 1'
+THANKED = """SELECT "body" FROM "Notification" WHERE "userId" = ? AND "title" = 'We have your order'"""
 WISHES = ("channel", "type", "enabled", "quietFrom", "quietTo", "timeZone")
 # Keeps what the page has shown for a moment only.
 WATCH = """window.seen = {bars: [], hashes: []};
@@ -285,6 +287,21 @@ async def test_orders_are_exported_for_their_own_user(chromium: Browser, example
     assert ids == {row[0] for row in rows} == {line["id"] for line in lines}
     assert {Decimal(line["total"]) for line in lines} == {row[4] for row in rows}
     await until(lambda: example_app.sql(TOLD, example_app.user("Ada")))
+
+
+async def test_an_order_is_told_by_the_job_that_its_transaction_wrote(chromium: Browser, example_app: Example) -> None:
+    """The worker brings the job out of the outbox."""
+    grace = example_app.user("Grace")
+    async with signed_in(chromium, example_app, "Grace") as page:
+        await page.goto("/orders")
+        await hydrated(page, "button[name=type]")
+        await page.get_by_role("button", name="Order something").click()
+        [told] = await until(lambda: example_app.sql(THANKED, grace))
+
+    [order] = example_app.sql(PLACED, grace)
+    [row] = example_app.sql('SELECT "topic", "error" FROM "Outbox" WHERE "publishedAt" IS NOT NULL')
+    assert f"{order['quantity']} \N{MULTIPLICATION SIGN} {order['item']}" == told["body"]
+    assert ("job", None) == (row["topic"], row["error"])
 
 
 async def downloaded(page: Page, to: Path) -> Path:

@@ -4,6 +4,7 @@ import { revalidatePath } from "next/cache";
 import { redirect } from "next/navigation";
 import { after } from "next/server";
 import type { JobRef } from "pushmill";
+import { outbox } from "pushmill/outbox";
 import { notify } from "@/lib/notify";
 import { GOODS } from "@/lib/orders";
 import { prisma } from "@/lib/prisma";
@@ -36,12 +37,16 @@ export async function tellMe(): Promise<string> {
   return "The worker has the job.";
 }
 
-/** Orders something of the shop. */
+/** Orders something of the shop. The order and the job that tells of it are written together, or neither is. */
 export async function placeOrder(): Promise<void> {
   const { id: userId } = await requireUser();
   const [item, price] = GOODS[Math.floor(Math.random() * GOODS.length)] ?? GOODS[0];
   const quantity = 1 + Math.floor(Math.random() * 5);
-  await prisma.order.create({ data: { userId, item, quantity, total: (quantity * price).toFixed(2) } });
+  const words = { title: "We have your order", body: `${quantity} × ${item}`, url: "/orders" };
+  await prisma.$transaction(async (tx) => {
+    await tx.order.create({ data: { userId, item, quantity, total: (quantity * price).toFixed(2) } });
+    await outbox(tx).add("user-notification", { userId, type: "success", ...words });
+  });
   revalidatePath("/orders");
 }
 
