@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AT_ONCE = 25  # dead letters that are read whole at once: each may have a payload of megabytes
-BRIEFS = 250  # dead letters that are read at once without these
+FIRST, BRIEFS = 50, 250  # dead letters that are read at once without these: first a few, which may be large
 NEAR = 1000  # newer letters that stay, and that the server may walk past to drop one
 
 
@@ -121,7 +121,7 @@ class DeadLetterAdmin:
         now, until = self._backends.clock(), time.monotonic() + within.seconds
         found: list[DeadLetterView] = []
         total = await self._store.count()
-        end, step = total - within.start, min(count, BRIEFS)
+        end, step = total - within.start, min(count, FIRST, BRIEFS)
         stop = max(end - within.most, 0)
         while end > stop:
             first = max(end - step, stop)

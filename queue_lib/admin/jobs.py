@@ -12,6 +12,7 @@ from queue_lib.admin.backends import log_fields
 from queue_lib.admin.bulk import for_each
 from queue_lib.admin.filters import has_words
 from queue_lib.admin.lists import SEARCHED, JobLists
+from queue_lib.admin.merging import READ, READ_BRIEF
 from queue_lib.admin.ports import JobView
 from queue_lib.admin.queues import PAGE
 from queue_lib.admin.reading import Reading
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from queue_lib.admin.flows import FlowNode
     from queue_lib.job import Wire
     from queue_lib.processor import JobSchema
-
-BRIEFS = 250  # jobs of a search that are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +124,17 @@ class JobAdmin:
         inspector, until = self._on(wire), time.monotonic() + seconds
         found: list[str] = []
         total = (await inspector.counts(queue))[state]
-        place, end = start, min(start + SEARCHED, total)
+        place, end, step = start, min(start + SEARCHED, total), READ
         while place < end and len(found) < count and (place == start or time.monotonic() < until):
-            page = await inspector.page(queue, state, place, min(BRIEFS, end - place), brief=True)
+            step = min(step, end - place)
+            page = await inspector.page(queue, state, place, step, brief=True)
             for number, job in enumerate(page, place + 1):
                 if has_words(job, text):
                     found.append(job.id)
                 if len(found) == count:
                     end = number
                     break
-            place = min(place + BRIEFS, end)
+            place, step = min(place + step, end), min(2 * step, READ_BRIEF)
         return Search(await inspector.listed(queue, state, found), place if place < total else None)
 
     async def flow(self, job: JobView) -> FlowNode | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.filters import has_words
-from queue_lib.admin.merging import Merged
+from queue_lib.admin.merging import READ, Merged
 from queue_lib.admin.ports import JobView
 from queue_lib.admin.reading import Reading
 from queue_lib.errors import BrokerRefusedError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.job import State, Wire
 
 SEARCHED = 5000  # jobs that one search looks at, at most
-LEAST = 250  # jobs that it looks at in any time: so many are read at once
+LEAST = READ  # jobs that it looks at in any time: so many are read at once
 MOST_GONE = 1000  # ids without a job that a page passes over in a list: RQ keeps ids longer than jobs
 
 

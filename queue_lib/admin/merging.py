@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from queue_lib.errors import Trouble
 
 READ = 50  # jobs of a list that are read at once
-READ_BRIEF = 250  # brief ones
+READ_BRIEF = 250  # brief ones, but for the first: they may be large
 LONGEST_ID = 1000  # characters
 MOST_PASSED = 2**53
 GREATEST = sys.float_info.max  # stands for an endless score, which JSON does not have
@@ -101,11 +101,10 @@ class Merged:
         self._read = Reading()
         marks = cursor.marks if cursor else {}
         lists = ((each, number, f"{each.wire}{number}") for each in inspectors for number in range(each.lists(state)))
-        count = READ_BRIEF if brief else READ
         self._lists = [
             _List(
-                partial(each.behind, queue, state, number, count=count, brief=brief),
-                count,
+                partial(each.behind, queue, state, number, brief=brief),
+                READ_BRIEF if brief else READ,
                 self._read,
                 name,
                 marks.get(name),
@@ -132,7 +131,9 @@ class Merged:
                 yield job
 
     async def cursor(self) -> Cursor | None:
-        """Behind the last job that was handed out; None if there are no more."""
+        """Behind the last job that was handed out; None if there are no more. No job is handed out afterwards."""
+        for each in self._lists:
+            each.count = 1  # so many say whether there are more
         await self._first()
         if all(each.is_over for each in self._lists):
             return None
@@ -152,18 +153,19 @@ class Merged:
 
 
 class _List:
-    """A reader of one list of a wire. `behind` gives the next `count` jobs, or fewer where the list ends."""
+    """A reader of one list of a wire: by `behind` 50 jobs, then more at once, up to `most`."""
 
     def __init__(
         self,
-        behind: Callable[[Mark | None], Awaitable[list[Placed]]],
-        count: int,
+        behind: Callable[[Mark | None, int], Awaitable[list[Placed]]],
+        most: int,
         read: Reading,
         name: str,
         mark: Mark | None,
         most_gone: float,
     ) -> None:
-        self._behind, self._count, self._reading = behind, count, read
+        self._behind, self._reading = behind, read
+        self.count, self._most = READ, most
         self._placed: deque[Placed] = deque()
         self._seen: set[str] = set()
         self._is_read, self._left = False, most_gone
@@ -181,11 +183,12 @@ class _List:
             await self._refill()
 
     async def _refill(self) -> None:
-        found = await self._reading(self._behind(self._last))
+        found = await self._reading(self._behind(self._last, self.count))
         fresh = [each for each in found or () if each.mark.id not in self._seen]
         self._seen.update(each.mark.id for each in fresh)
         self._placed.extend(fresh)
-        self._is_read = not fresh or len(found or ()) < self._count
+        self._is_read = not fresh or len(found or ()) < self.count
+        self.count = min(2 * self.count, self._most)
         if found:
             self._last = found[-1].mark
 

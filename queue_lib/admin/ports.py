@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from queue_lib.job import Wire
 
 LISTED = 64 * 1024  # characters of a job's payload where many are listed
-LARGEST = 1024 * 1024  # bytes of a payload that a search reads: it may be more than LISTED as Redis has it
+LARGEST = 256 * 1024  # bytes of a payload that a search reads: LISTED characters may be as many
 READ_AT_ONCE = 20  # jobs of a list: each payload may be large
 
 

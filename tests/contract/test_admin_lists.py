@@ -158,7 +158,7 @@ async def test_jobs_are_searched(kit: WireKit, admin: Admin, monkeypatch: pytest
     assert (1, 1) == (len(first), resume)
     assert (set(ids) - first, None) == await search("userId", start=1)
     last = "berta" if ids[0] in first else "anna"
-    monkeypatch.setattr("queue_lib.admin.jobs.BRIEFS", 1)
+    monkeypatch.setattr("queue_lib.admin.jobs.READ", 1)
     assert (set(), 1) == await search(last, seconds=0)
     monkeypatch.setattr("queue_lib.admin.jobs.SEARCHED", 1)
     assert (set(), 1) == await search(last)

@@ -62,8 +62,8 @@ SAID = {
     "replayed-few": "Dead letters replayed: {n}. The others are gone, can't be replayed, or are still here.",
     "dropped": "Dead letters dropped: {n}.",
     "dropped-few": "Dead letters dropped: {n}. The others are gone, or still here.",
-    "replayed-some": "Dead letters replayed: {n}. There are more; do it again.",
-    "dropped-some": "Dead letters dropped: {n}. There are more; do it again.",
+    "replayed-some": "Dead letters replayed: {n}. There may be more; do it again.",
+    "dropped-some": "Dead letters dropped: {n}. There may be more; do it again.",
 }
 
 
