@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,9 +16,8 @@ from rq.registry import DeferredJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from queue_lib.admin.fingerprints import fingerprint
-from queue_lib.admin.ports import LISTED, READ_AT_ONCE, Inspector, JobView, Placed
-from queue_lib.admin.rq.briefs import Briefs
-from queue_lib.admin.rq.listing import count_lists, job_of, read_behind, read_ids
+from queue_lib.admin.rq.listing import count_lists
+from queue_lib.admin.rq.lists import Lists, hashes
 from queue_lib.admin.rq.view import read, view, whole
 from queue_lib.broker.rq import producer
 from queue_lib.broker.rq.job import GuardedJob
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
     from queue_lib.addition import Addition
     from queue_lib.admin.flows import FlowNode
-    from queue_lib.admin.ports import JobRef, Mark
+    from queue_lib.admin.ports import Inspector, JobRef, JobView, Mark, Placed
     from queue_lib.broker.bullmq.schedulers import StoppedScheduler
     from queue_lib.broker.rq.parse import Raw
 
@@ -63,7 +61,7 @@ class RQInspector:
         """`connection` is synchronous and does not decode; `switch` is BullMQ's inspector."""
         self._connection = connection
         self._switch = switch
-        self._briefs = Briefs(connection)
+        self._lists = Lists(connection)
         self._clean_script = connection.register_script(source("clean"))
 
     async def check(self, queue: str) -> None:
@@ -109,40 +107,17 @@ class RQInspector:
 
     def _raw(self, job_id: str) -> Raw:
         """The job's hash; an empty one where there is none."""
-        return self._hashes([job_id])[0]
-
-    def _hashes(self, ids: Sequence[str]) -> list[Raw]:
-        """The jobs' hashes; an empty one for a key that is none."""
-        with self._connection.pipeline(transaction=False) as pipe:
-            for job_id in ids:
-                pipe.hgetall(GuardedJob.key_for(job_id))
-            return [raw if isinstance(raw, dict) else {} for raw in synchronous_answers(pipe)]
+        return hashes(self._connection, [job_id])[0]
 
     async def page(self, queue: str, state: State, start: int, count: int, *, brief: bool = False) -> list[JobView]:
         """Jobs of a state, lane by lane."""
         with outages_translated():
-            return await asyncio.to_thread(self._page, queue, state, start, count, brief=brief)
-
-    def _page(self, queue: str, state: State, start: int, count: int, *, brief: bool) -> list[JobView]:
-        ids = read_ids(self._connection, lanes(queue), state, start, count)
-        if brief:
-            return list(self._briefs.read(queue, state, ids, {}).values())
-        return self._listed(queue, state, ids)
+            return await asyncio.to_thread(self._lists.page, queue, state, start, count, brief=brief)
 
     async def listed(self, queue: str, state: State, job_ids: Sequence[str]) -> list[JobView]:
         """These jobs."""
         with outages_translated():
-            return await asyncio.to_thread(self._listed, queue, state, job_ids)
-
-    def _listed(self, queue: str, state: State, ids: Sequence[str]) -> list[JobView]:
-        views: list[JobView] = []
-        for first in range(0, len(ids), READ_AT_ONCE):
-            views += self._read(queue, state, ids[first : first + READ_AT_ONCE])
-        return self._with_due(views) if state is State.DELAYED else views
-
-    def _read(self, queue: str, state: State, ids: Sequence[str]) -> list[JobView]:
-        found = zip(ids, self._hashes(ids), strict=True)
-        return [view(self._connection, queue, job_id, raw, state, LISTED) for job_id, raw in found if raw]
+            return await asyncio.to_thread(self._lists.listed, queue, state, job_ids)
 
     def lists(self, state: State) -> int:
         """One or two for each lane."""
@@ -153,29 +128,7 @@ class RQInspector:
     ) -> list[Placed]:
         """Jobs of one lane."""
         with outages_translated():
-            return await asyncio.to_thread(
-                lambda: self._placed(
-                    queue,
-                    state,
-                    read_behind(self._connection, lanes(queue), state, number, mark, count),
-                    brief=brief,
-                )
-            )
-
-    def _placed(self, queue: str, state: State, marks: Sequence[Mark], *, brief: bool) -> list[Placed]:
-        ids = [job_of(each.id) if state is State.ACTIVE else each.id for each in marks]
-        if brief:
-            scores = {each.id: each.score for each in marks} if state is State.DELAYED else {}
-            by_id = self._briefs.read(queue, state, ids, scores)
-        else:
-            by_id = {each.id: each for each in self._listed(queue, state, ids)}
-        return [Placed(mark, by_id.get(job_id)) for mark, job_id in zip(marks, ids, strict=True)]
-
-    def _with_due(self, views: list[JobView]) -> list[JobView]:
-        with self._connection.pipeline(transaction=False) as pipe:
-            for each in views:
-                pipe.zscore(scheduled_key(str(each.priority)), each.id)
-            return [replace(each, due_at=due) for each, due in zip(views, pipe.execute(), strict=True)]
+            return await asyncio.to_thread(self._lists.behind, queue, state, number, mark, count, brief=brief)
 
     async def fingerprints(self, queue: str, job_ids: Sequence[str]) -> list[str | None]:  # noqa: ARG002 -- ids are unique
         """Of the fields that RQ writes at each step; progress is in `meta`."""
