@@ -103,7 +103,8 @@ async def _look(page: Page, path: Path) -> None:
 
 def _keep(image: Image.Image, path: Path) -> None:
     shown = image.crop((0, 0, image.width, min(image.height, TALLEST)))
-    shown.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    colours = shown.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True)
     assert path.stat().st_size < LARGEST, path.name
 
 
