@@ -232,7 +232,8 @@ class JobAdmin:
         """
         found: dict[tuple[Wire, str, str], JobView] = {}
         until = time.monotonic() + seconds
-        async for page in self._failed_pages(wanted, brief=True):
+        brief = wanted.name is None  # a brief job has its name also where the job can't be read, and is shown without
+        async for page in self._failed_pages(wanted, brief=brief):
             for job in page:
                 if len(found) == limit:
                     return Failed(list(found.values()), more=True)

@@ -93,8 +93,10 @@ async def test_an_unreadable_job_is_shown_with_the_others(redis_url: str, wire: 
 
         page = await kit.inspector.page(QUEUE.name, State.FAILED, 0, 10)
         shown = await kit.inspector.find(QUEUE.name, odd)
+        named = await Admin(backends(kit), by="anna").jobs.failed(JobFilter(name="unreadable"))
 
         assert {odd, even} == {job.id for job in page}
+        assert [(odd, "unreadable")] == [(job.id, job.name) for job in named.jobs]
         assert shown is not None
         assert {"unserializable": "the job could not be read", "raw": "{"} == shown.data
         assert await kit.inspector.remove(QUEUE.name, odd)
