@@ -18,6 +18,7 @@ from redis.retry import Retry as SynchronousRetry
 from queue_lib.broker.cluster import Home
 from queue_lib.broker.direct import DIRECT, SYNCHRONOUS, StaleConnectionError
 from queue_lib.broker.names import Names
+from queue_lib.broker.together import Together
 from queue_lib.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -118,13 +119,13 @@ class _Script(AsyncScript):
             return await super().__call__(*args, **words)
 
 
-class _Client(redis.asyncio.Redis):
+class _Client(Together):
     def register_script(self, script: Any) -> Any:
         return _Script(self, script)
 
 
 def client(parts: dict[str, Any], *, decode: bool, name: str) -> redis.asyncio.Redis:
-    """An asyncio client with one connection, called `name` on the server; commands wait for each other.
+    """An asyncio client with one connection, called `name` on the server; what is asked for at once goes together.
 
     Pipelines have a connection of their own, opened for the first of them; they wait for each other, too.
     `decode` turns replies into str (BullMQ's way), with replacement characters for what is not UTF-8: one hostile

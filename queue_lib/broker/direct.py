@@ -1,8 +1,7 @@
 """redis-py's connections, with four changes.
 
-No task for each command: redis-py sends within `asyncio.wait_for`, which on Python 3.11 makes a task of what it waits
-for. The task and its extra turn of the loop took a tenth of a push job. Python 3.12 makes none; with it as the oldest
-version, the sending in `_Direct` can go.
+No further task to send: redis-py sends within `asyncio.wait_for`, which on Python 3.11 makes a task of what it waits
+for. Python 3.12 makes none; with it as the oldest version, the sending in `_Direct` can go.
 
 Commands are packed in C, as redis-py's synchronous connections do it: argument by argument in Python, the packing took
 a fifth of the outbox's time.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from queue_lib.addition import Addition
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.board import MemoryBoard
+from queue_lib.broker.together import TURNS
 from queue_lib.errors import BrokerUnavailableError
 from queue_lib.job import State
 from queue_lib.outcome import Failure
@@ -94,6 +95,23 @@ async def test_a_completion(kit: WireKit, broker: Broker, link: LossyLink) -> No
     assert next_id == (await kit.claim(broker)).job.id
 
 
+async def test_answers_that_are_lost_together(kit: WireKit, broker: Broker, link: LossyLink) -> None:
+    """Three completions, two of which bring a next job, and a claim: each job is done once, and none is stranded."""
+    ids = {await kit.enqueue("greet", number) for number in range(6)}
+    leases = [await kit.claim(broker) for _ in range(3)]
+    broker.reserve_for(QUEUE, lambda: 2)
+    link.lose()
+    answers: list[Any] = await asyncio.gather(broker.claim(QUEUE), *(lease.done(1) for lease in leases))
+    left = [] if isinstance(answers[0], NotNow) else [answers[0]]
+    left += [await kit.claim(broker) for _ in range(3 - len(left))]
+
+    assert 1 == link.lost
+    assert ids == {lease.job.id for lease in (*leases, *left)}
+    for lease in left:
+        await lease.done(1)
+    assert {State.COMPLETED: 6} == {state: n for state, n in (await kit.inspector.counts(QUEUE.name)).items() if n}
+
+
 async def test_a_job_that_a_run_adds(kit: WireKit, broker: Broker, link: LossyLink, wire: str) -> None:
     """It is added once, whichever answer is lost, also to another queue."""
     await kit.enqueue("greet", 1)
@@ -118,7 +136,8 @@ async def test_a_claim_that_is_answered_says_that_the_server_is_there(
     ids = [await kit.enqueue("greet", number) for number in range(3)]
     first = await kit.claim(broker)
     done = asyncio.create_task(first.done("ok"))
-    await asyncio.sleep(0)  # its command is under way: the claim's is the next
+    for _ in range(TURNS + 2):
+        await asyncio.sleep(0)  # its command is under way: the claim's is the next
     link.lose(after=1)
     link.refuse()
     if suspected:
