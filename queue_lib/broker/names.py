@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _had(answers: Answers, address: str) -> bool:
     return any(address in answer.addresses for answer in answers)
 
 
+@lru_cache(maxsize=16)  # asked before each command
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

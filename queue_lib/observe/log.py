@@ -67,15 +67,18 @@ class LogObserver:
     """Writes events to the log."""
 
     def __init__(self) -> None:
-        """Bind the logger that `configure` has set up."""
-        self._log = structlog.get_logger()
+        """The logger that `configure` has set up is bound with the first line."""
+        self._log: Any = None
 
     def __call__(self, event: Event) -> None:
         """Write one line, if there is one for it."""
         if isinstance(event, Unlogged):
             return
+        log = self._log = self._log or structlog.get_logger().bind()
+        if isinstance(event, JobStarted) and not log.is_enabled_for(logging.DEBUG):
+            return  # as nearly always: its fields are not worth making
         level, name, fields = describe(event)
-        self._log.log(level, name, **fields)
+        log.log(level, name, **fields)
 
 
 def describe(event: Logged) -> tuple[int, str, Fields]:

@@ -12,7 +12,7 @@ import structlog
 
 from queue_lib.job import Wire
 from queue_lib.observe.events import BrokerBack, BrokerLost, JobEnded, JobsRecovered, JobStarted, Logged
-from queue_lib.observe.log import configure, describe
+from queue_lib.observe.log import LogObserver, configure, describe
 from queue_lib.outcome import Dead, Done, Failure, Lost, Released, Retry, Snooze
 from tests.support.fakes import make_job
 
@@ -113,3 +113,14 @@ def test_a_line_is_json_whatever_is_in_it(lines: io.StringIO) -> None:
     assert odd["exception"].endswith("ValueError: it\nbroke")
     assert ("even", "warning") == (even["event"], even["level"])
     assert even["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(("level", "words"), [("debug", ["job_started", "job_done"]), ("info", ["job_done"])])
+def test_a_start_is_written_at_the_level_debug_alone(lines: io.StringIO, level: str, words: list[str]) -> None:
+    """An end is written at each."""
+    configure(level, "json", lines)
+    observe = LogObserver()
+    for event in (JobStarted(JOB), JobEnded(JOB, Done({}), 0.25)):
+        observe(event)
+
+    assert words == [json.loads(line)["event"] for line in lines.getvalue().splitlines()]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from queue_lib.addition import LONGEST, LOWEST_PRIORITY, Addition, Deduplication, NewJob
 from queue_lib.broker.bullmq.packing import packed
 from queue_lib.broker.bullmq.producer import Producer
+from queue_lib.broker.bullmq.worker import named
 from queue_lib.broker.connection import client, options
 from queue_lib.errors import PermanentError
 from queue_lib.job import Backoff
@@ -72,3 +73,10 @@ def test_a_job_that_can_not_be_added_is_refused(addition: Addition) -> None:
     """For its data, for an option that no wire takes, and for one that BullMQ does not take."""
     with pytest.raises(PermanentError):
         packed(NewJob("reports", addition), "bull")
+
+
+@pytest.mark.parametrize("size", [0, 1, 11, 14, 15, 16, 40])
+def test_a_name_is_put_behind_packed_options(size: int) -> None:
+    """As if they had been packed with it, however many they are."""
+    options = {f"option-{number}": number for number in range(size)}
+    assert options | {"name": "my worker"} == msgpack.unpackb(named(msgpack.packb(options), "my worker"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bullmq.job import getReturnValue
@@ -19,7 +19,7 @@ from queue_lib.errors import LeaseLostError
 from queue_lib.processor import Children
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from queue_lib.addition import Addition
     from queue_lib.broker.bullmq.ahead import Ahead
@@ -53,13 +53,11 @@ class BullLease(Lease):
         self.token = token
         self.queue = session.queue
         self._raw = raw
-        self._worker = worker = session.worker
+        self._worker = session.worker
         self._ahead = session.ahead
         self._producer = session.producer
         self._held = held
-        prefix = worker.backend.toKey("").removesuffix(":")
-        holder = Holder(worker.backend.toKey(f"{job.id}:lock"), token)
-        self._notes = Notes(worker.backend.conn, prefix, job, holder)
+        self._notes: Notes | None = None  # most jobs have none
 
     async def done(self, result: Any) -> None:
         """Complete, and fetch the next job in the same step, which saves a round trip a job.
@@ -68,46 +66,42 @@ class BullLease(Lease):
         while it ran: BullMQ lets neither complete.
         """
         kept = keep(self._raw.opts.get("removeOnComplete"), self.queue.keep_completed.count)
-        moved: dict[str, Any] = {}
+        complete = self._worker.backend.moveToCompleted
         with self._ahead.fetching() as fetch:
-            async with self._settling(kept):
-                moved = await self._worker.backend.moveToCompleted(self._raw, result, kept, self.token, fetch)
-        fields, job_id, *_ = moved.get("result") or (None, None)
+            moved = await self._settle(partial(complete, self._raw, result, kept, self.token, fetch), kept)
+        fields, job_id, *_ = (moved or {}).get("result") or (None, None)
         if fields:
             await self._ahead.add(fields, str(job_id), self.token)
-        await self._notes.drop()
+        if self._notes is not None:
+            await self._notes.drop()
 
     async def retry(self, delay: float, failure: Failure) -> None:
         """Delay, or put back in line if there is no delay; the attempt is counted."""
         fields = {"fieldsToUpdate": self._failed(failure)}
         backend, job_id = self._worker.backend, self.job.id
-        async with self._settling():
-            if delay > 0:
-                await backend.moveToDelayed(job_id, _now(), math.ceil(delay * 1000), self.token, fields)
-            else:
-                await backend.retryJob(job_id, bool(self._raw.opts.get("lifo")), self.token, fields)
+        if delay > 0:
+            put_back = partial(backend.moveToDelayed, job_id, _now(), math.ceil(delay * 1000), self.token, fields)
+        else:
+            put_back = partial(backend.retryJob, job_id, bool(self._raw.opts.get("lifo")), self.token, fields)
+        await self._settle(put_back)
 
     async def snooze(self, delay: float) -> None:
         """Delay without counting the attempt."""
-        async with self._settling(counted=False):
-            await self._worker.backend.moveToDelayed(
-                self.job.id, _now(), max(1, math.ceil(delay * 1000)), self.token, {"skipAttempt": True}
-            )
+        due = max(1, math.ceil(delay * 1000))
+        put_off = self._worker.backend.moveToDelayed
+        await self._settle(partial(put_off, self.job.id, _now(), due, self.token, {"skipAttempt": True}), counted=False)
 
     async def bury(self, failure: Failure) -> None:
         """Move to the failed set."""
         self._raw.attempts = self.job.max_attempts  # so that the script can tell that retries are exhausted
         kept = keep(self._raw.opts.get("removeOnFail"), self.queue.keep_failed.count)
-        fields = self._failed(failure)
-        async with self._settling(kept):
-            await self._worker.backend.moveToFailed(
-                self._raw, failure.reason, kept, self.token, fetch_next=False, fields_to_update=fields
-            )
+        words = {"fetch_next": False, "fields_to_update": self._failed(failure)}
+        fail = self._worker.backend.moveToFailed
+        await self._settle(partial(fail, self._raw, failure.reason, kept, self.token, **words), kept)
 
     async def release(self) -> None:
         """Move back to the front of the line."""
-        async with self._settling(counted=False):
-            await self._worker.scripts.give_back(self.job.id, self.token)
+        await self._settle(partial(self._worker.scripts.give_back, self.job.id, self.token), counted=False)
 
     def abandon(self) -> None:
         """Let the lock run out."""
@@ -127,11 +121,19 @@ class BullLease(Lease):
 
     async def notes(self) -> dict[str, str]:
         """Read the job's notes; there are none in its first run, which needs no round trip."""
-        return await self._notes.read() if self._raw.attemptsStarted != 1 else {}
+        return await self._its_notes().read() if self._raw.attemptsStarted != 1 else {}
 
     async def note(self, entries: Mapping[str, str], forget: Collection[str]) -> None:
         """Write the job's notes."""
-        await self._notes.write(entries, forget)
+        await self._its_notes().write(entries, forget)
+
+    def _its_notes(self) -> Notes:
+        if self._notes is None:
+            backend = self._worker.backend
+            prefix = backend.toKey("").removesuffix(":")
+            holder = Holder(backend.toKey(f"{self.job.id}:lock"), self.token)
+            self._notes = Notes(backend.conn, prefix, self.job, holder)
+        return self._notes
 
     async def children(self) -> Children:
         """Read what Node reads for `getChildrenValues` and `getIgnoredChildrenFailures`."""
@@ -154,9 +156,8 @@ class BullLease(Lease):
         kept = traces[-limit:] if isinstance(limit, int) and limit > 0 else [] if limit == 0 else traces
         return {"failedReason": failure.reason, "stacktrace": json.dumps(kept, separators=(",", ":"))}
 
-    @contextlib.asynccontextmanager
-    async def _settling(self, kept: Any = None, *, counted: bool = True) -> AsyncIterator[None]:
-        """Around a command that settles the job: end the lease, also if the command's answer was lost.
+    async def _settle(self, command: Callable[[], Awaitable[Any]], kept: Any = None, *, counted: bool = True) -> Any:
+        """Settle the job and end the lease, also if the command's answer was lost; returns its answer, if there is one.
 
         `kept` is how long the scripts keep a job that has ended; `counted` says whether the command counts an attempt.
         redis-py sends a command again whose answer was lost with the connection; the second one finds no lock.
@@ -164,14 +165,16 @@ class BullLease(Lease):
         if self not in self._held:
             msg = f"job {self.job.id} is no longer leased to this worker"
             raise LeaseLostError(msg)
+        answer = None
         try:
             with outages_translated():
-                yield
+                answer = await command()
         except LeaseLostError:
             if not await self._have_settled(kept, counted=counted):
                 self._held.forget(self)
                 raise
         self._held.forget(self)
+        return answer
 
     async def _have_settled(self, kept: Any, *, counted: bool) -> bool:
         """Whether an earlier try has settled the job, and its answer was lost.

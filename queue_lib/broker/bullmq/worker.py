@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ KEEP_DATA_OF_REPEATABLES = (
 # The package's function that deletes a job, for the scripts around its own.
 REMOVE_JOB = ("local function removeJob(", "function removeJob(")
 HERE = Path(__file__).parent
+FEWEST = 0x80  # the first byte of a packed map without entries; up to 15 are counted in it
 PAGE_OF_RETENTION = 500  # jobs looked at in one step
 
 
@@ -62,8 +64,7 @@ class NamedScripts(Scripts):  # type: ignore[misc]  # the package has no types
     def moveToFinishedArgs(self, job: Any, *args: Any, **kwargs: Any) -> tuple[list[str], list[Any]]:  # noqa: N802
         """Finish a job; the next one, if one is fetched with it, gets the worker's name, too."""
         keys, arguments = super().moveToFinishedArgs(job, *args, **kwargs)
-        opts = msgpack.unpackb(arguments[OPTIONS_OF_FINISH - 1]) | {"name": job.queue.opts["name"]}
-        arguments[OPTIONS_OF_FINISH - 1] = msgpack.packb(opts)
+        arguments[OPTIONS_OF_FINISH - 1] = named(arguments[OPTIONS_OF_FINISH - 1], job.queue.opts["name"])
         return keys, arguments
 
     def finishedErrors(self, opts: dict[str, Any]) -> Exception:  # noqa: N802
@@ -164,6 +165,18 @@ class LoopLessWorker(Worker):  # type: ignore[misc]
             structlog.get_logger().warning(
                 "scheduler_stopped", queue=self.name, scheduler=scheduler_id[:200], reason=reason
             )
+
+
+def named(packed: bytes, name: str) -> bytes:
+    """Packed options with the worker's name behind them: their first byte says how many there are, 14 at most."""
+    if not FEWEST <= packed[0] < FEWEST + 15:
+        return bytes(msgpack.packb(msgpack.unpackb(packed) | {"name": name}))
+    return bytes((packed[0] + 1,)) + packed[1:] + _packed_name(name)
+
+
+@cache
+def _packed_name(name: str) -> bytes:
+    return bytes(msgpack.packb("name") + msgpack.packb(name))
 
 
 def _scripts() -> dict[str, str]:
