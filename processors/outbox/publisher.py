@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queue_lib.chore import Post
     from storage.ports import Outbox, OutboxRow, Round
 
-PORTION = 100  # rows whose jobs are added by one script
+PORTION = 167  # rows whose jobs are added by one script
 TOLD = 20  # bad rows of a round that are in the log
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
