@@ -117,6 +117,7 @@ class Line:
         with self._redis.pipeline() as pipe:
             pipe.hset(f"{BASE}:{job_id}", mapping=job)
             pipe.rpush(f"{BASE}:wait", job_id)
+            pipe.zadd(f"{BASE}:marker", {"0": 0})  # wakes a worker, if all of them wait
             pipe.execute()
 
     def left(self) -> tuple[int, int]:
