@@ -217,7 +217,9 @@ class DeadLetterAdmin:
 
     async def _replay_brief(self, letter: DeadLetterView) -> Replay:
         whole = await self._store.find(letter.letter_id)
-        return Replay.GONE if whole is None else await self.replay(whole)
+        if whole is None or whole.failed_at != letter.failed_at:  # the job has failed again, maybe of something else
+            return Replay.GONE
+        return await self.replay(whole)
 
     async def drop(self, letter: DeadLetterView) -> bool:
         """Delete a dead letter; the job stays in its failed set until that is cleaned. False if it is gone.

@@ -13,6 +13,7 @@ import redis
 from queue_lib.admin.admin import Admin
 from queue_lib.admin.dead_letters import AT_ONCE, Bounds, Replay
 from queue_lib.admin.filters import JobFilter
+from queue_lib.admin.letter_groups import group_of
 from queue_lib.broker.base import NotNow
 from queue_lib.broker.dead_letters import DeadLetter
 from queue_lib.broker.refused import refused
@@ -222,6 +223,28 @@ async def test_what_is_to_be_dropped_is_moved_to_the_newest_end(
     assert 2 == (await admin.dead_letters.drop_many(JobFilter(name="greet"), Bounds(limit=2))).dropped
 
     assert [ids[0], ids[4], ids[5], ids[1]] == [letter.id for letter in await bullmq.dead_letters.page(0, 9)]
+
+
+async def test_a_new_failure_is_not_replayed_with_what_was_found(
+    kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another operator has retried the job, and it has failed again, of something else: that dead letter stays."""
+    await failed(kit, "greet")
+    find = kit.dead_letters.find
+
+    async def find_after_a_new_failure(letter_id: str) -> Any:
+        [job] = (await admin.jobs.failed(JobFilter())).jobs
+        await kit.inspector.retry(QUEUE.name, job.id)
+        await asyncio.sleep(0.01)
+        await fail(kit, await kit.claim(kit.brokers[0]), Failure("something else"))
+        return await find(letter_id)
+
+    monkeypatch.setattr(kit.dead_letters, "find", find_after_a_new_failure)
+    wanted = JobFilter(group=group_of(FAILURE.reason))
+    assert 0 == (await admin.dead_letters.replay_many(wanted, Bounds(limit=5))).replayed
+
+    assert ["something else"] == [each.reason async for each in admin.dead_letters.each(JobFilter())]
+    assert 1 == len((await admin.jobs.failed(JobFilter())).jobs)
 
 
 @pytest.mark.parametrize("again", [False, True])
