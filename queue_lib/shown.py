@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+MOST_PARTS = 50  # of a job
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 

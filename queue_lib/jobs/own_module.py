@@ -185,7 +185,9 @@ def _shows_faults(job: type[Job[Any]]) -> Iterator[str]:
     if inspect.iscoroutinefunction(job.shows):
         yield f"{job.__name__}: shows is async; {SHOWS}"
     places = job.links_below
-    if not isinstance(places, (tuple, list)) or not all(PLACE.fullmatch(str(place)) for place in places):
+    if not isinstance(places, (tuple, list)) or not all(
+        isinstance(place, str) and PLACE.fullmatch(place) for place in places
+    ):
         yield f'{job.__name__}: links_below is no tuple of addresses with / at their end; write ("https://app.example/",)'
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import HttpUrl
 
 from processors.features import with_own_jobs
 from queue_lib.admin.ports import JobView
@@ -39,7 +40,8 @@ PREVIEW = "https://cdn.example/app/i-1.png"
 
 def written(tmp_path: Path, shows: str = SHOWS) -> str:
     """The module, whose job has this `shows`."""
-    head = "from queue_lib.jobs import Facts, Job, Link, Model, Picture, Queue, Words\nclass Sent(Model):\n"
+    names = "Facts, Job, Link, Model, Picture, Queue, Table, Words"
+    head = f"from datetime import datetime\nfrom queue_lib.jobs import {names}\nclass Sent(Model):\n"
     text = GOOD.replace("from queue_lib.jobs import Job, Model, Queue\n", f"{head}    copies: int\n    preview: str\n")
     (tmp_path / "own.py").write_text(text.replace('"invoices"\n', f'"invoices"\n{shows}', 1))
     return "own"
@@ -92,6 +94,10 @@ def test_a_payload_that_does_not_fit_shows_nothing(tmp_path: Path, data: Any) ->
         ("return [payload.nothing]", r"AttributeError: 'Invoice' object has no .+own\.py, line \d+\)"),
         ("return ['text']", r"TypeError: str is no part; write Words"),
         ("return None", r"TypeError: 'NoneType' object is not iterable"),
+        ("return [Facts([('Copies', 2)])]", r"TypeError: Facts takes names and values; write "),
+        ("return [Table('Copies', ('To',), ({'ada'} for _ in 'ab'))]", r"TypeError: Table takes lists; write "),
+        ("return [Table('Copies', ('To',), None)]", r"TypeError: .+ must be an iterable"),
+        ("return [Link('https://app.example/', 'It', datetime.now())]", r"TypeError: until is in seconds since the "),
     ],
 )
 def test_a_fault_of_the_class_is_told_on_the_page(tmp_path: Path, body: str, expected: str) -> None:
@@ -100,6 +106,18 @@ def test_a_fault_of_the_class_is_told_on_the_page(tmp_path: Path, body: str, exp
     [words] = shown(tmp_path, {"invoiceId": "i-1"}, shows=shows)
     assert isinstance(words, Words)
     assert re.match(rf"The job's `shows` failed: {expected}", words.text)
+
+
+def test_parts_without_end_are_cut(tmp_path: Path) -> None:
+    """A generator is asked for no more than a page has."""
+    body = "yield from [Words('again')] * 50\n        raise AssertionError"
+    shows = f"\n    @classmethod\n    def shows(cls, payload, result):\n        {body}\n"
+    assert [Words("again")] * 50 == shown(tmp_path, {"invoiceId": "i-1"}, shows=shows)
+
+
+def test_an_address_may_be_an_url_of_pydantic() -> None:
+    """As models have it."""
+    assert PREVIEW == pictures_of([Picture(HttpUrl(PREVIEW), "The first page")])  # type: ignore[arg-type]
 
 
 def test_numbers_may_be_given_as_texts_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -46,7 +47,7 @@ async def look(request: Request, operator: Operator, job: FoundJob) -> Response:
         "Follow-ups": follow_ups(job),
     }
     blocks = flow is not None and any(node.blocks for node in flow if node.ref == JobRef(job.id, job.queue))
-    parts = parts_of(job, request.app.state.showings)
+    parts = await asyncio.to_thread(parts_of, job, request.app.state.showings)  # a team's own code may be slow
     pictures = pictures_of(parts)
     answer = page(
         request,

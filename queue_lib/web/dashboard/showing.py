@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
-from queue_lib.shown import Link, Picture, Seen, Words
+from queue_lib.shown import MOST_PARTS, Link, Picture, Seen, Words
 from queue_lib.web.headers import POLICY
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from queue_lib.processor import JobSchema
     from queue_lib.shown import Part, Showing
 
-MOST_PARTS = 50
 LONGEST = 4000  # characters of an address: a signed one has a thousand
 ADDRESS = re.compile(
     r"https?://[a-z0-9.-]+(?::\d{1,5})?/[\w./~!$&'()*+,;=:@%-]*(?:\?[\w./~!$&'()*+,;=:@%?-]*)?", re.ASCII
@@ -44,7 +43,7 @@ def parts_of(job: JobView, showings: Mapping[str, tuple[JobSchema, Showing]]) ->
 
 def pictures_of(parts: Sequence[Part]) -> str:
     """The sources of the pictures among these parts, as a policy has them: each with its path."""
-    pictures = (urlsplit(part.url) for part in parts if isinstance(part, Picture))
+    pictures = (urlsplit(str(part.url)) for part in parts if isinstance(part, Picture))
     places = (f"{url.scheme}://{url.netloc}{url.path}" for url in pictures)
     return " ".join(dict.fromkeys(place.replace(";", "%3B").replace(",", "%2C") for place in places))
 

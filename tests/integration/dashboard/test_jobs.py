@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from typing import TYPE_CHECKING
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from queue_lib.shown import Part, Words
 from queue_lib.web.dashboard.addresses import PREFIX
 from tests.support.dashboard_client import seen
+from tests.support.polling import PATIENCE
 from tests.support.showcase import FILES, IMAGE, fill
 
 if TYPE_CHECKING:
+    from queue_lib.admin.ports import JobView
     from tests.support.dashboard_client import Browser
     from tests.support.wires import Mess
 
@@ -52,6 +56,23 @@ async def test_actions_on_jobs(ada: Browser, mess: Mess, wire: str, capsys: pyte
     assert [] == await _ids(ada, "completed", wire)
     assert 422 == (await ada.act(f"/queue/{FILES.name}/clean?state=waiting&{seen()}", older="0")).status_code
     assert 422 == (await ada.act(f"/queue/{FILES.name}/clean?state=failed&{seen()}", older="-1")).status_code
+
+
+async def test_what_a_job_shows_holds_up_no_other_page(
+    ada: Browser, mess: Mess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A team's `shows` may be slow: the loop is free meanwhile."""
+    await fill(mess)
+    [job_id, *_] = await _ids(ada, "completed", "bullmq")
+    loop = asyncio.get_running_loop()
+
+    def slow(_: JobView, __: object) -> list[Part]:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(PATIENCE)
+        return [Words("It took its time.")]
+
+    monkeypatch.setattr("queue_lib.web.dashboard.job.parts_of", slow)
+    page = await ada.get(f"/job?{_query({'queue': FILES.name, 'wire': 'bullmq', 'id': job_id})}")
+    assert "It took its time." in page.text
 
 
 def _query(values: dict[str, str]) -> str:
