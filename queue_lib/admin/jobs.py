@@ -128,13 +128,14 @@ class JobAdmin:
         while place < end and len(found) < count and (place == start or time.monotonic() < until):
             step = min(step, end - place)
             page = await inspector.page(queue, state, place, step, brief=True)
-            for number, job in enumerate(page, place + 1):
-                if has_words(job, text):
-                    found.append(job.id)
-                if len(found) == count:
-                    end = number
-                    break
-            place, step = min(place + step, end), min(2 * step, READ_BRIEF)
+            meant = [(number, job.id) for number, job in enumerate(page, place + 1) if has_words(job, text)]
+            left = count - len(found)
+            if len(meant) > left and len(page) < step:  # ids without a job hide the number of the last one that is due
+                step //= 2
+                continue
+            found += [job_id for _, job_id in meant[:left]]
+            place = place + step if len(meant) <= left else meant[left - 1][0]
+            step = min(2 * step, READ_BRIEF)
         return Search(await inspector.listed(queue, state, found), place if place < total else None)
 
     async def flow(self, job: JobView) -> FlowNode | None:

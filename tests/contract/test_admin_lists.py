@@ -251,6 +251,27 @@ async def test_a_list_skips_an_id_without_a_job(redis_url: str, monkeypatch: pyt
             assert ids[-1] in {job.id for job in found.jobs}
 
 
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_a_search_goes_on_behind_ids_without_a_job(redis_url: str, wire: str) -> None:
+    """However few jobs are asked for at once, each is found once."""
+    async with redis_kit(redis_url, wire) as kit:
+        ids = [await kit.enqueue("greet", number) for number in range(12)]
+        left = [ids[3], *ids[8:]]
+        with redis.Redis.from_url(redis_url) as server:
+            for each in set(ids) - set(left):
+                server.delete(f"rq:job:{each}" if wire == "rq" else f"bull:work:{each}")
+        admin, found, start = Admin(backends(kit), by="anna"), list[str](), 0
+        for _ in ids:
+            search = await admin.jobs.search(
+                QUEUE.name, State.WAITING, kit.inspector.wire, "greet", start=start, count=2
+            )
+            found += [job.id for job in search.jobs]
+            if search.resume is None:
+                break
+            start = search.resume
+    assert left == found
+
+
 @pytest.mark.parametrize("call", ["queues.history", "jobs.browse", "jobs.search", "queues.drain"])
 async def test_an_unknown_queue_is_refused(kit: WireKit, admin: Admin, call: str) -> None:
     """The error names the queues that exist."""

@@ -100,7 +100,7 @@ async def _of_one(operator: Admin, asked: Asked, wire: Wire, start: int) -> JobP
         return numbered_out(search.jobs, None, search.resume)
     page = await operator.jobs.browse(queue, state, wire, start, count)
     end = start + count
-    return numbered_out(page.jobs, page.total, end if page.jobs and end < page.total else None)
+    return numbered_out(page.jobs, page.total, end if end < page.total else None)
 
 
 @router.get("/{job_id}", responses=described(401, 404, 409, 422, 503))

@@ -65,6 +65,17 @@ async def test_jobs_are_browsed_and_searched(ask: Client, wire: str) -> None:
     assert 404 == (await ask("GET", where.replace("file-processing", "mail"))).status_code
 
 
+async def test_a_page_of_ids_without_a_job_is_not_the_last(ask: Client, redis_url: str) -> None:
+    """RQ keeps ids longer than jobs: `resume` leads past them."""
+    with Redis.from_url(redis_url) as server:
+        server.rpush("rq:queue:file-processing", "gone-1", "gone-2")
+    body = {**JOB, "data": {**IMAGE, "userId": "anna"}, "options": {"wire": "rq"}}
+    job_id = (await ask("POST", "/queue/jobs", json=body)).json()["id"]
+    where = "/queue/jobs?queue=file-processing&state=waiting&wire=rq&count=2"
+    pages = [(await ask("GET", f"{where}&start={start}")).json() for start in (0, 2)]
+    assert [([], 2), ([job_id], None)] == [([job["id"] for job in page["jobs"]], page["resume"]) for page in pages]
+
+
 async def test_both_wires_are_one_list(ask: Client) -> None:
     """Without a wire: by time, each page behind a place in both. What is no place is a 422."""
     ids = []
