@@ -189,7 +189,8 @@ def _each(  # noqa: PLR0913 -- what the command line said
         if ids is None:
             count = await _count(admin.dead_letters.each(wanted))
             terminal.confirm(f"{verb} {count} dead letters?", yes=yes or count == 0)
-            return dict((await for_each(admin.dead_letters.each_to_settle(wanted), settle)).outcomes)
+            meant = _first(count, admin.dead_letters.each_to_settle(wanted))
+            return dict((await for_each(meant, settle)).outcomes)
         found = [(letter_id, await admin.dead_letters.find(letter_id)) for letter_id in ids]
         return {letter_id: "gone" if letter is None else await one(admin, letter) for letter_id, letter in found}
 
@@ -216,6 +217,15 @@ async def _count(letters: AsyncIterator[DeadLetterView]) -> int:
     async for _ in letters:
         count += 1
     return count
+
+
+async def _first(count: int, letters: AsyncIterator[DeadLetterView]) -> AsyncIterator[DeadLetterView]:
+    """No more than the question has said: those that came since are the newest, and so the last."""
+    async for letter in letters:
+        if count == 0:
+            break
+        yield letter
+        count -= 1
 
 
 def _tell(outcomes: Mapping[str, str]) -> None:
