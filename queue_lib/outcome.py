@@ -41,7 +41,7 @@ def reason_of(error: BaseException) -> str:
     """
     try:
         lines = _writable(str(error)).splitlines()
-    except TypeError:  # its __str__ does not return a string
+    except Exception:  # noqa: BLE001 -- its __str__ is anybody's: it may raise any, or return no string
         lines = []
     line = " ".join(filter(None, map(str.strip, lines)))
     if line and isinstance(error, BARE):

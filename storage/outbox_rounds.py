@@ -15,6 +15,7 @@ from storage.ports import Round
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+    from psycopg import AsyncConnection
     from sqlalchemy import ClauseElement, ColumnElement
 
     from storage.database import Database
@@ -49,10 +50,14 @@ class PostgresRounds:
         async with self._database.connection(writes=True) as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             cursor = AsyncClientCursor(driver)
-            found = await self._begun(cursor)
-            yield found
-            if found is not None:
-                await cursor.execute("; ".join([*self._marks(cursor, found), "COMMIT"]))
+            try:
+                found = await self._begun(cursor)
+                yield found
+                if found is not None:
+                    await cursor.execute("; ".join([*self._marks(cursor, found), "COMMIT"]))
+            finally:
+                if driver.closed:  # it was cut, which SQLAlchemy has not seen
+                    await connection.invalidate()
         # Without the COMMIT the pool rolls back.
 
     async def _begun(self, cursor: AsyncClientCursor[Any]) -> Round | None:
@@ -65,7 +70,8 @@ class PostgresRounds:
     def _marks(self, cursor: AsyncClientCursor[Any], round_: Round) -> Iterator[str]:
         bad, published = _sorted(round_)
         for reason, ids in bad.items():
-            yield self._compiled(self._rows.bad(reason, self._rows.among(ids))).text(cursor)
+            fit = _fit(reason, cursor.connection)
+            yield self._compiled(self._rows.bad(fit, self._rows.among(ids))).text(cursor)
         if published:
             yield self._published.text(cursor, {IDS: listed(published), AT: self._rows.now()})
 
@@ -83,7 +89,8 @@ class _Statement:
 
     def text(self, cursor: AsyncClientCursor[Any], values: Mapping[str, Any] | None = None) -> str:
         """The statement with these values instead of its own, as the driver writes them."""
-        return cursor.mogrify(self.sql.encode(), {**self.values, **(values or {})})
+        sql = self.sql.encode(cursor.connection.info.encoding)  # a table's name may have other letters
+        return cursor.mogrify(sql, {**self.values, **(values or {})})
 
 
 class SqliteRounds:
@@ -107,6 +114,12 @@ class SqliteRounds:
                 await connection.execute(self._rows.bad(reason, self._rows.among(ids)))
             if published:
                 await connection.execute(self._rows.published(self._rows.among(published)))
+
+
+def _fit(reason: str, connection: AsyncConnection[Any]) -> str:
+    """The reason without what a database may lack that is not in UTF-8: it would refuse the whole round."""
+    is_unicode = connection.info.parameter_status("server_encoding") == "UTF8"
+    return reason if is_unicode else reason.encode("ascii", "replace").decode()
 
 
 def _round(found: Sequence[Sequence[Any]]) -> Round:

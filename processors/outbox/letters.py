@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 JOB = "job"  # the topic of a row that is a job
 TOPIC = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
 LONGEST = 200  # characters
+YEAR_10000 = 253_402_300_800.0  # seconds since the epoch: ISO's years have four digits
 
 
 class RowJob(StrictModel):
@@ -46,6 +47,8 @@ class Letter:
 def letter_of(row: OutboxRow, bridging: Bridging, prefix: str) -> Letter:
     """Read a row. Raises PermanentError, which says why, for one that can't be sent."""
     payload = _payload(row)
+    if row.created_at >= YEAR_10000:
+        _refuse("createdAt: it is after the year 9999")
     key = f"outbox-{row.id}-{round(row.created_at * 1000):x}"
     if row.topic == JOB:
         return Letter([_job(payload, key, bridging)])

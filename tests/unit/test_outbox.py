@@ -128,6 +128,16 @@ async def test_a_bad_row_stands_in_nobodys_way(topic: str, payload: str | None, 
     assert [f"outbox-2-{TIME}-count"] == world.ids
 
 
+async def test_a_row_of_the_year_10000_stands_in_nobodys_way() -> None:
+    """Postgres takes the year; the event's time could not be written."""
+    world = World(COUNT, rows=[row(1, created_at=253_402_300_799.0), row(2, created_at=253_402_300_800.0), row(3)])
+
+    await world.publisher.turn()
+
+    assert {2: "createdAt: it is after the year 9999"} == world.outbox.bad
+    assert [1, 3] == world.outbox.published
+
+
 @pytest.mark.parametrize("payload", ["null", "[1, 2]", '"text"', "7"])
 async def test_an_events_payload_may_be_any_json(payload: str) -> None:
     """It is published as it stands."""

@@ -142,4 +142,9 @@ def test_an_exception_that_can_not_be_shown() -> None:
         def __str__(self) -> str:
             return 5  # type: ignore[return-value]  # noqa: PLE0307
 
+    class WorseError(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
     assert "OddError" == Failure.of(OddError()).reason
+    assert "WorseError" == Failure.of(WorseError()).reason

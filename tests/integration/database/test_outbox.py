@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.database import Database
+    from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -108,6 +109,44 @@ async def test_a_bad_row_is_seen_and_stands_in_nobodys_way(app: App, outbox: Sql
     assert 1 == await outbox.replay([3])
     assert [3] == await published(outbox)
     assert 0 == (await outbox.backlog()).bad
+
+
+LATIN = "CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'"
+
+
+async def test_a_database_may_have_another_encoding(postgres_server: PostgresServer) -> None:
+    """A reason that it can't write keeps no round from its end, and a table's name may have its letters."""
+    postgres_server.run("postgres", LATIN)
+    app = App(f"{postgres_server.url('latin')}&client_encoding=utf8", TEXT_IDS)
+    add_outbox(app)
+    app.sql('ALTER TABLE "Outbox" RENAME TO "Boîte"')
+    app.insert("Boîte", event(1), event(2))
+    database = await open_database(postgres_server.url("latin"), {AppTable.OUTBOX}, outbox_table="Boîte")
+
+    assert [1, 2] == await published(SqlOutbox(database), {1: "5 € 'more'"})
+    assert [(1, "5 ? 'more'", False), (2, None, True)] == [
+        (row["id"], row["error"], row["publishedAt"] is not None)
+        for row in app.sql('SELECT * FROM "Boîte" ORDER BY id')
+    ]
+    await database.close()
+    postgres_server.run("postgres", "DROP DATABASE latin WITH (FORCE)")
+
+
+async def test_a_round_that_is_cut_is_told_by_its_error_alone(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The pool makes a new connection, and says nothing into the log."""
+    app = App(postgres_url, TEXT_IDS)
+    add_outbox(app)
+    app.insert("Outbox", event(1))
+    database = await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox")
+
+    with pytest.raises(StorageAwayError):
+        async with SqlOutbox(database).round():
+            app.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    assert [1] == await published(SqlOutbox(database))
+    assert [] == caplog.records
+    await database.close()
 
 
 async def test_a_round_fits_into_memory(app: App, outbox: SqlOutbox) -> None:
