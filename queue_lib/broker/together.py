@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Of the loop, before a write: jobs that have started together end, and ask, within as many.
 TURNS = 2
+# Bytes of a write that has more than one command: what is sent together has one timeout together.
+MOST = 256 * 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +62,7 @@ class Together(redis.asyncio.Redis):
         asked = _Asked(args[0], options, connection.pack_command(*args), loop.create_future())
         self._asked.append(asked)
         if self._sending is None:
-            self._sending = loop.create_task(self._send(connection))
+            self._start(connection)
         try:
             return await asked.answer
         except asyncio.CancelledError:
@@ -72,21 +74,39 @@ class Together(redis.asyncio.Redis):
         if self._sending is not None and self._under_way and all(asked.answer.done() for asked in self._under_way):
             self._sending.cancel()
 
+    def _start(self, connection: Connection) -> None:
+        self._sending = asyncio.create_task(self._send(connection))
+        self._sending.add_done_callback(partial(self._ended, connection))
+
+    def _ended(self, connection: Connection, _: asyncio.Task[None]) -> None:
+        """Go on with what is asked for meanwhile. A loop that ends may cancel the task before it has begun."""
+        for asked in self._under_way:
+            asked.answer.cancel()
+        self._under_way, self._sending = (), None
+        if any(not asked.answer.done() for asked in self._asked):
+            self._start(connection)
+
     async def _send(self, connection: Connection) -> None:
         """Send what is asked for, until nothing is: a task for many commands."""
-        try:
-            while self._asked:
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
-                self._under_way, self._asked = self._asked, []
-                await self._settle(connection, self._under_way)
+        while self._asked:
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            if batch := self._next():
+                self._under_way = batch
+                await self._settle(connection, batch)
                 self._under_way = ()
-        finally:
-            for asked in self._under_way:
-                asked.answer.cancel()
-            waits = any(not asked.answer.done() for asked in self._asked)
-            self._under_way = ()
-            self._sending = asyncio.create_task(self._send(connection)) if waits else None
+
+    def _next(self) -> Sequence[_Asked]:
+        """What goes in the next write, in its order, without what was given up."""
+        left = [asked for asked in self._asked if not asked.answer.done()]
+        size = 0
+        for number, asked in enumerate(left):
+            size += sum(map(len, asked.packed))
+            if size > MOST and number > 0:
+                self._asked = left[number:]
+                return left[:number]
+        self._asked = []
+        return left
 
     async def _settle(self, connection: Connection, batch: Sequence[_Asked]) -> None:
         """Answer all of them. What has no answer when the connection is lost is sent once more, as redis-py does it."""

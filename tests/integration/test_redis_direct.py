@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from embedded.redis_server import RedisServer
 from queue_lib.broker.connection import client, options
+from queue_lib.broker.together import MOST
 from queue_lib.broker.trouble import outages_translated
 from queue_lib.errors import BrokerUnavailableError
 from tests.support.polling import until
@@ -106,6 +107,43 @@ async def test_what_was_asked_for_before_a_connection_broke_is_answered_over_the
     assert ["0", "1", "2", "3", "4"] == await redis.lrange("list", 0, -1)
     assert me != await redis.client_id()
     await redis.aclose()
+
+
+async def test_large_commands_do_not_share_a_write() -> None:
+    """What is sent together has one timeout together."""
+    with RedisServer() as server:
+        redis: Any = client(options(server.url), decode=True, name="test")
+        await redis.ping()
+        with server.frozen():
+            asked = await _under_way(redis, "a", "b", "c" * MOST, "d" * MOST, "e")
+            first = len(redis._under_way)
+
+        answers = await asyncio.gather(*asked)
+        assert 2 == first
+        assert "abcde" == "".join(answer[0] for answer in answers)
+        await redis.aclose()
+
+
+def test_a_command_of_a_loop_that_ends_is_answered(redis_url: str) -> None:
+    """The loop cancels the task that sends before it has begun; a job that is cut short then still goes back."""
+    answers: list[Any] = []
+
+    async def job(redis: Any) -> None:
+        try:
+            await redis.ping()
+        finally:
+            async with asyncio.timeout(5):
+                answers.append(await redis.echo("back"))
+                await redis.aclose()
+
+    async def main() -> None:
+        redis = client(options(redis_url), decode=True, name="test")
+        await redis.ping()
+        jobs.append(asyncio.create_task(job(redis)))
+
+    jobs: list[asyncio.Task[None]] = []
+    asyncio.run(main())
+    assert ["back"] == answers
 
 
 async def test_a_server_that_reads_no_more_is_away() -> None:
