@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from queue_lib.admin.admission import UnfitJobsError
@@ -195,9 +196,14 @@ class JobAdmin:
         self._on(wire).check_addition(addition)
         return queue
 
-    async def retry(self, job: JobView) -> bool:
-        """Run a failed job again from its first attempt, and drop its dead letter; False if it is no longer failed."""
+    async def retry(self, job: JobView, before: float | None = None) -> bool:
+        """Run a failed job again from its first attempt, and drop its dead letter; False if it is no longer failed.
+
+        Also if it failed again after `before`, in seconds since the epoch, as its dead letter says.
+        """
         letter = await self._dead_letters.find(dead_letter_id(job.wire, job.queue, job.id))
+        if letter is not None and before is not None and letter.failed_at / 1000 > before:
+            return False
         if not await self._on(job.wire).retry(job.queue, job.id):
             return False
         if letter is not None:  # a job that has failed again by now has a new one, which stays
@@ -274,5 +280,5 @@ class JobAdmin:
         """Retry the failed jobs that the filter admits, `limit` at most, the newest first, for about `seconds`."""
         until = time.monotonic() + seconds
         found = await self.failed(wanted, limit, seconds / 2)
-        done = await for_each(found.jobs, self.retry, until - time.monotonic())
+        done = await for_each(found.jobs, partial(self.retry, before=wanted.before), until - time.monotonic())
         return Retried(len(found.jobs), sum(done.outcomes), found.more or done.more)

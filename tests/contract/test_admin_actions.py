@@ -12,7 +12,7 @@ from queue_lib.admin.filters import JobFilter
 from queue_lib.broker.base import NotNow
 from queue_lib.job import State
 from tests.support.failed_jobs import FAILURE, fail, failed
-from tests.support.wire_kit import QUEUE, WireKit, redis_kit
+from tests.support.wire_kit import QUEUE, WireKit, clock, redis_kit
 
 if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
@@ -50,6 +50,28 @@ async def test_two_operators_retry_a_job_once(kit: WireKit, admin: Admin) -> Non
     broker = await kit.broker()
     await kit.claim(broker)
     assert isinstance(await broker.claim(QUEUE), NotNow)
+
+
+async def test_a_job_that_failed_again_meanwhile_is_left_alone(
+    kit: WireKit, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An action on many finds them first: one that another operator has retried since is not retried again."""
+    first, second = await failed(kit, "greet", "greet")
+    before, retry = clock(kit)(), kit.inspector.retry
+
+    async def retry_and_fail_the_other(queue: str, job_id: str) -> bool:
+        monkeypatch.undo()
+        await retry(queue, first if job_id == second else second)
+        await asyncio.sleep(0.01)
+        await fail(kit, await kit.claim(kit.brokers[0]))
+        return await retry(queue, job_id)
+
+    monkeypatch.setattr(kit.inspector, "retry", retry_and_fail_the_other)
+    done = await admin.jobs.retry_many(JobFilter(before=before), 5)
+
+    assert (2, 1, False) == (done.matched, done.retried, done.more)
+    assert 1 == await admin.dead_letters.count()
+    assert 1 == len((await admin.jobs.failed(JobFilter())).jobs)
 
 
 async def test_a_job_that_runs_is_neither_retried_nor_removed(kit: WireKit) -> None:
