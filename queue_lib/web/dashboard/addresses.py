@@ -55,7 +55,7 @@ class Links:
 
     @classmethod
     def of(cls, request: Request, below: str = PREFIX) -> Links:
-        """What was chosen, as the request's address says it; what no page would take is left out."""
+        """What was chosen, as the request's address says it; what is too long for a page is left out."""
         path, given = request.url.path.removeprefix(PREFIX), request.query_params
         period = given.get("period", "")
         chosen = {name: given[name] for name in _filters_of(path) if 0 < len(given.get(name, "")) <= LONGEST}
