@@ -52,6 +52,7 @@ class Together(redis.asyncio.Redis):
         self._asked: list[_Asked] = []
         self._under_way: Sequence[_Asked] = ()
         self._sending: asyncio.Task[None] | None = None
+        self._has_begun = False  # the task that sends: a loop that ends may cancel it before
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Ask, and wait for the answer. A command that is given up before its turn is not sent."""
@@ -61,7 +62,7 @@ class Together(redis.asyncio.Redis):
         loop = asyncio.get_running_loop()
         asked = _Asked(args[0], options, connection.pack_command(*args), loop.create_future())
         self._asked.append(asked)
-        if self._sending is None:
+        if self._sending is None or (not self._has_begun and self._sending.cancelling()):
             self._start(connection)
         try:
             return await asked.answer
@@ -75,26 +76,26 @@ class Together(redis.asyncio.Redis):
             self._sending.cancel()
 
     def _start(self, connection: Connection) -> None:
+        self._has_begun = False
         self._sending = asyncio.create_task(self._send(connection))
-        self._sending.add_done_callback(partial(self._ended, connection))
-
-    def _ended(self, connection: Connection, _: asyncio.Task[None]) -> None:
-        """Go on with what is asked for meanwhile. A loop that ends may cancel the task before it has begun."""
-        for asked in self._under_way:
-            asked.answer.cancel()
-        self._under_way, self._sending = (), None
-        if any(not asked.answer.done() for asked in self._asked):
-            self._start(connection)
 
     async def _send(self, connection: Connection) -> None:
         """Send what is asked for, until nothing is: a task for many commands."""
-        while self._asked:
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
-            if batch := self._next():
-                self._under_way = batch
-                await self._settle(connection, batch)
-                self._under_way = ()
+        self._has_begun = True
+        try:
+            while self._asked:
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+                if batch := self._next():
+                    self._under_way = batch
+                    await self._settle(connection, batch)
+                    self._under_way = ()
+        finally:
+            for asked in self._under_way:
+                asked.answer.cancel()
+            self._under_way, self._sending = (), None
+            if any(not asked.answer.done() for asked in self._asked):
+                self._start(connection)
 
     def _next(self) -> Sequence[_Asked]:
         """What goes in the next write, in its order, without what was given up."""
