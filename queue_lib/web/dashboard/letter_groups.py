@@ -49,9 +49,9 @@ def one_group(chosen: Chosen, group: Annotated[str, Query(min_length=1)]) -> Fil
 
 @dataclass(frozen=True, slots=True)
 class GroupSeen:
-    """The page that the reader saw: made at `at`, in seconds since the epoch.
+    """What the page that the reader saw has named: no letter that failed after `at`, in seconds since the epoch.
 
-    It named `most` letters of the group, or with 0 all of it: those that it had not looked at, too.
+    These were `most` letters of the group, or with 0 all of it: those that the page had not looked at, too.
     """
 
     at: float
@@ -73,14 +73,14 @@ AsSeen = Annotated[GroupSeen, Depends(seen_of)]
 
 @router.post("/replay")
 async def replay(request: Request, operator: Operator, chosen: OneGroup, seen: AsSeen, start: Start = 0) -> Response:
-    """Replay a group: as many as the page said, and none that came after it."""
+    """Replay a group: as many as the page said, and none that failed after those."""
     outcome = await operator.dead_letters.replay_many(chosen.wanted(before=seen.at), seen.bounds(start))
     return _back(request, "replayed", outcome.replayed, seen, more=outcome.more)
 
 
 @router.post("/drop")
 async def drop(request: Request, operator: Operator, chosen: OneGroup, seen: AsSeen, start: Start = 0) -> Response:
-    """Drop a group: as many as the page said, and none that came after it."""
+    """Drop a group: as many as the page said, and none that failed after those."""
     outcome = await operator.dead_letters.drop_many(chosen.wanted(before=seen.at), seen.bounds(start))
     return _back(request, "dropped", outcome.dropped, seen, more=outcome.more)
 

@@ -135,6 +135,19 @@ async def test_older_groups_are_on_later_pages(ada: Browser, mess: Mess, monkeyp
     assert [("new", 25)] == await shown(ada)
 
 
+async def test_what_comes_meanwhile_moves_no_action_to_newer_letters(
+    ada: Browser, mess: Mess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later page names what it has and all older ones: those of the page before it stay."""
+    monkeypatch.setattr("queue_lib.web.dashboard.letter_groups.GROUPED", 3)
+    await add(mess, ["old"] * 4 + ["old"] * 3)
+    [(_, drop)] = await offered(ada, "drop", "/letters/groups?start=3")
+    await add(mess, ["other"] * 2, first=7)
+    assert "said=dropped&n=4" in (await ada.act(drop)).headers["location"]
+    assert "said=dropped&n=0" in (await ada.act(drop)).headers["location"]
+    assert [("other", 2), ("old", 1)] == await shown(ada)
+
+
 @pytest.mark.parametrize(("action", "name"), [("replay", "replayed"), ("drop", "dropped")])
 async def test_an_action_is_for_all_of_a_group(
     ada: Browser, mess: Mess, monkeypatch: pytest.MonkeyPatch, action: str, name: str
