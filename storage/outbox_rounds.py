@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import AsyncClientCursor
 from sqlalchemy import literal_column, true
 
 from storage.outbox_rows import AT, IDS, ROUND, listed, row
+from storage.patience import at_most
 from storage.ports import Round
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from psycopg import AsyncConnection
     from sqlalchemy import ClauseElement, ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.database import Database
     from storage.outbox_rows import OutboxRows
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 # The lock is held until the round's transaction ends: another publisher then sees what this one has marked. If the
 # machine of this one is gone, Postgres ends the transaction after SILENCE; of itself it notices after hours.
 SILENCE = 60_000  # milliseconds; a round takes half of it at most
+ROLLBACK = 5.0  # seconds
 BEGIN = """BEGIN ISOLATION LEVEL READ COMMITTED;
     SELECT set_config('idle_in_transaction_session_timeout', %(silence)s, true),
         set_config('pushmill.turn', pg_try_advisory_xact_lock(hashtextextended(%(key)s, 0))::text, true)"""
@@ -56,9 +59,7 @@ class PostgresRounds:
                 if found is not None:
                     await cursor.execute("; ".join([*self._marks(cursor, found), "COMMIT"]))
             finally:
-                if driver.closed:  # it was cut, which SQLAlchemy has not seen
-                    await connection.invalidate()
-        # Without the COMMIT the pool rolls back.
+                await _end(connection, driver)
 
     async def _begun(self, cursor: AsyncClientCursor[Any]) -> Round | None:
         await cursor.execute(f"{self._begin.text(cursor)}; {self._next.text(cursor)}")
@@ -116,7 +117,17 @@ class SqliteRounds:
                 await connection.execute(self._rows.published(self._rows.among(published)))
 
 
-def _fit(reason: str, connection: AsyncConnection[Any]) -> str:
+async def _end(connection: AsyncConnection, driver: psycopg.AsyncConnection[Any]) -> None:
+    """Roll back what is not committed, in little time: the pool would wait for ever where a line has gone silent."""
+    try:
+        with suppress(psycopg.Error), at_most(driver, ROLLBACK):
+            await driver.rollback()
+    finally:
+        if driver.closed:  # the line is cut, which SQLAlchemy has not seen
+            await connection.invalidate()
+
+
+def _fit(reason: str, connection: psycopg.AsyncConnection[Any]) -> str:
     """The reason without what a database may lack that is not in UTF-8: it would refuse the whole round."""
     is_unicode = connection.info.parameter_status("server_encoding") == "UTF8"
     return reason if is_unicode else reason.encode("ascii", "replace").decode()

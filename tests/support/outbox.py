@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from storage.outbox import SqlOutbox
     from tests.support.prisma import App
 
 POSTGRES = """CREATE TABLE "Outbox" ("id" BIGSERIAL PRIMARY KEY, "topic" TEXT NOT NULL, "aggregateType" TEXT NOT NULL,
@@ -58,3 +59,11 @@ def add_outbox(app: App) -> None:
 def event(number: int, topic: str = "message.created", payload: str = "{}") -> dict[str, Any]:
     """A row about the message `number`."""
     return {"topic": topic, "aggregateType": "message", "aggregateId": number, "payload": payload}
+
+
+async def published(outbox: SqlOutbox, bad: dict[int, str] | None = None) -> list[int]:
+    """The ids of a round, which is marked."""
+    async with outbox.round() as found:
+        assert found is not None
+        found.bad.update(bad or {})
+        return [row.id for row in found.rows]

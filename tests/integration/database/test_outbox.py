@@ -14,7 +14,7 @@ from storage.errors import SchemaError, StorageAwayError
 from storage.outbox import SqlOutbox
 from storage.outbox_rows import MAX_PAYLOAD
 from storage.tables import AppTable
-from tests.support.outbox import POSTGRES, SQLITE, add_outbox, event
+from tests.support.outbox import POSTGRES, SQLITE, add_outbox, event, published
 from tests.support.prisma import TEXT_IDS, App, open_database
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.database import Database
-    from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -44,14 +43,6 @@ async def database(app: App) -> AsyncIterator[Database]:
 def outbox(database: Database) -> SqlOutbox:
     """The port under test."""
     return SqlOutbox(database)
-
-
-async def published(outbox: SqlOutbox, bad: dict[int, str] | None = None) -> list[int]:
-    """The ids of a round, which is marked."""
-    async with outbox.round() as found:
-        assert found is not None
-        found.bad.update(bad or {})
-        return [row.id for row in found.rows]
 
 
 async def test_rows_are_published_once_in_the_order_of_their_ids(app: App, outbox: SqlOutbox) -> None:
@@ -79,22 +70,6 @@ async def test_an_error_in_a_round_leaves_its_rows_as_they_are(app: App, outbox:
     assert [1] == await published(outbox)
 
 
-async def test_an_error_in_a_round_ends_its_turn(postgres_url: str) -> None:
-    """At once: the connection that goes back into the pool does not keep the lock."""
-    app = App(postgres_url, TEXT_IDS)
-    add_outbox(app)
-    app.insert("Outbox", event(1))
-    both = [await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox") for _ in range(2)]
-    first, second = map(SqlOutbox, both)
-
-    with pytest.raises(ZeroDivisionError):
-        async with first.round():
-            raise ZeroDivisionError
-    assert [1] == await published(second)
-    for database in both:
-        await database.close()
-
-
 async def test_a_bad_row_is_seen_and_stands_in_nobodys_way(app: App, outbox: SqlOutbox) -> None:
     """It is published when somebody replays it, and not at all if it is skipped."""
     app.insert("Outbox", event(1), event(2), event(3))
@@ -109,44 +84,6 @@ async def test_a_bad_row_is_seen_and_stands_in_nobodys_way(app: App, outbox: Sql
     assert 1 == await outbox.replay([3])
     assert [3] == await published(outbox)
     assert 0 == (await outbox.backlog()).bad
-
-
-LATIN = "CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'"
-
-
-async def test_a_database_may_have_another_encoding(postgres_server: PostgresServer) -> None:
-    """A reason that it can't write keeps no round from its end, and a table's name may have its letters."""
-    postgres_server.run("postgres", LATIN)
-    app = App(f"{postgres_server.url('latin')}&client_encoding=utf8", TEXT_IDS)
-    add_outbox(app)
-    app.sql('ALTER TABLE "Outbox" RENAME TO "Boîte"')
-    app.insert("Boîte", event(1), event(2))
-    database = await open_database(postgres_server.url("latin"), {AppTable.OUTBOX}, outbox_table="Boîte")
-
-    assert [1, 2] == await published(SqlOutbox(database), {1: "5 € 'more'"})
-    assert [(1, "5 ? 'more'", False), (2, None, True)] == [
-        (row["id"], row["error"], row["publishedAt"] is not None)
-        for row in app.sql('SELECT * FROM "Boîte" ORDER BY id')
-    ]
-    await database.close()
-    postgres_server.run("postgres", "DROP DATABASE latin WITH (FORCE)")
-
-
-async def test_a_round_that_is_cut_is_told_by_its_error_alone(
-    postgres_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The pool makes a new connection, and says nothing into the log."""
-    app = App(postgres_url, TEXT_IDS)
-    add_outbox(app)
-    app.insert("Outbox", event(1))
-    database = await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox")
-
-    with pytest.raises(StorageAwayError):
-        async with SqlOutbox(database).round():
-            app.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
-    assert [1] == await published(SqlOutbox(database))
-    assert [] == caplog.records
-    await database.close()
 
 
 async def test_a_round_fits_into_memory(app: App, outbox: SqlOutbox) -> None:
@@ -215,33 +152,6 @@ async def test_two_workers_share_a_file_of_sqlite(tmp_path: Path) -> None:
     rest = await published(SqlOutbox(both[0]))
     assert list(range(1, 21)) == sorted([*first, *second, *rest])
     for database in both:
-        await database.close()
-
-
-async def test_a_publisher_whose_machine_is_gone_does_not_hold_the_lock(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Postgres ends a transaction that says nothing more, here after a moment."""
-    monkeypatch.setattr("storage.outbox_rounds.SILENCE", 50)
-    app = App(postgres_url, TEXT_IDS)
-    add_outbox(app)
-    app.insert("Outbox", event(1))
-    gone, other = [await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox") for _ in range(2)]
-
-    async def say_nothing() -> None:
-        async with SqlOutbox(gone).round() as found:
-            assert found is not None
-            monkeypatch.undo()
-            while not await is_free():
-                await asyncio.sleep(0)
-
-    async def is_free() -> bool:
-        async with SqlOutbox(other).round() as found:
-            return found is not None
-
-    with pytest.raises(StorageAwayError):
-        await say_nothing()
-    for database in (gone, other):
         await database.close()
 
 
