@@ -28,9 +28,15 @@ class _Link:
     def __init__(self, url: str, chance: random.Random, cuts: int) -> None:
         self._port = urlsplit(url).port
         self._chance = chance
+        self._served: set[asyncio.Task[Any] | None] = set()
         self.cuts_left = cuts
 
+    async def ended(self) -> None:
+        """Wait until all connections are closed."""
+        await asyncio.gather(*(task for task in self._served if task is not None))
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._served.add(asyncio.current_task())
         its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._port)
         cut_after = self._chance.randrange(500, 4000) if self.cuts_left else None
         await asyncio.gather(self._pass(reader, its_writer), self._pass(its_reader, writer, cut_after))
@@ -110,3 +116,5 @@ async def test_each_command_has_its_own_answer(redis_url: str, seed: int, cuts: 
     await redis.aclose()
     await direct.aclose()
     server.close()
+    async with asyncio.timeout(5):
+        await link.ended()
