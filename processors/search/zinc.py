@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 MAX_DOCUMENT = 900_000  # bytes; its own limit is 1 MiB for a line, and then it drops all that follows
 SETTLING = 2.5  # seconds: its log is read every second
 ES = "/es"
+NOTHING = {"hits": {"total": {"value": 0}}}
 DEEP = 500  # levels: Python reads those, and ZincSearch 10,000
 _HUGE = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}")  # may be more than 1.8e308
 
@@ -85,7 +86,7 @@ class Zinc:
         """See the port. There is no other way: what was written a moment ago is not counted."""
         everything = {"query": {"match_all": {}}, "size": 0}
         try:
-            answer = await self._api.call("POST", f"{ES}{path_of(index)}/_search", everything)
+            answer = await self._api.call("POST", f"{ES}{path_of(index)}/_search", everything, missing=NOTHING)
         except RequestRefusedError:  # there is no such index
             return 0
         with shape_expected():

@@ -107,6 +107,11 @@ async def test_documents_come_and_go(place: Place) -> None:
     await place.count(len(HOSTILE) - 1)
 
 
+async def test_an_index_that_is_not_there_has_no_documents(place: Place) -> None:
+    """A backfill of a table without rows makes none, and counts."""
+    assert 0 == await place.engine.count(place.index)
+
+
 async def test_a_refused_document_harms_no_other(place: Place) -> None:
     """Its reason is the engine's, without the value that it could not read."""
     await place.write(("first", {"n": 1}, None))
