@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from playwright.async_api import expect
+
 from tests.support.polling import until
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ async def hydrated(page: Page, selector: str = "input[type=file]") -> None:
 
 async def write(page: Page, name: str, text: str) -> None:
     """Send a message in the open chat, and wait until it is shown."""
-    await page.get_by_label(f"Message to {name}").fill(text)
+    field = page.get_by_label(f"Message to {name}")
+    await field.fill(text)
     await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(field).to_have_value("", timeout=PATIENCE)  # the page has taken it
     await page.get_by_role("listitem").filter(has_text=text).wait_for()
