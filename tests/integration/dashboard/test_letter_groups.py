@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import time
@@ -28,11 +29,12 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\ud800"
 
 
 async def add(mess: Mess, reasons: Sequence[str], *, wire: Wire = Wire.BULLMQ, first: int = 0) -> None:
-    """Dead letters with these reasons, of jobs that are gone."""
+    """Dead letters with these reasons, of jobs that are gone. Each has a time of its own, in milliseconds."""
     store = BullMQDeadLetters(client(options(mess.url), decode=True, name="test"), "bull")
     for number, reason in enumerate(reasons, first):
         job = make_job(id=f"gone-{number}", name="process-image", queue=FILES.name, wire=wire, data=IMAGE)
         await store.add(DeadLetter(job=job, failure=Failure(reason, ""), failed_at=time.time()))
+        await asyncio.sleep(0.002)
     await store.close()
 
 
