@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -58,6 +59,24 @@ async def test_rows_are_published_once_in_the_order_of_their_ids(app: App, outbo
     assert abs(first.created_at - time.time()) < 120
     assert "message.deleted" == second.topic
     assert [] == await published(outbox)
+
+
+async def test_without_open_rows_no_turn_is_taken_in_sqlite(tmp_path: Path) -> None:
+    """The app's own writers have SQLite for themselves; a row waits for them."""
+    path = tmp_path / "dev.db"
+    app = App(f"sqlite:///{path}", TEXT_IDS)
+    app.sql(SQLITE)
+    database = await open_database(app.url, {AppTable.OUTBOX}, outbox_table="Outbox")
+    outbox = SqlOutbox(database)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        async with outbox.round() as found:
+            assert found is not None
+            assert ([], True) == (found.rows, found.is_last)
+        writer.execute("ROLLBACK")
+    app.insert("Outbox", event(7))
+    assert [1] == await published(outbox)
+    await database.close()
 
 
 async def test_an_error_in_a_round_leaves_its_rows_as_they_are(app: App, outbox: SqlOutbox) -> None:
