@@ -5,7 +5,10 @@ import { PrismaClient } from "@/generated/prisma/client";
 const url = process.env.DATABASE_URL ?? "file:./dev.db";
 
 function connect(): PrismaClient {
-  const adapter = url.startsWith("file:") ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url });
+  // Milliseconds: libSQL does not wait for the worker's writes otherwise, and the app's own would fail.
+  const adapter = url.startsWith("file:")
+    ? new PrismaLibSql({ url, timeout: 5000 })
+    : new PrismaPg({ connectionString: url });
   return new PrismaClient({ adapter });
 }
 

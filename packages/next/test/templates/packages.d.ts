@@ -14,7 +14,7 @@ declare module "@prisma/client" {
 }
 declare module "@prisma/adapter-libsql" {
   export class PrismaLibSql {
-    constructor(options: { url: string });
+    constructor(options: { url: string; timeout?: number });
   }
 }
 declare module "@prisma/adapter-pg" {
@@ -26,7 +26,7 @@ declare module "prisma/config" {
   export function defineConfig(config: {
     schema: string;
     migrations: { path: string };
-    datasource: { url: string };
+    datasource: { url: string; timeout?: number };
   }): unknown;
 }
 declare module "@clerk/nextjs/server" {
