@@ -26,7 +26,7 @@ declare module "prisma/config" {
   export function defineConfig(config: {
     schema: string;
     migrations: { path: string };
-    datasource: { url: string; timeout?: number };
+    datasource: { url: string };
   }): unknown;
 }
 declare module "@clerk/nextjs/server" {
