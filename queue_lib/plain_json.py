@@ -45,7 +45,7 @@ def readable(value: Any, most: int | None = None) -> Any:
 
     Lists and objects are shown 100 levels deep. A value of more than `most` characters becomes a note.
     """
-    made = _plain(value, frozenset()) if (text := _dumped(value)) is None or _is_odd(text) else value
+    made = _plain(value, frozenset()) if (text := _dumped(value)) is None or _is_odd(value, text) else value
     length = len(_dumped(made) or "") if text is None else len(text)
     return note(f"too large for a list: {length} characters") if most is not None and length > most else made
 
@@ -87,9 +87,10 @@ def _dumped(value: Any) -> str | None:
         return None
 
 
-def _is_odd(text: str) -> bool:
-    """Whether a reader may fail on the text. True also for many brackets, which must be checked."""
-    return _brackets(text) > SHOWN or _has_constants(text) or _sound(text) != text
+def _is_odd(value: Any, text: str) -> bool:
+    """Whether a reader may fail on the value, of which this is the text. True also for texts that look so."""
+    is_deep = _brackets(text) > SHOWN and _is_deeper(value, SHOWN)
+    return is_deep or _has_constants(text) or _sound(text) != text
 
 
 def _brackets(text: str) -> int:

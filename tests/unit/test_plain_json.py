@@ -124,6 +124,12 @@ def test_deep_json_is_shown_in_part(levels: int) -> None:
     assert ("nested deeper than 100 levels" in shown) == (levels > 100)
 
 
+@pytest.mark.parametrize("value", [[{}] * 1000, [[[]]] * 1000, {str(n): [n] for n in range(1000)}])
+def test_wide_json_is_shown_without_a_copy(value: Any) -> None:
+    """Many brackets are not many levels; to copy the payload of 64 KiB takes tens of milliseconds."""
+    assert value is readable(value)
+
+
 @pytest.mark.parametrize("value", [value for value, _ in ODD])
 def test_odd_json_is_kept(value: Any) -> None:
     """A payload that is to be enqueued again keeps its lone surrogates; only Node's missing numbers become null."""
