@@ -37,14 +37,10 @@ class Briefs:
         """Those of the jobs that are there, by id. `scores` are those of a sorted set of delayed jobs, if known."""
         names = [*FIELDS, TIMES.get(state, "timestamp")]
         views: dict[str, JobView] = {}
-        left = list(ids)
-        while left:
-            keys = [source.toKey(each) for each in left[: fields.AT_ONCE]]
-            found = await self._script(keys=keys, args=fields.arguments(names, LARGEST))
-            for job_id, values in zip(left, found, strict=False):
+        async for found in fields.batches(self._script, ids, source.toKey, names, LARGEST):
+            for job_id, values in found:
                 if values:
                     views[job_id] = _brief(source.name, job_id, values, state, scores.get(job_id))
-            left = left[len(found) :]
         return views
 
 

@@ -61,12 +61,9 @@ class BullMQDeadLetters:
         letters: list[DeadLetterView] = []
         with outages_translated():
             ids = await self._queue.backend.scripts.getRanges(PLACES, start, start + count - 1, asc=True)
-            while ids:
-                keys = [self._queue.toKey(each) for each in ids[: fields.AT_ONCE]]
-                found = await self._fields(keys=keys, args=fields.arguments(["data"]))
-                read = (_letter(each, *values, brief=True) for each, values in zip(ids, found, strict=False))
+            async for found in fields.batches(self._fields, ids, self._queue.toKey, ["data"]):
+                read = (_letter(each, *values, brief=True) for each, values in found)
                 letters += [letter for letter in read if letter is not None]
-                ids = ids[len(found) :]
         return letters
 
     async def find(self, letter_id: str) -> DeadLetterView | None:
