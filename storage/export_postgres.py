@@ -125,7 +125,7 @@ def _come(connection: PGconn) -> PQGen[tuple[list[bytes], bool]]:
     """The next row, those that have come with it, and whether they are the last.
 
     Postgres sends each row by itself, and 8 KiB at a time ("COPY Operations" in its documentation of the protocol). To
-    wait for each row, as psycopg's own iteration does, or for each 8 KiB takes more processor time than all else.
+    wait for each 8 KiB took a third of an export's processor time; for each row, as psycopg's own iteration, more.
     """
     rows: list[bytes] = []
     size = 0
