@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from queue_lib.admin.letter_groups import grouped
+from queue_lib.admin.letter_groups import Grouping
 from queue_lib.broker.dead_letters import DeadLetterView
 from scripts import terminal
 from scripts.terminal import LONGEST_REASON, SHOWN, ago, out
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from queue_lib.admin.letter_groups import LetterGroup
     from queue_lib.admin.ports import JobView
 
-AT_ONCE = 1000  # that are grouped at once: all together may not fit into memory
 NAMES = 3  # of jobs that a row of the table has
 COLUMNS = ("group", "count", "jobs", "last", "reason")
 
@@ -41,9 +40,9 @@ ByReasonOption = Annotated[
 
 
 def letter_of(job: JobView | DeadLetterView) -> DeadLetterView:
-    """A dead letter without what may be large; that of a failed job says what its own would say."""
+    """The dead letter; that of a failed job says what its own would say."""
     if isinstance(job, DeadLetterView):
-        return job.model_copy(update={"data": None, "stack": ""})
+        return job
     return DeadLetterView(
         letter_id="",
         id=job.id,
@@ -57,26 +56,10 @@ def letter_of(job: JobView | DeadLetterView) -> DeadLetterView:
 
 async def groups_of(found: AsyncIterator[JobView | DeadLetterView]) -> list[LetterGroup]:
     """Their groups: the largest first, of equal ones the one that failed last."""
-    groups: dict[str, LetterGroup] = {}
-    batch: list[DeadLetterView] = []
+    grouping = Grouping()
     async for each in found:
-        batch.append(letter_of(each))
-        if len(batch) == AT_ONCE:
-            _merge(groups, batch)
-            batch = []
-    _merge(groups, batch)
-    return sorted(groups.values(), key=lambda group: (-group.count, -group.newest))
-
-
-def _merge(groups: dict[str, LetterGroup], letters: list[DeadLetterView]) -> None:
-    for group in grouped(letters):
-        known = groups.setdefault(group.id, group)
-        if known is not group:
-            known.count += group.count
-            known.newest, known.oldest = max(known.newest, group.newest), min(known.oldest, group.oldest)
-            known.names.update(group.names)
-            known.queues.update(group.queues)
-            known.wires.update(group.wires)
+        grouping.add(letter_of(each))
+    return grouping.groups()
 
 
 async def show_groups(found: AsyncIterator[JobView | DeadLetterView], *, as_json: bool) -> None:

@@ -66,7 +66,7 @@ def show_list(  # noqa: PLR0913 -- the options of the command line
     """List dead letters, the oldest first; with --by-reason their reasons."""
     wanted = JobFilter(queue=queue, wire=wire, name=name, reason=text, newer=newer, older=older, group=reason)
     show_all = show_groups if by_reason else _show
-    terminal.run(lambda admin: show_all(admin.dead_letters.each(wanted), as_json=as_json))
+    terminal.run(lambda admin: show_all(admin.dead_letters.each(wanted, brief=True), as_json=as_json))
 
 
 async def _show(letters: AsyncIterator[DeadLetterView], *, as_json: bool) -> None:
@@ -187,9 +187,10 @@ def _each(  # noqa: PLR0913 -- what the command line said
             return letter.letter_id, await one(admin, letter)
 
         if ids is None:
-            count = await _count(admin.dead_letters.each(wanted))
+            count = await _count(admin.dead_letters.each(wanted, brief=True))
             terminal.confirm(f"{verb} {count} dead letters?", yes=yes or count == 0)
-            meant = _first(count, admin.dead_letters.each_to_settle(wanted))
+            # No more than the question has said: those that came since are the newest, and so the last.
+            meant = terminal.first(count, admin.dead_letters.each_to_settle(wanted))
             return dict((await for_each(meant, settle)).outcomes)
         found = [(letter_id, await admin.dead_letters.find(letter_id)) for letter_id in ids]
         return {letter_id: "gone" if letter is None else await one(admin, letter) for letter_id, letter in found}
@@ -205,7 +206,7 @@ def _each(  # noqa: PLR0913 -- what the command line said
 
 async def _meant(admin: Admin, ids: Sequence[str] | None, wanted: JobFilter) -> AsyncIterator[DeadLetterView]:
     if ids is None:
-        async for letter in admin.dead_letters.each(wanted):
+        async for letter in admin.dead_letters.each(wanted, brief=True):
             yield letter
     for letter_id in ids or ():
         if (found := await admin.dead_letters.find(letter_id)) is not None:
@@ -217,15 +218,6 @@ async def _count(letters: AsyncIterator[DeadLetterView]) -> int:
     async for _ in letters:
         count += 1
     return count
-
-
-async def _first(count: int, letters: AsyncIterator[DeadLetterView]) -> AsyncIterator[DeadLetterView]:
-    """No more than the question has said: those that came since are the newest, and so the last."""
-    async for letter in letters:
-        if count == 0:
-            break
-        yield letter
-        count -= 1
 
 
 def _tell(outcomes: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from queue_lib.admin.admin import Admin
     from queue_lib.admin.ports import JobView
 
-LimitOption = Annotated[int | None, typer.Option(min=1, help="Retry at most so many, the newest first.")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Take at most so many, the newest first.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -65,10 +65,10 @@ def main(  # noqa: PLR0913 -- the options of the command line
 
     async def work(admin: Admin) -> int:
         if by_reason:
-            await show_groups(admin.jobs.each_failed(wanted), as_json=as_json)
+            await show_groups(terminal.first(limit, admin.jobs.each_failed(wanted)), as_json=as_json)
             return 0
         if dry_run:
-            await show(admin.jobs.each_failed(wanted), limit, as_json=as_json)
+            await show(terminal.first(limit, admin.jobs.each_failed(wanted)), as_json=as_json)
             return 0
         jobs = (await admin.jobs.failed(wanted, limit)).jobs
         if jobs:
@@ -78,12 +78,10 @@ def main(  # noqa: PLR0913 -- the options of the command line
     raise typer.Exit(terminal.run(work))
 
 
-async def show(jobs: AsyncIterator[JobView], limit: int | None, *, as_json: bool) -> None:
-    """Print the jobs that match, at most `limit`."""
+async def show(jobs: AsyncIterator[JobView], *, as_json: bool) -> None:
+    """Print the jobs that match."""
     rows, plain, count = list[tuple[object, ...]](), list[dict[str, Any]](), 0
     async for job in jobs:
-        if count == limit:
-            break
         count += 1
         if as_json:
             plain.append(_plain(job))

@@ -28,7 +28,7 @@ from queue_lib.observe import log
 from queue_lib.settings import QueueChoice, Reading, WorkerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from queue_lib.admin.admin import Admin
     from queue_lib.feature import Feature
@@ -109,6 +109,16 @@ def _who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name
         return "unknown"
+
+
+async def first(most: int | None, found: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The first of them; None is all."""
+    left = sys.maxsize if most is None else most
+    async for each in found:
+        if left == 0:
+            break
+        yield each
+        left -= 1
 
 
 def end(reason: str, status: int) -> NoReturn:

@@ -148,12 +148,16 @@ class DeadLetterAdmin:
         """The dead letter of a job; None if there is none."""
         return await self._store.find(dead_letter_id(job.wire, job.queue, job.id))
 
-    async def each(self, wanted: JobFilter) -> AsyncIterator[DeadLetterView]:
-        """Those that the filter admits, whole, the oldest first. Drop none meanwhile: those behind move up."""
+    async def each(self, wanted: JobFilter, *, brief: bool = False) -> AsyncIterator[DeadLetterView]:
+        """Those that the filter admits, the oldest first. Drop none meanwhile: those behind move up.
+
+        A `brief` one has no payload and no stack trace.
+        """
         self._backends.chosen(wanted.queue)
         now = self._backends.clock()
-        for start in range(0, await self._store.count(), AT_ONCE):
-            for letter in await self._store.page(start, AT_ONCE):
+        read, step = (self._store.briefs, BRIEFS) if brief else (self._store.page, AT_ONCE)
+        for start in range(0, await self._store.count(), step):
+            for letter in await read(start, step):
                 if wanted.admits(letter, letter.failed_at / 1000, now):
                     yield letter
 

@@ -66,12 +66,28 @@ def _named(text: str) -> str:
     return fingerprint([text]) or ""
 
 
-def grouped(letters: Iterable[DeadLetterView]) -> list[LetterGroup]:
-    """The groups of these letters: the largest first, of equal ones the one that failed last."""
-    groups: dict[str, LetterGroup] = {}
-    for letter in letters:
+class Grouping:
+    """Groups letters one by one, of which it keeps none."""
+
+    def __init__(self) -> None:
+        """There are none yet."""
+        self._groups: dict[str, LetterGroup] = {}
+
+    def add(self, letter: DeadLetterView) -> None:
+        """Count a letter in its group."""
         text = gist(letter.reason)
-        if text not in groups:
-            groups[text] = LetterGroup(group_of(letter.reason), text, letter.failed_at, letter.failed_at)
-        groups[text].add(letter)
-    return sorted(groups.values(), key=lambda group: (-group.count, -group.newest))
+        if text not in self._groups:
+            self._groups[text] = LetterGroup(group_of(letter.reason), text, letter.failed_at, letter.failed_at)
+        self._groups[text].add(letter)
+
+    def groups(self) -> list[LetterGroup]:
+        """The largest first, of equal ones the one that failed last."""
+        return sorted(self._groups.values(), key=lambda group: (-group.count, -group.newest))
+
+
+def grouped(letters: Iterable[DeadLetterView]) -> list[LetterGroup]:
+    """The groups of these letters."""
+    grouping = Grouping()
+    for letter in letters:
+        grouping.add(letter)
+    return grouping.groups()

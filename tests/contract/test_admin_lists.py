@@ -122,6 +122,10 @@ async def test_failed_jobs_are_filtered(kit: WireKit, admin: Admin) -> None:
     assert {None} == {job.data for job in (await admin.jobs.failed(JobFilter())).jobs}
     letters = [each async for each in admin.dead_letters.each(JobFilter(reason="answer"))]
     assert ["greet", "call"] == [letter.name for letter in letters]
+    briefs = [each async for each in admin.dead_letters.each(JobFilter(reason="answer"), brief=True)]
+    assert [letter.model_copy(update={"data": None, "stack": ""}) for letter in letters] == briefs
+    with pytest.raises(NoSuchQueueError):
+        [each async for each in admin.dead_letters.each(JobFilter(queue="another"), brief=True)]
 
 
 async def test_jobs_are_browsed(kit: WireKit, admin: Admin) -> None:

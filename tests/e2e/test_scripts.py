@@ -81,6 +81,7 @@ async def test_failed_jobs_and_dead_letters_by_reason(app: App) -> None:
         await fail_on_both_wires(app, worker, 4)
         failed = await run(app, "retry_failed", "--by-reason", "--json")
         table = await run(app, "retry_failed", "--by-reason")
+        one = await run(app, "retry_failed", "--by-reason", "--limit", "1", "--json")
         bad, unknown = sorted(failed.json["groups"], key=lambda group: str(group["reason"]))
         retried = await run(app, "retry_failed", "--reason", bad["id"], "--yes", "--json")
         await worker.logged("job_dead", 6)
@@ -92,6 +93,7 @@ async def test_failed_jobs_and_dead_letters_by_reason(app: App) -> None:
     assert {2} == {bad["count"], unknown["count"]}
     assert ({"push-notification": 2}, {"bullmq": 2}, {"rq": 2}) == (bad["names"], bad["wires"], unknown["wires"])
     assert (True, "\x1b" not in table.out, "reasons: 2" in table.out) == (bad["id"] in table.out, True, True)
+    assert [1] == [group["count"] for group in one.json["groups"]]
     assert {"matched": 2, "retried": 2, "notFailed": 0} == retried.json
     assert {bad["id"], unknown["id"]} == {group["id"] for group in letters.json["groups"]}
     assert (2, [bad["id"]]) == (len(dropped.json), [group["id"] for group in left.json["groups"]])

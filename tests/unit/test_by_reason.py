@@ -10,7 +10,6 @@ import typer
 from queue_lib.admin.letter_groups import group_of, grouped
 from queue_lib.admin.ports import JobView
 from queue_lib.job import State, Wire
-from scripts import by_reason
 from scripts.by_reason import group_id, groups_of, letter_of
 
 if TYPE_CHECKING:
@@ -45,10 +44,8 @@ async def each(found: list[JobView] | list[DeadLetterView]) -> AsyncIterator[Job
         yield one
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 40, 1000])
-async def test_they_are_those_of_the_dashboard(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    """Of failed jobs as of their dead letters, in parts as all at once."""
-    monkeypatch.setattr(by_reason, "AT_ONCE", at_once)
+async def test_they_are_those_of_the_dashboard() -> None:
+    """Of failed jobs as of their dead letters."""
     letters = [letter_of(job) for job in jobs()]
 
     assert grouped(letters) == await groups_of(each(jobs())) == await groups_of(each(letters))
