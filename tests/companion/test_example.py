@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -53,6 +54,18 @@ async def test_a_message_is_shown_and_pushed_to_the_other_user(chromium: Browser
         assert ("Ada", "Are you there?") == (push["payload"]["title"], push["payload"]["body"])
         assert f"/chat/{example_app.user('Ada')}" == push["payload"]["url"]
         assert await fits(ada)
+
+
+async def test_the_app_waits_while_the_worker_writes(chromium: Browser, example_app: Example) -> None:
+    """SQLite has one writer at a time, and libSQL fails at once unless it is told to wait."""
+    async with signed_in(chromium, example_app, "Ada") as page:
+        await open_chat(page, "Grace")
+        await page.get_by_label("Message to Grace").fill("Just a moment")
+        with example_app.written():
+            async with page.expect_request(lambda asked: asked.method == "POST"):
+                await page.get_by_role("button", name="Send", exact=True).click()
+            await asyncio.sleep(1)  # the app has tried by then
+        await page.get_by_role("listitem").filter(has_text="Just a moment").wait_for()
 
 
 async def test_a_picture_is_uploaded_followed_and_shown(chromium: Browser, example_app: Example) -> None:

@@ -41,6 +41,16 @@ class Example:
         """Run one statement on the app's database; returns the rows."""
         return rows(self.parts.database, statement, *values)
 
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Hold the database's lock of a writer, as the worker does while it writes."""
+        with closing(sqlite3.connect(self.parts.database, isolation_level=None, timeout=30)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                connection.execute("ROLLBACK")
+
     def forget_browsers(self) -> None:
         """Let the push service lose its data."""
         self._run(self.push.forget())

@@ -29,6 +29,7 @@ test("a fresh app gets everything, and a second run changes nothing", async (t) 
     assert.ok(first.said.includes(`new: ${path}`), path);
   }
   assert.match(made["package.json"], /"postinstall": "prisma generate"/);
+  assert.match(made["lib/prisma.ts"], /new PrismaLibSql\(\{ url, timeout: 5000 \}\)/); // else no write waits for a worker's
   assert.match(first.said, /1\. npm install .*bullmq ioredis/);
 
   const second = await init(folder);

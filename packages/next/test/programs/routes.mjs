@@ -11,7 +11,7 @@ import { PrismaClient } from "./client/index.js";
 
 const { DATABASE_URL, REDIS_URL, UPLOAD_METHOD, MAX_BYTES } = process.env;
 const adapter = DATABASE_URL.startsWith("file:")
-  ? new PrismaLibSql({ url: DATABASE_URL })
+  ? new PrismaLibSql({ url: DATABASE_URL, timeout: 5000 })
   : new PrismaPg({ connectionString: DATABASE_URL });
 const prisma = new PrismaClient({ adapter });
 const userId = (request) => request.headers.get("x-user");
