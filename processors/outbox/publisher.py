@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.ports import Outbox, OutboxRow, Round
 
 PORTION = 167  # rows whose jobs are added by one script
+SENT = 5  # turns of the loop after which a portion is sent: Redis's client waits for others to go with it
 TOLD = 20  # bad rows of a round that are in the log
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -86,7 +87,9 @@ class Publisher:
         await self._publish([letter.message for letter in sent if letter.message is not None])
 
     async def _letters(self, found: Round, rows: Sequence[OutboxRow]) -> dict[int, Letter]:
-        """By the ids of the rows; bad ones are noted in the round."""
+        """By the ids of the rows; bad ones are noted in the round. They are made when the last portion is sent."""
+        for _ in range(SENT):
+            await asyncio.sleep(0)
         letters = {}
         for row in rows:
             try:
