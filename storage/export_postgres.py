@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
     from psycopg import AsyncConnection
-    from psycopg.abc import PQGen
     from psycopg.pq.abc import PGconn
 
     from storage.database import Database
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 OF_STATEMENT = ("25006", "57014")
 UNFIT = ("22", "42804", "42883")  # a value is not of its column's type, or the type can't be compared
 LEAST = 0.001  # seconds: Postgres's 0 is no limit
-BATCH = 512 * 1024  # bytes of rows; what comes with the last of them may be as much again
-PAUSE = 0.001  # seconds in which more rows come
+BATCH = 512 * 1024  # bytes of rows
+PAUSE = 0.0005  # seconds in which more rows come. Longer ones keep Postgres waiting: a Unix socket holds 200 KB
+SILENCE = 20  # milliseconds without a row, after which a batch ends
+LONGEST = 0.2  # seconds until a batch of rows that come slowly ends
 
 
 class PostgresExports:
@@ -67,7 +70,8 @@ class PostgresExports:
         columns = [ExportColumn(column, kind_of(type_name, category)) for column, type_name, category in rows]
         choice = chosen(request, columns)
         types = {column: type_name for column, type_name, _ in rows}
-        return ViewQuery(schema, name, types, choice, request.user_id), choice.columns
+        is_unicode = connection.info.parameter_status("server_encoding") == "UTF8"
+        return ViewQuery(schema, name, types, choice, request.user_id, is_unicode), choice.columns
 
     async def _expected(self, connection: AsyncConnection, query: ViewQuery) -> int:
         """The planner's estimate."""
@@ -109,43 +113,46 @@ class PostgresExport:
 
     async def _batch(self) -> tuple[list[bytes], bool]:
         """Some of the rows, and whether they are the last."""
-        batch: list[bytes] = []
-        size = 0
-        while size < BATCH:
-            rows, is_last = await self.connection.wait(_come(self.connection.pgconn))
-            batch += rows
-            size += sum(map(len, rows))
-            if is_last:
-                return batch, True
-            await asyncio.sleep(PAUSE)
-        return batch, False
+        pgconn = self.connection.pgconn
+        first = await self.connection.wait(copy_from(pgconn))
+        if not isinstance(first, memoryview):
+            return [], True
+        rows = [bytes(first)]
+        reading = asyncio.ensure_future(asyncio.to_thread(_read, pgconn, rows))
+        try:
+            is_last = await asyncio.shield(reading)
+        finally:
+            await asyncio.wait([reading])  # also when cancelled: the connection is closed next
+        if is_last:
+            [result] = await self.connection.wait(fetch_many(pgconn))
+            if result.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(result)
+        return rows, is_last
 
 
-def _come(connection: PGconn) -> PQGen[tuple[list[bytes], bool]]:
-    """The next row, those that have come with it, and whether they are the last.
+def _read(connection: PGconn, rows: list[bytes]) -> bool:
+    """Add those that come without a silence, up to a batch. Returns whether they are the last. Blocks, in a thread.
 
     Postgres sends each row by itself, and 8 KiB at a time ("COPY Operations" in its documentation of the protocol). To
     wait for each 8 KiB took a third of an export's processor time; for each row, as psycopg's own iteration, more.
     """
-    rows: list[bytes] = []
-    size = 0
-    row = yield from copy_from(connection)
-    while isinstance(row, memoryview):
-        rows.append(bytes(row))
-        size += len(row)
-        if size >= BATCH:
-            return rows, False
+    poll, size, ends = select.poll(), 0, time.monotonic() + LONGEST
+    poll.register(connection.socket, select.POLLIN)
+    while size < BATCH:
         length, row = connection.get_copy_data(1)
         if length == 0:
             connection.consume_input()  # libpq takes 16 KiB at a time
             length, row = connection.get_copy_data(1)
-        if length == 0:  # what follows is still to come
-            return rows, False
         if length < 0:
-            [result] = yield from fetch_many(connection)
-            if result.status != ExecStatus.COMMAND_OK:
-                raise error_from_result(result)
-    return rows, True
+            return True
+        if length > 0:
+            rows.append(bytes(row))
+            size += length
+            continue
+        time.sleep(PAUSE)
+        if not poll.poll(SILENCE) or time.monotonic() > ends:
+            return False
+    return False
 
 
 def _as_they_are(rows: list[bytes]) -> list[bytes]:

@@ -26,7 +26,8 @@ COLUMNS = """SELECT a.attname, coalesce(b.typname, t.typname), coalesce(b.typcat
     LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
     WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 # What the texts of values look like, whatever the app's role has, until the transaction ends.
-SESSION = """SELECT set_config('DateStyle', 'ISO', true), set_config('TimeZone', 'UTC', true),
+SESSION = """SELECT set_config('client_encoding', 'UTF8', true),
+    set_config('DateStyle', 'ISO', true), set_config('TimeZone', 'UTC', true),
     set_config('IntervalStyle', 'postgres', true), set_config('extra_float_digits', '1', true),
     set_config('statement_timeout', %s, true)"""
 _KINDS: dict[str, ExportKind] = {
@@ -42,9 +43,12 @@ _KINDS: dict[str, ExportKind] = {
 _NESTED = ("A", "C")  # categories of types: lists and rows
 _MOMENT = """CASE WHEN {0} BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999'
     THEN replace(({0})::timestamp::text, ' ', 'T') || 'Z' ELSE ({0})::timestamp::text END"""
-# The SQL of a cell as text, by its type. What COPY writes of a number is its text.
+# Types whose texts are no formulas. That of a jsonb begins with a bracket, a quote or a letter, or is a number.
+_HARMLESS = frozenset({"jsonb", "uuid"})
+# The SQL of a cell as text, by its type. What COPY writes of a number is its text; a cast takes longer.
 _TEXTS = {
-    **{name: "{0}" for name, kind in _KINDS.items() if kind in {"integer", "number", "decimal"}},
+    **{name: "{0}" for name, kind in _KINDS.items() if kind in {"integer", "number", "decimal", "date"}},
+    **dict.fromkeys(_HARMLESS, "{0}"),
     "timestamp": _MOMENT,
     "timestamptz": _MOMENT,
     "bytea": "translate(encode({0}, 'base64'), E'\\n', '')",
@@ -56,11 +60,10 @@ _JSON = {
     "numeric": f"CASE WHEN {IS_EXACT} THEN to_json({{0}}) ELSE to_json({{0}}::text) END",
 }
 # Most texts need no pattern, which takes longer than all else: the first character is one from `A` to `~`, or from `0`
-# to `<`, and there is no second line. In other encodings `ascii` may fail.
-_ESCAPED = r"""CASE WHEN getdatabaseencoding() = 'UTF8'
-    AND (ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)
-    AND strpos({0}, E'\n') = 0 AND strpos({0}, E'\r') = 0 THEN {0}
-    WHEN {0} ~ {1} THEN '''' || {0} ELSE {0} END"""
+# to `<`, and there is no second line. In other encodings than UTF-8 `ascii` may fail.
+_IS_PLAIN = r"""(ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)
+    AND strpos({0}, E'\n') = 0 AND strpos({0}, E'\r') = 0"""
+_ESCAPED = "CASE WHEN {1} THEN {0} WHEN {0} ~ {2} THEN '''' || {0} ELSE {0} END"
 # The first condition is exact, where a type or a collation is not. The second one is for an index.
 _OWNED = '({0})::text COLLATE "C" = {1} AND {0} = {1}'
 # MARK is no part of JSON's text, so JSON is not quoted unless it has a line break.
@@ -79,13 +82,17 @@ def kind_of(type_name: str, category: str) -> ExportKind:
 
 @dataclass(frozen=True, slots=True)
 class ViewQuery:
-    """A view of a schema, and what is read of it. `types`: the type's name in pg_type, by column."""
+    """A view of a schema, and what is read of it. `types`: the type's name in pg_type, by column.
+
+    `is_unicode`: the database's encoding is UTF-8.
+    """
 
     schema: str
     name: str
     types: Mapping[str, str]
     choice: Choice
     user_id: str | None
+    is_unicode: bool
 
     def explain(self) -> sql.Composed:
         """Plans the query: a value that can't be of its column's type fails here."""
@@ -116,10 +123,12 @@ class ViewQuery:
         type_name = self.types[column.name]
         usual = "to_json({0})::text" if column.kind == "json" and type_name not in _KINDS else "({0})::text"
         text = sql.SQL(_TEXTS.get(type_name, usual)).format(_cell(column))
-        if not escape_formulas or column.kind not in {"text", "json"}:
+        if not escape_formulas or column.kind not in {"text", "json"} or type_name in _HARMLESS:
             return text
         # Postgres has no patterns for a collation that takes different texts as equal.
-        return sql.SQL(_ESCAPED).format(sql.SQL('({} COLLATE "C")').format(text), sql.Literal(FORMULA))
+        cell = sql.SQL('({} COLLATE "C")').format(text)
+        is_plain = sql.SQL(_IS_PLAIN).format(cell) if self.is_unicode else sql.SQL("false")
+        return sql.SQL(_ESCAPED).format(cell, is_plain, sql.Literal(FORMULA))
 
     def _json(self, column: ExportColumn) -> sql.Composed:
         cell = sql.SQL(_JSON.get(self.types[column.name], "{0}")).format(_cell(column))

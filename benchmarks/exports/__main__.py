@@ -1,7 +1,8 @@
 """`python -m benchmarks.exports [rows] [rounds]`: from Postgres to the file, ours and Node in turn. Needs npm.
 
 Both read the view of the same rows, in a process of its own, and write a csv and an xlsx. Ours also checks the view,
-escapes formulas and makes a SHA-256. The memory is the greatest of the process and its children.
+makes a SHA-256, and escapes formulas unless the file is plain. The memory is the greatest of the process and its
+children.
 
 `python -m benchmarks.exports.memory [rows]`: the memory of a csv with many rows.
 """
@@ -67,34 +68,35 @@ def _memory(process: psutil.Process) -> int:
         return 0
 
 
-def ours(server: PostgresServer, export_type: str, file: Path) -> Run:
+def ours(server: PostgresServer, kind: str, file: Path) -> Run:
     """One export of ours."""
-    return run(sys.executable, "-m", "benchmarks.exports.ours", server.url("postgres"), export_type, file)
+    return run(sys.executable, "-m", "benchmarks.exports.ours", server.url("postgres"), *kind.split(), file)
 
 
-def peers(server: PostgresServer, export_type: str, file: Path) -> Run:
+def peers(server: PostgresServer, kind: str, file: Path) -> Run:
     """The same of Node's."""
+    export_type, *_ = kind.split()
     return run("node", HERE / "peer.mjs", server.directory, export_type, file)
 
 
 def main(rows: int = 200_000, rounds: int = 5) -> None:
-    """Print a line for each type: medians, and the median of the rounds' own ratios."""
+    """Print lines for each kind: medians, and the median of the rounds' own ratios."""
     if not (HERE / "node_modules").is_dir():
         subprocess.run([NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True)
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
         server.run("postgres", *TABLE, FILL.format(rows), 'VACUUM ANALYZE "Order"')
-        for export_type in ("csv", "xlsx"):
-            contestants = [partial(each, server, export_type, Path(folder, "export")) for each in (ours, peers)]
+        for kind in ("csv", "csv plain", "xlsx"):
+            contestants = [partial(each, server, kind, Path(folder, "export")) for each in (ours, peers)]
             turns = [[contestant() for contestant in contestants] for _ in range(rounds)]
             for name, runs in zip(("ours", "Node"), zip(*turns, strict=True), strict=True):
                 speeds = [rows / each.seconds for each in runs]
                 print(
-                    f"{export_type}, {name}: {median(speeds):,.0f} rows/s ({min(speeds):,.0f} to {max(speeds):,.0f}), "
+                    f"{kind}, {name}: {median(speeds):,.0f} rows/s ({min(speeds):,.0f} to {max(speeds):,.0f}), "
                     f"{median([each.cpu for each in runs]):.1f} s of CPU, "
                     f"{max(each.memory for each in runs) / MEBIBYTE:.0f} MiB"
                 )
             print(
-                f"{export_type}: {median([theirs.seconds / mine.seconds for mine, theirs in turns]):.2f} x the rows/s, "
+                f"{kind}: {median([theirs.seconds / mine.seconds for mine, theirs in turns]):.2f} x the rows/s, "
                 f"{median([mine.cpu / theirs.cpu for mine, theirs in turns]):.2f} x the CPU"
             )
 

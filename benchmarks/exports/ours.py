@@ -1,4 +1,4 @@
-"""Our export: `python -m benchmarks.exports.ours <database> <type> <file>`, as peer.mjs, but for the object store."""
+"""Our export, as that of peer.mjs: `python -m benchmarks.exports.ours <database> <type> [plain] <file>`."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from storage.ports import ExportRequest
 SECONDS = 3600.0
 
 
-async def main(url: str, export_type: str, file: str) -> None:
-    """Write the file; prints seconds and processor seconds, with those of the child."""
+async def main(url: str, export_type: str, *words: str) -> None:
+    """Write the file, plain without escapes; prints seconds and processor seconds, with those of the child."""
+    *plain, file = words
     database, sandbox = await Database.open(url, {}), Sandbox()
     sandbox.preload(TASK)
     store = LocalStore(LocalLocation(Path(file).parent))
     dependencies = ExportDependencies(PostgresExports(database), store, sandbox, None, 2 * 1024**3, 60)
-    payload = ExportPayload.model_validate({"exportType": export_type, "name": "orders"})
+    payload = ExportPayload.model_validate({"exportType": export_type, "name": "orders", "escapeFormulas": plain == []})
     begun, cpu = time.perf_counter(), time.process_time()
     async with job_folder(sandbox) as folder:
         target = folder / "export"

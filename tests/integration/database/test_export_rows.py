@@ -21,14 +21,16 @@ from storage.facade import Storage
 from storage.ports import ExportRequest
 from storage.settings import DatabaseSettings
 from tests.support.polling import until
+from tests.support.prisma import TEXT_IDS, App
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from storage.ports import ExportForm, Exports
-    from tests.support.prisma import App
+    from tests.support.postgres import PostgresServer
 
 both = pytest.mark.parametrize("app", ["postgres-text", "sqlite-text"], indirect=True)
+LATIN = "CREATE DATABASE exports_latin TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'"
 postgres = pytest.mark.parametrize("app", ["postgres-text"], indirect=True)
 
 
@@ -319,3 +321,25 @@ async def test_postgres_writes_what_python_writes_and_reads_it_again(app: App, e
         with connection.cursor().copy("COPY again (a, b) FROM STDIN (FORMAT csv)") as copy:
             copy.write(b"".join(plain))
         assert connection.execute("SELECT a, b FROM again ORDER BY n").fetchall() == rows
+
+
+async def test_a_database_may_have_another_encoding(postgres_server: PostgresServer) -> None:
+    """The file is in UTF-8, and formulas are escaped."""
+    postgres_server.run("postgres", LATIN)
+    latin = App(f"{postgres_server.url('exports_latin')}&client_encoding=utf8", TEXT_IDS)
+    latin.sql("CREATE VIEW export_x AS SELECT unnest(ARRAY['=1', 'é', 'a\n=2', '\u00a0+3', 'b']) AS t")
+    async with exports_of(postgres_server.url("exports_latin")) as exports:
+        rows = await lines(exports, "csv", escape=True)
+    postgres_server.run("postgres", "DROP DATABASE exports_latin WITH (FORCE)")
+    assert [row.decode() for row in rows] == ["'=1\r\n", "é\r\n", '"\'a\n=2"\r\n', "'\u00a0+3\r\n", "b\r\n"]
+
+
+@postgres
+async def test_rows_that_come_slowly_are_not_waited_for(app: App, exports: Exports) -> None:
+    """Neither with more of them on the way: progress is told, and a cancelled export ends."""
+    app.sql("""CREATE VIEW export_x AS SELECT repeat('x', 8192) AS text, pg_sleep(0.01) IS NULL AS never
+        FROM generate_series(1, 40)""")
+    async with exports.open(request()) as export:
+        batches = [len(batch) async for batch in export.batches("csv")]
+    assert sum(batches) == 40
+    assert max(batches) < 40
