@@ -190,6 +190,23 @@ test("requests at once leave one row of each endpoint, and at most 20", async ()
   assert.equal(new Set(routes.table.rows.map((row) => row.endpoint)).size, 20);
 });
 
+test("a device that is sent while others are dropped stays", async () => {
+  const routes = app();
+  const devices = Array.from({ length: 20 }, () => device());
+  for (const one of devices) await post(routes, { subscription: one });
+  const { findMany } = routes.table;
+  routes.table.findMany = async (args) => {
+    const rows = await findMany(args);
+    routes.table.findMany = findMany;
+    await post(routes, { subscription: devices[0] });
+    return rows;
+  };
+  const newest = device();
+  await post(routes, { subscription: newest });
+  const left = routes.table.rows.map((row) => row.endpoint);
+  assert.deepEqual(new Set(left), new Set([devices[0], ...devices.slice(2), newest].map(({ endpoint }) => endpoint)));
+});
+
 test("renewals at once leave one row", async () => {
   const routes = app();
   const [old, renewed] = [device(), device()];

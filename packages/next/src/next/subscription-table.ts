@@ -22,13 +22,14 @@ interface Row extends Keys {
   id: unknown;
   userId: unknown;
   endpoint: string;
+  updatedAt: Date;
 }
 
 type Where = Record<string, unknown>;
 
 interface Table {
   findUnique(args: { where: { endpoint: string } }): PromiseLike<Row | null>;
-  findMany(args: Record<string, unknown>): PromiseLike<Pick<Row, "id" | "endpoint">[]>;
+  findMany(args: Record<string, unknown>): PromiseLike<Pick<Row, "id" | "endpoint" | "updatedAt">[]>;
   create(args: { data: Where }): PromiseLike<unknown>;
   updateMany(args: { where: Where; data: Where }): PromiseLike<{ count: number }>;
   deleteMany(args: { where: Where }): PromiseLike<{ count: number }>;
@@ -100,15 +101,21 @@ async function claim(table: Table, row: Row, user: Id, given: Subscription): Pro
   return count > 0 ? "updated" : null;
 }
 
-/** The oldest are those that no browser has sent for the longest time. Requests at once choose the same ones. */
+/**
+ * The oldest are those that no browser has sent for the longest time. One that is sent meanwhile stays, so requests at
+ * once leave as many as one does.
+ */
 async function dropOldest(table: Table, user: Id): Promise<void> {
-  const oldest = await table.findMany({
+  const [newest, ...others] = await table.findMany({
     where: { userId: user },
     orderBy: [{ updatedAt: "desc" }, { id: "desc" }],
     skip: MAX_DEVICES,
-    select: { id: true },
+    select: { id: true, updatedAt: true },
   });
-  if (oldest.length > 0) await table.deleteMany({ where: { userId: user, id: { in: oldest.map((row) => row.id) } } });
+  if (newest === undefined) return;
+  const later = new Date(newest.updatedAt.getTime() + 1); // a column may have microseconds, which a Date has not
+  const ids = [newest, ...others].map((row) => row.id);
+  await table.deleteMany({ where: { userId: user, id: { in: ids }, updatedAt: { lt: later } } });
 }
 
 async function unlessTaken(statement: PromiseLike<{ count: number }>): Promise<{ count: number }> {

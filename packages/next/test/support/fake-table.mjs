@@ -4,6 +4,7 @@
 const matches = (value, wanted) => {
   if (wanted === null || typeof wanted !== "object") return value === wanted;
   if ("in" in wanted) return wanted.in.includes(value);
+  if ("lt" in wanted) return value < wanted.lt;
   if ("not" in wanted) return value !== wanted.not;
   throw new Error(`the fake has no such condition: ${JSON.stringify(wanted)}`);
 };
@@ -22,7 +23,7 @@ export function fakeTable({ unique, rows = [], defaults = {} }) {
   };
 
   const change = (row, data) => {
-    const changed = { ...row, ...data, updatedAt: ++moment };
+    const changed = { ...row, ...data, updatedAt: new Date(++moment) };
     refuseTwins(
       changed,
       rows.filter((other) => other !== row),
@@ -52,7 +53,7 @@ export function fakeTable({ unique, rows = [], defaults = {} }) {
     },
     async create({ data }) {
       await turn();
-      const row = { id: `row-${++lastId}`, ...defaults, ...data, updatedAt: ++moment };
+      const row = { id: `row-${++lastId}`, ...defaults, ...data, updatedAt: new Date(++moment) };
       refuseTwins(row, rows);
       rows.push(row);
       return { ...row };
