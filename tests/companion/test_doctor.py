@@ -144,7 +144,7 @@ async def test_each_fault_is_named(app: App, mess: Mess, tarball: Path) -> None:
             assert told in fault
         await mess.bullmq("push-notification", {"userId": "u1"}, queue="push-notification")
         [fault] = await folder.faults()
-        assert fault.startswith("Queue push-notification: 1 job waits and no worker serves it (workers serve file-")
+        assert fault.startswith("Queue push-notification: 1 job waits and no worker serves it (workers serve exports, ")
         mess.redis.delete(*mess.redis.keys("bull:push-notification:*"))
         mess.redis.config_set("maxmemory-policy", "allkeys-lru")
         try:
