@@ -73,7 +73,8 @@ class Database:
         _refuse_missing_file(url, setting)
         engine = _engine(url)
         try:
-            return cls(engine, await _look(engine, wanted, url.schema), url.schema)
+            look = _look if url.is_postgres else _look_to_its_end
+            return cls(engine, await look(engine, wanted, url.schema), url.schema)
         except BaseException as error:
             await engine.dispose()
             if isinstance(error, (SQLAlchemyError, OSError)):
@@ -268,6 +269,17 @@ def _read_any_text(connection: Any, _: Any) -> None:
 async def _look(engine: AsyncEngine, wanted: Mapping[AppTable, Wanted], schema: str | None) -> dict[AppTable, Found]:
     async with asyncio.timeout(STATEMENT_TIMEOUT), engine.connect() as connection:
         return await connection.run_sync(look_for, wanted, schema)
+
+
+async def _look_to_its_end(
+    engine: AsyncEngine, wanted: Mapping[AppTable, Wanted], schema: str | None
+) -> dict[AppTable, Found]:
+    """Also when cancelled: aiosqlite's thread would go on, and fail when it tells a loop that is closed."""
+    looking = asyncio.ensure_future(_look(engine, wanted, schema))
+    try:
+        return await asyncio.shield(looking)
+    finally:
+        await asyncio.wait([looking])
 
 
 def _reason(url: DatabaseUrl, error: Exception) -> str:

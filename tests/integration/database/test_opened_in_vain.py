@@ -1,7 +1,10 @@
-"""A database without usable tables: no connection to it stays open."""
+"""A database without usable tables, or for a worker that is stopped meanwhile: no connection to it stays open."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +40,29 @@ async def test_nothing_stays_open(app: App, monkeypatch: pytest.MonkeyPatch, fau
         await connect(Storage(DatabaseSettings(database_url=app.url)), **given)
 
     assert 1 == len(closed)
+
+
+@pytest.mark.parametrize("app", ["sqlite-text"], indirect=True)
+def test_a_stop_meanwhile_leaves_no_thread(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver's thread would fail when it tells its result to a loop that is closed."""
+    failed = list[object]()
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    before = threading.enumerate()
+
+    async def stopped(turns: int) -> None:
+        opening = asyncio.ensure_future(Database.open(app.url, {}))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
+
+    for turns in range(30):
+        asyncio.run(stopped(turns))
+        for thread in set(threading.enumerate()) - set(before):
+            thread.join()
+
+    assert [] == failed
 
 
 async def connect(storage: Storage, columns: str = "", avatar_table: str | None = None) -> None:
