@@ -41,14 +41,14 @@ SQLITE = {
     "NOTADB": "is none",
     "READONLY": "is read-only",
 }
-# Messages of connections that can't be made: they have no code.
+# Messages of connections that can't be made, Postgres's and PgBouncer's: they have no code.
 WORDS = {
-    r"password authentication failed|no password supplied|no pg_hba\.conf entry|role .* does not exist": "28P01",
-    r"database .* does not exist": "3D000",
-    r"too many clients|too many connections|remaining connection slots": "53300",
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|login rejected|role .* does not exist": "28P01",
+    r"database .* does not exist|no such database": "3D000",
+    r"too many clients|too many connections|no more connections allowed|remaining connection slots": "53300",
 }
-# Messages of libpq about the URL's own parameters.
-PARAMETER = r"invalid connection option|invalid \w+ value"
+# Messages of libpq and PgBouncer about the URL's own parameters.
+PARAMETER = r"invalid connection option|invalid \w+ value|unsupported startup parameter"
 # These need a change of the set-up; the others may pass by themselves.
 WRONG = ("28", "3D", "3F", "42")
 
