@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 PING = 3.0  # seconds for a pooled connection to answer
+NEW = "pushmill_new"
 
 
 @contextmanager
@@ -35,10 +37,16 @@ def at_most(connection: psycopg.AsyncConnection, seconds: float) -> Iterator[Non
 
 
 def ping_at_checkout(engine: AsyncEngine) -> None:
-    """Test each connection that the pool hands out. If one is cut, drop all that are older, too."""
+    """Test each connection that the pool has kept. If one is cut, drop all that are older, too.
+
+    A new one is not tested: where PgBouncer has no server connection left, an empty query waits as any other.
+    """
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def ping(connection: Any, *_: object) -> None:
+    def ping(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        if record.info.setdefault(NEW, True):
+            record.info[NEW] = False
+            return
         try:
             connection.run_async(_ping)
         except psycopg.Error as error:
