@@ -44,7 +44,10 @@ POOL_SIZE = 5
 POOL_TIMEOUT = 10.0  # seconds that a caller waits for a free connection
 STATEMENT_TIMEOUT = 30.0  # seconds, the wait for a connection included
 LOCK_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
+HEARD = 5.0  # seconds until a notification is heard
 MAX_REASON = 300  # characters
+NOTIFY = text("SELECT pg_notify(:channel, '')")
+DEAF = "notifications of Postgres do not arrive; is DATABASE_URL that of a pooler, such as PgBouncer?"
 AWAY = (*BROKEN, PoolTimeoutError, TimeoutError)
 CUT = ("08", "57P", "53300")  # codes of a connection, not of a statement
 FAULTS = (*AWAY, SQLAlchemyError, psycopg.Error)
@@ -143,13 +146,17 @@ class Database:
         return of
 
     async def notifications(self, channel: str) -> AsyncGenerator[None]:
-        """One at once, when it listens, then one each time that Postgres notifies the channel.
+        """One at once, when it hears its own, then one each time that Postgres notifies the channel.
 
-        The connection is its own. Raises StorageAwayError if there is none, or it is cut.
+        The connection is its own. Raises StorageAwayError if there is none, if it is cut, or if it hears nothing.
         """
         with _cut_of_own():
             async with await self.own_connection(autocommit=True) as connection:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                async with self.connection() as other:
+                    await other.execute(NOTIFY, {"channel": channel})
+                if not [each async for each in connection.notifies(timeout=HEARD, stop_after=1)]:
+                    raise StorageAwayError(DEAF)
                 yield
                 async for _ in connection.notifies():
                     yield
