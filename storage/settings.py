@@ -22,8 +22,9 @@ class DatabaseSettings(BaseSettings):
         validate_default=True,
         repr=False,
         description=(
-            "The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's parameters are allowed) "
-            "or SQLite (`sqlite:///path`, or Prisma's `file:./path`)."
+            "The app's database: Postgres (`postgres://...` or `postgresql://...`, Prisma's parameters are allowed), "
+            "also behind [PgBouncer](docs/deploy.md#a-pooler-before-postgres), or SQLite (`sqlite:///path`, or "
+            "Prisma's `file:./path`)."
         ),
     )
 

@@ -91,7 +91,7 @@ def _running(directory: Path) -> Iterator[PostgresServer]:
     options = [part for option in (*OPTIONS, f"unix_socket_directories={directory}") for part in ("-c", option)]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=directory, **_identity()
+            [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=directory, **unprivileged()
         )
     server = PostgresServer(directory)
     try:
@@ -124,8 +124,8 @@ def _package() -> Path:
     return Path(spec.origin).parent
 
 
-def _identity() -> dict[str, Any]:
-    """Postgres refuses to run as root."""
+def unprivileged() -> dict[str, Any]:
+    """The user for a program that refuses to run as root, as Postgres does."""
     if os.geteuid() != 0:
         return {}
     entry = pwd.getpwnam(UNPRIVILEGED)
@@ -135,7 +135,11 @@ def _identity() -> dict[str, Any]:
 def _initialise(binaries: Path, data: Path) -> None:
     arguments = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
     subprocess.run(
-        [binaries / "initdb", "-D", data, *arguments], check=True, capture_output=True, cwd=data.parent, **_identity()
+        [binaries / "initdb", "-D", data, *arguments],
+        check=True,
+        capture_output=True,
+        cwd=data.parent,
+        **unprivileged(),
     )
 
 
