@@ -112,6 +112,15 @@ def test_each_block_of_typescript_is_a_file() -> None:
     assert ["lib/pushmill.ts"] == list(typescript.variants())
 
 
+def test_a_block_of_typescript_imports_files_of_the_docs() -> None:
+    """Else the reader's build fails. `lib/jobs.ts` is what `python -m scripts.typescript_types` prints."""
+    files = {path.rpartition(".")[0] for path in typescript.files()} | {"lib/jobs"}
+    imports = {name for code in typescript.files().values() for name in re.findall(r'from "@/([^"]+)"', code)}
+
+    assert "lib/pushmill" in imports
+    assert imports <= files
+
+
 def test_every_script_has_its_row() -> None:
     """And no row is for an unknown one."""
     rows = set(
