@@ -79,8 +79,9 @@ def test_no_path_leads_away(path: str, base: str) -> None:
         url = app_url(base, path, {"q": path})
     except PermanentError:
         return
+    server = (urlsplit(base).scheme, None, urlsplit(base).hostname, urlsplit(base).port)
     for parts in (urlsplit(url), urlsplit(str(URL(url))), urlsplit(str(URL(url, encoded=True)))):
-        assert (parts.scheme, parts.netloc) == (urlsplit(base).scheme, urlsplit(base).netloc)
+        assert (parts.scheme, parts.username, parts.hostname, parts.port or 80) == server
         assert parts.path.startswith(urlsplit(base).path + "/")
         assert not {"..", "."} & set(parts.path.split("/"))
         assert parts.fragment == ""
