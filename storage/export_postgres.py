@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg.errors import error_from_result
-from psycopg.generators import copy_from, fetch_many
+from psycopg.generators import fetch_many
 from psycopg.pq import ExecStatus
+from psycopg.waiting import Wait
 
 from storage.errors import ConditionRefusedError, StatementRefusedError
 from storage.export_choice import PREFIX, chosen, view_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
     from psycopg import AsyncConnection
+    from psycopg.abc import PQGen
     from psycopg.pq.abc import PGconn
 
     from storage.database import Database
@@ -114,20 +116,36 @@ class PostgresExport:
     async def _batch(self) -> tuple[list[bytes], bool]:
         """Some of the rows, and whether they are the last."""
         pgconn = self.connection.pgconn
-        first = await self.connection.wait(copy_from(pgconn))
-        if not isinstance(first, memoryview):
+        first = await self.connection.wait(_first(pgconn))
+        if first is None:
+            await self._end()
             return [], True
-        rows = [bytes(first)]
+        rows = [first]
         reading = asyncio.ensure_future(asyncio.to_thread(_read, pgconn, rows))
         try:
             is_last = await asyncio.shield(reading)
         finally:
             await asyncio.wait([reading])  # also when cancelled: the connection is closed next
         if is_last:
-            [result] = await self.connection.wait(fetch_many(pgconn))
+            await self._end()
+        return rows, is_last
+
+    async def _end(self) -> None:
+        """Raise what has ended the rows too early: one error, and a second one if the connection is closed with it."""
+        for result in await self.connection.wait(fetch_many(self.connection.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise error_from_result(result)
-        return rows, is_last
+
+
+def _first(connection: PGconn) -> PQGen[bytes | None]:
+    """A row, once there is one; None at the end. psycopg's `copy_from` takes two errors for a misuse."""
+    while True:
+        length, row = connection.get_copy_data(1)
+        if length != 0:
+            return bytes(row) if length > 0 else None
+        while not (yield Wait.R):
+            pass
+        connection.consume_input()
 
 
 def _read(connection: PGconn, rows: list[bytes]) -> bool:

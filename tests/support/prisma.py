@@ -53,6 +53,11 @@ class App:
         """The type of its ids, as a table has it."""
         return {TEXT_IDS: "TEXT", INTEGER_IDS: "INTEGER", UUID_IDS: "UUID"}[self.ids]
 
+    @property
+    def name(self) -> str:
+        """The name of its database in Postgres."""
+        return str(self.sql("SELECT current_database() AS name")[0]["name"])
+
     def sql(self, statement: str) -> list[dict[str, Any]]:
         """Run one statement, and give its rows if it has any."""
         if self.url.startswith("sqlite"):

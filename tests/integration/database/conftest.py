@@ -9,13 +9,17 @@ import pytest
 from storage.files import SqlFiles
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
+from tests.support.pgbouncer import pgbouncer_of
 from tests.support.prisma import FILES, INTEGER_IDS, SUBSCRIPTIONS, TEXT_IDS, UUID_IDS, App, open_database
+from tests.support.programs import CiSettings, find_program
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from storage.database import Database
+    from tests.support.pgbouncer import PgBouncer
+    from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture(params=["postgres-text", "postgres-integer", "postgres-uuid", "sqlite-text", "sqlite-integer"])
@@ -58,3 +62,17 @@ def subscriptions(database: Database) -> SqlSubscriptions:
 def files(database: Database) -> SqlFiles:
     """The port under test."""
     return SqlFiles(database)
+
+
+@pytest.fixture
+def pgbouncer() -> str:
+    """The path of the program."""
+    missing = "PgBouncer is not installed: apt-get install pgbouncer"
+    return find_program(CiSettings(), missing, "pgbouncer", "/usr/sbin/pgbouncer")
+
+
+@pytest.fixture
+def bouncer(pgbouncer: str, postgres_server: PostgresServer) -> Iterator[PgBouncer]:
+    """One that runs, and keeps statements waiting."""
+    with pgbouncer_of(pgbouncer, postgres_server) as bouncer, bouncer.running():
+        yield bouncer

@@ -15,22 +15,19 @@ from storage import database as database_module
 from storage import patience
 from storage.database import Database
 from storage.errors import StorageAwayError, StorageUnavailableError
-from storage.facade import Storage
 from storage.files import SqlFiles
 from storage.models import Dated
 from storage.notifications import SqlNotifications
 from storage.old_rows import SqlOldRows
 from storage.outbox import SqlOutbox
-from storage.ports import ExportRequest, Span
+from storage.ports import Span
 from storage.search_rows import SqlSearchRows
-from storage.settings import DatabaseSettings
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable, Wanted
 from tests.integration.database.test_notifications import NOTICE, NOTIFICATIONS
 from tests.support.outbox import add_outbox, event, published
 from tests.support.pgbouncer import SIZE, PgBouncer, pgbouncer_of
 from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, open_database
-from tests.support.programs import CiSettings, find_program
 from tests.support.scripts import run_script
 
 if TYPE_CHECKING:
@@ -41,23 +38,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.matrix
 
 BOTH = {AppTable.FILE, AppTable.PUSH_SUBSCRIPTION}
-MISSING = "PgBouncer is not installed: apt-get install pgbouncer"
 SESSION = """SELECT current_setting('statement_timeout'), current_setting('transaction_read_only'),
     current_setting('idle_in_transaction_session_timeout'), current_setting('IntervalStyle'),
     coalesce(current_setting('pushmill.turn', true), '')"""
-
-
-@pytest.fixture
-def program() -> str:
-    """PgBouncer's path."""
-    return find_program(CiSettings(), MISSING, "pgbouncer", "/usr/sbin/pgbouncer")
-
-
-@pytest.fixture
-def bouncer(program: str, postgres_server: PostgresServer) -> Iterator[PgBouncer]:
-    """One that runs, and keeps statements waiting."""
-    with pgbouncer_of(program, postgres_server) as bouncer, bouncer.running():
-        yield bouncer
 
 
 @pytest.fixture
@@ -69,11 +52,6 @@ def app(postgres_url: str) -> App:
     app.add_files()
     app.subscribe(0, 0)
     return app
-
-
-def url_of(app: App, bouncer: PgBouncer, more: str = "") -> str:
-    """The URL of the app's database through PgBouncer."""
-    return bouncer.url(app.sql("SELECT current_database() AS name")[0]["name"], more)
 
 
 @asynccontextmanager
@@ -102,7 +80,7 @@ def full(url: str) -> Iterator[None]:
 @pytest.mark.parametrize("more", ["", "?pgbouncer=true&connection_limit=1&schema=public"])
 async def test_more_statements_at_once_than_connections(app: App, bouncer: PgBouncer, more: str) -> None:
     """Pushes read and file jobs write; the database is fit for both."""
-    async with opened(url_of(app, bouncer, more), BOTH) as database:
+    async with opened(bouncer.url(app.name, more), BOTH) as database:
         subscriptions, files = SqlSubscriptions(database), SqlFiles(database)
         marks = (files.mark_processed(id_, {"width": 7}) for id_ in app.ids[:2] * 10)
         found, *_ = await asyncio.gather(subscriptions.of_user(app.ids[0]), *marks)
@@ -116,7 +94,7 @@ async def test_two_publishers(app: App, bouncer: PgBouncer) -> None:
     """One has the lock, the other nothing; after the round the lock and its settings are gone from the session."""
     add_outbox(app)
     app.insert("Outbox", *(event(number) for number in range(3)))
-    url = url_of(app, bouncer)
+    url = bouncer.url(app.name)
     async with (
         opened(url, {AppTable.OUTBOX}, outbox_table="Outbox") as one,
         opened(url, {AppTable.OUTBOX}, outbox_table="Outbox") as two,
@@ -134,30 +112,11 @@ async def test_two_publishers(app: App, bouncer: PgBouncer) -> None:
     assert_untouched(url)
 
 
-async def test_an_export(app: App, bouncer: PgBouncer) -> None:
-    """COPY comes whole, in the export's form, also after some that were ended in the middle."""
-    app.sql("""CREATE VIEW "export_x" AS SELECT n AS id, make_interval(mins => n) AS "after", now() AS "at"
-        FROM generate_series(1, 30000) AS n""")
-    url = url_of(app, bouncer)
-    storage = Storage(DatabaseSettings(database_url=url))
-    exports = storage.exports()
-    await storage.connect()
-    request = ExportRequest(name="x", user_id=None, columns=["id", "after"], filters={}, seconds=60.0)
-    for _ in range(SIZE + 1):
-        async with exports.open(request) as export, aclosing(export.batches("csv")) as batches:
-            assert await anext(batches)
-    async with exports.open(request) as export:
-        lines = [line async for batch in export.batches("csv") for line in batch]
-    await storage.close()
-    assert [b"%d" % number for number in range(1, 30001)] == [line.partition(b",")[0] for line in lines]
-    assert b"90,01:30:00\r\n" == lines[89]
-
-
 async def test_search_rows_and_old_rows(app: App, bouncer: PgBouncer) -> None:
     """They are read, counted and deleted within bounds, which end with the transaction."""
     app.sql("""CREATE VIEW "search_File" AS SELECT "id", "name" FROM "File" """)
     app.sql("""UPDATE "File" SET "updatedAt" = '2000-01-01' WHERE "id" = 'ckx2'""")
-    url = url_of(app, bouncer)
+    url = bouncer.url(app.name)
     database = await Database.open(url, {AppTable.LOGS: Wanted(Dated, "File", {"at": "updatedAt"}, ["at"])})
     rows, old = SqlSearchRows(database), SqlOldRows(database, AppTable.LOGS)
 
@@ -183,7 +142,7 @@ async def test_notifications_of_one_key_at_once(app: App, bouncer: PgBouncer) ->
     columns = {"id": "SERIAL PRIMARY KEY", "user": "TEXT", "json": "JSONB", "type": "TEXT", "more": ""}
     app.sql(NOTIFICATIONS.format(**columns))
     names = {"notification_table": "Notification"}
-    async with opened(url_of(app, bouncer), {AppTable.NOTIFICATION}, **names) as database:
+    async with opened(bouncer.url(app.name), {AppTable.NOTIFICATION}, **names) as database:
         notifications, notice = SqlNotifications(database), replace(NOTICE, dedupe_key="mail")
         await asyncio.gather(*(notifications.add(notice, {"ckx1": f"key {number}"}) for number in range(8)))
     assert 1 == len(app.sql('SELECT 1 FROM "Notification"'))
@@ -193,17 +152,17 @@ async def test_a_script(app: App, bouncer: PgBouncer) -> None:
     """It reads and writes as the worker does."""
     add_outbox(app)
     app.insert("Outbox", event(1))
-    env = {"DATABASE_URL": url_of(app, bouncer, "?pgbouncer=true"), "OUTBOX_TABLE": "Outbox"}
+    env = {"DATABASE_URL": bouncer.url(app.name, "?pgbouncer=true"), "OUTBOX_TABLE": "Outbox"}
     answer = await run_script("outbox", "skip", "1", env=env)
     assert 0 == answer.status, answer
     assert 0 == (await run_script("outbox", "--json", env=env)).json["unpublished"]
 
 
-async def test_a_restart(app: App, program: str, postgres_server: PostgresServer) -> None:
+async def test_a_restart(app: App, pgbouncer: str, postgres_server: PostgresServer) -> None:
     """While it is away nothing is refused for good; the first statements after it is back work."""
-    with pgbouncer_of(program, postgres_server) as bouncer:
+    with pgbouncer_of(pgbouncer, postgres_server) as bouncer:
         with bouncer.running():
-            database = await open_database(url_of(app, bouncer), BOTH)
+            database = await open_database(bouncer.url(app.name), BOTH)
             subscriptions, files = SqlSubscriptions(database), SqlFiles(database)
             await subscriptions.of_user(app.ids[0])
         for call in (subscriptions.of_user(app.ids[0]), files.mark_processed(app.ids[0], {})):
@@ -218,7 +177,7 @@ async def test_a_restart(app: App, program: str, postgres_server: PostgresServer
 async def test_all_connections_are_taken(app: App, bouncer: PgBouncer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement waits for one, longer than a kept connection has to answer."""
     monkeypatch.setattr(patience, "PING", 0.1)
-    url = url_of(app, bouncer)
+    url = bouncer.url(app.name)
     async with opened(url, {AppTable.FILE}) as database:
         with full(url):
             marking = asyncio.create_task(SqlFiles(database).mark_processed(app.ids[0], {}))
@@ -228,10 +187,10 @@ async def test_all_connections_are_taken(app: App, bouncer: PgBouncer, monkeypat
     assert 1 == len(app.sql('SELECT 1 FROM "File" WHERE "processed"'))
 
 
-async def test_a_connection_comes_too_late(app: App, program: str, postgres_server: PostgresServer) -> None:
+async def test_a_connection_comes_too_late(app: App, pgbouncer: str, postgres_server: PostgresServer) -> None:
     """PgBouncer ends the wait (query_wait_timeout): an outage, which is no job's fault, and passes."""
-    with pgbouncer_of(program, postgres_server, wait=1) as bouncer, bouncer.running():
-        url = url_of(app, bouncer)
+    with pgbouncer_of(pgbouncer, postgres_server, wait=1) as bouncer, bouncer.running():
+        url = bouncer.url(app.name)
         async with opened(url, BOTH) as database:
             subscriptions, files = SqlSubscriptions(database), SqlFiles(database)
             with full(url):
@@ -257,7 +216,7 @@ async def test_what_it_refuses_is_a_fault_of_the_settings(
 ) -> None:
     """A worker does not wait for it to pass."""
     old, new = change
-    url = url_of(app, bouncer)
+    url = bouncer.url(app.name)
     with pytest.raises(StorageUnavailableError, match=said):
         await open_database(url.replace(old, new) if old else url + new, BOTH)
 
@@ -266,7 +225,7 @@ async def test_nothing_is_heard(app: App, bouncer: PgBouncer, monkeypatch: pytes
     """PgBouncer passes no notification on to a client that waits, and the publisher's ear says so."""
     monkeypatch.setattr(database_module, "HEARD", 0.5)
     add_outbox(app)
-    async with opened(url_of(app, bouncer), {AppTable.OUTBOX}, outbox_table="Outbox") as database:
+    async with opened(bouncer.url(app.name), {AppTable.OUTBOX}, outbox_table="Outbox") as database:
         async with aclosing(SqlOutbox(database).heard("outbox")) as heard:
             with pytest.raises(StorageAwayError, match="do not arrive; is DATABASE_URL that of a pooler"):
                 await anext(heard)
@@ -275,7 +234,7 @@ async def test_nothing_is_heard(app: App, bouncer: PgBouncer, monkeypatch: pytes
 
 async def test_a_statement_without_end(app: App, bouncer: PgBouncer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is cancelled on the server, through PgBouncer."""
-    async with opened(url_of(app, bouncer), {AppTable.FILE}) as database:
+    async with opened(bouncer.url(app.name), {AppTable.FILE}) as database:
         monkeypatch.setattr(database_module, "STATEMENT_TIMEOUT", 0.5)
         with pytest.raises(StorageAwayError, match="does not answer"):
             async with database.connection() as connection:
