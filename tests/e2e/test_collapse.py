@@ -16,6 +16,7 @@ import pytest
 import worker
 from queue_lib.broker.board import RedisBoard
 from tests.support.mail_kills import WatchedServer
+from tests.support.polling import PATIENCE, until
 from tests.support.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -50,16 +51,23 @@ async def test_a_worker_that_is_killed_in_a_window_loses_no_event(mess: Mess, se
         server.step, server.at_step = "RCPT", while_sending.process.kill
         assert -signal.SIGKILL == await while_sending.wait(30)
     async with started(mess, server) as last:
-        results = await last.logged("job_done", len(PEOPLE))
+        await until(lambda: counted(server) == dict.fromkeys(PEOPLE, EVENTS), why=lambda: counted(server))
+        status, _ = await last.terminate(PATIENCE)
 
-    counts: dict[str, list[int]] = {to: [] for to in PEOPLE}
+    assert 0 == status
+    assert counted(server) == dict.fromkeys(PEOPLE, EVENTS)
+    assert len(server.received) == len({mail.message["Message-ID"] for mail in server.received})
+    assert {"done"} == {line["outcome"] for line in last.lines("job_done")}
+    assert {} == await mess.dead_letters()
+
+
+def counted(server: WatchedServer) -> dict[str, int]:
+    """How many events the mails tell each person of."""
+    counts = dict.fromkeys(PEOPLE, 0)
     for mail in server.received:
         [to], found = mail.recipients, re.match(r"(\d+) new", str(mail.message["Subject"]))
-        counts[to].append(int(found[1]) if found else 1)
-    assert dict.fromkeys(PEOPLE, EVENTS) == {to: sum(each) for to, each in counts.items()}, counts
-    assert len(server.received) == len({mail.message["Message-ID"] for mail in server.received})
-    assert all(line["outcome"] == "done" for line in results)
-    assert {} == await mess.dead_letters()
+        counts[to] += int(found[1]) if found else 1
+    return counts
 
 
 def event(to: str, n: int) -> dict[str, Any]:

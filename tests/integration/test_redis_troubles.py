@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
+from embedded.redis_server import free_port
 from processors.features import FEATURES
 from queue_lib import wiring
 from queue_lib.admin.admin import Admin
@@ -219,7 +220,8 @@ async def test_a_server_in_cluster_mode(server: RedisServer, monkeypatch: pytest
     """Nothing starts on it. One line says what to do, and so does every later answer."""
     server.stop()
     command = server._command
-    server._command = lambda: [*command(), "--cluster-enabled", "yes"]  # type: ignore[method-assign]
+    more = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server._command = lambda: [*command(), *more]  # type: ignore[method-assign]
     server.start()
     with redis.Redis.from_url(server.url) as connection:
         connection.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
