@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import select
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg.errors import error_from_result
+from psycopg.errors import Error, error_from_result
 from psycopg.generators import fetch_many
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.waiting import Wait
 
 from storage.errors import ConditionRefusedError, StatementRefusedError
@@ -39,6 +39,7 @@ BATCH = 512 * 1024  # bytes of rows
 PAUSE = 0.0005  # seconds in which more rows come. Longer ones keep Postgres waiting: a Unix socket holds 200 KB
 SILENCE = 20  # milliseconds without a row, after which a batch ends
 LONGEST = 0.2  # seconds until a batch of rows that come slowly ends
+CANCEL = 5.0  # seconds until a server that does not take a cancellation is left alone
 
 
 class PostgresExports:
@@ -108,10 +109,23 @@ class PostgresExport:
         statement, is_last = self.query.copy(form, escape_formulas=escape_formulas), False
         with self.database.told(OF_STATEMENT):
             async with self.connection.cursor() as cursor, cursor.copy(statement):
-                while not is_last:
-                    batch, is_last = await self._batch()
-                    if batch:
-                        yield _CHANGES[form](batch)
+                try:
+                    while not is_last:
+                        batch, is_last = await self._batch()
+                        if batch:
+                            yield _CHANGES[form](batch)
+                finally:
+                    await self._leave()
+
+    async def _leave(self) -> None:
+        """End the statement if it still runs. psycopg would read its rows to the end, also while a server is silent."""
+        if self.connection.info.transaction_status != TransactionStatus.ACTIVE:
+            return
+        try:
+            with suppress(Error):
+                await self.connection.cancel_safe(timeout=CANCEL)
+        finally:
+            await self.connection.close()
 
     async def _batch(self) -> tuple[list[bytes], bool]:
         """Some of the rows, and whether they are the last."""
@@ -154,7 +168,7 @@ def _read(connection: PGconn, rows: list[bytes]) -> bool:
     Postgres sends each row by itself, and 8 KiB at a time ("COPY Operations" in its documentation of the protocol). To
     wait for each 8 KiB took a third of an export's processor time; for each row, as psycopg's own iteration, more.
     """
-    poll, size, ends = select.poll(), 0, time.monotonic() + LONGEST
+    poll, size, ends = select.poll(), sum(map(len, rows)), time.monotonic() + LONGEST
     poll.register(connection.socket, select.POLLIN)
     while size < BATCH:
         length, row = connection.get_copy_data(1)
