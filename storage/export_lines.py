@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# For Python and for Postgres. What begins, perhaps after blanks, with one of = + - @, a tab, a CR or a full-width sign
-# is a formula, also after a line break (https://owasp.org/www-community/attacks/CSV_Injection, CVE-2021-41270).
-_BLANKS = r"[ \v\f\u00a0\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]*"
-FORMULA = rf"(^|[\n\r]){_BLANKS}[-=+@\t\r\uff1d\uff0b\uff0d\uff20]"
+
+def _any_of(characters: str) -> str:
+    """A pattern for one of them, in octal beyond ASCII."""
+    octal = ("".join(rf"\\{byte:03o}" for byte in each.encode()) for each in characters if not each.isascii())
+    return "|".join([f"[{''.join(filter(str.isascii, characters))}]", *octal])
+
+
+# What begins, perhaps after blanks, with one of = + - @, a tab, a CR or a full-width sign is a formula, also after a
+# line break (https://owasp.org/www-community/attacks/CSV_Injection, CVE-2021-41270).
+_BLANKS = " \v\f\u00a0\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200C)))
+_SIGNS = "-=+@\t\r\uff1d\uff0b\uff0d\uff20"
+FORMULA = rf"(^|[\n\r])[{_BLANKS}]*[{_SIGNS}]"  # for Python and for Postgres
+# The same where all bytes beyond ASCII are in octal, as Postgres's `encode(..., 'escape')` writes them.
+FORMULA_IN_OCTAL = rf"(^|[\n\r])({_any_of(_BLANKS)})*({_any_of(_SIGNS)})"
 _FORMULA = re.compile(FORMULA)
 _TO_QUOTE = re.compile(r'["\r\n,]|\A(?:\\\.)?\Z')  # as Postgres: also the empty text, which is not NULL
 _ESCAPES = str.maketrans(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from storage.export_lines import FORMULA
+from storage.export_lines import FORMULA, FORMULA_IN_OCTAL
 from storage.search_cells import IS_EXACT, IS_SAFE
 
 if TYPE_CHECKING:
@@ -60,10 +60,13 @@ _JSON = {
     "numeric": f"CASE WHEN {IS_EXACT} THEN to_json({{0}}) ELSE to_json({{0}}::text) END",
 }
 # Most texts need no pattern, which takes longer than all else: the first character is one from `A` to `~`, or from `0`
-# to `<`, and there is no second line. In other encodings than UTF-8 `ascii` may fail.
-_IS_PLAIN = r"""(ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)
-    AND strpos({0}, E'\n') = 0 AND strpos({0}, E'\r') = 0"""
-_ESCAPED = "CASE WHEN {1} THEN {0} WHEN {0} ~ {2} THEN '''' || {0} ELSE {0} END"
+# to `<`, and there is no second line.
+_ESCAPED = r"""CASE WHEN (ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)
+    AND strpos({0}, E'\n') = 0 AND strpos({0}, E'\r') = 0 THEN {0}
+    WHEN {0} ~ {1} THEN '''' || {0} ELSE {0} END"""
+# Of a database in another encoding than UTF-8: there `ascii` may fail, and a pattern's codes are those of the encoding.
+_ESCAPED_ELSEWHERE = """CASE WHEN encode(convert_to({0}, 'UTF8'), 'escape') ~ {1}
+    THEN '''' || {0} ELSE {0} END"""
 # The first condition is exact, where a type or a collation is not. The second one is for an index.
 _OWNED = '({0})::text COLLATE "C" = {1} AND {0} = {1}'
 # MARK is no part of JSON's text, so JSON is not quoted unless it has a line break.
@@ -127,8 +130,9 @@ class ViewQuery:
             return text
         # Postgres has no patterns for a collation that takes different texts as equal.
         cell = sql.SQL('({} COLLATE "C")').format(text)
-        is_plain = sql.SQL(_IS_PLAIN).format(cell) if self.is_unicode else sql.SQL("false")
-        return sql.SQL(_ESCAPED).format(cell, is_plain, sql.Literal(FORMULA))
+        if not self.is_unicode:
+            return sql.SQL(_ESCAPED_ELSEWHERE).format(cell, sql.Literal(FORMULA_IN_OCTAL))
+        return sql.SQL(_ESCAPED).format(cell, sql.Literal(FORMULA))
 
     def _json(self, column: ExportColumn) -> sql.Composed:
         cell = sql.SQL(_JSON.get(self.types[column.name], "{0}")).format(_cell(column))

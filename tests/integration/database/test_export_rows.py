@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
 both = pytest.mark.parametrize("app", ["postgres-text", "sqlite-text"], indirect=True)
-LATIN = "CREATE DATABASE exports_latin TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'"
+OTHER = "CREATE DATABASE exports_other TEMPLATE template0 ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'"
 postgres = pytest.mark.parametrize("app", ["postgres-text"], indirect=True)
 
 
@@ -323,15 +323,27 @@ async def test_postgres_writes_what_python_writes_and_reads_it_again(app: App, e
         assert connection.execute("SELECT a, b FROM again ORDER BY n").fetchall() == rows
 
 
-async def test_a_database_may_have_another_encoding(postgres_server: PostgresServer) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "texts", "rows"),
+    [
+        ("LATIN1", ["=1", "é", "a\n=2", "\u00a0+3", "b"], ["'=1", "é", '"\'a\n=2"', "'\u00a0+3", "b"]),
+        ("EUC_JP", ["=1", "日", "＝2", "\u3000＋3", "\\357"], ["'=1", "日", "'＝2", "'\u3000＋3", "\\357"]),  # noqa: RUF001
+    ],
+)
+async def test_a_database_may_have_another_encoding(
+    postgres_server: PostgresServer, encoding: str, texts: list[str], rows: list[str]
+) -> None:
     """The file is in UTF-8, and formulas are escaped."""
-    postgres_server.run("postgres", LATIN)
-    latin = App(f"{postgres_server.url('exports_latin')}&client_encoding=utf8", TEXT_IDS)
-    latin.sql("CREATE VIEW export_x AS SELECT unnest(ARRAY['=1', 'é', 'a\n=2', '\u00a0+3', 'b']) AS t")
-    async with exports_of(postgres_server.url("exports_latin")) as exports:
-        rows = await lines(exports, "csv", escape=True)
-    postgres_server.run("postgres", "DROP DATABASE exports_latin WITH (FORCE)")
-    assert [row.decode() for row in rows] == ["'=1\r\n", "é\r\n", '"\'a\n=2"\r\n', "'\u00a0+3\r\n", "b\r\n"]
+    postgres_server.run("postgres", OTHER.format(encoding))
+    other = App(f"{postgres_server.url('exports_other')}&client_encoding=utf8", TEXT_IDS)
+    other.sql("CREATE TABLE t (n serial, t text)")
+    other.sql("CREATE VIEW export_x AS SELECT t FROM t ORDER BY n")
+    with psycopg.connect(other.url, autocommit=True) as connection:
+        connection.cursor().executemany("INSERT INTO t (t) VALUES (%s)", [[each] for each in texts])
+    async with exports_of(postgres_server.url("exports_other")) as exports:
+        found = await lines(exports, "csv", escape=True)
+    postgres_server.run("postgres", "DROP DATABASE exports_other WITH (FORCE)")
+    assert [f"{row}\r\n" for row in rows] == [row.decode() for row in found]
 
 
 @postgres
