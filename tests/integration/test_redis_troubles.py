@@ -75,13 +75,18 @@ async def ask(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     """A client of the API over the same server."""
     monkeypatch.setenv("REDIS_URL", server.url)
     [settings] = load(WorkerSettings)
-    async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=100)) as ask:
+    async with client_of(build(partial(wiring.admin, settings, FEATURES, by="api"), [FULL], rate=10_000)) as ask:
         yield ask
 
 
 def well(launcher: Launcher) -> bool:
     """Whether all loops take jobs."""
     return all(state.trouble is None for state in launcher.states())
+
+
+def ill(launcher: Launcher, trouble: Trouble) -> bool:
+    """Whether all loops report this trouble."""
+    return all((state.trouble or "").startswith(f"{trouble.value}, for ") for state in launcher.states())
 
 
 @contextlib.contextmanager
@@ -177,6 +182,7 @@ async def test_a_server_that_refuses_is_not_away(
     seen = list[object]()
     with bring(server):
         # A connection that is refused may be reset before its reason is read: this one ask says that Redis is away.
+        await until(partial(ill, loops, trouble), 20.0, loops.states)
         told: bool = await until(is_told, 20.0, lambda: seen)
         assert told
 
