@@ -95,6 +95,16 @@ def _sqlite(path: str, statement: str) -> list[dict[str, Any]]:
         connection.close()
 
 
+def small_app(url: str) -> App:
+    """An app whose database in Postgres has two files and a subscription."""
+    app = App(url, TEXT_IDS)
+    app.sql(FILES.format(id="TEXT"))
+    app.sql(SUBSCRIPTIONS.format(id="TEXT"))
+    app.add_files()
+    app.subscribe(0, 0)
+    return app
+
+
 async def open_database(url: str, needs: Collection[AppTable], **names: Any) -> Database:
     """The worker's side of a database, with those of the app's tables that it needs; `names` as in `tables`."""
     return await Database.open(url, {table: want for table, want in tables(**names).items() if table in needs})

@@ -13,7 +13,7 @@ from storage.errors import StorageAwayError
 from storage.files import SqlFiles
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
-from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, open_database
+from tests.support.prisma import App, open_database, small_app
 from tests.support.silent_link import SilentLink
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def app(postgres_url: str) -> App:
     """Two files and a subscription."""
-    app = App(postgres_url, TEXT_IDS)
-    app.sql(FILES.format(id="TEXT"))
-    app.sql(SUBSCRIPTIONS.format(id="TEXT"))
-    app.add_files()
-    app.subscribe(0, 0)
-    return app
+    return small_app(postgres_url)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from storage.tables import AppTable, Wanted
 from tests.integration.database.test_notifications import NOTICE, NOTIFICATIONS
 from tests.support.outbox import add_outbox, event, published
 from tests.support.pgbouncer import SIZE, PgBouncer, pgbouncer_of
-from tests.support.prisma import FILES, SUBSCRIPTIONS, TEXT_IDS, App, open_database
+from tests.support.prisma import App, open_database, small_app
 from tests.support.scripts import run_script
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ SESSION = """SELECT current_setting('statement_timeout'), current_setting('trans
 @pytest.fixture
 def app(postgres_url: str) -> App:
     """Two files and a subscription. The app itself has a direct connection."""
-    app = App(postgres_url, TEXT_IDS)
-    app.sql(FILES.format(id="TEXT"))
-    app.sql(SUBSCRIPTIONS.format(id="TEXT"))
-    app.add_files()
-    app.subscribe(0, 0)
-    return app
+    return small_app(postgres_url)
 
 
 @asynccontextmanager
