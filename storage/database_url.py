@@ -35,9 +35,11 @@ PRISMA_FILE = re.compile(r"(?:file|sqlite):(?://(?=/))?(?P<path>(?!//)[^?]+)(?:\
 SCHEMA_FOLDER = Path("prisma")
 
 # Defaults of parameters that the URL does not have. They notice a dead network within 10 s: tcp_user_timeout
-# (milliseconds) while sending, keepalives on an idle connection (after 5 s, then 2 that are not answered).
+# (milliseconds) while sending, keepalives on an idle connection (after 5 s, then 2 that are not answered). The encoding
+# is Prisma's, also for a database of SQL_ASCII, whose texts psycopg would give as bytes.
 POSTGRES_PARAMETERS = {
     "application_name": "pushmill",
+    "client_encoding": "UTF8",
     "connect_timeout": "5",
     "keepalives_idle": "5",
     "keepalives_interval": "2",

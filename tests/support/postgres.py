@@ -76,6 +76,16 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.run("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def encoded_url(request: pytest.FixtureRequest, postgres_server: PostgresServer) -> Iterator[str]:
+    """The same with the encoding that the test asks for, as its parameter."""
+    name = f"test_{next(_numbers)}"
+    options = f"TEMPLATE template0 ENCODING {request.param} LC_COLLATE 'C' LC_CTYPE 'C'"
+    postgres_server.run("postgres", f"CREATE DATABASE {name} {options}")
+    yield postgres_server.url(name)
+    postgres_server.run("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @contextmanager
 def _directory() -> Iterator[Path]:
     # Not pytest's: the path of a socket may have 107 bytes only.

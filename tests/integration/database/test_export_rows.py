@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from storage.ports import ExportForm, Exports
-    from tests.support.postgres import PostgresServer
 
 both = pytest.mark.parametrize("app", ["postgres-text", "sqlite-text"], indirect=True)
-OTHER = "CREATE DATABASE exports_other TEMPLATE template0 ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'"
 postgres = pytest.mark.parametrize("app", ["postgres-text"], indirect=True)
 
 
@@ -324,25 +322,23 @@ async def test_postgres_writes_what_python_writes_and_reads_it_again(app: App, e
 
 
 @pytest.mark.parametrize(
-    ("encoding", "texts", "rows"),
+    ("encoded_url", "texts", "rows"),
     [
         ("LATIN1", ["=1", "é", "a\n=2", "\u00a0+3", "b"], ["'=1", "é", '"\'a\n=2"', "'\u00a0+3", "b"]),
         ("EUC_JP", ["=1", "日", "＝2", "\u3000＋3", "\\357"], ["'=1", "日", "'＝2", "'\u3000＋3", "\\357"]),  # noqa: RUF001
+        ("SQL_ASCII", ["=1", "é", "a\n=2", "\u00a0+3", "b"], ["'=1", "é", '"\'a\n=2"', "'\u00a0+3", "b"]),
     ],
+    indirect=["encoded_url"],
 )
-async def test_a_database_may_have_another_encoding(
-    postgres_server: PostgresServer, encoding: str, texts: list[str], rows: list[str]
-) -> None:
+async def test_a_database_may_have_another_encoding(encoded_url: str, texts: list[str], rows: list[str]) -> None:
     """The file is in UTF-8, and formulas are escaped."""
-    postgres_server.run("postgres", OTHER.format(encoding))
-    other = App(f"{postgres_server.url('exports_other')}&client_encoding=utf8", TEXT_IDS)
+    other = App(f"{encoded_url}&client_encoding=utf8", TEXT_IDS)
     other.sql("CREATE TABLE t (n serial, t text)")
     other.sql("CREATE VIEW export_x AS SELECT t FROM t ORDER BY n")
     with psycopg.connect(other.url, autocommit=True) as connection:
         connection.cursor().executemany("INSERT INTO t (t) VALUES (%s)", [[each] for each in texts])
-    async with exports_of(postgres_server.url("exports_other")) as exports:
+    async with exports_of(encoded_url) as exports:
         found = await lines(exports, "csv", escape=True)
-    postgres_server.run("postgres", "DROP DATABASE exports_other WITH (FORCE)")
     assert [f"{row}\r\n" for row in rows] == [row.decode() for row in found]
 
 

@@ -48,3 +48,15 @@ async def test_prisma_schema(postgres_url: str) -> None:
     await database.close()
 
     assert [{"thumbnailUrl": "https://cdn/t"}] == app.sql('SELECT "thumbnailUrl" FROM shop."File" WHERE "processed"')
+
+
+@pytest.mark.parametrize("encoded_url", ["SQL_ASCII", "LATIN1"], indirect=True)
+async def test_the_database_may_have_any_encoding(encoded_url: str) -> None:
+    """Prisma sends UTF-8 in any case. A cluster that was made with LANG=C is of SQL_ASCII, which keeps what it gets."""
+    app = App(f"{encoded_url}&client_encoding=utf8", TEXT_IDS)
+    app.sql(SUBSCRIPTIONS.format(id="TEXT"))
+    app.subscribe(0, TEXT_IDS.index("Zoë"))
+    database = await open_database(encoded_url, {AppTable.PUSH_SUBSCRIPTION})
+
+    assert [TEXT_IDS[0]] == [row.id for row in await SqlSubscriptions(database).of_user("Zoë")]
+    await database.close()
