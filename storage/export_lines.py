@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 def _any_of(characters: str) -> str:
@@ -23,6 +23,10 @@ FORMULA = rf"(^|[\n\r])[{_BLANKS}]*[{_SIGNS}]"  # for Python and for Postgres
 # The same where all bytes beyond ASCII are in octal, as Postgres's `encode(..., 'escape')` writes them.
 FORMULA_IN_OCTAL = rf"(^|[\n\r])({_any_of(_BLANKS)})*({_any_of(_SIGNS)})"
 _FORMULA = re.compile(FORMULA)
+# Codes of first characters, first to last, with which no formula begins in the first line. Most texts have them.
+PLAIN = ((48, 60), (65, 126))
+_BEGINS_PLAIN = re.compile(f'"[{"".join(f"{chr(first)}-{chr(last)}" for first, last in PLAIN)}]')
+_CELL = re.compile(r'("[^"]*(?:""[^"]*)*"|[^,"\n]*)(?:,|\n\Z)')  # of a row of COPY's csv
 _TO_QUOTE = re.compile(r'["\r\n,]|\A(?:\\\.)?\Z')  # as Postgres: also the empty text, which is not NULL
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"},
@@ -32,6 +36,19 @@ _ESCAPES = str.maketrans(
 def escaped(text: str) -> str:
     """The text, with an apostrophe before it if a spreadsheet may take it for a formula."""
     return f"'{text}" if _FORMULA.search(text) else text
+
+
+def escaped_below(row: bytes, are_texts: Sequence[bool]) -> bytes:
+    """A row of COPY's csv in which texts are escaped, except plain beginnings with a formula in a later line.
+
+    `are_texts`: for each cell. Only a cell of several lines, which has quotes, may change.
+    """
+    cells = zip(_CELL.findall(row.decode()), are_texts, strict=True)
+    return f"{','.join(_escaped_below(cell) if is_text else cell for cell, is_text in cells)}\n".encode()
+
+
+def _escaped_below(cell: str) -> str:
+    return f"\"'{cell[1:]}" if _BEGINS_PLAIN.match(cell) and _FORMULA.search(cell) else cell
 
 
 def csv_line(cells: Iterable[str | None]) -> bytes:

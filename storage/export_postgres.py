@@ -16,6 +16,7 @@ from psycopg.waiting import Wait
 
 from storage.errors import ConditionRefusedError, StatementRefusedError
 from storage.export_choice import PREFIX, chosen, view_of
+from storage.export_lines import escaped_below
 from storage.export_sql import COLUMNS, MARK, SESSION, VIEWS, ViewQuery, kind_of
 from storage.ports import ExportColumn
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 OF_STATEMENT = ("25006", "57014")
 UNFIT = ("22", "42804", "42883")  # a value is not of its column's type, or the type can't be compared
 LEAST = 0.001  # seconds: Postgres's 0 is no limit
-BATCH = 512 * 1024  # bytes of rows
-PAUSE = 0.0005  # seconds in which more rows come. Longer ones keep Postgres waiting: a Unix socket holds 200 KB
+BATCH = 192 * 1024  # bytes of rows: while they are written, a Unix socket holds the next 200 KB, so Postgres goes on
+PAUSE = 0.0005  # seconds in which more rows come. Longer ones keep Postgres waiting
 SILENCE = 20  # milliseconds without a row, after which a batch ends
 LONGEST = 0.2  # seconds until a batch of rows that come slowly ends
 CANCEL = 5.0  # seconds until a server that does not take a cancellation is left alone
@@ -107,15 +108,27 @@ class PostgresExport:
     async def batches(self, form: ExportForm, *, escape_formulas: bool = False) -> AsyncGenerator[Sequence[bytes]]:
         """See the port."""
         statement, is_last = self.query.copy(form, escape_formulas=escape_formulas), False
+        change = self._escaping() if escape_formulas and self.query.is_unicode else _CHANGES[form]
         with self.database.told(OF_STATEMENT):
             async with self.connection.cursor() as cursor, cursor.copy(statement):
                 try:
                     while not is_last:
                         batch, is_last = await self._batch()
                         if batch:
-                            yield _CHANGES[form](batch)
+                            yield change(batch)
                 finally:
                     await self._leave()
+
+    def _escaping(self) -> Change:
+        are_texts = [self.query.may_be_formula(column) for column in self.columns]
+
+        def escaped(rows: list[bytes]) -> list[bytes]:
+            text = b"".join(rows)
+            if text.count(b"\n") > len(rows) or b"\r" in text:
+                rows = [escaped_below(row, are_texts) if len(row.splitlines()) > 1 else row for row in rows]
+            return _with_crlf(rows)
+
+        return escaped
 
     async def _leave(self) -> None:
         """End the statement if it still runs. psycopg would read its rows to the end, also while a server is silent."""

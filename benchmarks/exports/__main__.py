@@ -1,14 +1,16 @@
 """`python -m benchmarks.exports [rows] [rounds]`: from Postgres to the file, ours and Node in turn. Needs npm.
 
 Both read the view of the same rows, in a process of its own, and write a csv and an xlsx. Ours also checks the view,
-makes a SHA-256, and escapes formulas unless the file is plain. The memory is the greatest of the process and its
-children.
+makes a SHA-256, ends lines with CRLF, writes times as ISO 8601, and escapes formulas unless the file is plain. `csv
+safe`: Node, too, sends the statement that escapes formulas and writes times so. The memory is the greatest of the
+process and its children.
 
 `python -m benchmarks.exports.memory [rows]`: the memory of a csv with many rows.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -21,8 +23,11 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.exports.ours import REQUEST
 from benchmarks.harness import median
 from queue_lib.observe import memory
+from storage.database import Database
+from storage.export_postgres import PostgresExports
 from tests.support.postgres import PostgresServer, running_postgres
 
 HERE = Path(__file__).parent
@@ -75,8 +80,18 @@ def ours(server: PostgresServer, kind: str, file: Path) -> Run:
 
 def peers(server: PostgresServer, kind: str, file: Path) -> Run:
     """The same of Node's."""
-    export_type, *_ = kind.split()
-    return run("node", HERE / "peer.mjs", server.directory, export_type, file)
+    export_type, *words = kind.split()
+    statement = [asyncio.run(_statement(server.url("postgres")))] if words == ["safe"] else []
+    return run("node", HERE / "peer.mjs", server.directory, export_type, file, *statement)
+
+
+async def _statement(url: str) -> str:
+    """The statement of ours."""
+    database = await Database.open(url, {})
+    async with PostgresExports(database).open(REQUEST) as export:
+        statement = export.query.copy("csv", escape_formulas=True).as_string(export.connection)
+    await database.close()
+    return statement
 
 
 def main(rows: int = 200_000, rounds: int = 5) -> None:
@@ -85,7 +100,7 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
         subprocess.run([NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True)
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
         server.run("postgres", *TABLE, FILL.format(rows), 'VACUUM ANALYZE "Order"')
-        for kind in ("csv", "csv plain", "xlsx"):
+        for kind in ("csv", "csv safe", "csv plain", "xlsx"):
             contestants = [partial(each, server, kind, Path(folder, "export")) for each in (ours, peers)]
             turns = [[contestant() for contestant in contestants] for _ in range(rounds)]
             for name, runs in zip(("ours", "Node"), zip(*turns, strict=True), strict=True):

@@ -1,4 +1,4 @@
-"""Our export, as that of peer.mjs: `python -m benchmarks.exports.ours <database> <type> [plain] <file>`."""
+"""Our export, as that of peer.mjs: `python -m benchmarks.exports.ours <database> <type> [safe|plain] <file>`."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from storage.objects.local import LocalStore
 from storage.objects.location import LocalLocation
 from storage.ports import ExportRequest
 
-SECONDS = 3600.0
+REQUEST = ExportRequest("orders", None, None, {}, seconds=3600.0)
 
 
 async def main(url: str, export_type: str, *words: str) -> None:
     """Write the file, plain without escapes; prints seconds and processor seconds, with those of the child."""
-    *plain, file = words
+    *kind, file = words
     database, sandbox = await Database.open(url, {}), Sandbox()
     sandbox.preload(TASK)
     store = LocalStore(LocalLocation(Path(file).parent))
     dependencies = ExportDependencies(PostgresExports(database), store, sandbox, None, 2 * 1024**3, 60)
-    payload = ExportPayload.model_validate({"exportType": export_type, "name": "orders", "escapeFormulas": plain == []})
+    payload = ExportPayload.model_validate(
+        {"exportType": export_type, "name": "orders", "escapeFormulas": kind != ["plain"]}
+    )
     begun, cpu = time.perf_counter(), time.process_time()
     async with job_folder(sandbox) as folder:
         target = folder / "export"
-        request = ExportRequest("orders", None, None, {}, SECONDS)
-        await write_file(dependencies, payload, request, target, _unheard)
+        await write_file(dependencies, payload, REQUEST, target, _unheard)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         shutil.move(target, file)
     await sandbox.close()  # which waits for the fork server, and so counts its children

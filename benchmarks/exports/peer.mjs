@@ -1,5 +1,6 @@
-// `node peer.mjs <directory of Postgres's socket> <csv|xlsx> <file>`: the export of a Node worker. Prints seconds and
-// processor seconds. A csv is what COPY writes; an xlsx is written row by row, as exceljs's streaming writer does.
+// `node peer.mjs <directory of Postgres's socket> <csv|xlsx> <file> [COPY statement]`: the export of a Node worker.
+// Prints seconds and processor seconds. A csv is what COPY writes; an xlsx is written row by row, as exceljs's streaming
+// writer does.
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import exceljs from "exceljs";
@@ -7,7 +8,8 @@ import pg from "pg";
 import { to } from "pg-copy-streams";
 import QueryStream from "pg-query-stream";
 
-const [, , host, type, file] = process.argv;
+const COPY = 'COPY (SELECT * FROM "export_orders") TO STDOUT (FORMAT csv, HEADER)';
+const [, , host, type, file, statement = COPY] = process.argv;
 const client = new pg.Client({ host, user: "postgres", database: "postgres" });
 await client.connect();
 
@@ -19,8 +21,7 @@ console.log(JSON.stringify([(performance.now() - begun) / 1000, (user + system) 
 await client.end();
 
 async function csv() {
-  const copy = to('COPY (SELECT * FROM "export_orders") TO STDOUT (FORMAT csv, HEADER)');
-  await pipeline(client.query(copy), createWriteStream(file));
+  await pipeline(client.query(to(statement)), createWriteStream(file));
 }
 
 async function xlsx() {

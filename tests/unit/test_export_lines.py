@@ -21,7 +21,7 @@ from queue_lib.errors import PermanentError
 from queue_lib.processor import JobSchema
 from storage.errors import ConditionRefusedError, SchemaError
 from storage.export_choice import chosen, view_of
-from storage.export_lines import copy_line, csv_line, escaped
+from storage.export_lines import copy_line, csv_line, escaped, escaped_below
 from storage.objects.base import check_key
 from storage.ports import ExportColumn, ExportRequest
 
@@ -75,6 +75,25 @@ def test_long_texts_of_blanks_take_no_time() -> None:
     """A pattern that begins anew at each blank would take minutes."""
     for text in (" " * 200_000, "\n" * 200_000, "\n " * 100_000):
         assert escaped(text) == text
+        row = f'"a{text}","a""{text}"\n'.encode()
+        assert escaped_below(row, [True, True]) == row
+
+
+@pytest.mark.parametrize(
+    ("row", "safe"),
+    [
+        (b'"a\n=1"\n', b'"\'a\n=1"\n'),
+        (b'"a""\n=1","b\nc"\n', b'"\'a""\n=1","b\nc"\n'),
+        (b'"\'=1\n=2"\n', b'"\'=1\n=2"\n'),
+        (b',"a\r@b",,\n', b',"\'a\r@b",,\n'),
+        (b'""\n', b'""\n'),
+        (b"\n", b"\n"),
+    ],
+)
+def test_a_formula_below_a_word_is_escaped(row: bytes, safe: bytes) -> None:
+    """In a row that Postgres wrote. All else stays, also what has its apostrophe already."""
+    assert escaped_below(row, [True] * (row.count(b",") + 1)) == safe
+    assert escaped_below(row, [False] * (row.count(b",") + 1)) == row
 
 
 @given(CELLS)

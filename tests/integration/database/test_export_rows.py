@@ -289,6 +289,9 @@ async def test_rows_come_in_batches(app: App, exports: Exports) -> None:
 
 CELL = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 NASTY = st.text(st.sampled_from("=+-@\t\r\n \u00a0\u3000\uff1da1'\"\\,;.|"), max_size=10)
+WORDS = st.sampled_from(["a", "1", "=1", " -a", "\u3000@", '"', "'", ",", "", "é"])
+LINES = st.builds(str.join, st.sampled_from(["\n", "\r", "\r\n"]), st.lists(WORDS, min_size=2, max_size=4))
+TEXTS = CELL | NASTY | LINES
 
 
 @postgres
@@ -296,7 +299,7 @@ async def test_postgres_writes_what_python_writes_and_reads_it_again(app: App, e
     """For any text: with and without escaping, as CSV and as COPY. Postgres's own COPY FROM gives the rows back."""
     rows: list[tuple[str | None, str | None]] = []
 
-    @given(st.lists(st.tuples(CELL | NASTY, CELL | NASTY), min_size=1, max_size=30))
+    @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=30))
     def draw(drawn: list[tuple[str | None, str | None]]) -> None:
         rows.extend(drawn)
 
