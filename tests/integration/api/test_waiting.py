@@ -35,6 +35,20 @@ async def kit(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[W
         yield kit
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The events of jobs that clients were sent, as text."""
+    texts, event = list[str](), events._event
+
+    async def note(*arguments: Any) -> tuple[str, bool]:
+        text, has_ended = await event(*arguments)
+        texts.append(text)
+        return text, has_ended
+
+    monkeypatch.setattr(events, "_event", note)
+    return texts
+
+
 async def submitted(ask: Client, kit: WireKit, **options: Any) -> str:
     """Submit a job; returns its path."""
     body = {**JOB, "options": {"wire": kit.name, **options}}
@@ -122,14 +136,14 @@ async def _costs_little(server: redis.Redis) -> bool:
     return spent <= 10 / watch.EVERY * 1.5 + 5
 
 
-async def test_progress_comes_as_events(ask: Client, kit: WireKit) -> None:
+async def test_progress_comes_as_events(ask: Client, kit: WireKit, sent: list[str]) -> None:
     """Each step, with the job as it is then; at last its ending and result."""
     where = await submitted(ask, kit)
     reading = asyncio.create_task(read(ask, where))
-    await asyncio.sleep(2 * watch.EVERY)
+    await until(lambda: sent)
     lease = await claimed(kit)
     await lease.progress(40)
-    await asyncio.sleep(3 * watch.EVERY)
+    await until(lambda: '"progress":40' in sent[-1])
     await lease.done({"url": "u"})
 
     told = await reading
@@ -141,17 +155,17 @@ async def test_progress_comes_as_events(ask: Client, kit: WireKit) -> None:
     assert not {"data", "log", "stack", "failures"} & set(told[-1])
 
 
-async def test_a_client_that_reconnects_gets_new_events_only(ask: Client, kit: WireKit) -> None:
+async def test_a_client_that_reconnects_gets_new_events_only(ask: Client, kit: WireKit, sent: list[str]) -> None:
     """Nothing twice. A client that missed the end gets it; one that has had it gets 204."""
     where = await submitted(ask, kit)
     lease = await claimed(kit)
     cut_off = asyncio.create_task(read(ask, where))
-    await asyncio.sleep(2 * watch.EVERY)
+    await until(lambda: sent)
     ask.app.state.watch.close()
     [active] = [each for each in await cut_off if each["event"] != "comment"]
     ask.app.state.watch.is_closed = False
     again = asyncio.create_task(read(ask, where, **{"Last-Event-ID": active["mark"]}))
-    await asyncio.sleep(2 * watch.EVERY)
+    await until(lambda: (followed := ask.app.state.watch._followed) and all(each._known for each in followed))
     await lease.bury(FAILURE)
     told = [each for each in await again if each["event"] != "comment"]
     late = await read(ask, where, **{"Last-Event-ID": active["mark"]})
@@ -162,11 +176,11 @@ async def test_a_client_that_reconnects_gets_new_events_only(ask: Client, kit: W
     assert (204, "") == (known.status_code, known.text)
 
 
-async def test_events_of_a_job_that_is_removed(ask: Client, kit: WireKit) -> None:
+async def test_events_of_a_job_that_is_removed(ask: Client, kit: WireKit, sent: list[str]) -> None:
     """The removal is the last event."""
     where = await submitted(ask, kit)
     reading = asyncio.create_task(read(ask, where))
-    await asyncio.sleep(2 * watch.EVERY)
+    await until(lambda: sent)
     await ask("DELETE", where)
 
     assert ["progress", "gone"] == [each["event"] for each in await reading]
@@ -182,7 +196,7 @@ async def test_a_stream_sends_comments_and_ends(ask: Client, kit: WireKit, monke
     told = [each["event"] for each in await read(ask, where)]
 
     assert ["progress"] == [each for each in told if each != "comment"]
-    assert 3 <= told.count("comment") <= 7
+    assert 1 <= told.count("comment") <= 7
 
 
 async def test_a_lost_redis_is_waited_for(ask: Client, kit: WireKit, monkeypatch: pytest.MonkeyPatch) -> None:
