@@ -9,6 +9,7 @@ import pytest
 from storage.files import SqlFiles
 from storage.subscriptions import SqlSubscriptions
 from storage.tables import AppTable
+from tests.support.export_rows import exports_of
 from tests.support.pgbouncer import pgbouncer_of
 from tests.support.prisma import FILES, INTEGER_IDS, SUBSCRIPTIONS, TEXT_IDS, UUID_IDS, App, open_database
 from tests.support.programs import CiSettings, find_program
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.database import Database
+    from storage.ports import Exports
     from tests.support.pgbouncer import PgBouncer
     from tests.support.postgres import PostgresServer
 
@@ -62,6 +64,13 @@ def subscriptions(database: Database) -> SqlSubscriptions:
 def files(database: Database) -> SqlFiles:
     """The port under test."""
     return SqlFiles(database)
+
+
+@pytest.fixture
+async def exports(app: App) -> AsyncIterator[Exports]:
+    """The port under test."""
+    async with exports_of(app.url) as found:
+        yield found
 
 
 @pytest.fixture

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.database.test_export_rows import exports_of, request
+from tests.support.export_rows import request
 from tests.support.prisma import TEXT_IDS, App
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from storage.ports import Exports
 
 
@@ -22,13 +20,6 @@ if TYPE_CHECKING:
 def app(postgres_url: str) -> App:
     """An empty database."""
     return App(postgres_url, TEXT_IDS)
-
-
-@pytest.fixture
-async def exports(app: App) -> AsyncIterator[Exports]:
-    """The port under test."""
-    async with exports_of(app.url) as found:
-        yield found
 
 
 async def test_an_export_ends_though_its_server_says_nothing(app: App, exports: Exports) -> None:

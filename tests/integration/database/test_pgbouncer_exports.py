@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage.errors import StorageAwayError
-from tests.integration.database.test_export_rows import exports_of, lines, request
+from tests.support.export_rows import exports_of, lines, request
 from tests.support.pgbouncer import SIZE, PgBouncer
 from tests.support.polling import until
 from tests.support.prisma import TEXT_IDS, App
