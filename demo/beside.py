@@ -5,6 +5,7 @@ If that names a Redis of this machine and none answers there, a Valkey runs on i
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,43 +14,45 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import redis
-from dotenv import dotenv_values
 
 from demo.clock import say
 from demo.failure import DemoError
 from demo.worker_process import WORKER
 from embedded.redis_server import RedisServer
+from queue_lib.errors import ConfigurationError
+from queue_lib.redis_settings import RedisSettings
+from queue_lib.settings import load
 
 LOCAL = {"localhost", "127.0.0.1"}
 
 
 def serve(app: Path) -> int:
     """Run until Ctrl-C; returns the worker's exit status. Raises DemoError."""
+    if not (app / ".env").is_file():
+        msg = f"{app / '.env'} is not there: run `npx pushmill init` in the app, and name its folder as APP"
+        raise DemoError(msg)
+    os.chdir(app)  # where this program and the worker read `.env`
     with ExitStack() as cleanup:
-        port = _missing_redis(_redis_url(app))
+        port = _missing_redis(_redis_url())
         if port is not None:
             server = RedisServer()
             server.port = port
             cleanup.enter_context(server)
             say(f"Valkey runs on port {port}; its jobs are lost when it stops.")
         # In a session of its own, Ctrl-C does not reach it a second time.
-        worker = subprocess.Popen([sys.executable, str(WORKER)], cwd=app, start_new_session=True)
+        worker = subprocess.Popen([sys.executable, str(WORKER)], start_new_session=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: worker.terminate())
         return worker.wait()
 
 
-def _redis_url(app: Path) -> str:
-    file = app / ".env"
-    if not file.is_file():
-        msg = f"{file} is not there: run `npx pushmill init` in the app, and name its folder as APP"
-        raise DemoError(msg)
-    values = dotenv_values(file)
-    url = values.get("REDIS_TLS_URL") or values.get("REDIS_URL")
-    if not url:
-        msg = f"{file} has no REDIS_URL"
-        raise DemoError(msg)
-    return url
+def _redis_url() -> str:
+    try:
+        [settings] = load(RedisSettings)
+    except ConfigurationError as error:
+        msg = f".env: {error}"
+        raise DemoError(msg) from None
+    return str(settings.redis)
 
 
 def _missing_redis(url: str) -> int | None:

@@ -443,6 +443,14 @@ for (const [value, isAccepted] of [
   });
 }
 
+test("Redis may be named by its host", async () => {
+  webPy();
+  const env = { REDIS_URL: null, REDIS_HOST: "redis.example", REDIS_PORT: "6380", REDIS_PASSWORD: "hunter2" };
+  const { code, text } = await examined(app({ env }));
+  assert.equal(code, 0, text);
+  assert.match(text, /^ok {5}Redis: Redis 7\.2\.4 at redis\.example:6380, noeviction$/m);
+});
+
 test("a certificate that is not there is named", async () => {
   webPy();
   const env = { REDIS_URL: "rediss://redis.example:6379", REDIS_TLS_CA: "nowhere.pem" };

@@ -164,6 +164,25 @@ test("variables that are there keep their values", async (t) => {
   assert.doesNotMatch(said, /hush|priv"/);
 });
 
+for (const [env, url, shown] of [
+  ["REDIS_HOST=redis.example\n", "redis://redis.example:6379/0"],
+  [
+    "REDIS_HOST=::1\nREDIS_PORT=6380\nREDIS_DB=2\nREDIS_PASSWORD='a@ü/hush'\n",
+    "redis://:a%40%C3%BC%2Fhush@[::1]:6380/2",
+    "redis://:(secret)@[::1]:6380/2",
+  ],
+  ["REDIS_HOST=r\nREDIS_PASSWORD=null\n", "redis://r:6379/0"],
+  ["REDIS_TLS_URL=rediss://:hush@r:6380\n", "rediss://:hush@r:6380", "rediss://:(secret)@r:6380"],
+]) {
+  test(`the app gets the worker's Redis: ${url}`, async (t) => {
+    const folder = makeApp(t, { ".env": env });
+    const { said } = await init(folder);
+    assert.ok(text(folder, ".env").includes(`REDIS_URL="${url}"\n`));
+    assert.ok(said.includes(`REDIS_URL="${shown ?? url}"`), said);
+    assert.doesNotMatch(said, /hush/);
+  });
+}
+
 for (const [what, env, message] of [
   ["half a pair", "VAPID_PUBLIC_KEY=a\n", /half a VAPID key pair/],
   ["the browser's key alone", "NEXT_PUBLIC_VAPID_PUBLIC_KEY=a\n", /half a VAPID key pair/],

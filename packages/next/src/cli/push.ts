@@ -5,6 +5,7 @@ import type { QueueService } from "../bullmq/index.js";
 import { CliError, type Command, type Shell, UsageError } from "./command.js";
 import { variables } from "./init/dotenv.js";
 import { tlsOf } from "./redis-tls.js";
+import { redisUrlOf } from "./redis-url.js";
 
 const HELP = `Usage: npx pushmill push <userId> <text>
 
@@ -53,7 +54,7 @@ async function bullmq(): Promise<typeof import("../bullmq/index.js")> {
 function options({ env, folder }: Shell): ConstructorParameters<typeof QueueService>[0] {
   const file = variables(textOf(join(folder, ".env")));
   const setting = (name: string) => env[name] || file.get(name);
-  const url = setting("REDIS_TLS_URL") || setting("REDIS_URL");
+  const url = redisUrlOf(setting);
   if (!url) throw new CliError("REDIS_URL is not set, neither in the environment nor in .env of this folder");
   const tls = tlsOf(url, setting);
   const prefix = setting("BULLMQ_PREFIX");

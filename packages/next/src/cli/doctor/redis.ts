@@ -1,4 +1,5 @@
 import { CliError } from "../command.js";
+import { redisUrlOf } from "../redis-url.js";
 import { type Finding, ok, unknown, wrong } from "./finding.js";
 import type { Folder } from "./folder.js";
 import { type QueueInRedis, queuesIn } from "./queues-in-redis.js";
@@ -18,7 +19,7 @@ export interface RedisReport {
 
 /** The URL with which the app connects; undefined: it uses the API alone. */
 export function redisUrl({ env }: Folder): string | undefined {
-  return env.get("REDIS_TLS_URL") ?? env.get("REDIS_URL");
+  return redisUrlOf((name) => env.get(name));
 }
 
 /** Whether the app's Redis can be used for queues, and what is in it. */

@@ -1,3 +1,4 @@
+import { redisUrlOf } from "../redis-url.js";
 import type { App } from "./app.js";
 import { appended, type Change } from "./changes.js";
 import { variables } from "./dotenv.js";
@@ -26,9 +27,11 @@ export function environmentOf(app: App, wishes: Wishes): Part {
   const there = variables(before ?? "");
   if (isCommitted(app.folder, FILE)) return { ...nothing(), byHand: committed(there) };
   const keys = wishes.parts.includes("push") ? keysFor(there, variables(app.read(".env.local") ?? "")) : null;
-  const lines = sections(before ?? "", wishes, keys);
+  // The app's code reads REDIS_URL alone, and the worker prefers it to REDIS_HOST.
+  const redis = redisUrlOf((name) => there.get(name)) ?? "redis://127.0.0.1:6379";
+  const lines = sections(before ?? "", wishes, keys, redis);
   const after = appended(before ?? "", lines.map((each) => `${each}\n`).join(""));
-  const secrets = keys ? [keys.privateKey] : [];
+  const secrets = [keys?.privateKey ?? "", passwordIn(redis)].filter(Boolean);
   const change: Change = { path: FILE, before, after, secrets, mode: PRIVATE };
   return {
     ...nothing(),
@@ -81,10 +84,15 @@ function keyFaults(there: Map<string, string>): string[] {
 }
 
 /** The lines to add. A comment comes with the first variable of its section. */
-function sections(text: string, { parts, subject, newDatabase, tables }: Wishes, keys: VapidKeys | null): string[] {
+function sections(
+  text: string,
+  { parts, subject, newDatabase, tables }: Wishes,
+  keys: VapidKeys | null,
+  redis: string,
+): string[] {
   const there = variables(text);
   const all: [string, Record<string, string>][] = [
-    ["# The worker reads this file, too.", newDatabase ? { ...REDIS, ...SQLITE } : REDIS],
+    ["# The worker reads this file, too.", { REDIS_URL: redis, ...(newDatabase ? SQLITE : {}) }],
   ];
   if (keys) all.push(["# Web push. The last line is for the browser.", pushed(keys, subject)]);
   const served = Object.entries(TABLES).filter(([part]) => parts.includes(part));
@@ -98,9 +106,10 @@ function sections(text: string, { parts, subject, newDatabase, tables }: Wishes,
   return parts.includes("uploads") && !text.includes("STORAGE_URL") ? [...lines, ...BUCKET] : lines;
 }
 
+const passwordIn = (url: string) => (URL.canParse(url) ? new URL(url).password : "");
+
 const line = (name: string, value: string) => `${name}="${value}"`;
 
-const REDIS = { REDIS_URL: "redis://127.0.0.1:6379" };
 const SQLITE = { DATABASE_URL: "file:./dev.db" };
 const TABLES: Record<string, [variable: string, model: string]> = {
   notifications: ["NOTIFICATION_TABLE", "Notification"],
