@@ -20,6 +20,7 @@ SMALLEST, LARGEST = 2.2250738585072014e-308, 9.99999999999999e307  # the absolut
 EPOCH = date(1899, 12, 30).toordinal()  # day 0, as Excel counts from March 1900 on
 FIRST_DAY = 61  # 1 March 1900: Excel has a 29 February 1900, so the days before it have other numbers
 DAY = 86_400_000_000  # microseconds
+LAST_SHOWN = DAY - 1000  # a later time of a day is shown as the next day, and no day comes after 9999-12-31
 
 # Of at most DIGITS digits.
 INTEGER = re.compile(rf"-?(?:0|[1-9][0-9]{{,{DIGITS - 1}}})")
@@ -117,7 +118,7 @@ class Cells:
             return self.text(field)
         since_midnight = ((time.hour * 60 + time.minute) * 60 + time.second) * 1_000_000 + time.microsecond
         style = MILLISECONDS if time.microsecond else SECONDS
-        return f' s="{style}"><v>{day + since_midnight / DAY!r}</v></c>'
+        return f' s="{style}"><v>{day + min(since_midnight, LAST_SHOWN) / DAY!r}</v></c>'
 
 
 def shortened(text: str) -> str:
