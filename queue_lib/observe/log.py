@@ -36,19 +36,22 @@ def configure(level: str, form: str, out: TextIO | None = None) -> None:
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="backslashreplace")  # a name that can't be printed must not end the process
     console = form == "console" or (form == "auto" and out.isatty())
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer() if console else _as_json,
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if console else _as_json,
-        ],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
     # The libraries' own loggers are quiet: what they have to say reaches us as exceptions.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=out)
+    libraries = logging.StreamHandler(out)
+    libraries.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_of_library, *processors]))
+    logging.basicConfig(level=logging.WARNING, handlers=[libraries])
     # RQ's set levels of their own, and would show a job's payload.
     rq = logging.getLogger("rq")
     rq.addHandler(logging.NullHandler())
@@ -61,6 +64,12 @@ _encode = json.JSONEncoder(default=repr).encode
 
 def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
     return _encode(event)
+
+
+def _of_library(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A line of a library, with the form of ours."""
+    said = {"event": "library", "library": event["_record"].name, "said": event["event"]}
+    return said | {"exc_info": event.get("exc_info")}
 
 
 class LogObserver:

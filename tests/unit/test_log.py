@@ -115,6 +115,24 @@ def test_a_line_is_json_whatever_is_in_it(lines: io.StringIO) -> None:
     assert even["timestamp"].endswith("Z")
 
 
+def test_a_line_of_a_library_has_the_same_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its level and its exception, too. What it says for information is not written."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    before, out = structlog.get_config(), io.StringIO()
+    configure("info", "json", out)
+    logger = logging.getLogger("somebody.else")
+    logger.warning("it is %s", "late")
+    logger.error("it broke", exc_info=ValueError("it\nbroke"))
+    logger.info("hello")
+    structlog.configure(**before)
+
+    late, broke = (json.loads(line) for line in out.getvalue().splitlines())
+    assert late.pop("timestamp").endswith("Z")
+    assert {"event": "library", "library": "somebody.else", "said": "it is late", "level": "warning"} == late
+    assert ("it broke", "error") == (broke["said"], broke["level"])
+    assert broke["exception"].endswith("ValueError: it\nbroke")
+
+
 @pytest.mark.parametrize(("level", "words"), [("debug", ["job_started", "job_done"]), ("info", ["job_done"])])
 def test_a_start_is_written_at_the_level_debug_alone(lines: io.StringIO, level: str, words: list[str]) -> None:
     """An end is written at each."""
