@@ -171,12 +171,12 @@ def test_make_help_lists_every_target() -> None:
 
 
 def test_ci_runs_every_python() -> None:
-    """The workflow has the Python versions that the requirements files are compiled for, and Node 20 to 24."""
+    """The workflow has the Python versions that the requirements files are compiled for, and Node 20 to 26."""
     workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
     jobs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
 
     assert {version.rpartition(".")[0] for version in PYTHONS} == {job["python"] for job in jobs}
-    assert {"20", "22", "24"} == {job["node"] for job in jobs}
+    assert {"20", "22", "24", "26"} == {job["node"] for job in jobs}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_page)
