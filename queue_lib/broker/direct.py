@@ -124,6 +124,7 @@ class _Direct(_Renewed, AbstractConnection):
             self.check_name()
             await self.check_health()  # type: ignore[no-untyped-call]
         try:
+            self._check_open()
             async with asyncio.timeout(self.socket_timeout):
                 await self._send_packed_command(command)
         except OSError as error:  # a TimeoutError is one
@@ -133,6 +134,11 @@ class _Direct(_Renewed, AbstractConnection):
         except BaseException:
             await self.disconnect(nowait=True)  # half of it may be sent
             raise
+
+    def _check_open(self) -> None:
+        """Raise ConnectionResetError if the connection broke. Python 3.12 and newer raise TypeError in `writelines`."""
+        if self._writer is not None and self._writer.transport.is_closing():
+            raise ConnectionResetError
 
     async def read_response(self, *args: Any, **words: Any) -> Any:
         """Read an answer. Raises StaleConnectionError for one of a server that is no primary."""
