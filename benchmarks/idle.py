@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def ours(url: str, folder: Path) -> subprocess.Popen[bytes]:
     private, public = make_vapid_keys()
     database, store = folder / "app.db", folder / "store"
     store.mkdir()
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         connection.executescript(
             'CREATE TABLE "PushSubscription" (id TEXT, "userId" TEXT, endpoint TEXT, p256dh TEXT, auth TEXT);'
             'CREATE TABLE "File" (id TEXT, "compressedUrl" TEXT, "thumbnailUrl" TEXT, processed BOOLEAN);'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -44,7 +44,7 @@ class Table:
     def sql(self, statement: str) -> None:
         """Run one statement."""
         if self.url.startswith("sqlite"):
-            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
                 connection.execute(statement)
         else:
             with psycopg.connect(self.url, autocommit=True) as server:
@@ -65,7 +65,7 @@ class Table:
         """The number of rows that match this condition."""
         query = f'SELECT count(*) FROM "PushSubscription" WHERE {condition}'  # noqa: S608 -- a test's own values
         if self.url.startswith("sqlite"):
-            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as connection:
                 return int(connection.execute(query).fetchone()[0])
         with psycopg.connect(self.url) as server:
             [counted] = server.execute(query.encode()).fetchall()

@@ -103,7 +103,7 @@ def job(**fields: Any) -> str:
         ("job", '{"name": "index_doc", "data": {"id": "\\ud800"}}', "can't be written as JSON"),
         ("message.created", "{", "payload: it can't be read as JSON"),
         ("message.created", "NaN", "payload: it can't be read as JSON"),
-        ("message.created", "[" * 5000 + "]" * 5000, "payload: it can't be read as JSON"),
+        ("message.created", "[" * 100_000 + "]" * 100_000, "payload: it can't be read as JSON"),
         ("message.created", "9" * 5000, "payload: it can't be read as JSON"),
         ("message.created", None, "payload: it has more than 512 KiB"),
         ("message created", "{}", "topic: write <aggregate>.<event>"),
