@@ -157,12 +157,14 @@ def test_limits(changes: dict[str, Any], reason: str) -> None:
 
 
 @pytest.mark.parametrize("video", [SAFE, replace(SAFE, colour=PQ), replace(SAFE, fps=120.0)])
-@pytest.mark.parametrize("version", [5, 8])
+@pytest.mark.parametrize("version", [5, 7, 8])
 def test_no_command_opens_anything_else(video: Probe, version: int) -> None:
     """Each names formats and protocol before its one input, and nothing from the upload."""
     size = Plan(remux=False, width=640, height=480, need=1)
+    first, *poster = encode.encode_commands(TOOL, version, video, size, 60.0)
+    assert ["file:video.mp4"] * (version == 7) == [part for each in poster for part in each if part.startswith("file:")]
     commands = [
-        encode.encode_command(TOOL, version, video, size, 60.0),
+        first,
         encode.remux_command(TOOL, video),
         encode.poster_command(TOOL, video),
     ]

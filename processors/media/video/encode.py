@@ -29,6 +29,8 @@ SOURCE, VIDEO, POSTER = "file:source", "video.mp4", "poster.jpg"
 POSTER_WIDTH = 640  # pixels
 # Frames a second, and how many, for the filter `thumbnail`: it keeps them in memory and returns the most typical one.
 POSTER_FPS, POSTER_FRAMES = 2, 20
+# The version that keeps all frames of the video in memory until the poster has its own: 400 MB of ten seconds in 720p.
+HOARDING = 7
 STACK, THREADS = 2 * MEBIBYTE, 16  # the stack of a thread of ffmpeg, and the most threads that it starts
 # How ffmpeg, its components and the loader of its libraries say that memory is short. They may continue without the
 # frames that did not fit, and exit with 0.
@@ -50,8 +52,8 @@ class ShortOfMemoryError(RefusedError):
     """The video needs more memory than it was given (MEDIA_MEMORY)."""
 
 
-def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[str]:
-    """Decode once, at most `seconds`, to H.264 with AAC and to the poster."""
+def encode_commands(tool: Path, version: int, probe: Probe, plan: Plan, seconds: float) -> list[list[str]]:
+    """Decode at most `seconds`, to H.264 with AAC and to the poster: at once, or one after the other."""
     source = ffmpeg.input(SOURCE, threads=1, t=seconds, **GUARDED)
     frames = source[str(probe.index)]
     if probe.interlaced:
@@ -59,9 +61,17 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
     shown = in_bt709(frames, probe.colour, version, plan.width, plan.height).filter("setsar", 1)
     if probe.fps > MAX_FPS:
         shown = shown.filter("fps", MAX_FPS)
-    branches = shown.filter("format", "yuv420p").filter_multi_output("split", 2)
-    video = ffmpeg.output(
-        branches[0],
+    shown = shown.filter("format", "yuv420p")
+    if version == HOARDING:
+        made = ffmpeg.input(f"file:{VIDEO}", threads=1, **GUARDED)
+        return [_compiled(tool, _video(shown, source, probe)), _compiled(tool, _sampled(made["v:0"]))]
+    branches = shown.filter_multi_output("split", 2)
+    return [_compiled(tool, _video(branches[0], source, probe), _sampled(branches[1]))]
+
+
+def _video(frames: Any, source: Any, probe: Probe) -> Any:
+    return ffmpeg.output(
+        frames,
         *_sound(source, probe),
         VIDEO,
         **{"c:v": "libx264", "profile:v": "high", "preset": "veryfast", "crf": 23, "threads": 1},
@@ -72,7 +82,10 @@ def encode_command(tool: Path, version: int, probe: Probe, plan: Plan, seconds: 
         **{"c:a": "aac", "b:a": "128k", "ac": 2},
         **{"f": "mp4", "movflags": "+faststart", **CLEAN},
     )
-    return _compiled(tool, video, _poster(branches[1].filter("fps", POSTER_FPS, round="up"), PLAIN))
+
+
+def _sampled(frames: Any) -> Any:
+    return _poster(frames.filter("fps", POSTER_FPS, round="up"), PLAIN)
 
 
 def _times(probe: Probe) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from processors.media.video.encode import (
     THREADS,
     VIDEO,
     ShortOfMemoryError,
-    encode_command,
+    encode_commands,
     poster_command,
     remux_command,
 )
@@ -74,9 +74,10 @@ def _inspect(ffprobe: Path) -> Probe:
 def _encode(arguments: dict[str, Any], video: Probe, made: Plan, parent: Parent) -> None:
     """Encode the video, in a smaller size if memory runs out. Raises ShortOfMemoryError if no size fits."""
     most = arguments["maxDuration"] + 1
-    command = encode_command(Path(arguments["ffmpeg"]), arguments["version"], video, made, most)
+    commands = encode_commands(Path(arguments["ffmpeg"]), arguments["version"], video, made, most)
     try:
-        run_ffmpeg(command, video.lasts, parent)
+        for command, duration in zip(commands, (video.lasts, 0.0), strict=False):  # the poster alone makes no progress
+            run_ffmpeg(command, duration, parent)
     except ShortOfMemoryError:
         if (less := smaller(video, made)) is None:
             raise
