@@ -173,11 +173,10 @@ class Sandbox:
                 undone.enter_context(each)
             with channel, ending:
                 await self._hand_over(channel.fileno(), ending.fileno())
+            to_child = await asyncio.open_connection(sock=ours, limit=LONGEST_MESSAGE)
+            undone.callback(to_child[1].close)
+            run = Run(to_child, await asyncio.open_connection(sock=ours_ending))
             undone.pop_all()
-        run = Run(
-            await asyncio.open_connection(sock=ours, limit=LONGEST_MESSAGE),
-            await asyncio.open_connection(sock=ours_ending),
-        )
         run.say(task.request())
         return run
 
@@ -197,18 +196,18 @@ class Sandbox:
 
     async def _start_server(self) -> socket.socket:
         theirs, ours = socket.socketpair()
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self.server, str(theirs.fileno()), *self._preloaded),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=PROJECT,
-                env=TUNED | self._env,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
         try:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", self.server, str(theirs.fileno()), *self._preloaded),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
+                    cwd=PROJECT,
+                    env=TUNED | self._env,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
             await _until_ready(ours, self._process)
         except BaseException:
             ours.close()
@@ -290,13 +289,15 @@ class Run:
 
     async def end(self) -> None:
         """Kill the child if it still runs, and wait for its end."""
-        if not self._has_ended:
-            self._end_request.write_eof()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
-                    await self.ended()
-        for writer in (self._to_child, self._end_request):
-            writer.close()
+        try:
+            if not self._has_ended:
+                self._end_request.write_eof()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await self.ended()
+        finally:
+            for writer in (self._to_child, self._end_request):
+                writer.close()
 
 
 def _taken(need: int) -> SnoozeError:

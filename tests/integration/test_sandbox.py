@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -209,6 +210,26 @@ async def test_a_cancelled_run_kills_the_child_and_its_children(sandbox: PlaySan
     assert is_over(child)
     await until(partial(is_over, grandchild))
     assert not is_over(server)
+
+
+async def test_a_run_that_is_cancelled_while_it_starts_leaves_no_connection(
+    sandbox: PlaySandbox, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """However far it has come, and whether or not the job is given up again while the child is killed."""
+    await sandbox.run(task(tmp_path, "look"))  # the fork server runs
+    for steps in range(8):
+        run = asyncio.create_task(sandbox.run(task(tmp_path, "sleep", pids=str(tmp_path / "pids"))))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for _ in range(2):
+            run.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        await asyncio.sleep(0)  # the loop closes what it was told to close
+        del run
+        gc.collect()
+        assert [] == [str(each.message) for each in recwarn], f"after {steps} steps"
 
 
 async def test_a_task_has_its_own_deadline(sandbox: PlaySandbox, tmp_path: Path) -> None:
