@@ -62,7 +62,7 @@ async def tls_in_front_of(port: int, certificate: Path, key: Path) -> AsyncItera
         async with connected(port) as (behind, ahead):
             await asyncio.gather(_pass(reader, ahead), _pass(behind, writer))
 
-    async with listening(serve, ssl=context) as own:
+    async with listening(serve, context) as own:
         yield own
 
 
