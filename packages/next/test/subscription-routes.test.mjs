@@ -180,6 +180,18 @@ test("of more than 20 devices those go that were not sent for the longest time",
   assert.deepEqual([left.size, gone, left.has(newest.endpoint)], [20, [devices[1]], true]);
 });
 
+test("rows from before the app had updatedAt are older than all others", async () => {
+  const routes = app();
+  const devices = Array.from({ length: 22 }, () => device());
+  for (const one of devices.slice(0, 20)) await post(routes, { subscription: one });
+  for (const row of routes.table.rows.slice(10)) row.updatedAt = null;
+  await post(routes, { subscription: devices[20] });
+  await post(routes, { subscription: devices[21] });
+  const left = new Set(routes.table.rows.map((row) => row.endpoint));
+  const stay = [...devices.slice(0, 10), ...devices.slice(20)].filter((one) => left.has(one.endpoint));
+  assert.deepEqual([left.size, stay.length], [20, 12]);
+});
+
 test("requests at once leave one row of each endpoint, and at most 20", async () => {
   const routes = app();
   const devices = Array.from({ length: 25 }, () => device());

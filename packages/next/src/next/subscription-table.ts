@@ -22,7 +22,7 @@ interface Row extends Keys {
   id: unknown;
   userId: unknown;
   endpoint: string;
-  updatedAt: Date;
+  updatedAt: Date | null; // null: from before the app had the column
 }
 
 type Where = Record<string, unknown>;
@@ -102,20 +102,28 @@ async function claim(table: Table, row: Row, user: Id, given: Subscription): Pro
 }
 
 /**
- * The oldest are those that no browser has sent for the longest time. One that is sent meanwhile stays, so requests at
- * once leave as many as one does.
+ * The oldest are those without a moment, then those that no browser has sent for the longest time. One that is sent
+ * meanwhile stays, so requests at once leave as many as one does.
  */
 async function dropOldest(table: Table, user: Id): Promise<void> {
-  const [newest, ...others] = await table.findMany({
+  const rows = await table.findMany({
     where: { userId: user },
     orderBy: [{ updatedAt: "desc" }, { id: "desc" }],
-    skip: MAX_DEVICES,
     select: { id: true, updatedAt: true },
   });
-  if (newest === undefined) return;
-  const later = new Date(newest.updatedAt.getTime() + 1); // a column may have microseconds, which a Date has not
-  const ids = [newest, ...others].map((row) => row.id);
-  await table.deleteMany({ where: { userId: user, id: { in: ids }, updatedAt: { lt: later } } });
+  const undated = rows.filter((row) => row.updatedAt === null); // first in PostgreSQL, last in others
+  const dated = rows.filter((row) => row.updatedAt !== null);
+  const oldDated = dated.slice(MAX_DEVICES);
+  const oldUndated = undated.slice(Math.max(MAX_DEVICES - dated.length, 0));
+  if (oldDated[0]?.updatedAt) {
+    const later = new Date(oldDated[0].updatedAt.getTime() + 1); // a column may have microseconds, which a Date has not
+    await drop(table, user, oldDated, { lt: later });
+  }
+  if (oldUndated.length > 0) await drop(table, user, oldUndated, null);
+}
+
+async function drop(table: Table, user: Id, rows: Pick<Row, "id">[], updatedAt: unknown): Promise<void> {
+  await table.deleteMany({ where: { userId: user, id: { in: rows.map((row) => row.id) }, updatedAt } });
 }
 
 async function unlessTaken(statement: PromiseLike<{ count: number }>): Promise<{ count: number }> {

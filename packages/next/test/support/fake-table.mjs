@@ -42,8 +42,10 @@ export function fakeTable({ unique, rows = [], defaults = {} }) {
       await turn();
       const found = rows.filter((row) => fits(row, where));
       const keys = orderBy.flatMap(Object.entries).reverse();
+      const before = (a, b) => a !== b && (b === null || (a !== null && a < b)); // null is greatest, as in PostgreSQL
       for (const [name, direction] of keys) {
-        found.sort((a, b) => (direction === "desc" ? -1 : 1) * (a[name] < b[name] ? -1 : a[name] > b[name] ? 1 : 0));
+        const sign = direction === "desc" ? -1 : 1;
+        found.sort((a, b) => sign * (Number(before(b[name], a[name])) - Number(before(a[name], b[name]))));
       }
       return found.slice(skip, take && skip + take).map((row) => ({ ...row }));
     },
