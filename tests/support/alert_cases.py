@@ -12,7 +12,11 @@ PUSHES, FILES = '"push-notifications"', '"file-processing"'
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The alert fires at minute `fires` with `labels` and `summary`, and does not at minute `resolves`."""
+    """The alert fires at minute `fires` with `labels` and `summary`, and does not at minute `resolves`.
+
+    A range of Prometheus 3 has not the sample at its very beginning, as one of Prometheus 2 has:
+    https://prometheus.io/docs/prometheus/latest/migration/#range-selectors-and-lookback-exclude-samples-coinciding-with-the-left-boundary
+    """
 
     alert: str
     series: dict[str, str]
@@ -122,7 +126,7 @@ CASES = (
     Case(
         "PushmillDeadLetters",
         {"pushmill_dead_letters": "0x2 3x20"},
-        fires=17,
+        fires=16,
         resolves=19,
         summary="3 jobs have failed for good within 15 minutes.",
     ),
@@ -156,7 +160,7 @@ CASES = (
     Case(
         "PushmillJobsLost",
         {f'pushmill_jobs_total{{queue={PUSHES},name="push-batch",wire="rq",outcome="lost"}}': "0x2 6x30"},
-        fires=17,
+        fires=16,
         resolves=20,
         labels={"queue": "push-notifications"},
         summary="Runs of push-notifications outlive their leases, so jobs run twice.",
@@ -186,7 +190,7 @@ CASES = (
             'pushmill_mail_results_total{name="generic",result="rejected"}': "0x2 40x70",
             'pushmill_mail_results_total{name="generic",result="sent"}': "0x2 160x70",
         },
-        fires=62,
+        fires=61,
         resolves=64,
         summary="20% of the recipients of mails were rejected within the hour.",
     ),
@@ -210,7 +214,7 @@ CASES = (
             'pushmill_push_results_total{name="push-batch",service="google",result="gone"}': "0x2 120x70",
             'pushmill_push_results_total{name="push-batch",service="google",result="sent"}': "0x2 180x70",
         },
-        fires=62,
+        fires=61,
         resolves=64,
         labels={"service": "google"},
         summary="40% of the subscriptions at google are gone.",
@@ -223,7 +227,7 @@ CASES = (
             'pushmill_push_results_total{name="push-batch",service="refused",result="refusedEndpoint"}': "0x2 9x70",
             'pushmill_push_results_total{name="push-batch",service="google",result="gone"}': "0x2 120x70",
         },
-        fires=62,
+        fires=61,
         resolves=64,
         labels={"result": "unreadableKeys"},
         summary="16 pushes could not be sent within an hour: unreadableKeys. The rows are kept.",
