@@ -16,7 +16,7 @@ MAX_NUMBER = 2**53  # the greatest whole number that JavaScript can count to
 MAX_RESULT = 64 * 1024  # bytes
 MAX_LETTER = 8 * 1024 * 1024  # bytes
 SHOWN = 100  # levels of lists and objects that are shown: other readers have limits, pydantic 255
-KEPT = 500  # levels that are kept: Python's own reader takes 1,000, minus those of its caller
+KEPT = 500  # levels that are kept: Python 3.11's reader takes 1,000, minus those of its caller
 MAX_BITS = 13_000  # of an integer that is written: Python itself refuses to write 4,300 digits
 CIRCLE, DEEPER = "...", f"... nested deeper than {SHOWN} levels"
 UNREAD, RAW = "unserializable", "raw"  # the keys of a note; the second one if there is a text to show
@@ -56,7 +56,7 @@ def kept(value: Any, max_bytes: int = MAX_LETTER) -> Any:
     A value of more than `max_bytes`, or of more than 500 levels, becomes a note.
     """
     text = _dumped(value)
-    if text is None or (_brackets(text) > KEPT and _is_deeper(value, KEPT)):
+    if text is None or (_brackets(text) > KEPT and is_deeper(value, KEPT)):
         return note(f"nested deeper than {KEPT} levels")
     if len(text) > max_bytes or len(text.encode(errors="surrogatepass")) > max_bytes:
         return note(f"too large: more than {max_bytes} bytes")
@@ -79,6 +79,14 @@ def is_note(value: Any) -> bool:
     return isinstance(value, dict) and UNREAD in value and set(value) <= {UNREAD, RAW}
 
 
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether there are more than `most` levels of lists and objects. No recursion, whose limit depends on Python."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _inner(outer)]
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
 def _dumped(value: Any) -> str | None:
     """The value as JSON text; None if it is nested too deeply or is not JSON."""
     try:
@@ -89,7 +97,7 @@ def _dumped(value: Any) -> str | None:
 
 def _is_odd(value: Any, text: str) -> bool:
     """Whether a reader may fail on the value, of which this is the text. True also for texts that look so."""
-    is_deep = _brackets(text) > SHOWN and _is_deeper(value, SHOWN)
+    is_deep = _brackets(text) > SHOWN and is_deeper(value, SHOWN)
     return is_deep or _has_constants(text) or _sound(text) != text
 
 
@@ -99,14 +107,6 @@ def _brackets(text: str) -> int:
 
 def _has_constants(text: str) -> bool:
     return "NaN" in text or "Infinity" in text
-
-
-def _is_deeper(value: Any, most: int) -> bool:
-    """Whether there are more than `most` levels of lists and objects. No recursion, which has a limit."""
-    level = [value]
-    for _ in range(most):
-        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _inner(outer)]
-    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def _inner(value: dict[str, Any] | list[Any]) -> list[Any]:

@@ -30,6 +30,7 @@ from processors.search.engine import (
 )
 from processors.search.http_api import path_of, reason, shape_expected
 from processors.search.names import is_built
+from queue_lib.plain_json import is_deeper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ MAX_DOCUMENT = 900_000  # bytes; its own limit is 1 MiB for a line, and then it 
 SETTLING = 2.5  # seconds: its log is read every second
 ES = "/es"
 NOTHING = {"hits": {"total": {"value": 0}}}
-DEEP = 500  # levels: Python reads those, and ZincSearch 10,000
+DEEP = 500  # levels: Python 3.11 reads twice as many; ZincSearch reads 10,000, and skips what has more
+TOO_DEEP = f"it is nested deeper than {DEEP} levels"
 _HUGE = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}")  # may be more than 1.8e308
 
 
@@ -140,13 +142,15 @@ def _lines(operation: Operation, index: str) -> str:
 
 def _readable(document: str) -> str:
     """The document with such numbers as texts. Raises RequestRefusedError for one that is nested too deeply."""
-    if _HUGE.search(document) is None and document.count("[") + document.count("{") < DEEP:
+    if _HUGE.search(document) is None and document.count("[") + document.count("{") <= DEEP:
         return document
     try:
-        return json.dumps(json.loads(document, parse_float=_number, parse_int=_number), separators=(",", ":"))
+        value = json.loads(document, parse_float=_number, parse_int=_number)
     except RecursionError:
-        msg = "it is nested too deeply"
-        raise RequestRefusedError(msg) from None
+        raise RequestRefusedError(TOO_DEEP) from None
+    if is_deeper(value, DEEP):
+        raise RequestRefusedError(TOO_DEEP)
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _number(text: str) -> float | int | str:

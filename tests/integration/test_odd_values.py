@@ -18,8 +18,10 @@ from queue_lib.web.dashboard.addresses import PREFIX
 from scripts import dead_letters, queue_stats, retry_failed
 from tests.support.dashboard_client import SECRET, Browser, browser_of, built
 from tests.support.odd_values import (
+    BULLMQ,
     CHOICES,
     FILES,
+    NESTED,
     STATES,
     raw_of,
     write_bullmq,
@@ -88,9 +90,19 @@ class Written:
 @given(choices=st.lists(CHOICES, min_size=COUNT, max_size=COUNT))
 def test_odd_values_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch, choices: list[int | bytes]) -> None:
     """Hundreds of odd jobs, dead letters and workers: API, dashboard and scripts list and show all jobs."""
+    look_everywhere(redis_url, monkeypatch, [raw_of(choice) for choice in choices])
+
+
+def test_values_that_are_nested_at_any_depth_on_all_faces(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each field."""
+    look_everywhere(redis_url, monkeypatch, [raw for raw in NESTED for _ in range(len(BULLMQ))])
+
+
+def look_everywhere(redis_url: str, monkeypatch: pytest.MonkeyPatch, values: Sequence[bytes]) -> None:
+    """All faces show all jobs that have these values."""
     with redis.Redis.from_url(redis_url) as server:
         server.flushall()
-        written = Written(server, [raw_of(choice) for choice in choices])
+        written = Written(server, values)
     asyncio.run(look(redis_url, monkeypatch, written))
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setattr(log, "configure", lambda *_: None)  # loggers would keep a script's stream, which is closed then
