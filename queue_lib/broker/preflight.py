@@ -33,7 +33,7 @@ async def check_redis(
     """
     probe = client(parts, decode=True, name="pushmill:preflight")
     try:
-        facts = await probe.info("everything")
+        facts = await probe.info()
     except (RedisError, OSError) as error:
         raise ConfigurationError(_unreachable(parts, error, variable)) from error
     finally:

@@ -63,6 +63,15 @@ async def completed(client: httpx.AsyncClient, where: list[str]) -> dict[str, An
     return await until(look, BACK_WITHIN, lambda: jobs)
 
 
+async def waited(client: httpx.AsyncClient, where: str) -> httpx.Response:
+    """The answer to a client that waits for the end of a job: the first one, if the machine is not busy."""
+    for _ in range(3):
+        answer = await client.get(f"{where}&wait=25")
+        if answer.json().get("state") not in {"waiting", "active"}:
+            break
+    return answer
+
+
 async def replicated(pair: Pair) -> None:
     """Wait until the replica has what the primary has."""
     with redis.Redis.from_url(pair.primary.url, single_connection_client=True) as primary:
@@ -80,7 +89,7 @@ async def test_both_processes_go_on_with_the_new_primary(app: App, push_service:
     push_service.pace = PACE
     async with Pair.up() as pair, web_of(app, pair) as client:
         early = [await submit(client, wire, user) for user in USERS for wire in WIRES]
-        waiting = asyncio.create_task(client.get(f"{early[-1]}&wait=25"))
+        waiting = asyncio.create_task(waited(client, early[-1]))
         async with app.worker(REDIS_URL=pair.link.url, LEASE_DURATION=f"{LEASE}", **TWO_AT_ONCE) as worker:
             await until(lambda: push_service.received)
             await replicated(pair)

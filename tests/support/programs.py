@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path  # noqa: TC003 -- pydantic reads it
 
 import pytest
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class CiSettings(BaseSettings):
@@ -18,6 +15,15 @@ class CiSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     ci: str | None = None
+
+
+class ServerSettings(BaseSettings):
+    """Other servers than those of the wheels, for the whole test session."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
+    redis_test_server: Path | None = None  # the program: a redis-server or valkey-server
+    postgres_test_bin: Path | None = None  # the folder of the programs `initdb` and `postgres`
 
 
 def find_program(settings: CiSettings, missing: str, *names: str, given: Path | None = None) -> str:

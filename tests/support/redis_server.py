@@ -1,4 +1,4 @@
-"""A real Valkey for the test session."""
+"""A real Valkey, or the server that REDIS_TEST_SERVER names, for the test session."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embedded.redis_server import RedisServer
+from tests.support.programs import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["RedisServer", "redis_server", "redis_url"]
+
+RedisServer.program = ServerSettings().redis_test_server
 
 
 @pytest.fixture(scope="session")
