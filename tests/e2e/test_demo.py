@@ -68,7 +68,8 @@ async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
         said = await asyncio.wait_for(_until_said(process, b"Ctrl-C"), PATIENCE)
         [url] = re.findall(r"(http://\S+)/admin/queues", said)
         [token] = re.findall(r"token: (\S+)", said)
-        async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE) as http:
             assert 200 == (await http.get("/admin/queues/")).status_code
             done: dict[str, int] = {}
             async with asyncio.timeout(PATIENCE):
