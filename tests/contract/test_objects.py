@@ -59,7 +59,8 @@ async def test_any_size(store: ObjectStore, tmp_path: Path, size: int) -> None:
 
     fetched = await store.fetch("a", target, LIMIT)
 
-    assert (size, source.read_bytes()) == (fetched, target.read_bytes())
+    is_same = source.read_bytes() == target.read_bytes()  # pytest would take minutes to show a difference
+    assert (size, True) == (fetched, is_same)
 
 
 async def test_storing_replaces_an_object(store: ObjectStore, source: Path, tmp_path: Path) -> None:

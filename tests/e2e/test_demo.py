@@ -81,6 +81,7 @@ async def test_the_dashboard_of_the_demo(checkout: Path) -> None:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.communicate()
     assert (0, b"") == (process.returncode, errors)
     assert {"bullmq", "rq"} == set(done)
 
