@@ -76,13 +76,13 @@ class Keys:
 
 
 @pytest.fixture
-def keys(s3_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+def keys(moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
     """A user who may read and write, in a bucket with one object."""
-    client = boto3.client("s3", endpoint_url=s3_bucket.endpoint_url)
-    client.delete_bucket_policy(Bucket=s3_bucket.name)
-    client.put_object(Bucket=s3_bucket.name, Key="a.jpg", Body=b"1")
+    client = boto3.client("s3", endpoint_url=moto_bucket.endpoint_url)
+    client.delete_bucket_policy(Bucket=moto_bucket.name)
+    client.put_object(Bucket=moto_bucket.name, Key="a.jpg", Body=b"1")
     client.close()
-    keys = Keys(s3_bucket, monkeypatch)
+    keys = Keys(moto_bucket, monkeypatch)
     keys.allow(READ + WRITE)
     yield keys
     keys.close()

@@ -24,6 +24,7 @@ class ServerSettings(BaseSettings):
 
     redis_test_server: Path | None = None  # the program: a redis-server or valkey-server
     postgres_test_bin: Path | None = None  # the folder of the programs `initdb` and `postgres`
+    s3_test_url: str | None = None  # the endpoint; key and secret are both `testing`
 
 
 def find_program(settings: CiSettings, missing: str, *names: str, given: Path | None = None) -> str:

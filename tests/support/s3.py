@@ -1,11 +1,12 @@
-"""S3's protocol, spoken by moto on a port of its own, and a fresh bucket for each test.
+"""S3's protocol, spoken by moto on a port of its own or by the store at S3_TEST_URL, and a fresh bucket for each test.
 
-moto accepts any credentials and any checksum: what S3 refuses can't be tested against it.
+moto accepts any credentials and any checksum: what S3 refuses can be tested only against a store that checks them.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from storage.settings import ObjectsSettings
+from tests.support.programs import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,7 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-_numbers = count(1)
+_numbers = count(secrets.randbelow(10**12))  # a store may have the buckets of earlier sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Bucket:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The endpoint URL of an S3 that was started for the session."""
+def moto_server() -> Iterator[str]:
+    """The endpoint URL of a moto that was started for the session."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -48,12 +50,23 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+def s3_bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """A bucket of this test's own, with credentials for it in the environment."""
+    return new_bucket(ServerSettings().s3_test_url or request.getfixturevalue("moto_server"), monkeypatch)
+
+
+@pytest.fixture
+def moto_bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """The same in moto, for a test that needs its users."""
+    return new_bucket(moto_server, monkeypatch)
+
+
+def new_bucket(endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A bucket whose objects anybody may read, with credentials for it in the environment."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    bucket = Bucket(s3_server, f"bucket-{next(_numbers)}")
-    client = boto3.client("s3", endpoint_url=s3_server)
+    bucket = Bucket(endpoint_url, f"bucket-{next(_numbers)}")
+    client = boto3.client("s3", endpoint_url=endpoint_url)
     client.create_bucket(Bucket=bucket.name)
     client.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(_readable(bucket.name)))
     client.close()
