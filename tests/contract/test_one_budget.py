@@ -103,6 +103,22 @@ async def test_a_limiter_without_expiry_is_repaired(wire: str, redis_url: str, b
     assert time.monotonic() - started >= 0.49
 
 
+@pytest.mark.parametrize("wire", ["bullmq", "rq"])
+async def test_the_last_millisecond_of_a_window_is_no_loophole(
+    wire: str, redis_url: str, bullmq: WireKit, rq: WireKit
+) -> None:
+    """Whoever comes right before a full window ends waits, or opens the next window."""
+    kit = {"bullmq": bullmq, "rq": rq}[wire]
+    broker = await kit.broker([LIMITED])
+    with Redis.from_url(redis_url) as client:
+        for _ in range(10):
+            await enqueue(kit, 1)
+            client.set(LIMITER, LIMITED.rate_max, px=30)
+            while isinstance(await broker.claim(LIMITED), NotNow):
+                pass
+            assert (b"1", True) == (client.get(LIMITER), client.pttl(LIMITER) > 400)
+
+
 async def test_a_limiter_is_repaired_while_jobs_flow(redis_url: str, bullmq: WireKit) -> None:
     """BullMQ's next job comes with the completion of the last; a counter without expiry is repaired there, too."""
     await enqueue(bullmq, 3)

@@ -70,6 +70,7 @@ if max > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) >= max then
     left = duration
   end
   if left > 0 then return {'limited', left} end
+  redis.call('DEL', KEYS[1])  -- its last millisecond: the job opens the next window, as in BullMQ's scripts
 end
 
 for lane = 5, #KEYS, 4 do promote(lane) end
