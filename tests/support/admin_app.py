@@ -25,8 +25,10 @@ async def admin_app(tarball: Path, folder: Path, **env: str) -> AsyncIterator[st
     if not (folder / "node_modules" / "pushmill").exists():
         package.install(tarball, folder)
     shutil.copy(SERVER, folder)
+    node = shutil.which("node")
+    assert node is not None
     process = await asyncio.create_subprocess_exec(
-        *("node", folder / SERVER.name), stdout=asyncio.subprocess.PIPE, env={"PATH": os.defpath, **env}
+        *(node, folder / SERVER.name), stdout=asyncio.subprocess.PIPE, env={"PATH": os.defpath, **env}
     )
     try:
         assert process.stdout is not None
