@@ -59,10 +59,16 @@ class _Renewed:
         self._first = getattr(self, "host", None), getattr(self, "port", None)  # of the settings
 
     def check_name(self) -> None:
-        """Raise StaleConnectionError if the server's name leads elsewhere by now."""
+        """Raise StaleConnectionError if the server's name leads elsewhere by now, or its server was a replica since.
+
+        What only reads is not told so by the server: it would go on with data that are late.
+        """
         host = getattr(self, "host", None)  # a Unix socket has none
         if self._names is None or host is None:
             return
+        if self.connected_at < self._names.demoted_at:
+            msg = f"{host} has answered another connection that it is no primary"
+            raise StaleConnectionError(msg)
         peer = self._peer()
         if peer is not None and self._names.has_moved(host, peer, self.connected_at):
             msg = f"{host} leads to another address than {peer} now"
@@ -90,6 +96,8 @@ class _Renewed:
             self._home.forget()
         elif code not in DEMOTED:
             return error
+        elif self._names is not None:
+            self._names.demoted_at = time.monotonic()
         return StaleConnectionError(f"{code} {error}", status_code=code)
 
     def _peer(self) -> str | None:
@@ -120,7 +128,7 @@ class _Direct(_Renewed, AbstractConnection):
         """Send, within `socket_timeout` seconds; what fails is retried, or raised, by redis-py's client."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
-        if check_health:
+        elif check_health:
             self.check_name()
             await self.check_health()  # type: ignore[no-untyped-call]
         try:

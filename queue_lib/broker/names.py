@@ -31,6 +31,7 @@ class Names:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
+        self.demoted_at = 0.0  # monotonic seconds: the last answer of a server that was no primary
         self._answers: dict[str, Answers] = {}
         self._asked: dict[str, float] = {}
         self._lock = threading.Lock()

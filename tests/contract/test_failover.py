@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis import Redis
 
+from embedded.redis_server import free_port
 from queue_lib.addition import Addition
 from queue_lib.broker import names
 from queue_lib.broker.base import NotNow
@@ -99,6 +100,22 @@ async def test_an_operator_acts_on_the_new_primary(kit: WireKit, pair: Pair) -> 
         await kit.inspector.find(QUEUE.name, job_id),
         (await kit.view(added)).id,
     )
+
+
+@WIRES
+async def test_what_reads_moves_with_what_writes(kit: WireKit, pair: Pair) -> None:
+    """A connection that only reads is never refused by the old primary, whose data are late: here, for ever."""
+    job_id = await kit.enqueue("greet", 1)
+    looks = [kit.view(job_id) for _ in range(5)]
+    assert {job_id} == {view.id for view in await asyncio.gather(*looks)}
+    pair.promote()
+    with Redis.from_url(pair.replica.url) as demoted:
+        demoted.replicaof("127.0.0.1", free_port())
+
+    added = await kit.inspector.add(QUEUE.name, Addition(name="greet", data=2))
+
+    looks = [kit.view(added) for _ in range(5)]
+    assert {added} == {view.id for view in await asyncio.gather(*looks)}
 
 
 async def test_a_worker_signs_off_at_the_new_primary(pair: Pair) -> None:
