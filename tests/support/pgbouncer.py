@@ -61,7 +61,7 @@ class PgBouncer:
             self._wait(process)
             yield
         finally:
-            process.terminate()
+            process.kill()  # at a SIGTERM, 1.23 and newer wait for the clients
             process.wait()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
