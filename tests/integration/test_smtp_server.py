@@ -88,8 +88,9 @@ async def test_it_closes_after_some_mails_and_stops_with_all_that_hangs(smtp_ser
         await asyncio.to_thread(send_two)
     assert len(smtp_server.received) == 1
     smtp_server.answer_once("EHLO", Answer(hang=True))
+    before = smtp_server.steps["EHLO"]
     hanging = asyncio.create_task(asyncio.to_thread(_send, smtp_server.port))
-    while not smtp_server.open:
+    while smtp_server.steps["EHLO"] == before:
         await asyncio.sleep(0.01)
     await smtp_server.stop()
     with pytest.raises(smtplib.SMTPServerDisconnected):
