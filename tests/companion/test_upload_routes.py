@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PATH = "/api/uploads"
 MAX_BYTES = 50_000
 USER = "ann/../bob"  # not a name for a folder
+REFUSALS = {"EntityTooLarge", "AccessDenied", "SignatureDoesNotMatch"}  # codes of a store that checks signatures
 
 
 def picture() -> bytes:
@@ -61,9 +62,6 @@ async def routes(
     }
     async with serving(prisma_client("sqlite"), **env) as running:
         yield running
-
-
-REFUSALS = {"EntityTooLarge", "AccessDenied", "SignatureDoesNotMatch"}
 
 
 async def upload(routes: Routes, content: bytes, kind: str, media_type: str) -> str:
