@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from processors.maintenance.payload import SHOWN, CleanupPayload, CleanupResult
 from processors.maintenance.places import Places
 from processors.outage import outages_put_off
-from queue_lib.errors import PermanentError
+from queue_lib.errors import PermanentError, TransientError
 from storage.errors import InvalidKeyError, SchemaError, StatementRefusedError, StorageRefusedError
 
 if TYPE_CHECKING:
@@ -51,7 +51,15 @@ class _Count:
     size: int = 0
     samples: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     is_cut: bool = False
+
+    def tell(self) -> None:
+        """Raise PermanentError for what was refused, else TransientError for what has failed."""
+        if kept := self.refused or self.failed:
+            key, why = next(iter(kept.items()))
+            msg = f"{len(kept)} of {self.matched} could not be deleted, such as {key}: {why}"
+            raise (PermanentError if self.refused else TransientError)(msg)
 
     def result(self, *, dry_run: bool) -> CleanupResult:
         return CleanupResult(
@@ -71,7 +79,10 @@ class Cleanup:
         self._shared = dependencies
 
     async def __call__(self, payload: CleanupPayload, context: Context, /) -> CleanupResult:
-        """Run one job. Raises PermanentError for what settings do not allow, and for what can't be deleted."""
+        """Run one job. Raises PermanentError for what settings do not allow, and for what is refused.
+
+        Raises TransientError if single objects could not be deleted this time: all others were.
+        """
         with faults_told():
             if payload.target_type == "temp_files":
                 place = self._shared.places.of(payload.path, payload.pattern)
@@ -88,10 +99,7 @@ class Cleanup:
                 if count.is_cut or context.remaining() < MARGIN:
                     count.is_cut = True
                     break
-        if count.refused:
-            key, why = next(iter(count.refused.items()))
-            msg = f"{len(count.refused)} of {count.matched} could not be deleted, such as {key}: {why}"
-            raise PermanentError(msg)
+        count.tell()
         return count.result(dry_run=dry_run)
 
     async def _page(self, old: Sequence[Listed], place: Place, count: _Count, *, dry_run: bool) -> None:
@@ -106,6 +114,7 @@ class Cleanup:
             gone = done.keys
             count.deleted += len(gone)
             count.refused |= done.refused
+            count.failed |= done.failed
         count.size += sum(each.size for each in found if each.key in gone)
 
     async def _old_rows(self, payload: CleanupPayload, context: Context) -> CleanupResult:

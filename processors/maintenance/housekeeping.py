@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from processors.maintenance.cleanup import MARGIN, PAUSE, faults_told
 from processors.maintenance.payload import HousekeepingPayload, HousekeepingResult, Pruned
 from processors.outage import outages_put_off
-from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from queue_lib.queues import DAY
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Housekeeping:
         exports, refused = None, None
         try:
             exports = await self._old_exports(context)
-        except PermanentError as error:
+        except (PermanentError, TransientError) as error:
             refused = error
         with outages_put_off():
             pruned = None if self._ended is None else await self._prune(self._ended, context)

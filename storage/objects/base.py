@@ -41,10 +41,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What a deletion has done: the `keys` that have no object now, and those that are `refused`, each with why."""
+    """What a deletion has done: the `keys` that have no object now, and the others, each with why.
+
+    Those that are `refused` would be refused again; those that have `failed` may go another time.
+    """
 
     keys: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Clearable(Protocol):

@@ -148,12 +148,14 @@ class S3Store:
         keys = [check_key(each.key) for each in objects]
         gone: frozenset[str] = frozenset()
         refused: dict[str, str] = {}
+        failed: dict[str, str] = {}
         for start in range(0, len(keys), PAGE):
             async with self._refusals_told(self._clears):
                 done = await in_thread(self._threads, partial(self._delete, keys[start : start + PAGE]))
             gone |= done.keys
             refused |= done.refused
-        return Deleted(gone, refused)
+            failed |= done.failed
+        return Deleted(gone, refused, failed)
 
     async def close(self) -> None:
         """Release connections and threads, without waiting for running transfers."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from storage.objects.location import S3Location
 
-# Of one object, inside an answer of 200: it has no status of its own. The service is at fault.
-BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "503"}) | CODES
+# Inside an answer of 200, of each object: it has no status of its own.
+BUSY = frozenset({"ServiceUnavailable", "SlowDown", "503"}) | CODES  # the service is at fault
+FAILED = frozenset({"InternalError"})  # the service, too, but perhaps with this object alone, and then each time
 
 
 def listed(found: Iterable[ObjectTypeDef], location: S3Location, folder: str) -> Iterator[Listed]:
@@ -34,15 +35,17 @@ def listed(found: Iterable[ObjectTypeDef], location: S3Location, folder: str) ->
 def deleted(keys: Collection[str], errors: Iterable[Mapping[str, Any]], location: S3Location) -> Deleted:
     """What has become of the keys: the answer is 200, and has only the errors. Raises StorageAwayError."""
     names = {location.full_key(key): key for key in keys}
-    refused = {}
+    refused: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for error in errors:
         code = str(error.get("Code", ""))
         if code in BUSY:
             msg = f"the object store refuses DeleteObjects ({code})"
             raise StorageAwayError(msg)
         if code not in MISSING:
-            refused[names.get(str(error.get("Key")), "")] = code
-    return Deleted(frozenset() if "" in refused else frozenset(names.values()) - refused.keys(), refused)
+            (failed if code in FAILED else refused)[names.get(str(error.get("Key")), "")] = code
+    left = refused.keys() | failed.keys()
+    return Deleted(frozenset() if "" in left else frozenset(names.values()) - left, refused, failed)
 
 
 def send_md5(client: S3Client) -> None:

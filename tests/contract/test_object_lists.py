@@ -113,7 +113,7 @@ async def test_objects_of_another_prefix_of_the_bucket_are_another_stores(s3_buc
 async def test_an_answer_of_200_may_have_errors(
     s3_bucket: Bucket, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An object that is refused is told apart; an error that passes puts the caller off."""
+    """An object that is refused, or has failed, is told apart; an error of the service puts the caller off."""
     store = S3Store(make_client(s3_bucket.endpoint_url), S3Location(s3_bucket.name))
     await _fill(store, source, "tmp/a", "tmp/b")
     found = await _all(store, "tmp")
@@ -125,6 +125,9 @@ async def test_an_answer_of_200_may_have_errors(
     assert await store.delete(list(found.values())) == Deleted(frozenset({"tmp/a"}), {"tmp/b": "AccessDenied"})
     code = "NoSuchKey"
     assert await store.delete(list(found.values())) == Deleted(frozenset({"tmp/a", "tmp/b"}))
+    code = "InternalError"
+    failed = Deleted(frozenset({"tmp/a"}), failed={"tmp/b": "InternalError"})
+    assert await store.delete(list(found.values())) == failed
     code = "SlowDown"
     with pytest.raises(StorageAwayError, match=r"DeleteObjects \(SlowDown\)"):
         await store.delete(list(found.values()))

@@ -25,6 +25,7 @@ class MemoryStore:
     def __init__(self, objects: Mapping[str, float], *, page: int = 3, is_wrong: bool = False) -> None:
         self.objects = dict(objects)
         self.refuses: dict[str, str] = {}
+        self.fails: dict[str, str] = {}
         self.fault: Exception | None = None
         self._page, self._is_wrong = page, is_wrong
 
@@ -43,10 +44,11 @@ class MemoryStore:
     async def delete(self, objects: Sequence[Listed]) -> Deleted:
         """See the port."""
         refused = {each.key: self.refuses[each.key] for each in objects if each.key in self.refuses}
-        gone = [each.key for each in objects if each.key not in refused]
+        failed = {each.key: self.fails[each.key] for each in objects if each.key in self.fails}
+        gone = [each.key for each in objects if each.key not in refused | failed]
         for key in gone:
             del self.objects[key]
-        return Deleted(frozenset(gone), refused)
+        return Deleted(frozenset(gone), refused, failed)
 
 
 class MemoryRows:

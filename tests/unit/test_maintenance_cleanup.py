@@ -12,7 +12,7 @@ from processors.maintenance.housekeeping import EXPORTS, Ended, Housekeeping
 from processors.maintenance.payload import CleanupPayload, HousekeepingPayload, Pruned
 from processors.maintenance.places import Place
 from processors.push.undeliverable import has_ended
-from queue_lib.errors import PermanentError, SnoozeError
+from queue_lib.errors import PermanentError, SnoozeError, TransientError
 from storage.errors import SchemaError, StatementRefusedError, StorageAwayError, StorageRefusedError
 from storage.ports import Subscription
 from tests.support.fakes import FakeContext
@@ -162,6 +162,15 @@ async def test_objects_that_are_refused_bury_the_job_after_the_others_are_delete
     assert set(store.objects) == {"tmp/a.csv"}
 
 
+async def test_objects_that_fail_use_up_an_attempt_after_the_others_are_deleted() -> None:
+    """One that the store can't delete at all would put the job off for ever, and keep all pages behind it."""
+    store = MemoryStore(aged(OLD), page=1)
+    store.fails = {"tmp/a.csv": "InternalError"}
+    with pytest.raises(TransientError, match=r"^1 of 4 could not be deleted, such as tmp/a\.csv: InternalError$"):
+        await clean(cleanup_of({"tmp": store}))
+    assert set(store.objects) == {"tmp/a.csv"}
+
+
 async def rows_cleaned(
     rows: MemoryRows, *, most: int = 100_000, context: FakeContext | None = None, **data: Any
 ) -> Any:
@@ -273,6 +282,15 @@ async def test_exports_that_may_not_be_deleted_keep_no_subscription() -> None:
     exports, rows = MemoryStore({}), Rows([row(1, expires_at=1.0)])
     exports.fault = StorageRefusedError("refused")
     with pytest.raises(PermanentError, match="refused; "):
+        await housekeeping(rows, exports)(HousekeepingPayload(), FakeContext())
+    assert rows.pruned == ["00001"]
+
+
+async def test_an_export_that_fails_to_be_deleted_keeps_no_subscription() -> None:
+    """The job tries again, but after all else."""
+    exports, rows = MemoryStore(aged(["exports/u1/old"], 169)), Rows([row(1, expires_at=1.0)])
+    exports.fails = {"exports/u1/old": "InternalError"}
+    with pytest.raises(TransientError, match="1 of 1 could not be deleted"):
         await housekeeping(rows, exports)(HousekeepingPayload(), FakeContext())
     assert rows.pruned == ["00001"]
 
