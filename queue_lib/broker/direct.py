@@ -58,7 +58,7 @@ class _Renewed:
         self._home = home
         self._first = getattr(self, "host", None), getattr(self, "port", None)  # of the settings
 
-    def check_name(self) -> None:
+    def check_server(self) -> None:
         """Raise StaleConnectionError if the server's name leads elsewhere by now, or its server was a replica since.
 
         What only reads is not told so by the server: it would go on with data that are late.
@@ -129,7 +129,7 @@ class _Direct(_Renewed, AbstractConnection):
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         elif check_health:
-            self.check_name()
+            self.check_server()
             await self.check_health()  # type: ignore[no-untyped-call]
         try:
             self._check_open()
@@ -184,7 +184,7 @@ class _Synchronous(_Renewed, synchronous.AbstractConnection):
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 -- redis-py's
         """Send."""
         if check_health and self.is_connected:
-            self.check_name()
+            self.check_server()
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
 
     def read_response(self, *args: Any, **words: Any) -> Any:

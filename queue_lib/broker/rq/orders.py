@@ -55,7 +55,7 @@ class Orders:
                 if message is not None:
                     self.obey(message["data"])
                 else:
-                    channel.connection.check_name()  # only those that send commands do so by themselves
+                    channel.connection.check_server()  # only those that send commands do so by themselves
 
     def obey(self, order: bytes) -> None:
         """Do as one order says. Anything else is logged, and ignored."""
