@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.example_page import PATIENCE, open_chat, signed_in, write
 from tests.support.polling import until
+from tests.support.push_chromium import RECONNECTED
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext
@@ -46,7 +47,6 @@ async def test_a_message_is_shown(
         await open_chat(graces, "Ada")
         await write(graces, "Ada", "Grüße 👋")
 
-    # A browser that was cut off comes back in its own time; the message waits for it.
-    shown = await until(lambda: page.evaluate(SHOWN), 240.0)
+    shown = await until(lambda: page.evaluate(SHOWN), RECONNECTED)
 
     assert [["Grace", "Grüße 👋", f"/chat/{example_app.user('Grace')}"]] == shown

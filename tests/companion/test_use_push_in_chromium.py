@@ -14,6 +14,7 @@ from playwright.async_api import expect
 
 from embedded.push_checks import make_vapid_keys
 from tests.support.polling import PATIENCE, until
+from tests.support.push_chromium import RECONNECTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,7 +74,7 @@ async def arrives(app: App, site: HookPage, page: Page, title: str, **env: str) 
     async with app.worker(**env):
         result = await site.push(title=title, body="Grüße 👋", url="/messages/7")
     assert (1, 1) == (result["sent"], result["total"])
-    await until(lambda: page.evaluate(SHOWN, title), why=f"{title} is not shown")
+    await until(lambda: page.evaluate(SHOWN, title), RECONNECTED, why=f"{title} is not shown")
 
 
 async def test_from_the_click_to_the_notification(app: App, push_chromium: BrowserContext, hook_page: HookPage) -> None:
@@ -127,7 +128,7 @@ async def test_a_click_without_a_page_opens_one(
     action = {"action": "reply", "title": "Reply", "url": "/messages/7?reply"}
     async with app.worker():
         await hook_page.push(title="Ada Lovelace", url="/messages/7", tag="chat", actions=[action])
-    [shown] = await until(lambda: list(desktop.shown.values()))
+    [shown] = await until(lambda: list(desktop.shown.values()), RECONNECTED)
     labels = dict(zip(shown.actions[::2], shown.actions[1::2], strict=True))
     [reply] = [name for name, label in labels.items() if label == "Reply"]
 

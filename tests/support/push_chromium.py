@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Playwright's own options, without which Chromium asks its push service.
 WITHOUT = ["--disable-background-networking", "--disable-component-extensions-with-background-pages"]
+RECONNECTED = 240.0  # seconds; cut off soon after it has connected, Chromium waits 30 s, then 60 s, then 120 s
 
 
 @pytest.fixture
