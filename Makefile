@@ -19,10 +19,11 @@ help: ## List these commands
 setup: ## Install the packages of Python and, with npm, of Node
 	@$(MAKE) --no-print-directory --jobs=3 .venv/.ready $(NODE_READY)
 
-# The file has all packages: there is nothing to resolve.
+# The file has all packages: there is nothing to resolve. What is imported is compiled then; pip would compile the rest,
+# too, for half a minute.
 .venv/.ready: requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r requirements-dev.txt
 	touch $@
 
 # Half of what the tests need: a newcomer waits for it.
