@@ -14,7 +14,10 @@ from tests.support.package import MODULES
 CONSUMER = Path(__file__).parent / "consumer"
 NEEDS = ("@types/react", "csstype", "react")
 PAGE, WORKER = ["DOM", "DOM.Iterable", "DOM.AsyncIterable"], ["WebWorker"]  # they exclude each other
-COMPILERS = ["typescript-oldest", pytest.param("typescript", marks=pytest.mark.matrix), "typescript-newest"]
+COMPILERS = [
+    *(pytest.param(name, marks=pytest.mark.matrix) for name in ("typescript-oldest", "typescript")),
+    "typescript-newest",
+]
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def _keep(image: Image.Image, path: Path) -> None:
     assert path.stat().st_size < LARGEST, path.name
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.matrix)])
 async def test_graphs_can_be_told_apart(mess: Mess, chromium: Browser, theme: str) -> None:
     """Bars and lines stand out from the page and from each other: by brightness, stripes and dashes."""
     await fill(mess)
