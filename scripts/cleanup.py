@@ -19,11 +19,11 @@ from processors.maintenance.cleanup import Cleanup
 from processors.maintenance.opening import cleanup_dependencies, missing
 from processors.maintenance.payload import CleanupPayload, CleanupResult
 from processors.maintenance.settings import MaintenanceSettings
-from queue_lib.errors import ConfigurationError, PermanentError, SnoozeError
+from queue_lib.errors import ConfigurationError, PermanentError, SnoozeError, TransientError
 from queue_lib.processor import faults
 from queue_lib.settings import Reading, is_configured
 from scripts import terminal
-from scripts.terminal import AWAY, NOT_FIT, USAGE, JsonOption, YesOption, out
+from scripts.terminal import AWAY, IN_PART, NOT_FIT, USAGE, JsonOption, YesOption, out
 from storage.errors import StorageUnavailableError
 from storage.facade import Storage
 from storage.settings import DatabaseSettings, ObjectsSettings
@@ -79,6 +79,8 @@ def main(  # noqa: PLR0913 -- a command line
         terminal.end(str(error), USAGE)
     except SnoozeError as error:
         terminal.end(str(error), AWAY)
+    except TransientError as error:
+        terminal.end(str(error), IN_PART)
     _tell(found, as_json=as_json)
 
 

@@ -10,9 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cleanup import app
+from scripts.terminal import IN_PART
+from storage.objects.base import Deleted
+from storage.objects.local import LocalStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from storage.objects.base import Listed
 
 
 @pytest.fixture
@@ -50,6 +56,21 @@ def test_it_only_looks_unless_it_is_told_to_delete(scratch: Path) -> None:
     found = json.loads(text)
     assert (status, found["deleted"], found["dryRun"]) == (0, 2, False)
     assert {path.name for path in scratch.iterdir()} == {"[red]c.txt", "young.csv"}
+
+
+async def _fail(_: LocalStore, objects: Sequence[Listed]) -> Deleted:
+    """Delete all but the last."""
+    last = objects[-1].key
+    return Deleted(frozenset(each.key for each in objects) - {last}, failed={last: "InternalError"})
+
+
+@pytest.mark.usefixtures("scratch")
+def test_what_the_store_fails_to_delete_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are deleted."""
+    monkeypatch.setattr(LocalStore, "delete", _fail)
+    status, text = run("temp_files", "--older", "2h", "--delete", "--yes")
+    assert (status, text.count("\n")) == (IN_PART, 1)
+    assert "1 of 3 could not be deleted, such as " in text
 
 
 @pytest.mark.usefixtures("scratch")
