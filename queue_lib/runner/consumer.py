@@ -116,7 +116,7 @@ class Consumer:
             if not isinstance(claimed, NotNow):
                 self._start(claimed)
                 continue
-            self._slots.give_back(self._broker.wire, has_more=claimed.limited)
+            self._slots.give_back(self._broker.wire, limited=claimed.limited)
             if await self._interruptible(self._broker.wait(self._queue, claimed)) and claimed.listen:
                 await self._pass_on_if_busy()
         self._slots.leave(self._broker.wire)
@@ -137,7 +137,7 @@ class Consumer:
 
     async def _stand_back(self) -> None:
         """Give back what was fetched ahead, and ask again in a moment."""
-        self._slots.give_back(self._broker.wire, has_more=False)
+        self._slots.give_back(self._broker.wire, limited=False)
         await self._broker.quiet(self._queue)
         await self._interruptible(asyncio.sleep(HOLD_PAUSE))
 

@@ -27,7 +27,8 @@ class Slots:
 
     Serving the wire that has waited longest would not be fair: claims take longer on one wire than on the other, so the
     quicker one would get more turns. A wire that was given more jobs is ahead. It waits, for a moment at most, while
-    a wire that is behind claims its next job.
+    a wire that is behind claims its next job, or is about to: both ask again when the rate limit's window ends, and the
+    one that wakes first would get the next window for itself.
     """
 
     def __init__(self, count: int) -> None:
@@ -36,6 +37,7 @@ class Slots:
         self._free = count
         self._line: list[_Waiting] = []
         self._claiming: set[Wire] = set()  # wires that have a slot, and do not know yet whether there is a job for it
+        self._refused: set[Wire] = set()  # wires that the rate limit sent away; they come back when its window ends
         self._given: Counter[Wire] = Counter()  # slots
         self._sated: set[Wire] = set()  # wires that had no job when they were given a slot
 
@@ -51,7 +53,7 @@ class Slots:
             if waiting.slot.cancelled():
                 self._line.remove(waiting)  # only now: what comes free in between passes it by
             else:
-                self.give_back(wire, has_more=True)
+                self._take_back(wire)
             raise
 
     def release(self) -> None:
@@ -59,17 +61,20 @@ class Slots:
         self._free += 1
         self._hand_out()
 
-    def give_back(self, wire: Wire, *, has_more: bool) -> None:
-        """Give back a slot for which there was no job; `has_more` says whether there may be one that has to wait."""
-        self._given[wire] -= 1
-        if not has_more:
-            self._sated.add(wire)
-        self.leave(wire)
-        self.release()
+    def give_back(self, wire: Wire, *, limited: bool) -> None:
+        """Give back a slot for which there was no job; `limited` says whether the rate limit was why."""
+        (self._refused if limited else self._sated).add(wire)
+        self._take_back(wire)
 
     def leave(self, wire: Wire) -> None:
         """The wire asks for no more."""
         self._claiming.discard(wire)
+        self._refused.discard(wire)
+
+    def _take_back(self, wire: Wire) -> None:
+        self._claiming.discard(wire)
+        self._given[wire] -= 1
+        self.release()
 
     def all_taken(self) -> bool:
         """Whether a newcomer would have to wait."""
@@ -84,11 +89,11 @@ class Slots:
 
     def _others(self, wire: Wire) -> set[Wire]:
         """The other wires that want slots."""
-        return {*self._claiming, *(waiting.wire for waiting in self._line)} - {wire}
+        return {*self._claiming, *self._refused, *(waiting.wire for waiting in self._line)} - {wire}
 
     def _catch_up(self, wire: Wire) -> None:
         """A wire that had no jobs has earned nothing meanwhile."""
-        self._claiming.discard(wire)
+        self.leave(wire)
         most = max(self._given.values(), default=0)
         self._given[wire] = max(self._given[wire], most if wire in self._sated else most - LONGEST_DEBT)
         self._sated.discard(wire)
@@ -107,8 +112,9 @@ class Slots:
             first.slot.set_result(None)
 
     def _is_held(self, waiting: _Waiting) -> bool:
-        """Whether a wire that is behind is claiming at the moment."""
-        if waiting.is_overdue or not any(self._given[other] < self._given[waiting.wire] for other in self._claiming):
+        """Whether a wire that is behind is claiming at the moment, or about to."""
+        given, others = self._given, self._claiming | self._refused
+        if waiting.is_overdue or not any(given[other] < given[waiting.wire] for other in others):
             return False
         if not waiting.is_held:
             waiting.is_held = True

@@ -55,11 +55,21 @@ async def test_the_wires_share_the_rate_limit(bullmq: WireKit, rq: WireKit) -> N
         assert 0 < answer.seconds <= 0.5
 
 
-@pytest.mark.parametrize("of", [LIMITED, QUEUE])
+def and_then_sleep(wait: Callable[[Queue, NotNow], Awaitable[None]]) -> Callable[[Queue, NotNow], Awaitable[None]]:
+    """`wait`, with a wake-up that is late by more than the other wire's claims take."""
+
+    async def late_wait(queue: Queue, pause: NotNow) -> None:
+        await wait(queue, pause)
+        await asyncio.sleep(0.1)
+
+    return late_wait
+
+
+@pytest.mark.parametrize(("of", "late"), [(QUEUE, None), (LIMITED, Wire.BULLMQ), (LIMITED, Wire.RQ)])
 async def test_the_wires_share_the_slots(
-    bullmq: WireKit, rq: WireKit, monkeypatch: pytest.MonkeyPatch, of: Queue
+    bullmq: WireKit, rq: WireKit, monkeypatch: pytest.MonkeyPatch, of: Queue, late: Wire | None
 ) -> None:
-    """With jobs of both in line each wire gets as many slots, with a rate limit and without."""
+    """With jobs of both in line each wire gets as many slots, also if one always wakes late after a full window."""
     monkeypatch.setattr("queue_lib.runner.slots.HOLD", 60.0)  # else a slow machine is unfair rather than idle
     jobs = 24
     await enqueue(bullmq, jobs)
@@ -79,6 +89,9 @@ async def test_the_wires_share_the_slots(
         MemoryBoard(),
     )
     brokers = [kit.make_broker([of], 30.0) for kit in (bullmq, rq)]
+    for broker in brokers:
+        if broker.wire is late:
+            monkeypatch.setattr(broker, "wait", and_then_sleep(broker.wait))
     launcher = Launcher(brokers, [of], executor, lambda _: None)
     await launcher.start()
     await asyncio.wait_for(enough.wait(), 30.0)

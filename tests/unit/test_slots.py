@@ -108,7 +108,7 @@ async def test_a_wire_without_jobs_holds_nothing_back() -> None:
     slots = Slots(3)
     for _ in range(100):
         await slots.acquire(RQ)
-        slots.give_back(RQ, has_more=False)
+        slots.give_back(RQ, limited=False)
         await asyncio.wait_for(slots.acquire(BULLMQ), PATIENCE)
         slots.release()
     started = [RQ, BULLMQ]
@@ -121,13 +121,15 @@ async def test_a_wire_without_jobs_holds_nothing_back() -> None:
     await waiting[BULLMQ]
 
 
-async def test_a_wire_that_the_limit_held_back_catches_up() -> None:
+async def test_a_wire_that_the_limit_held_back_catches_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its turns are kept for it, up to a limit."""
     slots = Slots(LONGEST_DEBT * 4)
     await slots.acquire(RQ)
-    slots.give_back(RQ, has_more=True)
-    for _ in range(LONGEST_DEBT * 2):
-        await slots.acquire(BULLMQ)
+    slots.give_back(RQ, limited=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "HOLD", 0.0)
+        for _ in range(LONGEST_DEBT * 2):
+            await slots.acquire(BULLMQ)
     ahead = 1
     await slots.acquire(RQ)
     quicker = asyncio.create_task(slots.acquire(BULLMQ))
@@ -138,12 +140,32 @@ async def test_a_wire_that_the_limit_held_back_catches_up() -> None:
     assert LONGEST_DEBT == ahead
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_the_wire_that_wakes_first_does_not_get_the_window(leaves: bool) -> None:
+    """The limit has sent both away: the quicker gets one job, then the other's turn comes, unless that has ended."""
+    slots = Slots(4)
+    for wire in (BULLMQ, RQ):
+        await slots.acquire(wire)
+        slots.give_back(wire, limited=True)
+    await slots.acquire(BULLMQ)
+    assert 0 == slots.room(BULLMQ)
+    second = asyncio.create_task(slots.acquire(BULLMQ))
+    await turns(2)
+    assert not second.done()
+    if leaves:
+        slots.leave(RQ)
+        slots.release()
+    else:
+        await slots.acquire(RQ)
+    await second
+
+
 async def test_a_slot_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a claim takes long the other wire goes on, so that no slot stays empty for it."""
     monkeypatch.setattr(module, "HOLD", 0.0)
     slots = Slots(4)
     await slots.acquire(RQ)
-    slots.give_back(RQ, has_more=True)
+    slots.give_back(RQ, limited=True)
     await slots.acquire(BULLMQ)
     await slots.acquire(BULLMQ)
     await slots.acquire(RQ)
