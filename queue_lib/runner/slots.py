@@ -71,11 +71,6 @@ class Slots:
         self._claiming.discard(wire)
         self._refused.discard(wire)
 
-    def _take_back(self, wire: Wire) -> None:
-        self._claiming.discard(wire)
-        self._given[wire] -= 1
-        self.release()
-
     def all_taken(self) -> bool:
         """Whether a newcomer would have to wait."""
         return not self._free or bool(self._line)
@@ -90,6 +85,11 @@ class Slots:
     def _others(self, wire: Wire) -> set[Wire]:
         """The other wires that want slots."""
         return {*self._claiming, *self._refused, *(waiting.wire for waiting in self._line)} - {wire}
+
+    def _take_back(self, wire: Wire) -> None:
+        self._claiming.discard(wire)
+        self._given[wire] -= 1
+        self.release()
 
     def _catch_up(self, wire: Wire) -> None:
         """A wire that had no jobs has earned nothing meanwhile."""
